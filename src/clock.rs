@@ -1,0 +1,60 @@
+//! The only reader of time. Everything else takes `now` as an argument or asks the [`Clock`] it was given.
+
+#![allow(clippy::disallowed_methods, reason = "this is the one place that may read the clock")]
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant, SystemTime};
+
+/// Wall-clock time in milliseconds since the Unix epoch.
+pub type Millis = u64;
+
+/// Where the wall-clock time comes from: the system, or a test that sets it.
+#[derive(Clone, Debug, Default)]
+pub enum Clock {
+    /// The machine's wall clock.
+    #[default]
+    System,
+    /// A time that stands still until it is set: for tests.
+    Set(Arc<AtomicU64>),
+}
+
+impl Clock {
+    /// A clock that shows `now` until [`Clock::advance`] moves it.
+    pub fn at(now: Millis) -> Self {
+        Self::Set(Arc::new(AtomicU64::new(now)))
+    }
+
+    /// Milliseconds since the Unix epoch; 0 for a system clock set before 1970.
+    pub fn now(&self) -> Millis {
+        match self {
+            Self::System => SystemTime::now()
+                .duration_since(SystemTime::UNIX_EPOCH)
+                .map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX)),
+            Self::Set(now) => now.load(Ordering::SeqCst),
+        }
+    }
+
+    /// Moves a set clock forward. The system's clock cannot be moved and is left alone.
+    pub fn advance(&self, by: Duration) {
+        if let Self::Set(now) = self {
+            now.fetch_add(u64::try_from(by.as_millis()).unwrap_or(u64::MAX), Ordering::SeqCst);
+        }
+    }
+}
+
+/// Measures how long something took, for logs; never used for decisions.
+#[derive(Clone, Copy, Debug)]
+pub struct Stopwatch(Instant);
+
+impl Stopwatch {
+    /// Starts now.
+    pub fn start() -> Self {
+        Self(Instant::now())
+    }
+
+    /// Time since [`Stopwatch::start`].
+    pub fn elapsed(&self) -> Duration {
+        self.0.elapsed()
+    }
+}

@@ -1,0 +1,37 @@
+//! `aside`: a transparent caching reverse proxy that is never stale after a write.
+//!
+//! # The rooms
+//!
+//! | room | duty |
+//! |---|---|
+//! | [`commands`] | a file per subcommand: what a person types |
+//! | [`config`] | `proxy.toml`, as written and as meant |
+//! | [`server`] | listeners, cores, limits, shutdown |
+//! | [`proxy`] | a request's way from ingress to answer |
+//! | [`origin`] | the pooled client towards the API |
+//! | [`store`] | where answers are kept: memory or Redis, under one law |
+//! | [`rules`] | which route, which key, what a write makes old: pure |
+//! | [`policy`] | RFC 9111: what may be stored and reused: pure |
+//! | [`fields`] | header fields, text to values and back: pure |
+//! | [`telemetry`] | logs |
+//! | [`clock`] | the only reader of time |
+//!
+//! Dependencies point one way: `commands` -> `config` -> everything; `server` -> `proxy` ->
+//! {`store`, `origin`} -> {`rules`, `policy`} -> `fields`. `tests/architecture.rs` holds it.
+//!
+//! # A request's way
+//!
+//! A read: accept -> ingress -> route -> key -> lookup -> reuse? -> deliver, or fetch -> keep -> deliver.
+//! A write: ingress -> forward -> finish -> deliver.
+
+pub mod clock;
+pub mod commands;
+pub mod config;
+pub mod fields;
+pub mod origin;
+pub mod policy;
+pub mod proxy;
+pub mod rules;
+pub mod server;
+pub mod store;
+pub mod telemetry;

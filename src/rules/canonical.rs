@@ -1,0 +1,142 @@
+//! Paths that two parsers could read differently: recognised for reads, and read every way for writes.
+
+use percent_encoding::percent_decode_str;
+
+/// Whether every server reads this raw path the same way, so that it may be looked up and stored.
+///
+/// False for encoded slashes, backslashes and NUL, dot segments, empty segments other than a trailing slash, `;`,
+/// needlessly encoded or lower-case-encoded octets, bytes outside ASCII and text that is not UTF-8 once decoded.
+/// Such requests are forwarded and never answered from the store.
+pub fn is_canonical(path: &str) -> bool {
+    let Some(inner) = path.strip_prefix('/') else { return false };
+    plain_octets(path) && plain_segments(inner)
+}
+
+fn plain_segments(inner: &str) -> bool {
+    let mut segments = inner.split('/').peekable();
+    while let Some(segment) = segments.next() {
+        let last = segments.peek().is_none();
+        if matches!(segment, "." | "..") || (segment.is_empty() && !last) {
+            return false;
+        }
+    }
+    true
+}
+
+fn plain_octets(path: &str) -> bool {
+    if !path.contains('%') {
+        return path.bytes().all(is_plain);
+    }
+    let mut bytes = path.bytes();
+    while let Some(byte) = bytes.next() {
+        if byte != b'%' {
+            if !is_plain(byte) {
+                return false;
+            }
+            continue;
+        }
+        let (Some(high), Some(low)) = (bytes.next().and_then(upper_hex), bytes.next().and_then(upper_hex)) else {
+            return false;
+        };
+        let octet = high * 16 + low;
+        let needless = octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'.' | b'_' | b'~');
+        if needless || octet.is_ascii_control() || matches!(octet, b'/' | b'\\' | b';' | b'%') {
+            return false;
+        }
+    }
+    percent_decode_str(path).decode_utf8().is_ok()
+}
+
+fn is_plain(byte: u8) -> bool {
+    byte.is_ascii_graphic() && !matches!(byte, b'\\' | b';' | b'#' | b'?' | b'"' | b'<' | b'>' | b'{' | b'}')
+}
+
+fn upper_hex(byte: u8) -> Option<u8> {
+    match byte {
+        b'0'..=b'9' => Some(byte - b'0'),
+        b'A'..=b'F' => Some(byte - b'A' + 10),
+        _ => None,
+    }
+}
+
+/// Every path an origin may take this raw write target for, decoded: as sent, with doubled slashes merged, with dot
+/// segments resolved, with `;` parameters cut. One to four texts without repeats, each starting with `/`.
+///
+/// A write must drop what any of these readings drops: never too little.
+pub fn write_paths(raw: &str) -> Vec<String> {
+    let decoded = percent_decode_str(raw).decode_utf8_lossy().into_owned();
+    let decoded = if decoded.starts_with('/') { decoded } else { format!("/{decoded}") };
+    let merged = merge_slashes(&decoded);
+    let resolved = resolve_dots(&merged);
+    let cut = cut_parameters(&resolved);
+    let mut paths = Vec::with_capacity(1);
+    for path in [decoded, merged, resolved, cut] {
+        if !paths.contains(&path) {
+            paths.push(path);
+        }
+    }
+    paths
+}
+
+fn merge_slashes(path: &str) -> String {
+    let mut merged = String::with_capacity(path.len());
+    for character in path.chars() {
+        let character = if character == '\\' { '/' } else { character };
+        if character != '/' || !merged.ends_with('/') {
+            merged.push(character);
+        }
+    }
+    merged
+}
+
+fn resolve_dots(path: &str) -> String {
+    let mut kept: Vec<&str> = Vec::new();
+    for segment in path.split('/').skip(1) {
+        match segment {
+            "." => {}
+            ".." => {
+                kept.pop();
+            }
+            _ => kept.push(segment),
+        }
+    }
+    format!("/{}", kept.join("/"))
+}
+
+fn cut_parameters(path: &str) -> String {
+    let cut: Vec<&str> = path.split('/').map(|segment| segment.split(';').next().unwrap_or(segment)).collect();
+    cut.join("/")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ordinary_paths_are_canonical() {
+        for path in ["/", "/orders/99", "/orders/", "/a-b_c.d~e", "/caf%C3%A9", "/a%20b", "/@x:y,z=1+2"] {
+            assert!(is_canonical(path), "{path}");
+        }
+    }
+
+    #[test]
+    fn paths_that_parsers_read_differently_are_not() {
+        let odd = [
+            "", "orders", "//orders", "/a//b", "/a/./b", "/a/../b", "/..", "/a%2Fb", "/a%2fb", "/a%5Cb", "/a\\b", "/a;b",
+            "/a%3Bb", "/a%00", "/%61", "/a%2E%2E/b", "/caf%c3%a9", "/%FF", "/%", "/%2", "/a%25b", "/caf\u{e9}",
+        ];
+        for path in odd {
+            assert!(!is_canonical(path), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_write_is_read_every_way_an_origin_may() {
+        assert_eq!(write_paths("/fruit/1"), ["/fruit/1"]);
+        assert!(write_paths("/fruit%2F1").contains(&"/fruit/1".to_owned()));
+        assert!(write_paths("//fruit//1").contains(&"/fruit/1".to_owned()));
+        assert!(write_paths("/x/../fruit/1").contains(&"/fruit/1".to_owned()));
+        assert!(write_paths("/fruit/1;v=2").contains(&"/fruit/1".to_owned()));
+        assert!(write_paths("/fruit\\1").contains(&"/fruit/1".to_owned()));
+    }
+}

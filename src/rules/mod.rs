@@ -1,0 +1,52 @@
+//! Which route a request belongs to, under which key its answer is kept, and what a write makes old.
+//!
+//! Pure: no I/O, no clock. What `proxy.toml` says about routes is compiled by `config` into these types once,
+//! and asked at every request.
+
+mod canonical;
+mod fold;
+mod invalidation;
+mod json_template;
+mod path;
+mod place;
+mod query;
+mod request_pattern;
+mod route;
+mod routes;
+mod template;
+mod write_policy;
+
+pub use canonical::{is_canonical, write_paths};
+pub use invalidation::{Condition, Invalidation, InvalidationRule, Scope, Subject, Write};
+pub use json_template::JsonTemplate;
+pub use path::{Captures, PathPattern};
+pub use place::{Bypass, CacheKey, Fill, Place, Read, Tag};
+pub use query::{Found, find_parameter, parameters};
+pub use request_pattern::RequestPattern;
+pub use route::{Annotate, Credential, Route, RouteQuery};
+pub use routes::{ROUTELESS, Routes, Unreachable};
+pub use template::{Pointer, Source, Template};
+pub use write_policy::{Reply, Selection, WritePolicy, WriteTarget};
+
+/// A pattern or template that cannot be used: what is wrong and where in its text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PatternError {
+    /// Byte offset in the pattern's text.
+    pub at: usize,
+    /// What is wrong and what to write instead, as a sentence without a full stop.
+    pub message: String,
+}
+
+impl PatternError {
+    fn new(at: usize, message: impl Into<String>) -> Self {
+        Self { at, message: message.into() }
+    }
+}
+
+impl std::fmt::Display for PatternError {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for PatternError {}

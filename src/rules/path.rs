@@ -1,0 +1,316 @@
+//! Path patterns: `/orders/{page}`, `/files/{name}.json`, `/static/{*rest}`.
+
+use std::borrow::Cow;
+
+use percent_encoding::percent_decode_str;
+
+use super::PatternError;
+
+/// A pattern that a path matches segment by segment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PathPattern {
+    source: String,
+    segments: Vec<Segment>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Segment {
+    Literal(String),
+    /// `before{name}after` within one segment; the value is never empty.
+    Variable { before: String, name: String, after: String },
+    /// `{*name}`: what is left of the path, at least one octet.
+    Rest(String),
+}
+
+/// The variables of a matched path: name and decoded value, in the pattern's order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Captures<'a>(Vec<(&'a str, Cow<'a, str>)>);
+
+impl<'a> Captures<'a> {
+    /// The decoded value of a variable, if the pattern has it.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_ref())
+    }
+
+    /// Every variable with its decoded value.
+    pub fn iter(&self) -> impl Iterator<Item = (&'a str, &str)> {
+        self.0.iter().map(|(name, value)| (*name, value.as_ref()))
+    }
+}
+
+impl PathPattern {
+    /// Reads a pattern as `proxy.toml` has it. The error says where in the text and what to write instead.
+    pub fn parse(source: &str) -> Result<Self, PatternError> {
+        let Some(inner) = source.strip_prefix('/') else {
+            return Err(PatternError::new(0, "a path starts with `/`"));
+        };
+        if let Some(at) = source.find(['?', '#']) {
+            return Err(PatternError::new(at, "a path has no query or fragment; list query parameters in `query`"));
+        }
+        let mut segments = Vec::new();
+        let mut at = 1;
+        let mut pieces = inner.split('/').peekable();
+        while let Some(piece) = pieces.next() {
+            let last = pieces.peek().is_none();
+            segments.push(parse_segment(piece, at, last)?);
+            at += piece.len() + 1;
+        }
+        let pattern = Self { source: source.to_owned(), segments };
+        pattern.refuse_repeated_names()?;
+        Ok(pattern)
+    }
+
+    fn refuse_repeated_names(&self) -> Result<(), PatternError> {
+        let names: Vec<&str> = self.variables().collect();
+        for (index, name) in names.iter().enumerate() {
+            if names.iter().take(index).any(|earlier| earlier == name) {
+                let at = self.source.rfind(name).unwrap_or(0);
+                return Err(PatternError::new(at, format!("`{{{name}}}` stands twice; give each variable its own name")));
+            }
+        }
+        Ok(())
+    }
+
+    /// The pattern as written.
+    pub fn as_str(&self) -> &str {
+        &self.source
+    }
+
+    /// The names of its variables, in their order.
+    pub fn variables(&self) -> impl Iterator<Item = &str> {
+        self.segments.iter().filter_map(|segment| match segment {
+            Segment::Literal(_) => None,
+            Segment::Variable { name, .. } | Segment::Rest(name) => Some(name.as_str()),
+        })
+    }
+
+    /// Whether this variable is a `{*rest}`.
+    pub fn is_rest(&self, name: &str) -> bool {
+        matches!(self.segments.last(), Some(Segment::Rest(rest)) if rest == name)
+    }
+
+    /// Matches the raw path of a read. Values come decoded; the path must be canonical ([`super::is_canonical`]).
+    pub fn matches<'a>(&'a self, path: &'a str) -> Option<Captures<'a>> {
+        self.walk(path.strip_prefix('/')?, |segment| percent_decode_str(segment).decode_utf8_lossy(), |a, b| a == b)
+    }
+
+    /// Matches one decoded path of a write ([`super::write_paths`]): literals without regard to case, with or without
+    /// a trailing slash, because origins differ in both and a write must never drop too little.
+    pub fn matches_write<'a>(&'a self, path: &'a str) -> Option<Captures<'a>> {
+        let inner = path.strip_prefix('/')?;
+        let loose = |a: &str, b: &str| a.to_lowercase() == b.to_lowercase();
+        self.walk(inner, Cow::Borrowed, loose).or_else(|| match inner.strip_suffix('/') {
+            Some(trimmed) => self.walk(trimmed, Cow::Borrowed, loose),
+            None => None,
+        })
+    }
+
+    fn walk<'a>(
+        &'a self,
+        inner: &'a str,
+        decode: impl Fn(&'a str) -> Cow<'a, str>,
+        same: impl Fn(&str, &str) -> bool,
+    ) -> Option<Captures<'a>> {
+        let mut captures = Vec::new();
+        let mut left = Some(inner);
+        for segment in &self.segments {
+            let rest = left?;
+            let (piece, next) = match rest.split_once('/') {
+                Some((piece, next)) => (piece, Some(next)),
+                None => (rest, None),
+            };
+            match segment {
+                Segment::Literal(literal) if same(&decode(piece), literal) => {}
+                Segment::Literal(_) => return None,
+                Segment::Variable { before, name, after } => {
+                    captures.push((name.as_str(), cut(decode(piece), before, after)?));
+                }
+                Segment::Rest(name) => {
+                    if rest.is_empty() {
+                        return None;
+                    }
+                    captures.push((name.as_str(), decode(rest)));
+                    return Some(Captures(captures));
+                }
+            }
+            left = next;
+        }
+        left.is_none().then_some(Captures(captures))
+    }
+
+    /// Whether every path that `other` matches is matched by this pattern too.
+    pub fn covers(&self, other: &Self) -> bool {
+        for (index, mine) in self.segments.iter().enumerate() {
+            match (mine, other.segments.get(index)) {
+                (Segment::Rest(_), Some(_)) => return true,
+                (Segment::Literal(a), Some(Segment::Literal(b))) if a == b => {}
+                (Segment::Variable { before, after, .. }, Some(Segment::Literal(literal)))
+                    if cut(Cow::Borrowed(literal), before, after).is_some() => {}
+                (Segment::Variable { before, after, .. }, Some(Segment::Variable { before: b, after: a, .. }))
+                    if b.starts_with(before) && a.ends_with(after) => {}
+                _ => return false,
+            }
+        }
+        self.segments.len() == other.segments.len()
+    }
+
+    /// Whether paths that this pattern matches can lie strictly below a write's decoded path.
+    pub fn lies_under(&self, path: &str) -> bool {
+        let above: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
+        for (index, piece) in above.iter().enumerate() {
+            match self.segments.get(index) {
+                Some(Segment::Literal(literal)) if literal.to_lowercase() == piece.to_lowercase() => {}
+                Some(Segment::Variable { before, after, .. })
+                    if cut(Cow::Borrowed(*piece), before, after).is_some() => {}
+                Some(Segment::Rest(_)) => return true,
+                _ => return false,
+            }
+        }
+        match self.segments.get(above.len()) {
+            None => false,
+            Some(Segment::Literal(literal)) => !literal.is_empty(),
+            Some(_) => true,
+        }
+    }
+
+    /// The path with values put in and encoded again; `None` when a variable has none.
+    pub fn render<'v>(&self, value: impl Fn(&str) -> Option<Cow<'v, str>>) -> Option<String> {
+        let mut path = String::new();
+        for segment in &self.segments {
+            path.push('/');
+            match segment {
+                Segment::Literal(literal) => path.push_str(&encode(literal)),
+                Segment::Variable { before, name, after } => {
+                    path.push_str(&encode(before));
+                    path.push_str(&encode(&value(name)?));
+                    path.push_str(&encode(after));
+                }
+                Segment::Rest(name) => {
+                    let rest = value(name)?;
+                    let pieces: Vec<String> = rest.split('/').map(encode).collect();
+                    path.push_str(&pieces.join("/"));
+                }
+            }
+        }
+        Some(path)
+    }
+}
+
+/// Everything but RFC 3986's unreserved characters: what [`super::is_canonical`] calls needlessly encoded stays bare.
+const SEGMENT: &percent_encoding::AsciiSet =
+    &percent_encoding::NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+fn encode(text: &str) -> String {
+    percent_encoding::utf8_percent_encode(text, SEGMENT).to_string()
+}
+
+fn cut<'a>(piece: Cow<'a, str>, before: &str, after: &str) -> Option<Cow<'a, str>> {
+    if before.is_empty() && after.is_empty() {
+        return (!piece.is_empty()).then_some(piece);
+    }
+    let value = piece.strip_prefix(before)?.strip_suffix(after)?;
+    (!value.is_empty()).then(|| Cow::Owned(value.to_owned()))
+}
+
+fn parse_segment(piece: &str, at: usize, last: bool) -> Result<Segment, PatternError> {
+    let Some((before, rest)) = piece.split_once('{') else {
+        if let Some(stray) = piece.find('}') {
+            return Err(PatternError::new(at + stray, "`}` without `{`"));
+        }
+        let literal = percent_decode_str(piece).decode_utf8_lossy().into_owned();
+        if matches!(literal.as_str(), "." | "..") || (literal.is_empty() && !last) {
+            return Err(PatternError::new(at, "a pattern has no empty and no dot segments"));
+        }
+        return Ok(Segment::Literal(literal));
+    };
+    let opened = at + before.len();
+    let Some((name, after)) = rest.split_once('}') else {
+        return Err(PatternError::new(opened, "`{` is never closed"));
+    };
+    if after.contains(['{', '}']) {
+        return Err(PatternError::new(opened + name.len() + 2, "one variable a segment"));
+    }
+    if let Some(name) = name.strip_prefix('*') {
+        check_name(name, opened + 2)?;
+        if !last || !before.is_empty() || !after.is_empty() {
+            return Err(PatternError::new(opened, "`{*rest}` takes all that is left and must stand alone at the end"));
+        }
+        return Ok(Segment::Rest(name.to_owned()));
+    }
+    check_name(name, opened + 1)?;
+    Ok(Segment::Variable { before: before.to_owned(), name: name.to_owned(), after: after.to_owned() })
+}
+
+pub(super) fn check_name(name: &str, at: usize) -> Result<(), PatternError> {
+    let first = name.chars().next();
+    if first.is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
+    {
+        return Ok(());
+    }
+    Err(PatternError::new(at, format!("`{name}` is no variable name; use letters, digits, `_` and `-`, as in {{order_id}}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pattern(text: &str) -> PathPattern {
+        PathPattern::parse(text).unwrap()
+    }
+
+    #[test]
+    fn variables_come_decoded() {
+        let orders = pattern("/orders/{page}");
+        assert_eq!(orders.matches("/orders/99").unwrap().get("page"), Some("99"));
+        assert_eq!(orders.matches("/orders/a%20b").unwrap().get("page"), Some("a b"));
+        for no in ["/orders", "/orders/", "/orders/1/2", "/Orders/1", "/"] {
+            assert!(orders.matches(no).is_none(), "{no}");
+        }
+        let files = pattern("/files/v{n}.json");
+        assert_eq!(files.matches("/files/v2.json").unwrap().get("n"), Some("2"));
+        assert!(files.matches("/files/v.json").is_none());
+        assert_eq!(pattern("/static/{*rest}").matches("/static/a/b.css").unwrap().get("rest"), Some("a/b.css"));
+    }
+
+    #[test]
+    fn a_write_matches_loosely() {
+        let fruit = pattern("/fruit/{id}");
+        for path in ["/fruit/1", "/fruit/1/", "/FRUIT/1"] {
+            assert_eq!(fruit.matches_write(path).unwrap().get("id"), Some("1"), "{path}");
+        }
+    }
+
+    #[test]
+    fn covering_and_lying_under() {
+        assert!(pattern("/orders/{a}").covers(&pattern("/orders/latest")));
+        assert!(pattern("/orders/{a}").covers(&pattern("/orders/{b}")));
+        assert!(pattern("/{*all}").covers(&pattern("/orders/{b}/x")));
+        assert!(!pattern("/orders/latest").covers(&pattern("/orders/{a}")));
+        assert!(!pattern("/{a}/x").covers(&pattern("/y/{b}")));
+        assert!(!pattern("/a").covers(&pattern("/a/{b}")));
+        assert!(pattern("/orders/{page}").lies_under("/orders"));
+        assert!(pattern("/users/{id}/orders").lies_under("/users/7"));
+        assert!(pattern("/users/{id}/orders").lies_under("/users/7/"));
+        assert!(pattern("/orders/{page}").lies_under("/"));
+        assert!(!pattern("/orders/{page}").lies_under("/orders/7"));
+        assert!(!pattern("/orders/{page}").lies_under("/fruit"));
+        assert!(!pattern("/").lies_under("/"));
+    }
+
+    #[test]
+    fn a_bad_pattern_says_where() {
+        for (text, at) in [
+            ("orders", 0), ("/a/{b", 3), ("/a/b}", 4), ("/{a}{b}", 4), ("/{*a}/b", 1), ("/{}", 2), ("/a?b", 2), ("/a//b", 3),
+            ("/{a}/{a}", 6),
+        ] {
+            assert_eq!(PathPattern::parse(text).unwrap_err().at, at, "{text}");
+        }
+    }
+
+    #[test]
+    fn rendering_is_the_way_back() {
+        let text = pattern("/a/{x}/{*rest}").render(|name| Some(if name == "x" { "1 2".into() } else { "b/c".into() }));
+        assert_eq!(text.as_deref(), Some("/a/1%202/b/c"));
+    }
+}

@@ -1,0 +1,72 @@
+//! Query strings as web frameworks read them: `&` separates, `+` is a space.
+
+use std::borrow::Cow;
+
+use percent_encoding::percent_decode_str;
+
+/// What a query says about one parameter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Found<'a> {
+    /// It is not there.
+    Absent,
+    /// It is there once, with this decoded value.
+    Once(Cow<'a, str>),
+    /// It is there several times, or its value is no UTF-8: servers differ in which they take.
+    Ambiguous,
+}
+
+/// The query's parameters in their order, names and values decoded; bytes that are no UTF-8 come as U+FFFD.
+pub fn parameters(query: &str) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
+    query.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        (decode(name), decode(value))
+    })
+}
+
+/// Looks one parameter up by its decoded name.
+pub fn find_parameter<'a>(query: &'a str, name: &str) -> Found<'a> {
+    let mut found = Found::Absent;
+    for (key, value) in parameters(query) {
+        if key != name {
+            continue;
+        }
+        if found != Found::Absent || value.contains(char::REPLACEMENT_CHARACTER) {
+            return Found::Ambiguous;
+        }
+        found = Found::Once(value);
+    }
+    found
+}
+
+fn decode(text: &str) -> Cow<'_, str> {
+    if !text.bytes().any(|byte| byte == b'%' || byte == b'+') {
+        return Cow::Borrowed(text);
+    }
+    let spaced = text.replace('+', " ");
+    Cow::Owned(percent_decode_str(&spaced).decode_utf8_lossy().into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_are_decoded() {
+        let read: Vec<_> = parameters("city=San+Jos%C3%A9&x&=y&&z=a%3Db").collect();
+        assert_eq!(read, [
+            ("city".into(), "San José".into()),
+            ("x".into(), "".into()),
+            ("".into(), "y".into()),
+            ("z".into(), "a=b".into())
+        ]);
+    }
+
+    #[test]
+    fn a_parameter_given_twice_is_ambiguous() {
+        assert_eq!(find_parameter("a=1&b=2", "b"), Found::Once("2".into()));
+        assert_eq!(find_parameter("a=1", "b"), Found::Absent);
+        assert_eq!(find_parameter("a=1&a=1", "a"), Found::Ambiguous);
+        assert_eq!(find_parameter("a=1&%61=2", "a"), Found::Ambiguous);
+        assert_eq!(find_parameter("a=%FF", "a"), Found::Ambiguous);
+    }
+}
