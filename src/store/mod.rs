@@ -1,1 +1,200 @@
-//! (in the making)
+//! Where answers are kept, under one law: a fill that an invalidation overtook is never kept, and an entry that was
+//! invalidated after its token is never given out.
+//!
+//! A *group* has one sequence. A [`Token`] is a point in it, handed out by every lookup; a fill carries it to the
+//! origin and back. [`Store::keep`] refuses the fill if any of its tags was invalidated after the token, and
+//! [`Store::lookup`] checks the same at every read, so no clock is involved. A group whose record is lost gets an epoch
+//! never used before, which makes everything older invalid: every loss fails safe, to a miss.
+
+mod entry;
+pub mod memory;
+pub mod redis;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use entry::{Kind, StoredResponse};
+
+use crate::rules::{Place, Tag};
+pub use memory::Memory;
+pub use redis::{Redis, RedisNode, RedisUrl};
+
+/// A point in a group's sequence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Token {
+    /// Which life of the group's record; random, never used twice.
+    pub epoch: u64,
+    /// How many invalidations the group had seen.
+    pub seq: u64,
+}
+
+/// What a lookup found, and the token that a fill begun now has to carry.
+#[derive(Clone, Debug)]
+pub struct Lookup {
+    /// The group's token, read no later than the entry was judged.
+    pub token: Token,
+    /// The entry, if there is one and no invalidation came after its token. Whether it is fresh is not judged here.
+    pub entry: Option<Arc<StoredResponse>>,
+    /// There was an entry and an invalidation had made it old.
+    pub invalidated: bool,
+}
+
+/// What became of a fill.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kept {
+    /// It is stored.
+    Stored,
+    /// One of its tags was invalidated, or the group's epoch changed, after its token.
+    RacedWrite,
+    /// A fill with a later token is there already.
+    NewerFill,
+    /// It is larger than the store takes.
+    TooLarge,
+}
+
+/// What an invalidation left behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Finished {
+    /// The group's token right after the invalidation.
+    pub token: Token,
+    /// No other invalidation of these tags came after the `since` token; false when none was given.
+    pub alone: bool,
+}
+
+/// Why the store could not do its part. Costs a miss, never the response.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// There is no usable session with the store, or invalidations are owed to it.
+    Down,
+    /// The store did not answer within its timeout.
+    Timeout,
+    /// The store is full and refused the fill.
+    Full,
+    /// The store answered with an error; its text, without secrets.
+    Refused(String),
+}
+
+impl std::fmt::Display for Fault {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Down => out.write_str("the store cannot be reached"),
+            Self::Timeout => out.write_str("the store did not answer in time"),
+            Self::Full => out.write_str("the store is full"),
+            Self::Refused(text) => write!(out, "the store refused a command: {text}"),
+        }
+    }
+}
+
+impl std::error::Error for Fault {}
+
+/// What happens to a write while the store cannot be reached.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WhenDown {
+    /// The write is forwarded; what it made old is owed to the store and invalidated before anything is read from it again.
+    #[default]
+    Forward,
+    /// The write gets 503 and is not forwarded.
+    Refuse,
+}
+
+/// Where the store is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StoreUrl {
+    /// In this process.
+    Memory,
+    /// A Redis that many nodes may share.
+    Redis(RedisUrl),
+}
+
+/// What the store is told by the configuration.
+#[derive(Clone, Debug)]
+pub struct StoreSettings {
+    /// Where it is.
+    pub url: StoreUrl,
+    /// How many bytes the memory store may hold.
+    pub memory: u64,
+    /// What every key in Redis begins with.
+    pub prefix: String,
+    /// How long one command may take.
+    pub timeout: Duration,
+    /// What happens to writes while it cannot be reached.
+    pub when_down: WhenDown,
+}
+
+/// The part of a store that all cores of this process share.
+#[derive(Clone, Debug)]
+pub enum Shared {
+    /// The entries themselves.
+    Memory(Arc<Memory>),
+    /// What the cores' sessions have in common.
+    Redis(Arc<RedisNode>),
+}
+
+impl Shared {
+    /// Sets the shared part up. Opens no connection: an absent Redis does not keep the proxy from starting.
+    pub fn new(settings: &StoreSettings) -> Self {
+        match &settings.url {
+            StoreUrl::Memory => Self::Memory(Arc::new(Memory::new(settings.memory))),
+            StoreUrl::Redis(url) => Self::Redis(Arc::new(RedisNode::new(url.clone(), settings))),
+        }
+    }
+
+    /// The store of one core: call it inside that core's runtime, where its session is kept up.
+    pub fn attach(&self) -> Store {
+        match self {
+            Self::Memory(memory) => Store::Memory(Arc::clone(memory)),
+            Self::Redis(node) => Store::Redis(Redis::attach(node)),
+        }
+    }
+}
+
+/// The store of one core.
+#[derive(Clone, Debug)]
+pub enum Store {
+    /// In this process.
+    Memory(Arc<Memory>),
+    /// In Redis.
+    Redis(Redis),
+}
+
+impl Store {
+    /// Reads the entry of a place, and the token that a fill begun now has to carry.
+    ///
+    /// Dropping the future loses nothing.
+    pub async fn lookup(&self, place: &Place) -> Result<Lookup, Fault> {
+        match self {
+            Self::Memory(memory) => Ok(memory.lookup(place)),
+            Self::Redis(redis) => redis.lookup(place).await,
+        }
+    }
+
+    /// Keeps an entry unless its token says that it may be old: one atomic step.
+    ///
+    /// When the future is dropped the entry may or may not be kept; either is safe.
+    pub async fn keep(&self, place: &Place, entry: Arc<StoredResponse>) -> Result<Kept, Fault> {
+        match self {
+            Self::Memory(memory) => Ok(memory.keep(place, entry)),
+            Self::Redis(redis) => redis.keep(place, entry).await,
+        }
+    }
+
+    /// Makes everything with one of these tags old, before a write is answered: one atomic step a group.
+    ///
+    /// `since` asks whether another invalidation of the tags came after that token. On a [`Fault`] the tags are owed:
+    /// this process reads nothing from the store until they are invalidated there. The future must not be dropped
+    /// before it is done; run it in a task of its own where the client may leave.
+    pub async fn finish(&self, group: &str, tags: &[Tag], since: Option<Token>) -> Result<Finished, Fault> {
+        match self {
+            Self::Memory(memory) => Ok(memory.finish(group, tags, since)),
+            Self::Redis(redis) => redis.finish(group, tags, since).await,
+        }
+    }
+
+    /// Whether a write may be forwarded now: false only for `when_down = "refuse"` while the store cannot be reached.
+    pub fn admits_writes(&self) -> bool {
+        match self {
+            Self::Memory(_) => true,
+            Self::Redis(redis) => redis.admits_writes(),
+        }
+    }
+}

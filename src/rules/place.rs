@@ -1,0 +1,111 @@
+//! Where a read's answer is kept: its group, its key and the tags that make it old.
+
+use std::fmt;
+use std::sync::Arc;
+
+use http::HeaderMap;
+
+use crate::fields::Detail;
+
+/// What a write makes old: one entry, one path, a whole route, or whatever shares a tag.
+///
+/// Tags are folded, so that one may cover several keys; they are compared as text.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Tag(Arc<str>);
+
+impl Tag {
+    /// Everything in one route of a group.
+    pub fn route(name: &str) -> Self {
+        Self(format!("r:{name}").into())
+    }
+
+    /// Every entry of one folded path, whatever its query and variant.
+    pub fn path(folded: &str) -> Self {
+        Self(format!("p:{folded}").into())
+    }
+
+    /// Every variant of one key of a route.
+    pub fn key(folded: &str) -> Self {
+        Self(format!("k:{folded}").into())
+    }
+
+    /// A tag from the configuration or from a response field.
+    pub fn named(text: &str) -> Self {
+        Self(format!("n:{text}").into())
+    }
+
+    /// Rebuilds a tag from [`Tag::as_str`].
+    pub fn from_stored(text: &str) -> Self {
+        Self(text.into())
+    }
+
+    /// The tag as the store writes it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Tag {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.0)
+    }
+}
+
+/// The key of one stored response (RFC 9111 section 2): unique among all routes.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct CacheKey {
+    /// The route it belongs to: two routes whose templates render the same text never share an entry.
+    pub route: Arc<str>,
+    /// What `redis-cli KEYS '*'` shows: the template's text, with `#` and a hash where a variant needs one.
+    pub name: String,
+}
+
+impl CacheKey {
+    /// The same key for one variant of a response, told apart by a text of its selecting fields.
+    pub fn variant(&self, selecting: &str) -> Self {
+        Self { route: Arc::clone(&self.route), name: format!("{}#{}", self.name, super::route::short_hash(selecting)) }
+    }
+}
+
+impl fmt::Display for CacheKey {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.name)
+    }
+}
+
+/// Where a read's answer is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The group whose sequence orders the entry's fills and invalidations.
+    pub group: Arc<str>,
+    /// The entry's key.
+    pub key: CacheKey,
+    /// The tags known from the request alone; a stored response may have more.
+    pub tags: Vec<Tag>,
+}
+
+/// A read as the rules see it.
+#[derive(Clone, Copy, Debug)]
+pub struct Read<'a> {
+    /// The raw path.
+    pub path: &'a str,
+    /// The raw query, without its `?`.
+    pub query: Option<&'a str>,
+    /// The request's fields.
+    pub fields: &'a HeaderMap,
+    /// The host that is part of the key, where the origin sees the client's.
+    pub host: Option<&'a str>,
+}
+
+/// Why a read is neither looked up nor stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bypass(pub Detail);
+
+/// What the origin sees on a fill: a function of the key, and of nothing else in the request.
+#[derive(Clone, Debug)]
+pub struct Fill {
+    /// Path and query.
+    pub target: String,
+    /// The keyed fields.
+    pub fields: HeaderMap,
+}

@@ -1,0 +1,279 @@
+//! Templates of keys and tags: `fruit:{id}`, `{country}-{city}`, `customer:{response:/customer_id}`.
+//!
+//! Values are percent-encoded so that none can imitate a separator, another key, a Redis hash tag or a command:
+//! besides ASCII letters and digits only `.`, `_` and `-` stay bare, and of these none that the template's own text
+//! uses. Two different sets of values therefore never render to the same text.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
+use super::PatternError;
+use super::path::check_name;
+
+/// A template of a key or a tag.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Template {
+    source: String,
+    pieces: Vec<Piece>,
+    /// Octets that the template's own text uses and values therefore must not show bare.
+    reserved: Vec<u8>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Piece {
+    Literal(String),
+    Variable(Source),
+}
+
+/// Where a variable gets its value from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// `{name}`: path, then query, then (for a write) its JSON body.
+    Name(String),
+    /// `{body:/order/id}`: the JSON request body at this pointer.
+    Body(Pointer),
+    /// `{response:/id}`: the JSON response body at this pointer.
+    Response(Pointer),
+}
+
+/// A JSON pointer (RFC 6901).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pointer(pub(super) String);
+
+impl Pointer {
+    /// A pointer from its text, which is empty or starts with `/`.
+    pub fn parse(text: &str) -> Option<Self> {
+        (text.is_empty() || text.starts_with('/')).then(|| Self(text.to_owned()))
+    }
+
+    /// The value it points at in a document.
+    pub fn of<'a>(&self, document: &'a serde_json::Value) -> Option<&'a serde_json::Value> {
+        document.pointer(&self.0)
+    }
+}
+
+/// The text a template gets where a variable has no value: an absent query parameter. No value renders to it.
+pub(super) const ABSENT: &str = "~";
+
+impl Template {
+    /// Reads a template as `proxy.toml` has it. The error says where in the text and what to write instead.
+    pub fn parse(source: &str) -> Result<Self, PatternError> {
+        let mut pieces = Vec::new();
+        let mut at = 0;
+        while let Some(rest) = source.get(at..).filter(|rest| !rest.is_empty()) {
+            let piece = match rest.find('{') {
+                Some(0) => {
+                    let Some(end) = rest.find('}') else {
+                        return Err(PatternError::new(at, "`{` is never closed"));
+                    };
+                    if matches!(pieces.last(), Some(Piece::Variable(_))) {
+                        return Err(PatternError::new(at, "two variables need a separator between them, as in {a}-{b}"));
+                    }
+                    let variable = Piece::Variable(parse_source(rest.get(1..end).unwrap_or_default(), at + 1)?);
+                    at += end + 1;
+                    variable
+                }
+                next => {
+                    let literal = rest.get(..next.unwrap_or(rest.len())).unwrap_or_default();
+                    check_literal(literal, at)?;
+                    at += literal.len();
+                    Piece::Literal(literal.to_owned())
+                }
+            };
+            pieces.push(piece);
+        }
+        if pieces.is_empty() {
+            return Err(PatternError::new(0, "a key or tag cannot be empty"));
+        }
+        Ok(Self::from_pieces(source.to_owned(), pieces))
+    }
+
+    /// The default key of a path pattern and the listed query parameters: `/active?country={country}&city={city}`.
+    pub(super) fn of_path(pattern: &str, query: &[String]) -> Self {
+        let mut pieces = Vec::new();
+        let mut literal = String::new();
+        let mut rest = pattern;
+        while let Some((before, after)) = rest.split_once('{') {
+            let Some((name, next)) = after.split_once('}') else { break };
+            literal.push_str(before);
+            pieces.push(Piece::Literal(std::mem::take(&mut literal)));
+            pieces.push(Piece::Variable(Source::Name(name.trim_start_matches('*').to_owned())));
+            rest = next;
+        }
+        literal.push_str(rest);
+        for (index, name) in query.iter().enumerate() {
+            let _ = write!(literal, "{}{name}=", if index == 0 { '?' } else { '&' });
+            pieces.push(Piece::Literal(std::mem::take(&mut literal)));
+            pieces.push(Piece::Variable(Source::Name(name.clone())));
+        }
+        if !literal.is_empty() {
+            pieces.push(Piece::Literal(literal));
+        }
+        // Separators that a default key uses are never bare in a value: only `.`, `_` and `-` could be, and they
+        // separate nothing here.
+        let mut template = Self::from_pieces(String::new(), pieces);
+        template.reserved.clear();
+        template.source = template.shape(|source| match source {
+            Source::Name(name) => format!("{{{name}}}"),
+            Source::Body(_) | Source::Response(_) => String::new(),
+        });
+        template
+    }
+
+    fn from_pieces(source: String, pieces: Vec<Piece>) -> Self {
+        let mut reserved = Vec::new();
+        for piece in &pieces {
+            if let Piece::Literal(literal) = piece {
+                reserved.extend(literal.bytes().filter(|byte| !reserved_anyway(*byte)));
+            }
+        }
+        reserved.sort_unstable();
+        reserved.dedup();
+        // A template without two variables separates nothing, so its text reserves nothing: `fruit-{id}` may hold
+        // `a-b` bare.
+        if pieces.iter().filter(|piece| matches!(piece, Piece::Variable(_))).count() < 2 {
+            reserved.clear();
+        }
+        Self { source, pieces, reserved }
+    }
+
+    /// The template as written, or for a default key as it would be written.
+    pub fn as_str(&self) -> &str {
+        &self.source
+    }
+
+    /// The variables in their order.
+    pub fn variables(&self) -> impl Iterator<Item = &Source> {
+        self.pieces.iter().filter_map(|piece| match piece {
+            Piece::Literal(_) => None,
+            Piece::Variable(source) => Some(source),
+        })
+    }
+
+    /// Whether `{name}` is one of its variables.
+    pub fn uses(&self, name: &str) -> bool {
+        self.variables().any(|source| matches!(source, Source::Name(known) if known == name))
+    }
+
+    /// The template with each variable replaced by `show`'s text: to compare two templates' shapes.
+    pub fn shape(&self, show: impl Fn(&Source) -> String) -> String {
+        self.pieces
+            .iter()
+            .map(|piece| match piece {
+                Piece::Literal(literal) => literal.clone(),
+                Piece::Variable(source) => show(source),
+            })
+            .collect()
+    }
+
+    /// Puts values in. `value` gives `None` for an unknown variable, which makes the whole `None`;
+    /// `Some(None)` for one known to be absent.
+    pub fn render<'v>(&self, mut value: impl FnMut(&Source) -> Option<Option<Cow<'v, str>>>) -> Option<String> {
+        let mut text = String::with_capacity(self.source.len() + 16);
+        for piece in &self.pieces {
+            match piece {
+                Piece::Literal(literal) => text.push_str(literal),
+                Piece::Variable(source) => match value(source)? {
+                    Some(value) => self.encode(&value, &mut text),
+                    None => text.push_str(ABSENT),
+                },
+            }
+        }
+        Some(text)
+    }
+
+    fn encode(&self, value: &str, text: &mut String) {
+        for byte in value.bytes() {
+            if !reserved_anyway(byte) && !self.reserved.contains(&byte) {
+                text.push(char::from(byte));
+            } else {
+                let _ = write!(text, "%{byte:02X}");
+            }
+        }
+    }
+}
+
+fn reserved_anyway(byte: u8) -> bool {
+    !(byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
+}
+
+fn parse_source(text: &str, at: usize) -> Result<Source, PatternError> {
+    let pointer = |pointer: &str| {
+        Pointer::parse(pointer).ok_or_else(|| {
+            PatternError::new(at, format!("`{pointer}` is no JSON pointer; write it as in {{body:/order/id}}"))
+        })
+    };
+    match text.split_once(':') {
+        Some(("body", rest)) => Ok(Source::Body(pointer(rest)?)),
+        Some(("response", rest)) => Ok(Source::Response(pointer(rest)?)),
+        Some((other, _)) => {
+            Err(PatternError::new(at, format!("`{other}:` is no source of values; there are `body:` and `response:`")))
+        }
+        None => check_name(text, at).map(|()| Source::Name(text.to_owned())),
+    }
+}
+
+fn check_literal(literal: &str, at: usize) -> Result<(), PatternError> {
+    let bad = literal.char_indices().find(|(_, c)| matches!(c, '}' | '~' | '#' | '%') || c.is_control() || c.is_whitespace());
+    match bad {
+        None => Ok(()),
+        Some((offset, '}')) => Err(PatternError::new(at + offset, "`}` without `{`")),
+        Some((offset, found)) => {
+            let why = "`~`, `#`, `%` and white space mean something else in keys";
+            Err(PatternError::new(at + offset, format!("{found:?} cannot stand in a key or tag: {why}")))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn render(template: &str, values: &[(&str, Option<&str>)]) -> Option<String> {
+        Template::parse(template).unwrap().render(|source| match source {
+            Source::Name(name) => {
+                let (_, value) = values.iter().find(|(known, _)| known == name)?;
+                Some(value.map(|value| Cow::Owned(value.to_owned())))
+            }
+            _ => None,
+        })
+    }
+
+    #[test]
+    fn the_seeds_keys_render_as_their_authors_wrote_them() {
+        assert_eq!(render("fruit:{id}", &[("id", Some("1"))]).as_deref(), Some("fruit:1"));
+        assert_eq!(
+            render("{country}-{city}", &[("country", Some("NI")), ("city", Some("Managua"))]).as_deref(),
+            Some("NI-Managua")
+        );
+    }
+
+    #[test]
+    fn no_value_imitates_a_separator_an_absence_or_a_hash_tag() {
+        let city = |country, city| render("{country}-{city}", &[("country", country), ("city", city)]).unwrap();
+        assert_ne!(city(Some("a-b"), Some("c")), city(Some("a"), Some("b-c")));
+        assert_ne!(city(None, Some("c")), city(Some("~"), Some("c")));
+        assert_ne!(city(None, Some("c")), city(Some(""), Some("c")));
+        assert_eq!(render("k:{id}", &[("id", Some("{x}:y\r\n *?"))]).unwrap(), "k:%7Bx%7D%3Ay%0D%0A%20%2A%3F");
+    }
+
+    #[test]
+    fn an_unknown_variable_gives_no_text() {
+        assert_eq!(render("fruit:{id}", &[]), None);
+    }
+
+    #[test]
+    fn a_default_key_is_the_path_and_the_listed_query() {
+        let template = Template::of_path("/active/{*rest}", &["country".to_owned(), "city".to_owned()]);
+        assert_eq!(template.as_str(), "/active/{rest}?country={country}&city={city}");
+        let text = template.render(|_| Some(Some("a/b-c".into())));
+        assert_eq!(text.as_deref(), Some("/active/a%2Fb-c?country=a%2Fb-c&city=a%2Fb-c"));
+    }
+
+    #[test]
+    fn a_bad_template_says_where() {
+        for (text, at) in [("", 0), ("a{b", 1), ("a}b", 1), ("{a}{b}", 3), ("a b", 1), ("{x:y}", 1), ("{body:id}", 1), ("{}", 1)] {
+            assert_eq!(Template::parse(text).unwrap_err().at, at, "{text}");
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! One stored response, with everything prepared that a hit needs.
+
+use bytes::Bytes;
+use http::header::{CONTENT_LENGTH, ETAG};
+use http::{HeaderMap, HeaderValue, StatusCode};
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use super::Token;
+use crate::clock::Millis;
+use crate::policy::{Lifetime, StoredFlags};
+use crate::rules::Tag;
+
+/// What an entry stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A response that may answer requests.
+    Response,
+    /// The key's responses vary by fields that only the response named: each is kept under a key of its own.
+    VaryIndex,
+    /// A `write.around` marker: answers of this key are not to be stored.
+    Around,
+}
+
+/// A stored response (RFC 9111 section 3), or a marker in its place.
+#[derive(Debug)]
+pub struct StoredResponse {
+    /// What the entry stands for.
+    pub kind: Kind,
+    /// The origin's status.
+    pub status: StatusCode,
+    /// The origin's fields without the hop-by-hop ones, in its order.
+    pub fields: HeaderMap,
+    /// The body, byte for byte as the origin sent it.
+    pub body: Bytes,
+    /// When the response was received.
+    pub response_time: Millis,
+    /// Its corrected initial age then (RFC 9111 section 4.2.3).
+    pub initial_age: Duration,
+    /// How long it is fresh, and how long useful after that.
+    pub lifetime: Lifetime,
+    /// What its Cache-Control means for reuse.
+    pub flags: StoredFlags,
+    /// What makes it old.
+    pub tags: Vec<Tag>,
+    /// The point in the group's sequence that its fetch started from.
+    pub token: Token,
+    /// The header block of a hit but for Age and Cache-Status.
+    head: OnceLock<HeaderMap>,
+    /// The body as a hit of an annotated route sends it.
+    annotated: OnceLock<Bytes>,
+}
+
+impl StoredResponse {
+    /// Puts an entry together.
+    #[allow(clippy::too_many_arguments, reason = "one constructor for the one value that has all of them")]
+    pub fn new(
+        kind: Kind,
+        status: StatusCode,
+        fields: HeaderMap,
+        body: Bytes,
+        response_time: Millis,
+        initial_age: Duration,
+        lifetime: Lifetime,
+        flags: StoredFlags,
+        tags: Vec<Tag>,
+        token: Token,
+    ) -> Self {
+        Self {
+            kind,
+            status,
+            fields,
+            body,
+            response_time,
+            initial_age,
+            lifetime,
+            flags,
+            tags,
+            token,
+            head: OnceLock::new(),
+            annotated: OnceLock::new(),
+        }
+    }
+
+    /// The header block of a hit, made by `prepare` the first time it is asked for.
+    pub fn head(&self, prepare: impl FnOnce(&Self) -> HeaderMap) -> &HeaderMap {
+        self.head.get_or_init(|| prepare(self))
+    }
+
+    /// The annotated body of a hit, made by `annotate` the first time it is asked for.
+    pub fn annotated(&self, annotate: impl FnOnce(&Bytes) -> Bytes) -> &Bytes {
+        self.annotated.get_or_init(|| annotate(&self.body))
+    }
+
+    /// The stored fields with Content-Length as the body really is, and the entity tag, if one was made.
+    pub fn fields_with_length(&self) -> HeaderMap {
+        let mut fields = self.fields.clone();
+        fields.insert(CONTENT_LENGTH, HeaderValue::from(self.body.len()));
+        fields
+    }
+
+    /// The entity tag, the origin's or ours.
+    pub fn entity_tag(&self) -> Option<&HeaderValue> {
+        self.fields.get(ETAG)
+    }
+
+    /// Roughly how many bytes of memory the entry takes.
+    pub fn weight(&self) -> u64 {
+        let fields: usize = self.fields.iter().map(|(name, value)| name.as_str().len() + value.len() + 64).sum();
+        let tags: usize = self.tags.iter().map(|tag| tag.as_str().len() + 32).sum();
+        // The prepared header block holds the fields a second time; their values share the bytes.
+        (self.body.len() + fields * 2 + tags + 512) as u64
+    }
+
+    /// How long the entry is of any use after it was received: freshness and the longer of the stale windows.
+    pub fn useful_for(&self) -> Duration {
+        let stale = self.lifetime.stale_while_revalidate.max(self.lifetime.stale_if_error);
+        self.lifetime.fresh_for.saturating_add(stale).saturating_sub(self.initial_age)
+    }
+}
