@@ -1,1 +1,5 @@
-//! (in the making)
+//! A request's way from ingress to answer.
+
+mod settings;
+
+pub use settings::ProxySettings;

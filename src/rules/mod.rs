@@ -24,7 +24,7 @@ pub use place::{Bypass, CacheKey, Fill, Place, Read, Tag};
 pub use query::{Found, find_parameter, parameters};
 pub use request_pattern::RequestPattern;
 pub use route::{Annotate, Credential, Route, RouteQuery};
-pub use routes::{ROUTELESS, Routes, Unreachable};
+pub use routes::{BodiesRead, ROUTELESS, Routes, Unreachable};
 pub use template::{Pointer, Source, Template};
 pub use write_policy::{Reply, Selection, WritePolicy, WriteTarget};
 

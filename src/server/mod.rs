@@ -1,1 +1,5 @@
-//! (in the making)
+//! Listeners, cores, limits, shutdown.
+
+mod settings;
+
+pub use settings::ServerSettings;
