@@ -3,16 +3,16 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use http::Method;
+use http::{HeaderMap, Method};
 use serde_json::Value;
 
 use super::fold::fold_path;
 use super::place::Tag;
 use super::query::{Found, find_parameter};
 use super::request_pattern::RequestPattern;
-use super::route::{Route, fold_owned, scalar};
+use super::route::{Route, encode, fold_owned, scalar};
 use super::template::{Pointer, Source, Template};
-use super::Captures;
+use super::{Captures, Place, Read, RouteQuery};
 
 /// One entry of a route's `invalidated_by`.
 #[derive(Clone, Debug, PartialEq)]
@@ -220,6 +220,38 @@ impl Route {
 
     fn drop(&self, tag: Tag, scope: Scope, because: String) -> Invalidation {
         Invalidation { group: Arc::clone(&self.group), route: Arc::clone(&self.name), tag, scope, because }
+    }
+}
+
+/// The entry that a write with a policy writes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// Where a later GET looks for it.
+    pub place: Place,
+    /// The tag of its `write.around` marker.
+    pub around: Tag,
+    /// Path and query of that GET.
+    pub target: String,
+}
+
+impl Route {
+    /// The entry that this write writes by the route's policy; `None` when a variable of its key is unknown.
+    pub fn written(&self, write: &Write<'_>, host: Option<&str>) -> Option<Written> {
+        let policy = self.write.as_ref()?;
+        let captures = write.paths.iter().find_map(|path| policy.request.matches(write.method, path))?;
+        let value = |name: &str| write.value(&Source::Name(name.to_owned()), &captures, None);
+        let mut target = self.path.render(&value)?;
+        if let RouteQuery::Listed(names) = &self.query {
+            for (index, name) in names.iter().enumerate() {
+                let separator = if index == 0 { '?' } else { '&' };
+                target.push_str(&format!("{separator}{}={}", encode(name), encode(&value(name)?)));
+            }
+        }
+        let (path, query) = target.split_once('?').map_or((target.as_str(), None), |(path, query)| (path, Some(query)));
+        let fields = HeaderMap::new();
+        let place = self.place(&Read { path, query, fields: &fields, host }, &self.path.matches(path)?).ok()?;
+        let around = Tag::around(&place.key.name);
+        Some(Written { place, around, target })
     }
 }
 

@@ -34,6 +34,11 @@ impl Tag {
         Self(format!("n:{text}").into())
     }
 
+    /// The `write.around` marker of one key.
+    pub fn around(key: &str) -> Self {
+        Self(format!("w:{key}").into())
+    }
+
     /// Rebuilds a tag from [`Tag::as_str`].
     pub fn from_stored(text: &str) -> Self {
         Self(text.into())
@@ -108,4 +113,11 @@ pub struct Fill {
     pub target: String,
     /// The keyed fields.
     pub fields: HeaderMap,
+}
+
+impl Place {
+    /// The same place for one variant of its response.
+    pub fn variant(&self, selecting: &str) -> Self {
+        Self { group: Arc::clone(&self.group), key: self.key.variant(selecting), tags: self.tags.clone() }
+    }
 }

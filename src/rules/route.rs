@@ -262,7 +262,7 @@ fn keyed_value(fields: &HeaderMap, name: &HeaderName) -> Option<Vec<u8>> {
 }
 
 /// The text of a JSON scalar; `None` for null, arrays and objects.
-pub(super) fn scalar(value: &serde_json::Value) -> Option<Cow<'_, str>> {
+pub fn scalar(value: &serde_json::Value) -> Option<Cow<'_, str>> {
     match value {
         serde_json::Value::String(text) => Some(Cow::Borrowed(text)),
         serde_json::Value::Number(number) => Some(Cow::Owned(number.to_string())),
@@ -288,6 +288,6 @@ pub(super) fn plain_query_octet(byte: u8) -> bool {
     byte.is_ascii_graphic() && !matches!(byte, b'{' | b'}' | b'#' | b'"' | b'<' | b'>' | b'\\')
 }
 
-fn encode(text: &str) -> percent_encoding::PercentEncode<'_> {
+pub(super) fn encode(text: &str) -> percent_encoding::PercentEncode<'_> {
     percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC)
 }
