@@ -7,6 +7,7 @@ mod canonical;
 mod fold;
 mod invalidation;
 mod json_template;
+mod overlap;
 mod path;
 mod place;
 mod query;

@@ -1,6 +1,7 @@
 //! Path patterns: `/orders/{page}`, `/files/{name}.json`, `/static/{*rest}`.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use percent_encoding::percent_decode_str;
 
@@ -9,17 +10,27 @@ use super::PatternError;
 /// A pattern that a path matches segment by segment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PathPattern {
-    source: String,
-    segments: Vec<Segment>,
+    pub(super) source: String,
+    pub(super) segments: Vec<Segment>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Segment {
+pub(super) enum Segment {
     Literal(String),
     /// `before{name}after` within one segment; the value is never empty.
     Variable { before: String, name: String, after: String },
     /// `{*name}`: what is left of the path, at least one octet.
     Rest(String),
+}
+
+impl fmt::Display for Segment {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Literal(literal) => out.write_str(literal),
+            Self::Variable { before, name, after } => write!(out, "{before}{{{name}}}{after}"),
+            Self::Rest(name) => write!(out, "{{*{name}}}"),
+        }
+    }
 }
 
 /// The variables of a matched path: name and decoded value, in the pattern's order.
@@ -142,7 +153,7 @@ impl PathPattern {
     pub fn covers(&self, other: &Self) -> bool {
         for (index, mine) in self.segments.iter().enumerate() {
             match (mine, other.segments.get(index)) {
-                (Segment::Rest(_), Some(_)) => return true,
+                (Segment::Rest(_), Some(_)) => return !other.ends_with_a_slash_at(index),
                 (Segment::Literal(a), Some(Segment::Literal(b))) if a == b => {}
                 (Segment::Variable { before, after, .. }, Some(Segment::Literal(literal)))
                     if cut(Cow::Borrowed(literal), before, after).is_some() => {}
@@ -152,6 +163,12 @@ impl PathPattern {
             }
         }
         self.segments.len() == other.segments.len()
+    }
+
+    /// Whether nothing but a trailing slash stands from this segment on: a `{*rest}` does not match it.
+    pub(super) fn ends_with_a_slash_at(&self, index: usize) -> bool {
+        index + 1 == self.segments.len()
+            && matches!(self.segments.get(index), Some(Segment::Literal(literal)) if literal.is_empty())
     }
 
     /// Whether paths that this pattern matches can lie strictly below a write's decoded path.
@@ -204,7 +221,7 @@ fn encode(text: &str) -> String {
     percent_encoding::utf8_percent_encode(text, SEGMENT).to_string()
 }
 
-fn cut<'a>(piece: Cow<'a, str>, before: &str, after: &str) -> Option<Cow<'a, str>> {
+pub(super) fn cut<'a>(piece: Cow<'a, str>, before: &str, after: &str) -> Option<Cow<'a, str>> {
     if before.is_empty() && after.is_empty() {
         return (!piece.is_empty()).then_some(piece);
     }
@@ -296,6 +313,12 @@ mod tests {
         assert!(!pattern("/orders/{page}").lies_under("/orders/7"));
         assert!(!pattern("/orders/{page}").lies_under("/fruit"));
         assert!(!pattern("/").lies_under("/"));
+    }
+
+    #[test]
+    fn a_rest_does_not_reach_the_bare_slash() {
+        assert!(!pattern("/static/{*rest}").covers(&pattern("/static/")));
+        assert!(pattern("/{*rest}").covers(&pattern("/static/")));
     }
 
     #[test]

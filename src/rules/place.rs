@@ -67,6 +67,7 @@ pub struct CacheKey {
 
 impl CacheKey {
     /// The same key for one variant of a response, told apart by a text of its selecting fields.
+    #[must_use]
     pub fn variant(&self, selecting: &str) -> Self {
         Self { route: Arc::clone(&self.route), name: format!("{}#{}", self.name, super::route::short_hash(selecting.as_bytes())) }
     }

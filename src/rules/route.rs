@@ -105,7 +105,7 @@ impl Route {
         }
         self.refuse_credentials(read.fields)?;
         let query = read.query.unwrap_or_default();
-        let mut name = self.render(query, captures, Cow::Borrowed).ok_or(Bypass(Detail::QueryAmbiguous))?;
+        let mut name = self.render(query, captures, std::convert::identity).ok_or(Bypass(Detail::QueryAmbiguous))?;
         let folded = self.render(query, captures, |value| fold_owned(&value)).ok_or(Bypass(Detail::QueryAmbiguous))?;
         if self.query == RouteQuery::Raw && !query.is_empty() {
             if !query.bytes().all(plain_query_octet) {

@@ -89,7 +89,7 @@ impl Template {
     }
 
     /// The default key of a path pattern and the listed query parameters: `/active?country={country}&city={city}`.
-    pub(super) fn of_path(pattern: &str, query: &[String]) -> Self {
+    pub fn of_path(pattern: &str, query: &[String]) -> Self {
         let mut pieces = Vec::new();
         let mut literal = String::new();
         let mut rest = pattern;
