@@ -97,7 +97,8 @@ impl Flights {
         if self.unshareable.get(&self.hash(key)).is_some() {
             return Join::Alone;
         }
-        let flight = Arc::new(Flight { progress: watch::Sender::new(Progress::Fetching), waiters: AtomicUsize::new(0) });
+        let flight =
+            Arc::new(Flight { progress: watch::Sender::new(Progress::Fetching), waiters: AtomicUsize::new(0) });
         shard.flights.insert(key.clone(), Arc::clone(&flight));
         Join::Lead(Leader { flights: Arc::clone(self), key: key.clone(), flight, landed: false })
     }

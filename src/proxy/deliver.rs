@@ -7,53 +7,52 @@ use http::header::{AGE, CONTENT_LENGTH, ETAG, LAST_MODIFIED, VIA};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use xxhash_rust::xxh3::xxh3_128;
 
+use super::Proxy;
 use super::annotate;
 use super::answer::{Answer, VIA_ASIDE};
 use super::error::no_answer;
 use super::ingress::Admitted;
 use super::lookup::{Missed, Resource, stored};
-use super::{Proxy, Reuse};
 use crate::fields::{CacheStatus, Detail, Forward};
 use crate::origin::{Body, OriginError};
-use crate::policy::{fields_for_304, may_serve_on_error, not_modified};
+use crate::policy::{Reuse, fields_for_304, may_serve_on_error, not_modified};
 use crate::rules::Route;
 use crate::store::{Kind, StoredResponse};
 
-impl Proxy {
-    /// Answers from an entry.
-    pub(super) fn deliver(
-        &self,
-        resource: &Resource,
-        request: &Admitted,
-        entry: &Arc<StoredResponse>,
-        age: Duration,
-        status: CacheStatus,
-    ) -> Answer {
-        let route = resource.route.as_deref();
-        let head = entry.head(|entry| prepare(entry, route));
-        let mut response = if not_modified(&request.fields, entry.status, head) {
-            let mut response = Response::new(Body::Empty);
-            *response.status_mut() = StatusCode::NOT_MODIFIED;
-            *response.headers_mut() = fields_for_304(head);
-            response
-        } else {
-            let annotation = route.and_then(|route| route.annotate.as_ref()).filter(|_| status.hit);
-            let body = match annotation {
-                Some(annotation) => entry.annotated(|body| annotate::hit(body, entry.status, head, annotation)),
-                None => &entry.body,
-            };
-            let mut response = Response::new(Body::full(body.clone()));
-            *response.status_mut() = entry.status;
-            *response.headers_mut() = head.clone();
-            if body.len() != entry.body.len() {
-                response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
-            }
-            response
+/// Answers from an entry.
+pub(super) fn deliver(
+    resource: &Resource,
+    request: &Admitted,
+    entry: &Arc<StoredResponse>,
+    age: Duration,
+    status: CacheStatus,
+) -> Answer {
+    let route = resource.route.as_deref();
+    let head = entry.head(|entry| prepare(entry, route));
+    let mut response = if not_modified(&request.fields, entry.status, head) {
+        let mut response = Response::new(Body::Empty);
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+        *response.headers_mut() = fields_for_304(head);
+        response
+    } else {
+        let annotation = route.and_then(|route| route.annotate.as_ref()).filter(|_| status.hit);
+        let body = match annotation {
+            Some(annotation) => entry.annotated(|body| annotate::hit(body, entry.status, head, annotation)),
+            None => &entry.body,
         };
-        response.headers_mut().insert(AGE, HeaderValue::from(age.as_secs()));
-        Answer::new(response, status)
-    }
+        let mut response = Response::new(Body::full(body.clone()));
+        *response.status_mut() = entry.status;
+        *response.headers_mut() = head.clone();
+        if body.len() != entry.body.len() {
+            response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
+        }
+        response
+    };
+    response.headers_mut().insert(AGE, HeaderValue::from(age.as_secs()));
+    Answer::new(response, status)
+}
 
+impl Proxy {
     /// Answers a follower with what its leader stored; `None` when it may not be shared with this request.
     pub(super) fn share(&self, resource: &Resource, request: &Admitted, entry: &Arc<StoredResponse>) -> Option<Answer> {
         if entry.kind != Kind::Response || entry.fields.contains_key(http::header::VARY) && resource.route.is_none() {
@@ -68,14 +67,20 @@ impl Proxy {
                     collapsed: true,
                     ..CacheStatus::default()
                 };
-                Some(self.deliver(resource, request, entry, age, status))
+                Some(deliver(resource, request, entry, age, status))
             }
             _ => None,
         }
     }
 
     /// Answers where the origin could not: with the stale entry if RFC 5861 section 4 allows it, else with the error.
-    pub(super) fn failed(&self, resource: &Resource, request: &Admitted, missed: &Missed, error: &OriginError) -> Answer {
+    pub(super) fn failed(
+        &self,
+        resource: &Resource,
+        request: &Admitted,
+        missed: &Missed,
+        error: &OriginError,
+    ) -> Answer {
         let detail = match error {
             OriginError::Timeout(_) => Detail::OriginTimeout,
             _ => Detail::OriginDown,
@@ -93,7 +98,7 @@ impl Proxy {
         detail: Detail,
     ) -> Option<Answer> {
         let entry = missed.stale.as_ref()?;
-        let age = may_serve_on_error(&stored(entry), self.shared.clock.now())?;
+        let age = may_serve_on_error(&stored(entry), self.choices(resource), self.shared.clock.now())?;
         let ttl = i64::try_from(entry.lifetime.fresh_for.as_secs()).unwrap_or(i64::MAX)
             - i64::try_from(age.as_secs()).unwrap_or(i64::MAX);
         let status = CacheStatus {
@@ -103,7 +108,7 @@ impl Proxy {
             detail: Some(detail),
             ..CacheStatus::default()
         };
-        Some(self.deliver(resource, request, entry, age, status))
+        Some(deliver(resource, request, entry, age, status))
     }
 }
 
@@ -119,10 +124,12 @@ pub(super) fn prepare(entry: &StoredResponse, route: Option<&Route>) -> HeaderMa
 /// answer, whose bytes differ between hit and miss (RFC 9110 section 8.8.1).
 pub(super) fn give_entity_tag(fields: &mut HeaderMap, body: &[u8], status: StatusCode, route: Option<&Route>) {
     let Some(route) = route.filter(|_| status == StatusCode::OK) else { return };
-    if route.etag && !fields.contains_key(ETAG) && !fields.contains_key(LAST_MODIFIED) {
-        if let Ok(tag) = HeaderValue::from_str(&format!("\"{:032x}\"", xxh3_128(body))) {
-            fields.insert(ETAG, tag);
-        }
+    if route.etag
+        && !fields.contains_key(ETAG)
+        && !fields.contains_key(LAST_MODIFIED)
+        && let Ok(tag) = HeaderValue::from_str(&format!("\"{:032x}\"", xxh3_128(body)))
+    {
+        fields.insert(ETAG, tag);
     }
     if route.annotate.is_some()
         && annotate::is_json(fields)

@@ -55,18 +55,24 @@ impl Refusal {
             Self::BodyBroken(why) => format!("The request body could not be read: {why}."),
             Self::UnknownCoding => "The only transfer coding understood is chunked.".to_owned(),
             Self::StoreDown => {
-                "The cache cannot be reached, and writes are refused meanwhile. The origin has not seen this one.".to_owned()
+                "The cache cannot be reached, and writes are refused meanwhile. The origin has not seen this one."
+                    .to_owned()
             }
-            Self::NotKept => "The cache did not take this write, and nothing else was asked to. Nothing is lost: send it again.".to_owned(),
+            Self::NotKept => {
+                "The cache did not take this write, and nothing else was asked to. Nothing is lost: send it again."
+                    .to_owned()
+            }
             Self::NotInvalidated => {
-                "The origin has answered this write, but the cache could not be told. Read before sending it again.".to_owned()
+                "The origin has answered this write, but the cache could not be told. Read before sending it again."
+                    .to_owned()
             }
             Self::BadEntry(why) => why.clone(),
         }
     }
 
     pub(super) fn answer(&self) -> Answer {
-        let detail = matches!(self, Self::StoreDown | Self::NotKept | Self::NotInvalidated).then_some(Detail::StoreDown);
+        let detail =
+            matches!(self, Self::StoreDown | Self::NotKept | Self::NotInvalidated).then_some(Detail::StoreDown);
         let mut answer = own(self.status(), &self.sentence(), CacheStatus { detail, ..CacheStatus::default() });
         if self.status() == StatusCode::SERVICE_UNAVAILABLE {
             answer.response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));

@@ -6,12 +6,13 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{ACCEPT_ENCODING, CONTENT_TYPE, IF_MODIFIED_SINCE, IF_NONE_MATCH, USER_AGENT, VIA};
+use http::header::{ACCEPT_ENCODING, IF_MODIFIED_SINCE, IF_NONE_MATCH, USER_AGENT, VIA};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use tokio::sync::{mpsc, oneshot};
 
 use super::answer::{Answer, VIA_ASIDE, is_origin_trouble};
 use super::collapse::{Landing, Leader};
+use super::deliver::deliver;
 use super::error::no_answer;
 use super::ingress::Admitted;
 use super::keep::{Judged, Received};
@@ -19,8 +20,9 @@ use super::lookup::{Missed, Resource};
 use super::{Proxy, annotate};
 use crate::fields::{CacheStatus, Detail};
 use crate::origin::{Answered, Body, BodyError, Collected, OriginError, Outgoing, Relayed, Timed};
-use crate::policy::conditional_for;
+use crate::policy::{conditional_for, confirms};
 use crate::rules::Read;
+use crate::store::StoredResponse;
 
 /// One fill.
 pub(super) struct Fetch {
@@ -77,7 +79,7 @@ impl Proxy {
 
     async fn fill(self: Arc<Self>, mut fetch: Fetch, tell: oneshot::Sender<Answer>) {
         let request_time = self.shared.clock.now();
-        let answered = match self.origin.send(self.outgoing(&fetch)).await {
+        let answered = match self.origin.send(outgoing(&fetch)).await {
             Ok(answered) => answered,
             Err(error) => {
                 let answer = self.failed(&fetch.resource, &fetch.request, &fetch.missed, &error);
@@ -93,8 +95,15 @@ impl Proxy {
             return;
         }
         let (received, body, permit) = self.receive(answered, request_time);
-        if received.status == StatusCode::NOT_MODIFIED && fetch.missed.stale.is_some() {
-            let answer = self.freshened(&mut fetch, received).await;
+        if received.status == StatusCode::NOT_MODIFIED
+            && let Some(stale) = fetch.missed.stale.take()
+        {
+            if !confirms(&stale.fields, &received.fields) {
+                // It speaks of another representation than ours: ask again, unconditionally.
+                drop((body, permit));
+                return Box::pin(self.fill(fetch, tell)).await;
+            }
+            let answer = self.freshened(&mut fetch, received, &stale).await;
             let _ = tell.send(answer);
             return;
         }
@@ -105,47 +114,18 @@ impl Proxy {
                 let answered = Answered { head: received.into_head(), body, permit };
                 let _ = tell.send(Answer::passed(answered, status));
             }
-            Ok(judged) if self.reads_whole(&fetch, &received, &body) => {
+            Ok(judged) if reads_whole(&fetch, &received, &body) => {
                 self.fill_whole(fetch, received, judged, body, tell).await;
             }
             Ok(judged) => self.fill_relayed(fetch, received, judged, body, tell).await,
         }
     }
 
-    /// What the origin sees: for a route a function of the key and of nothing else; without one the client's fields.
-    fn outgoing(&self, fetch: &Fetch) -> Outgoing {
-        let request = &fetch.request;
-        let (target, mut fields) = match &fetch.resource.route {
-            Some(route) => {
-                let (path, query) = (request.target.path(), request.target.query());
-                let fill = route.fill(&Read { path, query, fields: &request.fields, host: None });
-                let mut fields = fill.fields;
-                fields.insert(USER_AGENT, AGENT);
-                fields.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-                fields.insert(VIA, VIA_ASIDE);
-                (fill.target.parse().unwrap_or_else(|_| request.target.clone()), fields)
-            }
-            None => (request.target.clone(), request.forwarded_fields()),
-        };
-        fields.remove(IF_NONE_MATCH);
-        fields.remove(IF_MODIFIED_SINCE);
-        if let Some(stale) = &fetch.missed.stale {
-            fields.extend(conditional_for(&stale.fields));
-        }
-        Outgoing { method: Method::GET, target, fields, client_host: request.host.clone(), body: Body::Empty }
-    }
-
     fn stale_instead(&self, fetch: &mut Fetch, status: StatusCode) -> Option<Answer> {
-        let answer = self.stale_on_error(&fetch.resource, &fetch.request, &fetch.missed, Some(status), Detail::OriginDown)?;
+        let answer =
+            self.stale_on_error(&fetch.resource, &fetch.request, &fetch.missed, Some(status), Detail::OriginDown)?;
         fetch.land(Landing::Failed(OriginError::Broken(format!("it answered {status}"))));
         Some(answer)
-    }
-
-    /// Whether the body is read in full before anything is answered: where it is known to be small, and where the
-    /// answer has to be changed.
-    fn reads_whole(&self, fetch: &Fetch, received: &Received, body: &Timed) -> bool {
-        let annotated = fetch.resource.route.as_ref().is_some_and(|route| route.annotate.is_some());
-        body.exact_length().is_some() || (annotated && annotate::is_json(&received.fields))
     }
 
     async fn fill_whole(
@@ -163,13 +143,16 @@ impl Proxy {
                 fetch.land(kept.landing);
                 let detail = kept.detail.or(status.detail);
                 let status = CacheStatus { stored: kept.stored, ttl: kept.ttl, detail, ..status };
-                let answer = self.deliver(&fetch.resource, &fetch.request, &kept.entry, kept.entry.initial_age, status);
+                let answer = deliver(&fetch.resource, &fetch.request, &kept.entry, kept.entry.initial_age, status);
                 let _ = tell.send(without_invented_age(answer, &kept.entry.fields));
             }
             Collected::Larger(ahead, rest) => {
                 fetch.land(Landing::Unshareable);
                 let status = CacheStatus { detail: Some(Detail::TooLarge), ..fetch.cache_status(received.status) };
-                let mut answer = Answer::new(http::Response::from_parts(received.into_head(), Body::stream(ahead, rest, None)), status);
+                let mut answer = Answer::new(
+                    http::Response::from_parts(received.into_head(), Body::stream(ahead, rest, None)),
+                    status,
+                );
                 answer.response.headers_mut().append(VIA, VIA_ASIDE);
                 let _ = tell.send(answer);
             }
@@ -214,27 +197,55 @@ impl Proxy {
     }
 
     /// RFC 9111 section 4.3.3: a 304 makes the stale entry fresh again.
-    async fn freshened(&self, fetch: &mut Fetch, received: Received) -> Answer {
-        let Some(stale) = fetch.missed.stale.clone() else {
-            return no_answer(&OriginError::Broken("it answered 304 unasked".to_owned()), fetch.missed.forward);
-        };
+    async fn freshened(&self, fetch: &mut Fetch, received: Received, stale: &Arc<StoredResponse>) -> Answer {
         let forward_status = received.status;
-        let received = received.freshening(&stale);
-        let status = CacheStatus { forward_status: Some(forward_status.as_u16()), ..fetch.cache_status(received.status) };
+        let received = received.freshening(stale);
+        let status =
+            CacheStatus { forward_status: Some(forward_status.as_u16()), ..fetch.cache_status(received.status) };
         match self.judge_fill(fetch, &received) {
             Ok(judged) => {
                 let kept = self.keep(fetch, received, judged, stale.body.clone()).await;
                 fetch.land(kept.landing);
                 let status = CacheStatus { stored: kept.stored, ttl: kept.ttl, detail: kept.detail, ..status };
-                self.deliver(&fetch.resource, &fetch.request, &kept.entry, kept.entry.initial_age, status)
+                deliver(&fetch.resource, &fetch.request, &kept.entry, kept.entry.initial_age, status)
             }
             Err(detail) => {
                 fetch.land(Landing::Unshareable);
                 let status = CacheStatus { detail: Some(detail), ..status };
-                self.deliver(&fetch.resource, &fetch.request, &stale, received.initial_age, status)
+                deliver(&fetch.resource, &fetch.request, stale, received.initial_age, status)
             }
         }
     }
+}
+
+/// What the origin sees: for a route a function of the key and of nothing else; without one the client's fields.
+fn outgoing(fetch: &Fetch) -> Outgoing {
+    let request = &fetch.request;
+    let (target, mut fields) = match &fetch.resource.route {
+        Some(route) => {
+            let (path, query) = (request.target.path(), request.target.query());
+            let fill = route.fill(&Read { path, query, fields: &request.fields, host: None });
+            let mut fields = fill.fields;
+            fields.insert(USER_AGENT, AGENT);
+            fields.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+            fields.insert(VIA, VIA_ASIDE);
+            (fill.target.parse().unwrap_or_else(|_| request.target.clone()), fields)
+        }
+        None => (request.target.clone(), request.forwarded_fields()),
+    };
+    fields.remove(IF_NONE_MATCH);
+    fields.remove(IF_MODIFIED_SINCE);
+    if let Some(stale) = &fetch.missed.stale {
+        fields.extend(conditional_for(&stale.fields));
+    }
+    Outgoing { method: Method::GET, target, fields, client_host: request.host.clone(), body: Body::Empty }
+}
+
+/// Whether the body is read in full before anything is answered: where it is known to be small, and where the
+/// answer has to be changed.
+fn reads_whole(fetch: &Fetch, received: &Received, body: &Timed) -> bool {
+    let annotated = fetch.resource.route.as_ref().is_some_and(|route| route.annotate.is_some());
+    body.exact_length().is_some() || (annotated && annotate::is_json(&received.fields))
 }
 
 /// An answer fresh from the origin has an Age only if the origin sent one.
@@ -270,9 +281,4 @@ async fn read_ahead(body: &mut Timed, pieces: &mpsc::UnboundedSender<Result<Rela
         }
     }
     Ahead::Whole(crate::origin::join(read))
-}
-
-/// Whether a response's type says that it never ends.
-pub(super) fn is_event_stream(fields: &HeaderMap) -> bool {
-    fields.get(CONTENT_TYPE).is_some_and(|value| value.as_bytes().to_ascii_lowercase().starts_with(b"text/event-stream"))
 }

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use http::header::{AUTHORIZATION, HOST, TRANSFER_ENCODING};
+use http::header::{HOST, TRANSFER_ENCODING};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Version};
 use hyper::body::{Body as _, Incoming};
@@ -75,7 +75,8 @@ pub(super) fn admit(
     drop_underscored(&mut fields);
     fields.remove(HOST);
     let body = (!body.is_end_stream()).then_some(body);
-    if let (Some(limit), Some(size)) = (settings.max_request_body, body.as_ref().and_then(|body| body.size_hint().exact()))
+    if let (Some(limit), Some(size)) =
+        (settings.max_request_body, body.as_ref().and_then(|body| body.size_hint().exact()))
         && size > limit
     {
         return Err(Refusal::BodyTooLarge(limit));
@@ -150,11 +151,6 @@ impl Admitted {
     /// Whether it asks for a part or sets conditions that only the origin can judge.
     pub(super) fn is_partial_or_conditional(&self) -> bool {
         ["range", "if-range", "if-match", "if-unmodified-since"].iter().any(|name| self.fields.contains_key(*name))
-    }
-
-    /// Whether it carries an identity.
-    pub(super) fn has_credentials(&self) -> bool {
-        self.fields.contains_key(AUTHORIZATION) || self.fields.contains_key(http::header::COOKIE)
     }
 
     /// The client's fields with the proxy's own forwarding fields: for requests that pass through.

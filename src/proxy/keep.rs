@@ -14,9 +14,11 @@ use super::{Proxy, fault_detail};
 use crate::clock::Millis;
 use crate::fields::{CacheControl, Detail, Vary, strip_hop_by_hop};
 use crate::origin::{Answered, Timed};
-use crate::policy::{BodyFraming, Exchange, Lifetime, StoredFlags, corrected_initial_age, freshen, selecting, storable};
+use crate::policy::{
+    BodyFraming, Exchange, Lifetime, StoredFlags, corrected_initial_age, freshen, selecting, storable,
+};
 use crate::rules::{Place, Tag};
-use crate::store::{Fault, Kind, Kept, StoredResponse};
+use crate::store::{Fault, Kept, Kind, StoredResponse};
 
 /// A response's head as it came, its hop-by-hop fields gone and its framing noted.
 pub(super) struct Received {
@@ -94,7 +96,7 @@ impl Proxy {
         if let Some(route) = &fetch.resource.route {
             lifetime.fresh_for = lifetime.fresh_for.mul_f64(1.0 - route.ttl_jitter * random_share());
         }
-        Ok(Judged { lifetime, flags: StoredFlags::new(&control) })
+        Ok(Judged { lifetime, flags: StoredFlags::of(&control) })
     }
 
     /// Asks the store to keep an answer under its token.
@@ -119,12 +121,10 @@ impl Proxy {
         fetch.storing();
         let kept = match variant(fetch, &received.fields) {
             None => self.store.keep(place, Arc::clone(&response)).await,
-            Some((variant, index)) => {
-                match self.store.keep(place, entry(Kind::VaryIndex, index, Bytes::new())).await {
-                    Ok(Kept::Stored | Kept::NewerFill) => self.store.keep(&variant, Arc::clone(&response)).await,
-                    refused => refused,
-                }
-            }
+            Some((variant, index)) => match self.store.keep(place, entry(Kind::VaryIndex, index, Bytes::new())).await {
+                Ok(Kept::Stored | Kept::NewerFill) => self.store.keep(&variant, Arc::clone(&response)).await,
+                refused => refused,
+            },
         };
         outcome(response, &kept)
     }

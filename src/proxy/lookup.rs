@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::answer::Answer;
+use super::deliver::deliver;
 use super::ingress::Admitted;
 use super::{Choices, Proxy};
 use crate::fields::{CacheStatus, Detail, Forward, Vary};
@@ -88,7 +89,12 @@ impl Proxy {
             return Ok(Seen { token: first.token, entry: None, invalidated: false, vary_miss: true });
         };
         let second = self.store.lookup(&resource.place.variant(&selecting(&names, &request.fields))).await?;
-        Ok(Seen { token: first.token, vary_miss: second.entry.is_none(), entry: second.entry, invalidated: second.invalidated })
+        Ok(Seen {
+            token: first.token,
+            vary_miss: second.entry.is_none(),
+            entry: second.entry,
+            invalidated: second.invalidated,
+        })
     }
 
     /// Whether what the store had answers this request (RFC 9111 section 4).
@@ -100,13 +106,13 @@ impl Proxy {
         let choices = self.choices(resource);
         let missed = |forward, detail, stale| Missed { token: seen.token, forward, detail, stale };
         match self.judge(entry, request, choices) {
-            Reuse::Fresh { age, ttl_left } => {
+            Reuse::Fresh { age, ttl_left } | Reuse::MaxStale { age, ttl_left } => {
                 let status = CacheStatus { hit: true, ttl: Some(ttl_left), ..CacheStatus::default() };
-                Verdict::Deliver(self.deliver(resource, request, entry, age, status))
+                Verdict::Deliver(deliver(resource, request, entry, age, status))
             }
             Reuse::StaleWhileRevalidate { age, ttl_left } => {
                 let status = CacheStatus { hit: true, ttl: Some(ttl_left), ..CacheStatus::default() };
-                let answer = self.deliver(resource, request, entry, age, status);
+                let answer = deliver(resource, request, entry, age, status);
                 Verdict::DeliverAndRefresh(answer, missed(Forward::Stale, None, Some(Arc::clone(entry))))
             }
             Reuse::Validate { .. } => Verdict::Fetch(missed(Forward::Stale, None, Some(Arc::clone(entry)))),
@@ -131,11 +137,11 @@ impl Proxy {
 }
 
 /// An entry as the policy sees it.
-pub(super) fn stored(entry: &StoredResponse) -> Stored<'_> {
+pub(super) fn stored(entry: &StoredResponse) -> Stored {
     Stored {
-        lifetime: &entry.lifetime,
+        status: entry.status,
+        lifetime: entry.lifetime,
         flags: entry.flags,
-        fields: &entry.fields,
         initial_age: entry.initial_age,
         response_time: entry.response_time,
     }

@@ -77,9 +77,10 @@ impl Proxy {
     ///
     /// Dropping the future is safe at any point: fills and writes go on in tasks of their own.
     pub async fn handle(self: &Arc<Self>, request: Request<Incoming>, peer: Option<IpAddr>) -> Response<Body> {
-        let line = self.shared.log_requests.then(|| {
-            (Stopwatch::start(), RequestLine::of(request.method(), request.uri().path()))
-        });
+        let line = self
+            .shared
+            .log_requests
+            .then(|| (Stopwatch::start(), RequestLine::of(request.method(), request.uri().path())));
         let answer = match ingress::admit(request, &self.shared.settings, peer) {
             Err(refusal) => refusal.answer(),
             Ok(admitted) if matches!(admitted.method, Method::GET | Method::HEAD) => self.read(admitted).await,

@@ -13,7 +13,12 @@ use crate::origin::{Answered, Body, Collected, OriginError, Outgoing, Timed};
 
 impl Proxy {
     /// Forwards a request as it is and hands the answer on as it comes.
-    pub(super) async fn pass(self: &Arc<Self>, mut request: Admitted, forward: Forward, detail: Option<Detail>) -> Answer {
+    pub(super) async fn pass(
+        self: &Arc<Self>,
+        mut request: Admitted,
+        forward: Forward,
+        detail: Option<Detail>,
+    ) -> Answer {
         let body = match self.take_body(&mut request).await {
             Ok(body) => body,
             Err(refusal) => return refusal.answer(),

@@ -32,7 +32,13 @@ pub(super) struct Words {
 impl Words {
     /// The write as the rules see it.
     pub(super) fn write<'a>(&'a self, request: &'a Admitted, response: Option<&'a Value>) -> Write<'a> {
-        Write { method: &request.method, paths: &self.paths, query: request.query(), body: self.json.as_ref(), response }
+        Write {
+            method: &request.method,
+            paths: &self.paths,
+            query: request.query(),
+            body: self.json.as_ref(),
+            response,
+        }
     }
 }
 
@@ -47,7 +53,8 @@ impl Proxy {
         }
         let (tell, told) = oneshot::channel();
         tokio::spawn(Arc::clone(self).carry_out(request, tell));
-        told.await.unwrap_or_else(|_| no_answer(&OriginError::Broken("the write was given up".to_owned()), Forward::Method))
+        told.await
+            .unwrap_or_else(|_| no_answer(&OriginError::Broken("the write was given up".to_owned()), Forward::Method))
     }
 
     async fn carry_out(self: Arc<Self>, mut request: Admitted, tell: oneshot::Sender<Answer>) {
@@ -101,7 +108,12 @@ impl Proxy {
     }
 
     /// Forwards a write. Where its outcome is unknown, all that it may have made old is made old before the error is told.
-    pub(super) async fn forward_write(&self, request: &Admitted, body: Body, words: &Words) -> Result<Answered, Answer> {
+    pub(super) async fn forward_write(
+        &self,
+        request: &Admitted,
+        body: Body,
+        words: &Words,
+    ) -> Result<Answered, Answer> {
         match self.forward(request, body).await {
             Ok(answered) => Ok(answered),
             Err(error) => {
@@ -142,7 +154,12 @@ impl Proxy {
     /// Makes old what a write made old: one atomic step a group, all of them before the write is answered.
     ///
     /// `besides` are further tags for the group of `since`, whose token asks whether another write came in between.
-    pub(super) async fn finish(&self, drops: &[Invalidation], besides: &[Tag], since: Option<(&Arc<str>, Token)>) -> Outcome {
+    pub(super) async fn finish(
+        &self,
+        drops: &[Invalidation],
+        besides: &[Tag],
+        since: Option<(&Arc<str>, Token)>,
+    ) -> Outcome {
         let mut groups: BTreeMap<Arc<str>, Vec<Tag>> = BTreeMap::new();
         for drop in drops {
             groups.entry(Arc::clone(&drop.group)).or_default().push(drop.tag.clone());

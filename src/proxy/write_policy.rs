@@ -16,7 +16,7 @@ use super::write::{Words, passed, succeeded};
 use crate::fields::{CacheControl, CacheStatus, Detail};
 use crate::origin::Body;
 use crate::policy::{Lifetime, LifetimeSource, StoredFlags, lifetime};
-use crate::rules::{JsonTemplate, Place, Route, Tag, Written, WriteTarget};
+use crate::rules::{JsonTemplate, Place, Route, Tag, WriteTarget, Written};
 use crate::store::{Kept, Kind, StoredResponse, Token};
 
 /// How long a `write.around` marker is kept at most.
@@ -78,7 +78,8 @@ impl Proxy {
         route: &Arc<Route>,
         chosen: &str,
     ) -> Answer {
-        let Some((entry, reply)) = route.write.as_ref().and_then(|policy| Some((policy.entry.as_ref()?, policy.reply.as_ref()?)))
+        let Some((entry, reply)) =
+            route.write.as_ref().and_then(|policy| Some((policy.entry.as_ref()?, policy.reply.as_ref()?)))
         else {
             return Refusal::NotKept.answer();
         };
@@ -87,10 +88,15 @@ impl Proxy {
             return Refusal::BadEntry(why.to_owned()).answer();
         }
         let Some(written) = self.written(request, words, route) else {
-            let why = format!("A value for the key `{}` is missing in the path, the query and the JSON body.", route.key.as_str());
+            let why = format!(
+                "A value for the key `{}` is missing in the path, the query and the JSON body.",
+                route.key.as_str()
+            );
             return Refusal::BadEntry(why).answer();
         };
-        let (Some(json), Some(answer)) = (fill_in(entry, words, chosen, route), fill_in(&reply.json, words, chosen, route)) else {
+        let (Some(json), Some(answer)) =
+            (fill_in(entry, words, chosen, route), fill_in(&reply.json, words, chosen, route))
+        else {
             return Refusal::BadEntry("The JSON body lacks a value that the answer needs.".to_owned()).answer();
         };
         let drops = self.shared.settings.routes.invalidations(&words.write(request, None));
@@ -167,7 +173,7 @@ impl Proxy {
         tags: Vec<Tag>,
         token: Token,
     ) -> StoredResponse {
-        let flags = StoredFlags::new(&CacheControl::default());
+        let flags = StoredFlags::of(&CacheControl::default());
         let now = self.shared.clock.now();
         StoredResponse::new(kind, StatusCode::OK, fields, body, now, Duration::ZERO, lifetime, flags, tags, token)
     }

@@ -1,6 +1,7 @@
 //! What a write makes old: by a route's own list, by its write policy, or by the default rule.
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use http::{HeaderMap, Method};
@@ -92,12 +93,18 @@ pub struct Invalidation {
 
 impl Write<'_> {
     /// The folded value of a variable; `None` when the write does not tell.
-    fn value<'s>(&'s self, source: &Source, captures: &Captures<'s>, rule: Option<&InvalidationRule>) -> Option<Cow<'s, str>> {
+    fn value<'s>(
+        &'s self,
+        source: &Source,
+        captures: &Captures<'s>,
+        rule: Option<&InvalidationRule>,
+    ) -> Option<Cow<'s, str>> {
         match source {
             Source::Body(pointer) => scalar(pointer.of(self.body?)?),
             Source::Response(pointer) => scalar(pointer.of(self.response?)?),
             Source::Name(name) => {
-                if let Some((_, mapped)) = rule.and_then(|rule| rule.variables.iter().find(|(known, _)| known == name)) {
+                if let Some((_, mapped)) = rule.and_then(|rule| rule.variables.iter().find(|(known, _)| known == name))
+                {
                     return self.value(mapped, captures, None);
                 }
                 if let Some(value) = captures.get(name) {
@@ -176,7 +183,13 @@ impl Route {
         }
     }
 
-    fn by_rule(&self, write: &Write<'_>, rule: &InvalidationRule, captures: &Captures<'_>, drops: &mut Vec<Invalidation>) {
+    fn by_rule(
+        &self,
+        write: &Write<'_>,
+        rule: &InvalidationRule,
+        captures: &Captures<'_>,
+        drops: &mut Vec<Invalidation>,
+    ) {
         let because = || rule.request.as_str().to_owned();
         if rule.tags.is_empty() {
             drops.push(self.entry_or_route(write, captures, Some(rule), because()));
@@ -240,11 +253,11 @@ impl Route {
         let policy = self.write.as_ref()?;
         let captures = write.paths.iter().find_map(|path| policy.request.matches(write.method, path))?;
         let value = |name: &str| write.value(&Source::Name(name.to_owned()), &captures, None);
-        let mut target = self.path.render(&value)?;
+        let mut target = self.path.render(value)?;
         if let RouteQuery::Listed(names) = &self.query {
             for (index, name) in names.iter().enumerate() {
                 let separator = if index == 0 { '?' } else { '&' };
-                target.push_str(&format!("{separator}{}={}", encode(name), encode(&value(name)?)));
+                let _ = write!(target, "{separator}{}={}", encode(name), encode(&value(name)?));
             }
         }
         let (path, query) = target.split_once('?').map_or((target.as_str(), None), |(path, query)| (path, Some(query)));

@@ -97,7 +97,10 @@ mod tests {
     fn the_seeds_templates_render() {
         let entry = JsonTemplate::parse(r#"{"order": {body}, "source": "Redis"}"#).unwrap();
         assert!(entry.uses_body());
-        assert_eq!(entry.render("{\"order_id\": 1}\n", |_| None).unwrap(), r#"{"order": {"order_id": 1}, "source": "Redis"}"#);
+        assert_eq!(
+            entry.render("{\"order_id\": 1}\n", |_| None).unwrap(),
+            r#"{"order": {"order_id": 1}, "source": "Redis"}"#
+        );
         let reply = JsonTemplate::parse(r#"{"status": "success", "message": "Order written to {target}"}"#).unwrap();
         assert_eq!(reply.names().collect::<Vec<_>>(), ["target"]);
         assert_eq!(

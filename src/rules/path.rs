@@ -18,7 +18,11 @@ pub struct PathPattern {
 pub(super) enum Segment {
     Literal(String),
     /// `before{name}after` within one segment; the value is never empty.
-    Variable { before: String, name: String, after: String },
+    Variable {
+        before: String,
+        name: String,
+        after: String,
+    },
     /// `{*name}`: what is left of the path, at least one octet.
     Rest(String),
 }
@@ -76,7 +80,10 @@ impl PathPattern {
         for (index, name) in names.iter().enumerate() {
             if names.iter().take(index).any(|earlier| earlier == name) {
                 let at = self.source.rfind(name).unwrap_or(0);
-                return Err(PatternError::new(at, format!("`{{{name}}}` stands twice; give each variable its own name")));
+                return Err(PatternError::new(
+                    at,
+                    format!("`{{{name}}}` stands twice; give each variable its own name"),
+                ));
             }
         }
         Ok(())
@@ -265,7 +272,10 @@ pub(super) fn check_name(name: &str, at: usize) -> Result<(), PatternError> {
     {
         return Ok(());
     }
-    Err(PatternError::new(at, format!("`{name}` is no variable name; use letters, digits, `_` and `-`, as in {{order_id}}")))
+    Err(PatternError::new(
+        at,
+        format!("`{name}` is no variable name; use letters, digits, `_` and `-`, as in {{order_id}}"),
+    ))
 }
 
 #[cfg(test)]
@@ -324,7 +334,14 @@ mod tests {
     #[test]
     fn a_bad_pattern_says_where() {
         for (text, at) in [
-            ("orders", 0), ("/a/{b", 3), ("/a/b}", 4), ("/{a}{b}", 4), ("/{*a}/b", 1), ("/{}", 2), ("/a?b", 2), ("/a//b", 3),
+            ("orders", 0),
+            ("/a/{b", 3),
+            ("/a/b}", 4),
+            ("/{a}{b}", 4),
+            ("/{*a}/b", 1),
+            ("/{}", 2),
+            ("/a?b", 2),
+            ("/a//b", 3),
             ("/{a}/{a}", 6),
         ] {
             assert_eq!(PathPattern::parse(text).unwrap_err().at, at, "{text}");

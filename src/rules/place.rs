@@ -69,7 +69,10 @@ impl CacheKey {
     /// The same key for one variant of a response, told apart by a text of its selecting fields.
     #[must_use]
     pub fn variant(&self, selecting: &str) -> Self {
-        Self { route: Arc::clone(&self.route), name: format!("{}#{}", self.name, super::route::short_hash(selecting.as_bytes())) }
+        Self {
+            route: Arc::clone(&self.route),
+            name: format!("{}#{}", self.name, super::route::short_hash(selecting.as_bytes())),
+        }
     }
 }
 
@@ -118,6 +121,7 @@ pub struct Fill {
 
 impl Place {
     /// The same place for one variant of its response.
+    #[must_use]
     pub fn variant(&self, selecting: &str) -> Self {
         Self { group: Arc::clone(&self.group), key: self.key.variant(selecting), tags: self.tags.clone() }
     }

@@ -2,8 +2,8 @@
 
 use http::Method;
 
-use super::path::{Captures, PathPattern};
 use super::PatternError;
+use super::path::{Captures, PathPattern};
 
 /// A method, or `*` for every unsafe one, and a path pattern.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,7 +57,10 @@ fn parse_method(text: &str) -> Result<Option<Method>, PatternError> {
         return Err(PatternError::new(0, format!("methods are upper-case: write `{}`", text.to_ascii_uppercase())));
     }
     if matches!(text, "GET" | "HEAD" | "OPTIONS" | "TRACE") {
-        return Err(PatternError::new(0, format!("{text} is safe and makes nothing old; name a POST, PUT, PATCH or DELETE")));
+        return Err(PatternError::new(
+            0,
+            format!("{text} is safe and makes nothing old; name a POST, PUT, PATCH or DELETE"),
+        ));
     }
     match Method::from_bytes(text.as_bytes()) {
         Ok(method) => Ok(Some(method)),

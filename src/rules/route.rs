@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use http::header::{ACCEPT, ACCEPT_LANGUAGE, AUTHORIZATION, COOKIE, HeaderName, HeaderValue, ORIGIN};
 use http::HeaderMap;
+use http::header::{ACCEPT, ACCEPT_LANGUAGE, AUTHORIZATION, COOKIE, HeaderName, HeaderValue, ORIGIN};
 use sha2::{Digest, Sha256};
 
 use super::canonical::is_canonical;
@@ -218,8 +218,9 @@ impl Route {
 
     /// The fields that are part of the key: those of `vary`, Origin, and credentials where they are keyed.
     fn keyed(&self) -> impl Iterator<Item = HeaderName> {
-        let authorization = (self.authorization == Credential::Key)
-            .then(|| std::iter::once(AUTHORIZATION).chain(CREDENTIALS.iter().map(|name| HeaderName::from_static(name))));
+        let authorization = (self.authorization == Credential::Key).then(|| {
+            std::iter::once(AUTHORIZATION).chain(CREDENTIALS.iter().map(|name| HeaderName::from_static(name)))
+        });
         let cookie = (self.cookies == Credential::Key).then_some(COOKIE);
         self.vary.iter().cloned().chain([ORIGIN]).chain(authorization.into_iter().flatten()).chain(cookie)
     }

@@ -103,10 +103,7 @@ impl Routes {
     }
 
     /// The route whose write policy speaks of this write, with the variables of its path.
-    pub fn write_policy<'a>(
-        &'a self,
-        write: &Write<'a>,
-    ) -> Option<(&'a Arc<Route>, &'a WritePolicy, Captures<'a>)> {
+    pub fn write_policy<'a>(&'a self, write: &Write<'a>) -> Option<(&'a Arc<Route>, &'a WritePolicy, Captures<'a>)> {
         self.0.iter().find_map(|route| {
             let policy = route.write.as_ref()?;
             let captures = write.paths.iter().find_map(|path| policy.request.matches(write.method, path))?;

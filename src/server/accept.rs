@@ -61,17 +61,25 @@ struct Acceptor {
 }
 
 impl Acceptor {
-    async fn accept(mut self) {
+    async fn accept(self) {
+        let mut stopped = self.stopped.clone();
         let mut open = JoinSet::new();
         loop {
             let accepted = tokio::select! {
                 accepted = self.next() => accepted,
-                _ = self.stopped.wait_for(|stopped| *stopped) => break,
+                () = stop(&mut stopped) => break,
                 Some(_) = open.join_next() => continue,
             };
             match accepted {
                 Ok((stream, peer, permit)) => {
-                    open.spawn(connection(stream, peer, permit, Arc::clone(&self.settings), self.stopped.clone(), Arc::clone(&self.proxy)));
+                    open.spawn(connection(
+                        stream,
+                        peer,
+                        permit,
+                        Arc::clone(&self.settings),
+                        self.stopped.clone(),
+                        Arc::clone(&self.proxy),
+                    ));
                 }
                 Err(error) if is_shortage(&error) => {
                     tracing::warn!(%error, "no connection can be accepted right now; trying again");
@@ -118,7 +126,7 @@ async fn connection(
     let mut serving = pin!(serving);
     let ended = tokio::select! {
         ended = serving.as_mut() => ended,
-        _ = stopped.wait_for(|stopped| *stopped) => {
+        () = stop(&mut stopped) => {
             serving.as_mut().graceful_shutdown();
             serving.await
         }
@@ -127,6 +135,11 @@ async fn connection(
         tracing::debug!(%error, "a connection ended early");
     }
     drop(permit);
+}
+
+/// Returns when the server is told to stop.
+async fn stop(stopped: &mut watch::Receiver<bool>) {
+    drop(stopped.wait_for(|stopped| *stopped).await);
 }
 
 /// hyper takes no smaller read buffer.

@@ -1,6 +1,6 @@
 //! Listeners, cores, limits, shutdown.
 //!
-//! Each core has a thread, a current-thread runtime, listeners of its own on the same ports (SO_REUSEPORT), an origin
+//! Each core has a thread, a current-thread runtime, listeners of its own on the same ports (`SO_REUSEPORT`), an origin
 //! pool and a session with the store. What cores share is the memory store, the fetches under way and a few counters.
 
 mod accept;
