@@ -2,6 +2,9 @@
 
 use std::time::{Duration, SystemTime};
 
+use http::HeaderMap;
+use http::header::HeaderName;
+
 use crate::clock::Millis;
 
 /// The last second that a year of four digits can name: 9999-12-31 23:59:59.
@@ -22,6 +25,17 @@ pub fn parse_http_date(text: &str) -> Option<Millis> {
             u64::try_from(since.as_millis()).ok()
         }
         Err(_) => is_before_1970(text.trim()).then_some(0),
+    }
+}
+
+/// The date in the field `name`; `None` when it is absent, on several lines, or no date.
+///
+/// Source: RFC 9110 sections 5.3 and 5.6.7
+pub fn date_in(fields: &HeaderMap, name: &HeaderName) -> Option<Millis> {
+    let mut lines = fields.get_all(name).into_iter();
+    match (lines.next(), lines.next()) {
+        (Some(line), None) => parse_http_date(line.to_str().ok()?),
+        _ => None,
     }
 }
 
@@ -97,5 +111,18 @@ mod tests {
         assert_eq!(format_http_date(0), "Thu, 01 Jan 1970 00:00:00 GMT");
         assert_eq!(format_http_date(u64::MAX), "Fri, 31 Dec 9999 23:59:59 GMT");
         assert_eq!(parse_http_date(&format_http_date(u64::MAX)), Some(LAST_SECOND * 1000));
+    }
+
+    #[test]
+    fn a_date_field_is_one_line() {
+        let name = http::header::DATE;
+        let mut fields = HeaderMap::new();
+        assert_eq!(date_in(&fields, &name), None);
+        fields.append(&name, http::HeaderValue::from_static("Thu, 01 Jan 1970 00:00:01 GMT"));
+        assert_eq!(date_in(&fields, &name), Some(1000));
+        fields.append(&name, http::HeaderValue::from_static("Thu, 01 Jan 1970 00:00:02 GMT"));
+        assert_eq!(date_in(&fields, &name), None);
+        fields.insert(&name, http::HeaderValue::from_bytes(b"\xff").unwrap());
+        assert_eq!(date_in(&fields, &name), None);
     }
 }

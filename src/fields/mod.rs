@@ -15,7 +15,7 @@ mod vary;
 pub use cache_control::{CacheControl, MAX_DELTA_SECONDS, delta_seconds};
 pub use cache_status::{CacheStatus, Forward};
 pub use connection::{nominated, nominates_end_to_end, strip_hop_by_hop};
-pub use date::{format_http_date, parse_http_date};
+pub use date::{date_in, format_http_date, parse_http_date};
 pub use detail::Detail;
 pub use entity_tag::{EntityTag, EntityTags};
 pub use list::{list_members, split_list};

@@ -18,7 +18,7 @@ use crate::fields::CacheControl;
 pub struct Stored {
     /// Its status.
     pub status: StatusCode,
-    /// What [`storable`](super::storable) gave it.
+    /// What [`storable`](super::storable()) gave it.
     pub lifetime: Lifetime,
     /// What its Cache-Control said.
     pub flags: StoredFlags,
@@ -30,14 +30,11 @@ pub struct Stored {
 
 /// What a stored response's Cache-Control means for its reuse.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[expect(clippy::struct_excessive_bools, reason = "four independent facts, kept small because they are stored")]
 pub struct StoredFlags {
     /// It may answer requests that carry credentials. Source: RFC 9111 section 3.5
     pub public_enough: bool,
-    /// The origin forbids serving it stale. Source: RFC 9111 section 4.2.4
+    /// The origin forbids serving it stale, also to a client that would accept it. Source: RFC 9111 section 4.2.4
     pub must_revalidate: bool,
-    /// The origin wants it validated at every use. Source: RFC 9111 section 5.2.2.4
-    pub no_cache: bool,
     /// The origin said private or no-store: it is kept only as long as the route overrides that.
     pub private: bool,
 }
@@ -48,7 +45,6 @@ impl StoredFlags {
         Self {
             public_enough: is_public_enough(cache_control),
             must_revalidate: forbids_stale(cache_control),
-            no_cache: cache_control.no_cache,
             private: cache_control.private || (cache_control.no_store && !cache_control.must_understand),
         }
     }
@@ -94,7 +90,7 @@ pub enum Reuse {
 /// Decides about the reuse of a stored response that the request's key selected, at `now`.
 ///
 /// Allocates nothing. A lifetime that the route gave counts at most as long as the route gives it today, so that a
-/// shorter `ttl` works at once on what is stored already.
+/// shorter `ttl` works at once on what is stored already; if the route gives none any more, it is over.
 ///
 /// Source: RFC 9111 section 4
 pub fn reuse(stored: &Stored, request: &HeaderMap, choices: &Choices, now: Millis) -> Reuse {
@@ -102,7 +98,7 @@ pub fn reuse(stored: &Stored, request: &HeaderMap, choices: &Choices, now: Milli
         return Reuse::Credentials;
     }
     let age = current_age(stored.initial_age, stored.response_time, now);
-    let fresh_for = fresh_for(stored, choices);
+    let Lifetime { fresh_for, stale_while_revalidate, .. } = lifetime_today(stored, choices);
     let asked = directives(request, choices);
     if asked.as_ref().is_some_and(|asked| refuses(asked, age, fresh_for)) {
         return Reuse::RequestDirective;
@@ -110,7 +106,7 @@ pub fn reuse(stored: &Stored, request: &HeaderMap, choices: &Choices, now: Milli
     let ttl_left = ttl_left(fresh_for, age);
     if age < fresh_for {
         Reuse::Fresh { age, ttl_left }
-    } else if age < fresh_for.saturating_add(stored.lifetime.stale_while_revalidate) {
+    } else if age < fresh_for.saturating_add(stale_while_revalidate) {
         Reuse::StaleWhileRevalidate { age, ttl_left }
     } else if asked.is_some_and(|asked| accepts_stale(&asked, stored.flags, age.saturating_sub(fresh_for))) {
         Reuse::MaxStale { age, ttl_left }
@@ -126,8 +122,8 @@ pub fn reuse(stored: &Stored, request: &HeaderMap, choices: &Choices, now: Milli
 /// Source: RFC 5861 section 4
 pub fn may_serve_on_error(stored: &Stored, choices: &Choices, now: Millis) -> Option<Duration> {
     let age = current_age(stored.initial_age, stored.response_time, now);
-    let usable_for = fresh_for(stored, choices).saturating_add(stored.lifetime.stale_if_error);
-    (age < usable_for).then_some(age)
+    let Lifetime { fresh_for, stale_if_error, .. } = lifetime_today(stored, choices);
+    (age < fresh_for.saturating_add(stale_if_error)).then_some(age)
 }
 
 /// True when the client wants a stored response or, if there is none to serve, 504.
@@ -144,16 +140,19 @@ fn may_answer(stored: &Stored, request: &HeaderMap, choices: &Choices) -> bool {
     choices.routed || stored.flags.public_enough || credential_in(request).is_none()
 }
 
-fn fresh_for(stored: &Stored, choices: &Choices) -> Duration {
-    let Lifetime { fresh_for, source, .. } = stored.lifetime;
-    let today = match source {
+/// The stored lifetime as far as the route that gave it stands by it today; what the origin gave stands.
+fn lifetime_today(stored: &Stored, choices: &Choices) -> Lifetime {
+    let given = stored.lifetime;
+    let fresh_for = match given.source {
         LifetimeSource::Override => choices.overriding_lifetime(stored.status),
-        LifetimeSource::RouteTtl | LifetimeSource::Status => {
-            choices.route_lifetime(stored.status).map(|(today, _)| today)
-        }
-        _ => return fresh_for,
+        LifetimeSource::RouteTtl | LifetimeSource::Status => choices.route_lifetime(stored.status).map(|(ttl, _)| ttl),
+        _ => return given,
     };
-    fresh_for.min(today.unwrap_or(Duration::ZERO))
+    let zero = Duration::ZERO;
+    let Some(fresh_for) = fresh_for.map(|today| given.fresh_for.min(today)) else {
+        return Lifetime { fresh_for: zero, stale_while_revalidate: zero, stale_if_error: zero, ..given };
+    };
+    Lifetime { fresh_for, ..given }
 }
 
 fn directives(request: &HeaderMap, choices: &Choices) -> Option<CacheControl> {
@@ -177,14 +176,12 @@ fn accepts_stale(asked: &CacheControl, flags: StoredFlags, stale_for: Duration) 
 }
 
 fn ttl_left(fresh_for: Duration, age: Duration) -> i64 {
-    match fresh_for.checked_sub(age) {
-        Some(left) => i64::try_from(left.as_secs()).unwrap_or(i64::MAX),
-        None => {
-            let late = age.saturating_sub(fresh_for);
-            let seconds = late.as_secs().saturating_add(u64::from(late.subsec_nanos() > 0));
-            i64::try_from(seconds).map_or(i64::MIN, i64::wrapping_neg)
-        }
+    if let Some(left) = fresh_for.checked_sub(age) {
+        return i64::try_from(left.as_secs()).unwrap_or(i64::MAX);
     }
+    let late = age.saturating_sub(fresh_for);
+    let seconds = late.as_secs().saturating_add(u64::from(late.subsec_nanos() > 0));
+    i64::try_from(seconds).map_or(i64::MIN, i64::wrapping_neg)
 }
 
 #[cfg(test)]
@@ -278,18 +275,20 @@ mod tests {
     #[test]
     fn a_shorter_ttl_works_at_once() {
         let left = |source, choices: &Choices| match reuse(&stored(source, ""), &HeaderMap::new(), choices, CAME) {
-            Reuse::Fresh { ttl_left, .. } | Reuse::StaleWhileRevalidate { ttl_left, .. } => ttl_left,
+            Reuse::Fresh { ttl_left, .. } => Some(ttl_left),
+            Reuse::Validate { .. } => None,
             other => panic!("{other:?}"),
         };
         let overriding = |ttl| Choices { override_origin: true, ..route(ttl) };
-        assert_eq!(left(LifetimeSource::RouteTtl, &route(5)), 5);
-        assert_eq!(left(LifetimeSource::RouteTtl, &route(600)), 60, "never lengthened");
-        assert_eq!(left(LifetimeSource::RouteTtl, &Choices::default()), 0, "the route is gone");
-        assert_eq!(left(LifetimeSource::Override, &overriding(5)), 5);
-        assert_eq!(left(LifetimeSource::Override, &route(600)), 0, "no longer overridden");
-        assert_eq!(left(LifetimeSource::MaxAge, &route(5)), 60, "the origin's word");
+        assert_eq!(left(LifetimeSource::RouteTtl, &route(5)), Some(5));
+        assert_eq!(left(LifetimeSource::RouteTtl, &route(600)), Some(60), "never lengthened");
+        assert_eq!(left(LifetimeSource::RouteTtl, &Choices::default()), None, "the route is gone");
+        assert_eq!(left(LifetimeSource::Override, &overriding(5)), Some(5));
+        assert_eq!(left(LifetimeSource::Override, &route(600)), None, "no longer overridden");
+        assert_eq!(left(LifetimeSource::MaxAge, &route(5)), Some(60), "the origin's word");
         let own = Choices { statuses: vec![(200, Some(seconds(7)))], ..route(600) };
-        assert_eq!(left(LifetimeSource::Status, &own), 7);
+        assert_eq!(left(LifetimeSource::Status, &own), Some(7));
+        assert_eq!(may_serve_on_error(&stored(LifetimeSource::RouteTtl, ""), &Choices::default(), CAME), None);
     }
 
     #[test]

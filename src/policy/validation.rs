@@ -1,8 +1,8 @@
 //! Conditional requests: the client's, answered from the store, and ours, to make what is stored fresh again.
 
 use http::header::{
-    ACCESS_CONTROL_ALLOW_ORIGIN, AGE, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_LOCATION, CONTENT_RANGE,
-    CONTENT_TYPE, DATE, ETAG, EXPIRES, HeaderName, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, SET_COOKIE, VARY,
+    AGE, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_LOCATION, CONTENT_RANGE, CONTENT_TYPE, DATE, ETAG,
+    EXPIRES, HeaderName, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, SET_COOKIE, VARY,
 };
 use http::{HeaderMap, StatusCode};
 
@@ -44,7 +44,7 @@ pub fn fields_for_304(response: &HeaderMap) -> HeaderMap {
     let mut carried = HeaderMap::new();
     for (name, value) in response {
         let guides = [CACHE_CONTROL, CONTENT_LOCATION, DATE, ETAG, EXPIRES, VARY].contains(name);
-        if guides || is_cross_origin(name) || (*name == LAST_MODIFIED && !has_tag) {
+        if guides || name.as_str().starts_with("access-control-") || (*name == LAST_MODIFIED && !has_tag) {
             carried.append(name, value.clone());
         }
     }
@@ -90,9 +90,9 @@ pub fn confirms(stored: &HeaderMap, not_modified: &HeaderMap) -> bool {
 
 /// The fields of a stored response after a 304: each field that the 304 brings replaces all stored lines of its name.
 ///
-/// What describes the body stays, as do hop-by-hop fields out. The stored Age and Date go also where the 304 has none:
-/// they told how old the response was before it was validated. Whether the result may still be stored is to be asked
-/// again, for the 304 may say so.
+/// What describes the body stays as it is; Set-Cookie and hop-by-hop fields of the 304 stay out. The stored Age and
+/// Date go also where the 304 has none: they told how old the response was before it was validated. The caller asks
+/// again whether the result may be stored, for the 304 may forbid it.
 ///
 /// Source: RFC 9111 sections 3.2 and 4.3.4
 pub fn freshen(stored: &HeaderMap, not_modified: &HeaderMap) -> HeaderMap {
@@ -110,10 +110,6 @@ pub fn freshen(stored: &HeaderMap, not_modified: &HeaderMap) -> HeaderMap {
 
 fn entity_tag(fields: &HeaderMap) -> Option<EntityTag> {
     EntityTag::parse(fields.get(ETAG)?.as_bytes())
-}
-
-fn is_cross_origin(name: &HeaderName) -> bool {
-    *name == ACCESS_CONTROL_ALLOW_ORIGIN || name.as_str().starts_with("access-control-")
 }
 
 #[cfg(test)]
