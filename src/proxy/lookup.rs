@@ -111,7 +111,8 @@ impl Proxy {
                 Verdict::Deliver(deliver(resource, request, entry, age, status))
             }
             Reuse::StaleWhileRevalidate { age, ttl_left } => {
-                let status = CacheStatus { hit: true, ttl: Some(ttl_left), ..CacheStatus::default() };
+                let detail = Some(Detail::StaleWhileRevalidate);
+                let status = CacheStatus { hit: true, ttl: Some(ttl_left), detail, ..CacheStatus::default() };
                 let answer = deliver(resource, request, entry, age, status);
                 Verdict::DeliverAndRefresh(answer, missed(Forward::Stale, None, Some(Arc::clone(entry))))
             }
