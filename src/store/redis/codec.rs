@@ -48,7 +48,7 @@ struct About<'a> {
     #[serde(default, skip_serializing_if = "is_false")]
     must_revalidate: bool,
     #[serde(default, skip_serializing_if = "is_false")]
-    no_cache: bool,
+    private: bool,
 }
 
 #[derive(Clone, Copy, Serialize, Deserialize)]
@@ -129,7 +129,7 @@ impl About<'_> {
             stale_if_error_ms: millis(lifetime.stale_if_error),
             public: flags.public_enough,
             must_revalidate: flags.must_revalidate,
-            no_cache: flags.no_cache,
+            private: flags.private,
         }
     }
 
@@ -143,7 +143,7 @@ impl About<'_> {
     }
 
     fn flags(&self) -> StoredFlags {
-        StoredFlags { public_enough: self.public, must_revalidate: self.must_revalidate, no_cache: self.no_cache }
+        StoredFlags { public_enough: self.public, must_revalidate: self.must_revalidate, private: self.private }
     }
 }
 
