@@ -3,13 +3,18 @@
 
 servers=()
 
-# start LOG COMMAND...: runs a server in the background and sets `server` to its process id. It gets a process group of
-# its own: a Ctrl-C in the terminal reaches the script alone, which then stops the servers in order.
+# start LOG COMMAND...: runs a server in the background and sets `server` to its process id. Its output goes to the file
+# LOG, or with `-` where the script's own goes. It gets a process group of its own: a Ctrl-C in the terminal reaches the
+# script alone, which then stops the servers in order.
 start() {
     local log=$1
     shift
     set -m
-    "$@" >> "$log" 2>&1 < /dev/null &
+    if [ "$log" = - ]; then
+        "$@" 2>&1 < /dev/null &
+    else
+        "$@" >> "$log" 2>&1 < /dev/null &
+    fi
     set +m
     server=$!
     servers+=("$server")
