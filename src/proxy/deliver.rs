@@ -81,11 +81,7 @@ impl Proxy {
         missed: &Missed,
         error: &OriginError,
     ) -> Answer {
-        let detail = match error {
-            OriginError::Timeout(_) => Detail::OriginTimeout,
-            _ => Detail::OriginDown,
-        };
-        self.stale_on_error(resource, request, missed, None, detail).unwrap_or_else(|| no_answer(error, missed.forward))
+        self.stale_on_error(resource, request, missed, None).unwrap_or_else(|| no_answer(error, missed.forward))
     }
 
     /// The stale entry of a miss, while its stale-if-error window lasts.
@@ -95,7 +91,6 @@ impl Proxy {
         request: &Admitted,
         missed: &Missed,
         forward_status: Option<StatusCode>,
-        detail: Detail,
     ) -> Option<Answer> {
         let entry = missed.stale.as_ref()?;
         let age = may_serve_on_error(&stored(entry), self.choices(resource), self.shared.clock.now())?;
@@ -105,7 +100,7 @@ impl Proxy {
             forward: Some(Forward::Stale),
             forward_status: forward_status.map(|status| status.as_u16()),
             ttl: Some(ttl.min(-1)),
-            detail: Some(detail),
+            detail: Some(Detail::StaleIfError),
             ..CacheStatus::default()
         };
         Some(deliver(resource, request, entry, age, status))

@@ -17,6 +17,7 @@ use super::query::{Found, find_parameter};
 use super::template::{Source, Template};
 use super::write_policy::WritePolicy;
 use crate::fields::Detail;
+use crate::policy::is_credential;
 
 /// Which query parameters count.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,18 +85,6 @@ pub struct Route {
     /// What a write does to the entry it writes.
     pub write: Option<WritePolicy>,
 }
-
-/// Request fields that name a person as Authorization does.
-const CREDENTIALS: [&str; 8] = [
-    "x-api-key",
-    "x-auth-token",
-    "x-access-token",
-    "x-session-token",
-    "x-session-id",
-    "x-csrf-token",
-    "x-csrftoken",
-    "x-xsrf-token",
-];
 
 impl Route {
     /// Where this read's answer is kept, or why it is kept nowhere.
@@ -206,7 +195,7 @@ impl Route {
             if fields.contains_key(AUTHORIZATION) {
                 return Err(Bypass(Detail::Authorization));
             }
-            if CREDENTIALS.iter().any(|name| fields.contains_key(*name)) {
+            if fields.keys().any(is_credential) {
                 return Err(Bypass(Detail::Credential));
             }
         }
@@ -216,20 +205,20 @@ impl Route {
         Ok(())
     }
 
-    /// The fields that are part of the key: those of `vary`, Origin, and credentials where they are keyed.
-    fn keyed(&self) -> impl Iterator<Item = HeaderName> {
-        let authorization = (self.authorization == Credential::Key).then(|| {
-            std::iter::once(AUTHORIZATION).chain(CREDENTIALS.iter().map(|name| HeaderName::from_static(name)))
-        });
-        let cookie = (self.cookies == Credential::Key).then_some(COOKIE);
-        self.vary.iter().cloned().chain([ORIGIN]).chain(authorization.into_iter().flatten()).chain(cookie)
+    /// The fields of this request that are part of the key: those of `vary`, Origin, and credentials where keyed.
+    fn keyed<'a>(&'a self, fields: &'a HeaderMap) -> impl Iterator<Item = &'a HeaderName> {
+        let identity = self.authorization == Credential::Key;
+        let authorization = identity.then_some(&AUTHORIZATION);
+        let credentials = fields.keys().filter(move |name| identity && is_credential(name));
+        let cookie = (self.cookies == Credential::Key).then_some(&COOKIE);
+        self.vary.iter().chain([&ORIGIN]).chain(authorization).chain(credentials).chain(cookie)
     }
 
     /// A text of the keyed fields that differ from what a plain client sends; `None` when none does.
     fn selecting(&self, fields: &HeaderMap) -> Option<Vec<u8>> {
         let mut text = Vec::new();
-        for name in self.keyed() {
-            if let Some(value) = keyed_value(fields, &name) {
+        for name in self.keyed(fields) {
+            if let Some(value) = keyed_value(fields, name) {
                 text.extend_from_slice(name.as_str().as_bytes());
                 text.extend_from_slice(format!(":{}:", value.len()).as_bytes());
                 text.extend_from_slice(&value);
@@ -241,9 +230,9 @@ impl Route {
     fn fill_fields(&self, fields: &HeaderMap) -> HeaderMap {
         let mut sent = HeaderMap::new();
         sent.insert(ACCEPT, HeaderValue::from_static("*/*"));
-        for name in self.keyed() {
-            if let Some(value) = keyed_value(fields, &name).and_then(|value| HeaderValue::from_bytes(&value).ok()) {
-                sent.insert(name, value);
+        for name in self.keyed(fields) {
+            if let Some(value) = keyed_value(fields, name).and_then(|value| HeaderValue::from_bytes(&value).ok()) {
+                sent.insert(name.clone(), value);
             }
         }
         sent

@@ -41,7 +41,7 @@ pub struct StoredResponse {
     pub lifetime: Lifetime,
     /// What its Cache-Control means for reuse.
     pub flags: StoredFlags,
-    /// What makes it old.
+    /// What makes it old: the tags of its place, and those that only the response named.
     pub tags: Vec<Tag>,
     /// The point in the group's sequence that its fetch started from.
     pub token: Token,

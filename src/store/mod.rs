@@ -10,6 +10,7 @@ mod entry;
 pub mod memory;
 pub mod redis;
 
+use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,6 +27,15 @@ pub struct Token {
     pub epoch: u64,
     /// How many invalidations the group had seen.
     pub seq: u64,
+}
+
+/// How many tags a group lists before the oldest are folded into its floor.
+const TAG_LIMIT: usize = 10_000;
+
+/// An epoch that no record of any group has had.
+fn fresh_epoch() -> u64 {
+    // The second source draws from the system's randomness once a process, and then counts.
+    getrandom::u64().unwrap_or_else(|_| RandomState::new().hash_one(std::process::id()))
 }
 
 /// What a lookup found, and the token that a fill begun now has to carry.
@@ -146,6 +156,15 @@ impl Shared {
             Self::Redis(node) => Store::Redis(Redis::attach(node)),
         }
     }
+
+    /// How many entries were there and could not be used: half missing, changed by somebody else, or of another version.
+    /// Each was a miss.
+    pub fn unsound(&self) -> u64 {
+        match self {
+            Self::Memory(_) => 0,
+            Self::Redis(node) => node.unsound(),
+        }
+    }
 }
 
 /// The store of one core.
@@ -168,10 +187,12 @@ impl Store {
         }
     }
 
-    /// Keeps an entry unless its token says that it may be old: one atomic step.
+    /// Keeps an entry unless its token says that it may be old: one atomic step. The entry's tags have the place's among
+    /// them.
     ///
     /// When the future is dropped the entry may or may not be kept; either is safe.
     pub async fn keep(&self, place: &Place, entry: Arc<StoredResponse>) -> Result<Kept, Fault> {
+        debug_assert!(place.tags.iter().all(|tag| entry.tags.contains(tag)), "the place's tags are the entry's too");
         match self {
             Self::Memory(memory) => Ok(memory.keep(place, entry)),
             Self::Redis(redis) => redis.keep(place, entry).await,
@@ -181,8 +202,8 @@ impl Store {
     /// Makes everything with one of these tags old, before a write is answered: one atomic step a group.
     ///
     /// `since` asks whether another invalidation of the tags came after that token. On a [`Fault`] the tags are owed:
-    /// this process reads nothing from the store until they are invalidated there. The future must not be dropped
-    /// before it is done; run it in a task of its own where the client may leave.
+    /// this process reads nothing from the store until they are invalidated there. Dropping the future loses nothing: the
+    /// work goes on.
     pub async fn finish(&self, group: &str, tags: &[Tag], since: Option<Token>) -> Result<Finished, Fault> {
         match self {
             Self::Memory(memory) => Ok(memory.finish(group, tags, since)),

@@ -1,0 +1,179 @@
+//! The store in this process: a bounded map of entries, and each group's sequence beside it.
+//!
+//! # Why no lookup is older than a finished invalidation
+//!
+//! A group has an atomic `seq` and, under one lock, the `seq` of each tag's last invalidation (its marks).
+//!
+//! - **finish** holds the write lock, raises the marks, then `seq`, and returns. The write is answered after that.
+//! - **keep** holds the write lock from its check to its insert. So it comes either before a `finish`, which then raises
+//!   a mark above the entry's token, or after it and finds that mark. It never slips in between.
+//! - **lookup** reads `seq` first, then the entry. A lookup that starts after a `finish` has returned reads at least that
+//!   `seq`. `Slot::checked` is a `seq` at which the entry was found valid under the lock; valid then means valid at every
+//!   earlier point too, because marks only rise. So `checked >= seq` says that no invalidation up to the lookup's start
+//!   hit the entry: one cache get and two atomic loads. Otherwise the marks are read under the lock, where `seq` stands
+//!   still, and `checked` is raised to it.
+//! - **the token** of a lookup is the `seq` read at its start, before the origin is asked. A write whose `finish` it has
+//!   not seen raises a mark above it, and the fill is refused. A write whose `finish` it has seen had been carried out by
+//!   the origin before, so the fill has it.
+
+mod group;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use arc_swap::ArcSwap;
+use quick_cache::sync::{Cache, DefaultLifecycle};
+use quick_cache::{DefaultHashBuilder, Options, OptionsBuilder, Weighter};
+
+use self::group::Group;
+use super::{Finished, Kept, Lookup, StoredResponse, Token};
+use crate::rules::{CacheKey, Place, Tag};
+
+/// A shard is a lock and a share of the bytes: no entry may be larger than its shard.
+const SHARD_BYTES: u64 = 4 << 20;
+/// More shards than this win nothing on machines of today.
+const MAX_SHARDS: u64 = 64;
+/// What an entry is guessed to weigh, to size the map's memory of what it evicted.
+const TYPICAL_ENTRY: u64 = 2 << 10;
+
+/// A store in this process, shared by all of its cores.
+pub struct Memory {
+    entries: Cache<CacheKey, Arc<Slot>, ByWeight>,
+    /// As many as the configuration has; read at every request and written once for each.
+    groups: ArcSwap<HashMap<Arc<str>, Arc<Group>>>,
+    heaviest: u64,
+}
+
+/// An entry in its place.
+struct Slot {
+    entry: Arc<StoredResponse>,
+    /// A point of the group's sequence at which the entry was found valid.
+    checked: AtomicU64,
+    weight: u64,
+}
+
+#[derive(Clone)]
+struct ByWeight;
+
+impl Weighter<CacheKey, Arc<Slot>> for ByWeight {
+    fn weight(&self, _: &CacheKey, slot: &Arc<Slot>) -> u64 {
+        slot.weight
+    }
+}
+
+impl Memory {
+    /// A store of at most about so many bytes. Entries larger than a shard of it are not taken: from 8 MiB on every
+    /// entry of up to 3.8 MiB fits, below that every entry of up to 97 % of the whole.
+    pub fn new(bytes: u64) -> Self {
+        let bytes = bytes.max(1);
+        let entries =
+            Cache::with_options(options(bytes), ByWeight, DefaultHashBuilder::default(), DefaultLifecycle::default());
+        // The map takes nothing that is heavier than the 97 % of a shard that it reserves for what is used often.
+        let heaviest = entries.shard_capacity() / 100 * 97;
+        Self { entries, groups: ArcSwap::default(), heaviest }
+    }
+
+    /// Reads the entry of a place, and the token that a fill begun now has to carry.
+    pub fn lookup(&self, place: &Place) -> Lookup {
+        self.in_group(&place.group, |group| {
+            let token = group.now();
+            let Some(slot) = self.entries.get(&place.key) else {
+                return Lookup { token, entry: None, invalidated: false };
+            };
+            let valid = slot.is_valid(group, token);
+            Lookup { token, entry: valid.then(|| Arc::clone(&slot.entry)), invalidated: !valid }
+        })
+    }
+
+    /// Keeps an entry unless its token says that it may be old.
+    pub fn keep(&self, place: &Place, entry: Arc<StoredResponse>) -> Kept {
+        let weight = entry.weight() + (place.key.name.len() + place.key.route.len()) as u64;
+        if weight > self.heaviest {
+            return Kept::TooLarge;
+        }
+        self.in_group(&place.group, |group| {
+            let marks = group.write();
+            let now = group.now();
+            if entry.token.epoch != now.epoch || !marks.spare(&entry) {
+                return Kept::RacedWrite;
+            }
+            if let Some(old) = self.entries.peek(&place.key)
+                && old.entry.token.epoch == now.epoch
+                && old.entry.token.seq > entry.token.seq
+                && marks.spare(&old.entry)
+            {
+                return Kept::NewerFill;
+            }
+            let slot = Slot { entry, checked: AtomicU64::new(now.seq), weight };
+            self.entries.insert(place.key.clone(), Arc::new(slot));
+            Kept::Stored
+        })
+    }
+
+    /// Makes everything with one of these tags old.
+    pub fn finish(&self, group: &str, tags: &[Tag], since: Option<Token>) -> Finished {
+        self.in_group(group, |group| group.finish(tags, since))
+    }
+
+    fn in_group<T>(&self, name: &str, work: impl FnOnce(&Group) -> T) -> T {
+        let groups = self.groups.load();
+        match groups.get(name) {
+            Some(group) => work(group),
+            None => work(&self.found_group(name)),
+        }
+    }
+
+    /// The group of that name, made by whoever comes first.
+    fn found_group(&self, name: &str) -> Arc<Group> {
+        let made = Arc::new(Group::new());
+        let name: Arc<str> = name.into();
+        let mut found = Arc::clone(&made);
+        self.groups.rcu(|groups| {
+            let mut groups = HashMap::clone(groups);
+            found = Arc::clone(groups.entry(Arc::clone(&name)).or_insert_with(|| Arc::clone(&made)));
+            groups
+        });
+        found
+    }
+}
+
+impl Slot {
+    fn is_valid(&self, group: &Group, start: Token) -> bool {
+        if self.entry.token.epoch != start.epoch {
+            return false;
+        }
+        if self.checked.load(Ordering::SeqCst) >= start.seq {
+            return true;
+        }
+        let marks = group.read();
+        let valid = marks.spare(&self.entry);
+        if valid {
+            self.checked.fetch_max(group.now().seq, Ordering::SeqCst);
+        }
+        valid
+    }
+}
+
+fn options(bytes: u64) -> Options {
+    let shards = (bytes / SHARD_BYTES).clamp(1, MAX_SHARDS);
+    let entries = (bytes / TYPICAL_ENTRY).max(shards * 32);
+    OptionsBuilder::new()
+        // The map rounds up to a power of two, which would make the shards smaller than meant.
+        .shards(1 << shards.ilog2())
+        .estimated_items_capacity(usize::try_from(entries).unwrap_or(usize::MAX))
+        .weight_capacity(bytes)
+        .build()
+        .unwrap_or_else(|_| unreachable!("both of the options that it asks for are set"))
+}
+
+impl fmt::Debug for Memory {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Memory")
+            .field("entries", &self.entries.len())
+            .field("bytes", &self.entries.weight())
+            .field("capacity", &self.entries.capacity())
+            .finish_non_exhaustive()
+    }
+}

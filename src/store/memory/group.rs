@@ -1,0 +1,126 @@
+//! One group's sequence in memory: its epoch, how far it has come, and when each tag was last invalidated.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use crate::rules::Tag;
+use crate::store::{Finished, StoredResponse, TAG_LIMIT, Token, fresh_epoch};
+
+/// One group's sequence.
+pub(super) struct Group {
+    epoch: u64,
+    /// Raised only under the write lock of `marks`, after the marks themselves.
+    seq: AtomicU64,
+    marks: RwLock<Marks>,
+}
+
+/// When the tags of a group were last invalidated.
+#[derive(Default)]
+pub(super) struct Marks {
+    /// Every tag that is not listed counts as invalidated here.
+    floor: u64,
+    tags: HashMap<Tag, u64>,
+}
+
+impl Group {
+    pub(super) fn new() -> Self {
+        Self { epoch: fresh_epoch(), seq: AtomicU64::new(0), marks: RwLock::default() }
+    }
+
+    /// The point that the group's sequence has reached.
+    pub(super) fn now(&self) -> Token {
+        Token { epoch: self.epoch, seq: self.seq.load(Ordering::SeqCst) }
+    }
+
+    /// Holds invalidations and fills back while the marks are read.
+    pub(super) fn read(&self) -> RwLockReadGuard<'_, Marks> {
+        // Marks are only ever raised, one by one: a panic half way leaves some raised, which loses hits and nothing else.
+        self.marks.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Holds invalidations, fills and checks back.
+    pub(super) fn write(&self) -> RwLockWriteGuard<'_, Marks> {
+        self.marks.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Invalidates the tags in one step.
+    pub(super) fn finish(&self, tags: &[Tag], since: Option<Token>) -> Finished {
+        let mut marks = self.write();
+        let alone = since.is_some_and(|since| since.epoch == self.epoch && marks.latest(tags) <= since.seq);
+        let seq = self.seq.load(Ordering::SeqCst) + 1;
+        marks.raise(tags, seq);
+        self.seq.store(seq, Ordering::SeqCst);
+        Finished { token: Token { epoch: self.epoch, seq }, alone }
+    }
+}
+
+impl Marks {
+    /// The point of the sequence at which any of the tags was last invalidated; 0 for never.
+    pub(super) fn latest<'a>(&self, tags: impl IntoIterator<Item = &'a Tag>) -> u64 {
+        tags.into_iter().filter_map(|tag| self.tags.get(tag)).fold(self.floor, |latest, &seq| latest.max(seq))
+    }
+
+    /// Whether no invalidation came after the entry's token. The epoch is not looked at.
+    pub(super) fn spare(&self, entry: &StoredResponse) -> bool {
+        self.latest(&entry.tags) <= entry.token.seq
+    }
+
+    fn raise(&mut self, tags: &[Tag], seq: u64) {
+        for tag in tags {
+            match self.tags.get_mut(tag) {
+                Some(last) => *last = seq,
+                None => drop(self.tags.insert(tag.clone(), seq)),
+            }
+        }
+        if self.tags.len() > TAG_LIMIT {
+            self.forget_half();
+        }
+    }
+
+    /// Raises the floor to the median: at least half of the tags need not be listed any more.
+    fn forget_half(&mut self) {
+        let mut seqs: Vec<u64> = self.tags.values().copied().collect();
+        let middle = seqs.len() / 2;
+        let (_, &mut median, _) = seqs.select_nth_unstable(middle);
+        self.floor = self.floor.max(median);
+        self.tags.retain(|_, seq| *seq > median);
+    }
+
+    /// How many tags are listed.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.tags.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_tags_raise_the_floor_and_lose_no_invalidation() {
+        let group = Group::new();
+        let tag = |n: usize| Tag::named(&n.to_string());
+        let mut since = Vec::new();
+        for n in 0..=TAG_LIMIT {
+            since.push(group.now());
+            group.finish(&[tag(n)], None);
+        }
+        let marks = group.read();
+        assert!(marks.len() <= TAG_LIMIT / 2);
+        for (n, before) in since.iter().enumerate() {
+            assert!(marks.latest(&[tag(n)]) > before.seq, "the invalidation of tag {n} was forgotten");
+        }
+        assert!(marks.latest(&[tag(TAG_LIMIT + 1)]) < group.now().seq, "the floor takes no more than it has to");
+    }
+
+    #[test]
+    fn one_invalidation_of_very_many_tags_stays_bounded() {
+        let group = Group::new();
+        let tags: Vec<Tag> = (0..=TAG_LIMIT).map(|n| Tag::named(&n.to_string())).collect();
+        let finished = group.finish(&tags, None);
+        assert_eq!(group.read().len(), 0);
+        assert_eq!(group.read().latest([]), finished.token.seq);
+    }
+}

@@ -1,0 +1,321 @@
+//! An entry as two values in Redis: its body as it is, and a hash of everything else, written so that a person can read it.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use bytes::Bytes;
+use fred::types::Value;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+use super::layout::{parse_token, text, write_token};
+use crate::policy::{Lifetime, LifetimeSource, StoredFlags};
+use crate::rules::{CacheKey, Tag};
+use crate::store::{Kind, StoredResponse};
+
+/// Entries of any other version are misses.
+const VERSION: &str = "1";
+
+const META_LENGTH: usize = 7;
+
+/// The fields of a meta hash, in the order of [`encode`] and [`decode`]. Six or more: see `layout::record_fields`.
+pub(super) const META_FIELDS: [Bytes; META_LENGTH] = [
+    Bytes::from_static(b"v"),
+    Bytes::from_static(b"key"),
+    Bytes::from_static(b"token"),
+    Bytes::from_static(b"tags"),
+    Bytes::from_static(b"fields"),
+    Bytes::from_static(b"about"),
+    Bytes::from_static(b"sum"),
+];
+
+/// What the hash's field `about` says.
+#[derive(Serialize, Deserialize)]
+struct About<'a> {
+    kind: KindName,
+    status: u16,
+    length: usize,
+    received_ms: u64,
+    initial_age_ms: u64,
+    fresh_ms: u64,
+    #[serde(borrow)]
+    lifetime_from: Cow<'a, str>,
+    stale_while_revalidate_ms: u64,
+    stale_if_error_ms: u64,
+    #[serde(default, skip_serializing_if = "is_false")]
+    public: bool,
+    #[serde(default, skip_serializing_if = "is_false")]
+    must_revalidate: bool,
+    #[serde(default, skip_serializing_if = "is_false")]
+    private: bool,
+}
+
+#[derive(Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum KindName {
+    Response,
+    VaryIndex,
+    Around,
+}
+
+/// A field's name, and its value with every byte as the character of that number: most bytes are ASCII, and none is lost.
+#[derive(Serialize, Deserialize)]
+struct Field<'a>(#[serde(borrow)] Cow<'a, str>, #[serde(borrow)] Cow<'a, str>);
+
+#[derive(Serialize, Deserialize)]
+struct TagText<'a>(#[serde(borrow)] Cow<'a, str>);
+
+/// The values of [`META_FIELDS`] for an entry.
+pub(super) fn encode(key: &CacheKey, entry: &StoredResponse) -> [Bytes; META_LENGTH] {
+    let tags: Vec<TagText> = entry.tags.iter().map(|tag| TagText(tag.as_str().into())).collect();
+    let fields: Vec<Field> =
+        entry.fields.iter().map(|(name, value)| Field(name.as_str().into(), characters(value.as_bytes()))).collect();
+    let parts = [
+        Bytes::from_static(VERSION.as_bytes()),
+        primary_key(key).into(),
+        write_token(entry.token).into(),
+        json(&tags),
+        json(&fields),
+        json(&About::of(entry)),
+    ];
+    let sum = checksum(parts.iter().map(Bytes::as_ref), &entry.body).into();
+    let [version, key, token, tags, fields, about] = parts;
+    [version, key, token, tags, fields, about, sum]
+}
+
+/// The entry that a body and the values of [`META_FIELDS`] make up; nothing if they are not what [`encode`] wrote for
+/// this very key and body.
+pub(super) fn decode(key: &CacheKey, body: &Value, meta: &[Value]) -> Option<StoredResponse> {
+    let [version, primary, token, tags, fields, about, sum] = meta else { return None };
+    if text(version)? != VERSION || text(primary)? != primary_key(key) {
+        return None;
+    }
+    let parts = [version, primary, token, tags, fields, about];
+    let body = body.clone().into_bytes()?;
+    if text(sum)? != checksum(parts.into_iter().map(|part| part.as_bytes().unwrap_or_default()), &body) {
+        return None;
+    }
+    let about: About = serde_json::from_str(text(about)?).ok()?;
+    let tags: Vec<TagText> = serde_json::from_str(text(tags)?).ok()?;
+    let (lifetime, flags) = (about.lifetime()?, about.flags());
+    Some(StoredResponse::new(
+        about.kind.into(),
+        StatusCode::from_u16(about.status).ok()?,
+        decode_fields(text(fields)?)?,
+        (body.len() == about.length).then_some(body)?,
+        about.received_ms,
+        Duration::from_millis(about.initial_age_ms),
+        lifetime,
+        flags,
+        tags.iter().map(|tag| Tag::from_stored(&tag.0)).collect(),
+        parse_token(text(token)?)?,
+    ))
+}
+
+impl About<'_> {
+    fn of(entry: &StoredResponse) -> Self {
+        let StoredResponse { lifetime, flags, .. } = entry;
+        Self {
+            kind: entry.kind.into(),
+            status: entry.status.as_u16(),
+            length: entry.body.len(),
+            received_ms: entry.response_time,
+            // Rounded up where everything else is rounded down: never fresh for longer than before.
+            initial_age_ms: millis(entry.initial_age.saturating_add(Duration::from_nanos(999_999))),
+            fresh_ms: millis(lifetime.fresh_for),
+            lifetime_from: lifetime.source.as_str().into(),
+            stale_while_revalidate_ms: millis(lifetime.stale_while_revalidate),
+            stale_if_error_ms: millis(lifetime.stale_if_error),
+            public: flags.public_enough,
+            must_revalidate: flags.must_revalidate,
+            private: flags.private,
+        }
+    }
+
+    fn lifetime(&self) -> Option<Lifetime> {
+        Some(Lifetime {
+            fresh_for: Duration::from_millis(self.fresh_ms),
+            source: LifetimeSource::parse(&self.lifetime_from)?,
+            stale_while_revalidate: Duration::from_millis(self.stale_while_revalidate_ms),
+            stale_if_error: Duration::from_millis(self.stale_if_error_ms),
+        })
+    }
+
+    fn flags(&self) -> StoredFlags {
+        StoredFlags { public_enough: self.public, must_revalidate: self.must_revalidate, private: self.private }
+    }
+}
+
+impl From<Kind> for KindName {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Response => Self::Response,
+            Kind::VaryIndex => Self::VaryIndex,
+            Kind::Around => Self::Around,
+        }
+    }
+}
+
+impl From<KindName> for Kind {
+    fn from(name: KindName) -> Self {
+        match name {
+            KindName::Response => Self::Response,
+            KindName::VaryIndex => Self::VaryIndex,
+            KindName::Around => Self::Around,
+        }
+    }
+}
+
+/// Route and name: two routes may render the same name, and a person may rename keys.
+fn primary_key(key: &CacheKey) -> String {
+    format!("{} {}", key.route, key.name)
+}
+
+/// One sum over all parts, each with the sum so far as its seed: neither a changed byte nor a moved boundary goes unseen.
+fn checksum<'a>(parts: impl Iterator<Item = &'a [u8]>, body: &[u8]) -> String {
+    let meta = parts.fold(0, |sum, part| xxh3_64_with_seed(part, sum));
+    format!("{:016x}", xxh3_64_with_seed(body, meta))
+}
+
+fn characters(bytes: &[u8]) -> Cow<'_, str> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) if text.is_ascii() => text.into(),
+        _ => bytes.iter().copied().map(char::from).collect::<String>().into(),
+    }
+}
+
+fn decode_fields(json: &str) -> Option<HeaderMap> {
+    let pairs: Vec<Field> = serde_json::from_str(json).ok()?;
+    let mut fields = HeaderMap::with_capacity(pairs.len());
+    for Field(name, value) in &pairs {
+        let value = if value.is_ascii() {
+            HeaderValue::from_str(value).ok()?
+        } else {
+            let bytes: Option<Vec<u8>> = value.chars().map(|character| u8::try_from(character).ok()).collect();
+            HeaderValue::from_bytes(&bytes?).ok()?
+        };
+        fields.try_append(HeaderName::from_bytes(name.as_bytes()).ok()?, value).ok()?;
+    }
+    Some(fields)
+}
+
+fn json(value: &impl Serialize) -> Bytes {
+    // Texts and numbers can always be written; an empty field would make the entry a miss.
+    serde_json::to_vec(value).unwrap_or_default().into()
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_false(flag: &bool) -> bool {
+    !*flag
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Token;
+
+    fn key() -> CacheKey {
+        CacheKey { route: "fruit".into(), name: "fruit:1".to_owned() }
+    }
+
+    fn entry() -> StoredResponse {
+        entry_of(Kind::Response, Bytes::from_static(b"{\"id\": 1}\0\xff"))
+    }
+
+    fn entry_of(kind: Kind, body: Bytes) -> StoredResponse {
+        let mut fields = HeaderMap::new();
+        fields.append("content-type", HeaderValue::from_static("application/json"));
+        fields.append("x-name", HeaderValue::from_bytes(b"caf\xe9 \xc3\xa9 \"\\ \t").unwrap());
+        fields.append("vary", HeaderValue::from_static("accept"));
+        fields.append("vary", HeaderValue::from_static("x-other"));
+        StoredResponse::new(
+            kind,
+            StatusCode::NOT_FOUND,
+            fields,
+            body,
+            1_700_000_000_123,
+            Duration::from_millis(2500),
+            Lifetime {
+                fresh_for: Duration::from_secs(600),
+                source: LifetimeSource::MaxAge,
+                stale_while_revalidate: Duration::from_secs(1),
+                stale_if_error: Duration::MAX,
+            },
+            StoredFlags { public_enough: true, must_revalidate: false, no_cache: true },
+            vec![Tag::route("fruit"), Tag::named("größe \"1\"\n")],
+            Token { epoch: 0xfeed, seq: 42 },
+        )
+    }
+
+    fn values(entry: &StoredResponse) -> Vec<Value> {
+        encode(&key(), entry).into_iter().map(Value::Bytes).collect()
+    }
+
+    #[test]
+    fn an_entry_survives() {
+        let before = entry();
+        let after = decode(&key(), &Value::Bytes(before.body.clone()), &values(&before)).unwrap();
+        assert_eq!((after.kind, after.status, &after.fields), (before.kind, before.status, &before.fields));
+        assert_eq!((&after.body, &after.tags, after.token), (&before.body, &before.tags, before.token));
+        assert_eq!((after.response_time, after.initial_age), (before.response_time, before.initial_age));
+        assert_eq!(after.lifetime.fresh_for, before.lifetime.fresh_for);
+        assert_eq!(after.lifetime.source, before.lifetime.source);
+        assert_eq!(after.lifetime.stale_if_error, Duration::from_millis(u64::MAX));
+        let flags = (after.flags.public_enough, after.flags.must_revalidate, after.flags.no_cache);
+        assert_eq!(flags, (true, false, true));
+    }
+
+    #[test]
+    fn markers_survive() {
+        for kind in [Kind::VaryIndex, Kind::Around] {
+            let before = entry_of(kind, Bytes::new());
+            let after = decode(&key(), &Value::String("".into()), &values(&before)).unwrap();
+            assert_eq!((after.kind, after.body.len()), (kind, 0));
+        }
+    }
+
+    #[test]
+    fn any_flipped_bit_is_noticed() {
+        let sound = entry();
+        let meta = values(&sound);
+        for (field, value) in meta.iter().enumerate() {
+            let bytes = value.as_bytes().unwrap();
+            for bit in 0..bytes.len() * 8 {
+                let mut flipped = bytes.to_vec();
+                flipped[bit / 8] ^= 1 << (bit % 8);
+                let mut meta = meta.clone();
+                meta[field] = Value::Bytes(flipped.into());
+                assert!(decode(&key(), &Value::Bytes(sound.body.clone()), &meta).is_none(), "field {field}, bit {bit}");
+            }
+        }
+        for bit in 0..sound.body.len() * 8 {
+            let mut flipped = sound.body.to_vec();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            assert!(decode(&key(), &Value::Bytes(flipped.into()), &meta).is_none(), "body, bit {bit}");
+        }
+    }
+
+    #[test]
+    fn another_keys_entry_is_none() {
+        let sound = entry();
+        let body = Value::Bytes(sound.body.clone());
+        for (route, name) in [("fruits", "fruit:1"), ("fruit", "fruit:2")] {
+            let other = CacheKey { route: route.into(), name: name.to_owned() };
+            assert!(decode(&other, &body, &values(&sound)).is_none());
+        }
+    }
+
+    #[test]
+    fn missing_halves_and_short_replies_are_none() {
+        let sound = entry();
+        let body = Value::Bytes(sound.body.clone());
+        assert!(decode(&key(), &Value::Null, &values(&sound)).is_none());
+        assert!(decode(&key(), &body, &vec![Value::Null; META_LENGTH]).is_none());
+        assert!(decode(&key(), &body, &[]).is_none());
+    }
+}

@@ -1,0 +1,200 @@
+//! The names of keys in Redis, and what a group's record says.
+
+use bytes::Bytes;
+use fred::types::Value;
+
+use crate::rules::{Place, Tag};
+use crate::store::Token;
+
+/// Names keys. A name that comes from a request has no braces, so none can be taken for one of the other two kinds.
+#[derive(Debug)]
+pub(super) struct Layout {
+    prefix: String,
+}
+
+/// The keys of one entry.
+pub(super) struct Keys {
+    /// STRING: the body, byte for byte.
+    pub(super) body: Bytes,
+    /// HASH: everything else of the entry. Its hash tag puts it into the body's cluster slot.
+    pub(super) meta: Bytes,
+    /// HASH: the group's record.
+    pub(super) record: Bytes,
+}
+
+impl Layout {
+    pub(super) fn new(prefix: &str) -> Self {
+        Self { prefix: prefix.to_owned() }
+    }
+
+    pub(super) fn keys(&self, place: &Place) -> Keys {
+        let Self { prefix } = self;
+        let name = &place.key.name;
+        Keys {
+            body: [prefix, name.as_str()].concat().into(),
+            meta: [prefix, "{", name, "}:meta"].concat().into(),
+            record: self.record(&place.group),
+        }
+    }
+
+    /// The key of a group's record.
+    pub(super) fn record(&self, group: &str) -> Bytes {
+        [&self.prefix, "aside:{", group, "}:gen"].concat().into()
+    }
+}
+
+const EPOCH: Bytes = Bytes::from_static(b"epoch");
+const REPLID: Bytes = Bytes::from_static(b"replid");
+const SEQ: Bytes = Bytes::from_static(b"seq");
+const FLOOR: Bytes = Bytes::from_static(b"floor");
+
+/// The fields of a record to ask for, in the order that [`Record::decode`] takes them.
+pub(super) fn record_fields<'a>(tags: impl IntoIterator<Item = &'a Tag>) -> Vec<Bytes> {
+    let mut fields = vec![EPOCH, REPLID, SEQ, FLOOR];
+    fields.extend(tags.into_iter().map(|tag| Bytes::from(["t:", tag.as_str()].concat())));
+    // fred takes a reply of three to five strings for a pub/sub message if the first one is spelt like one, drops it and
+    // gives every later reply to the wrong caller. Nobody but a person can write such an epoch; a longer reply is safe.
+    while fields.len() < 6 {
+        fields.push(FLOOR);
+    }
+    fields
+}
+
+/// What a group's record says about some tags.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Record {
+    /// The point that the group's sequence has reached.
+    pub(super) now: Token,
+    /// Where the floor or one of the tags was last invalidated.
+    pub(super) latest: u64,
+}
+
+impl Record {
+    /// Reads the values of [`record_fields`]. Nothing comes back if there is no record, if it was made under another
+    /// replication id, or if somebody has spoilt it.
+    pub(super) fn decode(values: &[Value], replid: &str) -> Option<Self> {
+        let [epoch, made_under, seq, floor, tags @ ..] = values else { return None };
+        if text(made_under)? != replid {
+            return None;
+        }
+        let now = Token { epoch: parse_epoch(text(epoch)?)?, seq: whole(text(seq)?)? };
+        let latest = tags.iter().fold(whole(text(floor)?)?, |latest, value| latest.max(last_invalidated(value)));
+        Some(Self { now, latest })
+    }
+
+    /// Whether nothing that was asked for was invalidated after this token.
+    pub(super) fn spares(&self, token: Token) -> bool {
+        // A token from the future can only come from a record that was put back to an older state.
+        token.epoch == self.now.epoch && token.seq <= self.now.seq && self.latest <= token.seq
+    }
+}
+
+fn last_invalidated(value: &Value) -> u64 {
+    match value {
+        Value::Null => 0,
+        value => text(value).and_then(whole).unwrap_or(u64::MAX),
+    }
+}
+
+pub(super) fn text(value: &Value) -> Option<&str> {
+    std::str::from_utf8(value.as_bytes()?).ok()
+}
+
+/// A number as the scripts accept it too.
+fn whole(text: &str) -> Option<u64> {
+    let digits = text.len() <= 15 && text.bytes().all(|byte| byte.is_ascii_digit());
+    digits.then(|| text.parse().ok()).flatten()
+}
+
+/// An epoch as it is written in Redis.
+pub(super) fn write_epoch(epoch: u64) -> String {
+    format!("{epoch:016x}")
+}
+
+fn parse_epoch(text: &str) -> Option<u64> {
+    let written = text.len() == 16 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    written.then(|| u64::from_str_radix(text, 16).ok()).flatten()
+}
+
+/// A token as it is written in Redis.
+pub(super) fn write_token(token: Token) -> String {
+    format!("{}:{}", write_epoch(token.epoch), token.seq)
+}
+
+pub(super) fn parse_token(text: &str) -> Option<Token> {
+    let (epoch, seq) = text.split_once(':')?;
+    Some(Token { epoch: parse_epoch(epoch)?, seq: whole(seq)? })
+}
+
+/// Reads `epoch seq …`, which the scripts answer with. One string: see [`record_fields`].
+pub(super) fn parse_answer(text: &str) -> Option<(Token, &str)> {
+    let mut parts = text.splitn(3, ' ');
+    let token = Token { epoch: parse_epoch(parts.next()?)?, seq: whole(parts.next()?)? };
+    Some((token, parts.next().unwrap_or_default()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const REPLICATION: &str = "f00d";
+
+    fn record(values: &[&str]) -> Option<Record> {
+        let values: Vec<Value> =
+            values.iter().map(|text| if *text == "-" { Value::Null } else { Value::from(*text) }).collect();
+        Record::decode(&values, REPLICATION)
+    }
+
+    #[test]
+    fn a_record_is_read() {
+        let now = Token { epoch: 0xab, seq: 7 };
+        assert_eq!(record(&["00000000000000ab", "f00d", "7", "2", "-", "5"]), Some(Record { now, latest: 5 }));
+        assert_eq!(record(&["00000000000000ab", "f00d", "7", "2"]), Some(Record { now, latest: 2 }));
+    }
+
+    #[test]
+    fn a_spoilt_record_is_none() {
+        for values in [
+            &["-", "-", "-", "-"][..],
+            &["00000000000000ab", "0ther", "7", "0"],
+            &["ab", "f00d", "7", "0"],
+            &["00000000000000AB", "f00d", "7", "0"],
+            &["00000000000000ab", "f00d", "-7", "0"],
+            &["00000000000000ab", "f00d", "+7", "0"],
+            &["00000000000000ab", "f00d", "7", ""],
+            &["00000000000000ab", "f00d", "7", "1e3"],
+            &["00000000000000ab", "f00d", "7777777777777777", "0"],
+            &["00000000000000ab", "f00d", "7"],
+            &[],
+        ] {
+            assert_eq!(record(values), None, "{values:?}");
+        }
+    }
+
+    #[test]
+    fn a_spoilt_tag_counts_as_invalidated() {
+        let record = record(&["00000000000000ab", "f00d", "7", "0", "many"]).unwrap();
+        assert!(!record.spares(record.now));
+    }
+
+    #[test]
+    fn a_token_from_another_life_or_from_the_future_is_not_spared() {
+        let record = record(&["00000000000000ab", "f00d", "7", "2"]).unwrap();
+        assert!(record.spares(Token { epoch: 0xab, seq: 2 }));
+        assert!(!record.spares(Token { epoch: 0xab, seq: 1 }));
+        assert!(!record.spares(Token { epoch: 0xab, seq: 8 }));
+        assert!(!record.spares(Token { epoch: 0xac, seq: 2 }));
+    }
+
+    #[test]
+    fn no_reply_is_short_enough_for_a_pubsub_message() {
+        assert!(record_fields([]).len() > 5);
+        assert_eq!(record_fields(&[Tag::route("a"), Tag::route("b"), Tag::route("c")]).len(), 7);
+    }
+
+    #[test]
+    fn tokens_survive_writing() {
+        let token = Token { epoch: u64::MAX - 1, seq: 12 };
+        assert_eq!(parse_token(&write_token(token)), Some(token));
+    }
+}

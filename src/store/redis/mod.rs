@@ -1,0 +1,245 @@
+//! The store in a Redis that many nodes share.
+//!
+//! An entry is two keys and a group is one (`layout`, `codec`). Reads are plain commands in one round trip; what has to
+//! be atomic runs as a script inside Redis (`scripts`). Each core has a session of its own (`link`), which a task keeps up
+//! (`supervisor`, `connect`). An invalidation that Redis did not confirm is owed by the whole process (`owed`), which
+//! reads nothing from Redis until it is paid.
+
+mod codec;
+mod connect;
+mod layout;
+mod link;
+mod owed;
+mod report;
+mod scripts;
+mod supervisor;
+mod url;
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use fred::types::Value;
+use tokio::task::AbortHandle;
+
+use self::layout::{Layout, Record, record_fields, write_epoch};
+use self::link::{Link, Session};
+use self::owed::Owed;
+use self::report::Report;
+pub use self::url::RedisUrl;
+use super::{Fault, Finished, Kept, Lookup, StoreSettings, StoredResponse, Token, WhenDown};
+use crate::rules::{Place, Tag};
+
+/// An entry is never kept for a shorter time, nor for a longer one.
+const SHORTEST_LIFE: Duration = Duration::from_secs(1);
+const LONGEST_LIFE: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
+
+/// What the cores of this process have in common about one Redis.
+pub struct RedisNode {
+    url: RedisUrl,
+    layout: Layout,
+    timeout: Duration,
+    when_down: WhenDown,
+    owed: Owed,
+    report: Report,
+    unsound: AtomicU64,
+}
+
+impl RedisNode {
+    /// Sets up what the cores share. Opens no connection.
+    pub fn new(url: RedisUrl, settings: &StoreSettings) -> Self {
+        Self {
+            url,
+            layout: Layout::new(&settings.prefix),
+            timeout: settings.timeout,
+            when_down: settings.when_down,
+            owed: Owed::default(),
+            report: Report::default(),
+            unsound: AtomicU64::new(0),
+        }
+    }
+
+    /// How many entries were there and could not be used: half missing, changed by somebody else, or of another version.
+    pub fn unsound(&self) -> u64 {
+        self.unsound.load(Ordering::Relaxed)
+    }
+}
+
+/// One core's store in Redis. Its session ends with the last clone.
+#[derive(Clone)]
+pub struct Redis(Arc<Core>);
+
+struct Core {
+    link: Arc<Link>,
+    supervisor: AbortHandle,
+}
+
+impl Redis {
+    /// The store of the core whose runtime this is called in; a task there keeps its session up. Until the first session
+    /// every call answers [`Fault::Down`].
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime.
+    pub fn attach(node: &Arc<RedisNode>) -> Self {
+        node.report.begins();
+        let link = Arc::new(Link::new(Arc::clone(node)));
+        let supervisor = tokio::spawn(supervisor::supervise(Arc::clone(&link))).abort_handle();
+        Self(Arc::new(Core { link, supervisor }))
+    }
+
+    /// Reads the entry of a place, and the token that a fill begun now has to carry.
+    ///
+    /// An entry that is not sound is a miss. Dropping the future loses nothing.
+    pub async fn lookup(&self, place: &Place) -> Result<Lookup, Fault> {
+        let session = self.session()?;
+        let _permit = self.0.link.permit(0)?;
+        let keys = self.node().layout.keys(place);
+        let [body, meta, record] = session.read(&keys, record_fields(&place.tags)).await?;
+        let entry = self.decode(place, body, meta);
+        let record = record.and_then(|values| Record::decode(&values.into_array(), &session.replid));
+        let (token, entry, invalidated) = match (record, entry) {
+            (None, entry) => (session.renew(keys.record).await?, None, entry.is_some()),
+            (Some(record), None) => (record.now, None, false),
+            (Some(record), Some(entry)) => {
+                let valid =
+                    record.spares(entry.token) && spares_more(&session, keys.record, record, &entry, place).await?;
+                (record.now, valid.then(|| Arc::new(entry)), !valid)
+            }
+        };
+        Ok(Lookup { token, entry, invalidated })
+    }
+
+    /// Keeps an entry unless its token says that it may be old: one atomic step.
+    ///
+    /// When the future is dropped the entry may or may not be kept; either is safe.
+    pub async fn keep(&self, place: &Place, entry: Arc<StoredResponse>) -> Result<Kept, Fault> {
+        let session = self.session()?;
+        let _permit = self.0.link.permit(entry.body.len())?;
+        let life = entry.useful_for().clamp(SHORTEST_LIFE, LONGEST_LIFE);
+        let head = [write_epoch(entry.token.epoch), entry.token.seq.to_string(), life.as_millis().to_string()];
+        let args =
+            head.into_iter().map(Bytes::from).chain([entry.body.clone()]).chain(codec::encode(&place.key, &entry));
+        let kept = session.keep(self.node().layout.keys(place), args).await?;
+        match kept.as_str() {
+            "stored" => Ok(Kept::Stored),
+            "raced" => Ok(Kept::RacedWrite),
+            "newer" => Ok(Kept::NewerFill),
+            _ => Err(Fault::Refused(format!("a script answered {kept}"))),
+        }
+    }
+
+    /// Makes everything with one of these tags old: one atomic step. On a [`Fault`] the tags are owed.
+    ///
+    /// Dropping the future loses nothing: the work goes on in a task of its own.
+    pub async fn finish(&self, group: &str, tags: &[Tag], since: Option<Token>) -> Result<Finished, Fault> {
+        let link = Arc::clone(&self.0.link);
+        let promise =
+            Promise { node: Arc::clone(&link.node), group: group.to_owned(), tags: tags.to_vec(), kept: false };
+        let work = tokio::spawn(async move {
+            // Takes no permit: were it refused for a crowd of reads, the debt would close the cache to all of them.
+            let finished = match link.session() {
+                Ok(session) => {
+                    let record = link.node.layout.record(&promise.group);
+                    session.finish(record, false, &promise.tags, since).await
+                }
+                Err(fault) => Err(fault),
+            };
+            promise.settle(finished.is_ok());
+            finished
+        });
+        work.await.unwrap_or(Err(Fault::Down))
+    }
+
+    /// Whether a write may be forwarded now.
+    pub fn admits_writes(&self) -> bool {
+        self.node().when_down == WhenDown::Forward || self.session().is_ok()
+    }
+
+    fn node(&self) -> &RedisNode {
+        &self.0.link.node
+    }
+
+    /// The session to read and store with. There is none while this process owes invalidations.
+    fn session(&self) -> Result<Arc<Session>, Fault> {
+        if self.node().owed.is_empty() { self.0.link.session() } else { Err(Fault::Down) }
+    }
+
+    /// The entry that two replies make up; nothing where there is none or it is not sound. `None` for a reply says that
+    /// the key holds another type.
+    fn decode(&self, place: &Place, body: Option<Value>, meta: Option<Value>) -> Option<StoredResponse> {
+        let meta = meta.map(Value::into_array);
+        let absent =
+            matches!(body, Some(Value::Null)) && meta.as_ref().is_some_and(|meta| meta.iter().all(Value::is_null));
+        if absent {
+            return None;
+        }
+        let entry = body.zip(meta).and_then(|(body, meta)| codec::decode(&place.key, &body, &meta));
+        if entry.is_none() {
+            self.node().unsound.fetch_add(1, Ordering::Relaxed);
+        }
+        entry
+    }
+}
+
+/// Whether the tags that only the response has named spare the entry too.
+async fn spares_more(
+    session: &Session,
+    key: Bytes,
+    first: Record,
+    entry: &StoredResponse,
+    place: &Place,
+) -> Result<bool, Fault> {
+    let more: Vec<&Tag> = entry.tags.iter().filter(|tag| !place.tags.contains(tag)).collect();
+    if more.is_empty() {
+        return Ok(true);
+    }
+    let values = session.read_record(key, record_fields(more)).await?;
+    let record = values.and_then(|values| Record::decode(&values.into_array(), &session.replid));
+    // A record that was lost between the two reads forgot the tags of both.
+    Ok(record.is_some_and(|record| record.now.epoch == first.now.epoch && record.spares(entry.token)))
+}
+
+/// An invalidation under way. However it ends, it is either applied or owed.
+struct Promise {
+    node: Arc<RedisNode>,
+    group: String,
+    tags: Vec<Tag>,
+    kept: bool,
+}
+
+impl Promise {
+    fn settle(mut self, kept: bool) {
+        self.kept = kept;
+    }
+}
+
+impl Drop for Promise {
+    fn drop(&mut self) {
+        if !self.kept {
+            self.node.owed.add(&self.group, &self.tags);
+        }
+    }
+}
+
+impl Drop for Core {
+    fn drop(&mut self) {
+        self.supervisor.abort();
+        self.link.node.report.ends(self.link.withdraw());
+    }
+}
+
+impl fmt::Debug for RedisNode {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("RedisNode").field("url", &self.url).field("owed", &self.owed).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Redis {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let session = self.0.link.session().is_ok();
+        out.debug_struct("Redis").field("url", &self.node().url).field("session", &session).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,59 @@
+//! The steps that have to be atomic, as scripts that run inside Redis.
+
+use fred::clients::Client;
+use fred::error::Error;
+use fred::interfaces::LuaInterface;
+use fred::types::Value;
+
+use bytes::Bytes;
+
+const RECORD: &str = include_str!("scripts/record.lua");
+
+/// Redis 7 is the first to read these lines. Without `allow-oom` it could not invalidate when its memory is used up.
+const PLAIN: &str = "#!lua\n";
+const ALWAYS: &str = "#!lua flags=allow-oom\n";
+
+/// The scripts as one server knows them.
+pub(super) struct Scripts {
+    /// Stores a fill unless its token says that it may be old.
+    pub(super) keep: Script,
+    /// Makes tags old.
+    pub(super) finish: Script,
+    /// Makes the record of a group.
+    pub(super) renew: Script,
+}
+
+/// A script and the hash by which the server calls it.
+pub(super) struct Script {
+    text: String,
+    hash: String,
+}
+
+impl Scripts {
+    /// Loads the scripts. `flags` says whether the server reads the line that says when they may run.
+    pub(super) async fn load(client: &Client, flags: bool) -> Result<Self, Error> {
+        let line = |line| if flags { line } else { "" };
+        Ok(Self {
+            keep: Script::load(client, line(PLAIN), include_str!("scripts/keep.lua")).await?,
+            finish: Script::load(client, line(ALWAYS), include_str!("scripts/finish.lua")).await?,
+            renew: Script::load(client, line(ALWAYS), include_str!("scripts/renew.lua")).await?,
+        })
+    }
+}
+
+impl Script {
+    async fn load(client: &Client, line: &str, body: &str) -> Result<Self, Error> {
+        let text = [line, RECORD, body].concat();
+        let hash = client.script_load(text.as_str()).await?;
+        Ok(Self { text, hash })
+    }
+
+    /// Runs the script; it answers with one string.
+    pub(super) async fn run(&self, client: &Client, keys: Vec<Bytes>, args: Vec<Value>) -> Result<String, Error> {
+        match client.evalsha(self.hash.as_str(), keys.clone(), args.clone()).await {
+            // Somebody has emptied the server's script cache; this also fills it again.
+            Err(error) if error.details().starts_with("NOSCRIPT") => client.eval(self.text.as_str(), keys, args).await,
+            answer => answer,
+        }
+    }
+}

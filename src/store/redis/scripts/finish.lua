@@ -1,0 +1,68 @@
+-- Makes everything with one of the tags old.
+-- KEYS: gen. ARGV: replid, a fresh epoch, whole (1 for everything in the group), epoch and seq of the `since` token
+-- (empty for none), how many tags are listed at most, then the tags.
+-- Returns epoch, seq, and 1 if nothing else invalidated the tags after `since`.
+local gen, replid, fresh = KEYS[1], ARGV[1], ARGV[2]
+local tags = {}
+for i = 7, #ARGV do
+  tags[#tags + 1] = ARGV[i]
+end
+
+-- Raises the floor to the median, so that at least half of the tags need not be listed any more.
+local function forget_half(floor)
+  local record = redis.call('HGETALL', gen)
+  local seqs = {}
+  for i = 1, #record, 2 do
+    if string.sub(record[i], 1, 2) == 't:' then
+      seqs[#seqs + 1] = whole(record[i + 1]) or 0
+    end
+  end
+  table.sort(seqs)
+  local median = seqs[math.floor(#seqs / 2) + 1]
+  local forgotten = {}
+  for i = 1, #record, 2 do
+    if string.sub(record[i], 1, 2) == 't:' and (whole(record[i + 1]) or 0) <= median then
+      forgotten[#forgotten + 1] = string.sub(record[i], 3)
+    end
+  end
+  redis.call('HSET', gen, 'floor', string.format('%.0f', math.max(floor, median)))
+  by_chunk(forgotten, function(names)
+    redis.call('HDEL', gen, unpack(names))
+  end)
+end
+
+local function finish()
+  local epoch, seq, floor = read_record(gen, replid)
+  if not epoch or ARGV[3] == '1' then
+    reset_record(gen, replid, fresh)
+    return fresh .. ' 0 0'
+  end
+  local since = whole(ARGV[5])
+  local alone = ARGV[4] == epoch and since and floor <= since and not invalidated_after(gen, tags, since)
+  seq = string.format('%.0f', redis.call('HINCRBY', gen, 'seq', 1))
+  by_chunk(tags, function(names)
+    local marks = {}
+    for _, name in ipairs(names) do
+      marks[#marks + 1] = name
+      marks[#marks + 1] = seq
+    end
+    redis.call('HSET', gen, unpack(marks))
+  end)
+  if redis.call('HLEN', gen) - 4 > tonumber(ARGV[6]) then
+    forget_half(floor)
+  end
+  return epoch .. ' ' .. seq .. (alone and ' 1' or ' 0')
+end
+
+-- Before Redis 7 a script cannot say that it may run when the memory is used up. What it may do then is delete: without
+-- its record the whole group is old.
+local done, result = pcall(finish)
+if done then
+  return result
+end
+local text = type(result) == 'table' and result.err or tostring(result)
+if string.find(text, 'OOM command not allowed', 1, true) then
+  redis.call('DEL', gen)
+  return fresh .. ' 0 0'
+end
+return redis.error_reply(text)
