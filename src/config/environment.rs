@@ -11,6 +11,11 @@ pub(super) fn of_process(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
+/// Whether whoever reads the output wants it without colours (<https://no-color.org>).
+pub fn wants_no_colours() -> bool {
+    of_process("NO_COLOR").is_some_and(|value| !value.is_empty())
+}
+
 /// Puts the environment's values in: `${VAR}` must be set, `${VAR:-default}` need not be or may be empty, and `$$` is
 /// one `$`. A `$` before anything else is itself.
 pub(super) fn expand(text: &str, lookup: Lookup<'_>) -> Result<String, Problem> {

@@ -35,6 +35,7 @@ mod vary;
 mod write;
 
 pub use diagnostic::{ConfigError, Diagnostic, Position, Report, Severity};
+pub use environment::wants_no_colours;
 pub use secret::without_secrets;
 
 use crate::origin::{HostRule, OriginSettings};

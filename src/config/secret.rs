@@ -32,7 +32,13 @@ pub fn without_secrets(text: &str) -> Cow<'_, str> {
 /// Where the password stands in what follows `://`: between the first `:` and the last `@` of the authority. A
 /// password that was not encoded may hold any of `/`, `?` and `#`, so only quotes, white space and commas end the search.
 fn password_of(after: &str) -> Option<std::ops::Range<usize>> {
-    let end = after.find(|c: char| matches!(c, '"' | '\'' | ',') || c.is_whitespace()).unwrap_or(after.len());
+    let mut escaped = false;
+    let end = after.find(|c: char| {
+        let ends = !escaped && (matches!(c, '"' | '\'' | ',') || c.is_whitespace());
+        escaped = c == '\\';
+        ends
+    });
+    let end = end.unwrap_or(after.len());
     let at = after.get(..end)?.rfind('@')?;
     let colon = after.get(..at)?.find(':')?;
     Some(colon + 1..at)
@@ -47,6 +53,7 @@ mod tests {
         for (text, shown) in [
             ("redis://:hunter2@h:6379/0", "redis://:*******@h:6379/0"),
             ("a = \"redis://u:p@h\" # and http://x:y@z", "a = \"redis://u:*@h\" # and http://x:*@z"),
+            (r#"x = "redis://u:a\"b@h""#, r#"x = "redis://u:****@h""#),
             ("redis://u:a/b@c@h", "redis://u:*****@h"),
             ("redis://:${PASSWORD}@h", "redis://:${PASSWORD}@h"),
             ("http://127.0.0.1:5000", "http://127.0.0.1:5000"),
