@@ -122,8 +122,7 @@ impl Proxy {
     }
 
     fn stale_instead(&self, fetch: &mut Fetch, status: StatusCode) -> Option<Answer> {
-        let answer =
-            self.stale_on_error(&fetch.resource, &fetch.request, &fetch.missed, Some(status))?;
+        let answer = self.stale_on_error(&fetch.resource, &fetch.request, &fetch.missed, Some(status))?;
         fetch.land(Landing::Failed(OriginError::Broken(format!("it answered {status}"))));
         Some(answer)
     }

@@ -8,7 +8,7 @@ use super::ingress::Admitted;
 use super::{Choices, Proxy};
 use crate::fields::{CacheStatus, Detail, Forward, Vary};
 use crate::policy::{Reuse, Stored, reuse, selecting};
-use crate::rules::{Bypass, Place, Read, Route};
+use crate::rules::{Bypass, Place, Read, Route, WriteTarget};
 use crate::store::{Fault, Kind, StoredResponse, Token};
 
 /// What a read asks for: its route, if one speaks, and its place in the store.
@@ -43,6 +43,14 @@ pub(super) enum Verdict {
     /// The answer must not be stored: a `write.around` marker says so.
     Pass(Detail),
     Fetch(Missed),
+}
+
+impl Resource {
+    /// Whether there may be a `write.around` marker for it.
+    fn may_be_around(&self) -> bool {
+        let policy = self.route.as_ref().and_then(|route| route.write.as_ref());
+        policy.is_some_and(|policy| policy.select.offers(WriteTarget::Around))
+    }
 }
 
 impl Seen {
@@ -83,6 +91,15 @@ impl Proxy {
         let first = self.store.lookup(&resource.place).await?;
         let index = match first.entry {
             Some(index) if index.kind == Kind::VaryIndex => index,
+            None if resource.may_be_around() => {
+                let marker = self.store.lookup(&resource.place.around()).await?.entry;
+                return Ok(Seen {
+                    token: first.token,
+                    entry: marker,
+                    invalidated: first.invalidated,
+                    vary_miss: false,
+                });
+            }
             entry => return Ok(Seen { token: first.token, entry, invalidated: first.invalidated, vary_miss: false }),
         };
         let Vary::Fields(names) = Vary::of(&index.fields) else {

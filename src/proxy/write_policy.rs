@@ -47,7 +47,7 @@ impl Proxy {
         }
         let mut answer = passed(answered);
         let drops = self.shared.settings.routes.invalidations(&words.write(&request, None));
-        let marks: Vec<Tag> = written.iter().map(|written| written.around.clone()).collect();
+        let marks: Vec<Tag> = written.iter().flat_map(|written| written.place.around().tags).collect();
         let besides: &[Tag] = if target == WriteTarget::Through { &marks } else { &[] };
         let since = before.map(|token| (&route.group, token));
         let finished = match self.finish(&drops, besides, since).await {
@@ -59,7 +59,7 @@ impl Proxy {
         match target {
             WriteTarget::Around => {
                 answer.cache_status.detail = Some(Detail::WriteAround);
-                self.mark_around(written, after.token).await;
+                self.mark_around(&written.place.around(), after.token).await;
             }
             // Another write of the same entry was under way: which came last only the origin knows, so nothing is kept.
             WriteTarget::Through if after.alone => {
@@ -101,7 +101,7 @@ impl Proxy {
         };
         let drops = self.shared.settings.routes.invalidations(&words.write(request, None));
         let Ok(before) = self.store.lookup(&written.place).await else { return Refusal::NotKept.answer() };
-        let marks = [written.around.clone()];
+        let marks = written.place.around().tags;
         let Ok(finished) = self.finish(&drops, &marks, Some((&route.group, before.token))).await else {
             return Refusal::NotKept.answer();
         };
@@ -150,17 +150,17 @@ impl Proxy {
         matches!(self.store.keep(place, Arc::new(entry)).await, Ok(Kept::Stored))
     }
 
-    /// Leaves a marker at the entry's place: answers of this key are not stored until a `through` write takes it away.
-    async fn mark_around(&self, written: Written, token: Token) {
+    /// Leaves a marker beside the entry: answers of this key are not stored until a `through` write takes it away.
+    async fn mark_around(&self, place: &Place, token: Token) {
         let lifetime = Lifetime {
             fresh_for: MARKED_FOR,
             source: LifetimeSource::RouteTtl,
             stale_while_revalidate: Duration::ZERO,
             stale_if_error: Duration::ZERO,
         };
-        let entry = self.entry(Kind::Around, HeaderMap::new(), Bytes::new(), lifetime, vec![written.around], token);
-        if let Err(fault) = self.store.keep(&written.place, Arc::new(entry)).await {
-            tracing::debug!(%fault, key = %written.place.key, "a write-around marker was not kept");
+        let entry = self.entry(Kind::Around, HeaderMap::new(), Bytes::new(), lifetime, place.tags.clone(), token);
+        if let Err(fault) = self.store.keep(place, Arc::new(entry)).await {
+            tracing::debug!(%fault, key = %place.key, "a write-around marker was not kept");
         }
     }
 

@@ -241,8 +241,6 @@ impl Route {
 pub struct Written {
     /// Where a later GET looks for it.
     pub place: Place,
-    /// The tag of its `write.around` marker.
-    pub around: Tag,
     /// Path and query of that GET.
     pub target: String,
 }
@@ -263,8 +261,7 @@ impl Route {
         let (path, query) = target.split_once('?').map_or((target.as_str(), None), |(path, query)| (path, Some(query)));
         let fields = HeaderMap::new();
         let place = self.place(&Read { path, query, fields: &fields, host }, &self.path.matches(path)?).ok()?;
-        let around = Tag::around(&place.key.name);
-        Some(Written { place, around, target })
+        Some(Written { place, target })
     }
 }
 

@@ -35,7 +35,7 @@ impl Tag {
     }
 
     /// The `write.around` marker of one key.
-    pub fn around(key: &str) -> Self {
+    fn around(key: &str) -> Self {
         Self(format!("w:{key}").into())
     }
 
@@ -120,6 +120,15 @@ pub struct Fill {
 }
 
 impl Place {
+    /// Where a `write.around` marker of this place, whatever its variant, is kept: with a tag of its own, so that writes
+    /// that drop the entry leave the marker.
+    #[must_use]
+    pub fn around(&self) -> Self {
+        let name = self.key.name.split('#').next().unwrap_or_default();
+        let key = CacheKey { route: Arc::clone(&self.key.route), name: format!("{name}#around") };
+        Self { group: Arc::clone(&self.group), tags: vec![Tag::around(name)], key }
+    }
+
     /// The same place for one variant of its response.
     #[must_use]
     pub fn variant(&self, selecting: &str) -> Self {

@@ -46,6 +46,11 @@ impl Pointer {
         (text.is_empty() || text.starts_with('/')).then(|| Self(text.to_owned()))
     }
 
+    /// Its text: empty, or starting with `/`.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
     /// The value it points at in a document.
     pub fn of<'a>(&self, document: &'a serde_json::Value) -> Option<&'a serde_json::Value> {
         document.pointer(&self.0)

@@ -19,7 +19,7 @@ async fn a_miss_is_followed_by_hits() {
 
     let miss = client.get("/orders/99").await;
     assert_eq!((miss.status, miss.cache()), (200, "MISS"));
-    assert_eq!(miss.cache_status(), "aside; fwd=uri-miss; fwd-status=200; stored; ttl=3600");
+    assert_eq!(miss.cache_status(), "aside; fwd=uri-miss; fwd-status=200; ttl=3600; stored");
     assert_eq!(miss.field("age"), "");
 
     node.clock.advance(Duration::from_secs(10));
@@ -40,7 +40,7 @@ async fn an_entry_past_its_lifetime_is_fetched_again() {
     client.get("/orders/1").await;
     node.clock.advance(Duration::from_secs(3600));
     let stale = client.get("/orders/1").await;
-    assert_eq!(stale.cache_status(), "aside; fwd=stale; fwd-status=200; stored; ttl=3600");
+    assert_eq!(stale.cache_status(), "aside; fwd=stale; fwd-status=200; ttl=3600; stored");
     assert_eq!(origin.count(), 2);
 }
 
@@ -49,7 +49,7 @@ async fn the_origins_own_lifetime_wins_over_the_routes() {
     let origin = Origin::start(|_| async { response(200, &[("cache-control", "max-age=5")], "x") }).await;
     let node = Node::timed(origin.address, ORDERS);
     let client = node.client();
-    assert!(client.get("/orders/1").await.cache_status().ends_with("ttl=5"));
+    assert!(client.get("/orders/1").await.cache_status().contains("ttl=5;"));
     node.clock.advance(Duration::from_secs(5));
     assert_eq!(client.get("/orders/1").await.cache(), "MISS");
 }
@@ -96,7 +96,7 @@ async fn the_origins_entity_tag_is_left_alone_and_used_to_validate() {
     node.clock.advance(Duration::from_secs(3601));
     let validated = client.get("/orders/1").await;
     assert_eq!((validated.status, validated.text()), (200, "body"));
-    assert_eq!(validated.cache_status(), "aside; fwd=stale; fwd-status=304; stored; ttl=3600");
+    assert_eq!(validated.cache_status(), "aside; fwd=stale; fwd-status=304; ttl=3600; stored");
     assert_eq!(client.get("/orders/1").await.cache(), "HIT");
     assert_eq!(origin.count(), 2);
 }
@@ -127,7 +127,10 @@ async fn errors_are_not_stored_unless_asked_for() {
     node.client().get("/orders/1").await;
     assert_eq!(node.client().get("/orders/1").await.cache(), "MISS");
 
-    let node = Node::timed(origin.address, "[[route]]\npath = \"/orders/{page}\"\nttl = \"1h\"\nstatuses = { 404 = \"10s\" }\n");
+    let node = Node::timed(
+        origin.address,
+        "[[route]]\npath = \"/orders/{page}\"\nttl = \"1h\"\nstatuses = { 404 = \"10s\" }\n",
+    );
     node.client().get("/orders/1").await;
     assert_eq!(node.client().get("/orders/1").await.cache_status(), "aside; hit; ttl=10");
 }

@@ -27,12 +27,12 @@ key = "fruit:{id}"
 ttl = "1h"
 invalidated_by = ["PUT /fruit/{id}", "DELETE /fruit/{id}"]
 "#;
-    let node = Node::start(origin.address, config);
+    let node = Node::timed(origin.address, config);
     let client = node.client();
     fill(&client, &["/fruit/1", "/fruit/2"]).await;
     client.put("/fruit/1", "{}").await;
     let missed = client.get("/fruit/1").await;
-    assert_eq!(missed.cache_status(), "aside; fwd=uri-miss; fwd-status=200; ttl=3600; stored; detail=invalidated".replace("ttl=3600; stored", "stored; ttl=3600"));
+    assert_eq!(missed.cache_status(), "aside; fwd=uri-miss; fwd-status=200; ttl=3600; stored; detail=invalidated");
     expect(&client, &[("/fruit/2", "HIT"), ("/fruit/1", "HIT")]).await;
     client.send("DELETE", "/fruit/2", &[], "").await;
     expect(&client, &[("/fruit/1", "HIT"), ("/fruit/2", "MISS")]).await;
@@ -133,7 +133,8 @@ when = { "response.result" = "Ok" }
 #[tokio::test]
 async fn what_a_database_takes_for_the_same_is_dropped_together() {
     let origin = Origin::counting().await;
-    let config = "[[route]]\npath = \"/active\"\nquery = [\"city\"]\nttl = \"1h\"\ninvalidated_by = [\"PUT /active\"]\n";
+    let config =
+        "[[route]]\npath = \"/active\"\nquery = [\"city\"]\nttl = \"1h\"\ninvalidated_by = [\"PUT /active\"]\n";
     let node = Node::start(origin.address, config);
     let client = node.client();
     let all = ["/active?city=Le%C3%B3n", "/active?city=leon", "/active?city=LEON+"];
@@ -168,13 +169,22 @@ invalidated_by = []
     let all = ["/users", "/users?sort=name", "/users/7", "/users/7?full=1", "/users/8", "/users/7/orders", "/fruit/1"];
     fill(&client, &all).await;
     client.put("/users/7", "{}").await;
-    expect(&client, &[
-        ("/users", "MISS"), ("/users?sort=name", "MISS"), ("/users/7", "MISS"), ("/users/7?full=1", "MISS"),
-        ("/users/8", "HIT"), ("/users/7/orders", "MISS"), ("/fruit/1", "HIT"),
-    ])
+    expect(
+        &client,
+        &[
+            ("/users", "MISS"),
+            ("/users?sort=name", "MISS"),
+            ("/users/7", "MISS"),
+            ("/users/7?full=1", "MISS"),
+            ("/users/8", "HIT"),
+            ("/users/7/orders", "MISS"),
+            ("/fruit/1", "HIT"),
+        ],
+    )
     .await;
     client.post("/users", "{}").await;
-    expect(&client, &[("/users", "MISS"), ("/users/8", "MISS"), ("/users/7/orders", "MISS"), ("/fruit/1", "HIT")]).await;
+    expect(&client, &[("/users", "MISS"), ("/users/8", "MISS"), ("/users/7/orders", "MISS"), ("/fruit/1", "HIT")])
+        .await;
     fill(&client, &["/fixed/1"]).await;
     client.put("/fixed/1", "{}").await;
     expect(&client, &[("/fixed/1", "HIT")]).await;
@@ -208,7 +218,9 @@ async fn a_write_is_understood_however_its_path_is_spelt() {
     let config = "[[route]]\npath = \"/fruit/{id}\"\nkey = \"fruit:{id}\"\nttl = \"1h\"\ninvalidated_by = [\"PUT /fruit/{id}\"]\n";
     let node = Node::start(origin.address, config);
     let client = node.client();
-    for path in ["/fruit%2F1", "//fruit/1", "/fruit/1/", "/Fruit/1", "/x/../fruit/1", "/fruit/01", "/%66ruit/1", "/fruit/1;v=1"] {
+    for path in
+        ["/fruit%2F1", "//fruit/1", "/fruit/1/", "/Fruit/1", "/x/../fruit/1", "/fruit/01", "/%66ruit/1", "/fruit/1;v=1"]
+    {
         fill(&client, &["/fruit/1", "/fruit/2"]).await;
         let request = format!("PUT {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
         super::support::client::raw(node.address, request.as_bytes()).await;

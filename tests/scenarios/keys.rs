@@ -7,7 +7,10 @@ use super::support::origin::Origin;
 #[tokio::test]
 async fn the_query_is_part_of_the_key_unless_the_route_lists_parameters() {
     let origin = Origin::counting().await;
-    let node = Node::start(origin.address, "[[route]]\npath = \"/all\"\nttl = \"1h\"\n[[route]]\npath = \"/some\"\nquery = [\"a\", \"b\"]\nttl = \"1h\"\n");
+    let node = Node::start(
+        origin.address,
+        "[[route]]\npath = \"/all\"\nttl = \"1h\"\n[[route]]\npath = \"/some\"\nquery = [\"a\", \"b\"]\nttl = \"1h\"\n",
+    );
     let client = node.client();
     for target in ["/all", "/all?a=1", "/all?a=2", "/some", "/some?a=1", "/some?a=&b=", "/some?b=1"] {
         assert_eq!(client.get(target).await.cache(), "MISS", "{target}");
@@ -43,7 +46,9 @@ async fn paths_that_can_be_read_in_two_ways_are_never_hits() {
     let node = Node::start(origin.address, "[[route]]\npath = \"/{*all}\"\nttl = \"1h\"\n");
     for path in ["/a/../b", "/a//b", "/a%2fb", "/a;x", "/%61", "/a%00b", "/./a", "/a%5Cb"] {
         for _ in 0..2 {
-            let answer = raw(node.address, format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").as_bytes()).await;
+            let answer =
+                raw(node.address, format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").as_bytes())
+                    .await;
             assert!(answer.contains("detail=path-ambiguous"), "{path}: {answer}");
         }
     }
@@ -52,7 +57,10 @@ async fn paths_that_can_be_read_in_two_ways_are_never_hits() {
 #[tokio::test]
 async fn the_clients_host_is_part_of_every_key_when_the_origin_sees_it() {
     let origin = Origin::counting().await;
-    let node = Node::start(origin.address, "[origin]\nurl = \"ORIGIN\"\nhost = \"client\"\n[[route]]\npath = \"/x\"\nttl = \"1h\"\n");
+    let node = Node::start(
+        origin.address,
+        "[origin]\nurl = \"ORIGIN\"\nhost = \"client\"\n[[route]]\npath = \"/x\"\nttl = \"1h\"\n",
+    );
     let ask = |host: &'static str| {
         let address = node.address;
         async move { raw(address, format!("GET /x HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").as_bytes()).await }

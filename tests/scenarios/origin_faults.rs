@@ -140,6 +140,7 @@ async fn an_unasked_switch_of_protocols_is_a_502() {
         say(&mut stream, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n").await;
     })
     .await;
-    let answer = raw(Node::start(origin, ROUTE).address, b"GET /x HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await;
+    let answer =
+        raw(Node::start(origin, ROUTE).address, b"GET /x HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await;
     assert!(answer.starts_with("HTTP/1.1 502"), "{answer}");
 }

@@ -35,7 +35,10 @@ async fn a_request_with_a_credential_is_neither_looked_up_nor_stored() {
 #[tokio::test]
 async fn keyed_credentials_have_an_entry_each() {
     let origin = whoami().await;
-    let node = Node::start(origin.address, "[[route]]\npath = \"/me\"\nttl = \"1h\"\nauthorization = \"key\"\ncookies = \"key\"\n");
+    let node = Node::start(
+        origin.address,
+        "[[route]]\npath = \"/me\"\nttl = \"1h\"\nauthorization = \"key\"\ncookies = \"key\"\n",
+    );
     let client = node.client();
     for who in ["alice", "bob"] {
         let miss = client.get_with("/me", &[("authorization", who), ("cookie", who)]).await;
@@ -43,7 +46,10 @@ async fn keyed_credentials_have_an_entry_each() {
     }
     for who in ["alice", "bob"] {
         let hit = client.get_with("/me", &[("authorization", who), ("cookie", who)]).await;
-        assert_eq!((hit.cache(), hit.text()), ("HIT", format!("{who}|{who}|-|-|{}", hit.text().rsplit('|').next().unwrap()).as_str()));
+        assert_eq!(
+            (hit.cache(), hit.text()),
+            ("HIT", format!("{who}|{who}|-|-|{}", hit.text().rsplit('|').next().unwrap()).as_str())
+        );
     }
 }
 
@@ -75,10 +81,17 @@ async fn what_the_origin_calls_private_is_not_stored() {
 #[tokio::test]
 async fn a_fill_shows_the_origin_only_what_is_in_the_key() {
     let origin = Origin::counting().await;
-    let node = Node::start(origin.address, "[[route]]\npath = \"/active\"\nquery = [\"country\", \"city\"]\nttl = \"1h\"\n");
+    let node =
+        Node::start(origin.address, "[[route]]\npath = \"/active\"\nquery = [\"country\", \"city\"]\nttl = \"1h\"\n");
     let fields = [
-        ("x-forwarded-host", "evil"), ("x-forwarded-for", "1.2.3.4"), ("user-agent", "evil"), ("referer", "evil"),
-        ("x-original-url", "/admin"), ("accept-encoding", "gzip"), ("accept-language", "es"), ("x-anything", "evil"),
+        ("x-forwarded-host", "evil"),
+        ("x-forwarded-for", "1.2.3.4"),
+        ("user-agent", "evil"),
+        ("referer", "evil"),
+        ("x-original-url", "/admin"),
+        ("accept-encoding", "gzip"),
+        ("accept-language", "es"),
+        ("x-anything", "evil"),
     ];
     node.client().get_with("/active?utm=evil&city=Managua&country=NI", &fields).await;
     let asked = origin.asked().remove(0);

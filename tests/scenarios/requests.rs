@@ -33,7 +33,7 @@ async fn what_cannot_be_understood_is_refused_and_never_reaches_the_origin() {
 #[tokio::test]
 async fn a_body_larger_than_allowed_is_refused() {
     let origin = Origin::counting().await;
-    let node = Node::start(origin.address, "[limits]\nbody = \"1KiB\"\n");
+    let node = Node::start(origin.address, "[limits]\nrequest_body = \"1KiB\"\n");
     assert_eq!(node.client().post("/x", &"a".repeat(1025)).await.status, 413);
     let chunked = format!(
         "POST /x HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n800\r\n{}\r\n0\r\n\r\n",
@@ -77,8 +77,14 @@ async fn what_passes_through_keeps_its_fields_but_for_hop_by_hop_and_forgeable_o
     let origin = Origin::counting().await;
     let node = Node::start(origin.address, "");
     let fields = [
-        ("x-custom", "1"), ("authorization", "secret"), ("te", "trailers"), ("proxy-authorization", "x"),
-        ("x-forwarded-for", "6.6.6.6"), ("x-http-method-override", "DELETE"), ("bad_name", "1"), ("keep-alive", "5"),
+        ("x-custom", "1"),
+        ("authorization", "secret"),
+        ("te", "trailers"),
+        ("proxy-authorization", "x"),
+        ("x-forwarded-for", "6.6.6.6"),
+        ("x-http-method-override", "DELETE"),
+        ("bad_name", "1"),
+        ("keep-alive", "5"),
     ];
     node.client().send("POST", "/x", &fields, "body").await;
     let asked = origin.asked().remove(0);

@@ -43,7 +43,7 @@ async fn a_chunked_answer_is_handed_on_as_it_comes_and_stored_once_whole() {
     read_until(&mut stream, "first").await;
     keeper.arrived().await;
     keeper.let_go(1);
-    read_until(&mut stream, "second").await;
+    read_until(&mut stream, "\r\n0\r\n\r\n").await;
     let hit = node.client().get("/x").await;
     assert_eq!((hit.cache(), hit.text()), ("HIT", "firstsecond"));
 }
@@ -54,7 +54,11 @@ async fn server_sent_events_pass_one_by_one_and_are_never_stored() {
     let origin = origin::raw(move |_, mut stream| {
         let gate = gate.clone();
         async move {
-            say(&mut stream, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n").await;
+            say(
+                &mut stream,
+                "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n",
+            )
+            .await;
             for event in ["data: 1\n\n", "data: 2\n\n"] {
                 say(&mut stream, &format!("9\r\n{event}\r\n")).await;
                 gate.pass().await;
@@ -102,7 +106,7 @@ async fn a_large_upload_streams_to_the_origin_before_it_is_whole() {
             assert!(head.starts_with("PUT /x"));
             gate.pass().await;
             let mut rest = vec![0; 200_000];
-            stream.read_exact(&mut rest[..150_000]).await.unwrap();
+            stream.read_exact(&mut rest).await.unwrap();
             say(&mut stream, "HTTP/1.1 204 No Content\r\n\r\n").await;
         }
     })

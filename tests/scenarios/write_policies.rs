@@ -58,7 +58,10 @@ async fn to_the_cache_is_answered_by_the_proxy_and_the_origin_never_sees_it() {
     let node = Node::start(origin.address, ORDERS);
     let client = node.client();
     let written = client.post("/orders?target=redis", r#"{"order_id": 2}"#).await;
-    assert_eq!((written.status, written.text()), (201, r#"{"status": "success", "message": "Order written to redis"}"#));
+    assert_eq!(
+        (written.status, written.text()),
+        (201, r#"{"status": "success", "message": "Order written to redis"}"#)
+    );
     assert_eq!(written.field("location"), "/orders/2");
     assert_eq!(client.get("/orders/2").await.json()["source"], "Redis");
     assert_eq!(origin.count(), 0);
@@ -133,7 +136,9 @@ async fn of_two_writes_side_by_side_neither_is_kept_and_the_origin_is_asked() {
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_template_the_entry_is_fetched_again_behind() {
     let origin = database().await;
-    let config = ORDERS.lines().filter(|line| !line.starts_with("entry") && !line.starts_with("reply") && !line.starts_with("select"));
+    let config = ORDERS
+        .lines()
+        .filter(|line| !line.starts_with("entry") && !line.starts_with("reply") && !line.starts_with("select"));
     let config = format!("{}\npolicy = \"through\"\n", config.collect::<Vec<_>>().join("\n"));
     let node = Node::start(origin.address, &config);
     let client = node.client();

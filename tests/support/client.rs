@@ -54,7 +54,13 @@ impl Client {
     }
 
     /// Sends a request; the error is what the client would show.
-    pub async fn try_send(&self, method: &str, target: &str, fields: &[(&str, &str)], body: &str) -> Result<Answer, String> {
+    pub async fn try_send(
+        &self,
+        method: &str,
+        target: &str,
+        fields: &[(&str, &str)],
+        body: &str,
+    ) -> Result<Answer, String> {
         let mut request = Request::builder().method(method).uri(format!("{}{target}", self.base));
         for (name, value) in fields {
             request = request.header(*name, *value);

@@ -1,6 +1,6 @@
 //! What the tests stand on: a node of aside in this process, an origin that does as the test says, and a client.
 
-#![allow(dead_code, reason = "each test target uses its own part of this module")]
+#![allow(dead_code, unreachable_pub, reason = "each test target uses its own part of this module")]
 
 pub mod client;
 pub mod node;

@@ -37,7 +37,10 @@ impl Node {
 
     /// Starts a node whose store is a whole table.
     pub fn with_store_table(origin: SocketAddr, table: &str, config: &str) -> Self {
-        Self::from_text(&format!("listen = \"127.0.0.1:0\"\norigin = \"http://{origin}\"\n{table}\n{config}"), Clock::System)
+        Self::from_text(
+            &format!("listen = \"127.0.0.1:0\"\norigin = \"http://{origin}\"\n{table}\n{config}"),
+            Clock::System,
+        )
     }
 
     pub fn with(origin: SocketAddr, store: &str, config: &str, clock: Clock) -> Self {
