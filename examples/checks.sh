@@ -75,7 +75,7 @@ between() {
     fi
 }
 
-# hit WHAT, miss WHAT, bypass WHAT: by X-Cache and by Cache-Status.
+# hit WHAT, miss WHAT: by X-Cache and by Cache-Status.
 hit() {
     check "$1: X-Cache is HIT" "$(field X-Cache)" HIT
     check "$1: Cache-Status says hit" "$(cache_says hit)" yes

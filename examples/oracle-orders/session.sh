@@ -66,7 +66,9 @@ written 'POST /orders?target=oracle' oracle
 for call in first second; do
     ask "$PROXY/orders/3"
     answers "GET /orders/3, $call time" 3 "$notes" Oracle
-    miss "GET /orders/3, $call time"
+    check "GET /orders/3, $call time: X-Cache is BYPASS" "$(field X-Cache)" BYPASS
+    check "GET /orders/3, $call time: Cache-Status says why" "$(cache_says detail=write-around)" yes
+    check "GET /orders/3, $call time: Cache-Status does not say stored" "$(cache_says stored)" no
 done
 
 step 'The orders do not disturb each other'
