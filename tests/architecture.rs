@@ -36,7 +36,7 @@ const IMPURE: [&str; 9] = [
     "std::net",
     "std::fs",
     "std::thread",
-    "SystemTime",
+    "SystemTime::now",
     "Instant::now",
     "clock::Clock",
     "getrandom",
