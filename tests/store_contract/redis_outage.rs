@@ -228,3 +228,24 @@ async fn a_new_replication_id_is_a_new_life() {
     fill(&redis.store, &apple, "new").await;
     assert_eq!(hit(&redis.store, &apple).await.as_deref(), Some("new"));
 }
+
+#[tokio::test]
+async fn no_connection_outlives_its_session() {
+    let server = RedisServer::start();
+    let settings = impatient(&server);
+    let redis = InRedis::start_with(server, settings).await;
+    let connections = || {
+        let own = 1;
+        redis.server.command(&["CLIENT", "LIST", "TYPE", "normal"]).text().lines().count() - own
+    };
+    assert_eq!(connections(), 1);
+
+    redis.server.pause();
+    down(&redis.store).await;
+    redis.server.resume();
+    usable(&redis.store).await;
+    eventually("the old connection is closed", async || connections() == 1).await;
+
+    drop(redis.store);
+    eventually("the last connection is closed", async || connections() == 0).await;
+}
