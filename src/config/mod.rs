@@ -1,1 +1,203 @@
-//! (in the making)
+//! `proxy.toml`, as it is written and as it is meant: nothing is invalid after this point.
+//!
+//! A file goes through two levels. [`file`] has every key as it stands in the text, with its place; the file of each
+//! table then says what it means, and everything that is wrong is collected and printed at once, with line, column
+//! and what to write instead.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+mod annotate;
+mod condition;
+pub mod diagnostic;
+pub mod duration;
+mod environment;
+mod file;
+mod findings;
+mod forms;
+mod invalidated_by;
+mod key;
+mod keys;
+mod limits;
+mod listen;
+mod log;
+mod origin;
+mod parse;
+mod route;
+mod routes;
+mod secret;
+pub mod size;
+mod statuses;
+mod store;
+mod tombstones;
+mod unrouted;
+mod vary;
+mod write;
+
+pub use diagnostic::{ConfigError, Diagnostic, Position, Report, Severity};
+pub use environment::wants_no_colours;
+pub use secret::without_secrets;
+
+use crate::origin::{HostRule, OriginSettings};
+use crate::proxy::ProxySettings;
+use crate::server::ServerSettings;
+use crate::store::StoreSettings;
+use crate::telemetry::{LogFormat, LogSettings};
+use diagnostic::Source;
+use environment::Lookup;
+use file::File;
+use findings::{Findings, Problem};
+
+const LOG_FILTER: &str = "ASIDE_LOG";
+
+/// Larger files are no configuration.
+const LARGEST_FILE: u64 = 4 << 20;
+
+/// Everything that `proxy.toml` and the command line say.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// `listen`, `[limits]`.
+    pub server: ServerSettings,
+    /// `[origin]`.
+    pub origin: OriginSettings,
+    /// `[store]`.
+    pub store: StoreSettings,
+    /// The routes, `[unrouted]`, `[limits]`.
+    pub proxy: ProxySettings,
+    /// `[log]`.
+    pub log: LogSettings,
+    /// Which log lines are written, from the environment's `ASIDE_LOG`: `aside=debug`.
+    pub log_filter: Option<String>,
+    /// The file it was read from.
+    pub file: Option<PathBuf>,
+    /// The line of each route's `[[route]]`, in the order of `proxy.routes`.
+    pub route_lines: Vec<usize>,
+    /// What is worth knowing although nothing is wrong: warnings and notes.
+    pub remarks: Report,
+}
+
+/// What the command line says; it wins over the file.
+#[derive(Clone, Debug, Default)]
+pub struct Overrides {
+    /// The origin's URL.
+    pub origin: Option<String>,
+    /// Addresses to listen on; empty for those of the file.
+    pub listen: Vec<String>,
+    /// The store's URL.
+    pub store: Option<String>,
+    /// The form of log lines.
+    pub log: Option<LogFormat>,
+}
+
+impl Config {
+    /// Reads a file, with the environment of this process.
+    pub fn load(path: &Path, overrides: &Overrides) -> Result<Self, ConfigError> {
+        let name = path.display().to_string();
+        let text = match read(path) {
+            Ok(text) => text,
+            Err(problem) => return Err(refused(&name, problem)),
+        };
+        let mut config = compile(name, text, overrides, &environment::of_process)?;
+        config.file = Some(path.to_owned());
+        Ok(config)
+    }
+
+    /// Reads a text as if it were a file of this name. `environment` gives the values of `${VAR}`.
+    pub fn from_text(
+        name: &str,
+        text: &str,
+        environment: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, ConfigError> {
+        compile(name.to_owned(), text.to_owned(), &Overrides::default(), &environment)
+    }
+
+    /// Every default, in front of this origin: what `aside serve --origin URL` runs with.
+    pub fn for_origin(url: &str) -> Result<Self, ConfigError> {
+        Self::without_file(&Overrides { origin: Some(url.to_owned()), ..Overrides::default() })
+    }
+
+    /// Every default, but for what the command line says. An origin is needed.
+    pub fn without_file(overrides: &Overrides) -> Result<Self, ConfigError> {
+        compile("the command line".to_owned(), String::new(), overrides, &environment::of_process)
+    }
+}
+
+/// A file's text, or why there is none.
+fn read(path: &Path) -> Result<String, Problem> {
+    let shown = path.display();
+    if path.as_os_str().is_empty() {
+        return Err(Problem::new("the path of the configuration is empty", "name a file, as in --config proxy.toml"));
+    }
+    let about = std::fs::metadata(path).map_err(|error| {
+        let help = "name a file that is there, as in --config proxy.toml, or do without one: aside serve --origin URL";
+        Problem::new(format!("{shown} cannot be read: {error}"), help)
+    })?;
+    if about.is_dir() {
+        let help = format!("name the file in it, as in --config {}", path.join("proxy.toml").display());
+        return Err(Problem::new(format!("{shown} is a directory"), help));
+    }
+    if about.len() > LARGEST_FILE {
+        let message = format!("{shown} has {}, which is no configuration", size::show(about.len()));
+        return Err(Problem::new(message, "name a file of at most 4MiB"));
+    }
+    let bytes = std::fs::read(path).map_err(|error| {
+        Problem::new(format!("{shown} cannot be read: {error}"), "give this user the right to read it")
+    })?;
+    String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        let line = error.as_bytes().iter().take(at).filter(|byte| **byte == b'\n').count() + 1;
+        let message = format!("{shown} is not UTF-8: line {line} has a byte that no UTF-8 text has");
+        Problem::new(message, "save the file as UTF-8")
+    })
+}
+
+/// A configuration of which nothing could be read.
+fn refused(name: &str, problem: Problem) -> ConfigError {
+    let mut findings = Findings::new("");
+    findings.error_nowhere(problem);
+    let source = Arc::new(Source { name: name.to_owned(), text: String::new() });
+    ConfigError(Report::new(source, findings.into_vec()))
+}
+
+fn compile(name: String, text: String, overrides: &Overrides, environment: Lookup<'_>) -> Result<Config, ConfigError> {
+    let source = Arc::new(Source { name, text });
+    let mut findings = Findings::new(&source.text);
+    let file = parse::parse(&source.text, environment, &mut findings);
+    // What could not be read is missing now, so what the rest means cannot be judged.
+    let meant = if findings.has_errors() { None } else { mean(file, overrides, &source, &mut findings) };
+    let failed = findings.has_errors();
+    let report = Report::new(Arc::clone(&source), findings.into_vec());
+    match meant {
+        Some(config) if !failed => Ok(Config { log_filter: environment(LOG_FILTER), remarks: report, ..config }),
+        _ => Err(ConfigError(report)),
+    }
+}
+
+fn mean(file: File, overrides: &Overrides, source: &Arc<Source>, findings: &mut Findings<'_>) -> Option<Config> {
+    let listen = if overrides.listen.is_empty() {
+        listen::mean(file.listen, findings)
+    } else {
+        listen::given(&overrides.listen, findings)
+    };
+    let origin = origin::mean(file.origin, overrides.origin.as_deref(), findings);
+    let store = store::mean(file.store, overrides.store.as_deref(), findings);
+    let (server, limits) = limits::mean(file.limits, listen, findings);
+    let log = log::mean(file.log, overrides.log, findings);
+    let unrouted = unrouted::mean(file.unrouted, findings);
+    let written = file.route.into_iter().flat_map(|routes| routes.0);
+    let drafts: Vec<_> = written.filter_map(|written| route::mean(written, findings)).collect();
+    let route_lines = drafts.iter().map(|draft| source.position(draft.header.start).line).collect();
+    let routes = routes::mean(drafts, findings);
+    let (origin, routes) = (origin?, routes?);
+    let proxy = ProxySettings {
+        routes,
+        unrouted,
+        host_in_key: origin.host == HostRule::Client,
+        max_target: limits.target,
+        max_request_body: limits.request_body,
+        buffer_body: limits.buffer_body,
+        max_waiters: limits.waiters,
+    };
+    let remarks = Report::new(Arc::clone(source), Vec::new());
+    Some(Config { server, origin, store, proxy, log, log_filter: None, file: None, route_lines, remarks })
+}

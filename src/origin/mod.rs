@@ -1,1 +1,202 @@
-//! (in the making)
+//! The pooled client towards the origin server, its timeouts and its one retry.
+
+mod body;
+mod settings;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::header::HOST;
+use http::uri::{PathAndQuery, Scheme};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
+
+pub use body::{Body, BodyError, Collected, Relayed, Timed, join};
+pub use settings::{HostRule, OriginSettings};
+
+/// The client of one core. Each core has its own connections; the number of requests under way is shared.
+#[derive(Clone, Debug)]
+pub struct Origin {
+    client: Client<HttpConnector, Body>,
+    settings: Arc<OriginSettings>,
+    places: Arc<Semaphore>,
+}
+
+/// Why the origin gave no answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OriginError {
+    /// Every place among the requests under way stayed taken.
+    Busy,
+    /// No connection could be opened: the origin has not seen the request.
+    Connect(String),
+    /// Its head did not come within the limit: whether it acted is unknown.
+    Timeout(Duration),
+    /// The connection broke, or what came was no HTTP: whether it acted is unknown.
+    Broken(String),
+    /// The client's own body broke off while it was being forwarded.
+    ClientBody(String),
+}
+
+impl OriginError {
+    /// Whether the origin may have acted on the request.
+    pub fn may_have_acted(&self) -> bool {
+        !matches!(self, Self::Busy | Self::Connect(_))
+    }
+}
+
+impl fmt::Display for OriginError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Busy => out.write_str("too many requests are under way to the origin"),
+            Self::Connect(why) => write!(out, "the origin cannot be reached: {why}"),
+            Self::Timeout(limit) => write!(out, "the origin did not answer within {limit:?}"),
+            Self::Broken(why) => write!(out, "the origin's answer broke off: {why}"),
+            Self::ClientBody(why) => write!(out, "the request's body broke off: {why}"),
+        }
+    }
+}
+
+impl std::error::Error for OriginError {}
+
+/// A request as the origin is to see it.
+#[derive(Debug)]
+pub struct Outgoing {
+    /// The method.
+    pub method: Method,
+    /// Path and query.
+    pub target: PathAndQuery,
+    /// The fields, without hop-by-hop ones; Host is added here.
+    pub fields: HeaderMap,
+    /// The client's Host, for `host = "client"`.
+    pub client_host: Option<HeaderValue>,
+    /// The body.
+    pub body: Body,
+}
+
+/// The origin's answer: its head, its body yet to be read, and its place among the requests under way.
+#[derive(Debug)]
+pub struct Answered {
+    /// The head.
+    pub head: http::response::Parts,
+    /// The body, watched for silence.
+    pub body: Timed,
+    /// To be held until the body is done.
+    pub permit: OwnedSemaphorePermit,
+}
+
+impl Answered {
+    /// The answer as it comes.
+    pub fn into_response(self) -> Response<Body> {
+        Response::from_parts(self.head, Body::stream(std::collections::VecDeque::new(), self.body, Some(self.permit)))
+    }
+}
+
+impl Origin {
+    /// The part that all cores share: how many requests may be under way.
+    pub fn places(settings: &OriginSettings) -> Arc<Semaphore> {
+        Arc::new(Semaphore::new(settings.max_connections.min(Semaphore::MAX_PERMITS)))
+    }
+
+    /// A client for one core.
+    pub fn new(settings: Arc<OriginSettings>, places: Arc<Semaphore>) -> Self {
+        let mut connector = HttpConnector::new();
+        connector.set_connect_timeout(Some(settings.connect_timeout));
+        connector.set_nodelay(true);
+        let client = Client::builder(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(settings.idle_timeout)
+            .http1_max_headers(200)
+            .build(connector);
+        Self { client, settings, places }
+    }
+
+    /// What the configuration says about the origin.
+    pub fn settings(&self) -> &OriginSettings {
+        &self.settings
+    }
+
+    /// Sends a request and waits for the answer's head.
+    ///
+    /// A GET, HEAD or OPTIONS without a body is sent once more when a kept connection turns out to be closed; a write
+    /// is never sent twice. Dropping the future gives the request up; whether the origin acted is then unknown.
+    pub async fn send(&self, outgoing: Outgoing) -> Result<Answered, OriginError> {
+        let permit = self.place().await?;
+        let retriable = matches!(outgoing.body, Body::Empty)
+            && matches!(outgoing.method, Method::GET | Method::HEAD | Method::OPTIONS);
+        let again = retriable.then(|| (outgoing.method.clone(), outgoing.target.clone(), outgoing.fields.clone()));
+        let client_host = outgoing.client_host.clone();
+        let limit = self.settings.response_timeout;
+        let sending = async {
+            match (self.send_once(outgoing).await, again) {
+                (Err(OriginError::Broken(_)), Some((method, target, fields))) => {
+                    self.send_once(Outgoing { method, target, fields, client_host, body: Body::Empty }).await
+                }
+                (answer, _) => answer,
+            }
+        };
+        let response = timeout(limit, sending).await.map_err(|_| OriginError::Timeout(limit))??;
+        let (head, body) = response.into_parts();
+        if head.status == StatusCode::SWITCHING_PROTOCOLS || head.status.as_u16() > 599 {
+            return Err(OriginError::Broken(format!("it answered {} unasked", head.status)));
+        }
+        Ok(Answered { head, body: Timed::new(body, limit), permit })
+    }
+
+    async fn place(&self) -> Result<OwnedSemaphorePermit, OriginError> {
+        let wait = timeout(self.settings.connect_timeout, Arc::clone(&self.places).acquire_owned());
+        wait.await.map_err(|_| OriginError::Busy)?.map_err(|_| OriginError::Busy)
+    }
+
+    async fn send_once(&self, outgoing: Outgoing) -> Result<Response<hyper::body::Incoming>, OriginError> {
+        let request = self.request(outgoing)?;
+        self.client.request(request).await.map_err(|error| {
+            let why = body::cause(&error);
+            if error.is_connect() {
+                OriginError::Connect(why)
+            } else if is_user_body(&error) {
+                OriginError::ClientBody(why)
+            } else {
+                OriginError::Broken(why)
+            }
+        })
+    }
+
+    fn request(&self, outgoing: Outgoing) -> Result<Request<Body>, OriginError> {
+        let uri = Uri::builder()
+            .scheme(Scheme::HTTP)
+            .authority(self.settings.authority.clone())
+            .path_and_query(outgoing.target)
+            .build()
+            .map_err(|error| OriginError::Connect(format!("its address cannot be used: {error}")))?;
+        let mut request = Request::new(outgoing.body);
+        *request.method_mut() = outgoing.method;
+        *request.uri_mut() = uri;
+        *request.headers_mut() = outgoing.fields;
+        let host = match &self.settings.host {
+            HostRule::Origin => HeaderValue::from_str(self.settings.authority.as_str()).ok(),
+            HostRule::Fixed(host) => HeaderValue::from_str(host).ok(),
+            HostRule::Client => outgoing.client_host,
+        };
+        if let Some(host) = host {
+            request.headers_mut().insert(HOST, host);
+        }
+        Ok(request)
+    }
+}
+
+fn is_user_body(error: &hyper_util::client::legacy::Error) -> bool {
+    let mut source = std::error::Error::source(error);
+    while let Some(inner) = source {
+        if inner.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_user) {
+            return true;
+        }
+        source = inner.source();
+    }
+    false
+}

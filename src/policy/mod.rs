@@ -1,1 +1,24 @@
-//! (in the making)
+//! What HTTP allows a shared cache to store, for how long, for whom, and what it must ask the origin again.
+//!
+//! Pure: `now` is an argument, a decision is a value that comes back, and every refusal has a name.
+//! RFC 9111, RFC 5861 and the conditions of RFC 9110.
+
+mod age;
+mod choices;
+mod credentials;
+mod freshness;
+mod invalidation;
+mod reuse;
+mod storable;
+mod validation;
+mod vary;
+
+pub use age::{corrected_initial_age, current_age};
+pub use choices::Choices;
+pub use credentials::{credential_in, is_credential};
+pub use freshness::{Lifetime, LifetimeSource, is_heuristically_cacheable, lifetime};
+pub use invalidation::{invalidates, is_safe};
+pub use reuse::{Reuse, Stored, StoredFlags, may_serve_on_error, only_if_cached, reuse};
+pub use storable::{BodyFraming, Exchange, storable};
+pub use validation::{conditional_for, confirms, fields_for_304, freshen, has_validator, not_modified};
+pub use vary::selecting;

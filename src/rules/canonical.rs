@@ -122,8 +122,28 @@ mod tests {
     #[test]
     fn paths_that_parsers_read_differently_are_not() {
         let odd = [
-            "", "orders", "//orders", "/a//b", "/a/./b", "/a/../b", "/..", "/a%2Fb", "/a%2fb", "/a%5Cb", "/a\\b", "/a;b",
-            "/a%3Bb", "/a%00", "/%61", "/a%2E%2E/b", "/caf%c3%a9", "/%FF", "/%", "/%2", "/a%25b", "/caf\u{e9}",
+            "",
+            "orders",
+            "//orders",
+            "/a//b",
+            "/a/./b",
+            "/a/../b",
+            "/..",
+            "/a%2Fb",
+            "/a%2fb",
+            "/a%5Cb",
+            "/a\\b",
+            "/a;b",
+            "/a%3Bb",
+            "/a%00",
+            "/%61",
+            "/a%2E%2E/b",
+            "/caf%c3%a9",
+            "/%FF",
+            "/%",
+            "/%2",
+            "/a%25b",
+            "/caf\u{e9}",
         ];
         for path in odd {
             assert!(!is_canonical(path), "{path}");

@@ -7,6 +7,7 @@ mod canonical;
 mod fold;
 mod invalidation;
 mod json_template;
+mod overlap;
 mod path;
 mod place;
 mod query;
@@ -17,14 +18,14 @@ mod template;
 mod write_policy;
 
 pub use canonical::{is_canonical, write_paths};
-pub use invalidation::{Condition, Invalidation, InvalidationRule, Scope, Subject, Write};
+pub use invalidation::{Condition, Invalidation, InvalidationRule, Scope, Subject, Write, Written};
 pub use json_template::JsonTemplate;
 pub use path::{Captures, PathPattern};
 pub use place::{Bypass, CacheKey, Fill, Place, Read, Tag};
 pub use query::{Found, find_parameter, parameters};
 pub use request_pattern::RequestPattern;
-pub use route::{Annotate, Credential, Route, RouteQuery};
-pub use routes::{ROUTELESS, Routes, Unreachable};
+pub use route::{Annotate, Credential, Route, RouteQuery, scalar};
+pub use routes::{BodiesRead, ROUTELESS, Routes, Unreachable};
 pub use template::{Pointer, Source, Template};
 pub use write_policy::{Reply, Selection, WritePolicy, WriteTarget};
 

@@ -1,6 +1,7 @@
 //! Path patterns: `/orders/{page}`, `/files/{name}.json`, `/static/{*rest}`.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use percent_encoding::percent_decode_str;
 
@@ -9,17 +10,31 @@ use super::PatternError;
 /// A pattern that a path matches segment by segment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PathPattern {
-    source: String,
-    segments: Vec<Segment>,
+    pub(super) source: String,
+    pub(super) segments: Vec<Segment>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Segment {
+pub(super) enum Segment {
     Literal(String),
     /// `before{name}after` within one segment; the value is never empty.
-    Variable { before: String, name: String, after: String },
+    Variable {
+        before: String,
+        name: String,
+        after: String,
+    },
     /// `{*name}`: what is left of the path, at least one octet.
     Rest(String),
+}
+
+impl fmt::Display for Segment {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Literal(literal) => out.write_str(literal),
+            Self::Variable { before, name, after } => write!(out, "{before}{{{name}}}{after}"),
+            Self::Rest(name) => write!(out, "{{*{name}}}"),
+        }
+    }
 }
 
 /// The variables of a matched path: name and decoded value, in the pattern's order.
@@ -65,7 +80,10 @@ impl PathPattern {
         for (index, name) in names.iter().enumerate() {
             if names.iter().take(index).any(|earlier| earlier == name) {
                 let at = self.source.rfind(name).unwrap_or(0);
-                return Err(PatternError::new(at, format!("`{{{name}}}` stands twice; give each variable its own name")));
+                return Err(PatternError::new(
+                    at,
+                    format!("`{{{name}}}` stands twice; give each variable its own name"),
+                ));
             }
         }
         Ok(())
@@ -142,7 +160,7 @@ impl PathPattern {
     pub fn covers(&self, other: &Self) -> bool {
         for (index, mine) in self.segments.iter().enumerate() {
             match (mine, other.segments.get(index)) {
-                (Segment::Rest(_), Some(_)) => return true,
+                (Segment::Rest(_), Some(_)) => return !other.ends_with_a_slash_at(index),
                 (Segment::Literal(a), Some(Segment::Literal(b))) if a == b => {}
                 (Segment::Variable { before, after, .. }, Some(Segment::Literal(literal)))
                     if cut(Cow::Borrowed(literal), before, after).is_some() => {}
@@ -152,6 +170,12 @@ impl PathPattern {
             }
         }
         self.segments.len() == other.segments.len()
+    }
+
+    /// Whether nothing but a trailing slash stands from this segment on: a `{*rest}` does not match it.
+    pub(super) fn ends_with_a_slash_at(&self, index: usize) -> bool {
+        index + 1 == self.segments.len()
+            && matches!(self.segments.get(index), Some(Segment::Literal(literal)) if literal.is_empty())
     }
 
     /// Whether paths that this pattern matches can lie strictly below a write's decoded path.
@@ -204,7 +228,7 @@ fn encode(text: &str) -> String {
     percent_encoding::utf8_percent_encode(text, SEGMENT).to_string()
 }
 
-fn cut<'a>(piece: Cow<'a, str>, before: &str, after: &str) -> Option<Cow<'a, str>> {
+pub(super) fn cut<'a>(piece: Cow<'a, str>, before: &str, after: &str) -> Option<Cow<'a, str>> {
     if before.is_empty() && after.is_empty() {
         return (!piece.is_empty()).then_some(piece);
     }
@@ -248,7 +272,10 @@ pub(super) fn check_name(name: &str, at: usize) -> Result<(), PatternError> {
     {
         return Ok(());
     }
-    Err(PatternError::new(at, format!("`{name}` is no variable name; use letters, digits, `_` and `-`, as in {{order_id}}")))
+    Err(PatternError::new(
+        at,
+        format!("`{name}` is no variable name; use letters, digits, `_` and `-`, as in {{order_id}}"),
+    ))
 }
 
 #[cfg(test)]
@@ -299,9 +326,22 @@ mod tests {
     }
 
     #[test]
+    fn a_rest_does_not_reach_the_bare_slash() {
+        assert!(!pattern("/static/{*rest}").covers(&pattern("/static/")));
+        assert!(pattern("/{*rest}").covers(&pattern("/static/")));
+    }
+
+    #[test]
     fn a_bad_pattern_says_where() {
         for (text, at) in [
-            ("orders", 0), ("/a/{b", 3), ("/a/b}", 4), ("/{a}{b}", 4), ("/{*a}/b", 1), ("/{}", 2), ("/a?b", 2), ("/a//b", 3),
+            ("orders", 0),
+            ("/a/{b", 3),
+            ("/a/b}", 4),
+            ("/{a}{b}", 4),
+            ("/{*a}/b", 1),
+            ("/{}", 2),
+            ("/a?b", 2),
+            ("/a//b", 3),
             ("/{a}/{a}", 6),
         ] {
             assert_eq!(PathPattern::parse(text).unwrap_err().at, at, "{text}");

@@ -34,6 +34,11 @@ impl Tag {
         Self(format!("n:{text}").into())
     }
 
+    /// The `write.around` marker of one key.
+    fn around(key: &str) -> Self {
+        Self(format!("w:{key}").into())
+    }
+
     /// Rebuilds a tag from [`Tag::as_str`].
     pub fn from_stored(text: &str) -> Self {
         Self(text.into())
@@ -62,8 +67,12 @@ pub struct CacheKey {
 
 impl CacheKey {
     /// The same key for one variant of a response, told apart by a text of its selecting fields.
+    #[must_use]
     pub fn variant(&self, selecting: &str) -> Self {
-        Self { route: Arc::clone(&self.route), name: format!("{}#{}", self.name, super::route::short_hash(selecting)) }
+        Self {
+            route: Arc::clone(&self.route),
+            name: format!("{}#{}", self.name, super::route::short_hash(selecting.as_bytes())),
+        }
     }
 }
 
@@ -108,4 +117,21 @@ pub struct Fill {
     pub target: String,
     /// The keyed fields.
     pub fields: HeaderMap,
+}
+
+impl Place {
+    /// Where a `write.around` marker of this place, whatever its variant, is kept: with a tag of its own, so that writes
+    /// that drop the entry leave the marker.
+    #[must_use]
+    pub fn around(&self) -> Self {
+        let name = self.key.name.split('#').next().unwrap_or_default();
+        let key = CacheKey { route: Arc::clone(&self.key.route), name: format!("{name}#around") };
+        Self { group: Arc::clone(&self.group), tags: vec![Tag::around(name)], key }
+    }
+
+    /// The same place for one variant of its response.
+    #[must_use]
+    pub fn variant(&self, selecting: &str) -> Self {
+        Self { group: Arc::clone(&self.group), key: self.key.variant(selecting), tags: self.tags.clone() }
+    }
 }

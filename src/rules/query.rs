@@ -53,12 +53,15 @@ mod tests {
     #[test]
     fn parameters_are_decoded() {
         let read: Vec<_> = parameters("city=San+Jos%C3%A9&x&=y&&z=a%3Db").collect();
-        assert_eq!(read, [
-            ("city".into(), "San José".into()),
-            ("x".into(), "".into()),
-            ("".into(), "y".into()),
-            ("z".into(), "a=b".into())
-        ]);
+        assert_eq!(
+            read,
+            [
+                ("city".into(), "San José".into()),
+                ("x".into(), "".into()),
+                ("".into(), "y".into()),
+                ("z".into(), "a=b".into())
+            ]
+        );
     }
 
     #[test]

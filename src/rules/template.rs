@@ -46,6 +46,11 @@ impl Pointer {
         (text.is_empty() || text.starts_with('/')).then(|| Self(text.to_owned()))
     }
 
+    /// Its text: empty, or starting with `/`.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
     /// The value it points at in a document.
     pub fn of<'a>(&self, document: &'a serde_json::Value) -> Option<&'a serde_json::Value> {
         document.pointer(&self.0)
@@ -67,7 +72,10 @@ impl Template {
                         return Err(PatternError::new(at, "`{` is never closed"));
                     };
                     if matches!(pieces.last(), Some(Piece::Variable(_))) {
-                        return Err(PatternError::new(at, "two variables need a separator between them, as in {a}-{b}"));
+                        return Err(PatternError::new(
+                            at,
+                            "two variables need a separator between them, as in {a}-{b}",
+                        ));
                     }
                     let variable = Piece::Variable(parse_source(rest.get(1..end).unwrap_or_default(), at + 1)?);
                     at += end + 1;
@@ -89,7 +97,7 @@ impl Template {
     }
 
     /// The default key of a path pattern and the listed query parameters: `/active?country={country}&city={city}`.
-    pub(super) fn of_path(pattern: &str, query: &[String]) -> Self {
+    pub fn of_path(pattern: &str, query: &[String]) -> Self {
         let mut pieces = Vec::new();
         let mut literal = String::new();
         let mut rest = pattern;
@@ -214,7 +222,8 @@ fn parse_source(text: &str, at: usize) -> Result<Source, PatternError> {
 }
 
 fn check_literal(literal: &str, at: usize) -> Result<(), PatternError> {
-    let bad = literal.char_indices().find(|(_, c)| matches!(c, '}' | '~' | '#' | '%') || c.is_control() || c.is_whitespace());
+    let bad =
+        literal.char_indices().find(|(_, c)| matches!(c, '}' | '~' | '#' | '%') || c.is_control() || c.is_whitespace());
     match bad {
         None => Ok(()),
         Some((offset, '}')) => Err(PatternError::new(at + offset, "`}` without `{`")),
@@ -272,7 +281,9 @@ mod tests {
 
     #[test]
     fn a_bad_template_says_where() {
-        for (text, at) in [("", 0), ("a{b", 1), ("a}b", 1), ("{a}{b}", 3), ("a b", 1), ("{x:y}", 1), ("{body:id}", 1), ("{}", 1)] {
+        for (text, at) in
+            [("", 0), ("a{b", 1), ("a}b", 1), ("{a}{b}", 3), ("a b", 1), ("{x:y}", 1), ("{body:id}", 1), ("{}", 1)]
+        {
             assert_eq!(Template::parse(text).unwrap_err().at, at, "{text}");
         }
     }

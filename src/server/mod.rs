@@ -1,1 +1,118 @@
-//! (in the making)
+//! Listeners, cores, limits, shutdown.
+//!
+//! Each core has a thread, a current-thread runtime, listeners of its own on the same ports (`SO_REUSEPORT`), an origin
+//! pool and a session with the store. What cores share is the memory store, the fetches under way and a few counters.
+
+mod accept;
+mod listen;
+mod settings;
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use tokio::sync::{Semaphore, watch};
+
+use crate::origin::{Origin, OriginSettings};
+use crate::proxy::{self, Proxy};
+use crate::store;
+
+pub use listen::BindError;
+pub use settings::ServerSettings;
+
+/// What every core's proxy is made from.
+#[derive(Clone, Debug)]
+pub struct Parts {
+    /// What the proxies share.
+    pub proxy: proxy::Shared,
+    /// What the stores share.
+    pub store: store::Shared,
+    /// What the configuration says about the origin.
+    pub origin: OriginSettings,
+}
+
+/// A server whose sockets are open, not serving yet.
+#[derive(Debug)]
+pub struct Server {
+    settings: ServerSettings,
+    /// For each core its listeners.
+    listeners: Vec<Vec<TcpListener>>,
+    addresses: Vec<SocketAddr>,
+}
+
+/// A server at work.
+#[derive(Debug)]
+pub struct Running {
+    addresses: Vec<SocketAddr>,
+    stop: watch::Sender<bool>,
+    cores: Vec<JoinHandle<()>>,
+}
+
+impl Server {
+    /// Opens every listening socket, or none.
+    pub fn bind(settings: ServerSettings) -> Result<Self, BindError> {
+        let mut listeners: Vec<Vec<TcpListener>> = (0..settings.cores).map(|_| Vec::new()).collect();
+        let mut addresses = Vec::new();
+        for wanted in &settings.listen {
+            let mut address = *wanted;
+            for core in &mut listeners {
+                let listener = listen::open(address)?;
+                // Port 0 is chosen by the kernel for the first core; the others join it.
+                address = listener.local_addr().map_err(|cause| BindError::new(address, cause))?;
+                core.push(listener);
+            }
+            addresses.push(address);
+        }
+        Ok(Self { settings, listeners, addresses })
+    }
+
+    /// The addresses it listens on, with the ports that the kernel chose.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Starts serving, one thread a core.
+    pub fn start(self, parts: &Parts) -> io::Result<Running> {
+        let (stop, stopped) = watch::channel(false);
+        let connections = Arc::new(Semaphore::new(self.settings.max_connections.min(Semaphore::MAX_PERMITS)));
+        let places = Origin::places(&parts.origin);
+        let settings = Arc::new(self.settings);
+        let mut cores = Vec::new();
+        for (index, listeners) in self.listeners.into_iter().enumerate() {
+            let core = accept::Core {
+                listeners,
+                settings: Arc::clone(&settings),
+                connections: Arc::clone(&connections),
+                stopped: stopped.clone(),
+            };
+            let (parts, places) = (parts.clone(), Arc::clone(&places));
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            let thread = std::thread::Builder::new().name(format!("core-{index}")).spawn(move || {
+                runtime.block_on(async move {
+                    let origin = Origin::new(Arc::new(parts.origin), places);
+                    core.serve(Arc::new(Proxy::new(parts.proxy, parts.store.attach(), origin))).await;
+                });
+            })?;
+            cores.push(thread);
+        }
+        Ok(Running { addresses: self.addresses, stop, cores })
+    }
+}
+
+impl Running {
+    /// The addresses it listens on.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Stops accepting, lets requests under way end within the shutdown timeout, and returns when all cores are done.
+    pub fn stop(self) {
+        self.stop.send_replace(true);
+        for core in self.cores {
+            if core.join().is_err() {
+                tracing::error!("a core ended with a panic; this is a bug in aside");
+            }
+        }
+    }
+}

@@ -219,3 +219,12 @@ impl Store {
         }
     }
 }
+
+impl std::fmt::Display for StoreUrl {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Memory => out.write_str("memory://"),
+            Self::Redis(url) => write!(out, "{url}"),
+        }
+    }
+}

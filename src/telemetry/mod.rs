@@ -1,1 +1,5 @@
-//! (in the making)
+//! Logs: one line a request and one an event.
+
+mod log;
+
+pub use log::{LogFormat, LogSettings, RequestLine, log_request, start};

@@ -145,7 +145,7 @@ pub fn tagged_entry(place: &Place, body: &str, token: Token, more: &[Tag]) -> St
         stale_while_revalidate: Duration::ZERO,
         stale_if_error: Duration::from_secs(60),
     };
-    let flags = StoredFlags { public_enough: false, must_revalidate: false, no_cache: false };
+    let flags = StoredFlags { public_enough: false, must_revalidate: false, private: false };
     let tags = [&place.tags, more].concat();
     let body = Bytes::copy_from_slice(body.as_bytes());
     StoredResponse::new(

@@ -1,3 +1,21 @@
-//! What the integration tests share.
+//! What the tests stand on: a node of aside in this process, an origin that does as the test says, and a client.
 
+#![allow(dead_code, unreachable_pub, reason = "each test target uses its own part of this module")]
+
+pub mod client;
+pub mod node;
+pub mod origin;
 pub mod redis;
+
+use std::future::Future;
+use std::time::Duration;
+
+/// Waits until a condition holds; fails loudly when it does not within ten seconds.
+pub async fn until<F: Future<Output = bool>>(what: &str, mut condition: impl FnMut() -> F) {
+    let patience = async {
+        while !condition().await {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    assert!(tokio::time::timeout(Duration::from_secs(10), patience).await.is_ok(), "never came true: {what}");
+}

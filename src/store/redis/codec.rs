@@ -48,7 +48,7 @@ struct About<'a> {
     #[serde(default, skip_serializing_if = "is_false")]
     must_revalidate: bool,
     #[serde(default, skip_serializing_if = "is_false")]
-    no_cache: bool,
+    private: bool,
 }
 
 #[derive(Clone, Copy, Serialize, Deserialize)]
@@ -129,7 +129,7 @@ impl About<'_> {
             stale_if_error_ms: millis(lifetime.stale_if_error),
             public: flags.public_enough,
             must_revalidate: flags.must_revalidate,
-            no_cache: flags.no_cache,
+            private: flags.private,
         }
     }
 
@@ -143,7 +143,7 @@ impl About<'_> {
     }
 
     fn flags(&self) -> StoredFlags {
-        StoredFlags { public_enough: self.public, must_revalidate: self.must_revalidate, no_cache: self.no_cache }
+        StoredFlags { public_enough: self.public, must_revalidate: self.must_revalidate, private: self.private }
     }
 }
 
@@ -246,7 +246,7 @@ mod tests {
                 stale_while_revalidate: Duration::from_secs(1),
                 stale_if_error: Duration::MAX,
             },
-            StoredFlags { public_enough: true, must_revalidate: false, no_cache: true },
+            StoredFlags { public_enough: true, must_revalidate: false, private: true },
             vec![Tag::route("fruit"), Tag::named("größe \"1\"\n")],
             Token { epoch: 0xfeed, seq: 42 },
         )
@@ -266,7 +266,7 @@ mod tests {
         assert_eq!(after.lifetime.fresh_for, before.lifetime.fresh_for);
         assert_eq!(after.lifetime.source, before.lifetime.source);
         assert_eq!(after.lifetime.stale_if_error, Duration::from_millis(u64::MAX));
-        let flags = (after.flags.public_enough, after.flags.must_revalidate, after.flags.no_cache);
+        let flags = (after.flags.public_enough, after.flags.must_revalidate, after.flags.private);
         assert_eq!(flags, (true, false, true));
     }
 

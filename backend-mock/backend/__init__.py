@@ -1,0 +1,1 @@
+"""The four seeds' APIs as plain Flask apps that know nothing of a cache."""

@@ -1,0 +1,64 @@
+//! `aside serve`: the proxy at work, until it is told to stop.
+
+use std::process::ExitCode;
+
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::server::{Parts, Server};
+use crate::{proxy, store, telemetry};
+
+/// Serves until SIGINT or SIGTERM; a second one does not wait for requests under way.
+///
+/// 0 after an orderly stop, 1 where a socket cannot be opened.
+pub(super) fn run(config: Config) -> ExitCode {
+    telemetry::start(config.log, config.log_filter.as_deref());
+    match serve(config) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn serve(config: Config) -> Result<(), Box<dyn std::error::Error>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let server = Server::bind(config.server)?;
+    let routes = config.proxy.routes.iter().count();
+    let parts = Parts {
+        proxy: proxy::Shared::new(config.proxy, Clock::System, config.log.requests),
+        store: store::Shared::new(&config.store),
+        origin: config.origin,
+    };
+    let origin = parts.origin.authority.to_string();
+    let running = server.start(&parts)?;
+    for address in running.addresses() {
+        tracing::info!("listening on http://{address}, origin http://{origin}, store {}, {routes} routes", config.store.url);
+    }
+    runtime.block_on(async {
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut stop_signal = async || {
+            tokio::select! {
+                _ = interrupt.recv() => "SIGINT",
+                _ = terminate.recv() => "SIGTERM",
+            }
+        };
+        tracing::info!("{}: finishing the requests under way", stop_signal().await);
+        let stopping = tokio::task::spawn_blocking(move || running.stop());
+        tokio::select! {
+            stopped = stopping => stopped.map_err(std::io::Error::other)?,
+            again = stop_signal() => {
+                tracing::warn!("{again} again: stopping without waiting");
+                std::process::exit(EXIT_SECOND_SIGNAL);
+            }
+        }
+        tracing::info!("stopped");
+        Ok(())
+    })
+}
+
+/// 128 + SIGINT, as a shell reports it.
+const EXIT_SECOND_SIGNAL: i32 = 130;

@@ -1,0 +1,97 @@
+//! `when`: what a write's JSON must say for an invalidation to happen.
+
+use super::findings::{Findings, Problem, Text};
+use super::forms::{Entries, Json};
+use crate::rules::{Condition, Pointer, Subject};
+
+const HELP: &str =
+    "write which body and where in it, as in \"response.result\", \"body.order.state\" or \"response:/order/state\"";
+
+/// The conditions; all of them must hold.
+pub(super) fn mean(written: Option<Entries<Json>>, findings: &mut Findings<'_>) -> Vec<Condition> {
+    let entries = written.into_iter().flat_map(|entries| entries.0);
+    entries
+        .filter_map(|(key, value)| {
+            let (subject, pointer) = findings.check(&key, read(&key, &value))?;
+            Some(Condition { subject, pointer, equals: value.0 })
+        })
+        .collect()
+}
+
+/// Reads `response.a.b`, `body.a` or `response:/a/b`.
+fn read(key: &Text, value: &Json) -> Result<(Subject, Pointer), Problem> {
+    let text = key.get_ref().as_str();
+    let at = text.find(['.', ':']).unwrap_or(text.len());
+    let (word, rest) = text.split_at(at);
+    let subject = match word {
+        "response" => Subject::Response,
+        "body" => Subject::Request,
+        "request" => {
+            return Err(Problem::new("the request's body is called `body`", format!("write \"body{rest}\"")));
+        }
+        _ => return Err(Problem::new(format!("`{text}` names no body"), HELP)),
+    };
+    if rest.is_empty() && value.0.is_object() {
+        let inner = value.0.as_object().and_then(|object| object.keys().next()).map_or("result", String::as_str);
+        let help = format!("put the key in quotes: \"{word}.{inner}\"");
+        return Err(Problem::new(format!("`{word}` alone says nowhere in the body"), help));
+    }
+    let pointer = match rest.split_at_checked(1) {
+        Some((":", pointer)) if pointer.starts_with('/') => Pointer::parse(pointer),
+        Some((".", names)) if !names.is_empty() && names.split('.').all(|name| !name.is_empty()) => {
+            let steps: Vec<String> = names.split('.').map(escape).collect();
+            Pointer::parse(&format!("/{}", steps.join("/")))
+        }
+        _ => None,
+    };
+    pointer
+        .map(|pointer| (subject, pointer))
+        .ok_or_else(|| Problem::new(format!("`{text}` says nowhere in the body"), HELP))
+}
+
+/// One step of a JSON pointer (RFC 6901 section 3).
+fn escape(name: &str) -> String {
+    name.replace('~', "~0").replace('/', "~1")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+    use toml::Spanned;
+
+    fn read_text(key: &str, value: serde_json::Value) -> Result<(Subject, Pointer), Problem> {
+        read(&Spanned::new(0..0, key.to_owned()), &Json(value))
+    }
+
+    #[test]
+    fn places_in_bodies_are_read() {
+        for (key, subject, pointer) in [
+            ("response.result", Subject::Response, "/result"),
+            ("body.a.b", Subject::Request, "/a/b"),
+            ("response:/a/b", Subject::Response, "/a/b"),
+            ("body.a/b~c", Subject::Request, "/a~1b~0c"),
+        ] {
+            let expected = Pointer::parse(pointer).unwrap();
+            assert_eq!(read_text(key, json!("Ok")), Ok((subject, expected)), "{key}");
+        }
+    }
+
+    #[test]
+    fn what_is_none_says_what_to_write() {
+        for (key, help) in [
+            ("result", "\"response.result\""),
+            ("request.a", "\"body.a\""),
+            ("response", "\"response.result\""),
+            ("response.", "\"response.result\""),
+            ("response..a", "\"response.result\""),
+            ("response:a", "\"response.result\""),
+            ("", "\"response.result\""),
+        ] {
+            let problem = read_text(key, json!(1)).unwrap_err();
+            assert!(problem.help.contains(help), "{key}: {}", problem.help);
+        }
+        let nested = read_text("response", json!({"state": "Ok"})).unwrap_err();
+        assert!(nested.help.contains("\"response.state\""), "{}", nested.help);
+    }
+}

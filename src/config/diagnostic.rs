@@ -1,0 +1,245 @@
+//! What is wrong with a configuration, where it stands, and what to write instead.
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet, normalize_untrusted_str};
+use serde_json::{Value, json};
+
+use super::secret::without_secrets;
+
+/// How much a finding matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// Nothing starts with it.
+    Error,
+    /// It starts, and probably does something else than was meant.
+    Warning,
+    /// It starts and does what it says; worth knowing.
+    Note,
+}
+
+impl Severity {
+    /// The word it is printed with.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+            Self::Note => "note",
+        }
+    }
+}
+
+/// One finding.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnostic {
+    pub(super) severity: Severity,
+    pub(super) message: String,
+    pub(super) help: String,
+    /// Byte range in the file's text; `None` where no text is to blame.
+    pub(super) place: Option<Range<usize>>,
+    /// A second place that matters, and what it is.
+    pub(super) also: Option<(Range<usize>, String)>,
+}
+
+impl Diagnostic {
+    /// How much it matters.
+    pub fn severity(&self) -> Severity {
+        self.severity
+    }
+
+    /// What is wrong, as a sentence without a full stop.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// What to write or do instead, as a sentence without a full stop.
+    pub fn help(&self) -> &str {
+        &self.help
+    }
+}
+
+/// A file's name and text.
+#[derive(Debug)]
+pub(super) struct Source {
+    pub(super) name: String,
+    pub(super) text: String,
+}
+
+/// A place in a file as people count: from 1, columns in characters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Position {
+    /// The line.
+    pub line: usize,
+    /// The column.
+    pub column: usize,
+}
+
+impl Source {
+    /// The place of a byte offset.
+    pub(super) fn position(&self, offset: usize) -> Position {
+        let before = self.text.get(..offset).unwrap_or(&self.text);
+        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        let line = before.bytes().filter(|byte| *byte == b'\n').count() + 1;
+        let column = before.get(line_start..).unwrap_or_default().chars().count() + 1;
+        Position { line, column }
+    }
+}
+
+/// Every finding about one file, in the order of their places.
+#[derive(Clone, Debug)]
+pub struct Report {
+    source: Arc<Source>,
+    diagnostics: Vec<Diagnostic>,
+}
+
+impl Report {
+    pub(super) fn new(source: Arc<Source>, mut diagnostics: Vec<Diagnostic>) -> Self {
+        diagnostics.sort_by_key(|finding| finding.place.as_ref().map(|place| place.start));
+        Self { source, diagnostics }
+    }
+
+    /// The findings with their places.
+    pub fn iter(&self) -> impl Iterator<Item = (&Diagnostic, Option<Position>)> {
+        self.diagnostics.iter().map(|finding| {
+            let place = finding.place.as_ref().map(|place| self.source.position(place.start));
+            (finding, place)
+        })
+    }
+
+    /// Whether there is nothing to say.
+    pub fn is_empty(&self) -> bool {
+        self.diagnostics.is_empty()
+    }
+
+    /// The findings as `rustc` prints its own, in colour if `styled`. Ends without a newline.
+    pub fn render(&self, styled: bool) -> String {
+        let renderer = if styled { Renderer::styled() } else { Renderer::plain() };
+        // Secrets keep their length, so that every mark still stands under what it marks.
+        let text = without_secrets(&self.source.text);
+        let rendered: Vec<String> =
+            self.diagnostics.iter().map(|finding| renderer.render(&[self.group(finding, &text)])).collect();
+        rendered.join("\n\n")
+    }
+
+    fn group<'a>(&'a self, finding: &'a Diagnostic, text: &'a str) -> Group<'a> {
+        let level = match finding.severity {
+            Severity::Error => Level::ERROR,
+            Severity::Warning => Level::WARNING,
+            Severity::Note => Level::NOTE,
+        };
+        let title = level.primary_title(finding.message.as_str());
+        let help = Level::HELP.message(normalize_untrusted_str(&finding.help));
+        let Some(place) = &finding.place else {
+            return title.element(Origin::path(self.source.name.as_str())).element(help);
+        };
+        let mut snippet = Snippet::source(text)
+            .path(self.source.name.as_str())
+            .annotation(AnnotationKind::Primary.span(place.clone()));
+        if let Some((other, label)) = &finding.also {
+            snippet = snippet.annotation(AnnotationKind::Context.span(other.clone()).label(label.as_str()));
+        }
+        title.element(snippet).element(help)
+    }
+
+    /// The findings for programs: a list of `{"severity", "file", "line", "column", "message", "help"}`; line and
+    /// column are null where no text is to blame.
+    pub fn to_json(&self) -> Value {
+        let one = |(finding, place): (&Diagnostic, Option<Position>)| {
+            json!({
+                "severity": finding.severity.as_str(),
+                "file": self.source.name,
+                "line": place.map(|place| place.line),
+                "column": place.map(|place| place.column),
+                "message": finding.message,
+                "help": finding.help,
+            })
+        };
+        self.iter().map(one).collect()
+    }
+}
+
+/// A configuration that cannot be used, with everything that was found wrong with it.
+#[derive(Clone, Debug)]
+pub struct ConfigError(pub(super) Report);
+
+impl ConfigError {
+    /// What was found; at least one error.
+    pub fn report(&self) -> &Report {
+        &self.0
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.0.render(false))
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(text: &str, place: Option<Range<usize>>) -> Report {
+        let source = Arc::new(Source { name: "proxy.toml".to_owned(), text: text.to_owned() });
+        let finding = Diagnostic {
+            severity: Severity::Error,
+            message: "`ttl` is wrong".to_owned(),
+            help: "write \"1h\"".to_owned(),
+            place,
+            also: None,
+        };
+        Report::new(source, vec![finding])
+    }
+
+    #[test]
+    fn a_finding_is_printed_with_line_column_mark_and_help() {
+        let text = report("# é\nttl = 1\n", Some(10..11)).render(false);
+        assert!(text.contains("error: `ttl` is wrong"), "{text}");
+        assert!(text.contains("proxy.toml:2:6") || text.contains("proxy.toml:2:7"), "{text}");
+        assert!(text.contains("2 | ttl = 1"), "{text}");
+        assert!(text.contains("help: write \"1h\""), "{text}");
+        assert!(!text.contains('\u{1b}'), "{text}");
+    }
+
+    #[test]
+    fn columns_count_characters() {
+        let source = Source { name: String::new(), text: "a\né = 1".to_owned() };
+        assert_eq!(source.position(0), Position { line: 1, column: 1 });
+        assert_eq!(source.position(2), Position { line: 2, column: 1 });
+        assert_eq!(source.position(4), Position { line: 2, column: 2 });
+        assert_eq!(source.position(99), Position { line: 2, column: 6 });
+    }
+
+    #[test]
+    fn a_finding_without_a_place_names_the_file() {
+        let text = report("", None).render(false);
+        assert!(text.contains("proxy.toml") && text.contains("help: "), "{text}");
+    }
+
+    #[test]
+    fn a_mark_at_the_very_end_is_printed() {
+        for text in ["", "a", "a\n"] {
+            let rendered = report(text, Some(text.len()..text.len())).render(false);
+            assert!(rendered.contains("error: "), "{rendered}");
+        }
+    }
+
+    #[test]
+    fn a_password_is_not_shown() {
+        let text = "store = \"redis://u:hunter2@h:6379\"";
+        let rendered = report(text, Some(8..34)).render(false);
+        assert!(!rendered.contains("hunter2") && rendered.contains("redis://u:*******@h:6379"), "{rendered}");
+    }
+
+    #[test]
+    fn programs_get_the_same_as_people() {
+        let json = report("ttl = 1", Some(6..7)).to_json();
+        assert_eq!(json[0]["line"], 1);
+        assert_eq!(json[0]["column"], 7);
+        assert_eq!(json[0]["severity"], "error");
+    }
+}

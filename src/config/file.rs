@@ -1,0 +1,229 @@
+//! `proxy.toml` as it is written: every key there is, nothing checked but the form of its value.
+//!
+//! Everything that a later error may point at keeps its place. What the values mean together is decided in the file
+//! of each table; these structs are also the list of known keys that misspelt ones are compared with.
+
+use serde::Deserialize;
+use serde::de::value::Error as NoValue;
+use serde::de::{Deserializer, Error as _, Visitor};
+use serde::forward_to_deserialize_any;
+use toml::Spanned;
+
+use super::duration::WrittenDuration;
+use super::findings::Text;
+use super::forms::{Entries, HasShortForm, Json, List, OneOrMany, TextOr};
+use super::size::{WrittenCount, WrittenShare, WrittenSize};
+use super::statuses::WrittenStatusTtl;
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default, expecting = "a table")]
+pub(super) struct File {
+    pub(super) listen: Option<Spanned<OneOrMany>>,
+    pub(super) origin: Option<Spanned<TextOr<OriginTable>>>,
+    pub(super) store: Option<Spanned<TextOr<StoreTable>>>,
+    pub(super) limits: LimitsTable,
+    pub(super) log: LogTable,
+    pub(super) unrouted: UnroutedTable,
+    pub(super) route: Option<List<Spanned<RouteTable>>>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(
+    deny_unknown_fields,
+    default,
+    expecting = "a table\nwrite origin = \"http://127.0.0.1:5000\", or an [origin] table with `url`"
+)]
+pub(super) struct OriginTable {
+    pub(super) url: Option<Text>,
+    pub(super) host: Option<Text>,
+    pub(super) connect_timeout: Option<Spanned<WrittenDuration>>,
+    pub(super) response_timeout: Option<Spanned<WrittenDuration>>,
+    pub(super) idle_timeout: Option<Spanned<WrittenDuration>>,
+    pub(super) max_connections: Option<Spanned<WrittenCount>>,
+}
+
+impl HasShortForm for OriginTable {
+    const FORMS: &'static str = "origin = \"http://127.0.0.1:5000\", or an [origin] table with `url`";
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(
+    deny_unknown_fields,
+    default,
+    expecting = "a table\nwrite store = \"memory://\", or a [store] table with `url`"
+)]
+pub(super) struct StoreTable {
+    pub(super) url: Option<Text>,
+    pub(super) memory: Option<Spanned<WrittenSize>>,
+    pub(super) prefix: Option<Text>,
+    pub(super) timeout: Option<Spanned<WrittenDuration>>,
+    pub(super) when_down: Option<Text>,
+}
+
+impl HasShortForm for StoreTable {
+    const FORMS: &'static str = "store = \"memory://\", or a [store] table with `url`";
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(
+    deny_unknown_fields,
+    default,
+    expecting = "a table\nwrite [limits] and its keys below it, as in connections = 10000"
+)]
+pub(super) struct LimitsTable {
+    pub(super) cores: Option<Spanned<WrittenCount>>,
+    pub(super) connections: Option<Spanned<WrittenCount>>,
+    pub(super) header: Option<Spanned<WrittenSize>>,
+    pub(super) fields: Option<Spanned<WrittenCount>>,
+    pub(super) target: Option<Spanned<WrittenSize>>,
+    pub(super) header_timeout: Option<Spanned<WrittenDuration>>,
+    pub(super) shutdown_timeout: Option<Spanned<WrittenDuration>>,
+    pub(super) request_body: Option<Spanned<WrittenSize>>,
+    pub(super) buffer_body: Option<Spanned<WrittenSize>>,
+    pub(super) waiters: Option<Spanned<WrittenCount>>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(
+    deny_unknown_fields,
+    default,
+    expecting = "a table\nwrite [log] and its keys below it, as in format = \"json\""
+)]
+pub(super) struct LogTable {
+    pub(super) format: Option<Text>,
+    pub(super) requests: Option<bool>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(
+    deny_unknown_fields,
+    default,
+    expecting = "a table\nwrite [unrouted] and its keys below it, as in cache = false"
+)]
+pub(super) struct UnroutedTable {
+    pub(super) cache: Option<bool>,
+    pub(super) heuristics: Option<bool>,
+    pub(super) close_delimited: Option<bool>,
+    pub(super) request_directives: Option<Text>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(
+    deny_unknown_fields,
+    default,
+    expecting = "a table\nwrite [[route]] and its keys below it, as in path = \"/orders/{page}\""
+)]
+pub(super) struct RouteTable {
+    pub(super) path: Option<Text>,
+    pub(super) name: Option<Text>,
+    pub(super) group: Option<Text>,
+    pub(super) query: Option<Spanned<List<Text>>>,
+    pub(super) vary: Option<List<Text>>,
+    pub(super) key: Option<Text>,
+    pub(super) ttl: Option<Spanned<WrittenDuration>>,
+    pub(super) override_origin: Option<Spanned<bool>>,
+    pub(super) override_private: Option<Spanned<bool>>,
+    pub(super) stale_while_revalidate: Option<WrittenDuration>,
+    pub(super) stale_if_error: Option<WrittenDuration>,
+    pub(super) ttl_jitter: Option<WrittenShare>,
+    pub(super) statuses: Option<Entries<WrittenStatusTtl>>,
+    pub(super) cookies: Option<Text>,
+    pub(super) authorization: Option<Text>,
+    pub(super) max_body: Option<WrittenSize>,
+    pub(super) etag: Option<bool>,
+    pub(super) tags: Option<List<Text>>,
+    pub(super) invalidated_by: Option<List<Spanned<TextOr<RuleTable>>>>,
+    pub(super) annotate: Option<Spanned<AnnotateTable>>,
+    pub(super) write: Option<Spanned<WriteTable>>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default, expecting = "a table\nwrite \"PUT /fruit/{id}\", or a table with `request`")]
+pub(super) struct RuleTable {
+    pub(super) request: Option<Text>,
+    pub(super) when: Option<Entries<Json>>,
+    pub(super) variables: Option<Entries<Text>>,
+    pub(super) tags: Option<List<Text>>,
+}
+
+impl HasShortForm for RuleTable {
+    const FORMS: &'static str = "\"PUT /fruit/{id}\", or a table with `request`";
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(
+    deny_unknown_fields,
+    default,
+    expecting = "a table\nwrite annotate = { field = \"from_cache\", hit = true, miss = false }"
+)]
+pub(super) struct AnnotateTable {
+    pub(super) field: Option<Text>,
+    pub(super) hit: Option<Json>,
+    pub(super) miss: Option<Json>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(
+    deny_unknown_fields,
+    default,
+    expecting = "a table\nwrite [route.write] and its keys below it, as in request = \"POST /orders\""
+)]
+pub(super) struct WriteTable {
+    pub(super) request: Option<Text>,
+    pub(super) policy: Option<Text>,
+    pub(super) select: Option<Spanned<Entries<Text>>>,
+    pub(super) entry: Option<Text>,
+    pub(super) reply: Option<Spanned<ReplyTable>>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default, expecting = "a table\nwrite reply = { status = 201, json = '{…}' }")]
+pub(super) struct ReplyTable {
+    pub(super) status: Option<Spanned<WrittenCount>>,
+    pub(super) json: Option<Text>,
+}
+
+/// The keys that a table may have, asked of the struct that reads it.
+pub(super) fn keys_of<'de, T: Deserialize<'de>>() -> &'static [&'static str] {
+    let mut keys: &'static [&'static str] = &[];
+    // The answer is an error in any case: the question carries no value.
+    let _ = T::deserialize(KeysAsked(&mut keys));
+    keys
+}
+
+/// Takes down the keys that a struct asks for and gives it nothing.
+struct KeysAsked<'k>(&'k mut &'static [&'static str]);
+
+impl<'de> Deserializer<'de> for KeysAsked<'_> {
+    type Error = NoValue;
+
+    fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, NoValue> {
+        Err(NoValue::custom("no value"))
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        keys: &'static [&'static str],
+        _: V,
+    ) -> Result<V::Value, NoValue> {
+        *self.0 = keys;
+        Err(NoValue::custom("no value"))
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 u8 u16 u32 u64 f32 f64 char str string bytes byte_buf option unit unit_struct
+        newtype_struct seq tuple tuple_struct map enum identifier ignored_any
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_struct_tells_its_keys() {
+        assert_eq!(keys_of::<AnnotateTable>(), ["field", "hit", "miss"]);
+        assert!(keys_of::<File>().contains(&"route"));
+    }
+}

@@ -1,0 +1,195 @@
+//! Collects everything that is wrong with a file, so that a person sees all of it at once.
+
+use std::ops::Range;
+
+use toml::Spanned;
+
+use super::diagnostic::{Diagnostic, Severity};
+use crate::rules::PatternError;
+
+/// Text as it stands in the file, with its place.
+pub(super) type Text = Spanned<String>;
+
+/// What is wrong with one value, before its place in the file is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Problem {
+    /// Byte offset in the value's text, where one character is to blame.
+    pub(super) at: Option<usize>,
+    pub(super) message: String,
+    pub(super) help: String,
+}
+
+impl Problem {
+    pub(super) fn new(message: impl Into<String>, help: impl Into<String>) -> Self {
+        Self { at: None, message: message.into(), help: help.into() }
+    }
+
+    /// A fault in a pattern or template. What to write instead comes after the message's last `;`, if it says so.
+    pub(super) fn of_pattern(error: PatternError, help: &str) -> Self {
+        let (message, help) = match error.message.split_once("; ") {
+            Some((message, own)) => (message.to_owned(), own.to_owned()),
+            None => (error.message, help.to_owned()),
+        };
+        Self { at: Some(error.at), message, help }
+    }
+}
+
+/// The findings so far.
+#[derive(Debug)]
+pub(super) struct Findings<'t> {
+    text: &'t str,
+    found: Vec<Diagnostic>,
+}
+
+impl<'t> Findings<'t> {
+    pub(super) fn new(text: &'t str) -> Self {
+        Self { text, found: Vec::new() }
+    }
+
+    /// Whether anything found keeps the file from being used.
+    pub(super) fn has_errors(&self) -> bool {
+        self.found.iter().any(|finding| finding.severity == Severity::Error)
+    }
+
+    pub(super) fn into_vec(self) -> Vec<Diagnostic> {
+        self.found
+    }
+
+    /// An error at a place.
+    pub(super) fn error(&mut self, place: Range<usize>, message: impl Into<String>, help: impl Into<String>) {
+        self.add(Severity::Error, Some(place), message, help);
+    }
+
+    /// An error that no text in the file is to blame for.
+    pub(super) fn error_nowhere(&mut self, problem: Problem) {
+        self.add(Severity::Error, None, problem.message, problem.help);
+    }
+
+    /// An error about two places: what is wrong at the first, and what the second is.
+    pub(super) fn error_beside(&mut self, place: Range<usize>, problem: Problem, other: Range<usize>, label: &str) {
+        self.error(place, problem.message, problem.help);
+        if let Some(finding) = self.found.last_mut() {
+            finding.also = Some((other, label.to_owned()));
+        }
+    }
+
+    pub(super) fn warning(&mut self, place: Range<usize>, message: impl Into<String>, help: impl Into<String>) {
+        self.add(Severity::Warning, Some(place), message, help);
+    }
+
+    pub(super) fn note(&mut self, place: Range<usize>, message: impl Into<String>, help: impl Into<String>) {
+        self.add(Severity::Note, Some(place), message, help);
+    }
+
+    /// An error in a text value, marked at the very character where that can be told.
+    pub(super) fn problem(&mut self, value: &Text, problem: Problem) {
+        let place = match problem.at {
+            Some(at) => self.inside(value, at),
+            None => value.span(),
+        };
+        self.error(place, problem.message, problem.help);
+    }
+
+    /// Gives the value on, or files its problem.
+    pub(super) fn check<T>(&mut self, value: &Text, result: Result<T, Problem>) -> Option<T> {
+        result.map_err(|problem| self.problem(value, problem)).ok()
+    }
+
+    /// The place in the file of a byte offset in a text value: the word that begins there. The whole value where the
+    /// file writes it differently, with escapes or variables of the environment.
+    pub(super) fn inside(&self, value: &Text, at: usize) -> Range<usize> {
+        let span = value.span();
+        let written = self.text.get(span.clone()).unwrap_or_default();
+        let quotes = if written.starts_with("\"\"\"") || written.starts_with("'''") { 3 } else { 1 };
+        let inner = written.get(quotes..written.len().saturating_sub(quotes));
+        if inner != Some(value.get_ref().as_str()) || at > value.get_ref().len() {
+            return span;
+        }
+        let start = span.start + quotes + at;
+        let rest = value.get_ref().get(at..).unwrap_or_default();
+        let word = if rest.starts_with('$') { rest.find('}').map(|end| end + 1) } else { rest.find(ends_a_word) };
+        let word = word.unwrap_or(rest.len());
+        start..start + word.max(rest.chars().next().map_or(1, char::len_utf8))
+    }
+
+    fn add(
+        &mut self,
+        severity: Severity,
+        place: Option<Range<usize>>,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) {
+        // Places come from the parser; one past the end would make the printer fail, so it is cut.
+        let place = place.map(|place| place.start.min(self.text.len())..place.end.min(self.text.len()));
+        self.found.push(Diagnostic { severity, message: message.into(), help: help.into(), place, also: None });
+    }
+}
+
+fn ends_a_word(character: char) -> bool {
+    !(character.is_alphanumeric() || matches!(character, '_' | '-' | ':'))
+}
+
+/// The known word that a misspelt one most likely means.
+pub(super) fn closest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
+    let wanted = word.to_lowercase().replace('-', "_");
+    known
+        .into_iter()
+        .map(|name| (strsim::damerau_levenshtein(&wanted, &name.to_lowercase()), name))
+        .filter(|(distance, name)| *distance <= 2.min(name.chars().count() / 2).max(1))
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, name)| name)
+}
+
+/// `a`, `b` or `c`: names in backticks, for messages.
+pub(super) fn listed<'k>(names: impl IntoIterator<Item = &'k str>) -> String {
+    let quoted: Vec<String> = names.into_iter().map(|name| format!("`{name}`")).collect();
+    match quoted.split_last() {
+        None => String::new(),
+        Some((last, [])) => last.clone(),
+        Some((last, others)) => format!("{} or {last}", others.join(", ")),
+    }
+}
+
+/// Reads a value that is one of a few words.
+pub(super) fn one_of<T: Copy>(value: &Text, words: &[(&str, T)], findings: &mut Findings<'_>) -> Option<T> {
+    if let Some((_, meaning)) = words.iter().find(|(word, _)| word == value.get_ref()) {
+        return Some(*meaning);
+    }
+    let known = || words.iter().map(|(word, _)| *word);
+    let help = match closest(value.get_ref(), known()) {
+        Some(word) => format!("write \"{word}\""),
+        None => format!("write {}", listed(known()).replace('`', "\"")),
+    };
+    findings.error(value.span(), format!("`{}` is not one of {}", value.get_ref(), listed(known())), help);
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_misspelt_word_finds_its_neighbour() {
+        let known = ["ttl", "ttl_jitter", "invalidated_by", "path"];
+        assert_eq!(closest("tll", known), Some("ttl"));
+        assert_eq!(closest("invalidated-by", known), Some("invalidated_by"));
+        assert_eq!(closest("Path", known), Some("path"));
+        assert_eq!(closest("colour", known), None);
+    }
+
+    #[test]
+    fn a_place_inside_a_text_is_found_where_the_file_writes_it_plainly() {
+        let text = r#"key = "fruit:{id}""#;
+        let value = Spanned::new(6..18, "fruit:{id}".to_owned());
+        let findings = Findings::new(text);
+        assert_eq!(text.get(findings.inside(&value, 7)), Some("id"));
+        let escaped = Spanned::new(6..18, "other".to_owned());
+        assert_eq!(findings.inside(&escaped, 2), 6..18);
+    }
+
+    #[test]
+    fn names_are_listed_as_people_do() {
+        assert_eq!(listed(["a"]), "`a`");
+        assert_eq!(listed(["a", "b", "c"]), "`a`, `b` or `c`");
+    }
+}

@@ -1,0 +1,210 @@
+//! The forms a value of `proxy.toml` may take: a text or a table, one or a list, names with values.
+//!
+//! Written by hand instead of `#[serde(untagged)]`, whose messages say neither what was read nor what was wanted. An
+//! error's first line is what is wrong, its second what to write.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde_json::Value;
+
+use super::findings::Text;
+
+/// A table that has a short form: one text.
+pub(super) trait HasShortForm {
+    /// What to write, in either form.
+    const FORMS: &'static str;
+}
+
+/// The short form, or the table.
+#[derive(Clone, Debug)]
+pub(super) enum TextOr<T> {
+    Text(String),
+    Table(T),
+}
+
+impl<'de, T: Deserialize<'de> + HasShortForm> Deserialize<'de> for TextOr<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Forms<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de> + HasShortForm> Visitor<'de> for Forms<T> {
+            type Value = TextOr<T>;
+
+            fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(out, "a string or a table\nwrite {}", T::FORMS)
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
+                Ok(TextOr::Text(text.to_owned()))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(map)).map(TextOr::Table)
+            }
+        }
+
+        deserializer.deserialize_any(Forms(PhantomData))
+    }
+}
+
+/// A list in brackets.
+#[derive(Clone, Debug)]
+pub(super) struct List<T>(pub(super) Vec<T>);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for List<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Members<T> {
+            type Value = List<T>;
+
+            fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+                out.write_str("a list\nwrite it in brackets, as in [\"a\", \"b\"]")
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
+                Err(E::custom(format_args!("this is a list, also where it has one member\nwrite [\"{text}\"]")))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, members: A) -> Result<Self::Value, A::Error> {
+                members_of(members).map(List)
+            }
+        }
+
+        deserializer.deserialize_any(Members(PhantomData))
+    }
+}
+
+/// One text, or a list of them.
+#[derive(Clone, Debug)]
+pub(super) enum OneOrMany {
+    One(String),
+    Many(Vec<Text>),
+}
+
+impl<'de> Deserialize<'de> for OneOrMany {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Forms;
+
+        impl<'de> Visitor<'de> for Forms {
+            type Value = OneOrMany;
+
+            fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+                out.write_str("a string or a list of them\nwrite \"…\" or [\"…\", \"…\"]")
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
+                Ok(OneOrMany::One(text.to_owned()))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, members: A) -> Result<Self::Value, A::Error> {
+                members_of(members).map(OneOrMany::Many)
+            }
+        }
+
+        deserializer.deserialize_any(Forms)
+    }
+}
+
+fn members_of<'de, T: Deserialize<'de>, A: SeqAccess<'de>>(mut members: A) -> Result<Vec<T>, A::Error> {
+    let mut list = Vec::new();
+    while let Some(member) = members.next_element()? {
+        list.push(member);
+    }
+    Ok(list)
+}
+
+/// A table whose keys the user chooses, with the place of each key.
+#[derive(Clone, Debug)]
+pub(super) struct Entries<V>(pub(super) Vec<(Text, V)>);
+
+impl<'de, V: Deserialize<'de>> Deserialize<'de> for Entries<V> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Pairs<V>(PhantomData<V>);
+
+        impl<'de, V: Deserialize<'de>> Visitor<'de> for Pairs<V> {
+            type Value = Entries<V>;
+
+            fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+                out.write_str("a table\nwrite it in braces, as in { name = \"value\" }")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut pairs = Vec::new();
+                while let Some(pair) = map.next_entry()? {
+                    pairs.push(pair);
+                }
+                Ok(Entries(pairs))
+            }
+        }
+
+        deserializer.deserialize_any(Pairs(PhantomData))
+    }
+}
+
+/// Any value that JSON can say too.
+#[derive(Clone, Debug)]
+pub(super) struct Json(pub(super) Value);
+
+impl<'de> Deserialize<'de> for Json {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = Value::deserialize(deserializer)?;
+        if has_date(&value) {
+            return Err(D::Error::custom("JSON has no dates\nwrite it in quotes, as a text"));
+        }
+        Ok(Self(value))
+    }
+}
+
+/// Whether a TOML date is in it, which serde shows as a table with a key of the parser's own.
+fn has_date(value: &Value) -> bool {
+    match value {
+        Value::Object(object) => {
+            object.iter().any(|(key, value)| key.starts_with("$__toml_private") || has_date(value))
+        }
+        Value::Array(list) => list.iter().any(has_date),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, serde::Deserialize)]
+    struct Sample {
+        #[serde(default)]
+        list: Option<List<Text>>,
+        #[serde(default)]
+        entries: Option<Entries<Json>>,
+        #[serde(default)]
+        one: Option<OneOrMany>,
+    }
+
+    fn error(text: &str) -> String {
+        toml::from_str::<Sample>(text).unwrap_err().message().to_owned()
+    }
+
+    #[test]
+    fn the_forms_are_read_with_their_places() {
+        let sample: Sample =
+            toml::from_str("list = [\"a\", \"b\"]\none = \"x\"\nentries = { b = 1, \"a.c\" = [true] }").unwrap();
+        let list = sample.list.unwrap().0;
+        assert_eq!((list[1].get_ref().as_str(), list[1].span()), ("b", 13..16));
+        assert!(matches!(sample.one, Some(OneOrMany::One(text)) if text == "x"));
+        let entries = sample.entries.unwrap().0;
+        assert!(entries.iter().any(|(key, value)| key.get_ref() == "a.c" && value.0 == serde_json::json!([true])));
+    }
+
+    #[test]
+    fn what_does_not_fit_says_what_to_write() {
+        assert!(error("list = \"a\"").contains("\nwrite [\"a\"]"));
+        assert!(error("list = 1").contains("\nwrite it in brackets"));
+        assert!(error("entries = []").contains("\nwrite it in braces"));
+        assert!(error("one = 1").contains("\nwrite \"…\" or"));
+        assert!(error("entries = { a = 2020-01-01 }").contains("JSON has no dates"));
+        assert!(error("entries = { a = [{ b = 2020-01-01 }] }").contains("JSON has no dates"));
+    }
+}

@@ -1,0 +1,123 @@
+//! `invalidated_by`: the writes that make a route's entries old.
+
+use toml::Spanned;
+
+use super::condition;
+use super::file::RuleTable;
+use super::findings::{Findings, Problem, Text, closest, listed};
+use super::forms::{List, TextOr};
+use super::key::template;
+use crate::rules::{InvalidationRule, RequestPattern, Source, Template};
+
+const REQUEST_HELP: &str = "write a method and a path, as in \"PUT /fruit/{id}\"";
+
+/// The rules, in the file's order.
+pub(super) fn mean(
+    written: List<Spanned<TextOr<RuleTable>>>,
+    key: &Template,
+    findings: &mut Findings<'_>,
+) -> Vec<InvalidationRule> {
+    let mut rules = Vec::new();
+    for member in written.0 {
+        let place = member.span();
+        let table = match member.into_inner() {
+            TextOr::Text(text) => {
+                RuleTable { request: Some(Spanned::new(place.clone(), text)), ..RuleTable::default() }
+            }
+            TextOr::Table(table) => table,
+        };
+        let Some(written) = &table.request else {
+            findings.error(place, "this does not say which writes it speaks of", "add request = \"PUT /fruit/{id}\"");
+            continue;
+        };
+        let written = written.clone();
+        let Some(rule) = rule(&written, table, key, findings) else { continue };
+        if rules.contains(&rule) {
+            findings.error(written.span(), format!("`{}` stands twice", written.get_ref()), "delete one of the two");
+            continue;
+        }
+        note_whole_route(&written, &rule, key, findings);
+        rules.push(rule);
+    }
+    rules
+}
+
+fn rule(written: &Text, table: RuleTable, key: &Template, findings: &mut Findings<'_>) -> Option<InvalidationRule> {
+    let request = request(written, findings);
+    let when = condition::mean(table.when, findings);
+    let tags: Vec<Template> =
+        table.tags.into_iter().flat_map(|tags| tags.0).filter_map(|text| template(&text, findings)).collect();
+    let written = table.variables.into_iter().flat_map(|entries| entries.0);
+    let variables: Vec<(String, Source)> =
+        written.filter_map(|(name, value)| variable(name, &value, key, &tags, findings)).collect();
+    Some(InvalidationRule { request: request?, when, variables, tags })
+}
+
+/// Reads `PUT /fruit/{id}`.
+pub(super) fn request(written: &Text, findings: &mut Findings<'_>) -> Option<RequestPattern> {
+    let parsed = RequestPattern::parse(written.get_ref());
+    findings.check(written, parsed.map_err(|error| Problem::of_pattern(error, REQUEST_HELP)))
+}
+
+/// One entry of `variables`: a variable of the key or of the tags, and where the write has its value.
+fn variable(
+    name: Text,
+    value: &Text,
+    key: &Template,
+    tags: &[Template],
+    findings: &mut Findings<'_>,
+) -> Option<(String, Source)> {
+    let known: Vec<&str> = std::iter::once(key).chain(tags).flat_map(names_in).collect();
+    if !known.contains(&name.get_ref().as_str()) {
+        let help = match closest(name.get_ref(), known.iter().copied()) {
+            Some(near) => format!("write `{near}`"),
+            None if known.is_empty() => "delete it: the key has no variable".to_owned(),
+            None => format!("it has {}", listed(known.iter().copied())),
+        };
+        findings.error(name.span(), format!("the key has no variable `{}`", name.get_ref()), help);
+    }
+    let template = template(value, findings)?;
+    let mut sources = template.variables();
+    match (sources.next(), sources.next()) {
+        (Some(source), None) if template.shape(|_| String::new()).is_empty() => {
+            Some((name.into_inner(), source.clone()))
+        }
+        _ => {
+            let help = "write one variable and nothing else, as in \"{body:/order/id}\"";
+            findings.error(value.span(), format!("`{}` is not one variable", value.get_ref()), help);
+            None
+        }
+    }
+}
+
+fn names_in(template: &Template) -> impl Iterator<Item = &str> {
+    template.variables().filter_map(|source| match source {
+        Source::Name(name) => Some(name.as_str()),
+        Source::Body(_) | Source::Response(_) => None,
+    })
+}
+
+/// Says so where a write names something, but nothing that the key is made of: it is legal and drops every entry.
+fn note_whole_route(written: &Text, rule: &InvalidationRule, key: &Template, findings: &mut Findings<'_>) {
+    let mut path = rule.request.path().variables().peekable();
+    let Some(first) = path.peek().copied().map(str::to_owned) else { return };
+    let names: Vec<&str> = names_in(key).collect();
+    let told = |name: &str| rule.variables.iter().any(|(known, _)| known == name);
+    if !rule.tags.is_empty() || names.iter().any(|name| told(name)) || path.any(|name| names.contains(&name)) {
+        return;
+    }
+    let Some(wanted) = names.first() else { return };
+    findings.note(
+        written.span(),
+        format!("`{}` does not say {}, so it drops every entry of this route", written.get_ref(), braced(&names)),
+        format!(
+            "if one entry is meant, call the variable {{{wanted}}}, or use the long form with \
+             variables = {{ {wanted} = \"{{{first}}}\" }}"
+        ),
+    );
+}
+
+fn braced(names: &[&str]) -> String {
+    let braced: Vec<String> = names.iter().map(|name| format!("{{{name}}}")).collect();
+    braced.join(" or ")
+}

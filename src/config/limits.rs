@@ -1,0 +1,154 @@
+//! `[limits]`: how much the proxy takes on, and the bounds that numbers of any table have.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use toml::Spanned;
+
+use super::duration::WrittenDuration;
+use super::file::LimitsTable;
+use super::findings::Findings;
+use super::size::{WrittenCount, WrittenSize, show};
+use crate::server::ServerSettings;
+
+/// The HTTP library reads heads into a buffer of at least this many bytes.
+const LEAST_HEADER: u64 = 8 << 10;
+
+/// The limits that concern requests rather than connections.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct RequestLimits {
+    pub(super) target: usize,
+    pub(super) request_body: Option<u64>,
+    pub(super) buffer_body: u64,
+    pub(super) waiters: usize,
+}
+
+/// The server's settings and the limits of a request.
+pub(super) fn mean(
+    table: LimitsTable,
+    listen: Vec<SocketAddr>,
+    findings: &mut Findings<'_>,
+) -> (ServerSettings, RequestLimits) {
+    let header = size_from(LEAST_HEADER, 1 << 20, table.header, 16 << 10, findings);
+    let target_place = table.target.as_ref().map(Spanned::span);
+    let target = size_from(64, 1 << 20, table.target, 8 << 10, findings);
+    if let Some(place) = target_place.filter(|_| target > header) {
+        let message = format!("a target of {} does not fit into a head of {}", show(target), show(header));
+        findings.error(place, message, "write a smaller `target` or a larger `header`");
+    }
+    let server = ServerSettings {
+        listen,
+        cores: at_least(1, table.cores, cores(), findings),
+        max_connections: at_least(1, table.connections, 10_000, findings),
+        header_timeout: not_zero(table.header_timeout, Duration::from_secs(10), findings),
+        max_header: bytes(header),
+        max_fields: at_least(1, table.fields, 100, findings),
+        shutdown_timeout: table.shutdown_timeout.map_or(Duration::from_secs(10), |written| written.get_ref().0),
+    };
+    let request = RequestLimits {
+        target: bytes(target),
+        request_body: table.request_body.map(|size| size.get_ref().0),
+        buffer_body: table.buffer_body.map_or(64 << 10, |size| size.get_ref().0),
+        waiters: table.waiters.map_or(1024, |count| count.get_ref().0),
+    };
+    (server, request)
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
+fn bytes(size: u64) -> usize {
+    usize::try_from(size).unwrap_or(usize::MAX)
+}
+
+/// A duration that must take some time.
+pub(super) fn not_zero(
+    written: Option<Spanned<WrittenDuration>>,
+    default: Duration,
+    findings: &mut Findings<'_>,
+) -> Duration {
+    let Some(written) = written else { return default };
+    let duration = written.get_ref().0;
+    if duration.is_zero() {
+        let help = format!("write a longer one; it is \"{}\" without this line", super::duration::show(default));
+        findings.error(written.span(), "with no time at all nothing can be done", help);
+    }
+    duration
+}
+
+/// A count with a least value.
+pub(super) fn at_least(
+    least: usize,
+    written: Option<Spanned<WrittenCount>>,
+    default: usize,
+    findings: &mut Findings<'_>,
+) -> usize {
+    let Some(written) = written else { return default };
+    let count = written.get_ref().0;
+    if count < least {
+        let help = format!("write at least {least}; it is {default} without this line");
+        findings.error(written.span(), format!("{count} is too few"), help);
+    }
+    count
+}
+
+/// A size between two bounds.
+pub(super) fn size_from(
+    least: u64,
+    most: u64,
+    written: Option<Spanned<WrittenSize>>,
+    default: u64,
+    findings: &mut Findings<'_>,
+) -> u64 {
+    let Some(written) = written else { return default };
+    let size = written.get_ref().0;
+    if size < least {
+        let help = format!("write at least \"{}\"; it is \"{}\" without this line", show(least), show(default));
+        findings.error(written.span(), format!("{} is too small", show(size)), help);
+    }
+    if size > most {
+        let help = format!("write at most \"{}\"; it is \"{}\" without this line", show(most), show(default));
+        findings.error(written.span(), format!("{} is too large", show(size)), help);
+    }
+    size
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mean_of(table: LimitsTable) -> (ServerSettings, RequestLimits, usize) {
+        let mut findings = Findings::new("");
+        let (server, request) = mean(table, Vec::new(), &mut findings);
+        (server, request, findings.into_vec().len())
+    }
+
+    #[test]
+    fn every_limit_has_a_default() {
+        let (server, request, errors) = mean_of(LimitsTable::default());
+        assert_eq!(errors, 0);
+        assert_eq!((server.max_connections, server.max_header, server.max_fields), (10_000, 16_384, 100));
+        assert!(server.cores >= 1);
+        assert_eq!(request, RequestLimits { target: 8192, request_body: None, buffer_body: 65_536, waiters: 1024 });
+    }
+
+    #[test]
+    fn bounds_are_held() {
+        let size = |bytes| Some(Spanned::new(0..0, WrittenSize(bytes)));
+        let count = |number| Some(Spanned::new(0..0, WrittenCount(number)));
+        for table in [
+            LimitsTable { header: size(100), ..LimitsTable::default() },
+            LimitsTable { header: size(1 << 30), ..LimitsTable::default() },
+            LimitsTable { target: size(32 << 10), ..LimitsTable::default() },
+            LimitsTable { cores: count(0), ..LimitsTable::default() },
+            LimitsTable { connections: count(0), ..LimitsTable::default() },
+            LimitsTable {
+                header_timeout: Some(Spanned::new(0..0, WrittenDuration(Duration::ZERO))),
+                ..LimitsTable::default()
+            },
+        ] {
+            assert_eq!(mean_of(table.clone()).2, 1, "{table:?}");
+        }
+    }
+}

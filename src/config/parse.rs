@@ -1,0 +1,129 @@
+//! From text to [`File`]: TOML, the environment's values, known keys, and the form of every value.
+//!
+//! Each value that cannot be read is reported and taken out, and the rest is read on, so that a person sees every
+//! fault of the file at once.
+
+use std::ops::Range;
+
+use serde::Deserialize as _;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue, Deserializer, Error};
+
+use super::environment::{Lookup, expand};
+use super::file::File;
+use super::findings::Findings;
+use super::keys;
+
+/// Reads a file's text. What could not be read is in the findings and missing in the result.
+pub(super) fn parse(text: &str, lookup: Lookup<'_>, findings: &mut Findings<'_>) -> File {
+    let mut root = match DeTable::parse(text) {
+        Ok(root) => root,
+        // One slip in TOML often makes the parser stumble again right after it: the first is the one to mend.
+        Err(error) => {
+            syntax(&error, findings);
+            return File::default();
+        }
+    };
+    keys::refuse_unknown(root.get_mut(), &keys::TOP, findings);
+    expand_table(root.get_mut(), lookup, findings);
+    read_on(root, findings)
+}
+
+/// Reads the tables, taking out what does not fit until the rest does.
+fn read_on(mut root: Spanned<DeTable<'_>>, findings: &mut Findings<'_>) -> File {
+    loop {
+        let error = match File::deserialize(Deserializer::from(root.clone())) {
+            Ok(file) => return file,
+            Err(error) => error,
+        };
+        let (message, help) = words(error.message());
+        let Some(place) = error.span() else {
+            findings.error(0..0, message, help);
+            return File::default();
+        };
+        let found = remove_at(root.get_mut(), &place);
+        findings.error(place, message, help);
+        if !found {
+            return File::default();
+        }
+    }
+}
+
+/// Takes the innermost value at a place out, a list as a whole; false when nothing stands there.
+fn remove_at(table: &mut DeTable<'_>, place: &Range<usize>) -> bool {
+    let mut removed = None;
+    for (key, value) in table.iter_mut() {
+        let whole = key.span() == *place || value.span() == *place;
+        let within = match value.get_mut() {
+            DeValue::Table(below) => remove_at(below, place),
+            DeValue::Array(members) => members.iter_mut().any(|member| match member.get_mut() {
+                DeValue::Table(below) => remove_at(below, place),
+                _ => false,
+            }),
+            _ => false,
+        };
+        if within {
+            return true;
+        }
+        if whole || is_member(value.get_ref(), place) {
+            removed = Some(key.get_ref().clone().into_owned());
+            break;
+        }
+    }
+    removed.is_some_and(|key| table.remove(key.as_str()).is_some())
+}
+
+fn is_member(value: &DeValue<'_>, place: &Range<usize>) -> bool {
+    value.as_array().is_some_and(|members| members.iter().any(|member| member.span() == *place))
+}
+
+fn expand_table(table: &mut DeTable<'_>, lookup: Lookup<'_>, findings: &mut Findings<'_>) {
+    for (_, value) in table.iter_mut() {
+        expand_value(value, lookup, findings);
+    }
+}
+
+fn expand_value(value: &mut Spanned<DeValue<'_>>, lookup: Lookup<'_>, findings: &mut Findings<'_>) {
+    let place = value.span();
+    match value.get_mut() {
+        DeValue::String(text) if text.contains('$') => match expand(text, lookup) {
+            Ok(expanded) => *text = expanded.into(),
+            Err(problem) => findings.problem(&Spanned::new(place, text.clone().into_owned()), problem),
+        },
+        DeValue::Table(table) => expand_table(table, lookup, findings),
+        DeValue::Array(list) => list.iter_mut().for_each(|member| expand_value(member, lookup, findings)),
+        _ => {}
+    }
+}
+
+fn syntax(error: &Error, findings: &mut Findings<'_>) {
+    let message = error.message();
+    let help = if message.contains("duplicate key") {
+        "it stands above already: delete one of the two"
+    } else if message.contains("quot") || message.contains("string") || message.contains("invalid") {
+        "text is written in quotes, as in ttl = \"10m\""
+    } else {
+        "see https://toml.io for how TOML is written"
+    };
+    findings.error(error.span().unwrap_or(0..0), format!("this is not TOML: {message}"), help);
+}
+
+/// A reader's message taken apart: what is wrong, and what to write.
+fn words(message: &str) -> (String, String) {
+    let (message, help) = match message.split_once('\n') {
+        Some((message, help)) => (message, help.to_owned()),
+        None => (message, String::new()),
+    };
+    let message = message.replace("invalid type: ", "wrong type: ");
+    if !help.is_empty() {
+        return (message, help);
+    }
+    let help = if message.ends_with("a boolean") {
+        "write true or false, without quotes"
+    } else if message.ends_with("a string") {
+        "write it in quotes"
+    } else {
+        "write it as a table: { key = value }"
+    };
+    (message, help.to_owned())
+}

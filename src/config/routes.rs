@@ -1,0 +1,97 @@
+//! What routes mean together: none hidden, none ambiguous, no two with one name or one key.
+
+use super::findings::{Findings, Problem};
+use super::route::Draft;
+use crate::rules::{Routes, Template};
+
+/// All routes in the file's order; `None` when they cannot stand together.
+pub(super) fn mean(drafts: Vec<Draft>, findings: &mut Findings<'_>) -> Option<Routes> {
+    for (index, later) in drafts.iter().enumerate() {
+        for (before, earlier) in drafts.iter().take(index).enumerate() {
+            let above = drafts.get(..before).unwrap_or_default();
+            check_paths(earlier, later, above, findings);
+            check_names(earlier, later, findings);
+            check_keys(earlier, later, findings);
+        }
+    }
+    if findings.has_errors() {
+        return None;
+    }
+    let places: Vec<_> = drafts.iter().map(|draft| draft.path.clone()).collect();
+    let routes = Routes::new(drafts.into_iter().map(|draft| draft.route).collect());
+    routes
+        .map_err(|hidden| {
+            let place = places.get(hidden.route).cloned().unwrap_or_default();
+            findings.error(place, "an earlier route takes all its paths", "move it above that one");
+        })
+        .ok()
+}
+
+fn check_paths(earlier: &Draft, later: &Draft, above: &[Draft], findings: &mut Findings<'_>) {
+    let (one, other) = (&earlier.route.path, &later.route.path);
+    if one.covers(other) {
+        let same = other.covers(one);
+        let message = format!("no request reaches this route: `{}` above takes all its paths", one.as_str());
+        let help = if same { "delete one of the two" } else { "move this route above the other" };
+        findings.error_beside(
+            later.path.clone(),
+            Problem::new(message, help),
+            earlier.path.clone(),
+            "this one takes them",
+        );
+        return;
+    }
+    if other.covers(one) {
+        return;
+    }
+    let Some(both) = one.overlap(other) else { return };
+    // A route above both that takes what they share has settled it.
+    if above.iter().any(|route| route.route.path.covers(&both)) {
+        return;
+    }
+    findings.error_beside(
+        later.path.clone(),
+        Problem::new(
+            format!(
+                "`{}` matches `{}` and `{}`, and neither is a part of the other",
+                both.as_str(),
+                one.as_str(),
+                other.as_str()
+            ),
+            format!("put a route with path = \"{}\" above both, or make one of them narrower", both.as_str()),
+        ),
+        earlier.path.clone(),
+        "the other one",
+    );
+}
+
+fn check_names(earlier: &Draft, later: &Draft, findings: &mut Findings<'_>) {
+    // The same path twice is an error already, and most often the reason for the same name.
+    if earlier.route.name == later.route.name && earlier.route.path != later.route.path {
+        let message = format!("two routes are called `{}`", later.route.name);
+        let problem = Problem::new(message, "give one of them another `name`");
+        findings.error_beside(later.name.clone(), problem, earlier.name.clone(), "the first one");
+    }
+}
+
+/// Two templates of one shape give two routes the same keys: each would take the other's entries for foreign ones.
+fn check_keys(earlier: &Draft, later: &Draft, findings: &mut Findings<'_>) {
+    if shape(&earlier.route.key) != shape(&later.route.key) {
+        return;
+    }
+    let key = later.route.key.as_str();
+    if earlier.route.group == later.route.group {
+        let message = format!("two routes have keys like `{key}`: each keeps dropping the other's entries");
+        findings.warning(later.key.clone(), message, "give one of them a `key` of its own");
+        return;
+    }
+    let problem = Problem::new(
+        format!("two routes have keys like `{key}`: one entry cannot belong to both"),
+        "give one of them a `key` of its own",
+    );
+    findings.error_beside(later.key.clone(), problem, earlier.key.clone(), "the other one");
+}
+
+fn shape(key: &Template) -> String {
+    key.shape(|_| "{}".to_owned())
+}

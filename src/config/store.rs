@@ -1,0 +1,142 @@
+//! `store`: where answers are kept.
+
+use std::time::Duration;
+
+use toml::Spanned;
+
+use super::file::StoreTable;
+use super::findings::{Findings, Problem, Text, one_of};
+use super::forms::TextOr;
+use super::limits::{not_zero, size_from};
+use crate::store::{RedisUrl, StoreSettings, StoreUrl, WhenDown};
+
+const MEMORY: u64 = 64 << 20;
+/// Less memory than this holds next to nothing and is a slip of the unit.
+const LEAST_MEMORY: u64 = 1 << 20;
+
+const SCHEMES: &str =
+    "write \"memory://\", \"redis://127.0.0.1:6379\", \"rediss://…\" or \"redis+unix:///run/redis.sock\"";
+
+/// The settings; `given` is the URL of the command line, which wins.
+pub(super) fn mean(
+    written: Option<Spanned<TextOr<StoreTable>>>,
+    given: Option<&str>,
+    findings: &mut Findings<'_>,
+) -> StoreSettings {
+    let table = in_full(written);
+    let url = match (given, &table.url) {
+        (Some(text), _) => url(text)
+            .map_err(|problem| {
+                findings.error_nowhere(Problem::new(format!("--store: {}", problem.message), problem.help));
+            })
+            .ok(),
+        (None, Some(text)) => findings.check(text, url(text.get_ref())),
+        (None, None) => None,
+    };
+    let words = [("forward", WhenDown::Forward), ("refuse", WhenDown::Refuse)];
+    StoreSettings {
+        url: url.unwrap_or(StoreUrl::Memory),
+        memory: size_from(LEAST_MEMORY, u64::MAX, table.memory, MEMORY, findings),
+        prefix: table.prefix.map(|prefix| check_prefix(prefix, findings)).unwrap_or_default(),
+        timeout: not_zero(table.timeout, Duration::from_millis(50), findings),
+        when_down: table.when_down.and_then(|word| one_of(&word, &words, findings)).unwrap_or_default(),
+    }
+}
+
+fn in_full(written: Option<Spanned<TextOr<StoreTable>>>) -> StoreTable {
+    let Some(written) = written else { return StoreTable::default() };
+    let place = written.span();
+    match written.into_inner() {
+        TextOr::Text(url) => StoreTable { url: Some(Spanned::new(place, url)), ..StoreTable::default() },
+        TextOr::Table(table) => table,
+    }
+}
+
+/// Reads a store's URL. The problem repeats nothing that could be a password.
+pub(super) fn url(text: &str) -> Result<StoreUrl, Problem> {
+    let Some((scheme, rest)) = text.split_once("://") else {
+        let help = match text {
+            "memory" => "write \"memory://\"".to_owned(),
+            "redis" => "write \"redis://127.0.0.1:6379\"".to_owned(),
+            _ => SCHEMES.to_owned(),
+        };
+        return Err(Problem::new("the store's URL begins with memory:// or redis://", help));
+    };
+    match scheme {
+        "memory" if rest.is_empty() => Ok(StoreUrl::Memory),
+        "memory" => Err(Problem::new(
+            "memory:// has nothing behind it",
+            "write \"memory://\"; how much it may hold is `memory` in [store]",
+        )),
+        "redis" | "rediss" | "redis+unix" => RedisUrl::parse(text).map(StoreUrl::Redis).map_err(|message| {
+            let help =
+                "write \"redis://:password@127.0.0.1:6379/0\"; user, password, port and database may be left out";
+            match message.split_once("; ") {
+                Some((message, help)) => Problem::new(message, help),
+                None => Problem::new(message, help),
+            }
+        }),
+        "redis+sentinel" | "redis+cluster" | "redis-sentinel" | "redis-cluster" => Err(Problem::new(
+            format!("a {scheme}:// store is not supported by this version"),
+            "write redis:// and the address of one Redis",
+        )),
+        _ => Err(Problem::new("this is no scheme of a store", SCHEMES)),
+    }
+}
+
+/// Braces would make a Redis hash tag of a part of every key, and the others mean something else in keys.
+fn check_prefix(prefix: Text, findings: &mut Findings<'_>) -> String {
+    let bad = prefix.get_ref().char_indices().find(|(_, c)| {
+        matches!(c, '{' | '}' | '~' | '#' | '%' | '*' | '?' | '[' | ']') || c.is_control() || c.is_whitespace()
+    });
+    if let Some((at, character)) = bad {
+        let help = "write letters, digits, `:`, `-`, `_` and `.`, as in \"shop:\"";
+        findings.problem(
+            &prefix,
+            Problem {
+                at: Some(at),
+                message: format!("{character:?} cannot stand in the prefix of keys"),
+                help: help.to_owned(),
+            },
+        );
+    }
+    prefix.into_inner()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_of_stores_are_read() {
+        assert_eq!(url("memory://"), Ok(StoreUrl::Memory));
+        assert!(matches!(url("redis://127.0.0.1:6379/0"), Ok(StoreUrl::Redis(_))));
+    }
+
+    #[test]
+    fn what_is_none_says_what_to_write() {
+        for (text, help) in [
+            ("memory", "\"memory://\""),
+            ("redis", "\"redis://127.0.0.1:6379\""),
+            ("memory://64MiB", "`memory` in [store]"),
+            ("redis+sentinel://h", "one Redis"),
+            ("redis+cluster://h", "one Redis"),
+            ("postgres://u:hunter2@h", "\"redis://127.0.0.1:6379\""),
+            ("127.0.0.1:6379", "\"redis://127.0.0.1:6379\""),
+            ("", "\"memory://\""),
+        ] {
+            let problem = url(text).unwrap_err();
+            assert!(problem.help.contains(help), "{text}: {}", problem.help);
+            assert!(!problem.message.contains("hunter2"), "{}", problem.message);
+        }
+    }
+
+    #[test]
+    fn a_prefix_makes_no_hash_tag() {
+        for (prefix, errors) in [("shop:", 0), ("", 0), ("{shop}:", 1), ("a b", 1), ("a#", 1)] {
+            let mut findings = Findings::new("");
+            check_prefix(Spanned::new(0..0, prefix.to_owned()), &mut findings);
+            assert_eq!(findings.into_vec().len(), errors, "{prefix}");
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! `[route.write]`: what a write does to the entry it writes.
+
+use std::ops::Range;
+
+use http::{Method, StatusCode};
+use toml::Spanned;
+
+use super::file::{ReplyTable, WriteTable};
+use super::findings::{Findings, Problem, Text, closest, one_of};
+use super::forms::Entries;
+use super::invalidated_by::request;
+use crate::rules::{JsonTemplate, Reply, RequestPattern, Selection, Source, Template, WritePolicy, WriteTarget};
+
+const TARGETS: [(&str, WriteTarget); 3] =
+    [("through", WriteTarget::Through), ("around", WriteTarget::Around), ("cache", WriteTarget::Cache)];
+
+const SELECT: &str =
+    "write policy = \"through\", or select = { query = \"target\", default = \"both\", both = \"through\" }";
+
+/// The policy; `None` when it cannot be used.
+pub(super) fn mean(written: Spanned<WriteTable>, key: &Template, findings: &mut Findings<'_>) -> Option<WritePolicy> {
+    let place = written.span();
+    let table = written.into_inner();
+    let request = if let Some(text) = &table.request {
+        let request = request(text, findings);
+        if let Some(request) = &request {
+            refuse_unobtainable(text, request, key, findings);
+        }
+        request
+    } else {
+        let help = "add request = \"POST /orders\"";
+        findings.error(place.clone(), "a write policy needs `request`: the writes it speaks of", help);
+        None
+    };
+    let select = selection(table.policy, table.select, &place, findings);
+    let entry = table.entry.as_ref().map(|text| (text.span(), json(text, findings)));
+    let reply = table.reply.map(|written| (written.span(), reply(written, findings)));
+    let select = select?;
+    complete(&select, entry.as_ref().map(|(place, _)| place), reply.as_ref().map(|(place, _)| place), &place, findings);
+    Some(WritePolicy {
+        request: request?,
+        select,
+        entry: entry.and_then(|(_, entry)| entry),
+        reply: reply.and_then(|(_, reply)| reply),
+    })
+}
+
+/// What a write to the cache only needs, and what nothing else uses.
+fn complete(
+    select: &Selection,
+    entry: Option<&Range<usize>>,
+    reply: Option<&Range<usize>>,
+    place: &Range<usize>,
+    findings: &mut Findings<'_>,
+) {
+    let cache = select.offers(WriteTarget::Cache);
+    if cache && entry.is_none() {
+        let help = "add entry = '{\"order\": {body}}'";
+        findings.error(place.clone(), "a write to the cache only needs `entry`: what a later GET answers", help);
+    }
+    if cache && reply.is_none() {
+        let help = "add reply = { status = 201, json = '{\"status\": \"success\"}' }";
+        findings.error(place.clone(), "a write to the cache only needs `reply`: the origin does not answer it", help);
+    }
+    if let Some(reply) = reply.filter(|_| !cache) {
+        findings.warning(reply.clone(), "no write gets this reply: none goes to the cache only", "delete it");
+    }
+    if let Some(entry) = entry.filter(|_| !cache && !select.offers(WriteTarget::Through)) {
+        findings.warning(entry.clone(), "no write stores this entry: all go around the cache", "delete it");
+    }
+}
+
+fn selection(
+    policy: Option<Text>,
+    select: Option<Spanned<Entries<Text>>>,
+    place: &Range<usize>,
+    findings: &mut Findings<'_>,
+) -> Option<Selection> {
+    match (policy, select) {
+        (Some(policy), None) => one_of(&policy, &TARGETS, findings).map(Selection::Always),
+        (None, Some(select)) => by_query(select, findings),
+        (None, None) => {
+            findings.error(place.clone(), "this does not say where the write goes", SELECT);
+            None
+        }
+        (Some(policy), Some(_)) => {
+            findings.error(
+                policy.span(),
+                "`policy` and `select` both say where the write goes",
+                "delete one of the two",
+            );
+            None
+        }
+    }
+}
+
+fn by_query(select: Spanned<Entries<Text>>, findings: &mut Findings<'_>) -> Option<Selection> {
+    let place = select.span();
+    let mut parameter = None;
+    let mut default = None;
+    let mut targets: Vec<(String, WriteTarget)> = Vec::new();
+    let mut sound = true;
+    for (key, value) in select.into_inner().0 {
+        match key.get_ref().as_str() {
+            "query" => parameter = Some(value),
+            "default" => default = Some(value),
+            _ => match one_of(&value, &TARGETS, findings) {
+                Some(target) => targets.push((key.into_inner(), target)),
+                None => sound = false,
+            },
+        }
+    }
+    for (key, missing) in [("query", parameter.is_none()), ("default", default.is_none())] {
+        if missing {
+            findings.error(place.clone(), format!("`select` needs `{key}`"), SELECT);
+        }
+    }
+    let (parameter, default) = (parameter?, default?);
+    if parameter.get_ref().is_empty() {
+        findings.error(parameter.span(), "the query parameter has no name", SELECT);
+    }
+    // A target that could not be read may be the default's: one error is enough.
+    if sound && !targets.iter().any(|(name, _)| name == default.get_ref()) {
+        let names: Vec<&str> = targets.iter().map(|(name, _)| name.as_str()).collect();
+        let help = match closest(default.get_ref(), names.iter().copied()) {
+            Some(near) => format!("write \"{near}\""),
+            None => format!("add {} = \"through\"", default.get_ref()),
+        };
+        findings.error(default.span(), format!("`select` does not say what `{}` does", default.get_ref()), help);
+        return None;
+    }
+    Some(Selection::ByQuery { parameter: parameter.into_inner(), default: default.into_inner(), targets })
+}
+
+fn json(text: &Text, findings: &mut Findings<'_>) -> Option<JsonTemplate> {
+    let help = "write JSON in single quotes, as in '{\"order\": {body}, \"source\": \"Redis\"}'";
+    let parsed = JsonTemplate::parse(text.get_ref());
+    // The place that a JSON error has is one in the text with its values put in, not in the file.
+    findings.check(text, parsed.map_err(|error| Problem { at: None, ..Problem::of_pattern(error, help) }))
+}
+
+fn reply(written: Spanned<ReplyTable>, findings: &mut Findings<'_>) -> Option<Reply> {
+    let place = written.span();
+    let table = written.into_inner();
+    let help = "write reply = { status = 201, json = '{\"status\": \"success\"}' }";
+    for (key, missing) in [("status", table.status.is_none()), ("json", table.json.is_none())] {
+        if missing {
+            findings.error(place.clone(), format!("`reply` needs `{key}`"), help);
+        }
+    }
+    let json = table.json.and_then(|text| json(&text, findings));
+    let status = table.status?;
+    let code = u16::try_from(status.get_ref().0).ok().filter(|code| matches!(code, 200..=203 | 207..=299));
+    let Some(code) = code.and_then(|code| StatusCode::from_u16(code).ok()) else {
+        let message = format!("{} does not tell a client that its write is done", status.get_ref().0);
+        findings.error(status.span(), message, "write a status of success that has a body, as in 200 or 201");
+        return None;
+    };
+    Some(Reply { status: code, json: json? })
+}
+
+/// The key of the entry must be found in the write: in its path, its query or its JSON body.
+fn refuse_unobtainable(text: &Text, request: &RequestPattern, key: &Template, findings: &mut Findings<'_>) {
+    if request.method() != Some(&Method::DELETE) {
+        return;
+    }
+    for source in key.variables() {
+        if let Source::Name(name) = source
+            && !request.path().variables().any(|known| known == name)
+        {
+            findings.error(
+                text.span(),
+                format!("`{}` does not say {{{name}}}, and a DELETE has no body to look into", text.get_ref()),
+                format!("name it in the path, as in \"DELETE /orders/{{{name}}}\""),
+            );
+        }
+    }
+}

@@ -1,0 +1,259 @@
+//! Cache-Control, of requests and responses alike, and its targeted twins such as CDN-Cache-Control.
+
+use http::HeaderMap;
+use http::header::{CACHE_CONTROL, HeaderName};
+
+use super::list::list_members;
+
+/// What a number of seconds that is too large to matter is read as: 68 years.
+///
+/// Source: RFC 9111 section 1.2.2
+pub const MAX_DELTA_SECONDS: u64 = 1 << 31;
+
+/// The longest directive known here is `stale-while-revalidate`; a longer name is none of ours.
+const LONGEST_NAME: usize = 22;
+
+/// The directives of a message, all of its lines together.
+///
+/// Numbers are seconds, at most [`MAX_DELTA_SECONDS`]. A directive that is repeated counts in its most restrictive
+/// form; one whose number cannot be read counts as the most restrictive number, for whoever wrote it meant a limit.
+/// A directive that allows something does not count when it has an argument, one that forbids something does:
+/// a qualified `no-cache="set-cookie"` or `private="x"` is read as if it stood alone.
+///
+/// Source: RFC 9111 section 5.2, RFC 5861, RFC 8246
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "one bool a directive, named as the RFC names it")]
+pub struct CacheControl {
+    /// Source: RFC 9111 sections 5.2.1.5 and 5.2.2.5
+    pub no_store: bool,
+    /// Source: RFC 9111 sections 5.2.1.4 and 5.2.2.4
+    pub no_cache: bool,
+    /// Source: RFC 9111 sections 5.2.1.6 and 5.2.2.6
+    pub no_transform: bool,
+    /// Source: RFC 9111 section 5.2.2.9
+    pub public: bool,
+    /// Source: RFC 9111 section 5.2.2.7
+    pub private: bool,
+    /// Source: RFC 9111 section 5.2.2.2
+    pub must_revalidate: bool,
+    /// Source: RFC 9111 section 5.2.2.8
+    pub proxy_revalidate: bool,
+    /// Source: RFC 9111 section 5.2.2.3
+    pub must_understand: bool,
+    /// Source: RFC 8246 section 2
+    pub immutable: bool,
+    /// Source: RFC 9111 section 5.2.1.7
+    pub only_if_cached: bool,
+    /// Source: RFC 9111 sections 5.2.1.1 and 5.2.2.1
+    pub max_age: Option<u64>,
+    /// Source: RFC 9111 section 5.2.2.10
+    pub s_maxage: Option<u64>,
+    /// Source: RFC 5861 section 3
+    pub stale_while_revalidate: Option<u64>,
+    /// Source: RFC 5861 section 4
+    pub stale_if_error: Option<u64>,
+    /// Source: RFC 9111 section 5.2.1.3
+    pub min_fresh: Option<u64>,
+    /// `Some(None)` is the directive without a number: however stale.
+    ///
+    /// Source: RFC 9111 section 5.2.1.2
+    pub max_stale: Option<Option<u64>>,
+}
+
+impl CacheControl {
+    /// Reads the Cache-Control lines; without any, nothing is set.
+    pub fn parse(fields: &HeaderMap) -> Self {
+        Self::parse_named(fields, &CACHE_CONTROL)
+    }
+
+    /// Reads the lines of a targeted field, which has the same directives.
+    ///
+    /// Source: RFC 9213 section 2
+    pub fn parse_named(fields: &HeaderMap, name: &HeaderName) -> Self {
+        let mut read = Self::default();
+        for member in list_members(fields, name) {
+            let mut parts = member.splitn(2, |&byte| byte == b'=');
+            let directive = parts.next().unwrap_or_default().trim_ascii();
+            read.add(directive, parts.next().map(|argument| unquoted(argument.trim_ascii())));
+        }
+        read
+    }
+
+    fn add(&mut self, directive: &[u8], argument: Option<&[u8]>) {
+        let mut lowered = [0; LONGEST_NAME];
+        let Some(name) = lowered.get_mut(..directive.len()) else { return };
+        name.copy_from_slice(directive);
+        name.make_ascii_lowercase();
+        match &*name {
+            b"no-store" => self.no_store = true,
+            b"no-cache" => self.no_cache = true,
+            b"no-transform" => self.no_transform = true,
+            b"public" => self.public |= argument.is_none(),
+            b"private" => self.private = true,
+            b"must-revalidate" => self.must_revalidate = true,
+            b"proxy-revalidate" => self.proxy_revalidate = true,
+            b"must-understand" => self.must_understand = true,
+            b"immutable" => self.immutable |= argument.is_none(),
+            b"only-if-cached" => self.only_if_cached = true,
+            b"max-age" => lower(&mut self.max_age, argument),
+            b"s-maxage" => lower(&mut self.s_maxage, argument),
+            b"stale-while-revalidate" => lower(&mut self.stale_while_revalidate, argument),
+            b"stale-if-error" => lower(&mut self.stale_if_error, argument),
+            b"min-fresh" => raise(&mut self.min_fresh, argument),
+            b"max-stale" => {
+                let said = argument.map(|text| delta_seconds(text).unwrap_or(0));
+                self.max_stale = Some(stricter(self.max_stale.flatten(), said));
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Reads a number of seconds, digits and nothing else; larger ones come back as [`MAX_DELTA_SECONDS`].
+///
+/// Source: RFC 9111 section 1.2.2
+pub fn delta_seconds(text: &[u8]) -> Option<u64> {
+    if text.is_empty() {
+        return None;
+    }
+    text.iter().try_fold(0, |sum: u64, &byte| {
+        let digit = byte.is_ascii_digit().then(|| u64::from(byte - b'0'))?;
+        Some((sum * 10 + digit).min(MAX_DELTA_SECONDS))
+    })
+}
+
+fn unquoted(argument: &[u8]) -> &[u8] {
+    argument.strip_prefix(b"\"").and_then(|inside| inside.strip_suffix(b"\"")).unwrap_or(argument)
+}
+
+fn lower(limit: &mut Option<u64>, argument: Option<&[u8]>) {
+    let seconds = argument.and_then(delta_seconds).unwrap_or(0);
+    *limit = Some(limit.map_or(seconds, |before| before.min(seconds)));
+}
+
+fn raise(limit: &mut Option<u64>, argument: Option<&[u8]>) {
+    let seconds = argument.and_then(delta_seconds).unwrap_or(MAX_DELTA_SECONDS);
+    *limit = Some(limit.map_or(seconds, |before| before.max(seconds)));
+}
+
+/// Two readings of `max-stale`, of which one without a number accepts whatever the other does.
+fn stricter(before: Option<u64>, said: Option<u64>) -> Option<u64> {
+    match (before, said) {
+        (Some(before), Some(said)) => Some(before.min(said)),
+        (before, said) => before.or(said),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::HeaderValue;
+
+    fn parse(lines: &[&str]) -> CacheControl {
+        let mut fields = HeaderMap::new();
+        for line in lines {
+            fields.append(CACHE_CONTROL, HeaderValue::from_bytes(line.as_bytes()).unwrap());
+        }
+        CacheControl::parse(&fields)
+    }
+
+    #[test]
+    fn no_field_sets_nothing() {
+        assert_eq!(parse(&[]), CacheControl::default());
+        assert_eq!(parse(&["", " , ,"]), CacheControl::default());
+    }
+
+    #[test]
+    fn every_directive_is_read_in_any_case_and_on_any_line() {
+        let read = parse(&[
+            "No-Store, NO-CACHE,no-transform , public, private",
+            "must-revalidate, proxy-revalidate, must-understand, immutable, only-if-cached, max-stale",
+            "Max-Age=1, s-maxage=2, stale-while-revalidate=3, stale-if-error=4, min-fresh=5",
+        ]);
+        assert_eq!(
+            read,
+            CacheControl {
+                no_store: true,
+                no_cache: true,
+                no_transform: true,
+                public: true,
+                private: true,
+                must_revalidate: true,
+                proxy_revalidate: true,
+                must_understand: true,
+                immutable: true,
+                only_if_cached: true,
+                max_age: Some(1),
+                s_maxage: Some(2),
+                stale_while_revalidate: Some(3),
+                stale_if_error: Some(4),
+                min_fresh: Some(5),
+                max_stale: Some(None),
+            }
+        );
+    }
+
+    #[test]
+    fn numbers_that_cannot_be_read_are_the_strictest() {
+        for (line, seconds) in [
+            ("max-age=60", 60),
+            ("max-age=\"60\"", 60),
+            ("max-age= 60 ", 60),
+            ("max-age=060", 60),
+            ("max-age=-1", 0),
+            ("max-age=+1", 0),
+            ("max-age=1.5", 0),
+            ("max-age=60s", 0),
+            ("max-age='60'", 0),
+            ("max-age=\"60", 0),
+            ("max-age=", 0),
+            ("max-age", 0),
+            ("max-age=99999999999999999999999999999", MAX_DELTA_SECONDS),
+            ("max-age=2147483649", MAX_DELTA_SECONDS),
+            ("max-age=\u{e9}", 0),
+        ] {
+            assert_eq!(parse(&[line]).max_age, Some(seconds), "{line}");
+        }
+        assert_eq!(parse(&["min-fresh=x"]).min_fresh, Some(MAX_DELTA_SECONDS));
+        assert_eq!(parse(&["max-stale=x"]).max_stale, Some(Some(0)));
+    }
+
+    #[test]
+    fn repeated_directives_count_in_their_strictest_form() {
+        assert_eq!(parse(&["max-age=60, max-age=1"]).max_age, Some(1));
+        assert_eq!(parse(&["max-age=1", "max-age=60"]).max_age, Some(1));
+        assert_eq!(parse(&["min-fresh=1, min-fresh=60"]).min_fresh, Some(60));
+        assert_eq!(parse(&["max-stale, max-stale=9, max-stale=10"]).max_stale, Some(Some(9)));
+        assert_eq!(parse(&["max-stale=9, max-stale"]).max_stale, Some(Some(9)));
+    }
+
+    #[test]
+    fn arguments_restrict_but_never_allow() {
+        let read = parse(&[r#"no-cache="set-cookie", private="x, y", no-store=0, public=0, immutable="x""#]);
+        assert!(read.no_cache && read.private && read.no_store);
+        assert!(!read.public && !read.immutable);
+    }
+
+    #[test]
+    fn a_quoted_string_is_no_place_for_directives_unless_it_never_ends() {
+        assert_eq!(parse(&[r#"ext="max-age=1, no-store", max-age=60"#]).max_age, Some(60));
+        assert!(!parse(&[r#"ext="a, no-store""#]).no_store);
+        assert!(parse(&[r#"ext="a, no-store"#]).no_store);
+    }
+
+    #[test]
+    fn unknown_and_endless_names_are_ignored() {
+        let endless = format!("{}=1, max-age=5", "x".repeat(5000));
+        assert_eq!(parse(&[&endless, "xmax-age=1, =, =1"]), CacheControl { max_age: Some(5), ..Default::default() });
+    }
+
+    #[test]
+    fn a_targeted_field_has_the_same_directives() {
+        let name = HeaderName::from_static("cdn-cache-control");
+        let mut fields = HeaderMap::new();
+        fields.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        fields.insert(&name, HeaderValue::from_static("max-age=60"));
+        let read = CacheControl::parse_named(&fields, &name);
+        assert_eq!(read, CacheControl { max_age: Some(60), ..Default::default() });
+    }
+}

@@ -1,0 +1,128 @@
+//! HTTP dates: three forms are read, one is written.
+
+use std::time::{Duration, SystemTime};
+
+use http::HeaderMap;
+use http::header::HeaderName;
+
+use crate::clock::Millis;
+
+/// The last second that a year of four digits can name: 9999-12-31 23:59:59.
+const LAST_SECOND: u64 = 253_402_300_799;
+
+/// The Gregorian calendar repeats, weekdays and all, every 400 years.
+const FIVE_CYCLES: u16 = 2000;
+
+/// Reads any of the three forms; a date before 1970 is 0, what is no date is `None`.
+///
+/// The weekday must be right, names are case-sensitive, and the zone is GMT.
+///
+/// Source: RFC 9110 section 5.6.7
+pub fn parse_http_date(text: &str) -> Option<Millis> {
+    match httpdate::parse_http_date(text) {
+        Ok(date) => {
+            let since = date.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+            u64::try_from(since.as_millis()).ok()
+        }
+        Err(_) => is_before_1970(text.trim()).then_some(0),
+    }
+}
+
+/// The date in the field `name`; `None` when it is absent, on several lines, or no date.
+///
+/// Source: RFC 9110 sections 5.3 and 5.6.7
+pub fn date_in(fields: &HeaderMap, name: &HeaderName) -> Option<Millis> {
+    let mut lines = fields.get_all(name).into_iter();
+    match (lines.next(), lines.next()) {
+        (Some(line), None) => parse_http_date(line.to_str().ok()?),
+        _ => None,
+    }
+}
+
+/// Writes the form `Sun, 06 Nov 1994 08:49:37 GMT`; milliseconds are cut off, times after 9999 are its last second.
+///
+/// Source: RFC 9110 section 5.6.7
+pub fn format_http_date(at: Millis) -> String {
+    let since = Duration::from_secs((at / 1000).min(LAST_SECOND));
+    SystemTime::UNIX_EPOCH.checked_add(since).map(httpdate::fmt_http_date).unwrap_or_default()
+}
+
+/// The parser knows no year before 1970, so it is asked about the same day some cycles later.
+fn is_before_1970(text: &str) -> bool {
+    let year_at = if text.ends_with("GMT") { 12..16 } else { 20..24 };
+    let (Some(before), Some(year), Some(after)) =
+        (text.get(..year_at.start), text.get(year_at.clone()), text.get(year_at.end..))
+    else {
+        return false;
+    };
+    let year = year.bytes().all(|byte| byte.is_ascii_digit()).then(|| year.parse::<u16>().ok()).flatten();
+    year.filter(|&year| year < 1970)
+        .is_some_and(|year| httpdate::parse_http_date(&format!("{before}{}{after}", year + FIVE_CYCLES)).is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_three_forms_are_one_time() {
+        for text in ["Sun, 06 Nov 1994 08:49:37 GMT", "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994"] {
+            assert_eq!(parse_http_date(text), Some(784_111_777_000), "{text}");
+        }
+    }
+
+    #[test]
+    fn dates_before_1970_are_the_epoch() {
+        for text in [
+            "Thu, 01 Jan 1970 00:00:00 GMT",
+            "Wed, 31 Dec 1969 23:59:59 GMT",
+            "Mon, 01 Jan 0001 00:00:00 GMT",
+            "Wed Dec 31 23:59:59 1969",
+        ] {
+            assert_eq!(parse_http_date(text), Some(0), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_date_is_none() {
+        for text in [
+            "",
+            "0",
+            "-1",
+            "now",
+            "Sun, 06 Nov 1994 08:49:37 UTC",
+            "Sun, 06 Nov 1994 08:49:37",
+            "Mon, 06 Nov 1994 08:49:37 GMT",
+            "Sun, 31 Feb 1994 08:49:37 GMT",
+            "Sun, 06 Nov 1994 25:00:00 GMT",
+            "Tue, 31 Dec 1969 23:59:59 GMT",
+            "Thu, 06 Nov +194 08:49:37 GMT",
+            "Sun, 06 N\u{f3}v 1994 08:49:37 GMT",
+            "\u{1f980}\u{1f980}\u{1f980}\u{1f980}\u{1f980}\u{1f980}GMT",
+            "Wednesday, ",
+        ] {
+            assert_eq!(parse_http_date(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_written_date_is_read_back() {
+        assert_eq!(format_http_date(784_111_777_999), "Sun, 06 Nov 1994 08:49:37 GMT");
+        assert_eq!(format_http_date(0), "Thu, 01 Jan 1970 00:00:00 GMT");
+        assert_eq!(format_http_date(u64::MAX), "Fri, 31 Dec 9999 23:59:59 GMT");
+        assert_eq!(parse_http_date(&format_http_date(u64::MAX)), Some(LAST_SECOND * 1000));
+    }
+
+    #[test]
+    fn a_date_field_is_one_line() {
+        let name = http::header::DATE;
+        let mut fields = HeaderMap::new();
+        assert_eq!(date_in(&fields, &name), None);
+        fields.append(&name, http::HeaderValue::from_static("Thu, 01 Jan 1970 00:00:01 GMT"));
+        assert_eq!(date_in(&fields, &name), Some(1000));
+        fields.append(&name, http::HeaderValue::from_static("Thu, 01 Jan 1970 00:00:02 GMT"));
+        assert_eq!(date_in(&fields, &name), None);
+        fields.insert(&name, http::HeaderValue::from_bytes(b"\xff").unwrap());
+        assert_eq!(date_in(&fields, &name), None);
+    }
+}

@@ -1,0 +1,95 @@
+//! Every named reason for what the cache did: one vocabulary for Cache-Status, logs, metrics and `explain`.
+
+/// One row a reason: its name, its token, its sentence.
+macro_rules! details {
+    ($($name:ident, $text:literal, $sentence:literal;)*) => {
+        /// Why an answer was, or was not, taken from the cache or stored.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Detail {
+            $(#[doc = $sentence] $name,)*
+        }
+
+        impl Detail {
+            /// Every reason there is, in the order of their declaration.
+            pub const ALL: &'static [Self] = &[$(Self::$name),*];
+
+            /// The reason in kebab-case, a token as Cache-Status wants it.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $text,)* }
+            }
+
+            /// The reason as a sentence for people.
+            pub const fn describe(self) -> &'static str {
+                match self { $(Self::$name => $sentence,)* }
+            }
+        }
+    };
+}
+
+details! {
+    Method, "method", "Only answers to GET are stored.";
+    Authorization, "authorization", "The request carries Authorization, so its answer may be for one user only.";
+    Cookie, "cookie", "The request carries Cookie, so its answer may be for one user only.";
+    Credential, "credential", "The request carries a credential, so its answer may be for one user only.";
+    RequestBody, "request-body", "The request has a body, which no key accounts for.";
+    RequestDirective, "request-directive", "The client's Cache-Control asked for it.";
+    Upgrade, "upgrade", "The connection becomes a tunnel for another protocol.";
+    PathAmbiguous, "path-ambiguous", "The path can be read in more than one way.";
+    QueryAmbiguous, "query-ambiguous", "The query can be read in more than one way.";
+    RouteOff, "route-off", "Caching is turned off for this path.";
+    StoreDown, "store-down", "The store cannot be reached.";
+    StoreTimeout, "store-timeout", "The store did not answer in time.";
+    StoreFull, "store-full", "The store has no room.";
+    Invalidated, "invalidated", "A write has made the stored answer old.";
+    RacedWrite, "raced-write", "A write came in between fetching the answer and storing it.";
+    NewerFill, "newer-fill", "A newer answer is stored already.";
+    WriteAround, "write-around", "The entry was written around the cache and waits for a write through it.";
+    WriteThrough, "write-through", "The write went to the origin and the entry was filled again.";
+    WriteCache, "write-cache", "The write went to the cache only, and the origin has not seen it.";
+    NoStore, "no-store", "The origin said no-store.";
+    Private, "private", "The origin said private.";
+    NoFreshness, "no-freshness", "Neither the origin nor a route says how long the answer is fresh.";
+    StatusNotCacheable, "status-not-cacheable", "Answers with this status are not stored.";
+    SetCookie, "set-cookie", "The answer sets a cookie.";
+    VaryAny, "vary-any", "The answer varies on everything, or Vary cannot be read.";
+    TooLarge, "too-large", "The body is larger than the largest that is stored.";
+    CloseDelimited, "close-delimited", "The body ends with the connection, so it may have been cut short.";
+    Truncated, "truncated", "The body was cut short.";
+    PartialContent, "partial-content", "The answer is a part of a representation.";
+    Encoding, "encoding", "The answer has an unknown transfer coding.";
+    Streaming, "streaming", "The answer is a stream without an end.";
+    OriginDown, "origin-down", "The origin cannot be reached.";
+    OriginTimeout, "origin-timeout", "The origin did not answer in time.";
+    StaleWhileRevalidate, "stale-while-revalidate", "The stored answer is stale and is renewed in the background.";
+    StaleIfError, "stale-if-error", "The stored answer is stale, and the origin failed to renew it.";
+    MaxStale, "max-stale", "The stored answer is stale, and the client accepts that.";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn every_reason_has_its_own_kebab_case_token() {
+        let tokens: HashSet<_> = Detail::ALL.iter().map(|detail| detail.as_str()).collect();
+        assert_eq!(tokens.len(), Detail::ALL.len());
+        for token in tokens {
+            assert!(token.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-'), "{token}");
+        }
+    }
+
+    #[test]
+    fn the_token_is_the_name() {
+        for detail in Detail::ALL {
+            assert_eq!(format!("{detail:?}").to_lowercase(), detail.as_str().replace('-', ""));
+        }
+    }
+
+    #[test]
+    fn every_reason_is_a_sentence() {
+        for detail in Detail::ALL {
+            assert!(detail.describe().ends_with('.') && detail.describe().starts_with(char::is_uppercase));
+        }
+    }
+}

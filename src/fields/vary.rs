@@ -1,0 +1,67 @@
+//! Vary: which request fields an answer depends on.
+
+use http::HeaderMap;
+use http::header::{HeaderName, VARY};
+
+use super::list::list_members;
+
+/// The request fields that a response says it was chosen by.
+///
+/// Source: RFC 9110 section 12.5.5
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Vary {
+    /// `*`, or a list that cannot be read: no request is known to match.
+    Any,
+    /// These, lower-cased, sorted, each once; empty when the response depends on none.
+    Fields(Vec<HeaderName>),
+}
+
+impl Vary {
+    /// Reads every Vary line of a response.
+    pub fn of(response: &HeaderMap) -> Self {
+        let mut names = Vec::new();
+        for member in list_members(response, &VARY) {
+            match HeaderName::from_bytes(member) {
+                Ok(name) if member != b"*" => names.push(name),
+                _ => return Self::Any,
+            }
+        }
+        names.sort_unstable_by(|left, right| left.as_str().cmp(right.as_str()));
+        names.dedup();
+        Self::Fields(names)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::HeaderValue;
+
+    fn vary(lines: &[&[u8]]) -> Vary {
+        let mut fields = HeaderMap::new();
+        for line in lines {
+            fields.append(VARY, HeaderValue::from_bytes(line).unwrap());
+        }
+        Vary::of(&fields)
+    }
+
+    #[test]
+    fn names_are_lower_cased_sorted_and_each_once() {
+        let names = ["accept", "origin", "x-a"].map(HeaderName::from_static).to_vec();
+        assert_eq!(vary(&[b"X-A, Origin", b"ACCEPT,, origin"]), Vary::Fields(names));
+    }
+
+    #[test]
+    fn nothing_named_is_an_empty_list() {
+        for lines in [&[][..], &[&b""[..]], &[b" , "]] {
+            assert_eq!(vary(lines), Vary::Fields(Vec::new()));
+        }
+    }
+
+    #[test]
+    fn a_star_or_what_cannot_be_read_is_any() {
+        for line in [&b"*"[..], b"accept, *", b"a b", b"accept; x", b"\xff", b"\"accept\"", b"a, :"] {
+            assert_eq!(vary(&[b"accept", line]), Vary::Any, "{line:?}");
+        }
+    }
+}

@@ -1,0 +1,261 @@
+//! Conditional requests: the client's, answered from the store, and ours, to make what is stored fresh again.
+
+use http::header::{
+    AGE, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_LOCATION, CONTENT_RANGE, CONTENT_TYPE, DATE, ETAG,
+    EXPIRES, HeaderName, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, SET_COOKIE, VARY,
+};
+use http::{HeaderMap, StatusCode};
+
+use crate::fields::{EntityTag, EntityTags, date_in, strip_hop_by_hop};
+
+/// What a 304 never changes in what is stored: it describes the body, which a 304 does not bring, or it is for one
+/// user.
+static NEVER_FRESHENED: [HeaderName; 5] = [CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, SET_COOKIE];
+
+/// True when a GET or HEAD that would be answered with this status and these fields is answered 304 instead.
+///
+/// If-None-Match counts alone when it is there, compared weakly; else If-Modified-Since, compared with Last-Modified
+/// or, without one, with Date.
+///
+/// Source: RFC 9110 section 13.2.2, RFC 9111 section 4.3.2
+pub fn not_modified(request: &HeaderMap, status: StatusCode, response: &HeaderMap) -> bool {
+    // RFC 9110 section 13.2.1: conditions count only where the answer would have been a success.
+    if !status.is_success() {
+        return false;
+    }
+    if let Some(wanted) = EntityTags::of(request, &IF_NONE_MATCH) {
+        return match entity_tag(response) {
+            Some(tag) => wanted.weakly_contain(&tag),
+            None => wanted == EntityTags::Any,
+        };
+    }
+    let Some(since) = date_in(request, &IF_MODIFIED_SINCE) else { return false };
+    date_in(response, &LAST_MODIFIED).or_else(|| date_in(response, &DATE)).is_some_and(|modified| modified <= since)
+}
+
+/// The fields of an answer that its 304 carries, in their order: those that guide caches, and those without which a
+/// browser keeps the answer from the page that asked. Last-Modified goes along where there is no entity tag.
+///
+/// The caller adds Age and its own fields.
+///
+/// Source: RFC 9110 section 15.4.5, Fetch section 4.9
+pub fn fields_for_304(response: &HeaderMap) -> HeaderMap {
+    let has_tag = response.contains_key(ETAG);
+    let mut carried = HeaderMap::new();
+    for (name, value) in response {
+        let guides = [CACHE_CONTROL, CONTENT_LOCATION, DATE, ETAG, EXPIRES, VARY].contains(name);
+        if guides || name.as_str().starts_with("access-control-") || (*name == LAST_MODIFIED && !has_tag) {
+            carried.append(name, value.clone());
+        }
+    }
+    carried
+}
+
+/// True when a stored response can be validated.
+pub fn has_validator(stored: &HeaderMap) -> bool {
+    stored.get(ETAG).is_some_and(|tag| !tag.is_empty()) || date_in(stored, &LAST_MODIFIED).is_some()
+}
+
+/// The conditions that ask the origin whether a stored response is still right; empty without a validator.
+///
+/// The entity tag goes back as it came, quoted or not. One that was made by the proxy is none the origin knows: the
+/// caller takes it out before.
+///
+/// Source: RFC 9111 section 4.3.1
+pub fn conditional_for(stored: &HeaderMap) -> HeaderMap {
+    let mut conditions = HeaderMap::new();
+    if let Some(tag) = stored.get(ETAG).filter(|tag| !tag.is_empty()) {
+        conditions.insert(IF_NONE_MATCH, tag.clone());
+    }
+    if let Some(modified) = stored.get(LAST_MODIFIED).filter(|_| date_in(stored, &LAST_MODIFIED).is_some()) {
+        conditions.insert(IF_MODIFIED_SINCE, modified.clone());
+    }
+    conditions
+}
+
+/// True when a 304 speaks of this stored response: it names no entity tag, or the stored one.
+///
+/// Otherwise the stored response is of no use, and the request has to be sent again without conditions.
+///
+/// Source: RFC 9111 section 4.3.4
+pub fn confirms(stored: &HeaderMap, not_modified: &HeaderMap) -> bool {
+    match (stored.get(ETAG), not_modified.get(ETAG)) {
+        (Some(_), Some(_)) => match (entity_tag(stored), entity_tag(not_modified)) {
+            (Some(ours), Some(theirs)) => ours.weak_eq(&theirs),
+            _ => stored.get(ETAG) == not_modified.get(ETAG),
+        },
+        _ => true,
+    }
+}
+
+/// The fields of a stored response after a 304: each field that the 304 brings replaces all stored lines of its name.
+///
+/// What describes the body stays as it is; Set-Cookie and hop-by-hop fields of the 304 stay out. The stored Age and
+/// Date go also where the 304 has none: they told how old the response was before it was validated. The caller asks
+/// again whether the result may be stored, for the 304 may forbid it.
+///
+/// Source: RFC 9111 sections 3.2 and 4.3.4
+pub fn freshen(stored: &HeaderMap, not_modified: &HeaderMap) -> HeaderMap {
+    let mut update = not_modified.clone();
+    strip_hop_by_hop(&mut update);
+    for name in &NEVER_FRESHENED {
+        update.remove(name);
+    }
+    let mut fresh = stored.clone();
+    fresh.remove(AGE);
+    fresh.remove(DATE);
+    fresh.extend(update);
+    fresh
+}
+
+fn entity_tag(fields: &HeaderMap) -> Option<EntityTag> {
+    EntityTag::parse(fields.get(ETAG)?.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::HeaderValue;
+
+    const EARLY: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
+    const LATE: &str = "Mon, 07 Nov 1994 08:49:37 GMT";
+
+    fn fields(lines: &[(&'static str, &'static str)]) -> HeaderMap {
+        let mut fields = HeaderMap::new();
+        for (name, value) in lines {
+            fields.append(*name, HeaderValue::from_static(value));
+        }
+        fields
+    }
+
+    #[test]
+    fn a_matching_condition_is_answered_304() {
+        let answer = fields(&[("etag", "\"a\""), ("last-modified", LATE)]);
+        for (request, expected) in [
+            (&[][..], false),
+            (&[("if-none-match", "\"a\"")], true),
+            (&[("if-none-match", "W/\"a\"")], true),
+            (&[("if-none-match", "\"x\", \"a\"")], true),
+            (&[("if-none-match", "\"x\""), ("if-none-match", "\"a\"")], true),
+            (&[("if-none-match", "*")], true),
+            (&[("if-none-match", "\"x\"")], false),
+            (&[("if-none-match", "a")], false),
+            (&[("if-none-match", "")], false),
+            (&[("if-none-match", "\"x\""), ("if-modified-since", LATE)], false),
+            (&[("if-none-match", "\"a\""), ("if-modified-since", EARLY)], true),
+            (&[("if-modified-since", LATE)], true),
+            (&[("if-modified-since", EARLY)], false),
+            (&[("if-modified-since", "tomorrow")], false),
+            (&[("if-modified-since", LATE), ("if-modified-since", LATE)], false),
+        ] {
+            assert_eq!(not_modified(&fields(request), StatusCode::OK, &answer), expected, "{request:?}");
+            assert!(!not_modified(&fields(request), StatusCode::NOT_FOUND, &answer), "{request:?}");
+        }
+    }
+
+    #[test]
+    fn an_answer_without_validators_has_its_date() {
+        let since = fields(&[("if-modified-since", EARLY)]);
+        for (answer, expected) in [
+            (&[("date", EARLY)][..], true),
+            (&[("date", LATE)], false),
+            (&[("date", EARLY), ("last-modified", LATE)], false),
+            (&[], false),
+        ] {
+            assert_eq!(not_modified(&since, StatusCode::OK, &fields(answer)), expected, "{answer:?}");
+        }
+        assert!(!not_modified(&fields(&[("if-none-match", "\"\"")]), StatusCode::OK, &HeaderMap::new()));
+        assert!(not_modified(&fields(&[("if-none-match", "*")]), StatusCode::OK, &HeaderMap::new()));
+    }
+
+    #[test]
+    fn a_304_carries_what_guides_caches() {
+        let answer = fields(&[
+            ("content-type", "a/b"),
+            ("content-length", "1"),
+            ("set-cookie", "a=b"),
+            ("etag", "\"a\""),
+            ("last-modified", EARLY),
+            ("vary", "accept"),
+            ("vary", "origin"),
+            ("access-control-allow-origin", "https://a.example"),
+            ("x-other", "1"),
+        ]);
+        let carried = fields(&[
+            ("etag", "\"a\""),
+            ("vary", "accept"),
+            ("vary", "origin"),
+            ("access-control-allow-origin", "https://a.example"),
+        ]);
+        assert_eq!(fields_for_304(&answer), carried);
+        assert_eq!(fields_for_304(&fields(&[("last-modified", EARLY)])), fields(&[("last-modified", EARLY)]));
+    }
+
+    #[test]
+    fn our_conditions_are_the_stored_validators() {
+        for (stored, conditions) in [
+            (
+                &[("etag", "W/\"a\""), ("last-modified", EARLY)][..],
+                &[("if-none-match", "W/\"a\""), ("if-modified-since", EARLY)][..],
+            ),
+            (&[("etag", "unquoted")], &[("if-none-match", "unquoted")]),
+            (&[("etag", ""), ("last-modified", "rubbish")], &[]),
+            (&[], &[]),
+        ] {
+            let stored = fields(stored);
+            assert_eq!(conditional_for(&stored), fields(conditions));
+            assert_eq!(has_validator(&stored), !conditions.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_304_speaks_of_the_entity_tag_it_names() {
+        for (stored, named, expected) in [
+            (&[("etag", "\"a\"")][..], &[("etag", "\"a\"")][..], true),
+            (&[("etag", "W/\"a\"")], &[("etag", "\"a\"")], true),
+            (&[("etag", "\"a\"")], &[("etag", "\"b\"")], false),
+            (&[("etag", "a")], &[("etag", "a")], true),
+            (&[("etag", "a")], &[("etag", "\"a\"")], false),
+            (&[("etag", "\"a\"")], &[], true),
+            (&[], &[("etag", "\"a\"")], true),
+        ] {
+            assert_eq!(confirms(&fields(stored), &fields(named)), expected, "{stored:?} {named:?}");
+        }
+    }
+
+    #[test]
+    fn freshening_replaces_what_the_304_brings_and_keeps_what_describes_the_body() {
+        let stored = fields(&[
+            ("age", "100"),
+            ("date", EARLY),
+            ("content-type", "a/b"),
+            ("content-length", "10"),
+            ("x-many", "1"),
+            ("x-many", "2"),
+            ("x-kept", "1"),
+        ]);
+        let brought = fields(&[
+            ("connection", "x-hop"),
+            ("x-hop", "1"),
+            ("transfer-encoding", "chunked"),
+            ("content-type", "evil/type"),
+            ("content-length", "0"),
+            ("content-encoding", "gzip"),
+            ("content-range", "bytes 0-1/2"),
+            ("set-cookie", "a=b"),
+            ("x-many", "3"),
+            ("x-many", "4"),
+            ("cache-control", "max-age=9"),
+        ]);
+        let expected = fields(&[
+            ("content-type", "a/b"),
+            ("content-length", "10"),
+            ("x-many", "3"),
+            ("x-many", "4"),
+            ("x-kept", "1"),
+            ("cache-control", "max-age=9"),
+        ]);
+        assert_eq!(freshen(&stored, &brought), expected);
+        assert_eq!(freshen(&stored, &fields(&[("date", LATE)])).get(DATE).unwrap(), LATE);
+    }
+}

@@ -1,0 +1,146 @@
+//! Adds a field to a JSON object answer that says whether it came from the cache.
+
+use bytes::Bytes;
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue, StatusCode};
+use serde::Deserializer as _;
+use serde::de::{MapAccess, Visitor};
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use super::answer::Answer;
+use crate::origin::Body;
+use crate::rules::{Annotate, Route};
+
+/// The body of a hit with its field; as it is where it is no JSON object.
+pub(super) fn hit(body: &Bytes, status: StatusCode, fields: &HeaderMap, annotate: &Annotate) -> Bytes {
+    if !wants(status, fields) {
+        return body.clone();
+    }
+    with_field(body, &annotate.field, &annotate.hit).unwrap_or_else(|| body.clone())
+}
+
+/// An answer that came from the origin, with its field. A body larger than `limit` is left as it is.
+pub(super) async fn missed(answer: Answer, route: Option<&Route>, limit: u64) -> Answer {
+    let Some(annotate) = route.and_then(|route| route.annotate.as_ref()) else { return answer };
+    if answer.cache_status.hit || !wants(answer.response.status(), answer.response.headers()) {
+        return answer;
+    }
+    let Answer { response, cache_status } = answer;
+    let (mut head, body) = response.into_parts();
+    let body = match whole(body, limit).await {
+        Ok(bytes) => {
+            let annotated = with_field(&bytes, &annotate.field, &annotate.miss).unwrap_or(bytes);
+            head.headers.insert(CONTENT_LENGTH, HeaderValue::from(annotated.len()));
+            Body::full(annotated)
+        }
+        Err(body) => body,
+    };
+    Answer::new(http::Response::from_parts(head, body), cache_status)
+}
+
+async fn whole(body: Body, limit: u64) -> Result<Bytes, Body> {
+    match body {
+        Body::Full(bytes) => Ok(bytes),
+        Body::Empty => Err(Body::Empty),
+        Body::Stream(stream) => stream.collect(limit).await,
+    }
+}
+
+fn wants(status: StatusCode, fields: &HeaderMap) -> bool {
+    status == StatusCode::OK && is_json(fields) && !fields.contains_key(CONTENT_ENCODING)
+}
+
+/// Whether the answer says that it is JSON.
+pub(super) fn is_json(fields: &HeaderMap) -> bool {
+    let Some(Ok(text)) = fields.get(CONTENT_TYPE).map(HeaderValue::to_str) else { return false };
+    let essence = text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
+}
+
+/// The object with the field at its end, or in place of one of that name; its other members byte for byte as they were.
+fn with_field(body: &[u8], field: &str, value: &Value) -> Option<Bytes> {
+    let members = members(body)?;
+    let name = serde_json::to_string(field).ok()?;
+    let value = serde_json::to_string(value).ok()?;
+    let mut text = String::with_capacity(body.len() + name.len() + value.len() + 4);
+    text.push('{');
+    for (key, raw) in members.iter().filter(|(key, _)| key != field) {
+        text.push_str(&serde_json::to_string(key).ok()?);
+        text.push(':');
+        text.push_str(raw.get());
+        text.push(',');
+    }
+    text.push_str(&name);
+    text.push(':');
+    text.push_str(&value);
+    text.push('}');
+    if body.ends_with(b"\n") {
+        text.push('\n');
+    }
+    Some(text.into())
+}
+
+fn members(body: &[u8]) -> Option<Vec<(String, &RawValue)>> {
+    struct Members;
+    impl<'de> Visitor<'de> for Members {
+        type Value = Vec<(String, &'de RawValue)>;
+
+        fn expecting(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            out.write_str("a JSON object")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            let mut members = Vec::new();
+            while let Some(member) = map.next_entry::<String, &RawValue>()? {
+                members.push(member);
+            }
+            Ok(members)
+        }
+    }
+    let mut deserializer = serde_json::Deserializer::from_slice(body);
+    let members = deserializer.deserialize_map(Members).ok()?;
+    deserializer.end().ok()?;
+    Some(members)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn annotated(body: &str, value: Value) -> Option<String> {
+        with_field(body.as_bytes(), "from_cache", &value).map(|bytes| String::from_utf8(bytes.to_vec()).unwrap())
+    }
+
+    #[test]
+    fn the_field_goes_to_the_end_and_the_rest_stays() {
+        assert_eq!(
+            annotated("{\"data\":{\"id\": 1, \"x\": 1.10}}\n", true.into()).unwrap(),
+            "{\"data\":{\"id\": 1, \"x\": 1.10},\"from_cache\":true}\n"
+        );
+        assert_eq!(annotated("{}", "hit".into()).unwrap(), "{\"from_cache\":\"hit\"}");
+    }
+
+    #[test]
+    fn a_field_of_that_name_is_replaced() {
+        assert_eq!(annotated(r#"{"from_cache":"?","a":1}"#, true.into()).unwrap(), r#"{"a":1,"from_cache":true}"#);
+        assert_eq!(annotated(r#"{"from\u005fcache":0}"#, true.into()).unwrap(), r#"{"from_cache":true}"#);
+    }
+
+    #[test]
+    fn what_is_no_object_is_left_alone() {
+        for body in ["", "[]", "1", "{\"a\":", "{} x", "\u{feff}{}"] {
+            assert_eq!(annotated(body, true.into()), None, "{body}");
+        }
+    }
+
+    #[test]
+    fn json_is_known_by_its_type() {
+        let is = |text: &'static str| is_json(&HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(text))]));
+        assert!(is("application/json"));
+        assert!(is("Application/JSON; charset=utf-8"));
+        assert!(is("application/problem+json"));
+        assert!(!is("text/json+x"));
+        assert!(!is("application/javascript"));
+    }
+}

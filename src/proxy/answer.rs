@@ -1,0 +1,68 @@
+//! An answer on its way to the client, and the fields that say how it came about.
+
+use http::header::{CONTENT_LENGTH, VIA};
+use http::{HeaderName, HeaderValue, Response, StatusCode};
+
+use crate::fields::{CacheStatus, Forward};
+use crate::origin::{Answered, Body};
+
+/// A response and what the cache had to do with it.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) response: Response<Body>,
+    pub(super) cache_status: CacheStatus,
+}
+
+const X_CACHE: HeaderName = HeaderName::from_static("x-cache");
+/// What `Via` says of this hop (RFC 9110 section 7.6.3).
+pub(super) const VIA_ASIDE: HeaderValue = HeaderValue::from_static("1.1 aside");
+
+impl Answer {
+    pub(super) fn new(response: Response<Body>, cache_status: CacheStatus) -> Self {
+        Self { response, cache_status }
+    }
+
+    /// The origin's answer as it comes, its hop-by-hop fields gone.
+    pub(super) fn passed(mut answered: Answered, cache_status: CacheStatus) -> Self {
+        crate::fields::strip_hop_by_hop(&mut answered.head.headers);
+        answered.head.headers.append(VIA, VIA_ASIDE);
+        answered.head.version = http::Version::HTTP_11;
+        Self::new(answered.into_response(), cache_status)
+    }
+
+    /// The answer to a HEAD request: everything but the body.
+    pub(super) fn without_body(mut self) -> Self {
+        if let Body::Full(bytes) = self.response.body() {
+            let length = HeaderValue::from(bytes.len());
+            self.response.headers_mut().insert(CONTENT_LENGTH, length);
+        }
+        *self.response.body_mut() = Body::Empty;
+        self
+    }
+
+    /// The finished response: with Cache-Status, ours last, and X-Cache.
+    pub(super) fn seal(mut self) -> Response<Body> {
+        let verdict = HeaderValue::from_static(self.verdict());
+        let fields = self.response.headers_mut();
+        self.cache_status.append_to(fields);
+        fields.insert(X_CACHE, verdict);
+        self.response
+    }
+
+    fn verdict(&self) -> &'static str {
+        let status = &self.cache_status;
+        let stale = status.ttl.is_some_and(|ttl| ttl < 0);
+        match status.forward {
+            _ if status.hit && stale => "STALE",
+            _ if status.hit => "HIT",
+            Some(Forward::Stale) if stale => "STALE",
+            Some(Forward::UriMiss | Forward::VaryMiss | Forward::Miss | Forward::Stale | Forward::Partial) => "MISS",
+            Some(Forward::Bypass | Forward::Method | Forward::Request) | None => "BYPASS",
+        }
+    }
+}
+
+/// Whether the origin's trouble is one for which RFC 5861 section 4 lets a stale response stand in.
+pub(super) fn is_origin_trouble(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 500 | 502 | 503 | 504)
+}

@@ -1,0 +1,255 @@
+//! Collapsed forwarding (RFC 9211 section 2.2): one fetch a key and node, however many ask.
+//!
+//! A follower takes the leader's answer only if it was stored, and only if the follower joined before the store was
+//! asked to keep it: the store's own check then vouches that no write came between the leader's token and a moment
+//! after the follower's start. Whoever joins later looks the entry up again. A leader that goes away wakes everyone.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, Hash, RandomState};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use quick_cache::sync::Cache;
+use tokio::sync::watch;
+
+use crate::origin::OriginError;
+use crate::rules::CacheKey;
+use crate::store::StoredResponse;
+
+/// How a fetch ended, for those who waited.
+#[derive(Clone, Debug)]
+pub(super) enum Landing {
+    /// The answer is stored and may be shared.
+    Stored(Arc<StoredResponse>),
+    /// The answer is not for others: each fetches its own, at once.
+    Unshareable,
+    /// The origin gave no answer: nobody needs to ask it again right now.
+    Failed(OriginError),
+    /// A write overtook the fetch, or the leader went away: look again.
+    Again,
+}
+
+#[derive(Clone, Debug)]
+enum Progress {
+    Fetching,
+    Storing,
+    Landed(Landing),
+}
+
+/// The fetches under way on this node.
+#[derive(Debug)]
+pub(super) struct Flights {
+    hasher: RandomState,
+    shards: Vec<Mutex<Shard>>,
+    max_waiters: usize,
+    /// Keys whose last answer could not be shared: asking for them side by side, without waiting for each other.
+    unshareable: Cache<u64, ()>,
+}
+
+#[derive(Debug, Default)]
+struct Shard {
+    flights: HashMap<CacheKey, Arc<Flight>>,
+    /// How many fetches of this shard's keys have landed.
+    landed: u64,
+}
+
+#[derive(Debug)]
+struct Flight {
+    progress: watch::Sender<Progress>,
+    waiters: AtomicUsize,
+}
+
+/// What a request that missed is to do.
+pub(super) enum Join {
+    /// Fetch, and tell the others.
+    Lead(Leader),
+    /// Wait for the one who fetches.
+    Follow(Follower),
+    /// A fetch landed since the lookup: look again.
+    LookAgain,
+    /// Fetch alone: too many wait already, or the key's answers cannot be shared.
+    Alone,
+}
+
+const SHARDS: usize = 64;
+const REMEMBERED: usize = 4096;
+
+impl Flights {
+    pub(super) fn new(max_waiters: usize) -> Self {
+        let shards = (0..SHARDS).map(|_| Mutex::default()).collect();
+        Self { hasher: RandomState::new(), shards, max_waiters, unshareable: Cache::new(REMEMBERED) }
+    }
+
+    /// To be read before a lookup and given to [`Flights::join`] after it.
+    pub(super) fn landed(&self, key: &CacheKey) -> u64 {
+        self.shard(key).landed
+    }
+
+    /// Leads a fetch of this key, or follows the one under way. `landed` tells whether one ended since the lookup.
+    pub(super) fn join(self: &Arc<Self>, key: &CacheKey, landed: u64) -> Join {
+        let mut shard = self.shard(key);
+        if let Some(flight) = shard.flights.get(key) {
+            return self.follow(flight);
+        }
+        if shard.landed != landed {
+            return Join::LookAgain;
+        }
+        if self.unshareable.get(&self.hash(key)).is_some() {
+            return Join::Alone;
+        }
+        let flight =
+            Arc::new(Flight { progress: watch::Sender::new(Progress::Fetching), waiters: AtomicUsize::new(0) });
+        shard.flights.insert(key.clone(), Arc::clone(&flight));
+        Join::Lead(Leader { flights: Arc::clone(self), key: key.clone(), flight, landed: false })
+    }
+
+    fn follow(&self, flight: &Arc<Flight>) -> Join {
+        if flight.waiters.fetch_add(1, Ordering::Relaxed) >= self.max_waiters {
+            flight.waiters.fetch_sub(1, Ordering::Relaxed);
+            return Join::Alone;
+        }
+        let progress = flight.progress.subscribe();
+        let early = matches!(*progress.borrow(), Progress::Fetching);
+        Join::Follow(Follower { progress, early, flight: Arc::clone(flight) })
+    }
+
+    fn land(&self, key: &CacheKey, landing: Landing, flight: &Flight) {
+        let hash = self.hash(key);
+        match landing {
+            Landing::Unshareable => self.unshareable.insert(hash, ()),
+            Landing::Stored(_) => {
+                self.unshareable.remove(&hash);
+            }
+            Landing::Failed(_) | Landing::Again => {}
+        }
+        let mut shard = self.shard(key);
+        shard.flights.remove(key);
+        shard.landed += 1;
+        drop(shard);
+        flight.progress.send_replace(Progress::Landed(landing));
+    }
+
+    fn hash(&self, key: &CacheKey) -> u64 {
+        self.hasher.hash_one(key)
+    }
+
+    fn shard(&self, key: &CacheKey) -> MutexGuard<'_, Shard> {
+        let mut hasher = self.hasher.build_hasher();
+        key.name.hash(&mut hasher);
+        let index = usize::try_from(std::hash::Hasher::finish(&hasher) % SHARDS as u64).unwrap_or(0);
+        #[allow(clippy::indexing_slicing, reason = "the index is taken modulo the number of shards")]
+        self.shards[index].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The one who fetches. Dropped without landing, it sends everyone to look again.
+pub(super) struct Leader {
+    flights: Arc<Flights>,
+    key: CacheKey,
+    flight: Arc<Flight>,
+    landed: bool,
+}
+
+impl Leader {
+    /// To be called right before the store is asked to keep the answer: who joins from now on looks again.
+    pub(super) fn storing(&self) {
+        self.flight.progress.send_replace(Progress::Storing);
+    }
+
+    /// Ends the flight.
+    pub(super) fn land(mut self, landing: Landing) {
+        self.landed = true;
+        self.flights.land(&self.key, landing, &self.flight);
+    }
+}
+
+impl Drop for Leader {
+    fn drop(&mut self) {
+        if !self.landed {
+            self.flights.land(&self.key, Landing::Again, &self.flight);
+        }
+    }
+}
+
+/// One who waits.
+pub(super) struct Follower {
+    progress: watch::Receiver<Progress>,
+    early: bool,
+    flight: Arc<Flight>,
+}
+
+impl Follower {
+    /// Waits for the flight to land. Dropping the future only stops the waiting.
+    pub(super) async fn landing(mut self) -> Landing {
+        let landed = self.progress.wait_for(|progress| matches!(progress, Progress::Landed(_))).await;
+        match landed.as_deref() {
+            Ok(Progress::Landed(Landing::Stored(_))) if !self.early => Landing::Again,
+            Ok(Progress::Landed(landing)) => landing.clone(),
+            Ok(Progress::Fetching | Progress::Storing) | Err(_) => Landing::Again,
+        }
+    }
+}
+
+impl Drop for Follower {
+    fn drop(&mut self) {
+        self.flight.waiters.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(name: &str) -> CacheKey {
+        CacheKey { route: "r".into(), name: name.to_owned() }
+    }
+
+    fn lead(flights: &Arc<Flights>, key: &CacheKey) -> Leader {
+        match flights.join(key, flights.landed(key)) {
+            Join::Lead(leader) => leader,
+            _ => panic!("nobody leads yet"),
+        }
+    }
+
+    fn follow(flights: &Arc<Flights>, key: &CacheKey) -> Follower {
+        match flights.join(key, flights.landed(key)) {
+            Join::Follow(follower) => follower,
+            _ => panic!("somebody leads"),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_leader_that_goes_away_wakes_its_followers() {
+        let flights = Arc::new(Flights::new(8));
+        let leader = lead(&flights, &key("a"));
+        let follower = follow(&flights, &key("a"));
+        drop(leader);
+        assert!(matches!(follower.landing().await, Landing::Again));
+        drop(lead(&flights, &key("a")));
+    }
+
+    #[tokio::test]
+    async fn a_lookup_older_than_a_landing_is_done_again() {
+        let flights = Arc::new(Flights::new(8));
+        let before = flights.landed(&key("a"));
+        lead(&flights, &key("a")).land(Landing::Again);
+        assert!(matches!(flights.join(&key("a"), before), Join::LookAgain));
+    }
+
+    #[tokio::test]
+    async fn waiters_are_bounded() {
+        let flights = Arc::new(Flights::new(1));
+        let _leader = lead(&flights, &key("a"));
+        let first = follow(&flights, &key("a"));
+        assert!(matches!(flights.join(&key("a"), 0), Join::Alone));
+        drop(first);
+        follow(&flights, &key("a"));
+    }
+
+    #[tokio::test]
+    async fn a_key_that_cannot_be_shared_is_not_waited_for_twice() {
+        let flights = Arc::new(Flights::new(8));
+        lead(&flights, &key("a")).land(Landing::Unshareable);
+        assert!(matches!(flights.join(&key("a"), flights.landed(&key("a"))), Join::Alone));
+    }
+}

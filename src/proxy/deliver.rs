@@ -1,0 +1,136 @@
+//! A stored response on its way out: Age, entity tag, 304, annotation.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::header::{AGE, CONTENT_LENGTH, ETAG, LAST_MODIFIED, VIA};
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use xxhash_rust::xxh3::xxh3_128;
+
+use super::Proxy;
+use super::annotate;
+use super::answer::{Answer, VIA_ASIDE};
+use super::error::no_answer;
+use super::ingress::Admitted;
+use super::lookup::{Missed, Resource, stored};
+use crate::fields::{CacheStatus, Detail, Forward};
+use crate::origin::{Body, OriginError};
+use crate::policy::{Reuse, fields_for_304, may_serve_on_error, not_modified};
+use crate::rules::Route;
+use crate::store::{Kind, StoredResponse};
+
+/// Answers from an entry.
+pub(super) fn deliver(
+    resource: &Resource,
+    request: &Admitted,
+    entry: &Arc<StoredResponse>,
+    age: Duration,
+    status: CacheStatus,
+) -> Answer {
+    let route = resource.route.as_deref();
+    let head = entry.head(|entry| prepare(entry, route));
+    let mut response = if not_modified(&request.fields, entry.status, head) {
+        let mut response = Response::new(Body::Empty);
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+        *response.headers_mut() = fields_for_304(head);
+        response
+    } else {
+        let annotation = route.and_then(|route| route.annotate.as_ref()).filter(|_| status.hit);
+        let body = match annotation {
+            Some(annotation) => entry.annotated(|body| annotate::hit(body, entry.status, head, annotation)),
+            None => &entry.body,
+        };
+        let mut response = Response::new(Body::full(body.clone()));
+        *response.status_mut() = entry.status;
+        *response.headers_mut() = head.clone();
+        if body.len() != entry.body.len() {
+            response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
+        }
+        response
+    };
+    response.headers_mut().insert(AGE, HeaderValue::from(age.as_secs()));
+    Answer::new(response, status)
+}
+
+impl Proxy {
+    /// Answers a follower with what its leader stored; `None` when it may not be shared with this request.
+    pub(super) fn share(&self, resource: &Resource, request: &Admitted, entry: &Arc<StoredResponse>) -> Option<Answer> {
+        if entry.kind != Kind::Response || entry.fields.contains_key(http::header::VARY) && resource.route.is_none() {
+            return None;
+        }
+        match self.judge(entry, request, self.choices(resource)) {
+            Reuse::Fresh { age, ttl_left } => {
+                let status = CacheStatus {
+                    forward: Some(Forward::UriMiss),
+                    forward_status: Some(entry.status.as_u16()),
+                    ttl: Some(ttl_left),
+                    collapsed: true,
+                    ..CacheStatus::default()
+                };
+                Some(deliver(resource, request, entry, age, status))
+            }
+            _ => None,
+        }
+    }
+
+    /// Answers where the origin could not: with the stale entry if RFC 5861 section 4 allows it, else with the error.
+    pub(super) fn failed(
+        &self,
+        resource: &Resource,
+        request: &Admitted,
+        missed: &Missed,
+        error: &OriginError,
+    ) -> Answer {
+        self.stale_on_error(resource, request, missed, None).unwrap_or_else(|| no_answer(error, missed.forward))
+    }
+
+    /// The stale entry of a miss, while its stale-if-error window lasts.
+    pub(super) fn stale_on_error(
+        &self,
+        resource: &Resource,
+        request: &Admitted,
+        missed: &Missed,
+        forward_status: Option<StatusCode>,
+    ) -> Option<Answer> {
+        let entry = missed.stale.as_ref()?;
+        let age = may_serve_on_error(&stored(entry), self.choices(resource), self.shared.clock.now())?;
+        let ttl = i64::try_from(entry.lifetime.fresh_for.as_secs()).unwrap_or(i64::MAX)
+            - i64::try_from(age.as_secs()).unwrap_or(i64::MAX);
+        let status = CacheStatus {
+            forward: Some(Forward::Stale),
+            forward_status: forward_status.map(|status| status.as_u16()),
+            ttl: Some(ttl.min(-1)),
+            detail: Some(Detail::StaleIfError),
+            ..CacheStatus::default()
+        };
+        Some(deliver(resource, request, entry, age, status))
+    }
+}
+
+/// The header block of an entry's answers, but for Age, Cache-Status and X-Cache: made once an entry.
+pub(super) fn prepare(entry: &StoredResponse, route: Option<&Route>) -> HeaderMap {
+    let mut head = entry.fields_with_length();
+    give_entity_tag(&mut head, &entry.body, entry.status, route);
+    head.append(VIA, VIA_ASIDE);
+    head
+}
+
+/// Makes a strong entity tag where a route wants one and the origin sent no validator; weakens the tag of an annotated
+/// answer, whose bytes differ between hit and miss (RFC 9110 section 8.8.1).
+pub(super) fn give_entity_tag(fields: &mut HeaderMap, body: &[u8], status: StatusCode, route: Option<&Route>) {
+    let Some(route) = route.filter(|_| status == StatusCode::OK) else { return };
+    if route.etag
+        && !fields.contains_key(ETAG)
+        && !fields.contains_key(LAST_MODIFIED)
+        && let Ok(tag) = HeaderValue::from_str(&format!("\"{:032x}\"", xxh3_128(body)))
+    {
+        fields.insert(ETAG, tag);
+    }
+    if route.annotate.is_some()
+        && annotate::is_json(fields)
+        && let Some(strong) = fields.get(ETAG).filter(|tag| !tag.as_bytes().starts_with(b"W/"))
+        && let Ok(weak) = HeaderValue::from_bytes(&[b"W/", strong.as_bytes()].concat())
+    {
+        fields.insert(ETAG, weak);
+    }
+}

@@ -1,0 +1,122 @@
+//! Every answer that is the proxy's own and not the origin's: one table from cause to status and sentence.
+
+use http::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderValue, Response, StatusCode};
+use serde_json::json;
+
+use super::Answer;
+use crate::fields::{CacheStatus, Detail, Forward};
+use crate::origin::{Body, OriginError};
+
+/// Why a request is not forwarded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// Malformed, or readable in two ways.
+    BadRequest(&'static str),
+    /// CONNECT and TRACE.
+    MethodNotAllowed,
+    /// The target is longer than allowed.
+    TargetTooLong(usize),
+    /// The body is larger than allowed.
+    BodyTooLarge(u64),
+    /// The body broke off or came too slowly.
+    BodyBroken(String),
+    /// A transfer coding other than chunked.
+    UnknownCoding,
+    /// `when_down = "refuse"` and the store cannot be reached.
+    StoreDown,
+    /// A write that was to go to the cache, and the cache did not take it.
+    NotKept,
+    /// A write that went to the origin, and whose invalidation could not be completed under `when_down = "refuse"`.
+    NotInvalidated,
+    /// A write for the cache whose body is no JSON or lacks a variable of the key.
+    BadEntry(String),
+}
+
+impl Refusal {
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::BadRequest(_) | Self::BodyBroken(_) | Self::BadEntry(_) => StatusCode::BAD_REQUEST,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::TargetTooLong(_) => StatusCode::URI_TOO_LONG,
+            Self::BodyTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::UnknownCoding => StatusCode::NOT_IMPLEMENTED,
+            Self::StoreDown | Self::NotKept => StatusCode::SERVICE_UNAVAILABLE,
+            Self::NotInvalidated => StatusCode::GATEWAY_TIMEOUT,
+        }
+    }
+
+    fn sentence(&self) -> String {
+        match self {
+            Self::BadRequest(why) => (*why).to_owned(),
+            Self::MethodNotAllowed => "CONNECT and TRACE are not forwarded.".to_owned(),
+            Self::TargetTooLong(limit) => format!("The request target is longer than {limit} bytes."),
+            Self::BodyTooLarge(limit) => format!("The request body is larger than {limit} bytes."),
+            Self::BodyBroken(why) => format!("The request body could not be read: {why}."),
+            Self::UnknownCoding => "The only transfer coding understood is chunked.".to_owned(),
+            Self::StoreDown => {
+                "The cache cannot be reached, and writes are refused meanwhile. The origin has not seen this one."
+                    .to_owned()
+            }
+            Self::NotKept => {
+                "The cache did not take this write, and nothing else was asked to. Nothing is lost: send it again."
+                    .to_owned()
+            }
+            Self::NotInvalidated => {
+                "The origin has answered this write, but the cache could not be told. Read before sending it again."
+                    .to_owned()
+            }
+            Self::BadEntry(why) => why.clone(),
+        }
+    }
+
+    /// Whether what follows on the connection could be read in more than one way, or is not worth reading.
+    fn ends_connection(&self) -> bool {
+        use Refusal as R;
+        matches!(
+            self,
+            R::BadRequest(_) | R::MethodNotAllowed | R::BodyTooLarge(_) | R::BodyBroken(_) | R::UnknownCoding
+        )
+    }
+
+    pub(super) fn answer(&self) -> Answer {
+        let detail =
+            matches!(self, Self::StoreDown | Self::NotKept | Self::NotInvalidated).then_some(Detail::StoreDown);
+        let mut answer = own(self.status(), &self.sentence(), CacheStatus { detail, ..CacheStatus::default() });
+        if self.ends_connection() {
+            answer.response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        if self.status() == StatusCode::SERVICE_UNAVAILABLE {
+            answer.response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        answer
+    }
+}
+
+/// The answer where the origin gave none.
+pub(super) fn no_answer(error: &OriginError, forward: Forward) -> Answer {
+    let (status, detail) = match error {
+        OriginError::Busy => (StatusCode::SERVICE_UNAVAILABLE, Detail::OriginDown),
+        OriginError::Connect(_) | OriginError::Broken(_) => (StatusCode::BAD_GATEWAY, Detail::OriginDown),
+        OriginError::Timeout(_) => (StatusCode::GATEWAY_TIMEOUT, Detail::OriginTimeout),
+        OriginError::ClientBody(_) => (StatusCode::BAD_REQUEST, Detail::RequestBody),
+    };
+    let mut sentence = error.to_string();
+    if let Some(first) = sentence.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+    sentence.push('.');
+    own(status, &sentence, CacheStatus { forward: Some(forward), detail: Some(detail), ..CacheStatus::default() })
+}
+
+/// A problem document (RFC 9457) that no cache keeps.
+fn own(status: StatusCode, sentence: &str, cache_status: CacheStatus) -> Answer {
+    let title = status.canonical_reason().unwrap_or("Error");
+    let document = json!({ "title": title, "status": status.as_u16(), "detail": sentence });
+    let mut response = Response::new(Body::full(format!("{document}\n")));
+    *response.status_mut() = status;
+    let fields = response.headers_mut();
+    fields.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    fields.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Answer::new(response, cache_status)
+}

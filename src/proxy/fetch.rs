@@ -1,0 +1,283 @@
+//! A fill: one request to the origin on behalf of all who wait for the same key.
+//!
+//! It runs in a task of its own, so that a client who leaves takes nobody else's answer along.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::{ACCEPT_ENCODING, IF_MODIFIED_SINCE, IF_NONE_MATCH, USER_AGENT, VIA};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use tokio::sync::{mpsc, oneshot};
+
+use super::answer::{Answer, VIA_ASIDE, is_origin_trouble};
+use super::collapse::{Landing, Leader};
+use super::deliver::deliver;
+use super::error::no_answer;
+use super::ingress::Admitted;
+use super::keep::{Judged, Received};
+use super::lookup::{Missed, Resource};
+use super::{Proxy, annotate};
+use crate::fields::{CacheStatus, Detail};
+use crate::origin::{Answered, Body, BodyError, Collected, OriginError, Outgoing, Relayed, Timed};
+use crate::policy::{conditional_for, confirms};
+use crate::rules::Read;
+use crate::store::StoredResponse;
+
+/// One fill.
+pub(super) struct Fetch {
+    pub(super) resource: Resource,
+    pub(super) request: Admitted,
+    pub(super) missed: Missed,
+    leader: Option<Leader>,
+}
+
+impl Fetch {
+    pub(super) fn new(resource: Resource, request: Admitted, missed: Missed, leader: Option<Leader>) -> Self {
+        Self { resource, request, missed, leader }
+    }
+
+    fn land(&mut self, landing: Landing) {
+        if let Some(leader) = self.leader.take() {
+            leader.land(landing);
+        }
+    }
+
+    pub(super) fn storing(&self) {
+        if let Some(leader) = &self.leader {
+            leader.storing();
+        }
+    }
+
+    fn cache_status(&self, status: StatusCode) -> CacheStatus {
+        CacheStatus {
+            forward: Some(self.missed.forward),
+            forward_status: Some(status.as_u16()),
+            detail: self.missed.detail,
+            ..CacheStatus::default()
+        }
+    }
+}
+
+/// What names the proxy to the origin on a fill, in place of any client's own.
+const AGENT: HeaderValue = HeaderValue::from_static(concat!("aside/", env!("CARGO_PKG_VERSION")));
+
+impl Proxy {
+    /// Fetches and answers. Dropping the future stops nothing: the fill goes on for the others and for the store.
+    pub(super) async fn fetch(self: &Arc<Self>, fetch: Fetch) -> Answer {
+        let forward = fetch.missed.forward;
+        let (tell, told) = oneshot::channel();
+        tokio::spawn(Arc::clone(self).fill(fetch, tell));
+        told.await.unwrap_or_else(|_| no_answer(&OriginError::Broken("the fetch was given up".to_owned()), forward))
+    }
+
+    /// Fetches for the store alone: the client has its (stale) answer already.
+    pub(super) fn refresh(self: &Arc<Self>, fetch: Fetch) {
+        let (tell, _) = oneshot::channel();
+        tokio::spawn(Arc::clone(self).fill(fetch, tell));
+    }
+
+    async fn fill(self: Arc<Self>, mut fetch: Fetch, tell: oneshot::Sender<Answer>) {
+        let request_time = self.shared.clock.now();
+        let answered = match self.origin.send(outgoing(&fetch)).await {
+            Ok(answered) => answered,
+            Err(error) => {
+                let answer = self.failed(&fetch.resource, &fetch.request, &fetch.missed, &error);
+                fetch.land(Landing::Failed(error));
+                let _ = tell.send(answer);
+                return;
+            }
+        };
+        if is_origin_trouble(answered.head.status)
+            && let Some(answer) = self.stale_instead(&mut fetch, answered.head.status)
+        {
+            let _ = tell.send(answer);
+            return;
+        }
+        let (received, body, permit) = self.receive(answered, request_time);
+        if received.status == StatusCode::NOT_MODIFIED
+            && let Some(stale) = fetch.missed.stale.take()
+        {
+            if !confirms(&stale.fields, &received.fields) {
+                // It speaks of another representation than ours: ask again, unconditionally.
+                drop((body, permit));
+                return Box::pin(self.fill(fetch, tell)).await;
+            }
+            let answer = self.freshened(&mut fetch, received, &stale).await;
+            let _ = tell.send(answer);
+            return;
+        }
+        match self.judge_fill(&fetch, &received) {
+            Err(detail) => {
+                fetch.land(Landing::Unshareable);
+                let status = CacheStatus { detail: Some(detail), ..fetch.cache_status(received.status) };
+                let answered = Answered { head: received.into_head(), body, permit };
+                let _ = tell.send(Answer::passed(answered, status));
+            }
+            Ok(judged) if reads_whole(&fetch, &received, &body) => {
+                self.fill_whole(fetch, received, judged, body, tell).await;
+            }
+            Ok(judged) => self.fill_relayed(fetch, received, judged, body, tell).await,
+        }
+    }
+
+    fn stale_instead(&self, fetch: &mut Fetch, status: StatusCode) -> Option<Answer> {
+        let answer = self.stale_on_error(&fetch.resource, &fetch.request, &fetch.missed, Some(status))?;
+        fetch.land(Landing::Failed(OriginError::Broken(format!("it answered {status}"))));
+        Some(answer)
+    }
+
+    async fn fill_whole(
+        &self,
+        mut fetch: Fetch,
+        received: Received,
+        judged: Judged,
+        body: Timed,
+        tell: oneshot::Sender<Answer>,
+    ) {
+        match body.collect(self.choices(&fetch.resource).max_body).await {
+            Collected::Whole(bytes) => {
+                let status = fetch.cache_status(received.status);
+                let kept = self.keep(&fetch, received, judged, bytes).await;
+                fetch.land(kept.landing);
+                let detail = kept.detail.or(status.detail);
+                let status = CacheStatus { stored: kept.stored, ttl: kept.ttl, detail, ..status };
+                let answer = deliver(&fetch.resource, &fetch.request, &kept.entry, kept.entry.initial_age, status);
+                let _ = tell.send(without_invented_age(answer, &kept.entry.fields));
+            }
+            Collected::Larger(ahead, rest) => {
+                fetch.land(Landing::Unshareable);
+                let status = CacheStatus { detail: Some(Detail::TooLarge), ..fetch.cache_status(received.status) };
+                let mut answer = Answer::new(
+                    http::Response::from_parts(received.into_head(), Body::stream(ahead, rest, None)),
+                    status,
+                );
+                answer.response.headers_mut().append(VIA, VIA_ASIDE);
+                let _ = tell.send(answer);
+            }
+            Collected::Failed(error) => {
+                let error = OriginError::Broken(error.to_string());
+                let answer = self.failed(&fetch.resource, &fetch.request, &fetch.missed, &error);
+                fetch.land(Landing::Failed(error));
+                let _ = tell.send(answer);
+            }
+        }
+    }
+
+    /// Hands the body on as it comes, and keeps it once it is whole. Reads ahead of a slow client, up to `max_body`.
+    async fn fill_relayed(
+        &self,
+        mut fetch: Fetch,
+        received: Received,
+        judged: Judged,
+        mut body: Timed,
+        tell: oneshot::Sender<Answer>,
+    ) {
+        let (pieces, relay) = mpsc::unbounded_channel();
+        let mut head = received.head();
+        head.headers.append(VIA, VIA_ASIDE);
+        let status = fetch.cache_status(received.status);
+        let _ = tell.send(Answer::new(http::Response::from_parts(head, Body::relay(relay)), status));
+        match read_ahead(&mut body, &pieces, self.choices(&fetch.resource).max_body).await {
+            Ahead::Whole(bytes) => {
+                let kept = self.keep(&fetch, received, judged, bytes).await;
+                fetch.land(kept.landing);
+                let _ = pieces.send(Ok(Relayed::End));
+            }
+            Ahead::Larger => {
+                fetch.land(Landing::Unshareable);
+                let _ = pieces.send(Ok(Relayed::Rest(body)));
+            }
+            Ahead::Failed(error) => {
+                fetch.land(Landing::Failed(OriginError::Broken(error.to_string())));
+                let _ = pieces.send(Err(error));
+            }
+        }
+    }
+
+    /// RFC 9111 section 4.3.3: a 304 makes the stale entry fresh again.
+    async fn freshened(&self, fetch: &mut Fetch, received: Received, stale: &Arc<StoredResponse>) -> Answer {
+        let forward_status = received.status;
+        let received = received.freshening(stale);
+        let status =
+            CacheStatus { forward_status: Some(forward_status.as_u16()), ..fetch.cache_status(received.status) };
+        match self.judge_fill(fetch, &received) {
+            Ok(judged) => {
+                let kept = self.keep(fetch, received, judged, stale.body.clone()).await;
+                fetch.land(kept.landing);
+                let status = CacheStatus { stored: kept.stored, ttl: kept.ttl, detail: kept.detail, ..status };
+                deliver(&fetch.resource, &fetch.request, &kept.entry, kept.entry.initial_age, status)
+            }
+            Err(detail) => {
+                fetch.land(Landing::Unshareable);
+                let status = CacheStatus { detail: Some(detail), ..status };
+                deliver(&fetch.resource, &fetch.request, stale, received.initial_age, status)
+            }
+        }
+    }
+}
+
+/// What the origin sees: for a route a function of the key and of nothing else; without one the client's fields.
+fn outgoing(fetch: &Fetch) -> Outgoing {
+    let request = &fetch.request;
+    let (target, mut fields) = match &fetch.resource.route {
+        Some(route) => {
+            let (path, query) = (request.target.path(), request.target.query());
+            let fill = route.fill(&Read { path, query, fields: &request.fields, host: None });
+            let mut fields = fill.fields;
+            fields.insert(USER_AGENT, AGENT);
+            fields.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+            fields.insert(VIA, VIA_ASIDE);
+            (fill.target.parse().unwrap_or_else(|_| request.target.clone()), fields)
+        }
+        None => (request.target.clone(), request.forwarded_fields()),
+    };
+    fields.remove(IF_NONE_MATCH);
+    fields.remove(IF_MODIFIED_SINCE);
+    if let Some(stale) = &fetch.missed.stale {
+        fields.extend(conditional_for(&stale.fields));
+    }
+    Outgoing { method: Method::GET, target, fields, client_host: request.host.clone(), body: Body::Empty }
+}
+
+/// Whether the body is read in full before anything is answered: where it is known to be small, and where the
+/// answer has to be changed.
+fn reads_whole(fetch: &Fetch, received: &Received, body: &Timed) -> bool {
+    let annotated = fetch.resource.route.as_ref().is_some_and(|route| route.annotate.is_some());
+    body.exact_length().is_some() || (annotated && annotate::is_json(&received.fields))
+}
+
+/// An answer fresh from the origin has an Age only if the origin sent one.
+fn without_invented_age(mut answer: Answer, fields: &HeaderMap) -> Answer {
+    if !fields.contains_key(http::header::AGE) {
+        answer.response.headers_mut().remove(http::header::AGE);
+    }
+    answer
+}
+
+enum Ahead {
+    Whole(Bytes),
+    Larger,
+    Failed(BodyError),
+}
+
+async fn read_ahead(body: &mut Timed, pieces: &mpsc::UnboundedSender<Result<Relayed, BodyError>>, limit: u64) -> Ahead {
+    let mut read = VecDeque::new();
+    let mut size = 0u64;
+    while let Some(next) = body.next().await {
+        match next {
+            Err(error) => return Ahead::Failed(error),
+            Ok(piece) => {
+                size += piece.len() as u64;
+                if size <= limit {
+                    read.push_back(piece.clone());
+                }
+                let _ = pieces.send(Ok(Relayed::Piece(piece)));
+                if size > limit {
+                    return Ahead::Larger;
+                }
+            }
+        }
+    }
+    Ahead::Whole(crate::origin::join(read))
+}

@@ -1,0 +1,169 @@
+//! Is the request valid, and what kind is it? A message that two parsers could read differently goes no further.
+
+use std::net::IpAddr;
+
+use http::header::{HOST, TRANSFER_ENCODING};
+use http::uri::PathAndQuery;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Version};
+use hyper::body::{Body as _, Incoming};
+
+use super::ProxySettings;
+use super::error::Refusal;
+use crate::fields::{nominates_end_to_end, strip_hop_by_hop};
+
+/// A request that may go on: its hop-by-hop fields gone, its host and target settled.
+#[derive(Debug)]
+pub(super) struct Admitted {
+    pub(super) method: Method,
+    pub(super) target: PathAndQuery,
+    pub(super) fields: HeaderMap,
+    /// `None` where there is no body.
+    pub(super) body: Option<Incoming>,
+    pub(super) host: Option<HeaderValue>,
+    pub(super) peer: Option<IpAddr>,
+}
+
+/// Fields by which a client could tell the origin something in the proxy's name, or another method or path.
+const FORGEABLE: [&str; 18] = [
+    "forwarded",
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-forwarded-proto",
+    "x-forwarded-port",
+    "x-forwarded-prefix",
+    "x-forwarded-server",
+    "x-forwarded-scheme",
+    "x-forwarded-ssl",
+    "x-real-ip",
+    "x-original-url",
+    "x-original-host",
+    "x-rewrite-url",
+    "x-host",
+    "x-http-method-override",
+    "x-http-method",
+    "x-method-override",
+    "surrogate-capability",
+];
+
+/// Admits a request or says why not.
+pub(super) fn admit(
+    request: Request<Incoming>,
+    settings: &ProxySettings,
+    peer: Option<IpAddr>,
+) -> Result<Admitted, Refusal> {
+    let (head, body) = request.into_parts();
+    let mut fields = head.headers;
+    if matches!(head.method, Method::CONNECT | Method::TRACE) {
+        return Err(Refusal::MethodNotAllowed);
+    }
+    if head.method.as_str().len() > 32 {
+        return Err(Refusal::BadRequest("The method is longer than 32 bytes."));
+    }
+    lone_chunked(&fields)?;
+    if nominates_end_to_end(&fields).is_some() {
+        return Err(Refusal::BadRequest("Connection names a field that is not hop-by-hop."));
+    }
+    let host = host(&head.uri, &fields, head.version)?;
+    let target = target(&head.uri, &head.method)?;
+    if target.as_str().len() > settings.max_target {
+        return Err(Refusal::TargetTooLong(settings.max_target));
+    }
+    strip_hop_by_hop(&mut fields);
+    for name in FORGEABLE {
+        fields.remove(name);
+    }
+    drop_underscored(&mut fields);
+    fields.remove(HOST);
+    let body = (!body.is_end_stream()).then_some(body);
+    if let (Some(limit), Some(size)) =
+        (settings.max_request_body, body.as_ref().and_then(|body| body.size_hint().exact()))
+        && size > limit
+    {
+        return Err(Refusal::BodyTooLarge(limit));
+    }
+    Ok(Admitted { method: head.method, target, fields, body, host, peer })
+}
+
+fn lone_chunked(fields: &HeaderMap) -> Result<(), Refusal> {
+    let mut codings = fields.get_all(TRANSFER_ENCODING).iter();
+    match (codings.next(), codings.next()) {
+        (None, _) => Ok(()),
+        (Some(only), None) if only.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked") => Ok(()),
+        _ => Err(Refusal::UnknownCoding),
+    }
+}
+
+fn host(uri: &http::Uri, fields: &HeaderMap, version: Version) -> Result<Option<HeaderValue>, Refusal> {
+    let mut hosts = fields.get_all(HOST).iter();
+    let given = hosts.next();
+    if hosts.next().is_some() {
+        return Err(Refusal::BadRequest("There is more than one Host field."));
+    }
+    if given.is_none() && version != Version::HTTP_10 && uri.authority().is_none() {
+        return Err(Refusal::BadRequest("The Host field is missing."));
+    }
+    let malformed = || Refusal::BadRequest("The Host is malformed.");
+    if let Some(authority) = uri.authority() {
+        if authority.as_str().contains('@') {
+            return Err(malformed());
+        }
+        return HeaderValue::from_str(authority.as_str()).map(Some).map_err(|_| malformed());
+    }
+    let Some(given) = given else { return Ok(None) };
+    let text = given.to_str().map_err(|_| malformed())?;
+    let authority: http::uri::Authority = text.parse().map_err(|_| malformed())?;
+    if text.contains('@') || authority.host().is_empty() {
+        return Err(malformed());
+    }
+    Ok(Some(given.clone()))
+}
+
+fn target(uri: &http::Uri, method: &Method) -> Result<PathAndQuery, Refusal> {
+    if uri.scheme_str().is_some_and(|scheme| scheme != "http" && scheme != "https") {
+        return Err(Refusal::BadRequest("The request target has a scheme other than http."));
+    }
+    match uri.path_and_query() {
+        Some(target) if target.as_str() == "*" && method == Method::OPTIONS => Ok(target.clone()),
+        Some(target) if target.as_str().starts_with('/') => Ok(target.clone()),
+        // An absolute form without a path, as in `GET http://host?x`.
+        Some(target) if uri.authority().is_some() => {
+            format!("/{target}").parse().map_err(|_| Refusal::BadRequest("The request target is malformed."))
+        }
+        None if uri.authority().is_some() && uri.scheme().is_some() => Ok(PathAndQuery::from_static("/")),
+        _ => Err(Refusal::BadRequest("The request target does not start with `/`.")),
+    }
+}
+
+/// WSGI and CGI servers cannot tell `X_User` from `X-User`.
+fn drop_underscored(fields: &mut HeaderMap) {
+    let underscored: Vec<HeaderName> = fields.keys().filter(|name| name.as_str().contains('_')).cloned().collect();
+    for name in underscored {
+        fields.remove(name);
+    }
+}
+
+impl Admitted {
+    /// The raw query, empty where there is none.
+    pub(super) fn query(&self) -> &str {
+        self.target.query().unwrap_or_default()
+    }
+
+    /// Whether it asks for a part or sets conditions that only the origin can judge.
+    pub(super) fn is_partial_or_conditional(&self) -> bool {
+        ["range", "if-range", "if-match", "if-unmodified-since"].iter().any(|name| self.fields.contains_key(*name))
+    }
+
+    /// The client's fields with the proxy's own forwarding fields: for requests that pass through.
+    pub(super) fn forwarded_fields(&self) -> HeaderMap {
+        let mut fields = self.fields.clone();
+        if let Some(value) = self.peer.and_then(|peer| HeaderValue::from_str(&peer.to_string()).ok()) {
+            fields.insert("x-forwarded-for", value);
+        }
+        fields.insert("x-forwarded-proto", HeaderValue::from_static("http"));
+        if let Some(host) = &self.host {
+            fields.insert("x-forwarded-host", host.clone());
+        }
+        fields.append(http::header::VIA, HeaderValue::from_static("1.1 aside"));
+        fields
+    }
+}

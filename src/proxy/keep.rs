@@ -1,0 +1,202 @@
+//! May an answer be stored, and if so, was it?
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING, VARY};
+use http::{HeaderMap, StatusCode};
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::collapse::Landing;
+use super::fetch::Fetch;
+use super::{Proxy, fault_detail};
+use crate::clock::Millis;
+use crate::fields::{CacheControl, Detail, Vary, strip_hop_by_hop};
+use crate::origin::{Answered, Timed};
+use crate::policy::{
+    BodyFraming, Exchange, Lifetime, StoredFlags, corrected_initial_age, freshen, selecting, storable,
+};
+use crate::rules::{Place, Tag};
+use crate::store::{Fault, Kept, Kind, StoredResponse};
+
+/// A response's head as it came, its hop-by-hop fields gone and its framing noted.
+pub(super) struct Received {
+    pub(super) status: StatusCode,
+    pub(super) fields: HeaderMap,
+    framing: BodyFraming,
+    response_time: Millis,
+    pub(super) initial_age: Duration,
+}
+
+/// That an answer may be stored, and for how long it is good.
+pub(super) struct Judged {
+    lifetime: Lifetime,
+    flags: StoredFlags,
+}
+
+/// What became of it.
+pub(super) struct KeptAnswer {
+    pub(super) entry: Arc<StoredResponse>,
+    pub(super) landing: Landing,
+    pub(super) stored: bool,
+    pub(super) ttl: Option<i64>,
+    pub(super) detail: Option<Detail>,
+}
+
+impl Received {
+    pub(super) fn head(&self) -> http::response::Parts {
+        let (mut head, ()) = http::Response::new(()).into_parts();
+        head.status = self.status;
+        head.headers = self.fields.clone();
+        head
+    }
+
+    pub(super) fn into_head(self) -> http::response::Parts {
+        let (mut head, ()) = http::Response::new(()).into_parts();
+        head.status = self.status;
+        head.headers = self.fields;
+        head
+    }
+
+    /// The stored response's head, updated by this 304 (RFC 9111 section 3.2).
+    pub(super) fn freshening(self, stale: &StoredResponse) -> Self {
+        Self {
+            status: stale.status,
+            fields: freshen(&stale.fields, &self.fields),
+            framing: BodyFraming::Length(stale.body.len() as u64),
+            ..self
+        }
+    }
+}
+
+impl Proxy {
+    pub(super) fn receive(&self, answered: Answered, request_time: Millis) -> (Received, Timed, OwnedSemaphorePermit) {
+        let Answered { head, body, permit } = answered;
+        let response_time = self.shared.clock.now();
+        let mut fields = head.headers;
+        let framing = framing(&fields, &body);
+        strip_hop_by_hop(&mut fields);
+        let initial_age = corrected_initial_age(&fields, request_time, response_time);
+        (Received { status: head.status, fields, framing, response_time, initial_age }, body, permit)
+    }
+
+    /// RFC 9111 section 3, under what the route says.
+    pub(super) fn judge_fill(&self, fetch: &Fetch, received: &Received) -> Result<Judged, Detail> {
+        let control = CacheControl::parse(&received.fields);
+        let exchange = Exchange {
+            method: &http::Method::GET,
+            request: &fetch.request.fields,
+            status: received.status,
+            response: &received.fields,
+            body: received.framing,
+        };
+        let choices = self.choices(&fetch.resource);
+        let mut lifetime = storable(&exchange, &control, choices, received.response_time)?;
+        if let Some(route) = &fetch.resource.route {
+            lifetime.fresh_for = lifetime.fresh_for.mul_f64(1.0 - route.ttl_jitter * random_share());
+        }
+        Ok(Judged { lifetime, flags: StoredFlags::of(&control) })
+    }
+
+    /// Asks the store to keep an answer under its token.
+    pub(super) async fn keep(&self, fetch: &Fetch, received: Received, judged: Judged, body: Bytes) -> KeptAnswer {
+        let place = &fetch.resource.place;
+        let tags = tags(fetch, &received, &body);
+        let entry = |kind, fields, body| {
+            Arc::new(StoredResponse::new(
+                kind,
+                received.status,
+                fields,
+                body,
+                received.response_time,
+                received.initial_age,
+                judged.lifetime,
+                judged.flags,
+                tags.clone(),
+                fetch.missed.token,
+            ))
+        };
+        let response = entry(Kind::Response, received.fields.clone(), body);
+        fetch.storing();
+        let kept = match variant(fetch, &received.fields) {
+            None => self.store.keep(place, Arc::clone(&response)).await,
+            Some((variant, index)) => match self.store.keep(place, entry(Kind::VaryIndex, index, Bytes::new())).await {
+                Ok(Kept::Stored | Kept::NewerFill) => self.store.keep(&variant, Arc::clone(&response)).await,
+                refused => refused,
+            },
+        };
+        outcome(response, &kept)
+    }
+}
+
+fn outcome(entry: Arc<StoredResponse>, kept: &Result<Kept, Fault>) -> KeptAnswer {
+    let seconds = entry.lifetime.fresh_for.saturating_sub(entry.initial_age).as_secs();
+    let (landing, stored, detail) = match kept {
+        Ok(Kept::Stored) => (Landing::Stored(Arc::clone(&entry)), true, None),
+        Ok(Kept::NewerFill) => (Landing::Again, false, Some(Detail::NewerFill)),
+        Ok(Kept::RacedWrite) => (Landing::Again, false, Some(Detail::RacedWrite)),
+        Ok(Kept::TooLarge) => (Landing::Unshareable, false, Some(Detail::TooLarge)),
+        Err(fault) => (Landing::Unshareable, false, Some(fault_detail(fault))),
+    };
+    let ttl = stored.then(|| i64::try_from(seconds).unwrap_or(i64::MAX));
+    KeptAnswer { entry, landing, stored, ttl, detail }
+}
+
+/// How the body's end is told. Decided before the hop-by-hop fields are gone.
+fn framing(fields: &HeaderMap, body: &Timed) -> BodyFraming {
+    if body.is_done() {
+        return BodyFraming::None;
+    }
+    match body.exact_length() {
+        Some(length) => BodyFraming::Length(length),
+        None if fields.contains_key(TRANSFER_ENCODING) && !fields.contains_key(CONTENT_LENGTH) => BodyFraming::Chunked,
+        None => BodyFraming::CloseDelimited,
+    }
+}
+
+/// The entry's tags: those of its place, the route's own, and those that the response names.
+fn tags(fetch: &Fetch, received: &Received, body: &Bytes) -> Vec<Tag> {
+    let mut tags = fetch.resource.place.tags.clone();
+    if let Some(route) = fetch.resource.route.as_ref().filter(|route| !route.tags.is_empty()) {
+        let json = serde_json::from_slice(body).ok();
+        let path = fetch.request.target.path().to_owned();
+        let captures = route.path.matches(&path).unwrap_or_default();
+        let query = fetch.request.query();
+        tags.extend(route.named_tags(|name| route.read_value(name, query, &captures), json.as_ref()));
+    }
+    for (name, separator) in [("surrogate-key", ' '), ("xkey", ' '), ("cache-tag", ','), ("cache-groups", ',')] {
+        for line in received.fields.get_all(name) {
+            let text = line.to_str().unwrap_or_default();
+            let named = text.split(separator).map(|tag| tag.trim().trim_matches('"')).filter(|tag| !tag.is_empty());
+            tags.extend(named.map(Tag::named));
+        }
+    }
+    tags.sort_unstable();
+    tags.dedup();
+    tags.truncate(MAX_TAGS);
+    tags
+}
+
+/// How many tags an entry may have.
+const MAX_TAGS: usize = 128;
+
+/// Where a response without a route varies: the variant's place, and the fields of the index that leads to it.
+///
+/// On a route the origin sees only what is in the key, so whatever its Vary names cannot have differed.
+fn variant(fetch: &Fetch, fields: &HeaderMap) -> Option<(Place, HeaderMap)> {
+    if fetch.resource.route.is_some() {
+        return None;
+    }
+    let Vary::Fields(names) = Vary::of(fields) else { return None };
+    if names.is_empty() {
+        return None;
+    }
+    let index = fields.get_all(VARY).iter().map(|value| (VARY, value.clone())).collect();
+    Some((fetch.resource.place.variant(&selecting(&names, &fetch.request.fields)), index))
+}
+
+/// A number from 0 to 1.
+fn random_share() -> f64 {
+    f64::from(getrandom::u32().unwrap_or(0)) / f64::from(u32::MAX)
+}

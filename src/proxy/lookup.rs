@@ -1,0 +1,166 @@
+//! From a request to its place in the store, and from what is there to a verdict.
+
+use std::sync::Arc;
+
+use super::answer::Answer;
+use super::deliver::deliver;
+use super::ingress::Admitted;
+use super::{Choices, Proxy};
+use crate::fields::{CacheStatus, Detail, Forward, Vary};
+use crate::policy::{Reuse, Stored, reuse, selecting};
+use crate::rules::{Bypass, Place, Read, Route, WriteTarget};
+use crate::store::{Fault, Kind, StoredResponse, Token};
+
+/// What a read asks for: its route, if one speaks, and its place in the store.
+#[derive(Clone, Debug)]
+pub(super) struct Resource {
+    pub(super) route: Option<Arc<Route>>,
+    pub(super) place: Place,
+}
+
+/// What the store had.
+pub(super) struct Seen {
+    token: Token,
+    entry: Option<Arc<StoredResponse>>,
+    invalidated: bool,
+    vary_miss: bool,
+}
+
+/// What a request that has to go to the origin takes along.
+pub(super) struct Missed {
+    pub(super) token: Token,
+    pub(super) forward: Forward,
+    pub(super) detail: Option<Detail>,
+    /// A stale entry: to be validated, or to stand in for an origin in trouble.
+    pub(super) stale: Option<Arc<StoredResponse>>,
+}
+
+/// What is to be done.
+pub(super) enum Verdict {
+    Deliver(Answer),
+    /// Stale, within its stale-while-revalidate window.
+    DeliverAndRefresh(Answer, Missed),
+    /// The answer must not be stored: a `write.around` marker says so.
+    Pass(Detail),
+    Fetch(Missed),
+}
+
+impl Resource {
+    /// Whether there may be a `write.around` marker for it.
+    fn may_be_around(&self) -> bool {
+        let policy = self.route.as_ref().and_then(|route| route.write.as_ref());
+        policy.is_some_and(|policy| policy.select.offers(WriteTarget::Around))
+    }
+}
+
+impl Seen {
+    /// As a miss, whatever was there.
+    pub(super) fn missed(self) -> Missed {
+        let forward = if self.vary_miss { Forward::VaryMiss } else { Forward::UriMiss };
+        let detail = self.invalidated.then_some(Detail::Invalidated);
+        Missed { token: self.token, forward, detail, stale: None }
+    }
+}
+
+impl Proxy {
+    /// The route and place of a read; or why it has none, and the route that said so.
+    pub(super) fn resource(&self, request: &Admitted) -> Result<Resource, (Bypass, Option<Arc<Route>>)> {
+        let settings = &self.shared.settings;
+        let host = if settings.host_in_key { request.host.as_ref().and_then(|host| host.to_str().ok()) } else { None };
+        let path = request.target.path();
+        let read = Read { path, query: request.target.query(), fields: &request.fields, host };
+        let found = settings.routes.find(path);
+        let route = found.as_ref().map(|(route, _)| Arc::clone(route));
+        if request.body.is_some() {
+            return Err((Bypass(Detail::RequestBody), route));
+        }
+        let place = match &found {
+            Some((route, captures)) => route.place(&read, captures),
+            None if settings.unrouted.is_none() => Err(Bypass(Detail::RouteOff)),
+            None if request.is_partial_or_conditional() => Err(Bypass(Detail::PartialContent)),
+            None => settings.routes.routeless_place(&read),
+        };
+        match place {
+            Ok(place) => Ok(Resource { route, place }),
+            Err(bypass) => Err((bypass, route)),
+        }
+    }
+
+    /// Asks the store; a second time where the answers vary by fields that only the response named.
+    pub(super) async fn lookup(&self, resource: &Resource, request: &Admitted) -> Result<Seen, Fault> {
+        let first = self.store.lookup(&resource.place).await?;
+        let index = match first.entry {
+            Some(index) if index.kind == Kind::VaryIndex => index,
+            None if resource.may_be_around() => {
+                let marker = self.store.lookup(&resource.place.around()).await?.entry;
+                return Ok(Seen {
+                    token: first.token,
+                    entry: marker,
+                    invalidated: first.invalidated,
+                    vary_miss: false,
+                });
+            }
+            entry => return Ok(Seen { token: first.token, entry, invalidated: first.invalidated, vary_miss: false }),
+        };
+        let Vary::Fields(names) = Vary::of(&index.fields) else {
+            return Ok(Seen { token: first.token, entry: None, invalidated: false, vary_miss: true });
+        };
+        let second = self.store.lookup(&resource.place.variant(&selecting(&names, &request.fields))).await?;
+        Ok(Seen {
+            token: first.token,
+            vary_miss: second.entry.is_none(),
+            entry: second.entry,
+            invalidated: second.invalidated,
+        })
+    }
+
+    /// Whether what the store had answers this request (RFC 9111 section 4).
+    pub(super) fn reuse(&self, resource: &Resource, request: &Admitted, seen: Seen) -> Verdict {
+        let Some(entry) = &seen.entry else { return Verdict::Fetch(seen.missed()) };
+        if entry.kind != Kind::Response {
+            return Verdict::Pass(Detail::WriteAround);
+        }
+        let choices = self.choices(resource);
+        let missed = |forward, detail, stale| Missed { token: seen.token, forward, detail, stale };
+        match self.judge(entry, request, choices) {
+            Reuse::Fresh { age, ttl_left } | Reuse::MaxStale { age, ttl_left } => {
+                let status = CacheStatus { hit: true, ttl: Some(ttl_left), ..CacheStatus::default() };
+                Verdict::Deliver(deliver(resource, request, entry, age, status))
+            }
+            Reuse::StaleWhileRevalidate { age, ttl_left } => {
+                let detail = Some(Detail::StaleWhileRevalidate);
+                let status = CacheStatus { hit: true, ttl: Some(ttl_left), detail, ..CacheStatus::default() };
+                let answer = deliver(resource, request, entry, age, status);
+                Verdict::DeliverAndRefresh(answer, missed(Forward::Stale, None, Some(Arc::clone(entry))))
+            }
+            Reuse::Validate { .. } => Verdict::Fetch(missed(Forward::Stale, None, Some(Arc::clone(entry)))),
+            Reuse::RequestDirective => {
+                Verdict::Fetch(missed(Forward::Request, Some(Detail::RequestDirective), Some(Arc::clone(entry))))
+            }
+            Reuse::Credentials => {
+                let detail = if request.fields.contains_key(http::header::AUTHORIZATION) {
+                    Detail::Authorization
+                } else {
+                    Detail::Cookie
+                };
+                Verdict::Fetch(missed(Forward::Bypass, Some(detail), None))
+            }
+        }
+    }
+
+    /// The policy's judgement of one entry for one request.
+    pub(super) fn judge(&self, entry: &StoredResponse, request: &Admitted, choices: &Choices) -> Reuse {
+        reuse(&stored(entry), &request.fields, choices, self.shared.clock.now())
+    }
+}
+
+/// An entry as the policy sees it.
+pub(super) fn stored(entry: &StoredResponse) -> Stored {
+    Stored {
+        status: entry.status,
+        lifetime: entry.lifetime,
+        flags: entry.flags,
+        initial_age: entry.initial_age,
+        response_time: entry.response_time,
+    }
+}

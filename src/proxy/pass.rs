@@ -1,0 +1,70 @@
+//! Forwarding without the store in play: client and origin see what the other sent.
+
+use std::sync::Arc;
+
+use http::StatusCode;
+
+use super::answer::Answer;
+use super::error::{Refusal, no_answer};
+use super::ingress::Admitted;
+use super::{Proxy, ProxySettings};
+use crate::fields::{CacheStatus, Detail, Forward};
+use crate::origin::{Answered, Body, Collected, OriginError, Outgoing, Timed};
+
+impl Proxy {
+    /// Forwards a request as it is and hands the answer on as it comes.
+    pub(super) async fn pass(
+        self: &Arc<Self>,
+        mut request: Admitted,
+        forward: Forward,
+        detail: Option<Detail>,
+    ) -> Answer {
+        let body = match self.take_body(&mut request).await {
+            Ok(body) => body,
+            Err(refusal) => return refusal.answer(),
+        };
+        match self.forward(&request, body).await {
+            Ok(answered) => {
+                let status = passed_status(forward, answered.head.status, detail);
+                Answer::passed(answered, status)
+            }
+            Err(error) => no_answer(&error, forward),
+        }
+    }
+
+    /// Sends the request with the client's own fields.
+    pub(super) async fn forward(&self, request: &Admitted, body: Body) -> Result<Answered, OriginError> {
+        self.origin
+            .send(Outgoing {
+                method: request.method.clone(),
+                target: request.target.clone(),
+                fields: request.forwarded_fields(),
+                client_host: request.host.clone(),
+                body,
+            })
+            .await
+    }
+
+    /// The request's body: a small one whole, so that a slow upload holds no worker of the origin; a large one as a stream.
+    pub(super) async fn take_body(&self, request: &mut Admitted) -> Result<Body, Refusal> {
+        let Some(incoming) = request.body.take() else { return Ok(Body::Empty) };
+        let ProxySettings { buffer_body, max_request_body, .. } = *self.shared.settings;
+        let timed = Timed::new(incoming, self.origin.settings().response_timeout);
+        if timed.exact_length().is_some_and(|length| length > buffer_body) {
+            return Ok(Body::stream(std::collections::VecDeque::new(), timed, None));
+        }
+        match timed.collect(max_request_body.unwrap_or(u64::MAX).min(buffer_body)).await {
+            Collected::Whole(bytes) => Ok(Body::full(bytes)),
+            Collected::Larger(ahead, rest) => match max_request_body {
+                Some(limit) if limit <= buffer_body => Err(Refusal::BodyTooLarge(limit)),
+                _ => Ok(Body::stream(ahead, rest, None)),
+            },
+            Collected::Failed(error) => Err(Refusal::BodyBroken(error.to_string())),
+        }
+    }
+}
+
+/// The Cache-Status of an answer that the store had no part in.
+pub(super) fn passed_status(forward: Forward, status: StatusCode, detail: Option<Detail>) -> CacheStatus {
+    CacheStatus { forward: Some(forward), forward_status: Some(status.as_u16()), detail, ..CacheStatus::default() }
+}

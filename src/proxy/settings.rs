@@ -1,0 +1,24 @@
+//! What the configuration says about handling a request.
+
+use crate::policy::Choices;
+use crate::rules::Routes;
+
+/// Everything a request's way depends on, but for the origin and the store.
+#[derive(Clone, Debug)]
+pub struct ProxySettings {
+    /// The routes.
+    pub routes: Routes,
+    /// The choices for paths without a route; `None` never caches them (`[unrouted] cache = false`).
+    pub unrouted: Option<Choices>,
+    /// Whether the client's Host is part of every key (`[origin] host = "client"`).
+    pub host_in_key: bool,
+    /// The largest request target in bytes.
+    pub max_target: usize,
+    /// The largest request body in bytes; `None` streams any size.
+    pub max_request_body: Option<u64>,
+    /// Request bodies up to this many bytes are read in full before the origin is contacted, and looked into for
+    /// variables; larger ones stream.
+    pub buffer_body: u64,
+    /// How many requests may wait for one fetch of the same key; further ones go to the origin themselves.
+    pub max_waiters: usize,
+}

@@ -1,0 +1,200 @@
+//! Writes that a `[route.write]` policy speaks of: through, around, and to the cache.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, LOCATION};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
+
+use super::Proxy;
+use super::answer::Answer;
+use super::error::Refusal;
+use super::ingress::Admitted;
+use super::write::{Words, passed, succeeded};
+use crate::fields::{CacheControl, CacheStatus, Detail};
+use crate::origin::Body;
+use crate::policy::{Lifetime, LifetimeSource, StoredFlags, lifetime};
+use crate::rules::{JsonTemplate, Place, Route, Tag, WriteTarget, Written};
+use crate::store::{Kept, Kind, StoredResponse, Token};
+
+/// How long a `write.around` marker is kept at most.
+const MARKED_FOR: Duration = Duration::from_secs(30 * 24 * 3600);
+
+impl Proxy {
+    /// `through` and `around`: the origin first; on success the entry is dropped and filled again, or marked.
+    pub(super) async fn write_by_policy(
+        self: &Arc<Self>,
+        request: Admitted,
+        body: Body,
+        words: &Words,
+        route: &Arc<Route>,
+        target: WriteTarget,
+    ) -> Answer {
+        let written = self.written(&request, words, route);
+        // The token is taken before the origin sees the write: whoever writes the same entry meanwhile is noticed.
+        let before = match &written {
+            Some(written) => self.store.lookup(&written.place).await.ok().map(|seen| seen.token),
+            None => None,
+        };
+        let answered = match self.forward_write(&request, body, words).await {
+            Ok(answered) => answered,
+            Err(answer) => return answer,
+        };
+        if !succeeded(answered.head.status) {
+            return passed(answered);
+        }
+        let mut answer = passed(answered);
+        let drops = self.shared.settings.routes.invalidations(&words.write(&request, None));
+        let marks: Vec<Tag> = written.iter().flat_map(|written| written.place.around().tags).collect();
+        let besides: &[Tag] = if target == WriteTarget::Through { &marks } else { &[] };
+        let since = before.map(|token| (&route.group, token));
+        let finished = match self.finish(&drops, besides, since).await {
+            Ok(finished) => finished,
+            Err(fault) => return self.unfinished(answer, &fault),
+        };
+        let (Some(written), Some(after)) = (written, finished.get(&route.group)) else { return answer };
+        answer.cache_status.detail = Some(Detail::WriteThrough);
+        match target {
+            WriteTarget::Around => {
+                answer.cache_status.detail = Some(Detail::WriteAround);
+                self.mark_around(&written.place.around(), after.token).await;
+            }
+            // Another write of the same entry was under way: which came last only the origin knows, so nothing is kept.
+            WriteTarget::Through if after.alone => {
+                answer.cache_status.stored = self.refill(route, written, words, after.token).await;
+            }
+            WriteTarget::Through | WriteTarget::Cache => {}
+        }
+        answer
+    }
+
+    /// `cache`: the proxy answers, and the origin never sees the write.
+    pub(super) async fn write_to_cache(
+        self: &Arc<Self>,
+        request: &Admitted,
+        words: &Words,
+        route: &Arc<Route>,
+        chosen: &str,
+    ) -> Answer {
+        let Some((entry, reply)) =
+            route.write.as_ref().and_then(|policy| Some((policy.entry.as_ref()?, policy.reply.as_ref()?)))
+        else {
+            return Refusal::NotKept.answer();
+        };
+        if words.json.is_none() {
+            let why = "A write to the cache needs a JSON body, small enough to be read in full.";
+            return Refusal::BadEntry(why.to_owned()).answer();
+        }
+        let Some(written) = self.written(request, words, route) else {
+            let why = format!(
+                "A value for the key `{}` is missing in the path, the query and the JSON body.",
+                route.key.as_str()
+            );
+            return Refusal::BadEntry(why).answer();
+        };
+        let (Some(json), Some(answer)) =
+            (fill_in(entry, words, chosen, route), fill_in(&reply.json, words, chosen, route))
+        else {
+            return Refusal::BadEntry("The JSON body lacks a value that the answer needs.".to_owned()).answer();
+        };
+        let drops = self.shared.settings.routes.invalidations(&words.write(request, None));
+        let Ok(before) = self.store.lookup(&written.place).await else { return Refusal::NotKept.answer() };
+        let marks = written.place.around().tags;
+        let Ok(finished) = self.finish(&drops, &marks, Some((&route.group, before.token))).await else {
+            return Refusal::NotKept.answer();
+        };
+        let token = finished.get(&route.group).map_or(before.token, |after| after.token);
+        if !self.keep_written(route, &written.place, json.into(), token).await {
+            return Refusal::NotKept.answer();
+        }
+        let mut response = Response::new(Body::full(answer));
+        *response.status_mut() = reply.status;
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        if let Ok(location) = HeaderValue::from_str(&written.target) {
+            response.headers_mut().insert(LOCATION, location);
+        }
+        let status = CacheStatus { stored: true, detail: Some(Detail::WriteCache), ..CacheStatus::default() };
+        Answer::new(response, status)
+    }
+
+    fn written(&self, request: &Admitted, words: &Words, route: &Route) -> Option<Written> {
+        let settings = &self.shared.settings;
+        let host = if settings.host_in_key { request.host.as_ref().and_then(|host| host.to_str().ok()) } else { None };
+        route.written(&words.write(request, None), host)
+    }
+
+    /// Keeps what a later GET is to answer: from the policy's template, or else by a GET of its own.
+    async fn refill(self: &Arc<Self>, route: &Arc<Route>, written: Written, words: &Words, token: Token) -> bool {
+        let Some(entry) = route.write.as_ref().and_then(|policy| policy.entry.as_ref()) else {
+            self.fill_again(&written.target);
+            return false;
+        };
+        if words.json.is_none() {
+            return false;
+        }
+        match fill_in(entry, words, "", route) {
+            Some(json) => self.keep_written(route, &written.place, json.into(), token).await,
+            None => false,
+        }
+    }
+
+    async fn keep_written(&self, route: &Route, place: &Place, json: Bytes, token: Token) -> bool {
+        let mut fields = HeaderMap::new();
+        fields.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        let control = CacheControl::default();
+        let now = self.shared.clock.now();
+        let Some(lifetime) = lifetime(StatusCode::OK, &fields, &control, &route.choices, now) else { return false };
+        let entry = self.entry(Kind::Response, fields, json, lifetime, place.tags.clone(), token);
+        matches!(self.store.keep(place, Arc::new(entry)).await, Ok(Kept::Stored))
+    }
+
+    /// Leaves a marker beside the entry: answers of this key are not stored until a `through` write takes it away.
+    async fn mark_around(&self, place: &Place, token: Token) {
+        let lifetime = Lifetime {
+            fresh_for: MARKED_FOR,
+            source: LifetimeSource::RouteTtl,
+            stale_while_revalidate: Duration::ZERO,
+            stale_if_error: Duration::ZERO,
+        };
+        let entry = self.entry(Kind::Around, HeaderMap::new(), Bytes::new(), lifetime, place.tags.clone(), token);
+        if let Err(fault) = self.store.keep(place, Arc::new(entry)).await {
+            tracing::debug!(%fault, key = %place.key, "a write-around marker was not kept");
+        }
+    }
+
+    fn entry(
+        &self,
+        kind: Kind,
+        fields: HeaderMap,
+        body: Bytes,
+        lifetime: Lifetime,
+        tags: Vec<Tag>,
+        token: Token,
+    ) -> StoredResponse {
+        let flags = StoredFlags::of(&CacheControl::default());
+        let now = self.shared.clock.now();
+        StoredResponse::new(kind, StatusCode::OK, fields, body, now, Duration::ZERO, lifetime, flags, tags, token)
+    }
+
+    fn fill_again(self: &Arc<Self>, target: &str) {
+        let Ok(target) = target.parse() else { return };
+        let request =
+            Admitted { method: Method::GET, target, fields: HeaderMap::new(), body: None, host: None, peer: None };
+        let proxy = Arc::clone(self);
+        tokio::spawn(async move { drop(proxy.read(request).await) });
+    }
+}
+
+/// A policy's template with the write's values put in.
+fn fill_in(template: &JsonTemplate, words: &Words, chosen: &str, route: &Route) -> Option<String> {
+    let body = std::str::from_utf8(&words.raw).ok()?;
+    let parameter = route.write.as_ref().and_then(|policy| policy.select.parameter());
+    template.render(body, |name| {
+        if parameter == Some(name) {
+            return Some(Cow::Owned(chosen.to_owned()));
+        }
+        crate::rules::scalar(words.json.as_ref()?.get(name)?)
+    })
+}

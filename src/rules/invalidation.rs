@@ -1,0 +1,275 @@
+//! What a write makes old: by a route's own list, by its write policy, or by the default rule.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use http::{HeaderMap, Method};
+use serde_json::Value;
+
+use super::fold::fold_path;
+use super::place::Tag;
+use super::query::{Found, find_parameter};
+use super::request_pattern::RequestPattern;
+use super::route::{Route, encode, fold_owned, scalar};
+use super::template::{Pointer, Source, Template};
+use super::{Captures, Place, Read, RouteQuery};
+
+/// One entry of a route's `invalidated_by`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct InvalidationRule {
+    /// The writes it speaks of.
+    pub request: RequestPattern,
+    /// What must hold for the write to count; all of them.
+    pub when: Vec<Condition>,
+    /// Where the route's variables come from, for those that are not simply called the same.
+    pub variables: Vec<(String, Source)>,
+    /// Tags to drop besides; with any, the route's entries are dropped by tag and not by key.
+    pub tags: Vec<Template>,
+}
+
+/// A value that a write's JSON must have for an invalidation to happen.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Condition {
+    /// Which body it looks at.
+    pub subject: Subject,
+    /// Where in the body.
+    pub pointer: Pointer,
+    /// The value that must stand there.
+    pub equals: Value,
+}
+
+/// A body of a write's exchange.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// The JSON request body.
+    Request,
+    /// The JSON response body.
+    Response,
+}
+
+/// A write that succeeded, as the rules see it.
+#[derive(Clone, Copy, Debug)]
+pub struct Write<'a> {
+    /// Its method.
+    pub method: &'a Method,
+    /// Every reading of its path ([`super::write_paths`]).
+    pub paths: &'a [String],
+    /// Its raw query.
+    pub query: &'a str,
+    /// Its JSON request body; `None` when it is none, or too large to read.
+    pub body: Option<&'a Value>,
+    /// Its JSON response body; `None` when it is none, or too large to read, or not known yet.
+    pub response: Option<&'a Value>,
+}
+
+/// How much of a route a write makes old.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// One entry, all its variants.
+    Entry,
+    /// Every entry of one path, whatever the query.
+    Path,
+    /// The whole route.
+    Route,
+    /// Whatever has a tag.
+    Tag,
+}
+
+/// One thing that a write makes old.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Invalidation {
+    /// The group whose sequence it advances.
+    pub group: Arc<str>,
+    /// The route it concerns; `unrouted` where no route speaks.
+    pub route: Arc<str>,
+    /// The tag.
+    pub tag: Tag,
+    /// How much that is.
+    pub scope: Scope,
+    /// The rule's text, or `default rule`, `target URI`, `write policy`.
+    pub because: String,
+}
+
+impl Write<'_> {
+    /// The folded value of a variable; `None` when the write does not tell.
+    fn value<'s>(
+        &'s self,
+        source: &Source,
+        captures: &Captures<'s>,
+        rule: Option<&InvalidationRule>,
+    ) -> Option<Cow<'s, str>> {
+        match source {
+            Source::Body(pointer) => scalar(pointer.of(self.body?)?),
+            Source::Response(pointer) => scalar(pointer.of(self.response?)?),
+            Source::Name(name) => {
+                if let Some((_, mapped)) = rule.and_then(|rule| rule.variables.iter().find(|(known, _)| known == name))
+                {
+                    return self.value(mapped, captures, None);
+                }
+                if let Some(value) = captures.get(name) {
+                    return Some(Cow::Owned(value.to_owned()));
+                }
+                match find_parameter(self.query, name) {
+                    Found::Once(value) => Some(value),
+                    Found::Ambiguous => None,
+                    Found::Absent => scalar(self.body?.get(name)?),
+                }
+            }
+        }
+    }
+}
+
+impl InvalidationRule {
+    /// Whether it looks at the response body.
+    pub(super) fn reads_response(&self) -> bool {
+        let reads = |source: &Source| matches!(source, Source::Response(_));
+        self.when.iter().any(|condition| condition.subject == Subject::Response)
+            || self.variables.iter().any(|(_, source)| reads(source))
+            || self.tags.iter().any(|tag| tag.variables().any(reads))
+    }
+}
+
+impl Condition {
+    /// Whether it holds. A body that could not be read counts as if it did: never drop too little.
+    fn holds(&self, write: &Write<'_>) -> bool {
+        let document = match self.subject {
+            Subject::Request => write.body,
+            Subject::Response => write.response,
+        };
+        document.is_none_or(|document| self.pointer.of(document) == Some(&self.equals))
+    }
+}
+
+impl Route {
+    /// What of this route a successful write makes old. Its write policy decides for the writes it speaks of, then its
+    /// own list; for all others the default rule, or with a list the target URI (RFC 9111 section 4.4).
+    pub fn invalidations(&self, write: &Write<'_>) -> Vec<Invalidation> {
+        let mut drops = Vec::new();
+        for path in write.paths {
+            self.by_path(write, path, &mut drops);
+        }
+        let mut seen = Vec::new();
+        drops.retain(|drop: &Invalidation| {
+            let new = !seen.contains(&drop.tag);
+            seen.push(drop.tag.clone());
+            new
+        });
+        drops
+    }
+
+    fn by_path(&self, write: &Write<'_>, path: &str, drops: &mut Vec<Invalidation>) {
+        if let Some(policy) = &self.write
+            && let Some(captures) = policy.request.matches(write.method, path)
+        {
+            let because = || format!("write policy of {}", policy.request.as_str());
+            drops.push(self.entry_or_route(write, &captures, None, because()));
+            return;
+        }
+        let Some(rules) = &self.invalidated_by else {
+            self.by_default(path, drops);
+            return;
+        };
+        let mut spoken = rules.is_empty();
+        for rule in rules {
+            let Some(captures) = rule.request.matches(write.method, path) else { continue };
+            spoken = true;
+            if rule.when.iter().all(|condition| condition.holds(write)) {
+                self.by_rule(write, rule, &captures, drops);
+            }
+        }
+        if !spoken && self.path.matches_write(path).is_some() {
+            drops.push(self.drop(Tag::path(&fold_path(path)), Scope::Path, "target URI".to_owned()));
+        }
+    }
+
+    fn by_rule(
+        &self,
+        write: &Write<'_>,
+        rule: &InvalidationRule,
+        captures: &Captures<'_>,
+        drops: &mut Vec<Invalidation>,
+    ) {
+        let because = || rule.request.as_str().to_owned();
+        if rule.tags.is_empty() {
+            drops.push(self.entry_or_route(write, captures, Some(rule), because()));
+        }
+        for template in &rule.tags {
+            let text = template
+                .render(|source| write.value(source, captures, Some(rule)).map(|value| Some(fold_owned(&value))));
+            drops.push(match text {
+                Some(text) => self.drop(Tag::named(&text), Scope::Tag, because()),
+                None => self.drop(Tag::route(&self.name), Scope::Route, because()),
+            });
+        }
+    }
+
+    fn entry_or_route(
+        &self,
+        write: &Write<'_>,
+        captures: &Captures<'_>,
+        rule: Option<&InvalidationRule>,
+        because: String,
+    ) -> Invalidation {
+        match self.key_tag(|source| write.value(source, captures, rule)) {
+            Some(tag) => self.drop(tag, Scope::Entry, because),
+            None => self.drop(Tag::route(&self.name), Scope::Route, because),
+        }
+    }
+
+    fn by_default(&self, path: &str, drops: &mut Vec<Invalidation>) {
+        if self.path.matches_write(path).is_some() {
+            drops.push(self.drop(Tag::path(&fold_path(path)), Scope::Path, "default rule".to_owned()));
+        }
+        if self.path.lies_under(path) {
+            drops.push(self.drop(Tag::route(&self.name), Scope::Route, "default rule".to_owned()));
+        }
+        if let Some(parent) = parent(path)
+            && self.path.matches_write(parent).is_some()
+        {
+            drops.push(self.drop(Tag::path(&fold_path(parent)), Scope::Path, "default rule".to_owned()));
+        }
+    }
+
+    fn drop(&self, tag: Tag, scope: Scope, because: String) -> Invalidation {
+        Invalidation { group: Arc::clone(&self.group), route: Arc::clone(&self.name), tag, scope, because }
+    }
+}
+
+/// The entry that a write with a policy writes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// Where a later GET looks for it.
+    pub place: Place,
+    /// Path and query of that GET.
+    pub target: String,
+}
+
+impl Route {
+    /// The entry that this write writes by the route's policy; `None` when a variable of its key is unknown.
+    pub fn written(&self, write: &Write<'_>, host: Option<&str>) -> Option<Written> {
+        let policy = self.write.as_ref()?;
+        let captures = write.paths.iter().find_map(|path| policy.request.matches(write.method, path))?;
+        let value = |name: &str| write.value(&Source::Name(name.to_owned()), &captures, None);
+        let mut target = self.path.render(value)?;
+        if let RouteQuery::Listed(names) = &self.query {
+            for (index, name) in names.iter().enumerate() {
+                let separator = if index == 0 { '?' } else { '&' };
+                let _ = write!(target, "{separator}{}={}", encode(name), encode(&value(name)?));
+            }
+        }
+        let (path, query) = target.split_once('?').map_or((target.as_str(), None), |(path, query)| (path, Some(query)));
+        let fields = HeaderMap::new();
+        let place = self.place(&Read { path, query, fields: &fields, host }, &self.path.matches(path)?).ok()?;
+        Some(Written { place, target })
+    }
+}
+
+/// The path one segment up; `None` for the root.
+pub(super) fn parent(path: &str) -> Option<&str> {
+    let trimmed = path.trim_end_matches('/');
+    match trimmed.rsplit_once('/')? {
+        ("", _) => Some("/"),
+        (parent, _) => Some(parent),
+    }
+}

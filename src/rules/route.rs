@@ -1,0 +1,283 @@
+//! One route: what of a request is in the key, and what the origin sees on a fill.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use http::HeaderMap;
+use http::header::{ACCEPT, ACCEPT_LANGUAGE, AUTHORIZATION, COOKIE, HeaderName, HeaderValue, ORIGIN};
+use sha2::{Digest, Sha256};
+
+use super::canonical::is_canonical;
+use super::fold::{fold, fold_path};
+use super::invalidation::InvalidationRule;
+use super::path::{Captures, PathPattern};
+use super::place::{Bypass, CacheKey, Fill, Place, Read, Tag};
+use super::query::{Found, find_parameter};
+use super::template::{Source, Template};
+use super::write_policy::WritePolicy;
+use crate::fields::Detail;
+use crate::policy::is_credential;
+
+/// Which query parameters count.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RouteQuery {
+    /// Every one, byte for byte.
+    Raw,
+    /// Only these, in this order; the origin sees no others on a fill.
+    Listed(Vec<String>),
+}
+
+/// What becomes of a request that carries a credential.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Credential {
+    /// Neither looked up nor stored.
+    #[default]
+    Bypass,
+    /// Served as if it were not there; the origin does not see it on a fill.
+    Ignore,
+    /// Its hash is in the key: an entry per identity.
+    Key,
+}
+
+/// Adds a field to JSON object answers that says whether they came from the cache.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Annotate {
+    /// The field's name.
+    pub field: String,
+    /// Its value on a hit.
+    pub hit: serde_json::Value,
+    /// Its value on a miss.
+    pub miss: serde_json::Value,
+}
+
+/// One `[[route]]`, compiled.
+#[derive(Clone, Debug)]
+pub struct Route {
+    /// Label in logs and tags.
+    pub name: Arc<str>,
+    /// Routes of one group share a sequence.
+    pub group: Arc<str>,
+    /// The paths it speaks of.
+    pub path: PathPattern,
+    /// The query parameters that count.
+    pub query: RouteQuery,
+    /// The request fields in the key.
+    pub vary: Vec<HeaderName>,
+    /// The stored key.
+    pub key: Template,
+    /// Freshness and storing, in the terms of `policy`: kept there as `Choices`, built once by `config`.
+    pub choices: crate::policy::Choices,
+    /// Spreads expiries: at most this share of the lifetime is taken off, 0.0 to 1.0.
+    pub ttl_jitter: f64,
+    /// What a Cookie does.
+    pub cookies: Credential,
+    /// What Authorization and its kin do.
+    pub authorization: Credential,
+    /// Whether to make an entity tag where the origin sends no validator.
+    pub etag: bool,
+    /// Extra tags.
+    pub tags: Vec<Template>,
+    /// The writes that drop entries; `None` for the default rule.
+    pub invalidated_by: Option<Vec<InvalidationRule>>,
+    /// The field to add to JSON answers.
+    pub annotate: Option<Annotate>,
+    /// What a write does to the entry it writes.
+    pub write: Option<WritePolicy>,
+}
+
+impl Route {
+    /// Where this read's answer is kept, or why it is kept nowhere.
+    pub fn place(&self, read: &Read<'_>, captures: &Captures<'_>) -> Result<Place, Bypass> {
+        if !is_canonical(read.path) {
+            return Err(Bypass(Detail::PathAmbiguous));
+        }
+        self.refuse_credentials(read.fields)?;
+        let query = read.query.unwrap_or_default();
+        let mut name = self.render(query, captures, std::convert::identity).ok_or(Bypass(Detail::QueryAmbiguous))?;
+        let folded = self.render(query, captures, |value| fold_owned(&value)).ok_or(Bypass(Detail::QueryAmbiguous))?;
+        if self.query == RouteQuery::Raw && !query.is_empty() {
+            if !query.bytes().all(plain_query_octet) {
+                return Err(Bypass(Detail::QueryAmbiguous));
+            }
+            let _ = write!(name, "?{query}");
+        }
+        if let Some(host) = read.host {
+            let _ = write!(name, "@{host}");
+        }
+        if let Some(selecting) = self.selecting(read.fields) {
+            let _ = write!(name, "#{}", short_hash(&selecting));
+        }
+        let decoded = percent_encoding::percent_decode_str(read.path).decode_utf8_lossy();
+        let mut tags = vec![Tag::route(&self.name), Tag::path(&fold_path(&decoded)), Tag::key(&folded)];
+        tags.extend(self.named_tags(|name| self.read_value(name, query, captures), None));
+        Ok(Place { group: Arc::clone(&self.group), key: CacheKey { route: Arc::clone(&self.name), name }, tags })
+    }
+
+    /// What the origin sees on a fill of this read's place.
+    pub fn fill(&self, read: &Read<'_>) -> Fill {
+        let mut target = read.path.to_owned();
+        let query = read.query.unwrap_or_default();
+        match &self.query {
+            RouteQuery::Raw if query.is_empty() => {}
+            RouteQuery::Raw => {
+                let _ = write!(target, "?{query}");
+            }
+            RouteQuery::Listed(names) => {
+                let mut separator = '?';
+                for name in names {
+                    if let Found::Once(value) = find_parameter(query, name) {
+                        let _ = write!(target, "{separator}{}={}", encode(name), encode(&value));
+                        separator = '&';
+                    }
+                }
+            }
+        }
+        Fill { target, fields: self.fill_fields(read.fields) }
+    }
+
+    /// The tag of the entry whose key has these values; `None` when one of them is unknown.
+    pub fn key_tag<'v>(&self, mut value: impl FnMut(&Source) -> Option<Cow<'v, str>>) -> Option<Tag> {
+        self.key.render(|source| value(source).map(|value| Some(fold_owned(&value)))).map(|folded| Tag::key(&folded))
+    }
+
+    /// The route's extra tags for which every value is known. `response` is the JSON answer.
+    pub fn named_tags<'v>(
+        &self,
+        value: impl Fn(&str) -> Option<Cow<'v, str>>,
+        response: Option<&serde_json::Value>,
+    ) -> Vec<Tag> {
+        let text = |template: &Template| {
+            template.render(|source| {
+                let found = match source {
+                    Source::Name(name) => value(name),
+                    Source::Body(_) => None,
+                    Source::Response(pointer) => scalar(pointer.of(response?)?),
+                };
+                found.map(|value| Some(fold_owned(&value)))
+            })
+        };
+        self.tags.iter().filter_map(text).map(|text| Tag::named(&text)).collect()
+    }
+
+    /// The decoded value that a read gives a variable: from the path, else from the query.
+    pub fn read_value<'a>(&self, name: &str, query: &'a str, captures: &Captures<'_>) -> Option<Cow<'a, str>> {
+        if let Some(value) = captures.get(name) {
+            return Some(Cow::Owned(value.to_owned()));
+        }
+        match find_parameter(query, name) {
+            Found::Once(value) => Some(value),
+            Found::Absent | Found::Ambiguous => None,
+        }
+    }
+
+    fn render<'v>(
+        &self,
+        query: &'v str,
+        captures: &'v Captures<'_>,
+        form: impl Fn(Cow<'v, str>) -> Cow<'v, str>,
+    ) -> Option<String> {
+        self.key.render(|source| {
+            let Source::Name(name) = source else { return None };
+            if let Some(value) = captures.get(name) {
+                return Some(Some(form(Cow::Borrowed(value))));
+            }
+            match find_parameter(query, name) {
+                Found::Once(value) => Some(Some(form(value))),
+                Found::Absent => Some(None),
+                Found::Ambiguous => None,
+            }
+        })
+    }
+
+    fn refuse_credentials(&self, fields: &HeaderMap) -> Result<(), Bypass> {
+        if self.authorization == Credential::Bypass {
+            if fields.contains_key(AUTHORIZATION) {
+                return Err(Bypass(Detail::Authorization));
+            }
+            if fields.keys().any(is_credential) {
+                return Err(Bypass(Detail::Credential));
+            }
+        }
+        if self.cookies == Credential::Bypass && fields.contains_key(COOKIE) {
+            return Err(Bypass(Detail::Cookie));
+        }
+        Ok(())
+    }
+
+    /// The fields of this request that are part of the key: those of `vary`, Origin, and credentials where keyed.
+    fn keyed<'a>(&'a self, fields: &'a HeaderMap) -> impl Iterator<Item = &'a HeaderName> {
+        let identity = self.authorization == Credential::Key;
+        let authorization = identity.then_some(&AUTHORIZATION);
+        let credentials = fields.keys().filter(move |name| identity && is_credential(name));
+        let cookie = (self.cookies == Credential::Key).then_some(&COOKIE);
+        self.vary.iter().chain([&ORIGIN]).chain(authorization).chain(credentials).chain(cookie)
+    }
+
+    /// A text of the keyed fields that differ from what a plain client sends; `None` when none does.
+    fn selecting(&self, fields: &HeaderMap) -> Option<Vec<u8>> {
+        let mut text = Vec::new();
+        for name in self.keyed(fields) {
+            if let Some(value) = keyed_value(fields, name) {
+                text.extend_from_slice(name.as_str().as_bytes());
+                text.extend_from_slice(format!(":{}:", value.len()).as_bytes());
+                text.extend_from_slice(&value);
+            }
+        }
+        (!text.is_empty()).then_some(text)
+    }
+
+    fn fill_fields(&self, fields: &HeaderMap) -> HeaderMap {
+        let mut sent = HeaderMap::new();
+        sent.insert(ACCEPT, HeaderValue::from_static("*/*"));
+        for name in self.keyed(fields) {
+            if let Some(value) = keyed_value(fields, name).and_then(|value| HeaderValue::from_bytes(&value).ok()) {
+                sent.insert(name.clone(), value);
+            }
+        }
+        sent
+    }
+}
+
+/// A keyed field's value, its lines combined; `None` where it says no more than its absence does.
+fn keyed_value(fields: &HeaderMap, name: &HeaderName) -> Option<Vec<u8>> {
+    let mut lines = fields.get_all(name).iter();
+    let mut value = lines.next()?.as_bytes().trim_ascii().to_vec();
+    for line in lines {
+        value.extend_from_slice(if *name == COOKIE { b"; " } else { b", " });
+        value.extend_from_slice(line.as_bytes().trim_ascii());
+    }
+    let says_nothing = (*name == ACCEPT && value == b"*/*") || (*name == ACCEPT_LANGUAGE && value == b"*");
+    (!says_nothing).then_some(value)
+}
+
+/// The text of a JSON scalar; `None` for null, arrays and objects.
+pub fn scalar(value: &serde_json::Value) -> Option<Cow<'_, str>> {
+    match value {
+        serde_json::Value::String(text) => Some(Cow::Borrowed(text)),
+        serde_json::Value::Number(number) => Some(Cow::Owned(number.to_string())),
+        serde_json::Value::Bool(flag) => Some(Cow::Borrowed(if *flag { "true" } else { "false" })),
+        _ => None,
+    }
+}
+
+/// 128 bits of SHA-256 in hex: long enough that nobody finds two texts with the same, or a credential from it.
+pub(super) fn short_hash(text: &[u8]) -> String {
+    let digest = Sha256::digest(text);
+    digest.iter().take(16).fold(String::with_capacity(32), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
+}
+
+pub(super) fn fold_owned<'v>(value: &str) -> Cow<'v, str> {
+    Cow::Owned(fold(value).into_owned())
+}
+
+pub(super) fn plain_query_octet(byte: u8) -> bool {
+    byte.is_ascii_graphic() && !matches!(byte, b'{' | b'}' | b'#' | b'"' | b'<' | b'>' | b'\\')
+}
+
+pub(super) fn encode(text: &str) -> percent_encoding::PercentEncode<'_> {
+    percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC)
+}

@@ -1,0 +1,139 @@
+//! All routes: the one that speaks for a request, and everything that a write makes old.
+
+use std::sync::{Arc, LazyLock};
+
+use super::canonical::is_canonical;
+use super::fold::fold_path;
+use super::invalidation::{Invalidation, Scope, Write, parent};
+use super::path::Captures;
+use super::place::{Bypass, CacheKey, Place, Read, Tag};
+use super::route::{Route, plain_query_octet};
+use super::write_policy::WritePolicy;
+use crate::fields::Detail;
+
+/// The group, route label and tag scope of paths without a route.
+pub const ROUTELESS: &str = "unrouted";
+
+static ROUTELESS_NAME: LazyLock<Arc<str>> = LazyLock::new(|| ROUTELESS.into());
+
+/// The routes of a configuration, in its order.
+#[derive(Clone, Debug, Default)]
+pub struct Routes(Vec<Arc<Route>>);
+
+/// A route that no request can reach.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unreachable {
+    /// Its index.
+    pub route: usize,
+    /// The index of the earlier one that takes all its paths.
+    pub behind: usize,
+}
+
+impl Routes {
+    /// Puts routes together; the first one that an earlier one hides completely is an error.
+    pub fn new(routes: Vec<Route>) -> Result<Self, Unreachable> {
+        for (index, route) in routes.iter().enumerate() {
+            let hiding = routes.iter().take(index).position(|earlier| earlier.path.covers(&route.path));
+            if let Some(behind) = hiding {
+                return Err(Unreachable { route: index, behind });
+            }
+        }
+        Ok(Self(routes.into_iter().map(Arc::new).collect()))
+    }
+
+    /// Every route, in order.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Route>> {
+        self.0.iter()
+    }
+
+    /// The first route whose pattern matches a read's raw path, with the values of its variables.
+    pub fn find<'a>(&'a self, path: &'a str) -> Option<(&'a Arc<Route>, Captures<'a>)> {
+        self.0.iter().find_map(|route| Some((route, route.path.matches(path)?)))
+    }
+
+    /// Where the answer of a read without a route is kept, or why it is kept nowhere.
+    pub fn routeless_place(&self, read: &Read<'_>) -> Result<Place, Bypass> {
+        if !is_canonical(read.path) {
+            return Err(Bypass(Detail::PathAmbiguous));
+        }
+        let mut name = read.path.to_owned();
+        if let Some(query) = read.query {
+            if !query.bytes().all(plain_query_octet) {
+                return Err(Bypass(Detail::QueryAmbiguous));
+            }
+            name.push('?');
+            name.push_str(query);
+        }
+        if let Some(host) = read.host {
+            name.push('@');
+            name.push_str(host);
+        }
+        let decoded = percent_encoding::percent_decode_str(read.path).decode_utf8_lossy();
+        Ok(Place {
+            group: Arc::clone(&ROUTELESS_NAME),
+            key: CacheKey { route: Arc::clone(&ROUTELESS_NAME), name },
+            tags: vec![Tag::path(&fold_path(&decoded))],
+        })
+    }
+
+    /// Everything that a successful write makes old, over all routes and the paths without one.
+    ///
+    /// A write to a URI always invalidates that URI where no route speaks (RFC 9111 section 4.4), and its parent.
+    pub fn invalidations(&self, write: &Write<'_>) -> Vec<Invalidation> {
+        let mut drops: Vec<Invalidation> = self.0.iter().flat_map(|route| route.invalidations(write)).collect();
+        for path in write.paths {
+            for target in std::iter::once(path.as_str()).chain(parent(path)) {
+                drops.push(Invalidation {
+                    group: Arc::clone(&ROUTELESS_NAME),
+                    route: Arc::clone(&ROUTELESS_NAME),
+                    tag: Tag::path(&fold_path(target)),
+                    scope: Scope::Path,
+                    because: "target URI".to_owned(),
+                });
+            }
+        }
+        let mut seen = Vec::new();
+        drops.retain(|drop| {
+            let identity = (Arc::clone(&drop.group), drop.tag.clone());
+            let new = !seen.contains(&identity);
+            seen.push(identity);
+            new
+        });
+        drops
+    }
+
+    /// The route whose write policy speaks of this write, with the variables of its path.
+    pub fn write_policy<'a>(&'a self, write: &Write<'a>) -> Option<(&'a Arc<Route>, &'a WritePolicy, Captures<'a>)> {
+        self.0.iter().find_map(|route| {
+            let policy = route.write.as_ref()?;
+            let captures = write.paths.iter().find_map(|path| policy.request.matches(write.method, path))?;
+            Some((route, policy, captures))
+        })
+    }
+
+    /// Whether anything about a write's JSON bodies matters to any route: if not they need not be read.
+    pub fn reads_bodies_of(&self, write: &Write<'_>) -> BodiesRead {
+        let mut read = BodiesRead::default();
+        for route in &self.0 {
+            let policy = route.write.as_ref().map(|policy| &policy.request);
+            let rules = route.invalidated_by.iter().flatten();
+            for pattern in rules.clone().map(|rule| &rule.request).chain(policy) {
+                read.request |= write.paths.iter().any(|path| pattern.matches(write.method, path).is_some());
+            }
+            for rule in rules {
+                read.response |= rule.reads_response()
+                    && write.paths.iter().any(|path| rule.request.matches(write.method, path).is_some());
+            }
+        }
+        read
+    }
+}
+
+/// Which bodies of a write the rules want to see.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BodiesRead {
+    /// The request's.
+    pub request: bool,
+    /// The response's.
+    pub response: bool,
+}

@@ -1,0 +1,123 @@
+//! One fetch a key, however many ask.
+
+use super::support::node::Node;
+use super::support::origin::{Gate, Origin, json, response};
+
+const ROUTE: &str = "[[route]]\npath = \"/x\"\nttl = \"1h\"\n";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn five_hundred_clients_on_a_cold_key_cost_one_request() {
+    let (gate, mut keeper) = Gate::new();
+    let origin = Origin::start(move |_| {
+        let gate = gate.clone();
+        async move {
+            gate.pass().await;
+            json("{}")
+        }
+    })
+    .await;
+    let node = Node::start(origin.address, ROUTE);
+    let client = node.client();
+    let asking: Vec<_> = (0..500)
+        .map(|_| {
+            let client = client.clone();
+            tokio::spawn(async move { client.get("/x").await })
+        })
+        .collect();
+    keeper.arrived().await;
+    // Whoever is not connected yet finds the entry stored, or a fetch under way: both cost nothing.
+    keeper.let_go(500);
+    let mut collapsed = 0;
+    for asked in asking {
+        let answer = asked.await.unwrap();
+        assert_eq!(answer.status, 200);
+        collapsed += usize::from(answer.cache_status().contains("collapsed"));
+    }
+    assert_eq!(origin.count(), 1);
+    assert!(collapsed > 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_is_not_for_others_releases_everyone_at_once() {
+    let (gate, mut keeper) = Gate::new();
+    let origin = Origin::start(move |_| {
+        let gate = gate.clone();
+        async move {
+            gate.pass().await;
+            response(200, &[("cache-control", "private")], "x")
+        }
+    })
+    .await;
+    let node = Node::start(origin.address, ROUTE);
+    let client = node.client();
+    let asking: Vec<_> = (0..20)
+        .map(|_| {
+            let client = client.clone();
+            tokio::spawn(async move { client.get("/x").await })
+        })
+        .collect();
+    keeper.arrived().await;
+    keeper.let_go(1);
+    // All the others stand at the gate together: none waits for another's answer.
+    for _ in 1..20 {
+        keeper.arrived().await;
+    }
+    keeper.let_go(19);
+    for asked in asking {
+        assert_eq!(asked.await.unwrap().text(), "x");
+    }
+    assert_eq!(origin.count(), 20);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_who_leaves_takes_nobodys_answer_along() {
+    let (gate, mut keeper) = Gate::new();
+    let origin = Origin::start(move |_| {
+        let gate = gate.clone();
+        async move {
+            gate.pass().await;
+            json("{}")
+        }
+    })
+    .await;
+    let node = Node::start(origin.address, ROUTE);
+    let first = {
+        let client = node.client();
+        tokio::spawn(async move { client.get("/x").await })
+    };
+    keeper.arrived().await;
+    first.abort();
+    let second = {
+        let client = node.client();
+        tokio::spawn(async move { client.get("/x").await })
+    };
+    keeper.let_go(2);
+    assert_eq!(second.await.unwrap().status, 200);
+    assert_eq!(origin.count(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_origin_that_fails_is_asked_once_for_all() {
+    let (gate, mut keeper) = Gate::new();
+    let origin = super::support::origin::raw(move |_, stream| {
+        let gate = gate.clone();
+        async move {
+            gate.pass().await;
+            drop(stream);
+        }
+    })
+    .await;
+    let node = Node::start(origin, ROUTE);
+    let client = node.client();
+    let asking: Vec<_> = (0..10)
+        .map(|_| {
+            let client = client.clone();
+            tokio::spawn(async move { client.get("/x").await.status })
+        })
+        .collect();
+    keeper.arrived().await;
+    keeper.let_go(1000);
+    for asked in asking {
+        assert_eq!(asked.await.unwrap(), 502);
+    }
+}

@@ -1,0 +1,266 @@
+//! What a write makes old, and what it leaves alone.
+
+use super::support::client::Client;
+use super::support::node::Node;
+use super::support::origin::{Origin, json, response};
+
+async fn fill(client: &Client, targets: &[&str]) {
+    for target in targets {
+        client.get(target).await;
+        assert_eq!(client.get(target).await.cache(), "HIT", "{target} is not stored");
+    }
+}
+
+async fn expect(client: &Client, expected: &[(&str, &str)]) {
+    for (target, cache) in expected {
+        assert_eq!(client.get(target).await.cache(), *cache, "{target}");
+    }
+}
+
+#[tokio::test]
+async fn a_write_whose_variables_are_known_drops_that_entry_only() {
+    let origin = Origin::counting().await;
+    let config = r#"
+[[route]]
+path = "/fruit/{id}"
+key = "fruit:{id}"
+ttl = "1h"
+invalidated_by = ["PUT /fruit/{id}", "DELETE /fruit/{id}"]
+"#;
+    let node = Node::timed(origin.address, config);
+    let client = node.client();
+    fill(&client, &["/fruit/1", "/fruit/2"]).await;
+    client.put("/fruit/1", "{}").await;
+    let missed = client.get("/fruit/1").await;
+    assert_eq!(missed.cache_status(), "aside; fwd=uri-miss; fwd-status=200; ttl=3600; stored; detail=invalidated");
+    expect(&client, &[("/fruit/2", "HIT"), ("/fruit/1", "HIT")]).await;
+    client.send("DELETE", "/fruit/2", &[], "").await;
+    expect(&client, &[("/fruit/1", "HIT"), ("/fruit/2", "MISS")]).await;
+}
+
+#[tokio::test]
+async fn a_write_that_does_not_tell_a_variable_drops_the_whole_route() {
+    let origin = Origin::counting().await;
+    let config = r#"
+[[route]]
+path = "/orders/{page}"
+ttl = "1h"
+invalidated_by = ["POST /orders", "PUT /orders/{order_id}"]
+"#;
+    let node = Node::start(origin.address, config);
+    let client = node.client();
+    for write in [("POST", "/orders"), ("PUT", "/orders/7")] {
+        fill(&client, &["/orders/1", "/orders/99"]).await;
+        client.send(write.0, write.1, &[], "{}").await;
+        expect(&client, &[("/orders/1", "MISS"), ("/orders/99", "MISS")]).await;
+    }
+}
+
+#[tokio::test]
+async fn variables_are_found_in_query_body_and_response() {
+    let origin = Origin::start(|asked| async move {
+        match asked.method.as_str() {
+            "POST" => json(r#"{"created": {"id": 3}}"#),
+            _ => json("{}"),
+        }
+    })
+    .await;
+    let config = r#"
+[[route]]
+path = "/item"
+query = ["id"]
+key = "item:{id}"
+ttl = "1h"
+[[route.invalidated_by]]
+request = "PUT /item"
+[[route.invalidated_by]]
+request = "PATCH /items"
+variables = { id = "{body:/item/id}" }
+[[route.invalidated_by]]
+request = "POST /items"
+variables = { id = "{response:/created/id}" }
+"#;
+    let node = Node::start(origin.address, config);
+    let client = node.client();
+    let all = ["/item?id=1", "/item?id=2", "/item?id=3"];
+    fill(&client, &all).await;
+    client.put("/item?id=1", "{}").await;
+    expect(&client, &[(all[0], "MISS"), (all[1], "HIT"), (all[2], "HIT")]).await;
+    client.put("/item", r#"{"id": 2}"#).await;
+    expect(&client, &[(all[0], "HIT"), (all[1], "MISS"), (all[2], "HIT")]).await;
+    client.send("PATCH", "/items", &[], r#"{"item": {"id": "1"}}"#).await;
+    expect(&client, &[(all[0], "MISS"), (all[1], "HIT"), (all[2], "HIT")]).await;
+    client.post("/items", "{}").await;
+    expect(&client, &[(all[0], "HIT"), (all[1], "HIT"), (all[2], "MISS")]).await;
+    // A body that is no JSON tells nothing: the whole route goes.
+    client.put("/item", "id=2").await;
+    expect(&client, &[(all[0], "MISS"), (all[1], "MISS"), (all[2], "MISS")]).await;
+    // So does one too large to be looked into.
+    client.put("/item", &format!(r#"{{"id": 2, "x": "{}"}}"#, "x".repeat(100_000))).await;
+    expect(&client, &[(all[0], "MISS"), (all[1], "MISS"), (all[2], "MISS")]).await;
+}
+
+#[tokio::test]
+async fn when_decides_by_the_response() {
+    let origin = Origin::start(|asked| async move {
+        match asked.method.as_str() {
+            "PUT" => json(std::str::from_utf8(&asked.body).unwrap()),
+            _ => json("{}"),
+        }
+    })
+    .await;
+    let config = r#"
+[[route]]
+path = "/active"
+query = ["country", "city"]
+key = "{country}-{city}"
+ttl = "1h"
+[[route.invalidated_by]]
+request = "PUT /active"
+when = { "response.result" = "Ok" }
+"#;
+    let node = Node::start(origin.address, config);
+    let client = node.client();
+    let (managua, leon) = ("/active?country=NI&city=Managua", "/active?country=NI&city=Leon");
+    fill(&client, &[managua, leon]).await;
+    client.put("/active", r#"{"result": "Fail", "country": "NI", "city": "Managua"}"#).await;
+    client.put("/active", r#"{"country": "NI", "city": "Managua"}"#).await;
+    expect(&client, &[(managua, "HIT"), (leon, "HIT")]).await;
+    client.put("/active", r#"{"result": "Ok", "country": "NI", "city": "Managua"}"#).await;
+    expect(&client, &[(managua, "MISS"), (leon, "HIT")]).await;
+}
+
+#[tokio::test]
+async fn what_a_database_takes_for_the_same_is_dropped_together() {
+    let origin = Origin::counting().await;
+    let config =
+        "[[route]]\npath = \"/active\"\nquery = [\"city\"]\nttl = \"1h\"\ninvalidated_by = [\"PUT /active\"]\n";
+    let node = Node::start(origin.address, config);
+    let client = node.client();
+    let all = ["/active?city=Le%C3%B3n", "/active?city=leon", "/active?city=LEON+"];
+    fill(&client, &all).await;
+    client.put("/active", r#"{"city": "León"}"#).await;
+    expect(&client, &[(all[0], "MISS"), (all[1], "MISS"), (all[2], "MISS")]).await;
+}
+
+#[tokio::test]
+async fn by_default_a_write_drops_its_path_what_lies_under_it_and_its_parent() {
+    let origin = Origin::counting().await;
+    let config = r#"
+[[route]]
+path = "/users"
+ttl = "1h"
+[[route]]
+path = "/users/{id}"
+ttl = "1h"
+[[route]]
+path = "/users/{id}/orders"
+ttl = "1h"
+[[route]]
+path = "/fruit/{id}"
+ttl = "1h"
+[[route]]
+path = "/fixed/{id}"
+ttl = "1h"
+invalidated_by = []
+"#;
+    let node = Node::start(origin.address, config);
+    let client = node.client();
+    let all = ["/users", "/users?sort=name", "/users/7", "/users/7?full=1", "/users/8", "/users/7/orders", "/fruit/1"];
+    fill(&client, &all).await;
+    client.put("/users/7", "{}").await;
+    expect(
+        &client,
+        &[
+            ("/users", "MISS"),
+            ("/users?sort=name", "MISS"),
+            ("/users/7", "MISS"),
+            ("/users/7?full=1", "MISS"),
+            ("/users/8", "HIT"),
+            ("/users/7/orders", "MISS"),
+            ("/fruit/1", "HIT"),
+        ],
+    )
+    .await;
+    client.post("/users", "{}").await;
+    expect(&client, &[("/users", "MISS"), ("/users/8", "MISS"), ("/users/7/orders", "MISS"), ("/fruit/1", "HIT")])
+        .await;
+    fill(&client, &["/fixed/1"]).await;
+    client.put("/fixed/1", "{}").await;
+    expect(&client, &[("/fixed/1", "HIT")]).await;
+}
+
+#[tokio::test]
+async fn a_refused_write_drops_nothing() {
+    let origin = Origin::start(|asked| async move {
+        match asked.method.as_str() {
+            "GET" => json("{}"),
+            _ => response(asked.query_status(), &[], ""),
+        }
+    })
+    .await;
+    let node = Node::start(origin.address, "[[route]]\npath = \"/x\"\nttl = \"1h\"\n");
+    let client = node.client();
+    fill(&client, &["/x"]).await;
+    for status in [400, 403, 404, 409, 500, 503] {
+        client.put(&format!("/x?{status}"), "").await;
+        expect(&client, &[("/x", "HIT")]).await;
+    }
+    for status in [201, 204, 303] {
+        client.put(&format!("/x?{status}"), "").await;
+        expect(&client, &[("/x", "MISS"), ("/x", "HIT")]).await;
+    }
+}
+
+#[tokio::test]
+async fn a_write_is_understood_however_its_path_is_spelt() {
+    let origin = Origin::counting().await;
+    let config = "[[route]]\npath = \"/fruit/{id}\"\nkey = \"fruit:{id}\"\nttl = \"1h\"\ninvalidated_by = [\"PUT /fruit/{id}\"]\n";
+    let node = Node::start(origin.address, config);
+    let client = node.client();
+    for path in
+        ["/fruit%2F1", "//fruit/1", "/fruit/1/", "/Fruit/1", "/x/../fruit/1", "/fruit/01", "/%66ruit/1", "/fruit/1;v=1"]
+    {
+        fill(&client, &["/fruit/1", "/fruit/2"]).await;
+        let request = format!("PUT {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+        super::support::client::raw(node.address, request.as_bytes()).await;
+        assert_eq!(client.get("/fruit/1").await.cache(), "MISS", "{path}");
+        assert_eq!(client.get("/fruit/2").await.cache(), "HIT", "{path}");
+    }
+}
+
+#[tokio::test]
+async fn without_a_route_a_write_drops_its_target_and_parent() {
+    let origin = Origin::start(|_| async { response(200, &[("cache-control", "max-age=60")], "x") }).await;
+    let node = Node::start(origin.address, "");
+    let client = node.client();
+    fill(&client, &["/a/b?x=1", "/a", "/c"]).await;
+    client.put("/a/b", "").await;
+    expect(&client, &[("/a/b?x=1", "MISS"), ("/a", "MISS"), ("/c", "HIT")]).await;
+}
+
+#[tokio::test]
+async fn tags_from_config_and_response_fields_can_be_dropped_by_a_rule() {
+    let origin = Origin::start(|asked| async move {
+        match asked.path() {
+            "/orders/1" => json(r#"{"customer_id": 7}"#),
+            "/orders/2" => json(r#"{"customer_id": 8}"#),
+            _ => json("{}"),
+        }
+    })
+    .await;
+    let config = r#"
+[[route]]
+path = "/orders/{id}"
+ttl = "1h"
+tags = ["customer:{response:/customer_id}"]
+[[route.invalidated_by]]
+request = "PUT /customers/{customer_id}"
+tags = ["customer:{customer_id}"]
+"#;
+    let node = Node::start(origin.address, config);
+    let client = node.client();
+    fill(&client, &["/orders/1", "/orders/2"]).await;
+    client.put("/customers/7", "{}").await;
+    expect(&client, &[("/orders/1", "MISS"), ("/orders/2", "HIT")]).await;
+}

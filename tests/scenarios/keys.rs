@@ -1,0 +1,72 @@
+//! What is one entry and what are two; paths and queries that can be read in two ways.
+
+use super::support::client::raw;
+use super::support::node::Node;
+use super::support::origin::Origin;
+
+#[tokio::test]
+async fn the_query_is_part_of_the_key_unless_the_route_lists_parameters() {
+    let origin = Origin::counting().await;
+    let node = Node::start(
+        origin.address,
+        "[[route]]\npath = \"/all\"\nttl = \"1h\"\n[[route]]\npath = \"/some\"\nquery = [\"a\", \"b\"]\nttl = \"1h\"\n",
+    );
+    let client = node.client();
+    for target in ["/all", "/all?a=1", "/all?a=2", "/some", "/some?a=1", "/some?a=&b=", "/some?b=1"] {
+        assert_eq!(client.get(target).await.cache(), "MISS", "{target}");
+    }
+    for target in ["/all?a=1", "/some?a=1&utm=x", "/some?utm=x&a=1", "/some?a=%31", "/some?x"] {
+        assert_eq!(client.get(target).await.cache(), "HIT", "{target}");
+    }
+}
+
+#[tokio::test]
+async fn a_parameter_given_twice_goes_past_the_cache() {
+    let origin = Origin::counting().await;
+    let node = Node::start(origin.address, "[[route]]\npath = \"/some\"\nquery = [\"a\"]\nttl = \"1h\"\n");
+    let answer = node.client().get("/some?a=1&a=2").await;
+    assert_eq!(answer.cache_status(), "aside; fwd=bypass; fwd-status=200; detail=query-ambiguous");
+    assert_eq!(origin.asked()[0].target, "/some?a=1&a=2");
+}
+
+#[tokio::test]
+async fn accept_is_part_of_the_key_and_any_type_is_the_same_as_none() {
+    let origin = Origin::counting().await;
+    let node = Node::start(origin.address, "[[route]]\npath = \"/x\"\nttl = \"1h\"\n");
+    let client = node.client();
+    assert_eq!(client.get("/x").await.cache(), "MISS");
+    assert_eq!(client.get_with("/x", &[("accept", "*/*")]).await.cache(), "HIT");
+    assert_eq!(client.get_with("/x", &[("accept", "text/html")]).await.cache(), "MISS");
+    assert_eq!(client.get_with("/x", &[("accept", "text/html")]).await.cache(), "HIT");
+}
+
+#[tokio::test]
+async fn paths_that_can_be_read_in_two_ways_are_never_hits() {
+    let origin = Origin::counting().await;
+    let node = Node::start(origin.address, "[[route]]\npath = \"/{*all}\"\nttl = \"1h\"\n");
+    for path in ["/a/../b", "/a//b", "/a%2fb", "/a;x", "/%61", "/a%00b", "/./a", "/a%5Cb"] {
+        for _ in 0..2 {
+            let answer =
+                raw(node.address, format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").as_bytes())
+                    .await;
+            assert!(answer.contains("detail=path-ambiguous"), "{path}: {answer}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_clients_host_is_part_of_every_key_when_the_origin_sees_it() {
+    let origin = Origin::counting().await;
+    let node = Node::start(
+        origin.address,
+        "[origin]\nurl = \"ORIGIN\"\nhost = \"client\"\n[[route]]\npath = \"/x\"\nttl = \"1h\"\n",
+    );
+    let ask = |host: &'static str| {
+        let address = node.address;
+        async move { raw(address, format!("GET /x HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").as_bytes()).await }
+    };
+    assert!(ask("a.example").await.contains("x-cache: MISS"));
+    assert!(ask("a.example").await.contains("x-cache: HIT"));
+    assert!(ask("b.example").await.contains("x-cache: MISS"));
+    assert_eq!(origin.asked()[1].field("host"), Some("b.example"));
+}

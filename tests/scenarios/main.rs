@@ -1,0 +1,18 @@
+//! What aside does, told as scenarios: a file per topic, each with a real node, an origin that does as it is told, and
+//! barriers instead of sleeps.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod annotate;
+mod collapse;
+mod hits;
+mod invalidation;
+mod keys;
+mod origin_faults;
+mod private;
+mod races;
+mod requests;
+mod store_faults;
+mod streams;
+mod write_policies;

@@ -1,0 +1,146 @@
+//! An origin that is down, hangs, breaks off or says what cannot be true.
+
+use std::time::Duration;
+
+use super::support::client::raw;
+use super::support::node::Node;
+use super::support::origin::{self, Origin, response, say};
+
+const ROUTE: &str = "[[route]]\npath = \"/x\"\nttl = \"1h\"\nstale_if_error = \"0s\"\n";
+
+#[tokio::test]
+async fn an_origin_that_is_down_is_a_502_that_says_so() {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let node = Node::start(free, ROUTE);
+    for target in ["/x", "/other"] {
+        let answer = node.client().get(target).await;
+        assert_eq!((answer.status, answer.field("content-type")), (502, "application/problem+json"));
+        assert!(answer.json()["detail"].as_str().unwrap().contains("cannot be reached"), "{}", answer.text());
+        assert!(answer.cache_status().contains("detail=origin-down"), "{}", answer.cache_status());
+    }
+    assert_eq!(node.client().put("/x", "{}").await.status, 502);
+}
+
+#[tokio::test]
+async fn an_origin_that_hangs_is_a_504_within_the_limit() {
+    let hanging = origin::raw(|_, stream| async move {
+        std::future::pending::<()>().await;
+        drop(stream);
+    })
+    .await;
+    let node = Node::start(hanging, &format!("[origin]\nurl = \"ORIGIN\"\nresponse_timeout = \"200ms\"\n{ROUTE}"));
+    for method in ["GET", "PUT"] {
+        let answer = node.client().send(method, "/x", &[], "").await;
+        assert_eq!(answer.status, 504);
+        assert!(answer.text().contains("did not answer within 200ms"), "{}", answer.text());
+    }
+}
+
+#[tokio::test]
+async fn a_body_cut_short_is_never_stored() {
+    for (what, head) in [
+        ("content-length", "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 10\r\n\r\nabc"),
+        ("chunked", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n"),
+    ] {
+        let origin = origin::raw(move |_, mut stream| async move { say(&mut stream, head).await }).await;
+        let node = Node::start(origin, ROUTE);
+        for _ in 0..2 {
+            let answer = node.client().try_send("GET", "/x", &[], "").await;
+            assert!(answer.as_ref().map_or(true, |answer| answer.status == 502), "{what}: {answer:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_ends_with_the_connection_is_never_stored_on_a_route() {
+    let origin = origin::raw(|_, mut stream| async move {
+        say(&mut stream, "HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\n\r\nall of it").await;
+    })
+    .await;
+    let node = Node::start(origin, ROUTE);
+    for _ in 0..2 {
+        let answer = node.client().get("/x").await;
+        assert_eq!((answer.text(), answer.cache()), ("all of it", "MISS"));
+        assert!(answer.cache_status().contains("detail=close-delimited"), "{}", answer.cache_status());
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_stalls_is_cut_and_not_stored() {
+    let origin = origin::raw(|_, mut stream| async move {
+        say(&mut stream, "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc").await;
+        std::future::pending::<()>().await;
+    })
+    .await;
+    let node = Node::start(origin, &format!("[origin]\nurl = \"ORIGIN\"\nresponse_timeout = \"200ms\"\n{ROUTE}"));
+    assert_eq!(node.client().get("/x").await.status, 502);
+}
+
+#[tokio::test]
+async fn a_stale_answer_stands_in_for_an_origin_in_trouble() {
+    let trouble = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let switch = std::sync::Arc::clone(&trouble);
+    let origin = Origin::start(move |_| {
+        let down = switch.load(std::sync::atomic::Ordering::SeqCst);
+        async move { if down { response(503, &[], "down") } else { response(200, &[], "good") } }
+    })
+    .await;
+    let node = Node::timed(origin.address, "[[route]]\npath = \"/x\"\nttl = \"10s\"\nstale_if_error = \"1h\"\n");
+    let client = node.client();
+    client.get("/x").await;
+    trouble.store(true, std::sync::atomic::Ordering::SeqCst);
+    node.clock.advance(Duration::from_secs(60));
+    let stale = client.get("/x").await;
+    assert_eq!((stale.status, stale.text(), stale.cache(), stale.field("age")), (200, "good", "STALE", "60"));
+    assert_eq!(stale.cache_status(), "aside; fwd=stale; fwd-status=503; ttl=-50; detail=stale-if-error");
+    node.clock.advance(Duration::from_secs(3600));
+    assert_eq!(client.get("/x").await.status, 503);
+}
+
+#[tokio::test]
+async fn a_kept_connection_that_the_origin_closed_costs_one_silent_retry() {
+    // Answers once a connection, as if the connection were kept, and closes it.
+    let origin = origin::raw(|_, mut stream| async move {
+        say(&mut stream, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok").await;
+    })
+    .await;
+    let node = Node::start(origin, "");
+    for _ in 0..20 {
+        assert_eq!(node.client().get("/x").await.text(), "ok");
+    }
+}
+
+#[tokio::test]
+async fn a_write_whose_outcome_is_unknown_drops_what_it_may_have_changed_and_is_not_sent_twice() {
+    let writes = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let counted = std::sync::Arc::clone(&writes);
+    let origin = origin::raw(move |head, mut stream| {
+        let writes = std::sync::Arc::clone(&counted);
+        async move {
+            if head.starts_with("PUT") {
+                writes.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+            } else {
+                say(&mut stream, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok").await;
+            }
+        }
+    })
+    .await;
+    let node = Node::start(origin, ROUTE);
+    let client = node.client();
+    client.get("/x").await;
+    assert_eq!(client.get("/x").await.cache(), "HIT");
+    assert_eq!(client.put("/x", "{}").await.status, 502);
+    assert_eq!(client.get("/x").await.cache(), "MISS");
+    assert_eq!(writes.load(std::sync::atomic::Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn an_unasked_switch_of_protocols_is_a_502() {
+    let origin = origin::raw(|_, mut stream| async move {
+        say(&mut stream, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n").await;
+    })
+    .await;
+    let answer =
+        raw(Node::start(origin, ROUTE).address, b"GET /x HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await;
+    assert!(answer.starts_with("HTTP/1.1 502"), "{answer}");
+}

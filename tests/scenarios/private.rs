@@ -1,0 +1,122 @@
+//! Never one user's answer for another.
+
+use super::support::node::Node;
+use super::support::origin::{Origin, response};
+
+const ROUTE: &str = "[[route]]\npath = \"/me\"\nttl = \"1h\"\n";
+
+/// Answers with whatever identity it sees.
+async fn whoami() -> Origin {
+    Origin::start(|asked| async move {
+        let identity = ["authorization", "cookie", "x-api-key", "x-forwarded-for", "user-agent"]
+            .map(|name| asked.field(name).unwrap_or("-").to_owned())
+            .join("|");
+        response(200, &[], &identity)
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_request_with_a_credential_is_neither_looked_up_nor_stored() {
+    let origin = whoami().await;
+    let node = Node::start(origin.address, ROUTE);
+    let client = node.client();
+    client.get("/me").await;
+    for (name, detail) in [("authorization", "authorization"), ("cookie", "cookie"), ("x-api-key", "credential")] {
+        let alice = client.get_with("/me", &[(name, "alice")]).await;
+        assert_eq!(alice.cache(), "BYPASS", "{name}");
+        assert!(alice.cache_status().ends_with(&format!("detail={detail}")), "{}", alice.cache_status());
+        assert!(alice.text().contains("alice"));
+    }
+    let anonymous = client.get("/me").await;
+    assert_eq!((anonymous.cache(), anonymous.text().contains("alice")), ("HIT", false));
+}
+
+#[tokio::test]
+async fn keyed_credentials_have_an_entry_each() {
+    let origin = whoami().await;
+    let node = Node::start(
+        origin.address,
+        "[[route]]\npath = \"/me\"\nttl = \"1h\"\nauthorization = \"key\"\ncookies = \"key\"\n",
+    );
+    let client = node.client();
+    for who in ["alice", "bob"] {
+        let miss = client.get_with("/me", &[("authorization", who), ("cookie", who)]).await;
+        assert_eq!(miss.cache(), "MISS");
+    }
+    for who in ["alice", "bob"] {
+        let hit = client.get_with("/me", &[("authorization", who), ("cookie", who)]).await;
+        assert_eq!(
+            (hit.cache(), hit.text()),
+            ("HIT", format!("{who}|{who}|-|-|{}", hit.text().rsplit('|').next().unwrap()).as_str())
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_ignored_cookie_never_reaches_the_origin_on_a_fill() {
+    let origin = whoami().await;
+    let node = Node::start(origin.address, "[[route]]\npath = \"/me\"\nttl = \"1h\"\ncookies = \"ignore\"\n");
+    let miss = node.client().get_with("/me", &[("cookie", "alice")]).await;
+    assert_eq!((miss.cache(), miss.text().contains("alice")), ("MISS", false));
+}
+
+#[tokio::test]
+async fn what_the_origin_calls_private_is_not_stored() {
+    for (name, value, detail) in [
+        ("cache-control", "no-store", "no-store"),
+        ("cache-control", "private", "private"),
+        ("set-cookie", "session=1", "set-cookie"),
+        ("vary", "accept, *", "vary-any"),
+    ] {
+        let origin = Origin::start(move |_| async move { response(200, &[(name, value)], "x") }).await;
+        let node = Node::start(origin.address, ROUTE);
+        node.client().get("/me").await;
+        let again = node.client().get("/me").await;
+        assert_eq!(again.cache(), "MISS", "{name}: {value}");
+        assert!(again.cache_status().ends_with(&format!("detail={detail}")), "{}", again.cache_status());
+    }
+}
+
+#[tokio::test]
+async fn a_fill_shows_the_origin_only_what_is_in_the_key() {
+    let origin = Origin::counting().await;
+    let node =
+        Node::start(origin.address, "[[route]]\npath = \"/active\"\nquery = [\"country\", \"city\"]\nttl = \"1h\"\n");
+    let fields = [
+        ("x-forwarded-host", "evil"),
+        ("x-forwarded-for", "1.2.3.4"),
+        ("user-agent", "evil"),
+        ("referer", "evil"),
+        ("x-original-url", "/admin"),
+        ("accept-encoding", "gzip"),
+        ("accept-language", "es"),
+        ("x-anything", "evil"),
+    ];
+    node.client().get_with("/active?utm=evil&city=Managua&country=NI", &fields).await;
+    let asked = origin.asked().remove(0);
+    assert_eq!(asked.target, "/active?country=NI&city=Managua");
+    let mut seen: Vec<String> = asked.fields.keys().map(ToString::to_string).collect();
+    seen.sort();
+    assert_eq!(seen, ["accept", "accept-encoding", "accept-language", "host", "user-agent", "via"]);
+    assert!(!format!("{:?}", asked.fields).contains("evil"));
+    assert_eq!(asked.field("accept-encoding"), Some("identity"));
+}
+
+#[tokio::test]
+async fn without_a_route_a_credential_is_answered_from_the_cache_only_if_the_answer_is_public() {
+    let origin = Origin::start(|asked| async move {
+        let control = if asked.path() == "/public" { "public, max-age=60" } else { "max-age=60" };
+        response(200, &[("cache-control", control)], asked.field("cookie").unwrap_or("nobody"))
+    })
+    .await;
+    let node = Node::start(origin.address, "");
+    let client = node.client();
+    client.get("/shared").await;
+    assert_eq!(client.get("/shared").await.cache(), "HIT");
+    let alice = client.get_with("/shared", &[("cookie", "alice")]).await;
+    assert_eq!(alice.text(), "alice");
+    assert_eq!(client.get("/shared").await.text(), "nobody");
+    client.get("/public").await;
+    assert_eq!(client.get_with("/public", &[("cookie", "alice")]).await.cache(), "HIT");
+}

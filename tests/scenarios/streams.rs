@@ -1,0 +1,122 @@
+//! Bodies that come piece by piece.
+
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use super::support::node::Node;
+use super::support::origin::{self, Gate, say};
+
+async fn ask(node: &Node, target: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(node.address).await.unwrap();
+    let request = format!("GET {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    stream
+}
+
+async fn read_until(stream: &mut TcpStream, text: &str) -> String {
+    let mut read = Vec::new();
+    while !String::from_utf8_lossy(&read).contains(text) {
+        let mut piece = [0; 1024];
+        let n = tokio::time::timeout(Duration::from_secs(10), stream.read(&mut piece)).await.unwrap().unwrap();
+        assert!(n > 0, "closed before {text:?}: {}", String::from_utf8_lossy(&read));
+        read.extend_from_slice(&piece[..n]);
+    }
+    String::from_utf8_lossy(&read).into_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_chunked_answer_is_handed_on_as_it_comes_and_stored_once_whole() {
+    let (gate, mut keeper) = Gate::new();
+    let origin = origin::raw(move |_, mut stream| {
+        let gate = gate.clone();
+        async move {
+            say(&mut stream, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nfirst\r\n").await;
+            gate.pass().await;
+            say(&mut stream, "6\r\nsecond\r\n0\r\n\r\n").await;
+        }
+    })
+    .await;
+    let node = Node::start(origin, "[[route]]\npath = \"/x\"\nttl = \"1h\"\n");
+    let mut stream = ask(&node, "/x").await;
+    read_until(&mut stream, "first").await;
+    keeper.arrived().await;
+    keeper.let_go(1);
+    read_until(&mut stream, "\r\n0\r\n\r\n").await;
+    let hit = node.client().get("/x").await;
+    assert_eq!((hit.cache(), hit.text()), ("HIT", "firstsecond"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn server_sent_events_pass_one_by_one_and_are_never_stored() {
+    let (gate, mut keeper) = Gate::new();
+    let origin = origin::raw(move |_, mut stream| {
+        let gate = gate.clone();
+        async move {
+            say(
+                &mut stream,
+                "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n",
+            )
+            .await;
+            for event in ["data: 1\n\n", "data: 2\n\n"] {
+                say(&mut stream, &format!("9\r\n{event}\r\n")).await;
+                gate.pass().await;
+            }
+            say(&mut stream, "0\r\n\r\n").await;
+        }
+    })
+    .await;
+    let node = Node::start(origin, "[[route]]\npath = \"/events\"\nttl = \"1h\"\n");
+    let mut stream = ask(&node, "/events").await;
+    let head = read_until(&mut stream, "data: 1").await;
+    assert!(head.contains("detail=streaming"), "{head}");
+    keeper.arrived().await;
+    keeper.let_go(1);
+    read_until(&mut stream, "data: 2").await;
+    keeper.arrived().await;
+    keeper.let_go(1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_larger_than_allowed_streams_through_unstored() {
+    let body = "x".repeat(300_000);
+    for head in ["Content-Length: 300000\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\n493E0\r\n"] {
+        let tail = if head.starts_with('T') { "\r\n0\r\n\r\n" } else { "" };
+        let answer = format!("HTTP/1.1 200 OK\r\n{head}{body}{tail}");
+        let origin = origin::raw(move |_, mut stream| {
+            let answer = answer.clone();
+            async move { say(&mut stream, &answer).await }
+        })
+        .await;
+        let node = Node::start(origin, "[[route]]\npath = \"/x\"\nttl = \"1h\"\nmax_body = \"100KiB\"\n");
+        for _ in 0..2 {
+            let answer = node.client().get("/x").await;
+            assert_eq!((answer.cache(), answer.text() == body), ("MISS", true), "{head}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_large_upload_streams_to_the_origin_before_it_is_whole() {
+    let (gate, mut keeper) = Gate::new();
+    let origin = origin::raw(move |head, mut stream| {
+        let gate = gate.clone();
+        async move {
+            assert!(head.starts_with("PUT /x"));
+            gate.pass().await;
+            let mut rest = vec![0; 200_000];
+            stream.read_exact(&mut rest).await.unwrap();
+            say(&mut stream, "HTTP/1.1 204 No Content\r\n\r\n").await;
+        }
+    })
+    .await;
+    let node = Node::start(origin, "");
+    let mut stream = TcpStream::connect(node.address).await.unwrap();
+    stream.write_all(b"PUT /x HTTP/1.1\r\nHost: x\r\nContent-Length: 200000\r\n\r\n").await.unwrap();
+    stream.write_all(&vec![b'x'; 100_000]).await.unwrap();
+    keeper.arrived().await;
+    stream.write_all(&vec![b'x'; 100_000]).await.unwrap();
+    keeper.let_go(1);
+    read_until(&mut stream, "204").await;
+}

@@ -1,0 +1,81 @@
+//! A node of aside in this process: its own cores, its own sockets, a clock that the test may set.
+
+use std::net::SocketAddr;
+
+use aside::clock::Clock;
+use aside::config::Config;
+use aside::server::{Parts, Running, Server};
+use aside::{proxy, store};
+
+use super::client::Client;
+
+/// A node, stopped when it is dropped.
+pub struct Node {
+    pub address: SocketAddr,
+    pub clock: Clock,
+    running: Option<Running>,
+}
+
+/// A time for clocks that stand still: 2026-01-01T00:00:00Z.
+pub const NEW_YEAR: u64 = 1_767_225_600_000;
+
+impl Node {
+    /// Starts a node in front of an origin, with the rest of a `proxy.toml` and the system's clock.
+    pub fn start(origin: SocketAddr, config: &str) -> Self {
+        Self::with(origin, "memory://", config, Clock::System)
+    }
+
+    /// Starts a node whose clock stands still at [`NEW_YEAR`].
+    pub fn timed(origin: SocketAddr, config: &str) -> Self {
+        Self::with(origin, "memory://", config, Clock::at(NEW_YEAR))
+    }
+
+    /// Starts a node on a store of the test's choice.
+    pub fn on(origin: SocketAddr, store: &str, config: &str) -> Self {
+        Self::with(origin, store, config, Clock::System)
+    }
+
+    /// Starts a node whose store is a whole table.
+    pub fn with_store_table(origin: SocketAddr, table: &str, config: &str) -> Self {
+        Self::from_text(
+            &format!("listen = \"127.0.0.1:0\"\norigin = \"http://{origin}\"\n{table}\n{config}"),
+            Clock::System,
+        )
+    }
+
+    pub fn with(origin: SocketAddr, store: &str, config: &str, clock: Clock) -> Self {
+        let origin = if config.contains("[origin]") {
+            config.replace("ORIGIN", &format!("http://{origin}"))
+        } else {
+            format!("origin = \"http://{origin}\"\n{config}")
+        };
+        Self::from_text(&format!("listen = \"127.0.0.1:0\"\nstore = \"{store}\"\n{origin}"), clock)
+    }
+
+    fn from_text(text: &str, clock: Clock) -> Self {
+        let config = Config::from_text("test.toml", text, |_| None).unwrap_or_else(|error| panic!("{error}"));
+        let mut server = config.server;
+        server.cores = 2;
+        let server = Server::bind(server).unwrap();
+        let parts = Parts {
+            proxy: proxy::Shared::new(config.proxy, clock.clone(), false),
+            store: store::Shared::new(&config.store),
+            origin: config.origin,
+        };
+        let running = server.start(&parts).unwrap();
+        Self { address: running.addresses()[0], clock, running: Some(running) }
+    }
+
+    pub fn client(&self) -> Client {
+        Client::of(self.address)
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        if let Some(running) = self.running.take() {
+            // Joining takes as long as open connections do: not from within the test's runtime.
+            std::thread::spawn(move || running.stop());
+        }
+    }
+}
