@@ -15,7 +15,7 @@ use crate::redis::{RedisServer, Reply};
 
 /// Short enough to be reached on purpose.
 fn impatient(server: &RedisServer) -> StoreSettings {
-    StoreSettings { timeout: Duration::from_millis(200), ..redis_settings(server) }
+    StoreSettings { timeout: Duration::from_millis(400), ..redis_settings(server) }
 }
 
 #[tokio::test]
