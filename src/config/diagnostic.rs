@@ -108,9 +108,14 @@ impl Report {
         })
     }
 
-    /// Whether there is nothing to say.
-    pub fn is_empty(&self) -> bool {
-        self.diagnostics.is_empty()
+    /// The findings that matter at least this much.
+    #[must_use]
+    pub fn at_least(&self, severity: Severity) -> Self {
+        let matters = |finding: &&Diagnostic| finding.severity <= severity;
+        Self {
+            source: Arc::clone(&self.source),
+            diagnostics: self.diagnostics.iter().filter(matters).cloned().collect(),
+        }
     }
 
     /// The findings as `rustc` prints its own, in colour if `styled`. Ends without a newline.

@@ -175,6 +175,18 @@ mod tests {
     }
 
     #[test]
+    fn the_shipped_file_shows_every_key() {
+        let shipped = include_str!("../../proxy.toml");
+        for level in LEVELS {
+            for key in (level.keys)() {
+                let (set, header) = (format!("{key} = "), format!("{key}]"));
+                let written = |line: &str| line.contains(&set) || line.contains(&header);
+                assert!(shipped.lines().any(written), "{key} of {}", level.title);
+            }
+        }
+    }
+
+    #[test]
     fn every_level_knows_its_keys() {
         for level in LEVELS {
             assert!(!(level.keys)().is_empty(), "{}", level.title);
