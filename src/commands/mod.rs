@@ -1,1 +1,173 @@
-//! (in the making)
+//! What a person types: `aside serve`, `check`, `explain`, `routes`; a file each.
+//!
+//! Exit codes: 0 done, 1 failed, 2 wrong usage, 78 bad configuration (`EX_CONFIG` of `sysexits.h`).
+
+mod check;
+mod explain;
+mod routes;
+mod serve;
+
+use std::io::{self, IsTerminal as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::config::{Config, ConfigError, Overrides, Severity, wants_no_colours};
+use crate::telemetry::LogFormat;
+
+pub use explain::ExplainArguments;
+
+/// The configuration cannot be used: `EX_CONFIG`.
+const BAD_CONFIG: u8 = 78;
+/// The arguments cannot be used.
+const USAGE: u8 = 2;
+
+/// Read where no `--config` names another.
+const DEFAULT_FILE: &str = "proxy.toml";
+
+/// A transparent caching reverse proxy that is never stale after a write.
+#[derive(Debug, Parser)]
+#[command(name = "aside", version, about, max_term_width = 100)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve: listen, answer from the cache, forward the rest.
+    Serve(ServeArguments),
+    /// Check the configuration and stop before anything is opened.
+    Check(CheckArguments),
+    /// Explain what would become of a request, without sending it.
+    Explain(ExplainArguments),
+    /// List the routes.
+    Routes(CheckArguments),
+}
+
+/// Where the configuration is.
+#[derive(Debug, Args)]
+pub struct ConfigArguments {
+    /// The configuration; ./proxy.toml if there is one.
+    #[arg(long, short, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+/// `aside serve`.
+#[derive(Debug, Args)]
+pub struct ServeArguments {
+    #[command(flatten)]
+    config: ConfigArguments,
+    #[arg(long, value_name = "URL", help = "The API to stand in front of, as in http://127.0.0.1:5000; needs no file")]
+    origin: Option<String>,
+    /// An address to listen on, as in 127.0.0.1:8080; may be given several times.
+    #[arg(long, value_name = "ADDR")]
+    listen: Vec<String>,
+    #[arg(long, value_name = "URL", help = "Where answers are kept: memory:// or redis://127.0.0.1:6379")]
+    store: Option<String>,
+    /// The form of log lines.
+    #[arg(long, value_name = "FORMAT")]
+    log: Option<LogArgument>,
+}
+
+/// The form of log lines, as an argument.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum LogArgument {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// `aside check` and `aside routes`.
+#[derive(Debug, Args)]
+pub struct CheckArguments {
+    #[command(flatten)]
+    config: ConfigArguments,
+    /// Print JSON, for programs.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs a command. What comes back is the process's exit code.
+pub fn run(cli: Cli) -> ExitCode {
+    match cli.command {
+        Command::Serve(arguments) => serve(arguments),
+        Command::Check(arguments) => check::run(&arguments.config, arguments.json),
+        Command::Explain(arguments) => explain::run(&arguments),
+        Command::Routes(arguments) => routes::run(&arguments.config, arguments.json),
+    }
+}
+
+fn serve(arguments: ServeArguments) -> ExitCode {
+    let overrides = Overrides {
+        origin: arguments.origin,
+        listen: arguments.listen,
+        store: arguments.store,
+        log: arguments.log.map(|format| match format {
+            LogArgument::Text => LogFormat::Text,
+            LogArgument::Json => LogFormat::Json,
+        }),
+    };
+    match configuration(&arguments.config, &overrides) {
+        Ok(config) => {
+            say_aside(&config.remarks.at_least(Severity::Warning).render(coloured()));
+            serve::run(config)
+        }
+        Err(error) => refuse(&error),
+    }
+}
+
+/// The named file, else `./proxy.toml` if it is there, else what the command line says alone.
+fn configuration(arguments: &ConfigArguments, overrides: &Overrides) -> Result<Config, ConfigError> {
+    let default = Path::new(DEFAULT_FILE);
+    match &arguments.config {
+        Some(path) => Config::load(path, overrides),
+        None if overrides.origin.is_some() && !default.exists() => Config::without_file(overrides),
+        None => Config::load(default, overrides),
+    }
+}
+
+/// Prints why a configuration cannot be used.
+fn refuse(error: &ConfigError) -> ExitCode {
+    say_aside(&error.report().render(coloured()));
+    ExitCode::from(BAD_CONFIG)
+}
+
+/// Whether what goes to standard error is for a person's terminal.
+fn coloured() -> bool {
+    io::stderr().is_terminal() && !wants_no_colours()
+}
+
+/// Prints a result. A reader that has gone away is no fault.
+fn say(text: &str) {
+    let _ = writeln!(io::stdout(), "{text}");
+}
+
+/// Prints what is not the result; nothing if there is nothing.
+fn say_aside(text: &str) {
+    if !text.is_empty() {
+        let _ = writeln!(io::stderr(), "{text}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_arguments_are_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn listen_may_be_given_several_times() {
+        let cli =
+            Cli::try_parse_from(["aside", "serve", "--listen", "127.0.0.1:1", "--listen", "127.0.0.1:2"]).unwrap();
+        assert!(matches!(cli.command, Command::Serve(arguments) if arguments.listen.len() == 2));
+    }
+}

@@ -35,7 +35,10 @@ fn serve(config: Config) -> Result<(), Box<dyn std::error::Error>> {
     let origin = parts.origin.authority.to_string();
     let running = server.start(&parts)?;
     for address in running.addresses() {
-        tracing::info!("listening on http://{address}, origin http://{origin}, store {}, {routes} routes", config.store.url);
+        tracing::info!(
+            "listening on http://{address}, origin http://{origin}, store {}, {routes} routes",
+            config.store.url
+        );
     }
     runtime.block_on(async {
         let mut interrupt = signal(SignalKind::interrupt())?;

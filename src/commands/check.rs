@@ -1,0 +1,87 @@
+//! `aside check`: `serve`, stopped before anything is opened.
+//!
+//! With `--json`, one object on standard output:
+//!
+//! ```json
+//! {"ok": true, "file": "proxy.toml", "listen": ["127.0.0.1:8080"], "origin": "http://127.0.0.1:5000",
+//!  "store": "memory://", "routes": 3, "findings": []}
+//! ```
+//!
+//! `ok` is false where the configuration cannot be used, and only `findings` stands beside it then. A finding is
+//! `{"severity": "error"|"warning"|"note", "file", "line", "column", "message", "help"}`; line and column count from 1
+//! and are null where no text is to blame. Passwords are not shown.
+
+use std::process::ExitCode;
+
+use serde_json::json;
+
+use super::{BAD_CONFIG, ConfigArguments, coloured, configuration, refuse, say, say_aside};
+use crate::config::{Config, ConfigError, Overrides, size};
+use crate::store::StoreUrl;
+
+/// Reads the configuration and says what it found: 0 when it can be used, 78 when not.
+pub(super) fn run(arguments: &ConfigArguments, json: bool) -> ExitCode {
+    match configuration(arguments, &Overrides::default()) {
+        Ok(config) if json => {
+            say(&good_json(&config));
+            ExitCode::SUCCESS
+        }
+        Ok(config) => {
+            say_aside(&config.remarks.render(coloured()));
+            say(&good(&config));
+            ExitCode::SUCCESS
+        }
+        Err(error) if json => {
+            say(&bad_json(&error));
+            ExitCode::from(BAD_CONFIG)
+        }
+        Err(error) => refuse(&error),
+    }
+}
+
+fn good(config: &Config) -> String {
+    let store = match config.store.url {
+        StoreUrl::Memory => format!("memory:// ({})", size::show(config.store.memory)),
+        StoreUrl::Redis(_) => config.store.url.to_string(),
+    };
+    format!(
+        "{} is good: {}, store {store}, origin http://{}, listening on {}",
+        file(config),
+        routes(config.proxy.routes.iter().count()),
+        config.origin.authority,
+        addresses(config).join(" and "),
+    )
+}
+
+fn routes(count: usize) -> String {
+    match count {
+        0 => "no routes".to_owned(),
+        1 => "1 route".to_owned(),
+        _ => format!("{count} routes"),
+    }
+}
+
+fn file(config: &Config) -> String {
+    config.file.as_ref().map_or_else(|| "the command line".to_owned(), |path| path.display().to_string())
+}
+
+fn addresses(config: &Config) -> Vec<String> {
+    config.server.listen.iter().map(ToString::to_string).collect()
+}
+
+fn good_json(config: &Config) -> String {
+    json!({
+        "ok": true,
+        "file": config.file.as_ref().map(|path| path.display().to_string()),
+        "listen": addresses(config),
+        "origin": format!("http://{}", config.origin.authority),
+        "store": config.store.url.to_string(),
+        "routes": config.proxy.routes.iter().count(),
+        "findings": config.remarks.to_json(),
+    })
+    .to_string()
+}
+
+fn bad_json(error: &ConfigError) -> String {
+    json!({ "ok": false, "findings": error.report().to_json() }).to_string()
+}

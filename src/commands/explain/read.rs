@@ -1,0 +1,379 @@
+//! What would become of a read: its route, its key, how long its answer lives, what drops it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::header::{AUTHORIZATION, COOKIE, ORIGIN};
+use http::{HeaderMap, StatusCode};
+use serde_json::{Map, Value, json};
+
+use super::{Asked, layout};
+use crate::config::{Config, duration};
+use crate::fields::Detail;
+use crate::policy::{Choices, LifetimeSource, is_credential};
+use crate::rules::{
+    Bypass, Condition, Credential, Fill, InvalidationRule, PathPattern, Place, Read, RequestPattern, Route, RouteQuery,
+    Source, Subject,
+};
+
+/// What is known of a read beforehand.
+#[derive(Debug)]
+pub(crate) struct Explained {
+    method: String,
+    target: String,
+    route: Option<(Arc<Route>, usize)>,
+    file: String,
+    variables: BTreeMap<String, String>,
+    place: Result<Place, Detail>,
+    choices: Option<Choices>,
+    fill: Option<Fill>,
+    dropped_by: Vec<Dropping>,
+}
+
+/// Writes that drop the entry.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Dropping {
+    writes: String,
+    drops: String,
+    when: Vec<String>,
+    because: String,
+}
+
+/// Asks the rules about a read.
+pub(super) fn explain(asked: &Asked, config: &Config) -> Explained {
+    let path = asked.target.path();
+    let read = Read { path, query: asked.target.query(), fields: &asked.fields, host: asked.keyed_host(config) };
+    let routes = &config.proxy.routes;
+    let mut explained = Explained {
+        method: asked.method.to_string(),
+        target: asked.target.to_string(),
+        route: None,
+        file: config.file.as_ref().map(|file| file.display().to_string()).unwrap_or_default(),
+        variables: BTreeMap::new(),
+        place: Err(Detail::RouteOff),
+        choices: None,
+        fill: None,
+        dropped_by: Vec::new(),
+    };
+    if let Some((route, captures)) = routes.find(path) {
+        let line = routes.iter().position(|known| Arc::ptr_eq(known, route));
+        let line = line.and_then(|index| config.route_lines.get(index)).copied().unwrap_or_default();
+        explained.variables = variables(route, asked.query(), &captures);
+        explained.place = route.place(&read, &captures).map_err(|Bypass(detail)| detail);
+        explained.fill = explained.place.is_ok().then(|| route.fill(&read));
+        explained.choices = Some(route.choices.clone());
+        explained.dropped_by = dropped_by(route, path, &explained.variables);
+        explained.route = Some((Arc::clone(route), line));
+    } else if let Some(choices) = &config.proxy.unrouted {
+        explained.place = routes.routeless_place(&read).map_err(|Bypass(detail)| detail);
+        explained.choices = Some(choices.clone());
+        explained.dropped_by = dropped_by_default(path, None);
+    }
+    if asked.data.is_some() {
+        explained.place = Err(Detail::RequestBody);
+        explained.fill = None;
+    }
+    explained
+}
+
+fn variables(route: &Route, query: &str, captures: &crate::rules::Captures<'_>) -> BTreeMap<String, String> {
+    let mut variables: BTreeMap<String, String> =
+        captures.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    if let RouteQuery::Listed(names) = &route.query {
+        for name in names {
+            if let Some(value) = route.read_value(name, query, captures) {
+                variables.insert(name.clone(), value.into_owned());
+            }
+        }
+    }
+    variables
+}
+
+impl Explained {
+    /// For people.
+    pub(super) fn text(&self) -> String {
+        let mut lines = vec![("request", format!("{} {}", self.method, self.target))];
+        lines.push(("route", self.route_text()));
+        lines.extend(self.variables.iter().map(|(name, value)| ("variables", format!("{name} = {value}"))));
+        match &self.place {
+            Ok(place) => {
+                lines.push(("key", place.key.to_string()));
+                lines.push(("group", place.group.to_string()));
+                lines.push(("tags", place.tags.iter().map(ToString::to_string).collect::<Vec<_>>().join("  ")));
+            }
+            Err(detail) => {
+                let sentence = detail.describe();
+                lines
+                    .push(("bypass", format!("{}: {sentence} Nothing is looked up, nothing stored.", detail.as_str())));
+            }
+        }
+        if let Some(choices) = &self.choices {
+            lines.extend(self.lifetime_text(choices).into_iter().map(|text| ("lifetime", text)));
+        }
+        if let Some((route, _)) = &self.route {
+            lines.push(("in the key", query_text(&route.query)));
+            lines.push(("in the key", format!("request fields {}", self.fields_in_key().join(", "))));
+        }
+        match &self.fill {
+            Some(fill) => lines.push(("origin sees", fill_text(fill))),
+            None => lines.push(("origin sees", "the request as it is".to_owned())),
+        }
+        for dropping in &self.dropped_by {
+            lines.push(("dropped by", dropping.text()));
+        }
+        if self.dropped_by.is_empty() && self.place.is_ok() {
+            lines.push(("dropped by", "no write (invalidated_by = []); it lives as long as its lifetime".to_owned()));
+        }
+        layout(&lines)
+    }
+
+    fn route_text(&self) -> String {
+        match &self.route {
+            Some((route, line)) if *route.name == *route.path.as_str() => {
+                format!("{} ({}:{line})", route.name, self.file)
+            }
+            Some((route, line)) => format!("{}, path {} ({}:{line})", route.name, route.path.as_str(), self.file),
+            None if self.choices.is_some() => "none: cached only as the origin itself says".to_owned(),
+            None => "none, and [unrouted] cache = false".to_owned(),
+        }
+    }
+
+    fn lifetime_text(&self, choices: &Choices) -> Vec<String> {
+        let mut lines = vec![match (lifetime_source(choices), choices.ttl) {
+            (Some(LifetimeSource::Override), ttl) => {
+                let but =
+                    if choices.override_private { "also no-store and private" } else { "but for no-store and private" };
+                let ttl = ttl.map_or_else(|| "as `statuses` says".to_owned(), duration::show);
+                format!("{ttl}, whatever the origin says, {but} (override_origin)")
+            }
+            (Some(_), Some(ttl)) => format!("{} (the route's ttl) where the origin names none", duration::show(ttl)),
+            _ if choices.heuristics => "as the origin says, or guessed from Last-Modified (heuristics)".to_owned(),
+            _ => "as the origin says; where it says nothing the answer is not stored".to_owned(),
+        }];
+        let statuses = choices.statuses.iter().filter(|(status, own)| own.is_some() || *status != 200);
+        lines.extend(statuses.map(|(status, own)| match own.or(choices.ttl) {
+            Some(own) => format!("{} for status {status}", duration::show(own)),
+            None => format!("as the origin says for status {status}"),
+        }));
+        if let Some((route, _)) = self.route.as_ref().filter(|(route, _)| route.ttl_jitter > 0.0) {
+            lines.push(format!("up to {} % less, to spread expiries", route.ttl_jitter * 100.0));
+        }
+        for (window, why) in [
+            (choices.stale_while_revalidate, "while it is renewed"),
+            (choices.stale_if_error, "while the origin fails"),
+        ] {
+            if !window.is_zero() {
+                lines
+                    .push(format!("stale for {} more {why}, unless the origin says otherwise", duration::show(window)));
+            }
+        }
+        lines
+    }
+
+    /// The names of the request fields that tell entries apart.
+    fn fields_in_key(&self) -> Vec<String> {
+        let Some((route, _)) = &self.route else { return Vec::new() };
+        let mut names: Vec<String> = route.vary.iter().chain([&ORIGIN]).map(ToString::to_string).collect();
+        if route.authorization == Credential::Key {
+            names.push(AUTHORIZATION.to_string());
+            names.push("other credentials".to_owned());
+        }
+        if route.cookies == Credential::Key {
+            names.push(COOKIE.to_string());
+        }
+        names
+    }
+
+    /// For programs.
+    pub(super) fn json(&self) -> Value {
+        let place = self.place.as_ref().ok();
+        let bypass = self.place.as_ref().err();
+        json!({
+            "kind": "read",
+            "method": self.method,
+            "target": self.target,
+            "route": self.route.as_ref().map(|(route, line)| {
+                json!({ "name": &*route.name, "file": self.file, "line": line, "path": route.path.as_str() })
+            }),
+            "variables": self.variables,
+            "cached": place.is_some(),
+            "bypass": bypass.map(|detail| json!({ "reason": detail.as_str(), "because": detail.describe() })),
+            "key": place.map(|place| place.key.to_string()),
+            "group": place.map(|place| place.group.to_string()),
+            "tags": place.map(|place| place.tags.iter().map(ToString::to_string).collect::<Vec<_>>()).unwrap_or_default(),
+            "lifetime": self.choices.as_ref().map(|choices| self.lifetime_json(choices)),
+            "fields_in_key": self.fields_in_key(),
+            "fill": self.fill.as_ref().map(|fill| json!({ "target": fill.target, "fields": shown_fields(&fill.fields) })),
+            "dropped_by": self.dropped_by.iter().map(Dropping::json).collect::<Vec<_>>(),
+        })
+    }
+
+    fn lifetime_json(&self, choices: &Choices) -> Value {
+        let statuses: Map<String, Value> = choices
+            .statuses
+            .iter()
+            .filter(|_| choices.routed)
+            .map(|(status, own)| (status.to_string(), json!(own.or(choices.ttl).map(|ttl| ttl.as_secs_f64()))))
+            .collect();
+        json!({
+            "source": lifetime_source(choices).map_or("origin", LifetimeSource::as_str),
+            "seconds": choices.ttl.map(|ttl| ttl.as_secs_f64()),
+            "statuses": statuses,
+            "jitter": self.route.as_ref().map_or(0.0, |(route, _)| route.ttl_jitter),
+            "stale_while_revalidate": choices.stale_while_revalidate.as_secs_f64(),
+            "stale_if_error": choices.stale_if_error.as_secs_f64(),
+        })
+    }
+}
+
+/// Who gives an answer of status 200 its lifetime; `None` is the origin alone.
+fn lifetime_source(choices: &Choices) -> Option<LifetimeSource> {
+    let overriding: Option<Duration> = choices.overriding_lifetime(StatusCode::OK);
+    if overriding.is_some() {
+        return Some(LifetimeSource::Override);
+    }
+    choices.route_lifetime(StatusCode::OK).map(|(_, source)| source)
+}
+
+fn query_text(query: &RouteQuery) -> String {
+    match query {
+        RouteQuery::Raw => "the whole query, byte for byte".to_owned(),
+        RouteQuery::Listed(names) if names.is_empty() => "nothing of the query".to_owned(),
+        RouteQuery::Listed(names) => format!("query parameters {}", names.join(", ")),
+    }
+}
+
+fn fill_text(fill: &Fill) -> String {
+    let fields: Vec<String> =
+        shown_fields(&fill.fields).iter().map(|(name, value)| format!("{name}: {value}")).collect();
+    format!("GET {} with {} and nothing else of the request", fill.target, fields.join(", "))
+}
+
+/// Fields with their values, but for credentials.
+fn shown_fields(fields: &HeaderMap) -> BTreeMap<String, String> {
+    let shown = |(name, value): (&http::HeaderName, &http::HeaderValue)| {
+        let secret = *name == AUTHORIZATION || *name == COOKIE || is_credential(name);
+        let value =
+            if secret { "(not shown)".to_owned() } else { String::from_utf8_lossy(value.as_bytes()).into_owned() };
+        (name.to_string(), value)
+    };
+    fields.iter().map(shown).collect()
+}
+
+impl Dropping {
+    fn text(&self) -> String {
+        let when: Vec<String> = self.when.iter().map(|condition| format!(", when {condition}")).collect();
+        format!("{}: {}{}", self.writes, self.drops, when.join(" and").replace(" and, when", " and"))
+    }
+
+    fn json(&self) -> Value {
+        json!({ "writes": self.writes, "drops": self.drops, "when": self.when, "because": self.because })
+    }
+}
+
+/// Every kind of write that drops a read's entry, by the route's policy, its list, or the default rule.
+fn dropped_by(route: &Route, path: &str, variables: &BTreeMap<String, String>) -> Vec<Dropping> {
+    let mut droppings = Vec::new();
+    if let Some(policy) = &route.write {
+        let because = format!("write policy of {}", policy.request.as_str());
+        droppings.push(by_request(route, &policy.request, &[], variables, because));
+    }
+    let Some(rules) = &route.invalidated_by else {
+        droppings.extend(dropped_by_default(path, Some(&route.path)));
+        return droppings;
+    };
+    droppings.extend(rules.iter().map(|rule| by_rule(route, rule, variables)));
+    if !rules.is_empty() {
+        droppings.push(Dropping {
+            writes: format!("any other write to {path}"),
+            drops: "this path, whatever the query".to_owned(),
+            when: Vec::new(),
+            because: "target URI".to_owned(),
+        });
+    }
+    droppings
+}
+
+fn by_rule(route: &Route, rule: &InvalidationRule, variables: &BTreeMap<String, String>) -> Dropping {
+    let because = rule.request.as_str().to_owned();
+    let mut dropping = by_request(route, &rule.request, &rule.variables, variables, because);
+    if !rule.tags.is_empty() {
+        let tags: Vec<&str> = rule.tags.iter().map(crate::rules::Template::as_str).collect();
+        dropping.drops = format!("whatever has the tag {}", tags.join(" or "));
+    }
+    dropping.when = rule.when.iter().map(condition).collect();
+    dropping
+}
+
+fn by_request(
+    route: &Route,
+    request: &RequestPattern,
+    mapped: &[(String, Source)],
+    variables: &BTreeMap<String, String>,
+    because: String,
+) -> Dropping {
+    let in_path = |name: &str| request.path().variables().any(|known| known == name);
+    let source_of = |name: &str| mapped.iter().find(|(known, _)| known == name).map(|(_, source)| source);
+    let names = route.key.variables().filter_map(|source| match source {
+        Source::Name(name) => Some(name.as_str()),
+        Source::Body(_) | Source::Response(_) => None,
+    });
+    let searched: Vec<&str> = names
+        .filter(|name| match source_of(name) {
+            None => !in_path(name),
+            Some(Source::Name(other)) => !in_path(other),
+            Some(Source::Body(_) | Source::Response(_)) => true,
+        })
+        .collect();
+    let method = request.method().map_or("*", http::Method::as_str);
+    // With the read's own values where the pattern has the key's own names.
+    let own_values = || request.path().render(|name| variables.get(name).map(|value| value.as_str().into()));
+    let writes = match own_values() {
+        Some(path) if mapped.is_empty() => format!("{method} {path}"),
+        _ => request.as_str().to_owned(),
+    };
+    let drops = if searched.is_empty() {
+        "this entry".to_owned()
+    } else {
+        let braced: Vec<String> = searched.iter().map(|name| format!("{{{name}}}")).collect();
+        format!("this entry if the write says {}, else every entry of the route", braced.join(" and "))
+    };
+    Dropping { writes, drops, when: Vec::new(), because }
+}
+
+/// The default rule, spelled out for one path.
+fn dropped_by_default(path: &str, pattern: Option<&PathPattern>) -> Vec<Dropping> {
+    let because = if pattern.is_some() { "default rule" } else { "target URI" };
+    let dropping = |writes: String, drops: &str| Dropping {
+        writes,
+        drops: drops.to_owned(),
+        when: Vec::new(),
+        because: because.to_owned(),
+    };
+    let below = if path.ends_with('/') { path } else { &format!("{path}/") };
+    let mut droppings = vec![
+        dropping(format!("any write to {path}"), "this path, whatever the query"),
+        dropping(format!("any write to {below}…, one segment below"), "this path, whatever the query"),
+    ];
+    if let Some(pattern) = pattern {
+        let mut above = path.trim_end_matches('/');
+        while let Some((parent, _)) = above.rsplit_once('/') {
+            let shown = if parent.is_empty() { "/" } else { parent };
+            if pattern.lies_under(shown) {
+                droppings.push(dropping(format!("any write to {shown}"), "every entry of the route"));
+            }
+            above = parent;
+        }
+    }
+    droppings
+}
+
+/// A condition as a sentence: `response /result is "Ok"`.
+pub(super) fn condition(condition: &Condition) -> String {
+    let subject = match condition.subject {
+        Subject::Request => "body",
+        Subject::Response => "response",
+    };
+    format!("{subject} {} is {}", condition.pointer.as_str(), condition.equals)
+}

@@ -1,0 +1,89 @@
+//! `aside routes`: one line a route.
+//!
+//! With `--json`, a list of `{"name", "line", "path", "query": [..]|null, "key", "group", "ttl_seconds": n|null,
+//! "invalidated_by": [..]|null}`; `query` is null where every parameter counts, `invalidated_by` where the default rule
+//! holds.
+
+use std::process::ExitCode;
+
+use serde_json::{Value, json};
+
+use super::{ConfigArguments, configuration, refuse, say};
+use crate::config::{Config, Overrides, duration};
+use crate::rules::{Route, RouteQuery};
+
+const HEADINGS: [&str; 6] = ["LINE", "NAME", "PATH", "KEY", "TTL", "INVALIDATED BY"];
+
+/// Lists the routes in the order they are tried: 0, or 78 for a bad configuration.
+pub(super) fn run(arguments: &ConfigArguments, json: bool) -> ExitCode {
+    let config = match configuration(arguments, &Overrides::default()) {
+        Ok(config) => config,
+        Err(error) => return refuse(&error),
+    };
+    say(&if json { as_json(&config).to_string() } else { table(&config) });
+    ExitCode::SUCCESS
+}
+
+fn lines(config: &Config) -> impl Iterator<Item = (usize, &Route)> {
+    let routes = config.proxy.routes.iter().map(AsRef::as_ref);
+    config.route_lines.iter().copied().zip(routes)
+}
+
+fn table(config: &Config) -> String {
+    let mut rows = vec![HEADINGS.map(str::to_owned)];
+    rows.extend(lines(config).map(|(line, route)| row(line, route)));
+    let widths: [usize; 6] = std::array::from_fn(|column| {
+        rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)
+    });
+    let shown: Vec<String> = rows
+        .iter()
+        .map(|row| {
+            let cells: Vec<String> = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+            cells.join("  ").trim_end().to_owned()
+        })
+        .collect();
+    shown.join("\n")
+}
+
+fn row(line: usize, route: &Route) -> [String; 6] {
+    let query = match &route.query {
+        RouteQuery::Raw => String::new(),
+        RouteQuery::Listed(names) if names.is_empty() => String::new(),
+        RouteQuery::Listed(names) => format!("?{}", names.join("&")),
+    };
+    let ttl = route.choices.ttl.map_or_else(|| "origin's".to_owned(), duration::show);
+    let writes = match &route.invalidated_by {
+        None => "default rule".to_owned(),
+        Some(rules) if rules.is_empty() => "nothing".to_owned(),
+        Some(rules) => rules.iter().map(|rule| rule.request.as_str()).collect::<Vec<_>>().join(", "),
+    };
+    [
+        line.to_string(),
+        route.name.to_string(),
+        format!("{}{query}", route.path.as_str()),
+        route.key.as_str().to_owned(),
+        ttl,
+        writes,
+    ]
+}
+
+fn as_json(config: &Config) -> Value {
+    let one = |(line, route): (usize, &Route)| {
+        let query = match &route.query {
+            RouteQuery::Raw => Value::Null,
+            RouteQuery::Listed(names) => json!(names),
+        };
+        let rules = route.invalidated_by.as_ref();
+        json!({
+            "name": &*route.name,
+            "line": line,
+            "path": route.path.as_str(),
+            "query": query,
+            "key": route.key.as_str(),
+            "group": &*route.group,
+            "ttl_seconds": route.choices.ttl.map(|ttl| ttl.as_secs_f64()),
+            "invalidated_by": rules.map(|rules| rules.iter().map(|rule| rule.request.as_str()).collect::<Vec<_>>()),
+        })
+    };
+    lines(config).map(one).collect()
+}
