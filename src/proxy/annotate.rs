@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 
 use super::answer::Answer;
 use crate::origin::Body;
-use crate::rules::Annotate;
+use crate::rules::{Annotate, Route};
 
 /// The body of a hit with its field; as it is where it is no JSON object.
 pub(super) fn hit(body: &Bytes, status: StatusCode, fields: &HeaderMap, annotate: &Annotate) -> Bytes {
@@ -21,8 +21,8 @@ pub(super) fn hit(body: &Bytes, status: StatusCode, fields: &HeaderMap, annotate
 }
 
 /// An answer that came from the origin, with its field. A body larger than `limit` is left as it is.
-pub(super) async fn missed(answer: Answer, annotate: Option<&Annotate>, limit: u64) -> Answer {
-    let Some(annotate) = annotate else { return answer };
+pub(super) async fn missed(answer: Answer, route: Option<&Route>, limit: u64) -> Answer {
+    let Some(annotate) = route.and_then(|route| route.annotate.as_ref()) else { return answer };
     if answer.cache_status.hit || !wants(answer.response.status(), answer.response.headers()) {
         return answer;
     }

@@ -1,6 +1,6 @@
 //! Every answer that is the proxy's own and not the origin's: one table from cause to status and sentence.
 
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
+use http::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, Response, StatusCode};
 use serde_json::json;
 
@@ -70,10 +70,22 @@ impl Refusal {
         }
     }
 
+    /// Whether what follows on the connection could be read in more than one way, or is not worth reading.
+    fn ends_connection(&self) -> bool {
+        use Refusal as R;
+        matches!(
+            self,
+            R::BadRequest(_) | R::MethodNotAllowed | R::BodyTooLarge(_) | R::BodyBroken(_) | R::UnknownCoding
+        )
+    }
+
     pub(super) fn answer(&self) -> Answer {
         let detail =
             matches!(self, Self::StoreDown | Self::NotKept | Self::NotInvalidated).then_some(Detail::StoreDown);
         let mut answer = own(self.status(), &self.sentence(), CacheStatus { detail, ..CacheStatus::default() });
+        if self.ends_connection() {
+            answer.response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
         if self.status() == StatusCode::SERVICE_UNAVAILABLE {
             answer.response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
         }

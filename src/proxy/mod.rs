@@ -97,16 +97,16 @@ impl Proxy {
         let resource = match self.resource(&request) {
             Ok(resource) => resource,
             Err((Bypass(detail), route)) => {
-                let annotate = route.and_then(|route| route.annotate.clone());
+                let limit = route.as_ref().map_or(0, |route| route.choices.max_body);
                 let answer = self.pass(request, Forward::Bypass, Some(detail)).await;
-                return annotate::missed(answer, annotate.as_ref(), self.shared.settings.buffer_body).await;
+                return annotate::missed(answer, route.as_deref(), limit).await;
             }
         };
-        let annotate = resource.route.as_ref().and_then(|route| route.annotate.clone());
+        let route = resource.route.clone();
         let head_only = request.method == Method::HEAD;
         let limit = self.choices(&resource).max_body;
         let answer = self.answer(resource, request).await;
-        let answer = annotate::missed(answer, annotate.as_ref(), limit).await;
+        let answer = annotate::missed(answer, route.as_deref(), limit).await;
         if head_only { answer.without_body() } else { answer }
     }
 

@@ -27,7 +27,7 @@ key = "fruit:{id}"
 ttl = "1h"
 invalidated_by = ["PUT /fruit/{id}", "DELETE /fruit/{id}"]
 "#;
-    let node = Node::start(origin.address, config);
+    let node = Node::timed(origin.address, config);
     let client = node.client();
     fill(&client, &["/fruit/1", "/fruit/2"]).await;
     client.put("/fruit/1", "{}").await;

@@ -5,7 +5,7 @@
 pub mod client;
 pub mod node;
 pub mod origin;
-//pub mod redis;
+pub mod redis;
 
 use std::future::Future;
 use std::time::Duration;

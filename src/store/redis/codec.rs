@@ -246,7 +246,7 @@ mod tests {
                 stale_while_revalidate: Duration::from_secs(1),
                 stale_if_error: Duration::MAX,
             },
-            StoredFlags { public_enough: true, must_revalidate: false, no_cache: true },
+            StoredFlags { public_enough: true, must_revalidate: false, private: true },
             vec![Tag::route("fruit"), Tag::named("größe \"1\"\n")],
             Token { epoch: 0xfeed, seq: 42 },
         )
@@ -266,7 +266,7 @@ mod tests {
         assert_eq!(after.lifetime.fresh_for, before.lifetime.fresh_for);
         assert_eq!(after.lifetime.source, before.lifetime.source);
         assert_eq!(after.lifetime.stale_if_error, Duration::from_millis(u64::MAX));
-        let flags = (after.flags.public_enough, after.flags.must_revalidate, after.flags.no_cache);
+        let flags = (after.flags.public_enough, after.flags.must_revalidate, after.flags.private);
         assert_eq!(flags, (true, false, true));
     }
 

@@ -1,0 +1,188 @@
+//! Stores, places and entries for the tests.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aside::policy::{Lifetime, LifetimeSource, StoredFlags};
+use aside::rules::{CacheKey, Place, Tag};
+use aside::store::{
+    Fault, Kept, Kind, Lookup, RedisUrl, Shared, Store, StoreSettings, StoreUrl, StoredResponse, Token, WhenDown,
+};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, StatusCode};
+
+use crate::redis::RedisServer;
+
+/// So long a test waits for what has to happen.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// Long enough for a Redis on a busy machine.
+pub const AMPLE: Duration = Duration::from_secs(2);
+
+pub fn settings(url: StoreUrl) -> StoreSettings {
+    StoreSettings { url, memory: 64 << 20, prefix: String::new(), timeout: AMPLE, when_down: WhenDown::Forward }
+}
+
+pub fn redis_settings(server: &RedisServer) -> StoreSettings {
+    settings(StoreUrl::Redis(RedisUrl::parse(&server.url()).unwrap()))
+}
+
+/// A store with whatever it needs to live.
+pub trait Harness {
+    async fn start() -> Self;
+    fn store(&self) -> &Store;
+    /// A second one of the same entries: of another core, or of another node.
+    async fn second(&self) -> Store;
+}
+
+pub struct InMemory(Store);
+
+impl Harness for InMemory {
+    async fn start() -> Self {
+        Self(Shared::new(&settings(StoreUrl::Memory)).attach())
+    }
+
+    fn store(&self) -> &Store {
+        &self.0
+    }
+
+    async fn second(&self) -> Store {
+        self.0.clone()
+    }
+}
+
+pub struct InRedis {
+    pub server: RedisServer,
+    pub shared: Shared,
+    pub store: Store,
+}
+
+impl InRedis {
+    pub async fn start_with(server: RedisServer, settings: StoreSettings) -> Self {
+        let shared = Shared::new(&settings);
+        let store = shared.attach();
+        usable(&store).await;
+        Self { server, shared, store }
+    }
+
+    /// Another process's store on the same Redis.
+    pub async fn node(&self) -> (Shared, Store) {
+        let shared = Shared::new(&redis_settings(&self.server));
+        let store = shared.attach();
+        usable(&store).await;
+        (shared, store)
+    }
+}
+
+impl Harness for InRedis {
+    async fn start() -> Self {
+        let server = RedisServer::start();
+        let settings = redis_settings(&server);
+        Self::start_with(server, settings).await
+    }
+
+    fn store(&self) -> &Store {
+        &self.store
+    }
+
+    async fn second(&self) -> Store {
+        self.node().await.1
+    }
+}
+
+/// Waits until the store answers.
+pub async fn usable(store: &Store) {
+    eventually("the store answers", async || store.lookup(&probe()).await.is_ok()).await;
+}
+
+/// Waits until the store says at once that it cannot.
+pub async fn down(store: &Store) {
+    eventually("the store is down", async || matches!(store.lookup(&probe()).await, Err(Fault::Down))).await;
+}
+
+fn probe() -> Place {
+    place_in("probe", "probe")
+}
+
+/// Polls a condition until it holds; panics when it never does.
+pub async fn eventually<F: Future<Output = bool>>(what: &str, mut holds: impl FnMut() -> F) {
+    let polling = async {
+        while !holds().await {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    assert!(tokio::time::timeout(PATIENCE, polling).await.is_ok(), "never came about: {what}");
+}
+
+/// The place of a key in the group `fruit`.
+pub fn place(name: &str) -> Place {
+    place_in("fruit", name)
+}
+
+pub fn place_in(group: &str, name: &str) -> Place {
+    Place {
+        group: group.into(),
+        key: CacheKey { route: group.into(), name: name.to_owned() },
+        tags: vec![Tag::route(group), Tag::key(name)],
+    }
+}
+
+pub fn key_tag(name: &str) -> [Tag; 1] {
+    [Tag::key(name)]
+}
+
+pub fn entry(place: &Place, body: &str, token: Token) -> StoredResponse {
+    tagged_entry(place, body, token, &[])
+}
+
+/// An entry with tags that only the response has named.
+pub fn tagged_entry(place: &Place, body: &str, token: Token, more: &[Tag]) -> StoredResponse {
+    let mut fields = HeaderMap::new();
+    fields.insert("content-type", HeaderValue::from_static("application/json"));
+    let lifetime = Lifetime {
+        fresh_for: Duration::from_secs(600),
+        source: LifetimeSource::MaxAge,
+        stale_while_revalidate: Duration::ZERO,
+        stale_if_error: Duration::from_secs(60),
+    };
+    let flags = StoredFlags { public_enough: false, must_revalidate: false, private: false };
+    let tags = [&place.tags, more].concat();
+    let body = Bytes::copy_from_slice(body.as_bytes());
+    StoredResponse::new(
+        Kind::Response,
+        StatusCode::OK,
+        fields,
+        body,
+        1_700_000_000_000,
+        Duration::ZERO,
+        lifetime,
+        flags,
+        tags,
+        token,
+    )
+}
+
+/// A fill that nothing overtakes.
+pub async fn fill(store: &Store, place: &Place, body: &str) -> Token {
+    let token = token(store, place).await;
+    assert_eq!(keep(store, place, entry(place, body, token)).await, Kept::Stored);
+    token
+}
+
+pub async fn keep(store: &Store, place: &Place, entry: StoredResponse) -> Kept {
+    store.keep(place, Arc::new(entry)).await.unwrap()
+}
+
+pub async fn lookup(store: &Store, place: &Place) -> Lookup {
+    store.lookup(place).await.unwrap()
+}
+
+pub async fn token(store: &Store, place: &Place) -> Token {
+    lookup(store, place).await.token
+}
+
+/// The body of a hit.
+pub async fn hit(store: &Store, place: &Place) -> Option<String> {
+    let entry = lookup(store, place).await.entry?;
+    Some(String::from_utf8(entry.body.to_vec()).unwrap())
+}

@@ -1,0 +1,248 @@
+//! The laws, the same for every store.
+
+use aside::rules::Tag;
+use aside::store::{Finished, Kept, Kind, Store, StoredResponse, Token};
+
+use crate::fixture::{
+    Harness, InMemory, InRedis, entry, fill, hit, keep, key_tag, lookup, place, place_in, tagged_entry, token,
+};
+
+macro_rules! laws {
+    ($($law:ident)*) => {
+        mod memory {
+            use super::*;
+            $(#[tokio::test] async fn $law() { super::$law(&InMemory::start().await).await })*
+        }
+        mod redis {
+            use super::*;
+            $(#[tokio::test] async fn $law() { super::$law(&InRedis::start().await).await })*
+        }
+    };
+}
+
+laws! {
+    what_is_kept_is_found
+    an_invalidated_entry_is_gone
+    a_raced_fill_is_refused
+    a_fill_begun_after_the_write_is_kept
+    a_token_of_another_life_is_refused
+    an_older_fill_does_not_replace_a_newer_one
+    an_invalidated_newer_fill_is_in_nobodys_way
+    one_tag_drops_all_variants
+    the_route_tag_drops_the_whole_route
+    tags_that_only_the_response_named_count
+    groups_are_apart
+    markers_obey_the_same_laws
+    an_invalidation_knows_whether_it_was_alone
+    a_group_may_begin_with_an_invalidation
+    a_full_tag_list_invalidates_more_and_never_less
+    a_second_node_shares_entries_and_invalidations
+}
+
+async fn finish(store: &Store, tags: &[Tag]) -> Finished {
+    store.finish("fruit", tags, None).await.unwrap()
+}
+
+async fn what_is_kept_is_found(harness: &impl Harness) {
+    let (store, apple) = (harness.store(), place("fruit:1"));
+    let before = lookup(store, &apple).await;
+    assert!(before.entry.is_none() && !before.invalidated);
+
+    let written = entry(&apple, r#"{"id": 1}"#, before.token);
+    let fields = written.fields.clone();
+    assert_eq!(keep(store, &apple, written).await, Kept::Stored);
+
+    let found = lookup(store, &apple).await;
+    assert_eq!(found.token, before.token);
+    let read = found.entry.unwrap();
+    assert_eq!((read.kind, &read.body[..], &read.fields), (Kind::Response, br#"{"id": 1}"#.as_slice(), &fields));
+    assert_eq!((read.token, read.response_time), (before.token, 1_700_000_000_000));
+    assert_eq!(hit(store, &place("fruit:2")).await, None);
+}
+
+async fn an_invalidated_entry_is_gone(harness: &impl Harness) {
+    let (store, apple, pear) = (harness.store(), place("fruit:1"), place("fruit:2"));
+    fill(store, &apple, "apple").await;
+    fill(store, &pear, "pear").await;
+
+    finish(store, &key_tag("fruit:1")).await;
+
+    let found = lookup(store, &apple).await;
+    assert!(found.entry.is_none() && found.invalidated);
+    assert_eq!(hit(store, &pear).await.as_deref(), Some("pear"));
+    assert_eq!(hit(store, &pear).await.as_deref(), Some("pear"), "found valid once more without the marks");
+}
+
+async fn a_raced_fill_is_refused(harness: &impl Harness) {
+    let (store, apple) = (harness.store(), place("fruit:1"));
+    let begun = token(store, &apple).await;
+    finish(store, &key_tag("fruit:1")).await;
+    assert_eq!(keep(store, &apple, entry(&apple, "old", begun)).await, Kept::RacedWrite);
+    assert_eq!(hit(store, &apple).await, None);
+}
+
+async fn a_fill_begun_after_the_write_is_kept(harness: &impl Harness) {
+    let (store, apple) = (harness.store(), place("fruit:1"));
+    fill(store, &apple, "old").await;
+    let finished = finish(store, &key_tag("fruit:1")).await;
+    assert_eq!(token(store, &apple).await, finished.token);
+    fill(store, &apple, "new").await;
+    assert_eq!(hit(store, &apple).await.as_deref(), Some("new"));
+}
+
+async fn a_token_of_another_life_is_refused(harness: &impl Harness) {
+    let (store, apple) = (harness.store(), place("fruit:1"));
+    let now = token(store, &apple).await;
+    let other = Token { epoch: now.epoch ^ 1, ..now };
+    assert_eq!(keep(store, &apple, entry(&apple, "old", other)).await, Kept::RacedWrite);
+}
+
+async fn an_older_fill_does_not_replace_a_newer_one(harness: &impl Harness) {
+    let (store, apple) = (harness.store(), place("fruit:1"));
+    let early = token(store, &apple).await;
+    finish(store, &key_tag("fruit:2")).await;
+    let late = fill(store, &apple, "newer").await;
+
+    assert_eq!(keep(store, &apple, entry(&apple, "older", early)).await, Kept::NewerFill);
+    assert_eq!(hit(store, &apple).await.as_deref(), Some("newer"));
+    assert_eq!(keep(store, &apple, entry(&apple, "as new", late)).await, Kept::Stored);
+    assert_eq!(hit(store, &apple).await.as_deref(), Some("as new"));
+}
+
+async fn an_invalidated_newer_fill_is_in_nobodys_way(harness: &impl Harness) {
+    let (store, apple, season) = (harness.store(), place("fruit:1"), [Tag::named("season")]);
+    let early = token(store, &apple).await;
+    finish(store, &key_tag("fruit:2")).await;
+    let late = token(store, &apple).await;
+    assert_eq!(keep(store, &apple, tagged_entry(&apple, "newer", late, &season)).await, Kept::Stored);
+    finish(store, &season).await;
+
+    assert_eq!(keep(store, &apple, entry(&apple, "older", early)).await, Kept::Stored);
+    assert_eq!(hit(store, &apple).await.as_deref(), Some("older"));
+}
+
+async fn one_tag_drops_all_variants(harness: &impl Harness) {
+    let store = harness.store();
+    let variants = ["fruit:1", "fruit:1#0a1b2c3d", "fruit:1#4e5f6a7b"].map(|name| {
+        let mut variant = place(name);
+        variant.tags = vec![Tag::route("fruit"), Tag::key("fruit:1")];
+        variant
+    });
+    for variant in &variants {
+        fill(store, variant, "old").await;
+    }
+    finish(store, &key_tag("fruit:1")).await;
+    for variant in &variants {
+        assert_eq!(hit(store, variant).await, None);
+    }
+}
+
+async fn the_route_tag_drops_the_whole_route(harness: &impl Harness) {
+    let store = harness.store();
+    let mut list = place("fruits");
+    list.key.route = "fruits".into();
+    list.tags = vec![Tag::route("fruits"), Tag::key("fruits")];
+    for place in [&place("fruit:1"), &place("fruit:2"), &list] {
+        fill(store, place, "old").await;
+    }
+    finish(store, &[Tag::route("fruit")]).await;
+    assert_eq!(hit(store, &place("fruit:1")).await, None);
+    assert_eq!(hit(store, &place("fruit:2")).await, None);
+    assert_eq!(hit(store, &list).await.as_deref(), Some("old"), "another route of the same group");
+}
+
+async fn tags_that_only_the_response_named_count(harness: &impl Harness) {
+    let (store, apple, more) = (harness.store(), place("fruit:1"), [Tag::named("season"), Tag::named("größe \"1\"")]);
+    for tag in &more {
+        let begun = token(store, &apple).await;
+        let tagged = || tagged_entry(&apple, "old", begun, &more);
+        assert_eq!(keep(store, &apple, tagged()).await, Kept::Stored);
+        finish(store, &key_tag("fruit:2")).await;
+        assert_eq!(hit(store, &apple).await.as_deref(), Some("old"));
+
+        finish(store, std::slice::from_ref(tag)).await;
+        assert_eq!(hit(store, &apple).await, None);
+        assert_eq!(keep(store, &apple, tagged()).await, Kept::RacedWrite);
+    }
+}
+
+async fn groups_are_apart(harness: &impl Harness) {
+    let (store, apple, order) = (harness.store(), place("fruit:1"), place_in("orders", "order:1"));
+    fill(store, &apple, "apple").await;
+    fill(store, &order, "order").await;
+    assert_ne!(token(store, &apple).await.epoch, token(store, &order).await.epoch);
+    finish(store, &[Tag::key("order:1"), Tag::route("orders")]).await;
+    assert_eq!(hit(store, &order).await.as_deref(), Some("order"));
+}
+
+async fn markers_obey_the_same_laws(harness: &impl Harness) {
+    let (store, apple) = (harness.store(), place("fruit:1"));
+    for kind in [Kind::VaryIndex, Kind::Around] {
+        let begun = token(store, &apple).await;
+        let marker = || {
+            let StoredResponse { status, fields, lifetime, flags, tags, .. } = entry(&apple, "", begun);
+            let (body, age) = (bytes::Bytes::new(), std::time::Duration::ZERO);
+            StoredResponse::new(kind, status, fields, body, 0, age, lifetime, flags, tags, begun)
+        };
+        assert_eq!(keep(store, &apple, marker()).await, Kept::Stored);
+        let found = lookup(store, &apple).await.entry.unwrap();
+        assert_eq!((found.kind, found.body.len()), (kind, 0));
+        finish(store, &key_tag("fruit:1")).await;
+        assert!(lookup(store, &apple).await.entry.is_none());
+        assert_eq!(keep(store, &apple, marker()).await, Kept::RacedWrite);
+    }
+}
+
+async fn an_invalidation_knows_whether_it_was_alone(harness: &impl Harness) {
+    let (store, apple, tags) = (harness.store(), place("fruit:1"), key_tag("fruit:1"));
+    let finish = async |tags: &[Tag], since| store.finish("fruit", tags, since).await.unwrap();
+    let start = token(store, &apple).await;
+
+    assert!(!finish(&key_tag("fruit:2"), None).await.alone, "nobody has asked");
+    let first = finish(&tags, Some(start)).await;
+    assert!(first.alone);
+    assert!(!finish(&tags, Some(start)).await.alone);
+    let last = finish(&tags, Some(first.token)).await;
+    assert!(!last.alone);
+    assert!(finish(&tags, Some(last.token)).await.alone);
+    assert!(!finish(&tags, Some(Token { epoch: start.epoch ^ 1, seq: u64::from(u32::MAX) })).await.alone);
+}
+
+async fn a_group_may_begin_with_an_invalidation(harness: &impl Harness) {
+    let (store, apple) = (harness.store(), place("fruit:1"));
+    let finished = finish(store, &key_tag("fruit:1")).await;
+    assert_eq!(token(store, &apple).await, finished.token);
+    fill(store, &apple, "new").await;
+    assert_eq!(hit(store, &apple).await.as_deref(), Some("new"));
+}
+
+async fn a_full_tag_list_invalidates_more_and_never_less(harness: &impl Harness) {
+    let (store, apple, pear) = (harness.store(), place("fruit:1"), place("fruit:2"));
+    let begun = fill(store, &apple, "apple").await;
+    fill(store, &pear, "pear").await;
+    finish(store, &key_tag("fruit:1")).await;
+    for batch in 0..11 {
+        let tags: Vec<Tag> = (0..1000).map(|n| Tag::named(&format!("{batch}-{n}"))).collect();
+        finish(store, &tags).await;
+    }
+    assert_eq!(hit(store, &apple).await, None, "its invalidation is forgotten, but not its effect");
+    assert_eq!(hit(store, &pear).await, None, "nothing says any more that nothing hit it");
+    assert_eq!(keep(store, &apple, entry(&apple, "old", begun)).await, Kept::RacedWrite);
+
+    fill(store, &apple, "new").await;
+    finish(store, &key_tag("fruit:2")).await;
+    assert_eq!(hit(store, &apple).await.as_deref(), Some("new"));
+}
+
+async fn a_second_node_shares_entries_and_invalidations(harness: &impl Harness) {
+    let (here, there, apple) = (harness.store(), harness.second().await, place("fruit:1"));
+    let begun = fill(here, &apple, "old").await;
+    assert_eq!(hit(&there, &apple).await.as_deref(), Some("old"));
+
+    finish(&there, &key_tag("fruit:1")).await;
+    assert_eq!(hit(here, &apple).await, None);
+    assert_eq!(keep(here, &apple, entry(&apple, "old", begun)).await, Kept::RacedWrite);
+
+    fill(&there, &apple, "new").await;
+    assert_eq!(hit(here, &apple).await.as_deref(), Some("new"));
+}

@@ -1,0 +1,22 @@
+//! What every store has to hold to, checked on the one in memory and on a real Redis; and what Redis alone can do to one.
+
+#![allow(unreachable_pub, reason = "nobody uses a test crate, and its parts use each other")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking; the lints spare only what is inside of test functions"
+)]
+
+mod fixture;
+mod laws;
+mod race;
+mod redis_keys;
+mod redis_login;
+mod redis_outage;
+mod redis_spoilt;
+
+#[path = "../support/redis.rs"]
+#[allow(dead_code, reason = "other tests use the rest of it")]
+mod redis;

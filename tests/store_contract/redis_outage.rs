@@ -1,0 +1,230 @@
+//! Redis dies, hangs, fills up, comes back, or becomes another one.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::task::{Context, Waker};
+use std::time::Duration;
+
+use aside::store::{Fault, Kept, Shared, StoreSettings, WhenDown};
+
+use crate::fixture::{
+    Harness, InRedis, down, entry, eventually, fill, hit, keep, key_tag, lookup, place, place_in, redis_settings,
+    token, usable,
+};
+use crate::redis::{RedisServer, Reply};
+
+/// Short enough to be reached on purpose.
+fn impatient(server: &RedisServer) -> StoreSettings {
+    StoreSettings { timeout: Duration::from_millis(200), ..redis_settings(server) }
+}
+
+#[tokio::test]
+async fn a_killed_redis_is_down_at_once_and_returns_without_the_old() {
+    let mut redis = InRedis::start().await;
+    let apple = place("fruit:1");
+    let begun = fill(&redis.store, &apple, "old").await;
+
+    redis.server.kill();
+    down(&redis.store).await;
+    let kept = redis.store.keep(&apple, Arc::new(entry(&apple, "old", begun))).await;
+    assert_eq!(kept.unwrap_err(), Fault::Down);
+    assert_eq!(redis.store.finish("fruit", &key_tag("fruit:1"), None).await.unwrap_err(), Fault::Down);
+
+    redis.server.restart();
+    usable(&redis.store).await;
+    assert_eq!(hit(&redis.store, &apple).await, None);
+    assert_eq!(keep(&redis.store, &apple, entry(&apple, "old", begun)).await, Kept::RacedWrite);
+    fill(&redis.store, &apple, "new").await;
+    assert_eq!(hit(&redis.store, &apple).await.as_deref(), Some("new"));
+}
+
+#[tokio::test]
+async fn what_a_restart_loads_from_disk_is_invalid() {
+    let mut redis = InRedis::start().await;
+    let apple = place("fruit:1");
+    let begun = fill(&redis.store, &apple, "old").await;
+    redis.server.command(&["SAVE"]);
+    // This invalidation is not in the dump.
+    redis.store.finish("fruit", &key_tag("fruit:1"), None).await.unwrap();
+
+    redis.server.kill();
+    redis.server.restart();
+    assert_eq!(redis.server.command(&["GET", "fruit:1"]), Reply::Text(b"old".to_vec()));
+    eventually("the store answers", async || {
+        let Ok(found) = redis.store.lookup(&apple).await else { return false };
+        assert!(found.entry.is_none() && found.token.epoch != begun.epoch);
+        true
+    })
+    .await;
+    assert_eq!(keep(&redis.store, &apple, entry(&apple, "old", begun)).await, Kept::RacedWrite);
+}
+
+#[tokio::test]
+async fn an_absent_redis_is_taken_up_when_it_comes() {
+    let mut server = RedisServer::start();
+    server.kill();
+    let store = Shared::new(&redis_settings(&server)).attach();
+    assert_eq!(store.lookup(&place("fruit:1")).await.unwrap_err(), Fault::Down);
+    server.restart();
+    usable(&store).await;
+    fill(&store, &place("fruit:1"), "apple").await;
+}
+
+#[tokio::test]
+async fn a_hanging_redis_is_late_and_then_down() {
+    let server = RedisServer::start();
+    let settings = impatient(&server);
+    let redis = InRedis::start_with(server, settings).await;
+    redis.server.pause();
+    assert_eq!(redis.store.lookup(&place("fruit:1")).await.unwrap_err(), Fault::Timeout);
+    down(&redis.store).await;
+    redis.server.resume();
+    usable(&redis.store).await;
+}
+
+#[tokio::test]
+async fn what_is_owed_is_paid_before_anything_is_read() {
+    let server = RedisServer::start();
+    let settings = impatient(&server);
+    let redis = InRedis::start_with(server, settings).await;
+    // Another core of the same process: the debt is its too.
+    let core = redis.shared.attach();
+    usable(&core).await;
+    let (apple, order) = (place("fruit:1"), place_in("orders", "order:1"));
+    fill(&redis.store, &apple, "old").await;
+    fill(&redis.store, &order, "old").await;
+
+    redis.server.pause();
+    down(&redis.store).await;
+    // Nothing of these reaches Redis: there is no session.
+    assert_eq!(redis.store.finish("fruit", &key_tag("fruit:1"), None).await.unwrap_err(), Fault::Down);
+    let many: Vec<_> = (0..1500).flat_map(|n| key_tag(&n.to_string())).collect();
+    assert_eq!(redis.store.finish("orders", &many, None).await.unwrap_err(), Fault::Down);
+    assert_eq!(core.lookup(&apple).await.unwrap_err(), Fault::Down, "at once, though its session may still be there");
+
+    redis.server.resume();
+    for store in [&redis.store, &core] {
+        for place in [&apple, &order] {
+            eventually("the store answers", async || {
+                let Ok(found) = store.lookup(place).await else { return false };
+                assert!(found.entry.is_none(), "read before the debt was paid");
+                true
+            })
+            .await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_healthy_core_pays_for_a_broken_one() {
+    let redis = InRedis::start().await;
+    let healthy = redis.shared.attach();
+    usable(&healthy).await;
+    let apple = place("fruit:1");
+    fill(&healthy, &apple, "old").await;
+
+    kill_oldest_connection(&redis.server);
+    // It fails, whether the core has noticed or not; unless it has a new connection already.
+    let finished = redis.store.finish("fruit", &key_tag("fruit:1"), None).await;
+    assert!(finished.is_err(), "{finished:?}");
+    eventually("the healthy core answers", async || {
+        let Ok(found) = healthy.lookup(&apple).await else { return false };
+        assert!(found.entry.is_none(), "read before the debt was paid");
+        true
+    })
+    .await;
+}
+
+/// The first client of the server is the store's first core.
+fn kill_oldest_connection(server: &RedisServer) {
+    let clients = server.command(&["CLIENT", "LIST", "TYPE", "normal"]).text();
+    let id = |line: &str| line.strip_prefix("id=")?.split(' ').next()?.parse::<u64>().ok();
+    let oldest = clients.lines().filter_map(id).min().expect("a client");
+    assert_eq!(server.command(&["CLIENT", "KILL", "ID", &oldest.to_string()]), Reply::Number(1));
+}
+
+#[tokio::test]
+async fn a_dropped_invalidation_goes_on() {
+    let redis = InRedis::start().await;
+    let apple = place("fruit:1");
+    fill(&redis.store, &apple, "old").await;
+    let tags = key_tag("fruit:1");
+    let mut finish = Box::pin(redis.store.finish("fruit", &tags, None));
+    assert!(finish.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    drop(finish);
+    eventually("it is done", async || hit(&redis.store, &apple).await.is_none()).await;
+}
+
+#[tokio::test]
+async fn a_full_redis_takes_invalidations_and_no_fills() {
+    let redis = InRedis::start().await;
+    let (apple, pear) = (place("fruit:1"), place("fruit:2"));
+    fill(&redis.store, &apple, "apple").await;
+    let begun = fill(&redis.store, &pear, "pear").await;
+    redis.server.command(&["CONFIG", "SET", "maxmemory", "1"]);
+
+    assert_eq!(hit(&redis.store, &apple).await.as_deref(), Some("apple"));
+    let kept = redis.store.keep(&pear, Arc::new(entry(&pear, "pear", begun))).await;
+    assert_eq!(kept.unwrap_err(), Fault::Full);
+    redis.store.finish("fruit", &key_tag("fruit:1"), None).await.unwrap();
+    assert_eq!(hit(&redis.store, &apple).await, None);
+    assert_eq!(hit(&redis.store, &pear).await.as_deref(), Some("pear"));
+    assert!(lookup(&redis.store, &place_in("orders", "order:1")).await.entry.is_none(), "a group that is new");
+
+    redis.server.command(&["CONFIG", "SET", "maxmemory", "0"]);
+    fill(&redis.store, &apple, "new").await;
+}
+
+#[tokio::test]
+async fn writes_are_refused_only_if_so_configured() {
+    for (when_down, admitted) in [(WhenDown::Forward, true), (WhenDown::Refuse, false)] {
+        let server = RedisServer::start();
+        let settings = StoreSettings { when_down, ..redis_settings(&server) };
+        let mut redis = InRedis::start_with(server, settings).await;
+        assert!(redis.store.admits_writes());
+        redis.server.kill();
+        down(&redis.store).await;
+        assert_eq!(redis.store.admits_writes(), admitted);
+        redis.server.restart();
+        usable(&redis.store).await;
+        assert!(redis.store.admits_writes());
+    }
+}
+
+#[tokio::test]
+async fn a_master_that_becomes_a_replica_is_left() {
+    let redis = InRedis::start().await;
+    let apple = place("fruit:1");
+    let begun = fill(&redis.store, &apple, "old").await;
+    redis.server.command(&["REPLICAOF", "127.0.0.1", "1"]);
+    down(&redis.store).await;
+    redis.server.command(&["REPLICAOF", "NO", "ONE"]);
+    usable(&redis.store).await;
+    assert_eq!(hit(&redis.store, &apple).await, None);
+    assert_ne!(token(&redis.store, &apple).await.epoch, begun.epoch);
+}
+
+#[tokio::test]
+async fn a_write_finds_out_that_the_master_is_a_replica() {
+    let redis = InRedis::start().await;
+    fill(&redis.store, &place("fruit:1"), "old").await;
+    redis.server.command(&["REPLICAOF", "127.0.0.1", "1"]);
+    assert!(redis.store.finish("fruit", &key_tag("fruit:1"), None).await.is_err());
+    assert_eq!(redis.store.lookup(&place("fruit:1")).await.unwrap_err(), Fault::Down);
+}
+
+#[tokio::test]
+async fn a_new_replication_id_is_a_new_life() {
+    let server = RedisServer::start_with(&["--enable-debug-command", "yes"]);
+    let settings = redis_settings(&server);
+    let redis = InRedis::start_with(server, settings).await;
+    let apple = place("fruit:1");
+    let begun = fill(&redis.store, &apple, "old").await;
+    redis.server.command(&["DEBUG", "CHANGE-REPL-ID"]);
+    eventually("the session is another one", async || {
+        redis.store.lookup(&apple).await.is_ok_and(|found| found.token.epoch != begun.epoch && found.entry.is_none())
+    })
+    .await;
+    fill(&redis.store, &apple, "new").await;
+    assert_eq!(hit(&redis.store, &apple).await.as_deref(), Some("new"));
+}
