@@ -1,13 +1,14 @@
 //! `aside serve`: the proxy at work, until it is told to stop.
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::server::{Parts, Server};
-use crate::{proxy, store, telemetry};
+use crate::{origin, proxy, store, telemetry};
 
 /// Serves until SIGINT or SIGTERM; a second one does not wait for requests under way.
 ///
@@ -27,12 +28,12 @@ fn serve(config: Config) -> Result<(), Box<dyn std::error::Error>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let server = Server::bind(config.server)?;
     let routes = config.proxy.routes.iter().count();
+    let origin = config.origin.authority.to_string();
     let parts = Parts {
         proxy: proxy::Shared::new(config.proxy, Clock::System, config.log.requests),
         store: store::Shared::new(&config.store),
-        origin: config.origin,
+        origin: Arc::new(origin::Shared::new(config.origin)),
     };
-    let origin = parts.origin.authority.to_string();
     let running = server.start(&parts)?;
     for address in running.addresses() {
         tracing::info!(

@@ -76,7 +76,9 @@ fn check_names(earlier: &Draft, later: &Draft, findings: &mut Findings<'_>) {
 
 /// Two templates of one shape give two routes the same keys: each would take the other's entries for foreign ones.
 fn check_keys(earlier: &Draft, later: &Draft, findings: &mut Findings<'_>) {
-    if shape(&earlier.route.key) != shape(&later.route.key) {
+    // Keys that are the path itself differ wherever paths do, and a path belongs to one route.
+    let both_by_path = earlier.key == earlier.path && later.key == later.path;
+    if both_by_path || shape(&earlier.route.key) != shape(&later.route.key) {
         return;
     }
     let key = later.route.key.as_str();

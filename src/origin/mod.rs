@@ -5,6 +5,7 @@ mod settings;
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use http::header::HOST;
@@ -23,8 +24,38 @@ pub use settings::{HostRule, OriginSettings};
 #[derive(Clone, Debug)]
 pub struct Origin {
     client: Client<HttpConnector, Body>,
-    settings: Arc<OriginSettings>,
+    shared: Arc<Shared>,
+}
+
+/// What the cores' clients have in common.
+#[derive(Debug)]
+pub struct Shared {
+    settings: OriginSettings,
+    /// How many requests may be under way.
     places: Arc<Semaphore>,
+    /// Whether the last attempt to connect failed: said once when it begins and once when it ends.
+    unreachable: AtomicBool,
+}
+
+impl Shared {
+    /// Sets the shared part up. Opens no connection: an absent origin does not keep the proxy from starting.
+    pub fn new(settings: OriginSettings) -> Self {
+        let places = Arc::new(Semaphore::new(settings.max_connections.min(Semaphore::MAX_PERMITS)));
+        Self { settings, places, unreachable: AtomicBool::new(false) }
+    }
+
+    fn report<T>(&self, answer: &Result<T, OriginError>) {
+        let authority = &self.settings.authority;
+        match answer {
+            Err(OriginError::Connect(why)) if !self.unreachable.swap(true, Ordering::Relaxed) => {
+                tracing::warn!("the origin at {authority} cannot be reached: {why}; is it running?");
+            }
+            Ok(_) if self.unreachable.load(Ordering::Relaxed) && self.unreachable.swap(false, Ordering::Relaxed) => {
+                tracing::info!("the origin at {authority} answers again");
+            }
+            _ => {}
+        }
+    }
 }
 
 /// Why the origin gave no answer.
@@ -97,13 +128,9 @@ impl Answered {
 }
 
 impl Origin {
-    /// The part that all cores share: how many requests may be under way.
-    pub fn places(settings: &OriginSettings) -> Arc<Semaphore> {
-        Arc::new(Semaphore::new(settings.max_connections.min(Semaphore::MAX_PERMITS)))
-    }
-
     /// A client for one core.
-    pub fn new(settings: Arc<OriginSettings>, places: Arc<Semaphore>) -> Self {
+    pub fn new(shared: Arc<Shared>) -> Self {
+        let settings = &shared.settings;
         let mut connector = HttpConnector::new();
         connector.set_connect_timeout(Some(settings.connect_timeout));
         connector.set_nodelay(true);
@@ -113,12 +140,12 @@ impl Origin {
             .pool_idle_timeout(settings.idle_timeout)
             .http1_max_headers(200)
             .build(connector);
-        Self { client, settings, places }
+        Self { client, shared }
     }
 
     /// What the configuration says about the origin.
     pub fn settings(&self) -> &OriginSettings {
-        &self.settings
+        &self.shared.settings
     }
 
     /// Sends a request and waits for the answer's head.
@@ -131,7 +158,7 @@ impl Origin {
             && matches!(outgoing.method, Method::GET | Method::HEAD | Method::OPTIONS);
         let again = retriable.then(|| (outgoing.method.clone(), outgoing.target.clone(), outgoing.fields.clone()));
         let client_host = outgoing.client_host.clone();
-        let limit = self.settings.response_timeout;
+        let limit = self.settings().response_timeout;
         let sending = async {
             match (self.send_once(outgoing).await, again) {
                 (Err(OriginError::Broken(_)), Some((method, target, fields))) => {
@@ -140,7 +167,9 @@ impl Origin {
                 (answer, _) => answer,
             }
         };
-        let response = timeout(limit, sending).await.map_err(|_| OriginError::Timeout(limit))??;
+        let answer = timeout(limit, sending).await.unwrap_or(Err(OriginError::Timeout(limit)));
+        self.shared.report(&answer);
+        let response = answer?;
         let (head, body) = response.into_parts();
         if head.status == StatusCode::SWITCHING_PROTOCOLS || head.status.as_u16() > 599 {
             return Err(OriginError::Broken(format!("it answered {} unasked", head.status)));
@@ -149,7 +178,7 @@ impl Origin {
     }
 
     async fn place(&self) -> Result<OwnedSemaphorePermit, OriginError> {
-        let wait = timeout(self.settings.connect_timeout, Arc::clone(&self.places).acquire_owned());
+        let wait = timeout(self.settings().connect_timeout, Arc::clone(&self.shared.places).acquire_owned());
         wait.await.map_err(|_| OriginError::Busy)?.map_err(|_| OriginError::Busy)
     }
 
@@ -170,7 +199,7 @@ impl Origin {
     fn request(&self, outgoing: Outgoing) -> Result<Request<Body>, OriginError> {
         let uri = Uri::builder()
             .scheme(Scheme::HTTP)
-            .authority(self.settings.authority.clone())
+            .authority(self.settings().authority.clone())
             .path_and_query(outgoing.target)
             .build()
             .map_err(|error| OriginError::Connect(format!("its address cannot be used: {error}")))?;
@@ -178,8 +207,8 @@ impl Origin {
         *request.method_mut() = outgoing.method;
         *request.uri_mut() = uri;
         *request.headers_mut() = outgoing.fields;
-        let host = match &self.settings.host {
-            HostRule::Origin => HeaderValue::from_str(self.settings.authority.as_str()).ok(),
+        let host = match &self.settings().host {
+            HostRule::Origin => HeaderValue::from_str(self.settings().authority.as_str()).ok(),
             HostRule::Fixed(host) => HeaderValue::from_str(host).ok(),
             HostRule::Client => outgoing.client_host,
         };

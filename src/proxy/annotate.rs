@@ -108,29 +108,29 @@ fn members(body: &[u8]) -> Option<Vec<(String, &RawValue)>> {
 mod tests {
     use super::*;
 
-    fn annotated(body: &str, value: Value) -> Option<String> {
-        with_field(body.as_bytes(), "from_cache", &value).map(|bytes| String::from_utf8(bytes.to_vec()).unwrap())
+    fn annotated(body: &str, value: impl Into<Value>) -> Option<String> {
+        with_field(body.as_bytes(), "from_cache", &value.into()).map(|bytes| String::from_utf8(bytes.to_vec()).unwrap())
     }
 
     #[test]
     fn the_field_goes_to_the_end_and_the_rest_stays() {
         assert_eq!(
-            annotated("{\"data\":{\"id\": 1, \"x\": 1.10}}\n", true.into()).unwrap(),
+            annotated("{\"data\":{\"id\": 1, \"x\": 1.10}}\n", true).unwrap(),
             "{\"data\":{\"id\": 1, \"x\": 1.10},\"from_cache\":true}\n"
         );
-        assert_eq!(annotated("{}", "hit".into()).unwrap(), "{\"from_cache\":\"hit\"}");
+        assert_eq!(annotated("{}", "hit").unwrap(), "{\"from_cache\":\"hit\"}");
     }
 
     #[test]
     fn a_field_of_that_name_is_replaced() {
-        assert_eq!(annotated(r#"{"from_cache":"?","a":1}"#, true.into()).unwrap(), r#"{"a":1,"from_cache":true}"#);
-        assert_eq!(annotated(r#"{"from\u005fcache":0}"#, true.into()).unwrap(), r#"{"from_cache":true}"#);
+        assert_eq!(annotated(r#"{"from_cache":"?","a":1}"#, true).unwrap(), r#"{"a":1,"from_cache":true}"#);
+        assert_eq!(annotated(r#"{"from\u005fcache":0}"#, true).unwrap(), r#"{"from_cache":true}"#);
     }
 
     #[test]
     fn what_is_no_object_is_left_alone() {
         for body in ["", "[]", "1", "{\"a\":", "{} x", "\u{feff}{}"] {
-            assert_eq!(annotated(body, true.into()), None, "{body}");
+            assert_eq!(annotated(body, true), None, "{body}");
         }
     }
 

@@ -18,7 +18,7 @@ use crate::policy::{
     BodyFraming, Exchange, Lifetime, StoredFlags, corrected_initial_age, freshen, selecting, storable,
 };
 use crate::rules::{Place, Tag};
-use crate::store::{Fault, Kept, Kind, StoredResponse};
+use crate::store::{Kept, Kind, StoredResponse};
 
 /// A response's head as it came, its hop-by-hop fields gone and its framing noted.
 pub(super) struct Received {
@@ -103,6 +103,8 @@ impl Proxy {
     pub(super) async fn keep(&self, fetch: &Fetch, received: Received, judged: Judged, body: Bytes) -> KeptAnswer {
         let place = &fetch.resource.place;
         let tags = tags(fetch, &received, &body);
+        // A tag that is left out is a write that goes unnoticed.
+        let too_many = tags.len() > MAX_TAGS;
         let entry = |kind, fields, body| {
             Arc::new(StoredResponse::new(
                 kind,
@@ -118,6 +120,9 @@ impl Proxy {
             ))
         };
         let response = entry(Kind::Response, received.fields.clone(), body);
+        if too_many {
+            return outcome(response, Err(Detail::TooManyTags));
+        }
         fetch.storing();
         let kept = match variant(fetch, &received.fields) {
             None => self.store.keep(place, Arc::clone(&response)).await,
@@ -126,18 +131,18 @@ impl Proxy {
                 refused => refused,
             },
         };
-        outcome(response, &kept)
+        outcome(response, kept.map_err(|fault| fault_detail(&fault)))
     }
 }
 
-fn outcome(entry: Arc<StoredResponse>, kept: &Result<Kept, Fault>) -> KeptAnswer {
+fn outcome(entry: Arc<StoredResponse>, kept: Result<Kept, Detail>) -> KeptAnswer {
     let seconds = entry.lifetime.fresh_for.saturating_sub(entry.initial_age).as_secs();
     let (landing, stored, detail) = match kept {
         Ok(Kept::Stored) => (Landing::Stored(Arc::clone(&entry)), true, None),
         Ok(Kept::NewerFill) => (Landing::Again, false, Some(Detail::NewerFill)),
         Ok(Kept::RacedWrite) => (Landing::Again, false, Some(Detail::RacedWrite)),
         Ok(Kept::TooLarge) => (Landing::Unshareable, false, Some(Detail::TooLarge)),
-        Err(fault) => (Landing::Unshareable, false, Some(fault_detail(fault))),
+        Err(detail) => (Landing::Unshareable, false, Some(detail)),
     };
     let ttl = stored.then(|| i64::try_from(seconds).unwrap_or(i64::MAX));
     KeptAnswer { entry, landing, stored, ttl, detail }
@@ -174,11 +179,10 @@ fn tags(fetch: &Fetch, received: &Received, body: &Bytes) -> Vec<Tag> {
     }
     tags.sort_unstable();
     tags.dedup();
-    tags.truncate(MAX_TAGS);
     tags
 }
 
-/// How many tags an entry may have.
+/// How many tags an entry may have; an answer with more is not kept.
 const MAX_TAGS: usize = 128;
 
 /// Where a response without a route varies: the variant's place, and the fields of the index that leads to it.

@@ -14,7 +14,7 @@ use std::thread::JoinHandle;
 
 use tokio::sync::{Semaphore, watch};
 
-use crate::origin::{Origin, OriginSettings};
+use crate::origin::{self, Origin};
 use crate::proxy::{self, Proxy};
 use crate::store;
 
@@ -28,8 +28,8 @@ pub struct Parts {
     pub proxy: proxy::Shared,
     /// What the stores share.
     pub store: store::Shared,
-    /// What the configuration says about the origin.
-    pub origin: OriginSettings,
+    /// What the clients of the origin share.
+    pub origin: Arc<origin::Shared>,
 }
 
 /// A server whose sockets are open, not serving yet.
@@ -76,7 +76,6 @@ impl Server {
     pub fn start(self, parts: &Parts) -> io::Result<Running> {
         let (stop, stopped) = watch::channel(false);
         let connections = Arc::new(Semaphore::new(self.settings.max_connections.min(Semaphore::MAX_PERMITS)));
-        let places = Origin::places(&parts.origin);
         let settings = Arc::new(self.settings);
         let mut cores = Vec::new();
         for (index, listeners) in self.listeners.into_iter().enumerate() {
@@ -86,11 +85,11 @@ impl Server {
                 connections: Arc::clone(&connections),
                 stopped: stopped.clone(),
             };
-            let (parts, places) = (parts.clone(), Arc::clone(&places));
+            let parts = parts.clone();
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             let thread = std::thread::Builder::new().name(format!("core-{index}")).spawn(move || {
                 runtime.block_on(async move {
-                    let origin = Origin::new(Arc::new(parts.origin), places);
+                    let origin = Origin::new(parts.origin);
                     core.serve(Arc::new(Proxy::new(parts.proxy, parts.store.attach(), origin))).await;
                 });
             })?;

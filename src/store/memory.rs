@@ -82,7 +82,7 @@ impl Memory {
             let Some(slot) = self.entries.get(&place.key) else {
                 return Lookup { token, entry: None, invalidated: false };
             };
-            let valid = slot.is_valid(group, token);
+            let valid = slot.is_valid(group, token, place);
             Lookup { token, entry: valid.then(|| Arc::clone(&slot.entry)), invalidated: !valid }
         })
     }
@@ -96,13 +96,13 @@ impl Memory {
         self.in_group(&place.group, |group| {
             let marks = group.write();
             let now = group.now();
-            if entry.token.epoch != now.epoch || !marks.spare(&entry) {
+            if entry.token.epoch != now.epoch || !marks.spare(&entry, place) {
                 return Kept::RacedWrite;
             }
             if let Some(old) = self.entries.peek(&place.key)
                 && old.entry.token.epoch == now.epoch
                 && old.entry.token.seq > entry.token.seq
-                && marks.spare(&old.entry)
+                && marks.spare(&old.entry, place)
             {
                 return Kept::NewerFill;
             }
@@ -140,7 +140,7 @@ impl Memory {
 }
 
 impl Slot {
-    fn is_valid(&self, group: &Group, start: Token) -> bool {
+    fn is_valid(&self, group: &Group, start: Token, place: &Place) -> bool {
         if self.entry.token.epoch != start.epoch {
             return false;
         }
@@ -148,7 +148,7 @@ impl Slot {
             return true;
         }
         let marks = group.read();
-        let valid = marks.spare(&self.entry);
+        let valid = marks.spare(&self.entry, place);
         if valid {
             self.checked.fetch_max(group.now().seq, Ordering::SeqCst);
         }
@@ -175,5 +175,82 @@ impl fmt::Debug for Memory {
             .field("bytes", &self.entries.weight())
             .field("capacity", &self.entries.capacity())
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use bytes::Bytes;
+    use http::{HeaderMap, StatusCode};
+
+    use super::*;
+    use crate::policy::{Lifetime, LifetimeSource, StoredFlags};
+    use crate::store::Kind;
+
+    fn place(name: &str) -> Place {
+        let key = CacheKey { route: "fruit".into(), name: name.to_owned() };
+        Place { group: "fruit".into(), key, tags: vec![Tag::route("fruit")] }
+    }
+
+    fn fill(memory: &Memory, name: &str, bytes: usize) -> Kept {
+        let place = place(name);
+        let lifetime = Lifetime {
+            fresh_for: Duration::from_secs(1),
+            source: LifetimeSource::MaxAge,
+            stale_while_revalidate: Duration::ZERO,
+            stale_if_error: Duration::ZERO,
+        };
+        let entry = StoredResponse::new(
+            Kind::Response,
+            StatusCode::OK,
+            HeaderMap::new(),
+            Bytes::from(vec![b'x'; bytes]),
+            0,
+            Duration::ZERO,
+            lifetime,
+            StoredFlags { public_enough: false, must_revalidate: false, private: false },
+            place.tags.clone(),
+            memory.lookup(&place).token,
+        );
+        memory.keep(&place, Arc::new(entry))
+    }
+
+    #[test]
+    fn the_largest_body_of_the_default_configuration_fits() {
+        for bytes in [4 << 20, 7 << 20, 64 << 20, 65 << 20, 1 << 30] {
+            let memory = Memory::new(bytes);
+            assert_eq!(fill(&memory, "large", 1 << 20), Kept::Stored);
+            assert!(memory.lookup(&place("large")).entry.is_some(), "in a store of {bytes} bytes");
+        }
+    }
+
+    #[test]
+    fn what_is_larger_than_a_shard_is_refused() {
+        assert_eq!(fill(&Memory::new(64 << 20), "huge", 4 << 20), Kept::TooLarge);
+        assert_eq!(fill(&Memory::new(1 << 20), "large", 1 << 20), Kept::TooLarge);
+        assert_eq!(fill(&Memory::new(0), "small", 1), Kept::TooLarge);
+    }
+
+    #[test]
+    fn it_never_holds_more_than_its_bytes() {
+        let memory = Memory::new(8 << 20);
+        for n in 0..400 {
+            assert_eq!(fill(&memory, &n.to_string(), 50_000), Kept::Stored);
+            assert!(memory.entries.weight() <= 8 << 20);
+        }
+        let held = (0..400).filter(|n| memory.lookup(&place(&n.to_string())).entry.is_some()).count();
+        assert!(held > 100, "half of what would fit at the least: {held}");
+    }
+
+    #[test]
+    fn a_group_is_the_same_for_all_who_ask_first() {
+        let memory = Memory::new(1 << 20);
+        let tokens: Vec<Token> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..8).map(|_| scope.spawn(|| memory.lookup(&place("1")).token)).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        assert!(tokens.iter().all(|token| *token == tokens[0]));
     }
 }

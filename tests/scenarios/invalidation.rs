@@ -264,3 +264,19 @@ tags = ["customer:{customer_id}"]
     client.put("/customers/7", "{}").await;
     expect(&client, &[("/orders/1", "MISS"), ("/orders/2", "HIT")]).await;
 }
+
+#[tokio::test]
+async fn an_answer_with_more_tags_than_are_kept_is_not_stored() {
+    let many: Vec<String> = (0..200).map(|n| format!("tag-{n}")).collect();
+    let many = many.join(" ");
+    let origin = Origin::start(move |_| {
+        let many = many.clone();
+        async move { response(200, &[("surrogate-key", &many)], "x") }
+    })
+    .await;
+    let node = Node::start(origin.address, "[[route]]\npath = \"/x\"\nttl = \"1h\"\n");
+    for _ in 0..2 {
+        let answer = node.client().get("/x").await;
+        assert_eq!(answer.cache_status(), "aside; fwd=uri-miss; fwd-status=200; detail=too-many-tags");
+    }
+}

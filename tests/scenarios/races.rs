@@ -7,7 +7,8 @@ use super::support::node::Node;
 use super::support::origin::{Gate, Keeper, Origin, json};
 use super::support::redis::RedisServer;
 
-const ROUTE: &str = "[[route]]\npath = \"/fruit/{id}\"\nkey = \"fruit:{id}\"\nttl = \"1h\"\ninvalidated_by = [\"PUT /fruit/{id}\"]\n";
+const ROUTE: &str =
+    "[[route]]\npath = \"/fruit/{id}\"\nkey = \"fruit:{id}\"\nttl = \"1h\"\ninvalidated_by = [\"PUT /fruit/{id}\"]\n";
 
 /// Answers GETs with the version that was current when they came, but only when the gate lets them go; a PUT makes the
 /// next version at once.

@@ -15,7 +15,7 @@ use crate::redis::{RedisServer, Reply};
 
 /// Short enough to be reached on purpose.
 fn impatient(server: &RedisServer) -> StoreSettings {
-    StoreSettings { timeout: Duration::from_millis(200), ..redis_settings(server) }
+    StoreSettings { timeout: Duration::from_millis(400), ..redis_settings(server) }
 }
 
 #[tokio::test]
@@ -227,4 +227,25 @@ async fn a_new_replication_id_is_a_new_life() {
     .await;
     fill(&redis.store, &apple, "new").await;
     assert_eq!(hit(&redis.store, &apple).await.as_deref(), Some("new"));
+}
+
+#[tokio::test]
+async fn no_connection_outlives_its_session() {
+    let server = RedisServer::start();
+    let settings = impatient(&server);
+    let redis = InRedis::start_with(server, settings).await;
+    let connections = || {
+        let own = 1;
+        redis.server.command(&["CLIENT", "LIST", "TYPE", "normal"]).text().lines().count() - own
+    };
+    assert_eq!(connections(), 1);
+
+    redis.server.pause();
+    down(&redis.store).await;
+    redis.server.resume();
+    usable(&redis.store).await;
+    eventually("the old connection is closed", async || connections() == 1).await;
+
+    drop(redis.store);
+    eventually("the last connection is closed", async || connections() == 0).await;
 }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use aside::clock::Clock;
 use aside::config::Config;
 use aside::server::{Parts, Running, Server};
-use aside::{proxy, store};
+use aside::{origin, proxy, store};
 
 use super::client::Client;
 
@@ -60,7 +60,7 @@ impl Node {
         let parts = Parts {
             proxy: proxy::Shared::new(config.proxy, clock.clone(), false),
             store: store::Shared::new(&config.store),
-            origin: config.origin,
+            origin: std::sync::Arc::new(origin::Shared::new(config.origin)),
         };
         let running = server.start(&parts).unwrap();
         Self { address: running.addresses()[0], clock, running: Some(running) }

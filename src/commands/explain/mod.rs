@@ -170,7 +170,7 @@ fn target(text: &str) -> Result<(PathAndQuery, Option<String>), String> {
     match uri.path_and_query() {
         Some(target) if target.as_str().starts_with('/') => Ok((target.clone(), authority)),
         Some(target) => {
-            let target = format!("/{target}").parse().map_err(|_| format!("`{text}` is no URL; {help}"))?;
+            let target = format!("/{}", target.as_str()).parse().map_err(|_| format!("`{text}` is no URL; {help}"))?;
             Ok((target, authority))
         }
         None => Ok((PathAndQuery::from_static("/"), authority)),

@@ -144,7 +144,7 @@ impl Explained {
             (Some(LifetimeSource::Override), ttl) => {
                 let but =
                     if choices.override_private { "also no-store and private" } else { "but for no-store and private" };
-                let ttl = ttl.map(duration::show).unwrap_or_else(|| "as `statuses` says".to_owned());
+                let ttl = ttl.map_or_else(|| "as `statuses` says".to_owned(), duration::show);
                 format!("{ttl}, whatever the origin says, {but} (override_origin)")
             }
             (Some(_), Some(ttl)) => format!("{} (the route's ttl) where the origin names none", duration::show(ttl)),

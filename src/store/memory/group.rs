@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use crate::rules::Tag;
+use crate::rules::{Place, Tag};
 use crate::store::{Finished, StoredResponse, TAG_LIMIT, Token, fresh_epoch};
 
 /// One group's sequence.
@@ -61,9 +61,10 @@ impl Marks {
         tags.into_iter().filter_map(|tag| self.tags.get(tag)).fold(self.floor, |latest, &seq| latest.max(seq))
     }
 
-    /// Whether no invalidation came after the entry's token. The epoch is not looked at.
-    pub(super) fn spare(&self, entry: &StoredResponse) -> bool {
-        self.latest(&entry.tags) <= entry.token.seq
+    /// Whether no invalidation came after the entry's token, by its tags or by those of its place: they are among its own,
+    /// but an entry that lacks one must not outlive a write for that. The epoch is not looked at.
+    pub(super) fn spare(&self, entry: &StoredResponse, place: &Place) -> bool {
+        self.latest(entry.tags.iter().chain(&place.tags)) <= entry.token.seq
     }
 
     fn raise(&mut self, tags: &[Tag], seq: u64) {

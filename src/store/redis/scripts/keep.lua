@@ -33,9 +33,13 @@ if type_of(meta) == 'hash' then
   end
 end
 
-redis.call('SET', body, ARGV[5], 'PX', ARGV[4])
+redis.call('SET', body, ARGV[5])
 redis.call('DEL', meta)
 redis.call('HSET', meta, 'v', ARGV[6], 'key', ARGV[7], 'token', ARGV[8], 'tags', ARGV[9], 'fields', ARGV[10],
   'about', ARGV[11], 'sum', ARGV[12])
-redis.call('PEXPIRE', meta, ARGV[4])
+-- One moment for both: two times to live, set one after the other, may end a millisecond apart.
+local time = redis.call('TIME')
+local ends = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000) + ARGV[4])
+redis.call('PEXPIREAT', body, ends)
+redis.call('PEXPIREAT', meta, ends)
 return 'stored'

@@ -1,0 +1,183 @@
+//! Bad routes: each row has its fault at the `«`, and a part of the help.
+
+use super::{assert_bad, good, read};
+
+const ORIGIN: &str = "origin = \"http://a\"\n";
+
+/// A route with a good path, and these lines.
+fn in_route(lines: &str) -> String {
+    format!("{ORIGIN}[[route]]\npath = \"/orders/{{page}}\"\n{lines}\n")
+}
+
+#[test]
+fn paths() {
+    for (text, help) in [
+        ("«[[route]]\nttl = \"1h\"\n", "add path = "),
+        ("[[route]]\npath = \"«orders\"\n", "\"/orders/{page}\""),
+        ("[[route]]\npath = \"/orders«?page=1\"\n", "list query parameters in `query`"),
+        ("[[route]]\npath = \"/orders/«{page\"\n", "\"/orders/{page}\""),
+        ("[[route]]\npath = \"/a/«{*rest}/b\"\n", ""),
+        ("[[route]]\npath = \"/{a}/{«a}\"\n", "its own name"),
+        ("[[route]]\npath = \"/{«order id}\"\n", "{order_id}"),
+        ("[[route]]\npath = «\"/a%2Fb\"\n", "\"/orders/{page}\""),
+        ("[[route]]\npath = «\"/a;b\"\n", "\"/orders/{page}\""),
+        ("[[route]]\npath = «1\n", "in quotes"),
+    ] {
+        assert_bad(&format!("{ORIGIN}{text}"), help);
+    }
+}
+
+#[test]
+fn routes_that_cannot_stand_together() {
+    let two = |one: &str, other: &str| format!("{ORIGIN}[[route]]\npath = \"{one}\"\n[[route]]\npath = «\"{other}\"\n");
+    assert_bad(&two("/orders/{page}", "/orders/latest"), "move this route above the other");
+    assert_bad(&two("/orders/{page}", "/orders/{id}"), "delete one of the two");
+    assert_bad(&two("/{*all}", "/orders/{id}"), "move this route above the other");
+    assert_bad(&two("/{a}/x", "/y/{b}"), "path = \"/y/x\" above both");
+    let settled = "[[route]]\npath = \"/y/x\"\n[[route]]\npath = \"/{a}/x\"\n[[route]]\npath = \"/y/{b}\"\n";
+    good(&format!("{ORIGIN}{settled}"));
+    good(&format!("{ORIGIN}[[route]]\npath = \"/orders/latest\"\n[[route]]\npath = \"/orders/{{page}}\"\n"));
+}
+
+#[test]
+fn names_groups_and_keys_of_two_routes() {
+    let two = |one: &str, other: &str| {
+        format!("{ORIGIN}[[route]]\npath = \"/a/{{x}}\"\n{one}\n[[route]]\npath = \"/b/{{y}}\"\n{other}\n")
+    };
+    assert_bad(&two("name = \"n\"", "name = «\"n\""), "another `name`");
+    assert_bad(&two("", "name = «\"/a/{x}\""), "another `name`");
+    assert_bad(&two("key = \"k:{x}\"", "key = «\"k:{y}\""), "a `key` of its own");
+    let one_group = good(&two("group = \"g\"\nkey = \"k:{x}\"", "group = \"g\"\nkey = \"k:{y}\""));
+    good(&format!("{ORIGIN}[[route]]\npath = \"/a/{{x}}\"\n[[route]]\npath = \"/a/{{*rest}}\"\n"));
+    assert!(one_group.remarks.render(false).contains("warning: two routes have keys like"));
+}
+
+#[test]
+fn both_routes_are_pointed_at() {
+    let text = format!("{ORIGIN}[[route]]\npath = \"/a/{{x}}\"\n[[route]]\npath = \"/a/b\"\n");
+    let printed = read(&text).unwrap_err().to_string();
+    assert!(printed.contains("3 | path") && printed.contains("5 | path"), "{printed}");
+}
+
+#[test]
+fn keys_and_tags() {
+    for (lines, help) in [
+        ("key = «\"orders\"", "add {page}"),
+        ("query = [\"lang\"]\nkey = «\"o:{page}\"", "add {lang}"),
+        ("key = \"o:{«pge}\"", "write {page}"),
+        ("key = \"o:{page}:{«lang}\"", "query = [\"lang\"]"),
+        ("query = [\"a\"]\nkey = \"o:{page}:{a}:{«lang}\"", "add it to `query`"),
+        ("key = \"o:{page}:{«body:/id}\"", "a read has no body"),
+        ("key = \"o:{page}:{«response:/id}\"", "`tags` may look into the response"),
+        ("key = \"o:{page«\"".replace("{page«", "«{page").as_str(), "\"fruit:{id}\""),
+        ("query = [\"a\"]\nkey = \"{page}«{a}\"", "\"fruit:{id}\""),
+        ("key = \"o«#{page}\"", "\"fruit:{id}\""),
+        ("key = \"{«bdy:/id}\"", "`body:` and `response:`"),
+        ("tags = [\"x:{«body:/id}\"]", "{response:/customer_id}"),
+        ("tags = [\"x:{«nobody}\"]", "query = [\"nobody\"]"),
+        ("tags = «\"x\"", "[\"x\"]"),
+        ("query = «\"page\"", "[\"page\"]"),
+        ("query = [\"a\", «\"a\"]", "delete one"),
+        ("query = [«\"page\"]", "something else"),
+        ("query = [«\"a=b\"]", "query = [\"page\"]"),
+        ("query = [«\"a[b]\"]\nkey = \"o:{page}\"", "leave `key` out"),
+        ("vary = [«\"Cookie\"]", "cookies = \"key\""),
+        ("vary = [\"Accept\", «\"Authorization\"]", "authorization = \"key\""),
+        ("vary = [«\"X-Api-Key\"]", "authorization = \"key\""),
+        ("vary = [«\"a b\"]", "\"Accept-Language\""),
+        ("vary = [\"Accept\", «\"accept\"]", "delete one"),
+        ("name = «\"\"", "short word"),
+        ("name = «\"unrouted\"", "another name"),
+        ("group = «\"a b\"", "short word"),
+    ] {
+        assert_bad(&in_route(lines), help);
+    }
+}
+
+#[test]
+fn lifetimes_and_choices() {
+    for (lines, help) in [
+        ("ttl = «60", "\"60s\""),
+        ("ttl = «\"60\"", "\"60s\""),
+        ("ttl = «\"1 hour\"", "\"1h\""),
+        ("ttl = «true", "\"1h30m\""),
+        ("ttl_jitter = «\"101%\"", "\"10%\""),
+        ("ttl_jitter = «0.1", "\"0.1%\""),
+        ("statuses = { «99 = \"1s\" }", "200 to 599"),
+        ("statuses = { «206 = \"1s\" }", "delete it"),
+        ("statuses = { 404 = «10 }", "\"10s\""),
+        ("statuses = { 404 = «\"forever\" }", "\"1h30m\""),
+        ("statuses = «404", "{ name = \"value\" }"),
+        ("cookies = «\"keys\"", "\"key\""),
+        ("authorization = «\"allow\"", "\"bypass\", \"ignore\" or \"key\""),
+        ("max_body = «1048576", "\"1048576B\""),
+        ("etag = «\"true\"", "without quotes"),
+        ("override_origin = «true", "ttl = \"10m\""),
+        ("ttl = \"1h\"\noverride_private = «true", "override_origin = true"),
+        ("annotate = «{ field = \"x\", hit = true }", "miss = false"),
+        ("annotate = «{ field = \"x\", hit = 1, miss = 1 }", "hit = true, miss = false"),
+        ("annotate = { field = «\"\", hit = 1, miss = 2 }", "field = \"from_cache\""),
+        ("annotate = { field = \"x\", hit = «2020-01-01, miss = 2 }", "in quotes"),
+        ("annotate = «\"x\"", "annotate = {"),
+    ] {
+        assert_bad(&in_route(lines), help);
+    }
+}
+
+#[test]
+fn invalidations() {
+    for (lines, help) in [
+        ("invalidated_by = «\"PUT /a\"", "[\"PUT /a\"]"),
+        ("invalidated_by = [\"«PUT\"]", "\"PUT /fruit/{id}\""),
+        ("invalidated_by = [\"«put /a\"]", "\"PUT /fruit/{id}\""),
+        ("invalidated_by = [\"«GET /a\"]", "POST, PUT, PATCH or DELETE"),
+        ("invalidated_by = [\"PUT «a\"]", "\"PUT /fruit/{id}\""),
+        ("invalidated_by = [\"PUT /a\", «\"PUT /a\"]", "delete one"),
+        ("invalidated_by = [«1]", "a table with `request`"),
+        ("invalidated_by = [«{ tags = [\"x\"] }]", "add request = "),
+        ("invalidated_by = [{ request = \"PUT /a\", when = { «result = 1 } }]", "\"response.result\""),
+        ("invalidated_by = [{ request = \"PUT /a\", when = { «response = { result = 1 } } }]", "\"response.result\""),
+        ("invalidated_by = [{ request = \"PUT /a\", when = { «\"request.a\" = 1 } }]", "\"body.a\""),
+        ("invalidated_by = [{ request = \"PUT /a\", when = { \"body.a\" = «2020-01-01 } }]", "in quotes"),
+        ("invalidated_by = [{ request = \"PUT /a\", variables = { «pge = \"{body:/p}\" } }]", "write `page`"),
+        ("invalidated_by = [{ request = \"PUT /a\", variables = { page = «\"x{body:/p}\" } }]", "\"{body:/order/id}\""),
+        ("invalidated_by = [{ request = \"PUT /a\", variables = { page = \"{«body:p}\" } }]", "{body:/order/id}"),
+        ("invalidated_by = [{ request = \"PUT /a\", tags = [\"«{x\"] }]", "\"fruit:{id}\""),
+    ] {
+        assert_bad(&in_route(lines), help);
+    }
+}
+
+#[test]
+fn write_policies() {
+    let entry = "entry = '{\"o\": {body}}'";
+    let reply = "reply = { status = 201, json = '{}' }";
+    let target = |line: &str| format!("[route.write]\nrequest = \"POST /orders\"\n{line}");
+    for (lines, help) in [
+        ("«[route.write]\npolicy = \"through\"".to_owned(), "add request = "),
+        ("«[route.write]\nrequest = \"POST /orders\"".to_owned(), "policy = \"through\""),
+        (target("policy = «\"throu\""), "\"through\""),
+        (target("policy = «\"around\"\nselect = { query = \"t\", default = \"a\", a = \"around\" }"), "delete one"),
+        (target("select = «{ default = \"a\", a = \"around\" }"), "query = \"target\""),
+        (target("select = «{ query = \"t\", a = \"around\" }"), "query = \"target\""),
+        (target("select = { query = \"t\", default = «\"both\", a = \"around\" }"), "both = \"through\""),
+        (target("select = { query = \"t\", default = «\"aa\", ab = \"around\" }"), "\"ab\""),
+        (target("select = { query = \"t\", default = \"a\", a = «\"aruond\" }"), "\"around\""),
+        (format!("«[route.write]\nrequest = \"POST /orders\"\npolicy = \"cache\"\n{reply}"), "add entry = "),
+        (format!("«[route.write]\nrequest = \"POST /orders\"\npolicy = \"cache\"\n{entry}"), "add reply = "),
+        (target("policy = \"through\"\nentry = «'{\"o\": {page}}'"), "'{\"order\": {body}"),
+        (target(&format!("policy = \"cache\"\n{entry}\nreply = «{{ status = 201 }}")), "json = "),
+        (target(&format!("policy = \"cache\"\n{entry}\nreply = «{{ json = '{{}}' }}")), "status = 201"),
+        (target(&format!("policy = \"cache\"\n{entry}\nreply = {{ status = «404, json = '{{}}' }}")), "200 or 201"),
+        (target(&format!("policy = \"cache\"\n{entry}\nreply = {{ status = «204, json = '{{}}' }}")), "200 or 201"),
+        (
+            target("policy = \"through\"").replace("\"POST /orders\"", "«\"DELETE /orders\""),
+            "\"DELETE /orders/{page}\"",
+        ),
+    ] {
+        assert_bad(&in_route(&lines), help);
+    }
+    let idle = in_route(&target(&format!("policy = \"around\"\n{entry}\n{reply}")));
+    let remarks = good(&idle).remarks.render(false);
+    assert_eq!(remarks.matches("warning: ").count(), 2, "{remarks}");
+}

@@ -1,0 +1,159 @@
+//! Good files mean what `proxy.toml`'s own comments say.
+
+use std::time::Duration;
+
+use aside::origin::HostRule;
+use aside::rules::{Credential, RouteQuery, Selection, Source, Subject, WriteTarget};
+use aside::store::{StoreUrl, WhenDown};
+use aside::telemetry::LogFormat;
+use serde_json::json;
+
+use super::good;
+
+#[test]
+fn everything_has_a_default() {
+    let config = good("origin = \"http://127.0.0.1:5000\"");
+    assert_eq!(config.server.listen, ["127.0.0.1:8080".parse().unwrap()]);
+    assert_eq!(
+        (config.server.max_connections, config.server.max_header, config.server.max_fields),
+        (10_000, 16_384, 100)
+    );
+    assert_eq!(config.server.header_timeout, Duration::from_secs(10));
+    assert_eq!(config.server.shutdown_timeout, Duration::from_secs(10));
+    assert_eq!(config.store.url, StoreUrl::Memory);
+    assert_eq!((config.store.memory, config.store.timeout), (64 << 20, Duration::from_millis(50)));
+    assert_eq!((config.store.when_down, config.store.prefix.as_str()), (WhenDown::Forward, ""));
+    assert_eq!(config.origin.host, HostRule::Origin);
+    assert_eq!(config.origin.idle_timeout, Duration::from_secs(1));
+    assert_eq!(
+        (config.origin.connect_timeout, config.origin.response_timeout),
+        (Duration::from_secs(1), Duration::from_secs(30))
+    );
+    assert_eq!(config.origin.max_connections, 1024);
+    assert_eq!((config.proxy.max_target, config.proxy.max_request_body), (8192, None));
+    assert_eq!((config.proxy.buffer_body, config.proxy.max_waiters), (65_536, 1024));
+    assert!(!config.proxy.host_in_key);
+    let unrouted = config.proxy.unrouted.unwrap();
+    assert!(
+        !unrouted.routed && !unrouted.heuristics && !unrouted.close_delimited && unrouted.honour_request_directives
+    );
+    assert_eq!((config.log.format, config.log.requests), (LogFormat::Text, true));
+    assert!(config.route_lines.is_empty() && config.remarks.iter().next().is_none());
+}
+
+#[test]
+fn a_route_has_defaults_too() {
+    let config = good("origin = \"http://a\"\n[[route]]\npath = \"/orders/{page}\"");
+    let route = config.proxy.routes.iter().next().unwrap();
+    assert_eq!((&*route.name, &*route.group), ("/orders/{page}", "/orders/{page}"));
+    assert_eq!(route.key.as_str(), "/orders/{page}");
+    assert_eq!(route.query, RouteQuery::Raw);
+    assert_eq!(route.vary, ["accept", "accept-language"]);
+    assert_eq!((route.cookies, route.authorization), (Credential::Bypass, Credential::Bypass));
+    assert!(route.etag && route.invalidated_by.is_none() && route.write.is_none() && route.annotate.is_none());
+    let choices = &route.choices;
+    assert!(
+        choices.routed && !choices.override_origin && !choices.override_private && !choices.honour_request_directives
+    );
+    assert_eq!((choices.ttl, choices.statuses.as_slice()), (None, &[(200, None)][..]));
+    assert_eq!((choices.stale_while_revalidate, choices.stale_if_error), (Duration::ZERO, Duration::from_secs(86_400)));
+    assert_eq!(choices.max_body, 1 << 20);
+    assert_eq!(config.route_lines, [2]);
+}
+
+#[test]
+fn tables_instead_of_texts() {
+    let config = good(
+        "listen = [\"127.0.0.1:1\", \"[::1]:2\"]\n[origin]\nurl = \"http://a:1\"\nhost = \"client\"\n[store]\n\
+         url = \"redis://:secret@h:6379/2\"\nwhen_down = \"refuse\"\nprefix = \"shop:\"\n[unrouted]\ncache = false\n\
+         [log]\nformat = \"json\"\nrequests = false\n[limits]\nrequest_body = \"10MiB\"\ncores = 3\n",
+    );
+    assert_eq!(config.server.listen.len(), 2);
+    assert_eq!(config.server.cores, 3);
+    assert!(config.proxy.host_in_key && config.proxy.unrouted.is_none());
+    assert_eq!(config.proxy.max_request_body, Some(10 << 20));
+    assert_eq!((config.store.when_down, config.store.prefix.as_str()), (WhenDown::Refuse, "shop:"));
+    assert!(matches!(config.store.url, StoreUrl::Redis(_)));
+    assert!(!config.store.url.to_string().contains("secret"));
+    assert_eq!((config.log.format, config.log.requests), (LogFormat::Json, false));
+}
+
+#[test]
+fn every_choice_of_a_route() {
+    let config = good(
+        "origin = \"http://a\"\n[[route]]\npath = \"/a/{id}\"\nname = \"a\"\ngroup = \"g\"\nquery = [\"lang\"]\n\
+         vary = [\"Accept-Encoding\"]\nkey = \"a:{lang}:{id}\"\nttl = \"1h30m\"\noverride_origin = true\n\
+         override_private = true\nstale_while_revalidate = \"5s\"\nstale_if_error = \"0s\"\nttl_jitter = \"10%\"\n\
+         statuses = { 404 = \"10s\", 301 = \"ttl\" }\ncookies = \"ignore\"\nauthorization = \"key\"\n\
+         max_body = \"2MiB\"\netag = false\ntags = [\"shop:{response:/shop}\"]\ninvalidated_by = []\n\
+         annotate = { field = \"x\", hit = { a = [1] }, miss = \"no\" }\n",
+    );
+    let route = config.proxy.routes.iter().next().unwrap();
+    assert_eq!((&*route.name, &*route.group, route.key.as_str()), ("a", "g", "a:{lang}:{id}"));
+    assert_eq!(route.query, RouteQuery::Listed(vec!["lang".to_owned()]));
+    assert_eq!(route.vary, ["accept-encoding"]);
+    assert_eq!((route.cookies, route.authorization), (Credential::Ignore, Credential::Key));
+    assert!((route.ttl_jitter - 0.1).abs() < 1e-9 && !route.etag);
+    assert_eq!(route.tags.len(), 1);
+    assert_eq!(route.invalidated_by.as_deref(), Some(&[][..]));
+    let annotate = route.annotate.as_ref().unwrap();
+    assert_eq!((&annotate.hit, &annotate.miss), (&json!({"a": [1]}), &json!("no")));
+    let choices = &route.choices;
+    assert_eq!(choices.ttl, Some(Duration::from_secs(5400)));
+    assert!(choices.override_origin && choices.override_private);
+    let mut statuses = choices.statuses.clone();
+    statuses.sort_unstable();
+    assert_eq!(statuses, [(200, None), (301, None), (404, Some(Duration::from_secs(10)))]);
+}
+
+#[test]
+fn invalidations_in_both_forms() {
+    let config = good(
+        "origin = \"http://a\"\n[[route]]\npath = \"/orders/{order_id}\"\ninvalidated_by = [\n  \"* /orders/{order_id}\",\n  \
+         { request = \"POST /import\", when = { \"response.a.b\" = 1, \"body:/x\" = true }, \
+         variables = { order_id = \"{body:/order/id}\" } },\n  { request = \"PUT /shops/{shop}\", tags = [\"shop:{shop}\"] },\n]\n",
+    );
+    let route = config.proxy.routes.iter().next().unwrap();
+    let rules = route.invalidated_by.as_ref().unwrap();
+    assert_eq!(rules.len(), 3);
+    assert!(rules[0].request.method().is_none());
+    let mut when: Vec<_> = rules[1]
+        .when
+        .iter()
+        .map(|condition| (condition.subject, condition.pointer.as_str(), &condition.equals))
+        .collect();
+    when.sort_by_key(|(_, pointer, _)| *pointer);
+    assert_eq!(when, [(Subject::Response, "/a/b", &json!(1)), (Subject::Request, "/x", &json!(true))]);
+    assert!(
+        matches!(&rules[1].variables[..], [(name, Source::Body(pointer))] if name == "order_id" && pointer.as_str() == "/order/id")
+    );
+    assert_eq!(rules[2].tags[0].as_str(), "shop:{shop}");
+    assert!(config.remarks.iter().next().is_none());
+}
+
+#[test]
+fn a_write_that_names_no_variable_of_the_key_is_noted() {
+    let text =
+        "origin = \"http://a\"\n[[route]]\npath = \"/fruit/{id}\"\ninvalidated_by = [\"PUT /fruit/{fruit_id}\"]\n";
+    let config = good(text);
+    let (note, place) = config.remarks.iter().next().unwrap();
+    assert_eq!(place.map(|place| (place.line, place.column)), Some((4, 19)));
+    assert!(note.help().contains("variables = { id = \"{fruit_id}\" }"), "{}", note.help());
+}
+
+#[test]
+fn the_oracle_seeds_write_policy() {
+    let config = good(
+        "origin = \"http://a\"\n[[route]]\npath = \"/orders/{order_id}\"\nkey = \"order:{order_id}\"\n[route.write]\n\
+         request = \"POST /orders\"\nselect = { query = \"target\", default = \"both\", both = \"through\", redis = \"cache\", \
+         oracle = \"around\" }\nentry = '{\"order\": {body}, \"source\": \"Redis\"}'\n\
+         reply = { status = 201, json = '{\"status\": \"success\", \"message\": \"Order written to {target}\"}' }\n",
+    );
+    let route = config.proxy.routes.iter().next().unwrap();
+    let policy = route.write.as_ref().unwrap();
+    assert_eq!(policy.select.choose("target=redis").map(|(target, _)| target), Some(WriteTarget::Cache));
+    assert_eq!(policy.select.choose("").map(|(target, _)| target), Some(WriteTarget::Through));
+    assert!(matches!(&policy.select, Selection::ByQuery { targets, .. } if targets.len() == 3));
+    assert!(policy.entry.is_some());
+    assert_eq!(policy.reply.as_ref().unwrap().status, 201);
+}
