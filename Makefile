@@ -1,0 +1,20 @@
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint sessions build
+
+help: ## lists what there is
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: ## a Flask API and aside in front of it, with a log of requests, until Ctrl-C (PORT=8080 BACKEND_PORT=5000)
+	@scripts/demo
+
+test: ## every test; installs Redis, MariaDB, curl and Python's venv from apt where they are missing
+	@scripts/test
+
+lint: ## format, clippy and docs, warnings as errors
+	@scripts/lint
+
+sessions: ## the examples' sessions alone, on memory and Redis, SQLite and MariaDB
+	@scripts/sessions
+
+build: ## the binary for use: target/release/aside
+	cargo build --release --locked
