@@ -1,6 +1,14 @@
 //! Holds the arrow: which room may name which, and which crates a room may name. Reads the source as text, so that a
 //! breach is told with its file and line.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

@@ -1,13 +1,11 @@
-//! From a request to its place in the store, and from what is there to a verdict.
+//! From a request to its place in the store, and to what is there.
 
 use std::sync::Arc;
 
-use super::answer::Answer;
-use super::deliver::deliver;
+use super::Proxy;
 use super::ingress::Admitted;
-use super::{Choices, Proxy};
-use crate::fields::{CacheStatus, Detail, Forward, Vary};
-use crate::policy::{Reuse, Stored, reuse, selecting};
+use crate::fields::{Detail, Forward, Vary};
+use crate::policy::{Stored, selecting};
 use crate::rules::{Bypass, Place, Read, Route, WriteTarget};
 use crate::store::{Fault, Kind, StoredResponse, Token};
 
@@ -20,8 +18,8 @@ pub(super) struct Resource {
 
 /// What the store had.
 pub(super) struct Seen {
-    token: Token,
-    entry: Option<Arc<StoredResponse>>,
+    pub(super) token: Token,
+    pub(super) entry: Option<Arc<StoredResponse>>,
     invalidated: bool,
     vary_miss: bool,
 }
@@ -33,16 +31,6 @@ pub(super) struct Missed {
     pub(super) detail: Option<Detail>,
     /// A stale entry: to be validated, or to stand in for an origin in trouble.
     pub(super) stale: Option<Arc<StoredResponse>>,
-}
-
-/// What is to be done.
-pub(super) enum Verdict {
-    Deliver(Answer),
-    /// Stale, within its stale-while-revalidate window.
-    DeliverAndRefresh(Answer, Missed),
-    /// The answer must not be stored: a `write.around` marker says so.
-    Pass(Detail),
-    Fetch(Missed),
 }
 
 impl Resource {
@@ -112,45 +100,6 @@ impl Proxy {
             entry: second.entry,
             invalidated: second.invalidated,
         })
-    }
-
-    /// Whether what the store had answers this request (RFC 9111 section 4).
-    pub(super) fn reuse(&self, resource: &Resource, request: &Admitted, seen: Seen) -> Verdict {
-        let Some(entry) = &seen.entry else { return Verdict::Fetch(seen.missed()) };
-        if entry.kind != Kind::Response {
-            return Verdict::Pass(Detail::WriteAround);
-        }
-        let choices = self.choices(resource);
-        let missed = |forward, detail, stale| Missed { token: seen.token, forward, detail, stale };
-        match self.judge(entry, request, choices) {
-            Reuse::Fresh { age, ttl_left } | Reuse::MaxStale { age, ttl_left } => {
-                let status = CacheStatus { hit: true, ttl: Some(ttl_left), ..CacheStatus::default() };
-                Verdict::Deliver(deliver(resource, request, entry, age, status))
-            }
-            Reuse::StaleWhileRevalidate { age, ttl_left } => {
-                let detail = Some(Detail::StaleWhileRevalidate);
-                let status = CacheStatus { hit: true, ttl: Some(ttl_left), detail, ..CacheStatus::default() };
-                let answer = deliver(resource, request, entry, age, status);
-                Verdict::DeliverAndRefresh(answer, missed(Forward::Stale, None, Some(Arc::clone(entry))))
-            }
-            Reuse::Validate { .. } => Verdict::Fetch(missed(Forward::Stale, None, Some(Arc::clone(entry)))),
-            Reuse::RequestDirective => {
-                Verdict::Fetch(missed(Forward::Request, Some(Detail::RequestDirective), Some(Arc::clone(entry))))
-            }
-            Reuse::Credentials => {
-                let detail = if request.fields.contains_key(http::header::AUTHORIZATION) {
-                    Detail::Authorization
-                } else {
-                    Detail::Cookie
-                };
-                Verdict::Fetch(missed(Forward::Bypass, Some(detail), None))
-            }
-        }
-    }
-
-    /// The policy's judgement of one entry for one request.
-    pub(super) fn judge(&self, entry: &StoredResponse, request: &Admitted, choices: &Choices) -> Reuse {
-        reuse(&stored(entry), &request.fields, choices, self.shared.clock.now())
     }
 }
 

@@ -14,6 +14,7 @@ mod ingress;
 mod keep;
 mod lookup;
 mod pass;
+mod reuse;
 mod settings;
 mod write;
 mod write_policy;
@@ -35,7 +36,8 @@ use answer::Answer;
 use collapse::{Flights, Join, Landing};
 use fetch::Fetch;
 use ingress::Admitted;
-use lookup::{Resource, Verdict};
+use lookup::Resource;
+use reuse::Verdict;
 
 pub use settings::ProxySettings;
 

@@ -1,9 +1,10 @@
 //! Where a read's answer is kept: its group, its key and the tags that make it old.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
 use http::HeaderMap;
+use sha2::{Digest, Sha256};
 
 use crate::fields::Detail;
 
@@ -69,10 +70,7 @@ impl CacheKey {
     /// The same key for one variant of a response, told apart by a text of its selecting fields.
     #[must_use]
     pub fn variant(&self, selecting: &str) -> Self {
-        Self {
-            route: Arc::clone(&self.route),
-            name: format!("{}#{}", self.name, super::route::short_hash(selecting.as_bytes())),
-        }
+        Self { route: Arc::clone(&self.route), name: format!("{}#{}", self.name, short_hash(selecting.as_bytes())) }
     }
 }
 
@@ -134,4 +132,13 @@ impl Place {
     pub fn variant(&self, selecting: &str) -> Self {
         Self { group: Arc::clone(&self.group), key: self.key.variant(selecting), tags: self.tags.clone() }
     }
+}
+
+/// 128 bits of SHA-256 in hex: long enough that nobody finds two texts with the same, or a credential from it.
+pub(super) fn short_hash(text: &[u8]) -> String {
+    let digest = Sha256::digest(text);
+    digest.iter().take(16).fold(String::with_capacity(32), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
 }

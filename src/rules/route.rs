@@ -6,13 +6,12 @@ use std::sync::Arc;
 
 use http::HeaderMap;
 use http::header::{ACCEPT, ACCEPT_LANGUAGE, AUTHORIZATION, COOKIE, HeaderName, HeaderValue, ORIGIN};
-use sha2::{Digest, Sha256};
 
 use super::canonical::is_canonical;
 use super::fold::{fold, fold_path};
 use super::invalidation::InvalidationRule;
 use super::path::{Captures, PathPattern};
-use super::place::{Bypass, CacheKey, Fill, Place, Read, Tag};
+use super::place::{Bypass, CacheKey, Fill, Place, Read, Tag, short_hash};
 use super::query::{Found, find_parameter};
 use super::template::{Source, Template};
 use super::write_policy::WritePolicy;
@@ -259,15 +258,6 @@ pub fn scalar(value: &serde_json::Value) -> Option<Cow<'_, str>> {
         serde_json::Value::Bool(flag) => Some(Cow::Borrowed(if *flag { "true" } else { "false" })),
         _ => None,
     }
-}
-
-/// 128 bits of SHA-256 in hex: long enough that nobody finds two texts with the same, or a credential from it.
-pub(super) fn short_hash(text: &[u8]) -> String {
-    let digest = Sha256::digest(text);
-    digest.iter().take(16).fold(String::with_capacity(32), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
 }
 
 pub(super) fn fold_owned<'v>(value: &str) -> Cow<'v, str> {

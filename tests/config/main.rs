@@ -1,5 +1,13 @@
 //! `proxy.toml`: good files mean what they say, and each kind of bad file is told where it is bad and what to write.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
 mod bad_files;
 mod bad_routes;
 mod environment;

@@ -1,6 +1,14 @@
 //! What aside does, told as scenarios: a file per topic, each with a real node, an origin that does as it is told, and
 //! barriers instead of sleeps.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
 #[path = "../support/mod.rs"]
 mod support;
 

@@ -99,7 +99,7 @@ async fn serve(
         let (asked, answer) = (Arc::clone(&asked), Arc::clone(&answer));
         async move {
             let (head, body) = request.into_parts();
-            let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
+            let body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
             let request = Asked { method: head.method, target: head.uri.to_string(), fields: head.headers, body };
             asked.lock().unwrap().push(request.clone());
             Ok::<_, Infallible>(answer(request).await)

@@ -1,0 +1,63 @@
+//! Does what the store had answer this request (RFC 9111 section 4)?
+
+use std::sync::Arc;
+
+use super::answer::Answer;
+use super::deliver::deliver;
+use super::ingress::Admitted;
+use super::lookup::{Missed, Resource, Seen, stored};
+use super::{Choices, Proxy};
+use crate::fields::{CacheStatus, Detail, Forward};
+use crate::policy::{Reuse, reuse};
+use crate::store::{Kind, StoredResponse};
+
+/// What is to be done.
+pub(super) enum Verdict {
+    Deliver(Answer),
+    /// Stale, within its stale-while-revalidate window.
+    DeliverAndRefresh(Answer, Missed),
+    /// The answer must not be stored: a `write.around` marker says so.
+    Pass(Detail),
+    Fetch(Missed),
+}
+
+impl Proxy {
+    /// Whether what the store had answers this request (RFC 9111 section 4).
+    pub(super) fn reuse(&self, resource: &Resource, request: &Admitted, seen: Seen) -> Verdict {
+        let Some(entry) = &seen.entry else { return Verdict::Fetch(seen.missed()) };
+        if entry.kind != Kind::Response {
+            return Verdict::Pass(Detail::WriteAround);
+        }
+        let choices = self.choices(resource);
+        let missed = |forward, detail, stale| Missed { token: seen.token, forward, detail, stale };
+        match self.judge(entry, request, choices) {
+            Reuse::Fresh { age, ttl_left } | Reuse::MaxStale { age, ttl_left } => {
+                let status = CacheStatus { hit: true, ttl: Some(ttl_left), ..CacheStatus::default() };
+                Verdict::Deliver(deliver(resource, request, entry, age, status))
+            }
+            Reuse::StaleWhileRevalidate { age, ttl_left } => {
+                let detail = Some(Detail::StaleWhileRevalidate);
+                let status = CacheStatus { hit: true, ttl: Some(ttl_left), detail, ..CacheStatus::default() };
+                let answer = deliver(resource, request, entry, age, status);
+                Verdict::DeliverAndRefresh(answer, missed(Forward::Stale, None, Some(Arc::clone(entry))))
+            }
+            Reuse::Validate { .. } => Verdict::Fetch(missed(Forward::Stale, None, Some(Arc::clone(entry)))),
+            Reuse::RequestDirective => {
+                Verdict::Fetch(missed(Forward::Request, Some(Detail::RequestDirective), Some(Arc::clone(entry))))
+            }
+            Reuse::Credentials => {
+                let detail = if request.fields.contains_key(http::header::AUTHORIZATION) {
+                    Detail::Authorization
+                } else {
+                    Detail::Cookie
+                };
+                Verdict::Fetch(missed(Forward::Bypass, Some(detail), None))
+            }
+        }
+    }
+
+    /// The policy's judgement of one entry for one request.
+    pub(super) fn judge(&self, entry: &StoredResponse, request: &Admitted, choices: &Choices) -> Reuse {
+        reuse(&stored(entry), &request.fields, choices, self.shared.clock.now())
+    }
+}

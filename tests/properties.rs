@@ -1,0 +1,165 @@
+//! What holds for every key, path and value, and not only for those that somebody thought of.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+use std::borrow::Cow;
+
+use aside::config::Config;
+use aside::rules::{Read, Routes, Source, Template, Write, find_parameter, is_canonical, write_paths};
+use http::{HeaderMap, Method};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use proptest::prelude::*;
+
+const ROUTES: &str = r#"
+origin = "http://127.0.0.1:1"
+[[route]]
+path = "/fruit/{id}"
+key = "fruit:{id}"
+ttl = "1h"
+invalidated_by = ["PUT /fruit/{id}"]
+[[route]]
+path = "/active"
+query = ["country", "city"]
+key = "{country}-{city}"
+ttl = "1h"
+invalidated_by = ["PUT /active"]
+[[route]]
+path = "/users/{user}/orders/{order}"
+ttl = "1h"
+"#;
+
+fn routes() -> Routes {
+    Config::from_text("properties.toml", ROUTES, |_| None).unwrap().proxy.routes
+}
+
+fn render(template: &str, values: &[Option<String>]) -> String {
+    let mut values = values.iter();
+    let template = Template::parse(template).unwrap();
+    template.render(|_: &Source| Some(values.next().unwrap().as_deref().map(Cow::Borrowed))).unwrap()
+}
+
+fn encode(text: &str) -> String {
+    utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
+}
+
+/// Group and tags of a read of this target; none where it goes past the cache.
+fn tags_of(routes: &Routes, target: &str) -> Vec<String> {
+    let (path, query) = target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
+    let Some((route, captures)) = routes.find(path) else { return Vec::new() };
+    let fields = HeaderMap::new();
+    match route.place(&Read { path, query, fields: &fields, host: None }, &captures) {
+        Ok(place) => place.tags.iter().map(|tag| format!("{} {tag}", place.group)).collect(),
+        Err(_) => Vec::new(),
+    }
+}
+
+/// Groups and tags that a PUT of this target drops.
+fn dropped_by(routes: &Routes, target: &str, body: Option<&serde_json::Value>) -> Vec<String> {
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    let paths = write_paths(path);
+    let write = Write { method: &Method::PUT, paths: &paths, query, body, response: None };
+    routes.invalidations(&write).iter().map(|drop| format!("{} {}", drop.group, drop.tag)).collect()
+}
+
+fn meet(a: &[String], b: &[String]) -> bool {
+    a.iter().any(|tag| b.contains(tag))
+}
+
+fn values() -> impl Strategy<Value = String> {
+    prop_oneof![
+        "[A-Za-z0-9]{1,8}",
+        "[-_.~%:{}#@/?& é]{0,6}",
+        any::<String>().prop_map(|text| text.chars().take(8).collect()),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Two different sets of values never share a key, absent values among them.
+    #[test]
+    fn keys_are_unambiguous(
+        a in prop::option::of(values()), b in prop::option::of(values()),
+        c in prop::option::of(values()), d in prop::option::of(values()),
+    ) {
+        for template in ["{a}-{b}", "k:{a}:{b}", "{a}.x.{b}", "{a}x{b}"] {
+            let (one, two) = (render(template, &[a.clone(), b.clone()]), render(template, &[c.clone(), d.clone()]));
+            prop_assert_eq!(one == two, (&a, &b) == (&c, &d), "{} and {}", one, two);
+        }
+    }
+
+    /// No value brings a brace, a white space, a control character or a byte outside ASCII into a key.
+    #[test]
+    fn keys_are_plain(value in values()) {
+        let key = render("fruit:{id}", &[Some(value)]);
+        prop_assert!(key.bytes().all(|byte| byte.is_ascii_graphic() && !b"{}#*\"'\\".contains(&byte)), "{}", key);
+    }
+
+    /// Whatever a read is stored under, a write to the same path drops.
+    #[test]
+    fn a_write_to_a_path_drops_what_a_read_of_it_stored(value in values()) {
+        let routes = routes();
+        let target = format!("/fruit/{}", encode(&value));
+        let stored = tags_of(&routes, &target);
+        prop_assert!(stored.is_empty() || meet(&stored, &dropped_by(&routes, &target, None)), "{} keeps {:?}", target, stored);
+    }
+
+    /// The same by the default rule, however the write spells the path.
+    #[test]
+    fn spelling_a_path_differently_drops_no_less(user in "[A-Za-z0-9]{1,4}", order in "[a-z0-9]{1,4}", how in 0..7) {
+        let routes = routes();
+        let stored = tags_of(&routes, &format!("/users/{user}/orders/{order}"));
+        prop_assert!(!stored.is_empty());
+        let spelt = match how {
+            0 => format!("/users/{user}/orders/{order}/"),
+            1 => format!("//users/{user}//orders/{order}"),
+            2 => format!("/users%2F{user}/orders/{order}"),
+            3 => format!("/USERS/{user}/Orders/{order}"),
+            4 => format!("/x/../users/{user}/./orders/{order}"),
+            5 => format!("/users/{user};a=b/orders/{order}"),
+            _ => format!("/users/{}/orders/{order}", user.bytes().map(|b| format!("%{b:02x}")).collect::<Vec<_>>().concat()),
+        };
+        prop_assert!(meet(&stored, &dropped_by(&routes, &spelt, None)), "{}", spelt);
+    }
+
+    /// Whatever a read says in its query, a write that says it in its JSON body drops.
+    #[test]
+    fn a_value_is_the_same_in_query_and_body(country in values(), city in values()) {
+        let routes = routes();
+        let stored = tags_of(&routes, &format!("/active?country={}&city={}", encode(&country), encode(&city)));
+        let body = serde_json::json!({ "country": country, "city": city });
+        prop_assert!(stored.is_empty() || meet(&stored, &dropped_by(&routes, "/active", Some(&body))), "{:?}", stored);
+    }
+
+    /// A write tells at most one city when it tells both variables, and a city of another name stays.
+    #[test]
+    fn a_write_leaves_other_entries_alone(a in "[a-z]{1,6}", b in "[a-z]{1,6}") {
+        prop_assume!(a != b);
+        let routes = routes();
+        let stored = tags_of(&routes, &format!("/active?country=NI&city={a}"));
+        let body = serde_json::json!({ "country": "NI", "city": b });
+        prop_assert!(!meet(&stored, &dropped_by(&routes, "/active", Some(&body))));
+    }
+
+    /// A canonical path has one spelling: decoded and encoded again it is itself.
+    #[test]
+    fn canonical_paths_have_one_spelling(path in "/[ -~]{0,20}") {
+        if is_canonical(&path) {
+            let paths = write_paths(&path);
+            prop_assert_eq!(paths.len(), 1, "{:?}", paths);
+        }
+    }
+
+    /// Nothing that comes over the wire brings the rules down.
+    #[test]
+    fn hostile_text_is_only_text(text in any::<String>(), query in any::<String>()) {
+        let _ = (is_canonical(&text), write_paths(&text), find_parameter(&query, &text));
+        let _ = (tags_of(&routes(), &format!("/{text}?{query}")), dropped_by(&routes(), &text, None));
+    }
+}
