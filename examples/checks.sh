@@ -3,9 +3,13 @@
 
 answer=$(mktemp -d)
 trap 'rm -rf "$answer"' EXIT
+touch "$answer/status" "$answer/fields" "$answer/body"
 passed=0
 failed=0
 skipped=0
+
+# Asked for once: `python3` may be a script that looks for the interpreter each time.
+python=$(python3 -c 'import sys; print(sys.executable)')
 
 # ask CURL-ARGUMENTS...: sends a request; `status`, `field` and `json` speak of its answer.
 # A request that gets no answer has the status 000, which no check wants.
@@ -40,7 +44,7 @@ json() {
 
 # as_json [PATH]: the same for any JSON on standard input. Without spaces and with sorted keys, so that texts compare.
 as_json() {
-    python3 -c '
+    "$python" -I -S -c '
 import json, sys
 try:
     value = json.load(sys.stdin)
