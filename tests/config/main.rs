@@ -1,9 +1,17 @@
 //! `proxy.toml`: good files mean what they say, and each kind of bad file is told where it is bad and what to write.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking; the lints spare only what is inside of test functions"
+)]
+
 mod bad_files;
 mod bad_routes;
 mod environment;
 mod good_files;
+mod hostile;
 mod reading;
 mod shipped;
 
