@@ -2,16 +2,9 @@
 
 #![allow(
     clippy::unwrap_used,
-<<<<<<< HEAD
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test fails by panicking"
-=======
     clippy::panic,
     clippy::indexing_slicing,
     reason = "a test fails by panicking; the lints spare only what is inside of test functions"
->>>>>>> wt-config
 )]
 
 use std::path::Path;
