@@ -10,7 +10,7 @@ use super::file::RouteTable;
 use super::findings::{Findings, Problem, Text, one_of};
 use super::forms::List;
 use super::key::ReadNames;
-use super::{annotate, invalidated_by, key, statuses, vary, write};
+use super::{annotate, condition, invalidated_by, key, statuses, vary, write};
 use crate::policy::Choices;
 use crate::rules::{Credential, PathPattern, ROUTELESS, Route, RouteQuery, is_canonical};
 
@@ -66,6 +66,7 @@ pub(super) fn mean(written: Spanned<RouteTable>, findings: &mut Findings<'_>) ->
         cookies,
         authorization,
         etag: table.etag.unwrap_or(true),
+        unless: condition::of_answers(table.unless, findings),
         tags,
         invalidated_by: table.invalidated_by.map(|rules| invalidated_by::mean(rules, &key, findings)),
         annotate: table.annotate.and_then(|written| annotate::mean(written, findings)),

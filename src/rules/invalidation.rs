@@ -137,7 +137,12 @@ impl Condition {
             Subject::Request => write.body,
             Subject::Response => write.response,
         };
-        document.is_none_or(|document| self.pointer.of(document) == Some(&self.equals))
+        document.is_none_or(|document| self.is_met_by(document))
+    }
+
+    /// Whether the value stands there in this body.
+    pub(super) fn is_met_by(&self, document: &Value) -> bool {
+        self.pointer.of(document) == Some(&self.equals)
     }
 }
 
