@@ -133,6 +133,8 @@ fn lifetimes_and_choices() {
         ("annotate = { field = «\"\", hit = 1, miss = 2 }", "field = \"from_cache\""),
         ("annotate = { field = \"x\", hit = «2020-01-01, miss = 2 }", "in quotes"),
         ("annotate = «\"x\"", "annotate = {"),
+        ("unless = { «\"body.error\" = true }", "\"response.error\""),
+        ("unless = { «\"error\" = true }", "response.result"),
     ] {
         assert_bad(&in_route(lines), help);
     }
