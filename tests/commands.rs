@@ -2,10 +2,9 @@
 
 #![allow(
     clippy::unwrap_used,
-    clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "a test fails by panicking"
+    reason = "a test fails by panicking; the lints spare only what is inside of test functions"
 )]
 
 use std::path::Path;
@@ -90,6 +89,23 @@ fn the_file_in_the_folder_is_the_default() {
     let output = aside_in(folder.path(), &["check"]);
     assert_eq!(code(&output), 0);
     assert!(printed(&output).starts_with("proxy.toml is good: 1 route,"));
+}
+
+#[test]
+fn a_password_is_not_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "origin = \"http://a\"\nstore = \"redis://u:hunter2@127.0.0.1:6379/1\"\n";
+    std::fs::write(folder.path().join("proxy.toml"), text).unwrap();
+    for arguments in [&["check"][..], &["check", "--json"]] {
+        let text = printed(&aside_in(folder.path(), arguments));
+        assert!(text.contains("127.0.0.1:6379") && !text.contains("hunter2"), "{text}");
+    }
+}
+
+#[test]
+fn what_a_url_hides_is_shown_escaped() {
+    let (text, _) = explain(SHIPPED, &["GET", "/orders/a%1B%5B31m"]);
+    assert!(!text.contains('\u{1b}') && text.contains("a\\u{1b}[31m"), "{text:?}");
 }
 
 #[test]

@@ -142,9 +142,19 @@ fn coloured() -> bool {
     io::stderr().is_terminal() && !wants_no_colours()
 }
 
-/// Prints a result. A reader that has gone away is no fault.
+/// Prints a result, with control characters escaped: a decoded URL may hold some. A reader that has gone away is no
+/// fault.
 fn say(text: &str) {
-    let _ = writeln!(io::stdout(), "{text}");
+    let mut shown = String::with_capacity(text.len() + 1);
+    for character in text.chars() {
+        if character.is_control() && character != '\n' {
+            shown.extend(character.escape_default());
+        } else {
+            shown.push(character);
+        }
+    }
+    shown.push('\n');
+    let _ = io::stdout().write_all(shown.as_bytes());
 }
 
 /// Prints what is not the result; nothing if there is nothing.

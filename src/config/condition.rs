@@ -1,4 +1,4 @@
-//! `when`: what a write's JSON must say for an invalidation to happen.
+//! `when`: what a write's JSON must say for an invalidation to happen. `unless`: what keeps an answer from being stored.
 
 use super::findings::{Findings, Problem, Text};
 use super::forms::{Entries, Json};
@@ -16,6 +16,17 @@ pub(super) fn mean(written: Option<Entries<Json>>, findings: &mut Findings<'_>) 
             Some(Condition { subject, pointer, equals: value.0 })
         })
         .collect()
+}
+
+/// The conditions of `unless`, which look at the one body that a read has.
+pub(super) fn of_answers(written: Option<Entries<Json>>, findings: &mut Findings<'_>) -> Vec<Condition> {
+    let places: Vec<_> = written.iter().flat_map(|entries| &entries.0).map(|(key, _)| key.span()).collect();
+    let conditions = mean(written, findings);
+    if let Some(place) = places.first().filter(|_| conditions.iter().any(|c| c.subject == Subject::Request)) {
+        let help = "write where in the answer's JSON, as in unless = { \"response.error\" = true }";
+        findings.error(place.clone(), "what is cached is the answer of a read, and a read has no body", help);
+    }
+    conditions
 }
 
 /// Reads `response.a.b`, `body.a` or `response:/a/b`.

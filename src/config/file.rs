@@ -131,6 +131,7 @@ pub(super) struct RouteTable {
     pub(super) authorization: Option<Text>,
     pub(super) max_body: Option<WrittenSize>,
     pub(super) etag: Option<bool>,
+    pub(super) unless: Option<Entries<Json>>,
     pub(super) tags: Option<List<Text>>,
     pub(super) invalidated_by: Option<List<Spanned<TextOr<RuleTable>>>>,
     pub(super) annotate: Option<Spanned<AnnotateTable>>,

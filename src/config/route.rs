@@ -10,7 +10,7 @@ use super::file::RouteTable;
 use super::findings::{Findings, Problem, Text, one_of};
 use super::forms::List;
 use super::key::ReadNames;
-use super::{annotate, invalidated_by, key, statuses, vary, write};
+use super::{annotate, condition, invalidated_by, key, statuses, vary, write};
 use crate::policy::Choices;
 use crate::rules::{Credential, PathPattern, ROUTELESS, Route, RouteQuery, is_canonical};
 
@@ -30,6 +30,8 @@ pub(super) struct Draft {
     pub(super) name: Range<usize>,
     /// Where its key is, likewise.
     pub(super) key: Range<usize>,
+    /// Where its write policy is.
+    pub(super) write: Option<Range<usize>>,
 }
 
 /// One route; `None` when it has no path to speak of.
@@ -54,6 +56,7 @@ pub(super) fn mean(written: Spanned<RouteTable>, findings: &mut Findings<'_>) ->
         |written: Option<Text>| written.and_then(|word| one_of(&word, &credentials, findings)).unwrap_or_default();
     let (cookies, authorization) = (credential(table.cookies), credential(table.authorization));
     let key_place = table.key.as_ref().map_or_else(|| path_place.clone(), Spanned::span);
+    let write_place = table.write.as_ref().map(Spanned::span);
     let route = Route {
         group: label(table.group, &name, findings),
         name,
@@ -63,6 +66,7 @@ pub(super) fn mean(written: Spanned<RouteTable>, findings: &mut Findings<'_>) ->
         cookies,
         authorization,
         etag: table.etag.unwrap_or(true),
+        unless: condition::of_answers(table.unless, findings),
         tags,
         invalidated_by: table.invalidated_by.map(|rules| invalidated_by::mean(rules, &key, findings)),
         annotate: table.annotate.and_then(|written| annotate::mean(written, findings)),
@@ -71,7 +75,7 @@ pub(super) fn mean(written: Spanned<RouteTable>, findings: &mut Findings<'_>) ->
         query,
         key,
     };
-    Some(Draft { route, header, path: path_place, name: name_place, key: key_place })
+    Some(Draft { route, header, path: path_place, name: name_place, key: key_place, write: write_place })
 }
 
 fn path(text: &Text, findings: &mut Findings<'_>) -> Option<PathPattern> {

@@ -12,6 +12,7 @@ pub(super) fn mean(drafts: Vec<Draft>, findings: &mut Findings<'_>) -> Option<Ro
             check_paths(earlier, later, above, findings);
             check_names(earlier, later, findings);
             check_keys(earlier, later, findings);
+            check_policies(earlier, later, findings);
         }
     }
     if findings.has_errors() {
@@ -92,6 +93,26 @@ fn check_keys(earlier: &Draft, later: &Draft, findings: &mut Findings<'_>) {
         "give one of them a `key` of its own",
     );
     findings.error_beside(later.key.clone(), problem, earlier.key.clone(), "the other one");
+}
+
+/// One write cannot go two ways.
+fn check_policies(earlier: &Draft, later: &Draft, findings: &mut Findings<'_>) {
+    let (Some(one), Some(other)) = (&earlier.route.write, &later.route.write) else { return };
+    let (Some(first), Some(second)) = (&earlier.write, &later.write) else { return };
+    let one_method = match (one.request.method(), other.request.method()) {
+        (Some(a), Some(b)) => a == b,
+        _ => true,
+    };
+    if one_method && one.request.path().overlap(other.request.path()).is_some() {
+        let (one, other) = (one.request.as_str(), other.request.as_str());
+        let message = format!("`{other}` and `{one}` are the same writes: one write cannot have two policies");
+        let problem = Problem::new(
+            message,
+            "keep the policy of the route whose entry it writes, and list the write in \
+             the other's `invalidated_by`",
+        );
+        findings.error_beside(second.clone(), problem, first.clone(), "the other policy");
+    }
 }
 
 fn shape(key: &Template) -> String {

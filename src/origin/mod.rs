@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use http::header::HOST;
+use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
 use http::uri::{PathAndQuery, Scheme};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
 use hyper_util::client::legacy::Client;
@@ -171,9 +171,7 @@ impl Origin {
         self.shared.report(&answer);
         let response = answer?;
         let (head, body) = response.into_parts();
-        if head.status == StatusCode::SWITCHING_PROTOCOLS || head.status.as_u16() > 599 {
-            return Err(OriginError::Broken(format!("it answered {} unasked", head.status)));
-        }
+        refuse_unreadable(&head)?;
         Ok(Answered { head, body: Timed::new(body, limit), permit })
     }
 
@@ -217,6 +215,17 @@ impl Origin {
         }
         Ok(request)
     }
+}
+
+/// What no two parsers would read the same way, or what nobody asked for, goes no further.
+fn refuse_unreadable(head: &http::response::Parts) -> Result<(), OriginError> {
+    if head.status == StatusCode::SWITCHING_PROTOCOLS || head.status.as_u16() > 599 {
+        return Err(OriginError::Broken(format!("it answered {} unasked", head.status)));
+    }
+    if head.headers.contains_key(CONTENT_LENGTH) && head.headers.contains_key(TRANSFER_ENCODING) {
+        return Err(OriginError::Broken("it sent both Content-Length and Transfer-Encoding".to_owned()));
+    }
+    Ok(())
 }
 
 fn is_user_body(error: &hyper_util::client::legacy::Error) -> bool {

@@ -125,9 +125,9 @@ fn target(uri: &http::Uri, method: &Method) -> Result<PathAndQuery, Refusal> {
     match uri.path_and_query() {
         Some(target) if target.as_str() == "*" && method == Method::OPTIONS => Ok(target.clone()),
         Some(target) if target.as_str().starts_with('/') => Ok(target.clone()),
-        // An absolute form without a path, as in `GET http://host?x`.
+        // An absolute form without a path, as in `GET http://host?x`: printing it puts the `/` in.
         Some(target) if uri.authority().is_some() => {
-            format!("/{target}").parse().map_err(|_| Refusal::BadRequest("The request target is malformed."))
+            target.to_string().parse().map_err(|_| Refusal::BadRequest("The request target is malformed."))
         }
         None if uri.authority().is_some() && uri.scheme().is_some() => Ok(PathAndQuery::from_static("/")),
         _ => Err(Refusal::BadRequest("The request target does not start with `/`.")),

@@ -103,8 +103,13 @@ impl Proxy {
     pub(super) async fn keep(&self, fetch: &Fetch, received: Received, judged: Judged, body: Bytes) -> KeptAnswer {
         let place = &fetch.resource.place;
         let tags = tags(fetch, &received, &body);
-        // A tag that is left out is a write that goes unnoticed.
-        let too_many = tags.len() > MAX_TAGS;
+        let route = fetch.resource.route.as_deref();
+        let refused = if route.is_some_and(|route| route.excludes(|| serde_json::from_slice(&body).ok())) {
+            Some(Detail::Excluded)
+        } else {
+            // A tag that is left out is a write that goes unnoticed.
+            (tags.len() > MAX_TAGS).then_some(Detail::TooManyTags)
+        };
         let entry = |kind, fields, body| {
             Arc::new(StoredResponse::new(
                 kind,
@@ -120,8 +125,8 @@ impl Proxy {
             ))
         };
         let response = entry(Kind::Response, received.fields.clone(), body);
-        if too_many {
-            return outcome(response, Err(Detail::TooManyTags));
+        if let Some(detail) = refused {
+            return outcome(response, Err(detail));
         }
         fetch.storing();
         let kept = match variant(fetch, &received.fields) {

@@ -16,6 +16,7 @@ use super::answer::Answer;
 use super::error::{Refusal, no_answer};
 use super::ingress::Admitted;
 use super::pass::passed_status;
+use super::write_policy::Chosen;
 use crate::fields::{Detail, Forward};
 use crate::origin::{Answered, Body, OriginError};
 use crate::policy::invalidates;
@@ -75,12 +76,12 @@ impl Proxy {
         }
         let chosen = routes.write_policy(&words.write(&request, None)).and_then(|(route, policy, _)| {
             let (target, value) = policy.select.choose(request.query())?;
-            Some((Arc::clone(route), target, value.into_owned()))
+            Some(Chosen { route: Arc::clone(route), target, value: value.into_owned() })
         });
         match chosen {
             None => self.write_through(request, body, &words, read.response).await,
-            Some((route, WriteTarget::Cache, value)) => self.write_to_cache(&request, &words, &route, &value).await,
-            Some((route, target, _)) => self.write_by_policy(request, body, &words, &route, target).await,
+            Some(chosen) if chosen.target == WriteTarget::Cache => self.write_to_cache(&request, &words, &chosen).await,
+            Some(chosen) => self.write_by_policy(&request, body, &words, &chosen).await,
         }
     }
 

@@ -19,6 +19,14 @@ use crate::policy::{Lifetime, LifetimeSource, StoredFlags, lifetime};
 use crate::rules::{JsonTemplate, Place, Route, Tag, WriteTarget, Written};
 use crate::store::{Kept, Kind, StoredResponse, Token};
 
+/// What a write chose of a route's policy.
+pub(super) struct Chosen {
+    pub(super) route: Arc<Route>,
+    pub(super) target: WriteTarget,
+    /// The value of the parameter that chose.
+    pub(super) value: String,
+}
+
 /// How long a `write.around` marker is kept at most.
 const MARKED_FOR: Duration = Duration::from_secs(30 * 24 * 3600);
 
@@ -26,19 +34,19 @@ impl Proxy {
     /// `through` and `around`: the origin first; on success the entry is dropped and filled again, or marked.
     pub(super) async fn write_by_policy(
         self: &Arc<Self>,
-        request: Admitted,
+        request: &Admitted,
         body: Body,
         words: &Words,
-        route: &Arc<Route>,
-        target: WriteTarget,
+        chosen: &Chosen,
     ) -> Answer {
-        let written = self.written(&request, words, route);
+        let route = &chosen.route;
+        let written = self.written(request, words, route);
         // The token is taken before the origin sees the write: whoever writes the same entry meanwhile is noticed.
         let before = match &written {
             Some(written) => self.store.lookup(&written.place).await.ok().map(|seen| seen.token),
             None => None,
         };
-        let answered = match self.forward_write(&request, body, words).await {
+        let answered = match self.forward_write(request, body, words).await {
             Ok(answered) => answered,
             Err(answer) => return answer,
         };
@@ -46,9 +54,9 @@ impl Proxy {
             return passed(answered);
         }
         let mut answer = passed(answered);
-        let drops = self.shared.settings.routes.invalidations(&words.write(&request, None));
+        let drops = self.shared.settings.routes.invalidations(&words.write(request, None));
         let marks: Vec<Tag> = written.iter().flat_map(|written| written.place.around().tags).collect();
-        let besides: &[Tag] = if target == WriteTarget::Through { &marks } else { &[] };
+        let besides: &[Tag] = if chosen.target == WriteTarget::Through { &marks } else { &[] };
         let since = before.map(|token| (&route.group, token));
         let finished = match self.finish(&drops, besides, since).await {
             Ok(finished) => finished,
@@ -56,14 +64,15 @@ impl Proxy {
         };
         let (Some(written), Some(after)) = (written, finished.get(&route.group)) else { return answer };
         answer.cache_status.detail = Some(Detail::WriteThrough);
-        match target {
+        match chosen.target {
             WriteTarget::Around => {
                 answer.cache_status.detail = Some(Detail::WriteAround);
                 self.mark_around(&written.place.around(), after.token).await;
             }
             // Another write of the same entry was under way: which came last only the origin knows, so nothing is kept.
             WriteTarget::Through if after.alone => {
-                answer.cache_status.stored = self.refill(route, written, words, after.token).await;
+                answer.cache_status.stored =
+                    self.refill(&Values { request, words, chosen }, &written, after.token).await;
             }
             WriteTarget::Through | WriteTarget::Cache => {}
         }
@@ -71,13 +80,8 @@ impl Proxy {
     }
 
     /// `cache`: the proxy answers, and the origin never sees the write.
-    pub(super) async fn write_to_cache(
-        self: &Arc<Self>,
-        request: &Admitted,
-        words: &Words,
-        route: &Arc<Route>,
-        chosen: &str,
-    ) -> Answer {
+    pub(super) async fn write_to_cache(self: &Arc<Self>, request: &Admitted, words: &Words, chosen: &Chosen) -> Answer {
+        let route = &chosen.route;
         let Some((entry, reply)) =
             route.write.as_ref().and_then(|policy| Some((policy.entry.as_ref()?, policy.reply.as_ref()?)))
         else {
@@ -94,9 +98,8 @@ impl Proxy {
             );
             return Refusal::BadEntry(why).answer();
         };
-        let (Some(json), Some(answer)) =
-            (fill_in(entry, words, chosen, route), fill_in(&reply.json, words, chosen, route))
-        else {
+        let values = Values { request, words, chosen };
+        let (Some(json), Some(answer)) = (values.fill_in(entry), values.fill_in(&reply.json)) else {
             return Refusal::BadEntry("The JSON body lacks a value that the answer needs.".to_owned()).answer();
         };
         let drops = self.shared.settings.routes.invalidations(&words.write(request, None));
@@ -126,15 +129,13 @@ impl Proxy {
     }
 
     /// Keeps what a later GET is to answer: from the policy's template, or else by a GET of its own.
-    async fn refill(self: &Arc<Self>, route: &Arc<Route>, written: Written, words: &Words, token: Token) -> bool {
+    async fn refill(self: &Arc<Self>, values: &Values<'_>, written: &Written, token: Token) -> bool {
+        let route = &values.chosen.route;
         let Some(entry) = route.write.as_ref().and_then(|policy| policy.entry.as_ref()) else {
-            self.fill_again(&written.target);
+            self.fill_again(&written.target, values.request);
             return false;
         };
-        if words.json.is_none() {
-            return false;
-        }
-        match fill_in(entry, words, "", route) {
+        match values.fill_in(entry) {
             Some(json) => self.keep_written(route, &written.place, json.into(), token).await,
             None => false,
         }
@@ -178,23 +179,39 @@ impl Proxy {
         StoredResponse::new(kind, StatusCode::OK, fields, body, now, Duration::ZERO, lifetime, flags, tags, token)
     }
 
-    fn fill_again(self: &Arc<Self>, target: &str) {
+    fn fill_again(self: &Arc<Self>, target: &str, write: &Admitted) {
         let Ok(target) = target.parse() else { return };
-        let request =
-            Admitted { method: Method::GET, target, fields: HeaderMap::new(), body: None, host: None, peer: None };
+        let request = Admitted {
+            method: Method::GET,
+            target,
+            fields: HeaderMap::new(),
+            body: None,
+            host: write.host.clone(),
+            peer: None,
+        };
         let proxy = Arc::clone(self);
         tokio::spawn(async move { drop(proxy.read(request).await) });
     }
 }
 
-/// A policy's template with the write's values put in.
-fn fill_in(template: &JsonTemplate, words: &Words, chosen: &str, route: &Route) -> Option<String> {
-    let body = std::str::from_utf8(&words.raw).ok()?;
-    let parameter = route.write.as_ref().and_then(|policy| policy.select.parameter());
-    template.render(body, |name| {
-        if parameter == Some(name) {
-            return Some(Cow::Owned(chosen.to_owned()));
-        }
-        crate::rules::scalar(words.json.as_ref()?.get(name)?)
-    })
+/// What a policy's templates are filled in with.
+struct Values<'a> {
+    request: &'a Admitted,
+    words: &'a Words,
+    chosen: &'a Chosen,
+}
+
+impl Values<'_> {
+    /// The template with the values put in; `None` when one of them is unknown, or the body is not there as JSON.
+    fn fill_in(&self, template: &JsonTemplate) -> Option<String> {
+        let body = std::str::from_utf8(&self.words.raw).ok().filter(|_| self.words.json.is_some())?;
+        let write = self.words.write(self.request, None);
+        let parameter = self.chosen.route.write.as_ref().and_then(|policy| policy.select.parameter());
+        template.render(body, |name| {
+            if parameter == Some(name) {
+                return Some(Cow::Borrowed(self.chosen.value.as_str()));
+            }
+            self.chosen.route.written_value(&write, name)
+        })
+    }
 }

@@ -137,7 +137,12 @@ impl Condition {
             Subject::Request => write.body,
             Subject::Response => write.response,
         };
-        document.is_none_or(|document| self.pointer.of(document) == Some(&self.equals))
+        document.is_none_or(|document| self.is_met_by(document))
+    }
+
+    /// Whether the value stands there in this body.
+    pub(super) fn is_met_by(&self, document: &Value) -> bool {
+        self.pointer.of(document) == Some(&self.equals)
     }
 }
 
@@ -246,6 +251,13 @@ pub struct Written {
 }
 
 impl Route {
+    /// The value that a write of the route's policy gives a variable: from its path, its query or its JSON body.
+    pub fn written_value<'a>(&'a self, write: &Write<'a>, name: &str) -> Option<Cow<'a, str>> {
+        let policy = self.write.as_ref()?;
+        let captures = write.paths.iter().find_map(|path| policy.request.matches(write.method, path))?;
+        write.value(&Source::Name(name.to_owned()), &captures, None).map(|value| Cow::Owned(value.into_owned()))
+    }
+
     /// The entry that this write writes by the route's policy; `None` when a variable of its key is unknown.
     pub fn written(&self, write: &Write<'_>, host: Option<&str>) -> Option<Written> {
         let policy = self.write.as_ref()?;

@@ -9,7 +9,7 @@ use http::header::{ACCEPT, ACCEPT_LANGUAGE, AUTHORIZATION, COOKIE, HeaderName, H
 
 use super::canonical::is_canonical;
 use super::fold::{fold, fold_path};
-use super::invalidation::InvalidationRule;
+use super::invalidation::{Condition, InvalidationRule};
 use super::path::{Captures, PathPattern};
 use super::place::{Bypass, CacheKey, Fill, Place, Read, Tag, short_hash};
 use super::query::{Found, find_parameter};
@@ -75,6 +75,8 @@ pub struct Route {
     pub authorization: Credential,
     /// Whether to make an entity tag where the origin sends no validator.
     pub etag: bool,
+    /// An answer of which all of these hold is not stored; empty for none.
+    pub unless: Vec<Condition>,
     /// Extra tags.
     pub tags: Vec<Template>,
     /// The writes that drop entries; `None` for the default rule.
@@ -133,6 +135,14 @@ impl Route {
             }
         }
         Fill { target, fields: self.fill_fields(read.fields) }
+    }
+
+    /// Whether the route says of this JSON answer that it is not to be stored. Something that is no JSON is.
+    pub fn excludes(&self, answer: impl FnOnce() -> Option<serde_json::Value>) -> bool {
+        if self.unless.is_empty() {
+            return false;
+        }
+        answer().is_some_and(|answer| self.unless.iter().all(|condition| condition.is_met_by(&answer)))
     }
 
     /// The tag of the entry whose key has these values; `None` when one of them is unknown.

@@ -53,6 +53,20 @@ fn names_groups_and_keys_of_two_routes() {
 }
 
 #[test]
+fn one_write_has_one_policy() {
+    let two = |one: &str, other: &str| {
+        format!(
+            "{ORIGIN}[[route]]\npath = \"/a/{{x}}\"\nwrite = {{ request = \"{one}\", policy = \"through\" }}\n[[route]]\n\
+             path = \"/b/{{y}}\"\nwrite = «{{ request = \"{other}\", policy = \"around\" }}\n"
+        )
+    };
+    assert_bad(&two("POST /orders", "POST /orders"), "`invalidated_by`");
+    assert_bad(&two("* /orders/{x}", "PUT /orders/{y}"), "`invalidated_by`");
+    good(&two("POST /orders", "PUT /orders").replace('«', ""));
+    good(&two("POST /orders", "POST /carts").replace('«', ""));
+}
+
+#[test]
 fn both_routes_are_pointed_at() {
     let text = format!("{ORIGIN}[[route]]\npath = \"/a/{{x}}\"\n[[route]]\npath = \"/a/b\"\n");
     let printed = read(&text).unwrap_err().to_string();
@@ -119,6 +133,8 @@ fn lifetimes_and_choices() {
         ("annotate = { field = «\"\", hit = 1, miss = 2 }", "field = \"from_cache\""),
         ("annotate = { field = \"x\", hit = «2020-01-01, miss = 2 }", "in quotes"),
         ("annotate = «\"x\"", "annotate = {"),
+        ("unless = { «\"body.error\" = true }", "\"response.error\""),
+        ("unless = { «\"error\" = true }", "response.result"),
     ] {
         assert_bad(&in_route(lines), help);
     }

@@ -1,29 +1,43 @@
 //! One fetch a key, however many ask.
 
+use super::support::client::{Answer, Client};
 use super::support::node::Node;
-use super::support::origin::{Gate, Origin, json, response};
+use super::support::origin::{Gate, Keeper, Origin, json, response};
 
 const ROUTE: &str = "[[route]]\npath = \"/x\"\nttl = \"1h\"\n";
 
-#[tokio::test(flavor = "multi_thread")]
-async fn five_hundred_clients_on_a_cold_key_cost_one_request() {
-    let (gate, mut keeper) = Gate::new();
+/// An origin whose answers all wait at a gate.
+async fn gated<F>(answer: F) -> (Origin, Keeper)
+where
+    F: Fn() -> http::Response<http_body_util::Full<bytes::Bytes>> + Copy + Send + Sync + 'static,
+{
+    let (gate, keeper) = Gate::new();
     let origin = Origin::start(move |_| {
         let gate = gate.clone();
         async move {
             gate.pass().await;
-            json("{}")
+            answer()
         }
     })
     .await;
+    (origin, keeper)
+}
+
+/// So many clients that ask for the same at once.
+fn ask(client: &Client, count: usize) -> Vec<tokio::task::JoinHandle<Answer>> {
+    let one = || {
+        let client = client.clone();
+        tokio::spawn(async move { client.get("/x").await })
+    };
+    (0..count).map(|_| one()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn five_hundred_clients_on_a_cold_key_cost_one_request() {
+    let (origin, mut keeper) = gated(|| json("{}")).await;
     let node = Node::start(origin.address, ROUTE);
     let client = node.client();
-    let asking: Vec<_> = (0..500)
-        .map(|_| {
-            let client = client.clone();
-            tokio::spawn(async move { client.get("/x").await })
-        })
-        .collect();
+    let asking = ask(&client, 500);
     keeper.arrived().await;
     // Whoever is not connected yet finds the entry stored, or a fetch under way: both cost nothing.
     keeper.let_go(500);
@@ -39,23 +53,10 @@ async fn five_hundred_clients_on_a_cold_key_cost_one_request() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_that_is_not_for_others_releases_everyone_at_once() {
-    let (gate, mut keeper) = Gate::new();
-    let origin = Origin::start(move |_| {
-        let gate = gate.clone();
-        async move {
-            gate.pass().await;
-            response(200, &[("cache-control", "private")], "x")
-        }
-    })
-    .await;
+    let (origin, mut keeper) = gated(|| response(200, &[("cache-control", "private")], "x")).await;
     let node = Node::start(origin.address, ROUTE);
     let client = node.client();
-    let asking: Vec<_> = (0..20)
-        .map(|_| {
-            let client = client.clone();
-            tokio::spawn(async move { client.get("/x").await })
-        })
-        .collect();
+    let asking = ask(&client, 20);
     keeper.arrived().await;
     keeper.let_go(1);
     // All the others stand at the gate together: none waits for another's answer.
@@ -71,15 +72,7 @@ async fn an_answer_that_is_not_for_others_releases_everyone_at_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_who_leaves_takes_nobodys_answer_along() {
-    let (gate, mut keeper) = Gate::new();
-    let origin = Origin::start(move |_| {
-        let gate = gate.clone();
-        async move {
-            gate.pass().await;
-            json("{}")
-        }
-    })
-    .await;
+    let (origin, mut keeper) = gated(|| json("{}")).await;
     let node = Node::start(origin.address, ROUTE);
     let first = {
         let client = node.client();
@@ -109,15 +102,10 @@ async fn an_origin_that_fails_is_asked_once_for_all() {
     .await;
     let node = Node::start(origin, ROUTE);
     let client = node.client();
-    let asking: Vec<_> = (0..10)
-        .map(|_| {
-            let client = client.clone();
-            tokio::spawn(async move { client.get("/x").await.status })
-        })
-        .collect();
+    let asking = ask(&client, 10);
     keeper.arrived().await;
     keeper.let_go(1000);
     for asked in asking {
-        assert_eq!(asked.await.unwrap(), 502);
+        assert_eq!(asked.await.unwrap().status, 502);
     }
 }

@@ -136,6 +136,24 @@ async fn errors_are_not_stored_unless_asked_for() {
 }
 
 #[tokio::test]
+async fn an_answer_that_the_route_excludes_is_not_stored() {
+    let origin = Origin::start(|asked| async move {
+        super::support::origin::json(if asked.path() == "/x/1" {
+            r#"{"message": "none"}"#
+        } else {
+            r#"{"message": "some"}"#
+        })
+    })
+    .await;
+    let config = "[[route]]\npath = \"/x/{id}\"\nttl = \"1h\"\nunless = { \"response.message\" = \"none\" }\n";
+    let node = Node::timed(origin.address, config);
+    for (target, cache) in [("/x/1", "MISS"), ("/x/1", "MISS"), ("/x/2", "MISS"), ("/x/2", "HIT")] {
+        assert_eq!(node.client().get(target).await.cache(), cache, "{target}");
+    }
+    assert!(node.client().get("/x/1").await.cache_status().ends_with("detail=excluded"));
+}
+
+#[tokio::test]
 async fn a_response_without_a_route_varies_as_it_says() {
     let origin = Origin::start(|asked| async move {
         let language = asked.field("accept-language").unwrap_or("none").to_owned();

@@ -135,6 +135,21 @@ async fn a_write_whose_outcome_is_unknown_drops_what_it_may_have_changed_and_is_
 }
 
 #[tokio::test]
+async fn an_answer_that_can_be_read_in_two_ways_is_a_502() {
+    let origin = origin::raw(|_, mut stream| async move {
+        say(
+            &mut stream,
+            "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n",
+        )
+        .await;
+    })
+    .await;
+    for target in ["/x", "/unrouted"] {
+        assert_eq!(Node::start(origin, ROUTE).client().get(target).await.status, 502);
+    }
+}
+
+#[tokio::test]
 async fn an_unasked_switch_of_protocols_is_a_502() {
     let origin = origin::raw(|_, mut stream| async move {
         say(&mut stream, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n").await;

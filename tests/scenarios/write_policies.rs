@@ -147,3 +147,21 @@ async fn without_a_template_the_entry_is_fetched_again_behind() {
     super::support::until("the entry is there", || async { client.get("/orders/1").await.cache() == "HIT" }).await;
     assert_eq!(origin.count(), 2);
 }
+
+#[tokio::test]
+async fn templates_see_the_path_and_what_chose_the_target() {
+    let origin = Origin::start(|_| async { json("{}") }).await;
+    let config = r#"
+[[route]]
+path = "/stock/{item}"
+key = "stock:{item}"
+ttl = "1h"
+[route.write]
+request = "PUT /stock/{item}"
+select = { query = "to", default = "all", all = "through" }
+entry = '{"item": "{item}", "to": "{to}", "was": {body}}'
+"#;
+    let node = Node::start(origin.address, config);
+    node.client().put("/stock/7", r#"{"n": 1}"#).await;
+    assert_eq!(node.client().get("/stock/7").await.text(), r#"{"item": "7", "to": "all", "was": {"n": 1}}"#);
+}
