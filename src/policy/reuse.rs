@@ -52,7 +52,8 @@ impl StoredFlags {
 
 /// What to do with a stored response that the request selected.
 ///
-/// `age` is its current age; `ttl_left` is in whole seconds, rounded down, negative when it is stale.
+/// `age` is its current age; `ttl_left` is in whole seconds, rounded away from zero:
+/// positive while it is fresh, negative when it is stale.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reuse {
     /// Serve it.
@@ -175,13 +176,16 @@ fn accepts_stale(asked: &CacheControl, flags: StoredFlags, stale_for: Duration) 
     !flags.must_revalidate && stale_for <= Duration::from_secs(limit)
 }
 
-fn ttl_left(fresh_for: Duration, age: Duration) -> i64 {
-    if let Some(left) = fresh_for.checked_sub(age) {
-        return i64::try_from(left.as_secs()).unwrap_or(i64::MAX);
+/// Seconds until a response of this age is stale, as [`Reuse`] tells them.
+pub fn ttl_left(fresh_for: Duration, age: Duration) -> i64 {
+    let whole = |time: Duration| {
+        let seconds = time.as_secs().saturating_add(u64::from(time.subsec_nanos() > 0));
+        i64::try_from(seconds).unwrap_or(i64::MAX)
+    };
+    match fresh_for.checked_sub(age).filter(|left| !left.is_zero()) {
+        Some(left) => whole(left),
+        None => whole(age.saturating_sub(fresh_for)).max(1).wrapping_neg(),
     }
-    let late = age.saturating_sub(fresh_for);
-    let seconds = late.as_secs().saturating_add(u64::from(late.subsec_nanos() > 0));
-    i64::try_from(seconds).map_or(i64::MIN, i64::wrapping_neg)
 }
 
 #[cfg(test)]
@@ -232,8 +236,8 @@ mod tests {
         let at = |millis| reuse(&by_origin(), &HeaderMap::new(), &Choices::default(), CAME + millis);
         let age = Duration::from_millis;
         assert_eq!(at(0), Reuse::Fresh { age: age(0), ttl_left: 60 });
-        assert_eq!(at(59_500), Reuse::Fresh { age: age(59_500), ttl_left: 0 });
-        assert_eq!(at(60_000), Reuse::StaleWhileRevalidate { age: age(60_000), ttl_left: 0 });
+        assert_eq!(at(59_500), Reuse::Fresh { age: age(59_500), ttl_left: 1 });
+        assert_eq!(at(60_000), Reuse::StaleWhileRevalidate { age: age(60_000), ttl_left: -1 });
         assert_eq!(at(60_001), Reuse::StaleWhileRevalidate { age: age(60_001), ttl_left: -1 });
         assert_eq!(at(70_000), Reuse::Validate { age: age(70_000) });
     }
@@ -337,6 +341,6 @@ mod tests {
     #[test]
     fn what_is_left_never_overflows() {
         assert_eq!(ttl_left(Duration::MAX, Duration::ZERO), i64::MAX);
-        assert_eq!(ttl_left(Duration::ZERO, Duration::MAX), i64::MIN);
+        assert_eq!(ttl_left(Duration::ZERO, Duration::MAX), -i64::MAX);
     }
 }

@@ -15,7 +15,7 @@ use super::ingress::Admitted;
 use super::lookup::{Missed, Resource, stored};
 use crate::fields::{CacheStatus, Detail, Forward};
 use crate::origin::{Body, OriginError};
-use crate::policy::{Reuse, fields_for_304, may_serve_on_error, not_modified};
+use crate::policy::{Reuse, fields_for_304, may_serve_on_error, not_modified, ttl_left};
 use crate::rules::Route;
 use crate::store::{Kind, StoredResponse};
 
@@ -94,8 +94,7 @@ impl Proxy {
     ) -> Option<Answer> {
         let entry = missed.stale.as_ref()?;
         let age = may_serve_on_error(&stored(entry), self.choices(resource), self.shared.clock.now())?;
-        let ttl = i64::try_from(entry.lifetime.fresh_for.as_secs()).unwrap_or(i64::MAX)
-            - i64::try_from(age.as_secs()).unwrap_or(i64::MAX);
+        let ttl = ttl_left(entry.lifetime.fresh_for, age);
         let status = CacheStatus {
             forward: Some(Forward::Stale),
             forward_status: forward_status.map(|status| status.as_u16()),

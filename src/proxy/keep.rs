@@ -15,10 +15,10 @@ use crate::clock::Millis;
 use crate::fields::{CacheControl, Detail, Vary, strip_hop_by_hop};
 use crate::origin::{Answered, Timed};
 use crate::policy::{
-    BodyFraming, Exchange, Lifetime, StoredFlags, corrected_initial_age, freshen, selecting, storable,
+    BodyFraming, Exchange, Lifetime, StoredFlags, corrected_initial_age, freshen, selecting, storable, ttl_left,
 };
 use crate::rules::{Place, Tag};
-use crate::store::{Kept, Kind, StoredResponse};
+use crate::store::{Fault, Kept, Kind, StoredResponse};
 
 /// A response's head as it came, its hop-by-hop fields gone and its framing noted.
 pub(super) struct Received {
@@ -136,21 +136,29 @@ impl Proxy {
                 refused => refused,
             },
         };
-        outcome(response, kept.map_err(|fault| fault_detail(&fault)))
+        outcome(response, verdict(kept))
     }
 }
 
-fn outcome(entry: Arc<StoredResponse>, kept: Result<Kept, Detail>) -> KeptAnswer {
-    let seconds = entry.lifetime.fresh_for.saturating_sub(entry.initial_age).as_secs();
-    let (landing, stored, detail) = match kept {
-        Ok(Kept::Stored) => (Landing::Stored(Arc::clone(&entry)), true, None),
-        Ok(Kept::NewerFill) => (Landing::Again, false, Some(Detail::NewerFill)),
-        Ok(Kept::RacedWrite) => (Landing::Again, false, Some(Detail::RacedWrite)),
-        Ok(Kept::TooLarge) => (Landing::Unshareable, false, Some(Detail::TooLarge)),
-        Err(detail) => (Landing::Unshareable, false, Some(detail)),
+/// Whether the store kept an entry, and if not why.
+pub(super) fn verdict(kept: Result<Kept, Fault>) -> Result<(), Detail> {
+    match kept {
+        Ok(Kept::Stored) => Ok(()),
+        Ok(Kept::NewerFill) => Err(Detail::NewerFill),
+        Ok(Kept::RacedWrite) => Err(Detail::RacedWrite),
+        Ok(Kept::TooLarge) => Err(Detail::TooLarge),
+        Err(fault) => Err(fault_detail(&fault)),
+    }
+}
+
+fn outcome(entry: Arc<StoredResponse>, kept: Result<(), Detail>) -> KeptAnswer {
+    let landing = match kept {
+        Ok(()) => Landing::Stored(Arc::clone(&entry)),
+        Err(Detail::NewerFill | Detail::RacedWrite) => Landing::Again,
+        Err(_) => Landing::Unshareable,
     };
-    let ttl = stored.then(|| i64::try_from(seconds).unwrap_or(i64::MAX));
-    KeptAnswer { entry, landing, stored, ttl, detail }
+    let ttl = kept.is_ok().then(|| ttl_left(entry.lifetime.fresh_for, entry.initial_age));
+    KeptAnswer { entry, landing, stored: kept.is_ok(), ttl, detail: kept.err() }
 }
 
 /// How the body's end is told. Decided before the hop-by-hop fields are gone.

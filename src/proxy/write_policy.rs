@@ -8,16 +8,17 @@ use bytes::Bytes;
 use http::header::{CONTENT_TYPE, LOCATION};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 
-use super::Proxy;
 use super::answer::Answer;
 use super::error::Refusal;
 use super::ingress::Admitted;
+use super::keep::verdict;
 use super::write::{Words, passed, succeeded};
+use super::{Proxy, fault_detail};
 use crate::fields::{CacheControl, CacheStatus, Detail};
 use crate::origin::Body;
 use crate::policy::{Lifetime, LifetimeSource, StoredFlags, lifetime};
 use crate::rules::{JsonTemplate, Place, Route, Tag, WriteTarget, Written};
-use crate::store::{Kept, Kind, StoredResponse, Token};
+use crate::store::{Kind, StoredResponse, Token};
 
 /// What a write chose of a route's policy.
 pub(super) struct Chosen {
@@ -43,8 +44,8 @@ impl Proxy {
         let written = self.written(request, words, route);
         // The token is taken before the origin sees the write: whoever writes the same entry meanwhile is noticed.
         let before = match &written {
-            Some(written) => self.store.lookup(&written.place).await.ok().map(|seen| seen.token),
-            None => None,
+            Some(written) => self.store.lookup(&written.place).await.map_err(|fault| fault_detail(&fault)),
+            None => Err(Detail::WriteThrough),
         };
         let answered = match self.forward_write(request, body, words).await {
             Ok(answered) => answered,
@@ -57,25 +58,26 @@ impl Proxy {
         let drops = self.shared.settings.routes.invalidations(&words.write(request, None));
         let marks: Vec<Tag> = written.iter().flat_map(|written| written.place.around().tags).collect();
         let besides: &[Tag] = if chosen.target == WriteTarget::Through { &marks } else { &[] };
-        let since = before.map(|token| (&route.group, token));
+        let since = before.as_ref().ok().map(|seen| (&route.group, seen.token));
         let finished = match self.finish(&drops, besides, since).await {
             Ok(finished) => finished,
             Err(fault) => return self.unfinished(answer, &fault),
         };
         let (Some(written), Some(after)) = (written, finished.get(&route.group)) else { return answer };
-        answer.cache_status.detail = Some(Detail::WriteThrough);
-        match chosen.target {
-            WriteTarget::Around => {
-                answer.cache_status.detail = Some(Detail::WriteAround);
-                self.mark_around(&written.place.around(), after.token).await;
-            }
-            // Another write of the same entry was under way: which came last only the origin knows, so nothing is kept.
-            WriteTarget::Through if after.alone => {
-                answer.cache_status.stored =
-                    self.refill(&Values { request, words, chosen }, &written, after.token).await;
-            }
-            WriteTarget::Through | WriteTarget::Cache => {}
+        let status = &mut answer.cache_status;
+        if chosen.target == WriteTarget::Around {
+            status.detail = Some(Detail::WriteAround);
+            self.mark_around(&written.place.around(), after.token).await;
+            return answer;
         }
+        let kept = match before {
+            Err(detail) => Err(detail),
+            // Another write of the same entry was under way: which came last only the origin knows.
+            Ok(_) if !after.alone => Err(Detail::RacedWrite),
+            Ok(_) => self.refill(&Values { request, words, chosen }, &written, after.token).await,
+        };
+        status.stored = kept == Ok(true);
+        status.detail = Some(kept.err().unwrap_or(Detail::WriteThrough));
         answer
     }
 
@@ -109,7 +111,7 @@ impl Proxy {
             return Refusal::NotKept.answer();
         };
         let token = finished.get(&route.group).map_or(before.token, |after| after.token);
-        if !self.keep_written(route, &written.place, json.into(), token).await {
+        if self.keep_written(route, &written.place, json.into(), token).await.is_err() {
             return Refusal::NotKept.answer();
         }
         let mut response = Response::new(Body::full(answer));
@@ -128,27 +130,25 @@ impl Proxy {
         route.written(&words.write(request, None), host)
     }
 
-    /// Keeps what a later GET is to answer: from the policy's template, or else by a GET of its own.
-    async fn refill(self: &Arc<Self>, values: &Values<'_>, written: &Written, token: Token) -> bool {
+    /// Keeps what a later GET is to answer, from the policy's template; or else has a GET fetch it, and says false.
+    async fn refill(self: &Arc<Self>, values: &Values<'_>, written: &Written, token: Token) -> Result<bool, Detail> {
         let route = &values.chosen.route;
         let Some(entry) = route.write.as_ref().and_then(|policy| policy.entry.as_ref()) else {
             self.fill_again(&written.target, values.request);
-            return false;
+            return Ok(false);
         };
-        match values.fill_in(entry) {
-            Some(json) => self.keep_written(route, &written.place, json.into(), token).await,
-            None => false,
-        }
+        let json = values.fill_in(entry).ok_or(Detail::WriteThrough)?;
+        self.keep_written(route, &written.place, json.into(), token).await.map(|()| true)
     }
 
-    async fn keep_written(&self, route: &Route, place: &Place, json: Bytes, token: Token) -> bool {
+    async fn keep_written(&self, route: &Route, place: &Place, json: Bytes, token: Token) -> Result<(), Detail> {
         let mut fields = HeaderMap::new();
         fields.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         let control = CacheControl::default();
         let now = self.shared.clock.now();
-        let Some(lifetime) = lifetime(StatusCode::OK, &fields, &control, &route.choices, now) else { return false };
+        let lifetime = lifetime(StatusCode::OK, &fields, &control, &route.choices, now).ok_or(Detail::NoFreshness)?;
         let entry = self.entry(Kind::Response, fields, json, lifetime, place.tags.clone(), token);
-        matches!(self.store.keep(place, Arc::new(entry)).await, Ok(Kept::Stored))
+        verdict(self.store.keep(place, Arc::new(entry)).await)
     }
 
     /// Leaves a marker beside the entry: answers of this key are not stored until a `through` write takes it away.

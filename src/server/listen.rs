@@ -41,7 +41,21 @@ impl std::error::Error for BindError {
 /// How many connections may wait to be accepted.
 const BACKLOG: i32 = 4096;
 
-/// Opens a non-blocking listener that shares its port with the other cores', but with no other program's.
+/// Fails where another program listens already: with `SO_REUSEPORT` alone the two would take turns, and each would keep
+/// its own answers.
+pub(super) fn claim(address: SocketAddr) -> Result<(), BindError> {
+    let claim = || {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+        if address.is_ipv6() {
+            socket.set_only_v6(true)?;
+        }
+        socket.set_reuse_address(true)?;
+        socket.bind(&address.into())
+    };
+    claim().map_err(|cause| BindError::new(address, cause))
+}
+
+/// Opens a non-blocking listener that shares its port with the other cores'.
 pub(super) fn open(address: SocketAddr) -> Result<TcpListener, BindError> {
     let open = || {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;

@@ -56,6 +56,7 @@ impl Server {
         let mut addresses = Vec::new();
         for wanted in &settings.listen {
             let mut address = *wanted;
+            listen::claim(address)?;
             for core in &mut listeners {
                 let listener = listen::open(address)?;
                 // Port 0 is chosen by the kernel for the first core; the others join it.

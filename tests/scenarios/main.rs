@@ -17,6 +17,7 @@ mod collapse;
 mod hits;
 mod invalidation;
 mod keys;
+mod lifecycle;
 mod origin_faults;
 mod private;
 mod races;

@@ -71,11 +71,20 @@ impl Node {
     }
 }
 
+impl Node {
+    /// Tells the node to stop. Joining takes as long as requests under way do, so it is done by a thread of its own.
+    pub fn stop(&mut self) -> std::thread::JoinHandle<()> {
+        let running = self.running.take();
+        std::thread::spawn(move || {
+            if let Some(running) = running {
+                running.stop();
+            }
+        })
+    }
+}
+
 impl Drop for Node {
     fn drop(&mut self) {
-        if let Some(running) = self.running.take() {
-            // Joining takes as long as open connections do: not from within the test's runtime.
-            std::thread::spawn(move || running.stop());
-        }
+        self.stop();
     }
 }
