@@ -23,7 +23,7 @@ const ROOMS: [(&str, &[&str]); 11] = [
     ("rules", &["policy", "fields"]),
     ("policy", &["fields", "clock"]),
     ("fields", &["clock"]),
-    ("telemetry", &["fields"]),
+    ("telemetry", &["fields", "clock"]),
     ("clock", &[]),
 ];
 

@@ -129,6 +129,11 @@ impl Flights {
         flight.progress.send_replace(Progress::Landed(landing));
     }
 
+    /// To be called when a fetch that nobody followed was stored after all: others may wait for the next one.
+    pub(super) fn shareable(&self, key: &CacheKey) {
+        self.unshareable.remove(&self.hash(key));
+    }
+
     fn hash(&self, key: &CacheKey) -> u64 {
         self.hasher.hash_one(key)
     }

@@ -29,6 +29,8 @@ pub(super) enum Refusal {
     NotKept,
     /// A write that went to the origin, and whose invalidation could not be completed under `when_down = "refuse"`.
     NotInvalidated,
+    /// `only-if-cached`, and it is not (RFC 9111 section 5.2.1.7).
+    OnlyIfCached,
     /// A write for the cache whose body is no JSON or lacks a variable of the key.
     BadEntry(String),
 }
@@ -42,7 +44,7 @@ impl Refusal {
             Self::BodyTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnknownCoding => StatusCode::NOT_IMPLEMENTED,
             Self::StoreDown | Self::NotKept => StatusCode::SERVICE_UNAVAILABLE,
-            Self::NotInvalidated => StatusCode::GATEWAY_TIMEOUT,
+            Self::NotInvalidated | Self::OnlyIfCached => StatusCode::GATEWAY_TIMEOUT,
         }
     }
 
@@ -66,6 +68,7 @@ impl Refusal {
                 "The origin has answered this write, but the cache could not be told. Read before sending it again."
                     .to_owned()
             }
+            Self::OnlyIfCached => "The request wants a stored answer only, and none may be used for it.".to_owned(),
             Self::BadEntry(why) => why.clone(),
         }
     }

@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use tokio::sync::{mpsc, oneshot};
 
 use super::answer::{Answer, VIA_ASIDE, is_origin_trouble};
-use super::collapse::{Landing, Leader};
+use super::collapse::{Flights, Landing, Leader};
 use super::deliver::deliver;
 use super::error::no_answer;
 use super::ingress::Admitted;
@@ -21,7 +21,7 @@ use super::{Proxy, annotate};
 use crate::fields::{CacheStatus, Detail};
 use crate::origin::{Answered, Body, BodyError, Collected, OriginError, Outgoing, Relayed, Timed};
 use crate::policy::{conditional_for, confirms};
-use crate::rules::Read;
+use crate::rules::{Place, Read, Tag};
 use crate::store::StoredResponse;
 
 /// One fill.
@@ -37,9 +37,11 @@ impl Fetch {
         Self { resource, request, missed, leader }
     }
 
-    fn land(&mut self, landing: Landing) {
-        if let Some(leader) = self.leader.take() {
-            leader.land(landing);
+    fn land(&mut self, landing: Landing, flights: &Flights) {
+        match self.leader.take() {
+            Some(leader) => leader.land(landing),
+            None if matches!(landing, Landing::Stored(_)) => flights.shareable(&self.resource.place.key),
+            None => {}
         }
     }
 
@@ -83,7 +85,7 @@ impl Proxy {
             Ok(answered) => answered,
             Err(error) => {
                 let answer = self.failed(&fetch.resource, &fetch.request, &fetch.missed, &error);
-                fetch.land(Landing::Failed(error));
+                fetch.land(Landing::Failed(error), &self.shared.flights);
                 let _ = tell.send(answer);
                 return;
             }
@@ -109,7 +111,8 @@ impl Proxy {
         }
         match self.judge_fill(&fetch, &received) {
             Err(detail) => {
-                fetch.land(Landing::Unshareable);
+                fetch.land(Landing::Unshareable, &self.shared.flights);
+                self.forget(&fetch, received.status).await;
                 let status = CacheStatus { detail: Some(detail), ..fetch.cache_status(received.status) };
                 let answered = Answered { head: received.into_head(), body, permit };
                 let _ = tell.send(Answer::passed(answered, status));
@@ -121,9 +124,21 @@ impl Proxy {
         }
     }
 
+    /// Drops a stale entry that the origin has answered otherwise about: it must not stand in for a later failure.
+    async fn forget(&self, fetch: &Fetch, status: StatusCode) {
+        if fetch.missed.stale.is_none() || status.is_server_error() {
+            return;
+        }
+        let Place { group, tags, .. } = &fetch.resource.place;
+        let own: Vec<Tag> = tags.iter().filter(|tag| tag.is_of_entry()).cloned().collect();
+        if let Err(fault) = self.store.finish(group, &own, None).await {
+            tracing::debug!(%fault, "a stale entry could not be dropped");
+        }
+    }
+
     fn stale_instead(&self, fetch: &mut Fetch, status: StatusCode) -> Option<Answer> {
         let answer = self.stale_on_error(&fetch.resource, &fetch.request, &fetch.missed, Some(status))?;
-        fetch.land(Landing::Failed(OriginError::Broken(format!("it answered {status}"))));
+        fetch.land(Landing::Failed(OriginError::Broken(format!("it answered {status}"))), &self.shared.flights);
         Some(answer)
     }
 
@@ -139,14 +154,14 @@ impl Proxy {
             Collected::Whole(bytes) => {
                 let status = fetch.cache_status(received.status);
                 let kept = self.keep(&fetch, received, judged, bytes).await;
-                fetch.land(kept.landing);
+                fetch.land(kept.landing, &self.shared.flights);
                 let detail = kept.detail.or(status.detail);
                 let status = CacheStatus { stored: kept.stored, ttl: kept.ttl, detail, ..status };
                 let answer = deliver(&fetch.resource, &fetch.request, &kept.entry, kept.entry.initial_age, status);
                 let _ = tell.send(without_invented_age(answer, &kept.entry.fields));
             }
             Collected::Larger(ahead, rest) => {
-                fetch.land(Landing::Unshareable);
+                fetch.land(Landing::Unshareable, &self.shared.flights);
                 let status = CacheStatus { detail: Some(Detail::TooLarge), ..fetch.cache_status(received.status) };
                 let mut answer = Answer::new(
                     http::Response::from_parts(received.into_head(), Body::stream(ahead, rest, None)),
@@ -158,7 +173,7 @@ impl Proxy {
             Collected::Failed(error) => {
                 let error = OriginError::Broken(error.to_string());
                 let answer = self.failed(&fetch.resource, &fetch.request, &fetch.missed, &error);
-                fetch.land(Landing::Failed(error));
+                fetch.land(Landing::Failed(error), &self.shared.flights);
                 let _ = tell.send(answer);
             }
         }
@@ -181,15 +196,15 @@ impl Proxy {
         match read_ahead(&mut body, &pieces, self.choices(&fetch.resource).max_body).await {
             Ahead::Whole(bytes) => {
                 let kept = self.keep(&fetch, received, judged, bytes).await;
-                fetch.land(kept.landing);
+                fetch.land(kept.landing, &self.shared.flights);
                 let _ = pieces.send(Ok(Relayed::End));
             }
             Ahead::Larger => {
-                fetch.land(Landing::Unshareable);
+                fetch.land(Landing::Unshareable, &self.shared.flights);
                 let _ = pieces.send(Ok(Relayed::Rest(body)));
             }
             Ahead::Failed(error) => {
-                fetch.land(Landing::Failed(OriginError::Broken(error.to_string())));
+                fetch.land(Landing::Failed(OriginError::Broken(error.to_string())), &self.shared.flights);
                 let _ = pieces.send(Err(error));
             }
         }
@@ -204,12 +219,12 @@ impl Proxy {
         match self.judge_fill(fetch, &received) {
             Ok(judged) => {
                 let kept = self.keep(fetch, received, judged, stale.body.clone()).await;
-                fetch.land(kept.landing);
+                fetch.land(kept.landing, &self.shared.flights);
                 let status = CacheStatus { stored: kept.stored, ttl: kept.ttl, detail: kept.detail, ..status };
                 deliver(&fetch.resource, &fetch.request, &kept.entry, kept.entry.initial_age, status)
             }
             Err(detail) => {
-                fetch.land(Landing::Unshareable);
+                fetch.land(Landing::Unshareable, &self.shared.flights);
                 let status = CacheStatus { detail: Some(detail), ..status };
                 deliver(&fetch.resource, &fetch.request, stale, received.initial_age, status)
             }
@@ -225,8 +240,9 @@ fn outgoing(fetch: &Fetch) -> Outgoing {
             let (path, query) = (request.target.path(), request.target.query());
             let fill = route.fill(&Read { path, query, fields: &request.fields, host: None });
             let mut fields = fill.fields;
-            fields.insert(USER_AGENT, AGENT);
-            fields.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+            // Unless the route keys them: then the origin sees what is in the key.
+            fields.entry(USER_AGENT).or_insert(AGENT);
+            fields.entry(ACCEPT_ENCODING).or_insert(HeaderValue::from_static("identity"));
             fields.insert(VIA, VIA_ASIDE);
             (fill.target.parse().unwrap_or_else(|_| request.target.clone()), fields)
         }

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use http::header::{HOST, TRANSFER_ENCODING};
+use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Version};
 use hyper::body::{Body as _, Incoming};
@@ -24,7 +24,7 @@ pub(super) struct Admitted {
 }
 
 /// Fields by which a client could tell the origin something in the proxy's name, or another method or path.
-const FORGEABLE: [&str; 18] = [
+const FORGEABLE: [&str; 28] = [
     "forwarded",
     "x-forwarded-for",
     "x-forwarded-host",
@@ -35,6 +35,16 @@ const FORGEABLE: [&str; 18] = [
     "x-forwarded-scheme",
     "x-forwarded-ssl",
     "x-real-ip",
+    "x-forwarded-protocol",
+    "x-forwarded-uri",
+    "x-forwarded-path",
+    "x-forwarded-by",
+    "x-client-ip",
+    "x-cluster-client-ip",
+    "client-ip",
+    "true-client-ip",
+    "cf-connecting-ip",
+    "x-original-uri",
     "x-original-url",
     "x-original-host",
     "x-rewrite-url",
@@ -75,6 +85,12 @@ pub(super) fn admit(
     drop_underscored(&mut fields);
     fields.remove(HOST);
     let body = (!body.is_end_stream()).then_some(body);
+    // As parsed, so that `0005` and `5` do not mean different things further on.
+    if let (true, Some(length)) =
+        (fields.contains_key(CONTENT_LENGTH), body.as_ref().and_then(|body| body.size_hint().exact()))
+    {
+        fields.insert(CONTENT_LENGTH, HeaderValue::from(length));
+    }
     if let (Some(limit), Some(size)) =
         (settings.max_request_body, body.as_ref().and_then(|body| body.size_hint().exact()))
         && size > limit
@@ -148,9 +164,14 @@ impl Admitted {
         self.target.query().unwrap_or_default()
     }
 
-    /// Whether it asks for a part or sets conditions that only the origin can judge.
+    /// Whether it asks for a part, or sets conditions that only the origin can judge.
     pub(super) fn is_partial_or_conditional(&self) -> bool {
-        ["range", "if-range", "if-match", "if-unmodified-since"].iter().any(|name| self.fields.contains_key(*name))
+        self.is_conditional_on_match() || ["range", "if-range"].iter().any(|name| self.fields.contains_key(*name))
+    }
+
+    /// Whether it is to fail unless the origin's representation is the one that the client knows.
+    pub(super) fn is_conditional_on_match(&self) -> bool {
+        ["if-match", "if-unmodified-since"].iter().any(|name| self.fields.contains_key(*name))
     }
 
     /// The client's fields with the proxy's own forwarding fields: for requests that pass through.

@@ -4,15 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING, VARY};
-use http::{HeaderMap, StatusCode};
+use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CONTENT_LENGTH, ORIGIN, TRANSFER_ENCODING, VARY};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::collapse::Landing;
 use super::fetch::Fetch;
 use super::{Proxy, fault_detail};
 use crate::clock::Millis;
-use crate::fields::{CacheControl, Detail, Vary, strip_hop_by_hop};
+use crate::fields::{CacheControl, Detail, Vary, nominates_end_to_end, strip_hop_by_hop};
 use crate::origin::{Answered, Timed};
 use crate::policy::{
     BodyFraming, Exchange, Lifetime, StoredFlags, corrected_initial_age, freshen, selecting, storable, ttl_left,
@@ -27,12 +27,15 @@ pub(super) struct Received {
     framing: BodyFraming,
     response_time: Millis,
     pub(super) initial_age: Duration,
+    /// Its Connection names fields that are not hop-by-hop: what is gone with them may have said that it is private.
+    mutilated: bool,
 }
 
 /// That an answer may be stored, and for how long it is good.
 pub(super) struct Judged {
     lifetime: Lifetime,
     flags: StoredFlags,
+    initial_age: Duration,
 }
 
 /// What became of it.
@@ -76,13 +79,17 @@ impl Proxy {
         let response_time = self.shared.clock.now();
         let mut fields = head.headers;
         let framing = framing(&fields, &body);
+        let mutilated = nominates_end_to_end(&fields).is_some();
         strip_hop_by_hop(&mut fields);
         let initial_age = corrected_initial_age(&fields, request_time, response_time);
-        (Received { status: head.status, fields, framing, response_time, initial_age }, body, permit)
+        (Received { status: head.status, fields, framing, response_time, initial_age, mutilated }, body, permit)
     }
 
     /// RFC 9111 section 3, under what the route says.
     pub(super) fn judge_fill(&self, fetch: &Fetch, received: &Received) -> Result<Judged, Detail> {
+        if received.mutilated {
+            return Err(Detail::NoStore);
+        }
         let control = CacheControl::parse(&received.fields);
         let exchange = Exchange {
             method: &http::Method::GET,
@@ -96,7 +103,14 @@ impl Proxy {
         if let Some(route) = &fetch.resource.route {
             lifetime.fresh_for = lifetime.fresh_for.mul_f64(1.0 - route.ttl_jitter * random_share());
         }
-        Ok(Judged { lifetime, flags: StoredFlags::of(&control) })
+        // What a route gives counts from the answer, however long the origin took for it; what the origin gives counts as
+        // RFC 9111 section 4.2.3 has it, from the request.
+        let initial_age = if lifetime.source.is_explicit() {
+            received.initial_age
+        } else {
+            corrected_initial_age(&received.fields, received.response_time, received.response_time)
+        };
+        Ok(Judged { lifetime, flags: StoredFlags::of(&control), initial_age })
     }
 
     /// Asks the store to keep an answer under its token.
@@ -117,14 +131,15 @@ impl Proxy {
                 fields,
                 body,
                 received.response_time,
-                received.initial_age,
+                judged.initial_age,
                 judged.lifetime,
                 judged.flags,
                 tags.clone(),
                 fetch.missed.token,
             ))
         };
-        let response = entry(Kind::Response, received.fields.clone(), body);
+        // Copied: what came from the connection is a slice of its read buffer, which an entry would keep whole.
+        let response = entry(Kind::Response, copied(&received.fields), Bytes::copy_from_slice(&body));
         if let Some(detail) = refused {
             return outcome(response, Err(detail));
         }
@@ -205,12 +220,24 @@ fn variant(fetch: &Fetch, fields: &HeaderMap) -> Option<(Place, HeaderMap)> {
     if fetch.resource.route.is_some() {
         return None;
     }
-    let Vary::Fields(names) = Vary::of(fields) else { return None };
+    let Vary::Fields(mut names) = Vary::of(fields) else { return None };
+    // An answer for one origin's scripts is not for another's (Fetch, section "CORS protocol and HTTP caches").
+    let for_one_origin = fields.get(ACCESS_CONTROL_ALLOW_ORIGIN).is_some_and(|origin| origin != "*");
+    if for_one_origin && !names.contains(&ORIGIN) {
+        names.push(ORIGIN);
+    }
     if names.is_empty() {
         return None;
     }
-    let index = fields.get_all(VARY).iter().map(|value| (VARY, value.clone())).collect();
-    Some((fetch.resource.place.variant(&selecting(&names, &fetch.request.fields)), index))
+    let varies = names.iter().map(HeaderName::as_str).collect::<Vec<_>>().join(", ");
+    let index = HeaderMap::from_iter([(VARY, HeaderValue::from_str(&varies).ok()?)]);
+    Some((fetch.resource.place.variant(&selecting(&names, &fetch.request.forwarded_fields())), index))
+}
+
+/// The fields with values of their own.
+fn copied(fields: &HeaderMap) -> HeaderMap {
+    let copy = |value: &HeaderValue| HeaderValue::from_bytes(value.as_bytes()).unwrap_or_else(|_| value.clone());
+    fields.iter().map(|(name, value)| (name.clone(), copy(value))).collect()
 }
 
 /// A number from 0 to 1.

@@ -54,19 +54,22 @@ impl Proxy {
     /// The route and place of a read; or why it has none, and the route that said so.
     pub(super) fn resource(&self, request: &Admitted) -> Result<Resource, (Bypass, Option<Arc<Route>>)> {
         let settings = &self.shared.settings;
-        let host = if settings.host_in_key { request.host.as_ref().and_then(|host| host.to_str().ok()) } else { None };
+        let host = request.host.as_ref().map_or("", |host| host.to_str().unwrap_or_default());
         let path = request.target.path();
-        let read = Read { path, query: request.target.query(), fields: &request.fields, host };
+        let keyed_host = settings.host_in_key.then_some(host);
+        let read = Read { path, query: request.target.query(), fields: &request.fields, host: keyed_host };
         let found = settings.routes.find(path);
         let route = found.as_ref().map(|(route, _)| Arc::clone(route));
         if request.body.is_some() {
             return Err((Bypass(Detail::RequestBody), route));
         }
         let place = match &found {
+            Some(_) if request.is_conditional_on_match() => Err(Bypass(Detail::RequestDirective)),
             Some((route, captures)) => route.place(&read, captures),
             None if settings.unrouted.is_none() => Err(Bypass(Detail::RouteOff)),
             None if request.is_partial_or_conditional() => Err(Bypass(Detail::PartialContent)),
-            None => settings.routes.routeless_place(&read),
+            // Without a route the origin is told the client's Host in X-Forwarded-Host, whatever it sees as its own.
+            None => settings.routes.routeless_place(&Read { host: Some(host), ..read }),
         };
         match place {
             Ok(place) => Ok(Resource { route, place }),
@@ -93,7 +96,8 @@ impl Proxy {
         let Vary::Fields(names) = Vary::of(&index.fields) else {
             return Ok(Seen { token: first.token, entry: None, invalidated: false, vary_miss: true });
         };
-        let second = self.store.lookup(&resource.place.variant(&selecting(&names, &request.fields))).await?;
+        let second =
+            self.store.lookup(&resource.place.variant(&selecting(&names, &request.forwarded_fields()))).await?;
         Ok(Seen {
             token: first.token,
             vary_miss: second.entry.is_none(),

@@ -24,19 +24,21 @@ use std::sync::Arc;
 
 use http::{Method, Request, Response};
 use hyper::body::Incoming;
+use tokio::time::timeout;
 
-use crate::clock::{Clock, Stopwatch};
+use crate::clock::Clock;
 use crate::fields::{Detail, Forward};
 use crate::origin::{Body, Origin};
-use crate::policy::{Choices, is_safe};
+use crate::policy::{Choices, credential_in, is_safe, only_if_cached};
 use crate::rules::Bypass;
 use crate::store::{Fault, Store};
-use crate::telemetry::{self, RequestLine};
+use crate::telemetry::RequestLine;
 use answer::Answer;
 use collapse::{Flights, Join, Landing};
+use error::Refusal;
 use fetch::Fetch;
 use ingress::Admitted;
-use lookup::Resource;
+use lookup::{Missed, Resource};
 use reuse::Verdict;
 
 pub use settings::ProxySettings;
@@ -79,18 +81,15 @@ impl Proxy {
     ///
     /// Dropping the future is safe at any point: fills and writes go on in tasks of their own.
     pub async fn handle(self: &Arc<Self>, request: Request<Incoming>, peer: Option<IpAddr>) -> Response<Body> {
-        let line = self
-            .shared
-            .log_requests
-            .then(|| (Stopwatch::start(), RequestLine::of(request.method(), request.uri().path())));
+        let line = self.shared.log_requests.then(|| RequestLine::of(request.method(), request.uri().path()));
         let answer = match ingress::admit(request, &self.shared.settings, peer) {
             Err(refusal) => refusal.answer(),
             Ok(admitted) if matches!(admitted.method, Method::GET | Method::HEAD) => self.read(admitted).await,
             Ok(admitted) if is_safe(&admitted.method) => self.pass(admitted, Forward::Method, None).await,
             Ok(admitted) => self.write(admitted).await,
         };
-        if let Some((stopwatch, line)) = line {
-            telemetry::log_request(&line, answer.response.status(), &answer.cache_status, stopwatch.elapsed());
+        if let Some(line) = line {
+            line.log(answer.response.status(), &answer.cache_status);
         }
         answer.seal()
     }
@@ -123,16 +122,24 @@ impl Proxy {
             let missed = match self.reuse(&resource, &request, seen) {
                 Verdict::Deliver(answer) => return answer,
                 Verdict::DeliverAndRefresh(answer, missed) => {
-                    if let Join::Lead(leader) = self.shared.flights.join(&resource.place.key, landed) {
-                        self.refresh(Fetch::new(resource, request, missed, Some(leader)));
+                    match self.shared.flights.join(&resource.place.key, landed) {
+                        Join::Lead(leader) => self.refresh(Fetch::new(resource, request, missed, Some(leader))),
+                        Join::Alone => self.refresh(Fetch::new(resource, request, missed, None)),
+                        Join::Follow(_) | Join::LookAgain => {}
                     }
                     return answer;
                 }
                 Verdict::Pass(detail) => return self.pass(request, Forward::Bypass, Some(detail)).await,
                 Verdict::Fetch(missed) => missed,
             };
+            if only_if_cached(&request.fields, self.choices(&resource)) {
+                return Refusal::OnlyIfCached.answer();
+            }
             if request.method == Method::HEAD {
                 return self.pass(request, missed.forward, missed.detail).await;
+            }
+            if goes_alone(&resource, &request, &missed) {
+                return self.fetch(Fetch::new(resource, request, missed, None)).await;
             }
             let follower = match self.shared.flights.join(&resource.place.key, landed) {
                 Join::Lead(leader) => return self.fetch(Fetch::new(resource, request, missed, Some(leader))).await,
@@ -140,7 +147,9 @@ impl Proxy {
                 Join::LookAgain => continue,
                 Join::Follow(follower) => follower,
             };
-            match follower.landing().await {
+            // An origin that drips its answer to the leader holds up nobody else for longer than it may take for a head.
+            let patience = self.origin.settings().response_timeout;
+            match timeout(patience, follower.landing()).await.unwrap_or(Landing::Unshareable) {
                 Landing::Stored(entry) => {
                     if let Some(answer) = self.share(&resource, &request, &entry) {
                         return answer;
@@ -164,6 +173,12 @@ impl Proxy {
             None => self.shared.settings.unrouted.as_ref().unwrap_or(&NEVER),
         }
     }
+}
+
+/// Whether a request fetches by itself although others may be fetching: where no route speaks, one with a credential, or
+/// one whose answers are known to vary, has little to hope for from a stranger's answer.
+fn goes_alone(resource: &Resource, request: &Admitted, missed: &Missed) -> bool {
+    resource.route.is_none() && (missed.forward == Forward::VaryMiss || credential_in(&request.fields).is_some())
 }
 
 /// What holds where nothing is cached.

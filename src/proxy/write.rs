@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::StatusCode;
@@ -20,8 +21,8 @@ use super::write_policy::Chosen;
 use crate::fields::{Detail, Forward};
 use crate::origin::{Answered, Body, OriginError};
 use crate::policy::invalidates;
-use crate::rules::{Invalidation, Tag, Write, WriteTarget, write_paths};
-use crate::store::{Fault, Finished, Token};
+use crate::rules::{Invalidation, ROUTELESS, Tag, Write, WriteTarget, write_paths};
+use crate::store::{Fault, Finished, Since};
 
 /// A write's own words, as far as the rules look at them.
 pub(super) struct Words {
@@ -42,6 +43,10 @@ impl Words {
         }
     }
 }
+
+/// When a write of unknown outcome is made good again, each after the one before: half a minute in all.
+const LATE_COMMITS: [Duration; 4] =
+    [Duration::from_secs(1), Duration::from_secs(4), Duration::from_secs(10), Duration::from_secs(15)];
 
 /// What came of telling the store.
 pub(super) type Outcome = Result<BTreeMap<Arc<str>, Finished>, Fault>;
@@ -97,11 +102,17 @@ impl Proxy {
             Ok(answered) => answered,
             Err(answer) => return answer,
         };
-        if !invalidates(&request.method, answered.head.status) {
+        let status = answered.head.status;
+        if !invalidates(&request.method, status) && !status.is_server_error() {
             return passed(answered);
         }
-        let (answer, response) = self.read_response(answered, read_response).await;
-        let drops = self.shared.settings.routes.invalidations(&words.write(&request, response.as_ref()));
+        let (answer, response) = self.read_response(answered, read_response && !status.is_server_error()).await;
+        let mut drops = self.shared.settings.routes.invalidations(&words.write(&request, response.as_ref()));
+        if status.is_server_error() {
+            // A view that committed and then failed has changed what it wrote. Where a route speaks that is never
+            // served; without one RFC 9111 section 4.4 leaves what is stored alone.
+            drops.retain(|drop| *drop.group != *ROUTELESS);
+        }
         match self.finish(&drops, &[], None).await {
             Ok(_) => answer,
             Err(fault) => self.unfinished(answer, &fault),
@@ -110,7 +121,7 @@ impl Proxy {
 
     /// Forwards a write. Where its outcome is unknown, all that it may have made old is made old before the error is told.
     pub(super) async fn forward_write(
-        &self,
+        self: &Arc<Self>,
         request: &Admitted,
         body: Body,
         words: &Words,
@@ -123,12 +134,26 @@ impl Proxy {
                     return Err(answer);
                 }
                 let drops = self.shared.settings.routes.invalidations(&words.write(request, None));
-                match self.finish(&drops, &[], None).await {
+                let finished = self.finish(&drops, &[], None).await;
+                self.finish_again(drops);
+                match finished {
                     Ok(_) => Err(answer),
                     Err(fault) => Err(self.unfinished(answer, &fault)),
                 }
             }
         }
+    }
+
+    /// Makes old again, for a while, what a write of unknown outcome may still be about to change: an origin that was too
+    /// slow may commit after its time was up.
+    fn finish_again(self: &Arc<Self>, drops: Vec<Invalidation>) {
+        let proxy = Arc::clone(self);
+        tokio::spawn(async move {
+            for pause in LATE_COMMITS {
+                tokio::time::sleep(pause).await;
+                drop(proxy.finish(&drops, &[], None).await);
+            }
+        });
     }
 
     /// The answer, with its JSON where the rules want to see it.
@@ -154,22 +179,23 @@ impl Proxy {
 
     /// Makes old what a write made old: one atomic step a group, all of them before the write is answered.
     ///
-    /// `besides` are further tags for the group of `since`, whose token asks whether another write came in between.
+    /// `besides` are further tags for the group of `since`, which asks whether another write came in between.
     pub(super) async fn finish(
         &self,
         drops: &[Invalidation],
         besides: &[Tag],
-        since: Option<(&Arc<str>, Token)>,
+        since: Option<(&Arc<str>, Since)>,
     ) -> Outcome {
         let mut groups: BTreeMap<Arc<str>, Vec<Tag>> = BTreeMap::new();
         for drop in drops {
             groups.entry(Arc::clone(&drop.group)).or_default().push(drop.tag.clone());
         }
-        if let Some((group, _)) = since {
+        if let Some((group, _)) = &since {
             groups.entry(Arc::clone(group)).or_default().extend_from_slice(besides);
         }
+        let since = &since;
         let steps = groups.into_iter().map(|(group, tags)| async move {
-            let since = since.filter(|(known, _)| **known == group).map(|(_, token)| token);
+            let since = since.as_ref().filter(|(known, _)| **known == group).map(|(_, since)| since);
             let finished = self.store.finish(&group, &tags, since).await;
             (group, finished)
         });

@@ -18,7 +18,7 @@ use crate::fields::{CacheControl, CacheStatus, Detail};
 use crate::origin::Body;
 use crate::policy::{Lifetime, LifetimeSource, StoredFlags, lifetime};
 use crate::rules::{JsonTemplate, Place, Route, Tag, WriteTarget, Written};
-use crate::store::{Kind, StoredResponse, Token};
+use crate::store::{Kind, Since, StoredResponse, Token};
 
 /// What a write chose of a route's policy.
 pub(super) struct Chosen {
@@ -51,14 +51,27 @@ impl Proxy {
             Ok(answered) => answered,
             Err(answer) => return answer,
         };
-        if !succeeded(answered.head.status) {
+        let status = answered.head.status;
+        if status.is_client_error() {
             return passed(answered);
         }
         let mut answer = passed(answered);
         let drops = self.shared.settings.routes.invalidations(&words.write(request, None));
+        if !succeeded(status) {
+            return match self.finish(&drops, &[], None).await {
+                Ok(_) => answer,
+                Err(fault) => self.unfinished(answer, &fault),
+            };
+        }
         let marks: Vec<Tag> = written.iter().flat_map(|written| written.place.around().tags).collect();
         let besides: &[Tag] = if chosen.target == WriteTarget::Through { &marks } else { &[] };
-        let since = before.as_ref().ok().map(|seen| (&route.group, seen.token));
+        // Whoever drops the entry by its path or with its route counts as much as who drops it by its key.
+        let since = match (&before, &written) {
+            (Ok(seen), Some(written)) => {
+                Some((&route.group, Since { token: seen.token, watched: written.place.tags.clone() }))
+            }
+            _ => None,
+        };
         let finished = match self.finish(&drops, besides, since).await {
             Ok(finished) => finished,
             Err(fault) => return self.unfinished(answer, &fault),
@@ -107,7 +120,9 @@ impl Proxy {
         let drops = self.shared.settings.routes.invalidations(&words.write(request, None));
         let Ok(before) = self.store.lookup(&written.place).await else { return Refusal::NotKept.answer() };
         let marks = written.place.around().tags;
-        let Ok(finished) = self.finish(&drops, &marks, Some((&route.group, before.token))).await else {
+        let Ok(finished) =
+            self.finish(&drops, &marks, Some((&route.group, Since { token: before.token, watched: Vec::new() }))).await
+        else {
             return Refusal::NotKept.answer();
         };
         let token = finished.get(&route.group).map_or(before.token, |after| after.token);

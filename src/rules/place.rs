@@ -45,6 +45,11 @@ impl Tag {
         Self(text.into())
     }
 
+    /// Whether it stands for one key or one path.
+    pub fn is_of_entry(&self) -> bool {
+        self.0.starts_with("k:") || self.0.starts_with("p:")
+    }
+
     /// The tag as the store writes it.
     pub fn as_str(&self) -> &str {
         &self.0

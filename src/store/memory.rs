@@ -28,7 +28,7 @@ use quick_cache::sync::{Cache, DefaultLifecycle};
 use quick_cache::{DefaultHashBuilder, Options, OptionsBuilder, Weighter};
 
 use self::group::Group;
-use super::{Finished, Kept, Lookup, StoredResponse, Token};
+use super::{Finished, Kept, Lookup, Since, StoredResponse, Token};
 use crate::rules::{CacheKey, Place, Tag};
 
 /// A shard is a lock and a share of the bytes: no entry may be larger than its shard.
@@ -113,7 +113,7 @@ impl Memory {
     }
 
     /// Makes everything with one of these tags old.
-    pub fn finish(&self, group: &str, tags: &[Tag], since: Option<Token>) -> Finished {
+    pub fn finish(&self, group: &str, tags: &[Tag], since: Option<&Since>) -> Finished {
         self.in_group(group, |group| group.finish(tags, since))
     }
 

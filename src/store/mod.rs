@@ -62,12 +62,22 @@ pub enum Kept {
     TooLarge,
 }
 
+/// Asks an invalidation whether another one came between a token and itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Since {
+    /// The token, taken earlier.
+    pub token: Token,
+    /// Tags to look at besides those that are made old now.
+    pub watched: Vec<Tag>,
+}
+
 /// What an invalidation left behind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Finished {
     /// The group's token right after the invalidation.
     pub token: Token,
-    /// No other invalidation of these tags came after the `since` token; false when none was given.
+    /// No other invalidation of these tags, nor of the watched ones, came after the `since` token; false when none was
+    /// given.
     pub alone: bool,
 }
 
@@ -201,10 +211,10 @@ impl Store {
 
     /// Makes everything with one of these tags old, before a write is answered: one atomic step a group.
     ///
-    /// `since` asks whether another invalidation of the tags came after that token. On a [`Fault`] the tags are owed:
+    /// `since` asks whether another invalidation of the tags, or of those it watches, came after its token. On a [`Fault`] the tags are owed:
     /// this process reads nothing from the store until they are invalidated there. Dropping the future loses nothing: the
     /// work goes on.
-    pub async fn finish(&self, group: &str, tags: &[Tag], since: Option<Token>) -> Result<Finished, Fault> {
+    pub async fn finish(&self, group: &str, tags: &[Tag], since: Option<&Since>) -> Result<Finished, Fault> {
         match self {
             Self::Memory(memory) => Ok(memory.finish(group, tags, since)),
             Self::Redis(redis) => redis.finish(group, tags, since).await,

@@ -1,11 +1,11 @@
 //! How log lines are written: to standard error, for people or as JSON. No query values, cookies or credentials.
 
 use std::io::IsTerminal;
-use std::time::Duration;
 
 use http::{Method, StatusCode};
 use tracing_subscriber::EnvFilter;
 
+use crate::clock::Stopwatch;
 use crate::fields::CacheStatus;
 
 /// The form of log lines.
@@ -39,31 +39,42 @@ pub fn start(settings: LogSettings, filter: Option<&str>) {
     drop(started);
 }
 
-/// What a request's log line says of the request: its method and its path, not its query.
-#[derive(Clone, Debug)]
+/// A request's line in the log: its method and its path, not its query. Dropped before it is written, it says that the
+/// client was gone before there was an answer; what a write does goes on all the same.
+#[derive(Debug)]
 pub struct RequestLine {
     method: Method,
     path: String,
-}
-
-impl RequestLine {
-    /// Notes what the line needs before the request is used up.
-    pub fn of(method: &Method, path: &str) -> Self {
-        Self { method: method.clone(), path: path.chars().take(LONGEST_PATH).collect() }
-    }
+    stopwatch: Stopwatch,
+    written: bool,
 }
 
 const LONGEST_PATH: usize = 1024;
 
-/// Writes a request's line.
-pub fn log_request(line: &RequestLine, status: StatusCode, cache: &CacheStatus, took: Duration) {
-    let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-    tracing::info!(
-        method = line.method.as_str(),
-        path = line.path.as_str(),
-        status = status.as_u16(),
-        cache = %cache,
-        micros,
-        "request"
-    );
+impl RequestLine {
+    /// Notes what the line needs before the request is used up, and the time.
+    pub fn of(method: &Method, path: &str) -> Self {
+        let path = path.chars().take(LONGEST_PATH).collect();
+        Self { method: method.clone(), path, stopwatch: Stopwatch::start(), written: false }
+    }
+
+    /// Writes the line. `micros` is the time until the answer's head was there.
+    pub fn log(mut self, status: StatusCode, cache: &CacheStatus) {
+        self.written = true;
+        let (method, path, cache) = (self.method.as_str(), self.path.as_str(), cache.to_string());
+        tracing::info!(method, path, status = status.as_u16(), cache, micros = self.micros(), "request");
+    }
+
+    fn micros(&self) -> u64 {
+        u64::try_from(self.stopwatch.elapsed().as_micros()).unwrap_or(u64::MAX)
+    }
+}
+
+impl Drop for RequestLine {
+    fn drop(&mut self) {
+        if !self.written {
+            let (method, path) = (self.method.as_str(), self.path.as_str());
+            tracing::info!(method, path, micros = self.micros(), "the client left before its answer");
+        }
+    }
 }

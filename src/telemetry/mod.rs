@@ -2,4 +2,4 @@
 
 mod log;
 
-pub use log::{LogFormat, LogSettings, RequestLine, log_request, start};
+pub use log::{LogFormat, LogSettings, RequestLine, start};

@@ -109,3 +109,34 @@ async fn an_origin_that_fails_is_asked_once_for_all() {
         assert_eq!(asked.await.unwrap().status, 502);
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_was_unshareable_once_is_waited_for_again_when_its_answers_can_be_shared() {
+    let (gate, mut keeper) = Gate::new();
+    let failed = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let origin = Origin::start(move |_| {
+        let (gate, first) = (gate.clone(), !failed.swap(true, std::sync::atomic::Ordering::SeqCst));
+        async move {
+            if first {
+                return response(500, &[], "");
+            }
+            gate.pass().await;
+            json("{}")
+        }
+    })
+    .await;
+    let node = Node::timed(origin.address, ROUTE);
+    let client = node.client();
+    assert_eq!(client.get("/x").await.status, 500);
+    keeper.let_go(1);
+    assert_eq!(client.get("/x").await.status, 200);
+    keeper.arrived().await;
+    node.clock.advance(std::time::Duration::from_secs(3601));
+    let asking = ask(&client, 50);
+    keeper.arrived().await;
+    keeper.let_go(50);
+    for asked in asking {
+        assert_eq!(asked.await.unwrap().status, 200);
+    }
+    assert_eq!(origin.count(), 3);
+}

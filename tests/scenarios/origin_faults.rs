@@ -159,3 +159,18 @@ async fn an_unasked_switch_of_protocols_is_a_502() {
         raw(Node::start(origin, ROUTE).address, b"GET /x HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await;
     assert!(answer.starts_with("HTTP/1.1 502"), "{answer}");
 }
+
+#[tokio::test]
+async fn what_the_origin_says_is_gone_does_not_come_back_when_it_fails() {
+    let step = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let origin = Origin::start(move |_| {
+        let step = step.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        async move { response([200, 404, 500][step.min(2)], &[], "x") }
+    })
+    .await;
+    let node = Node::timed(origin.address, "[[route]]\npath = \"/x\"\nttl = \"10s\"\n");
+    for expected in [200, 404, 500] {
+        assert_eq!(node.client().get("/x").await.status, expected);
+        node.clock.advance(Duration::from_secs(60));
+    }
+}

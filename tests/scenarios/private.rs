@@ -120,3 +120,57 @@ async fn without_a_route_a_credential_is_answered_from_the_cache_only_if_the_ans
     client.get("/public").await;
     assert_eq!(client.get_with("/public", &[("cookie", "alice")]).await.cache(), "HIT");
 }
+
+/// A GET with this Host, on a connection of its own.
+async fn with_host(node: &Node, target: &str, host: &str) -> String {
+    let request = format!("GET {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+    super::support::client::raw(node.address, request.as_bytes()).await
+}
+
+#[tokio::test]
+async fn without_a_route_a_clients_host_shapes_nobody_elses_answer() {
+    let origin = Origin::start(|asked| async move {
+        let host = asked.field("x-forwarded-host").unwrap_or("-").to_owned();
+        response(200, &[("cache-control", "max-age=60")], &format!("<a href=//{host}/>"))
+    })
+    .await;
+    let node = Node::start(origin.address, "");
+    assert!(with_host(&node, "/", "evil.example").await.contains("evil.example"));
+    let victim = with_host(&node, "/", "good.example").await;
+    assert!(victim.contains("good.example") && !victim.contains("evil"), "{victim}");
+    assert!(with_host(&node, "/", "good.example").await.contains("x-cache: HIT"));
+}
+
+#[tokio::test]
+async fn without_a_route_an_answer_for_one_origins_scripts_is_not_given_to_anothers() {
+    let origin = Origin::start(|asked| async move {
+        let allowed = asked.field("origin").unwrap_or("https://none.example").to_owned();
+        response(200, &[("cache-control", "max-age=60"), ("access-control-allow-origin", &allowed)], "x")
+    })
+    .await;
+    let node = Node::start(origin.address, "");
+    for site in ["https://a.example", "https://b.example"] {
+        let answer = node.client().get_with("/x", &[("origin", site)]).await;
+        assert_eq!((answer.cache(), answer.field("access-control-allow-origin")), ("MISS", site));
+    }
+}
+
+#[tokio::test]
+async fn an_answer_whose_connection_field_hides_that_it_is_private_is_not_stored() {
+    for (name, value) in [("cache-control", "private"), ("set-cookie", "a=b"), ("vary", "*")] {
+        let origin =
+            Origin::start(move |_| async move { response(200, &[("connection", name), (name, value)], "x") }).await;
+        let node = Node::start(origin.address, ROUTE);
+        node.client().get("/me").await;
+        assert_eq!(node.client().get("/me").await.cache(), "MISS", "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_keyed_user_agent_is_the_one_that_the_origin_sees() {
+    let origin = whoami().await;
+    let node = Node::start(origin.address, "[[route]]\npath = \"/me\"\nttl = \"1h\"\nvary = [\"User-Agent\"]\n");
+    for agent in ["mobile", "desktop"] {
+        assert!(node.client().get_with("/me", &[("user-agent", agent)]).await.text().ends_with(agent));
+    }
+}

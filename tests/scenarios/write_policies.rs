@@ -165,3 +165,31 @@ entry = '{"item": "{item}", "to": "{to}", "was": {body}}'
     node.client().put("/stock/7", r#"{"n": 1}"#).await;
     assert_eq!(node.client().get("/stock/7").await.text(), r#"{"item": "7", "to": "all", "was": {"n": 1}}"#);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_through_write_does_not_bring_back_what_a_later_write_changed() {
+    for (method, target) in [("PUT", "/orders/1"), ("DELETE", "/orders/1"), ("POST", "/orders?target=mongo")] {
+        let (gate, mut keeper) = Gate::new();
+        let origin = Origin::start(move |asked| {
+            let gate = gate.clone();
+            async move {
+                if asked.method == "POST" && asked.query_status() == 200 && !asked.target.contains("mongo") {
+                    gate.pass().await;
+                }
+                json(r#"{"order": "the last", "source": "Oracle"}"#)
+            }
+        })
+        .await;
+        let node = Node::start(origin.address, ORDERS);
+        let slow = {
+            let client = node.client();
+            tokio::spawn(async move { client.post("/orders", r#"{"order_id": 1, "note": "old"}"#).await })
+        };
+        keeper.arrived().await;
+        node.client().send(method, target, &[], r#"{"order_id": 1}"#).await;
+        node.client().get("/orders/1").await;
+        keeper.let_go(1);
+        slow.await.unwrap();
+        assert_eq!(node.client().get("/orders/1").await.json()["order"], "the last", "{method} {target}");
+    }
+}

@@ -1,7 +1,7 @@
 //! The laws, the same for every store.
 
 use aside::rules::Tag;
-use aside::store::{Finished, Kept, Kind, Store, StoredResponse, Token};
+use aside::store::{Finished, Kept, Kind, Since, Store, StoredResponse, Token};
 
 use crate::fixture::{
     Harness, InMemory, InRedis, entry, fill, hit, keep, key_tag, lookup, place, place_in, tagged_entry, token,
@@ -195,7 +195,8 @@ async fn markers_obey_the_same_laws(harness: &impl Harness) {
 
 async fn an_invalidation_knows_whether_it_was_alone(harness: &impl Harness) {
     let (store, apple, tags) = (harness.store(), place("fruit:1"), key_tag("fruit:1"));
-    let finish = async |tags: &[Tag], since| store.finish("fruit", tags, since).await.unwrap();
+    let since = |token: Option<Token>| token.map(|token| Since { token, watched: vec![Tag::route("watched")] });
+    let finish = async |tags: &[Tag], token| store.finish("fruit", tags, since(token).as_ref()).await.unwrap();
     let start = token(store, &apple).await;
 
     assert!(!finish(&key_tag("fruit:2"), None).await.alone, "nobody has asked");
@@ -204,7 +205,10 @@ async fn an_invalidation_knows_whether_it_was_alone(harness: &impl Harness) {
     assert!(!finish(&tags, Some(start)).await.alone);
     let last = finish(&tags, Some(first.token)).await;
     assert!(!last.alone);
-    assert!(finish(&tags, Some(last.token)).await.alone);
+    let last = finish(&tags, Some(last.token)).await;
+    assert!(last.alone);
+    finish(&[Tag::route("watched")], None).await;
+    assert!(!finish(&tags, Some(last.token)).await.alone, "a watched tag counts");
     assert!(!finish(&tags, Some(Token { epoch: start.epoch ^ 1, seq: u64::from(u32::MAX) })).await.alone);
 }
 

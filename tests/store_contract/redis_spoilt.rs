@@ -1,7 +1,7 @@
 //! What somebody else has written where an entry was is a miss: never an error, never another answer.
 
 use aside::rules::Tag;
-use aside::store::Kept;
+use aside::store::{Kept, Since};
 
 use crate::fixture::{Harness, InRedis, entry, fill, hit, keep, key_tag, lookup, place, token};
 use crate::redis::Reply;
@@ -97,7 +97,13 @@ async fn a_spoilt_record_is_a_new_life() {
                 assert!(!matches!(redis.server.command(command), Reply::Error(_)), "{command:?}");
             }
             match by {
-                "finish" => drop(redis.store.finish("fruit", &key_tag("fruit:2"), Some(begun)).await.unwrap()),
+                "finish" => drop(
+                    redis
+                        .store
+                        .finish("fruit", &key_tag("fruit:2"), Some(&Since { token: begun, watched: Vec::new() }))
+                        .await
+                        .unwrap(),
+                ),
                 "keep" => {
                     let kept = keep(&redis.store, &apple, entry(&apple, "old", begun)).await;
                     assert_eq!(kept, Kept::RacedWrite, "{attack:?}");

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::rules::{Place, Tag};
-use crate::store::{Finished, StoredResponse, TAG_LIMIT, Token, fresh_epoch};
+use crate::store::{Finished, Since, StoredResponse, TAG_LIMIT, Token, fresh_epoch};
 
 /// One group's sequence.
 pub(super) struct Group {
@@ -45,9 +45,12 @@ impl Group {
     }
 
     /// Invalidates the tags in one step.
-    pub(super) fn finish(&self, tags: &[Tag], since: Option<Token>) -> Finished {
+    pub(super) fn finish(&self, tags: &[Tag], since: Option<&Since>) -> Finished {
         let mut marks = self.write();
-        let alone = since.is_some_and(|since| since.epoch == self.epoch && marks.latest(tags) <= since.seq);
+        let alone = since.is_some_and(|since| {
+            let latest = marks.latest(tags.iter().chain(&since.watched));
+            since.token.epoch == self.epoch && latest <= since.token.seq
+        });
         let seq = self.seq.load(Ordering::SeqCst) + 1;
         marks.raise(tags, seq);
         self.seq.store(seq, Ordering::SeqCst);

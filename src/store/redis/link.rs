@@ -19,7 +19,7 @@ use super::layout::{Keys, parse_answer, write_epoch};
 use super::report::Outage;
 use super::scripts::{Script, Scripts};
 use crate::rules::Tag;
-use crate::store::{Fault, Finished, TAG_LIMIT, Token, fresh_epoch};
+use crate::store::{Fault, Finished, Since, TAG_LIMIT, Token, fresh_epoch};
 
 /// Commands that a core may have under way; a fill takes one more for every 16 KiB of its body, 64 MiB in all.
 const PERMITS: u32 = 4096;
@@ -127,7 +127,7 @@ impl Session {
         record: Bytes,
         whole: bool,
         tags: &[Tag],
-        since: Option<Token>,
+        since: Option<&Since>,
     ) -> Result<Finished, Fault> {
         let finished = self.try_finish(record, whole, tags, since).await;
         if let Err(fault) = &finished {
@@ -145,10 +145,10 @@ impl Session {
         record: Bytes,
         whole: bool,
         tags: &[Tag],
-        since: Option<Token>,
+        since: Option<&Since>,
     ) -> Result<Finished, Fault> {
         let (epoch, seq) =
-            since.map_or_else(Default::default, |since| (write_epoch(since.epoch), since.seq.to_string()));
+            since.map_or_else(Default::default, |since| (write_epoch(since.token.epoch), since.token.seq.to_string()));
         let head = [
             self.replid.clone(),
             write_epoch(fresh_epoch()),
@@ -156,8 +156,10 @@ impl Session {
             epoch,
             seq,
             TAG_LIMIT.to_string(),
+            tags.len().to_string(),
         ];
-        let args = head.into_iter().map(Value::from).chain(tags.iter().map(|tag| tag.as_str().into()));
+        let watched = since.map_or(&[][..], |since| &since.watched);
+        let args = head.into_iter().map(Value::from).chain(tags.iter().chain(watched).map(|tag| tag.as_str().into()));
         let answer = self.run(&self.scripts.finish, vec![record], args.collect()).await?;
         let (token, alone) = parse_answer(&answer).ok_or_else(|| strange(&answer))?;
         Ok(Finished { token, alone: alone == "1" })

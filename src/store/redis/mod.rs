@@ -29,7 +29,7 @@ use self::link::{Link, Session};
 use self::owed::Owed;
 use self::report::Report;
 pub use self::url::RedisUrl;
-use super::{Fault, Finished, Kept, Lookup, StoreSettings, StoredResponse, Token, WhenDown};
+use super::{Fault, Finished, Kept, Lookup, Since, StoreSettings, StoredResponse, WhenDown};
 use crate::rules::{Place, Tag};
 
 /// An entry is never kept for a shorter time, nor for a longer one.
@@ -134,16 +134,17 @@ impl Redis {
     /// Makes everything with one of these tags old: one atomic step. On a [`Fault`] the tags are owed.
     ///
     /// Dropping the future loses nothing: the work goes on in a task of its own.
-    pub async fn finish(&self, group: &str, tags: &[Tag], since: Option<Token>) -> Result<Finished, Fault> {
+    pub async fn finish(&self, group: &str, tags: &[Tag], since: Option<&Since>) -> Result<Finished, Fault> {
         let link = Arc::clone(&self.0.link);
         let promise =
             Promise { node: Arc::clone(&link.node), group: group.to_owned(), tags: tags.to_vec(), kept: false };
+        let since = since.cloned();
         let work = tokio::spawn(async move {
             // Takes no permit: were it refused for a crowd of reads, the debt would close the cache to all of them.
             let finished = match link.session() {
                 Ok(session) => {
                     let record = link.node.layout.record(&promise.group);
-                    session.finish(record, false, &promise.tags, since).await
+                    session.finish(record, false, &promise.tags, since.as_ref()).await
                 }
                 Err(fault) => Err(fault),
             };

@@ -1,11 +1,12 @@
 -- Makes everything with one of the tags old.
 -- KEYS: gen. ARGV: replid, a fresh epoch, whole (1 for everything in the group), epoch and seq of the `since` token
--- (empty for none), how many tags are listed at most, then the tags.
--- Returns epoch, seq, and 1 if nothing else invalidated the tags after `since`.
+-- (empty for none), how many tags are listed at most, how many are made old, those, then those that are only watched.
+-- Returns epoch, seq, and 1 if nothing else invalidated any of the tags after `since`.
 local gen, replid, fresh = KEYS[1], ARGV[1], ARGV[2]
-local tags = {}
-for i = 7, #ARGV do
-  tags[#tags + 1] = ARGV[i]
+local tags, watched = {}, {}
+for i = 8, #ARGV do
+  local list = i - 7 <= tonumber(ARGV[7]) and tags or watched
+  list[#list + 1] = ARGV[i]
 end
 
 -- Raises the floor to the median, so that at least half of the tags need not be listed any more.
@@ -39,6 +40,7 @@ local function finish()
   end
   local since = whole(ARGV[5])
   local alone = ARGV[4] == epoch and since and floor <= since and not invalidated_after(gen, tags, since)
+    and not invalidated_after(gen, watched, since)
   seq = string.format('%.0f', redis.call('HINCRBY', gen, 'seq', 1))
   by_chunk(tags, function(names)
     local marks = {}
