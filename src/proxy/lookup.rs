@@ -34,10 +34,13 @@ pub(super) struct Missed {
 }
 
 impl Resource {
-    /// Whether there may be a `write.around` marker for it.
-    fn may_be_around(&self) -> bool {
+    fn has_write_policy(&self) -> bool {
+        self.route.as_ref().is_some_and(|route| route.write.is_some())
+    }
+
+    fn offers(&self, target: WriteTarget) -> bool {
         let policy = self.route.as_ref().and_then(|route| route.write.as_ref());
-        policy.is_some_and(|policy| policy.select.offers(WriteTarget::Around))
+        policy.is_some_and(|policy| policy.select.offers(target))
     }
 }
 
@@ -51,6 +54,20 @@ impl Seen {
 }
 
 impl Proxy {
+    /// What a write policy left where a read finds no entry of its own: the written entry, or a `write.around` marker.
+    async fn written_or_around(&self, resource: &Resource) -> Result<Option<Arc<StoredResponse>>, Fault> {
+        if let Some(plain) = resource.place.plain() {
+            let written = self.store.lookup(&plain).await?.entry.filter(|entry| entry.kind == Kind::Written);
+            if written.is_some() {
+                return Ok(written);
+            }
+        }
+        if !resource.offers(WriteTarget::Around) {
+            return Ok(None);
+        }
+        Ok(self.store.lookup(&resource.place.around()).await?.entry)
+    }
+
     /// The route and place of a read; or why it has none, and the route that said so.
     pub(super) fn resource(&self, request: &Admitted) -> Result<Resource, (Bypass, Option<Arc<Route>>)> {
         let settings = &self.shared.settings;
@@ -82,14 +99,9 @@ impl Proxy {
         let first = self.store.lookup(&resource.place).await?;
         let index = match first.entry {
             Some(index) if index.kind == Kind::VaryIndex => index,
-            None if resource.may_be_around() => {
-                let marker = self.store.lookup(&resource.place.around()).await?.entry;
-                return Ok(Seen {
-                    token: first.token,
-                    entry: marker,
-                    invalidated: first.invalidated,
-                    vary_miss: false,
-                });
+            None if resource.has_write_policy() => {
+                let entry = self.written_or_around(resource).await?;
+                return Ok(Seen { token: first.token, entry, invalidated: first.invalidated, vary_miss: false });
             }
             entry => return Ok(Seen { token: first.token, entry, invalidated: first.invalidated, vary_miss: false }),
         };

@@ -25,7 +25,7 @@ impl Proxy {
     /// Whether what the store had answers this request (RFC 9111 section 4).
     pub(super) fn reuse(&self, resource: &Resource, request: &Admitted, seen: Seen) -> Verdict {
         let Some(entry) = &seen.entry else { return Verdict::Fetch(seen.missed()) };
-        if entry.kind != Kind::Response {
+        if entry.kind == Kind::Around {
             return Verdict::Pass(Detail::WriteAround);
         }
         let choices = self.choices(resource);

@@ -162,7 +162,7 @@ impl Proxy {
         let control = CacheControl::default();
         let now = self.shared.clock.now();
         let lifetime = lifetime(StatusCode::OK, &fields, &control, &route.choices, now).ok_or(Detail::NoFreshness)?;
-        let entry = self.entry(Kind::Response, fields, json, lifetime, place.tags.clone(), token);
+        let entry = self.entry(Kind::Written, fields, json, lifetime, place.tags.clone(), token);
         verdict(self.store.keep(place, Arc::new(entry)).await)
     }
 

@@ -123,6 +123,13 @@ pub struct Fill {
 }
 
 impl Place {
+    /// The place of the variant that a plain client gets; `None` if it is this one.
+    pub fn plain(&self) -> Option<Self> {
+        let (name, _) = self.key.name.split_once('#')?;
+        let key = CacheKey { route: Arc::clone(&self.key.route), name: name.to_owned() };
+        Some(Self { group: Arc::clone(&self.group), key, tags: self.tags.clone() })
+    }
+
     /// Where a `write.around` marker of this place, whatever its variant, is kept: with a tag of its own, so that writes
     /// that drop the entry leave the marker.
     #[must_use]

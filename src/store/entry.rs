@@ -18,6 +18,8 @@ pub enum Kind {
     Response,
     /// The key's responses vary by fields that only the response named: each is kept under a key of its own.
     VaryIndex,
+    /// What a write policy wrote: it answers whatever fields are in the route's key, since none of them shaped it.
+    Written,
     /// A `write.around` marker: answers of this key are not to be stored.
     Around,
 }

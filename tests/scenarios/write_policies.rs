@@ -193,3 +193,16 @@ async fn a_slow_through_write_does_not_bring_back_what_a_later_write_changed() {
         assert_eq!(node.client().get("/orders/1").await.json()["order"], "the last", "{method} {target}");
     }
 }
+
+#[tokio::test]
+async fn what_was_written_is_found_whatever_the_client_accepts() {
+    let origin = database().await;
+    let node = Node::start(origin.address, ORDERS);
+    let client = node.client();
+    client.post("/orders", r#"{"order_id": 1, "note": "a"}"#).await;
+    client.post("/orders?target=redis", r#"{"order_id": 1, "note": "b"}"#).await;
+    for fields in [("accept", "application/json"), ("accept-language", "es"), ("origin", "https://a.example")] {
+        let read = client.get_with("/orders/1", &[fields]).await;
+        assert_eq!((read.cache(), read.json()["order"]["note"].as_str()), ("HIT", Some("b")), "{fields:?}");
+    }
+}

@@ -57,6 +57,7 @@ enum KindName {
     Response,
     VaryIndex,
     Around,
+    Written,
 }
 
 /// A field's name, and its value with every byte as the character of that number: most bytes are ASCII, and none is lost.
@@ -153,6 +154,7 @@ impl From<Kind> for KindName {
             Kind::Response => Self::Response,
             Kind::VaryIndex => Self::VaryIndex,
             Kind::Around => Self::Around,
+            Kind::Written => Self::Written,
         }
     }
 }
@@ -163,6 +165,7 @@ impl From<KindName> for Kind {
             KindName::Response => Self::Response,
             KindName::VaryIndex => Self::VaryIndex,
             KindName::Around => Self::Around,
+            KindName::Written => Self::Written,
         }
     }
 }
@@ -272,7 +275,7 @@ mod tests {
 
     #[test]
     fn markers_survive() {
-        for kind in [Kind::VaryIndex, Kind::Around] {
+        for kind in [Kind::VaryIndex, Kind::Around, Kind::Written] {
             let before = entry_of(kind, Bytes::new());
             let after = decode(&key(), &Value::String("".into()), &values(&before)).unwrap();
             assert_eq!((after.kind, after.body.len()), (kind, 0));
