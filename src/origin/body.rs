@@ -11,6 +11,8 @@ use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::time::{Instant, Sleep, sleep};
 
+use super::upload::{Progress, Upload, upload};
+
 /// Why a body ended before it was whole. The connection it was being sent on is then cut, so that the receiver can tell.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BodyError {
@@ -52,8 +54,8 @@ pub struct Stream {
     /// Pieces read already.
     ahead: VecDeque<Bytes>,
     source: Source,
-    /// Held until the body is done: a place among the requests under way to the origin.
-    _permit: Option<OwnedSemaphorePermit>,
+    /// Told how far it is, where somebody wants to know.
+    progress: Option<Progress>,
 }
 
 #[derive(Debug)]
@@ -77,11 +79,15 @@ pub enum Relayed {
     End,
 }
 
-/// An incoming body with a limit on how long it may be silent.
+/// An incoming body with a limit on how long it may be silent, and one on how long it may be.
 #[derive(Debug)]
 pub struct Timed {
     incoming: Incoming,
     limit: Duration,
+    /// How many bytes may still come.
+    left: u64,
+    /// Held until the body is done, whoever reads it: a place among the requests under way to the origin.
+    permit: Option<OwnedSemaphorePermit>,
     /// Armed only while nothing is there, so that a body at hand costs no timer.
     timer: Option<Pin<Box<Sleep>>>,
 }
@@ -89,7 +95,19 @@ pub struct Timed {
 impl Timed {
     /// Watches a body.
     pub fn new(incoming: Incoming, limit: Duration) -> Self {
-        Self { incoming, limit, timer: None }
+        Self { incoming, limit, left: u64::MAX, permit: None, timer: None }
+    }
+
+    /// With [`BodyError::TooLarge`] in place of all that is longer than this many bytes.
+    #[must_use]
+    pub fn at_most(self, bytes: u64) -> Self {
+        Self { left: bytes, ..self }
+    }
+
+    /// With a place that is given back when the body is done.
+    #[must_use]
+    pub(super) fn holding(self, permit: OwnedSemaphorePermit) -> Self {
+        Self { permit: Some(permit), ..self }
     }
 
     /// The body's length where its head tells.
@@ -110,12 +128,15 @@ impl Timed {
     fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, BodyError>>> {
         loop {
             match Pin::new(&mut self.incoming).poll_frame(context) {
-                Poll::Ready(None) => return Poll::Ready(None),
+                Poll::Ready(None) => {
+                    self.permit = None;
+                    return Poll::Ready(None);
+                }
                 Poll::Ready(Some(Err(error))) => return Poll::Ready(Some(Err(BodyError::Broken(cause(&error))))),
                 Poll::Ready(Some(Ok(frame))) => {
                     self.timer = None;
                     if let Ok(piece) = frame.into_data() {
-                        return Poll::Ready(Some(Ok(piece)));
+                        return Poll::Ready(Some(self.within(piece)));
                     }
                 }
                 Poll::Pending => {
@@ -127,6 +148,11 @@ impl Timed {
                 }
             }
         }
+    }
+
+    fn within(&mut self, piece: Bytes) -> Result<Bytes, BodyError> {
+        self.left = self.left.checked_sub(piece.len() as u64).ok_or(BodyError::TooLarge)?;
+        Ok(piece)
     }
 
     /// Reads on until the end or until more than `limit` bytes are there.
@@ -189,17 +215,26 @@ impl Body {
     }
 
     /// A body as it comes, after pieces that were read already.
-    pub fn stream(ahead: VecDeque<Bytes>, rest: Timed, permit: Option<OwnedSemaphorePermit>) -> Self {
+    pub fn stream(ahead: VecDeque<Bytes>, rest: Timed) -> Self {
         if ahead.is_empty() && rest.is_done() {
             return Self::Empty;
         }
-        Self::Stream(Box::new(Stream { ahead, source: Source::Incoming(rest), _permit: permit }))
+        Self::Stream(Box::new(Stream { ahead, source: Source::Incoming(rest), progress: None }))
     }
 
     /// A body that a task hands on piece by piece, ending with [`Relayed::End`] or [`Relayed::Rest`]; a channel that
     /// closes without either cuts the connection.
     pub fn relay(pieces: mpsc::UnboundedReceiver<Result<Relayed, BodyError>>) -> Self {
-        Self::Stream(Box::new(Stream { ahead: VecDeque::new(), source: Source::Relay(pieces), _permit: None }))
+        Self::Stream(Box::new(Stream { ahead: VecDeque::new(), source: Source::Relay(pieces), progress: None }))
+    }
+
+    /// Tells from now on how far it is; what is whole counts as sent at once.
+    pub(super) fn watched(&mut self) -> Upload {
+        let (progress, upload) = upload();
+        if let Self::Stream(stream) = self {
+            stream.progress = Some(progress);
+        }
+        upload
     }
 }
 
@@ -229,6 +264,17 @@ impl Stream {
     }
 
     fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, BodyError>>> {
+        let next = self.poll_source(context);
+        match (&next, &self.progress) {
+            (Poll::Ready(Some(_)), Some(progress)) => progress.piece(),
+            (Poll::Ready(None), _) => self.progress = None,
+            (Poll::Pending, Some(progress)) => progress.nothing(),
+            (_, None) => {}
+        }
+        next
+    }
+
+    fn poll_source(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, BodyError>>> {
         if let Some(piece) = self.ahead.pop_front() {
             return Poll::Ready(Some(Ok(piece)));
         }

@@ -2,6 +2,7 @@
 
 mod body;
 mod settings;
+mod upload;
 
 use std::fmt;
 use std::sync::Arc;
@@ -71,6 +72,8 @@ pub enum OriginError {
     Broken(String),
     /// The client's own body broke off while it was being forwarded.
     ClientBody(String),
+    /// The client's own body grew larger than allowed while it was being forwarded.
+    ClientBodyTooLarge,
 }
 
 impl OriginError {
@@ -88,6 +91,7 @@ impl fmt::Display for OriginError {
             Self::Timeout(limit) => write!(out, "the origin did not answer within {limit:?}"),
             Self::Broken(why) => write!(out, "the origin's answer broke off: {why}"),
             Self::ClientBody(why) => write!(out, "the request's body broke off: {why}"),
+            Self::ClientBodyTooLarge => out.write_str("the request's body is larger than allowed"),
         }
     }
 }
@@ -109,21 +113,19 @@ pub struct Outgoing {
     pub body: Body,
 }
 
-/// The origin's answer: its head, its body yet to be read, and its place among the requests under way.
+/// The origin's answer: its head, and its body yet to be read.
 #[derive(Debug)]
 pub struct Answered {
     /// The head.
     pub head: http::response::Parts,
-    /// The body, watched for silence.
+    /// The body, watched for silence. It holds the answer's place among the requests under way.
     pub body: Timed,
-    /// To be held until the body is done.
-    pub permit: OwnedSemaphorePermit,
 }
 
 impl Answered {
     /// The answer as it comes.
     pub fn into_response(self) -> Response<Body> {
-        Response::from_parts(self.head, Body::stream(std::collections::VecDeque::new(), self.body, Some(self.permit)))
+        Response::from_parts(self.head, Body::stream(std::collections::VecDeque::new(), self.body))
     }
 }
 
@@ -152,13 +154,15 @@ impl Origin {
     ///
     /// A GET, HEAD or OPTIONS without a body is sent once more when a kept connection turns out to be closed; a write
     /// is never sent twice. Dropping the future gives the request up; whether the origin acted is then unknown.
-    pub async fn send(&self, outgoing: Outgoing) -> Result<Answered, OriginError> {
+    /// The limit on its silence counts from when it has all of the request.
+    pub async fn send(&self, mut outgoing: Outgoing) -> Result<Answered, OriginError> {
         let permit = self.place().await?;
         let retriable = matches!(outgoing.body, Body::Empty)
             && matches!(outgoing.method, Method::GET | Method::HEAD | Method::OPTIONS);
         let again = retriable.then(|| (outgoing.method.clone(), outgoing.target.clone(), outgoing.fields.clone()));
         let client_host = outgoing.client_host.clone();
         let limit = self.settings().response_timeout;
+        let upload = outgoing.body.watched();
         let sending = async {
             match (self.send_once(outgoing).await, again) {
                 (Err(OriginError::Broken(_)), Some((method, target, fields))) => {
@@ -167,12 +171,16 @@ impl Origin {
                 (answer, _) => answer,
             }
         };
-        let answer = timeout(limit, sending).await.unwrap_or(Err(OriginError::Timeout(limit)));
+        let answer = tokio::select! {
+            biased;
+            answer = sending => answer,
+            () = upload.origin_silent_for(limit) => Err(OriginError::Timeout(limit)),
+        };
         self.shared.report(&answer);
         let response = answer?;
         let (head, body) = response.into_parts();
         refuse_unreadable(&head)?;
-        Ok(Answered { head, body: Timed::new(body, limit), permit })
+        Ok(Answered { head, body: Timed::new(body, limit).holding(permit) })
     }
 
     async fn place(&self) -> Result<OwnedSemaphorePermit, OriginError> {
@@ -186,6 +194,8 @@ impl Origin {
             let why = body::cause(&error);
             if error.is_connect() {
                 OriginError::Connect(why)
+            } else if is_too_large(&error) {
+                OriginError::ClientBodyTooLarge
             } else if is_user_body(&error) {
                 OriginError::ClientBody(why)
             } else {
@@ -228,13 +238,17 @@ fn refuse_unreadable(head: &http::response::Parts) -> Result<(), OriginError> {
     Ok(())
 }
 
+/// An error and all that caused it.
+fn causes<'a>(
+    error: &'a (dyn std::error::Error + 'static),
+) -> impl Iterator<Item = &'a (dyn std::error::Error + 'static)> {
+    std::iter::successors(error.source(), |inner| inner.source())
+}
+
+fn is_too_large(error: &hyper_util::client::legacy::Error) -> bool {
+    causes(error).any(|inner| inner.downcast_ref() == Some(&BodyError::TooLarge))
+}
+
 fn is_user_body(error: &hyper_util::client::legacy::Error) -> bool {
-    let mut source = std::error::Error::source(error);
-    while let Some(inner) = source {
-        if inner.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_user) {
-            return true;
-        }
-        source = inner.source();
-    }
-    false
+    causes(error).any(|inner| inner.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_user))
 }

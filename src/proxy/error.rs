@@ -103,6 +103,7 @@ pub(super) fn no_answer(error: &OriginError, forward: Forward) -> Answer {
         OriginError::Connect(_) | OriginError::Broken(_) => (StatusCode::BAD_GATEWAY, Detail::OriginDown),
         OriginError::Timeout(_) => (StatusCode::GATEWAY_TIMEOUT, Detail::OriginTimeout),
         OriginError::ClientBody(_) => (StatusCode::BAD_REQUEST, Detail::RequestBody),
+        OriginError::ClientBodyTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, Detail::RequestBody),
     };
     let mut sentence = error.to_string();
     if let Some(first) = sentence.get_mut(..1) {

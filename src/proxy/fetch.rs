@@ -96,13 +96,13 @@ impl Proxy {
             let _ = tell.send(answer);
             return;
         }
-        let (received, body, permit) = self.receive(answered, request_time);
+        let (received, body) = self.receive(answered, request_time);
         if received.status == StatusCode::NOT_MODIFIED
             && let Some(stale) = fetch.missed.stale.take()
         {
             if !confirms(&stale.fields, &received.fields) {
                 // It speaks of another representation than ours: ask again, unconditionally.
-                drop((body, permit));
+                drop(body);
                 return Box::pin(self.fill(fetch, tell)).await;
             }
             let answer = self.freshened(&mut fetch, received, &stale).await;
@@ -114,7 +114,7 @@ impl Proxy {
                 fetch.land(Landing::Unshareable, &self.shared.flights);
                 self.forget(&fetch, received.status).await;
                 let status = CacheStatus { detail: Some(detail), ..fetch.cache_status(received.status) };
-                let answered = Answered { head: received.into_head(), body, permit };
+                let answered = Answered { head: received.into_head(), body };
                 let _ = tell.send(Answer::passed(answered, status));
             }
             Ok(judged) if reads_whole(&fetch, &received, &body) => {
@@ -163,10 +163,8 @@ impl Proxy {
             Collected::Larger(ahead, rest) => {
                 fetch.land(Landing::Unshareable, &self.shared.flights);
                 let status = CacheStatus { detail: Some(Detail::TooLarge), ..fetch.cache_status(received.status) };
-                let mut answer = Answer::new(
-                    http::Response::from_parts(received.into_head(), Body::stream(ahead, rest, None)),
-                    status,
-                );
+                let mut answer =
+                    Answer::new(http::Response::from_parts(received.into_head(), Body::stream(ahead, rest)), status);
                 answer.response.headers_mut().append(VIA, VIA_ASIDE);
                 let _ = tell.send(answer);
             }

@@ -6,7 +6,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CONTENT_LENGTH, ORIGIN, TRANSFER_ENCODING, VARY};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use tokio::sync::OwnedSemaphorePermit;
 
 use super::collapse::Landing;
 use super::fetch::Fetch;
@@ -74,15 +73,15 @@ impl Received {
 }
 
 impl Proxy {
-    pub(super) fn receive(&self, answered: Answered, request_time: Millis) -> (Received, Timed, OwnedSemaphorePermit) {
-        let Answered { head, body, permit } = answered;
+    pub(super) fn receive(&self, answered: Answered, request_time: Millis) -> (Received, Timed) {
+        let Answered { head, body } = answered;
         let response_time = self.shared.clock.now();
         let mut fields = head.headers;
         let framing = framing(&fields, &body);
         let mutilated = nominates_end_to_end(&fields).is_some();
         strip_hop_by_hop(&mut fields);
         let initial_age = corrected_initial_age(&fields, request_time, response_time);
-        (Received { status: head.status, fields, framing, response_time, initial_age, mutilated }, body, permit)
+        (Received { status: head.status, fields, framing, response_time, initial_age, mutilated }, body)
     }
 
     /// RFC 9111 section 3, under what the route says.

@@ -16,6 +16,7 @@ mod lookup;
 mod pass;
 mod reuse;
 mod settings;
+mod tasks;
 mod write;
 mod write_policy;
 
@@ -40,6 +41,7 @@ use fetch::Fetch;
 use ingress::Admitted;
 use lookup::{Missed, Resource};
 use reuse::Verdict;
+use tasks::Tasks;
 
 pub use settings::ProxySettings;
 
@@ -66,6 +68,8 @@ pub struct Proxy {
     shared: Shared,
     store: Store,
     origin: Origin,
+    /// Writes under way, which no end of a connection stops.
+    tasks: Tasks,
 }
 
 /// How often a request that waited in vain looks again before it goes to the origin by itself.
@@ -74,7 +78,13 @@ const LOOKS: usize = 4;
 impl Proxy {
     /// Puts a core's proxy together.
     pub fn new(shared: Shared, store: Store, origin: Origin) -> Self {
-        Self { shared, store, origin }
+        Self { shared, store, origin, tasks: Tasks::new() }
+    }
+
+    /// Waits for the writes under way: their origin may have acted already, and what they made old must be made old.
+    /// Those that are not done at the deadline end with the runtime; comes back with how many they are.
+    pub async fn finish_tasks(&self, deadline: tokio::time::Instant) -> usize {
+        self.tasks.finish(deadline).await
     }
 
     /// Answers one request. Never fails: whatever goes wrong becomes an answer that says so.

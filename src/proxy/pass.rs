@@ -9,7 +9,7 @@ use super::error::{Refusal, no_answer};
 use super::ingress::Admitted;
 use super::{Proxy, ProxySettings};
 use crate::fields::{CacheStatus, Detail, Forward};
-use crate::origin::{Answered, Body, Collected, OriginError, Outgoing, Timed};
+use crate::origin::{Answered, Body, BodyError, Collected, OriginError, Outgoing, Timed};
 
 impl Proxy {
     /// Forwards a request as it is and hands the answer on as it comes.
@@ -49,16 +49,15 @@ impl Proxy {
     pub(super) async fn take_body(&self, request: &mut Admitted) -> Result<Body, Refusal> {
         let Some(incoming) = request.body.take() else { return Ok(Body::Empty) };
         let ProxySettings { buffer_body, max_request_body, .. } = *self.shared.settings;
-        let timed = Timed::new(incoming, self.origin.settings().response_timeout);
+        let limit = max_request_body.unwrap_or(u64::MAX);
+        let timed = Timed::new(incoming, self.origin.settings().response_timeout).at_most(limit);
         if timed.exact_length().is_some_and(|length| length > buffer_body) {
-            return Ok(Body::stream(std::collections::VecDeque::new(), timed, None));
+            return Ok(Body::stream(std::collections::VecDeque::new(), timed));
         }
-        match timed.collect(max_request_body.unwrap_or(u64::MAX).min(buffer_body)).await {
+        match timed.collect(buffer_body).await {
             Collected::Whole(bytes) => Ok(Body::full(bytes)),
-            Collected::Larger(ahead, rest) => match max_request_body {
-                Some(limit) if limit <= buffer_body => Err(Refusal::BodyTooLarge(limit)),
-                _ => Ok(Body::stream(ahead, rest, None)),
-            },
+            Collected::Larger(ahead, rest) => Ok(Body::stream(ahead, rest)),
+            Collected::Failed(BodyError::TooLarge) => Err(Refusal::BodyTooLarge(limit)),
             Collected::Failed(error) => Err(Refusal::BodyBroken(error.to_string())),
         }
     }

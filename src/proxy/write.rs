@@ -58,7 +58,7 @@ impl Proxy {
             return Refusal::StoreDown.answer();
         }
         let (tell, told) = oneshot::channel();
-        tokio::spawn(Arc::clone(self).carry_out(request, tell));
+        self.tasks.spawn(Arc::clone(self).carry_out(request, tell));
         told.await
             .unwrap_or_else(|_| no_answer(&OriginError::Broken("the write was given up".to_owned()), Forward::Method))
     }

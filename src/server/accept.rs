@@ -13,7 +13,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::ServerSettings;
 use crate::proxy::Proxy;
@@ -28,6 +28,9 @@ pub(super) struct Core {
 
 /// How long accepting pauses when the process has run out of file descriptors or memory.
 const BREATHER: Duration = Duration::from_millis(50);
+
+/// How much longer than the connections the writes under way may take: a client who is cut off takes nothing along.
+const GRACE: Duration = Duration::from_secs(3);
 
 impl Core {
     /// Serves until told to stop, then drains.
@@ -48,7 +51,17 @@ impl Core {
                 Err(error) => tracing::error!(%error, "a listening socket cannot be used"),
             }
         }
+        let mut stopped = self.stopped;
+        stop(&mut stopped).await;
+        let deadline = Instant::now() + self.settings.shutdown_timeout + GRACE;
         while accepting.join_next().await.is_some() {}
+        let cut = proxy.finish_tasks(deadline).await;
+        if cut > 0 {
+            tracing::warn!(
+                writes = cut,
+                "writes under way were cut; what they made old may be served until it expires"
+            );
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::support::node::Node;
-use super::support::origin::{self, Gate, say};
+use super::support::origin::{self, Gate, Origin, say};
 
 async fn ask(node: &Node, target: &str) -> TcpStream {
     let mut stream = TcpStream::connect(node.address).await.unwrap();
@@ -119,4 +119,93 @@ async fn a_large_upload_streams_to_the_origin_before_it_is_whole() {
     stream.write_all(&vec![b'x'; 100_000]).await.unwrap();
     keeper.let_go(1);
     read_until(&mut stream, "204").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_chunked_upload_larger_than_allowed_is_refused_also_where_it_streams() {
+    let origin = Origin::counting().await;
+    let node = Node::start(origin.address, "[limits]\nrequest_body = \"100KiB\"\nbuffer_body = \"16KiB\"\n");
+    let mut stream = TcpStream::connect(node.address).await.unwrap();
+    stream.write_all(b"POST /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n").await.unwrap();
+    for _ in 0..101 {
+        stream.write_all(format!("400\r\n{}\r\n", "x".repeat(1024)).as_bytes()).await.unwrap();
+    }
+    let answer = read_until(&mut stream, "\r\n\r\n").await;
+    assert!(answer.starts_with("HTTP/1.1 413"), "{answer}");
+    assert_eq!(node.client().post("/x", &"x".repeat(100 << 10)).await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_time_that_an_upload_takes_is_not_the_origins() {
+    let origin = Origin::counting().await;
+    let node = Node::start(origin.address, "[origin]\nurl = \"ORIGIN\"\nresponse_timeout = \"400ms\"\n");
+    let mut stream = TcpStream::connect(node.address).await.unwrap();
+    stream.write_all(b"POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 300000\r\n\r\n").await.unwrap();
+    for _ in 0..15 {
+        stream.write_all(&vec![b'x'; 20_000]).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let answer = read_until(&mut stream, "\r\n\r\n").await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_that_the_origin_does_not_take_is_a_504() {
+    let origin = origin::raw(|_, stream| async move {
+        std::future::pending::<()>().await;
+        drop(stream);
+    })
+    .await;
+    let node = Node::start(origin, "[origin]\nurl = \"ORIGIN\"\nresponse_timeout = \"300ms\"\n");
+    for size in [200_000, 30_000_000] {
+        let (mut answers, mut uploads) = TcpStream::connect(node.address).await.unwrap().into_split();
+        tokio::spawn(async move {
+            let head = format!("POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: {size}\r\n\r\n");
+            uploads.write_all(head.as_bytes()).await.unwrap();
+            let _ = uploads.write_all(&vec![b'x'; size]).await;
+            std::future::pending::<()>().await;
+        });
+        let mut status = [0; 12];
+        tokio::time::timeout(Duration::from_secs(10), answers.read_exact(&mut status)).await.unwrap().unwrap();
+        assert_eq!(&status, b"HTTP/1.1 504", "{size}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_that_the_client_does_not_end_is_its_own_fault() {
+    let origin = Origin::counting().await;
+    let node = Node::start(origin.address, "[origin]\nurl = \"ORIGIN\"\nresponse_timeout = \"300ms\"\n");
+    let mut stream = TcpStream::connect(node.address).await.unwrap();
+    stream.write_all(b"POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 200000\r\n\r\n").await.unwrap();
+    stream.write_all(&vec![b'x'; 100_000]).await.unwrap();
+    let answer = read_until(&mut stream, "\r\n\r\n").await;
+    assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_too_large_to_keep_holds_its_place_at_the_origin_while_it_comes() {
+    for framing in ["Transfer-Encoding: chunked\r\n\r\n", "Content-Length: 1000000\r\n\r\n1000\r\n"] {
+        let origin = origin::raw(move |head, mut stream| async move {
+            if head.starts_with("GET /big") {
+                say(&mut stream, &format!("HTTP/1.1 200 OK\r\n{framing}")).await;
+                for _ in 0..4 {
+                    say(&mut stream, &format!("1000\r\n{}\r\n", "x".repeat(4096))).await;
+                }
+                std::future::pending::<()>().await;
+            }
+            say(&mut stream, "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nConnection: close\r\n\r\nx").await;
+        })
+        .await;
+        let node = Node::start(
+            origin,
+            "[origin]\nurl = \"ORIGIN\"\nmax_connections = 1\nconnect_timeout = \"300ms\"\n\
+             [[route]]\npath = \"/big/{x}\"\nttl = \"1h\"\nmax_body = \"8KiB\"\n",
+        );
+        let mut stream = ask(&node, "/big/1").await;
+        read_until(&mut stream, &"x".repeat(4096)).await;
+        assert_eq!(node.client().get("/small").await.status, 503, "{framing}");
+        drop(stream);
+        let free = || async { node.client().get("/small").await.status == 200 };
+        super::support::until("its place is free again", free).await;
+    }
 }
