@@ -101,6 +101,40 @@ variables = { id = "{response:/created/id}" }
 }
 
 #[tokio::test]
+async fn a_query_or_body_field_that_the_origin_may_ignore_does_not_narrow_an_invalidation() {
+    let origin = Origin::counting().await;
+    let config = r#"
+[[route]]
+path = "/orders/{page}"
+ttl = "1h"
+invalidated_by = ["POST /orders", "PUT /orders/{order_id}"]
+[[route]]
+path = "/active"
+query = ["country", "city"]
+key = "{country}-{city}"
+ttl = "1h"
+invalidated_by = ["PUT /active"]
+"#;
+    let node = Node::start(origin.address, config);
+    let client = node.client();
+    for (method, write, body) in [
+        ("POST", "/orders?page=5", "{}"),
+        ("POST", "/orders", r#"{"page": 5}"#),
+        ("PUT", "/orders/7?page=5", r#"{"page": 5}"#),
+    ] {
+        fill(&client, &["/orders/1"]).await;
+        client.send(method, write, &[], body).await;
+        expect(&client, &[("/orders/1", "MISS")]).await;
+    }
+    let (leon, rivas) = ("/active?country=NI&city=Leon", "/active?country=NI&city=Rivas");
+    fill(&client, &[leon, rivas]).await;
+    client.put("/active?city=Granada", r#"{"country": "NI", "city": "Leon"}"#).await;
+    expect(&client, &[(leon, "MISS"), (rivas, "MISS")]).await;
+    client.put("/active?city=le%C3%B3n", r#"{"country": "NI", "city": "Leon"}"#).await;
+    expect(&client, &[(leon, "MISS"), (rivas, "HIT")]).await;
+}
+
+#[tokio::test]
 async fn when_decides_by_the_response() {
     let origin = Origin::start(|asked| async move {
         match asked.method.as_str() {
