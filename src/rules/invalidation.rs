@@ -139,6 +139,11 @@ impl Write<'_> {
 }
 
 impl InvalidationRule {
+    /// The text of one of its tags; `None` when the write does not tell a value of it.
+    fn tag_text(&self, template: &Template, write: &Write<'_>, captures: &Captures<'_>) -> Option<String> {
+        template.render_plain(|source| write.value(source, captures, Asking::Tag(self)).map(|value| fold_owned(&value)))
+    }
+
     /// Whether it looks at the response body.
     pub(super) fn reads_response(&self) -> bool {
         let reads = |source: &Source| matches!(source, Source::Response(_));
@@ -202,7 +207,7 @@ impl Route {
             }
         }
         if !spoken && self.path.matches_write(path).is_some() {
-            drops.push(self.drop(Tag::path(&fold_path(path)), Scope::Path, "target URI".to_owned()));
+            drops.push(self.made_old(Tag::path(&fold_path(path)), Scope::Path, "target URI".to_owned()));
         }
     }
 
@@ -218,14 +223,30 @@ impl Route {
             drops.push(self.entry_or_route(write, captures, Asking::Key(self, rule), because()));
         }
         for template in &rule.tags {
-            let text = template.render(|source| {
-                write.value(source, captures, Asking::Tag(rule)).map(|value| Some(fold_owned(&value)))
-            });
+            let text = rule.tag_text(template, write, captures);
             drops.push(match text {
-                Some(text) => self.drop(Tag::named(&text), Scope::Tag, because()),
-                None => self.drop(Tag::route(&self.name), Scope::Route, because()),
+                Some(text) => self.made_old(Tag::named(&text), Scope::Tag, because()),
+                None => self.made_old(Tag::route(&self.name), Scope::Route, because()),
             });
         }
+    }
+
+    /// The rule by which this write makes a tag old without telling which one, if there is such a rule.
+    pub(super) fn unknown_tag(&self, write: &Write<'_>) -> Option<&str> {
+        let policy = self.write.as_ref().map(|policy| &policy.request);
+        let told = |rule: &InvalidationRule, captures: &Captures<'_>| {
+            rule.tags.iter().all(|template| rule.tag_text(template, write, captures).is_some())
+        };
+        write.paths.iter().filter(|path| policy.is_none_or(|mine| mine.matches(write.method, path).is_none())).find_map(
+            |path| {
+                let mut rules = self.invalidated_by.iter().flatten();
+                let rule = rules.find(|rule| {
+                    rule.request.matches(write.method, path).is_some_and(|captures| !told(rule, &captures))
+                        && rule.when.iter().all(|condition| condition.holds(write))
+                })?;
+                Some(rule.request.as_str())
+            },
+        )
     }
 
     fn entry_or_route(
@@ -236,26 +257,26 @@ impl Route {
         because: String,
     ) -> Invalidation {
         match self.key_tag(|source| write.value(source, captures, asking)) {
-            Some(tag) => self.drop(tag, Scope::Entry, because),
-            None => self.drop(Tag::route(&self.name), Scope::Route, because),
+            Some(tag) => self.made_old(tag, Scope::Entry, because),
+            None => self.made_old(Tag::route(&self.name), Scope::Route, because),
         }
     }
 
     fn by_default(&self, path: &str, drops: &mut Vec<Invalidation>) {
         if self.path.matches_write(path).is_some() {
-            drops.push(self.drop(Tag::path(&fold_path(path)), Scope::Path, "default rule".to_owned()));
+            drops.push(self.made_old(Tag::path(&fold_path(path)), Scope::Path, "default rule".to_owned()));
         }
         if self.path.lies_under(path) {
-            drops.push(self.drop(Tag::route(&self.name), Scope::Route, "default rule".to_owned()));
+            drops.push(self.made_old(Tag::route(&self.name), Scope::Route, "default rule".to_owned()));
         }
         if let Some(parent) = parent(path)
             && self.path.matches_write(parent).is_some()
         {
-            drops.push(self.drop(Tag::path(&fold_path(parent)), Scope::Path, "default rule".to_owned()));
+            drops.push(self.made_old(Tag::path(&fold_path(parent)), Scope::Path, "default rule".to_owned()));
         }
     }
 
-    fn drop(&self, tag: Tag, scope: Scope, because: String) -> Invalidation {
+    pub(super) fn made_old(&self, tag: Tag, scope: Scope, because: String) -> Invalidation {
         Invalidation { group: Arc::clone(&self.group), route: Arc::clone(&self.name), tag, scope, because }
     }
 }
