@@ -55,6 +55,7 @@ details! {
     TooLarge, "too-large", "The body is larger than the largest that is stored.";
     Excluded, "excluded", "The route says of such an answer that it is not to be stored.";
     TooManyTags, "too-many-tags", "The answer names more tags than are kept with one.";
+    TagUnknown, "tag-unknown", "The answer does not say the value of a tag, so a write could not make it old.";
     CloseDelimited, "close-delimited", "The body ends with the connection, so it may have been cut short.";
     Truncated, "truncated", "The body was cut short.";
     PartialContent, "partial-content", "The answer is a part of a representation.";

@@ -121,8 +121,12 @@ impl Proxy {
             Some(Detail::Excluded)
         } else {
             // A tag that is left out is a write that goes unnoticed.
-            (tags.len() > MAX_TAGS).then_some(Detail::TooManyTags)
+            match &tags {
+                None => Some(Detail::TagUnknown),
+                Some(tags) => (tags.len() > MAX_TAGS).then_some(Detail::TooManyTags),
+            }
         };
+        let tags = tags.unwrap_or_default();
         let entry = |kind, fields, body| {
             Arc::new(StoredResponse::new(
                 kind,
@@ -187,26 +191,28 @@ fn framing(fields: &HeaderMap, body: &Timed) -> BodyFraming {
     }
 }
 
-/// The entry's tags: those of its place, the route's own, and those that the response names.
-fn tags(fetch: &Fetch, received: &Received, body: &Bytes) -> Vec<Tag> {
+/// The entry's tags: those of its place, the route's own, and those that the response names. `None` where the answer
+/// does not say the value of one.
+fn tags(fetch: &Fetch, received: &Received, body: &Bytes) -> Option<Vec<Tag>> {
     let mut tags = fetch.resource.place.tags.clone();
     if let Some(route) = fetch.resource.route.as_ref().filter(|route| !route.tags.is_empty()) {
         let json = serde_json::from_slice(body).ok();
         let path = fetch.request.target.path().to_owned();
         let captures = route.path.matches(&path).unwrap_or_default();
         let query = fetch.request.query();
-        tags.extend(route.named_tags(|name| route.read_value(name, query, &captures), json.as_ref()));
+        tags.extend(route.named_tags(|name| route.read_value(name, query, &captures), json.as_ref())?);
     }
     for (name, separator) in [("surrogate-key", ' '), ("xkey", ' '), ("cache-tag", ','), ("cache-groups", ',')] {
         for line in received.fields.get_all(name) {
-            let text = line.to_str().unwrap_or_default();
+            // A line with bytes outside ASCII has the tags that it has.
+            let text = String::from_utf8_lossy(line.as_bytes());
             let named = text.split(separator).map(|tag| tag.trim().trim_matches('"')).filter(|tag| !tag.is_empty());
             tags.extend(named.map(Tag::named));
         }
     }
     tags.sort_unstable();
     tags.dedup();
-    tags
+    Some(tags)
 }
 
 /// How many tags an entry may have; an answer with more is not kept.

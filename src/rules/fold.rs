@@ -25,8 +25,13 @@ pub(super) fn fold(value: &str) -> Cow<'_, str> {
     {
         return Cow::Borrowed(whole_number(whole));
     }
-    let plain = trimmed.nfkd().filter(|character| !is_combining_mark(*character)).flat_map(char::to_lowercase);
-    Cow::Owned(plain.collect())
+    Cow::Owned(fold_text(trimmed))
+}
+
+/// Lower case without accents.
+fn fold_text(text: &str) -> String {
+    let plain = text.nfkd().filter(|character| !is_combining_mark(*character)).flat_map(char::to_lowercase);
+    plain.collect()
 }
 
 fn whole_number(digits: &str) -> &str {
@@ -47,6 +52,37 @@ pub(super) fn fold_path(path: &str) -> String {
         folded.push('/');
     }
     folded
+}
+
+/// A tag's text folded: as a value is, and every number in it too, wherever it stands. White space goes.
+///
+/// Folding a value before it is put into a tag changes nothing about the tag's folded text.
+pub(super) fn fold_tag(text: &str) -> String {
+    let plain = fold_text(text);
+    let mut folded = String::with_capacity(plain.len());
+    let mut rest = plain.as_str();
+    while let Some(character) = rest.chars().next() {
+        let length = if character.is_ascii_digit() { number_length(rest) } else { character.len_utf8() };
+        let (piece, next) = rest.split_at(length);
+        if character.is_ascii_digit() {
+            folded.push_str(&fold(piece));
+        } else if !character.is_whitespace() && (character != '+' || !next.starts_with(|c: char| c.is_ascii_digit())) {
+            folded.push(character);
+        }
+        rest = next;
+    }
+    folded
+}
+
+/// How long the number is that this text starts with: digits, with a fraction or without.
+fn number_length(text: &str) -> usize {
+    let digits = |text: &str| text.bytes().take_while(|byte| byte.is_ascii_digit() || *byte == b'_').count();
+    let whole = digits(text);
+    let after = text.get(whole..).and_then(|after| after.strip_prefix('.'));
+    match after.filter(|fraction| fraction.starts_with(|c: char| c.is_ascii_digit())) {
+        Some(fraction) => whole + 1 + digits(fraction),
+        None => whole,
+    }
 }
 
 #[cfg(test)]

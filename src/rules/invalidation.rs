@@ -7,7 +7,7 @@ use std::sync::Arc;
 use http::{HeaderMap, Method};
 use serde_json::Value;
 
-use super::fold::fold_path;
+use super::fold::{fold, fold_path};
 use super::place::Tag;
 use super::query::{Found, find_parameter};
 use super::request_pattern::RequestPattern;
@@ -91,36 +91,59 @@ pub struct Invalidation {
     pub because: String,
 }
 
+/// On whose behalf a write is asked for a variable's value.
+#[derive(Clone, Copy)]
+enum Asking<'r> {
+    /// A rule's, for the route's key.
+    Key(&'r Route, &'r InvalidationRule),
+    /// A rule's, for a tag that it names itself.
+    Tag(&'r InvalidationRule),
+    /// A write policy's, or that of a `variables` entry: whoever wrote it meant the write's own words.
+    Spelt,
+}
+
 impl Write<'_> {
-    /// The folded value of a variable; `None` when the write does not tell.
-    fn value<'s>(
-        &'s self,
-        source: &Source,
-        captures: &Captures<'s>,
-        rule: Option<&InvalidationRule>,
-    ) -> Option<Cow<'s, str>> {
-        match source {
-            Source::Body(pointer) => scalar(pointer.of(self.body?)?),
-            Source::Response(pointer) => scalar(pointer.of(self.response?)?),
-            Source::Name(name) => {
-                if let Some((_, mapped)) = rule.and_then(|rule| rule.variables.iter().find(|(known, _)| known == name))
-                {
-                    return self.value(mapped, captures, None);
-                }
-                if let Some(value) = captures.get(name) {
-                    return Some(Cow::Owned(value.to_owned()));
-                }
-                match find_parameter(self.query, name) {
-                    Found::Once(value) => Some(value),
-                    Found::Ambiguous => None,
-                    Found::Absent => scalar(self.body?.get(name)?),
-                }
-            }
+    /// The value of a variable; `None` when the write does not tell.
+    fn value<'s>(&'s self, source: &Source, captures: &Captures<'s>, asking: Asking<'_>) -> Option<Cow<'s, str>> {
+        let name = match source {
+            Source::Body(pointer) => return scalar(pointer.of(self.body?)?),
+            Source::Response(pointer) => return scalar(pointer.of(self.response?)?),
+            Source::Name(name) => name,
+        };
+        if let Asking::Key(_, rule) | Asking::Tag(rule) = asking
+            && let Some((_, mapped)) = rule.variables.iter().find(|(known, _)| known == name)
+        {
+            return self.value(mapped, captures, Asking::Spelt);
+        }
+        if let Some(value) = captures.get(name) {
+            return Some(Cow::Owned(value.to_owned()));
+        }
+        // The origin reads a path variable from the path only. A query or body field that happens to have its name
+        // may mean something else, or nothing: `POST /orders?page=5` makes every page old.
+        if let Asking::Key(route, _) = asking
+            && route.path.variables().any(|known| known == name)
+        {
+            return None;
+        }
+        let in_body = self.body.and_then(|body| body.get(name));
+        match find_parameter(self.query, name) {
+            // Which of the two the origin looks at, nobody here knows.
+            Found::Once(value) => match in_body {
+                None => Some(value),
+                Some(other) => scalar(other).filter(|other| fold(other) == fold(&value)).map(|_| value),
+            },
+            Found::Ambiguous => None,
+            Found::Absent => scalar(in_body?),
         }
     }
 }
 
 impl InvalidationRule {
+    /// The text of one of its tags; `None` when the write does not tell a value of it.
+    fn tag_text(&self, template: &Template, write: &Write<'_>, captures: &Captures<'_>) -> Option<String> {
+        template.render_plain(|source| write.value(source, captures, Asking::Tag(self)).map(|value| fold_owned(&value)))
+    }
+
     /// Whether it looks at the response body.
     pub(super) fn reads_response(&self) -> bool {
         let reads = |source: &Source| matches!(source, Source::Response(_));
@@ -168,7 +191,7 @@ impl Route {
             && let Some(captures) = policy.request.matches(write.method, path)
         {
             let because = || format!("write policy of {}", policy.request.as_str());
-            drops.push(self.entry_or_route(write, &captures, None, because()));
+            drops.push(self.entry_or_route(write, &captures, Asking::Spelt, because()));
             return;
         }
         let Some(rules) = &self.invalidated_by else {
@@ -184,7 +207,7 @@ impl Route {
             }
         }
         if !spoken && self.path.matches_write(path).is_some() {
-            drops.push(self.drop(Tag::path(&fold_path(path)), Scope::Path, "target URI".to_owned()));
+            drops.push(self.made_old(Tag::path(&fold_path(path)), Scope::Path, "target URI".to_owned()));
         }
     }
 
@@ -197,46 +220,63 @@ impl Route {
     ) {
         let because = || rule.request.as_str().to_owned();
         if rule.tags.is_empty() {
-            drops.push(self.entry_or_route(write, captures, Some(rule), because()));
+            drops.push(self.entry_or_route(write, captures, Asking::Key(self, rule), because()));
         }
         for template in &rule.tags {
-            let text = template
-                .render(|source| write.value(source, captures, Some(rule)).map(|value| Some(fold_owned(&value))));
+            let text = rule.tag_text(template, write, captures);
             drops.push(match text {
-                Some(text) => self.drop(Tag::named(&text), Scope::Tag, because()),
-                None => self.drop(Tag::route(&self.name), Scope::Route, because()),
+                Some(text) => self.made_old(Tag::named(&text), Scope::Tag, because()),
+                None => self.made_old(Tag::route(&self.name), Scope::Route, because()),
             });
         }
+    }
+
+    /// The rule by which this write makes a tag old without telling which one, if there is such a rule.
+    pub(super) fn unknown_tag(&self, write: &Write<'_>) -> Option<&str> {
+        let policy = self.write.as_ref().map(|policy| &policy.request);
+        let told = |rule: &InvalidationRule, captures: &Captures<'_>| {
+            rule.tags.iter().all(|template| rule.tag_text(template, write, captures).is_some())
+        };
+        write.paths.iter().filter(|path| policy.is_none_or(|mine| mine.matches(write.method, path).is_none())).find_map(
+            |path| {
+                let mut rules = self.invalidated_by.iter().flatten();
+                let rule = rules.find(|rule| {
+                    rule.request.matches(write.method, path).is_some_and(|captures| !told(rule, &captures))
+                        && rule.when.iter().all(|condition| condition.holds(write))
+                })?;
+                Some(rule.request.as_str())
+            },
+        )
     }
 
     fn entry_or_route(
         &self,
         write: &Write<'_>,
         captures: &Captures<'_>,
-        rule: Option<&InvalidationRule>,
+        asking: Asking<'_>,
         because: String,
     ) -> Invalidation {
-        match self.key_tag(|source| write.value(source, captures, rule)) {
-            Some(tag) => self.drop(tag, Scope::Entry, because),
-            None => self.drop(Tag::route(&self.name), Scope::Route, because),
+        match self.key_tag(|source| write.value(source, captures, asking)) {
+            Some(tag) => self.made_old(tag, Scope::Entry, because),
+            None => self.made_old(Tag::route(&self.name), Scope::Route, because),
         }
     }
 
     fn by_default(&self, path: &str, drops: &mut Vec<Invalidation>) {
         if self.path.matches_write(path).is_some() {
-            drops.push(self.drop(Tag::path(&fold_path(path)), Scope::Path, "default rule".to_owned()));
+            drops.push(self.made_old(Tag::path(&fold_path(path)), Scope::Path, "default rule".to_owned()));
         }
         if self.path.lies_under(path) {
-            drops.push(self.drop(Tag::route(&self.name), Scope::Route, "default rule".to_owned()));
+            drops.push(self.made_old(Tag::route(&self.name), Scope::Route, "default rule".to_owned()));
         }
         if let Some(parent) = parent(path)
             && self.path.matches_write(parent).is_some()
         {
-            drops.push(self.drop(Tag::path(&fold_path(parent)), Scope::Path, "default rule".to_owned()));
+            drops.push(self.made_old(Tag::path(&fold_path(parent)), Scope::Path, "default rule".to_owned()));
         }
     }
 
-    fn drop(&self, tag: Tag, scope: Scope, because: String) -> Invalidation {
+    pub(super) fn made_old(&self, tag: Tag, scope: Scope, because: String) -> Invalidation {
         Invalidation { group: Arc::clone(&self.group), route: Arc::clone(&self.name), tag, scope, because }
     }
 }
@@ -255,14 +295,16 @@ impl Route {
     pub fn written_value<'a>(&'a self, write: &Write<'a>, name: &str) -> Option<Cow<'a, str>> {
         let policy = self.write.as_ref()?;
         let captures = write.paths.iter().find_map(|path| policy.request.matches(write.method, path))?;
-        write.value(&Source::Name(name.to_owned()), &captures, None).map(|value| Cow::Owned(value.into_owned()))
+        write
+            .value(&Source::Name(name.to_owned()), &captures, Asking::Spelt)
+            .map(|value| Cow::Owned(value.into_owned()))
     }
 
     /// The entry that this write writes by the route's policy; `None` when a variable of its key is unknown.
     pub fn written(&self, write: &Write<'_>, host: Option<&str>) -> Option<Written> {
         let policy = self.write.as_ref()?;
         let captures = write.paths.iter().find_map(|path| policy.request.matches(write.method, path))?;
-        let value = |name: &str| write.value(&Source::Name(name.to_owned()), &captures, None);
+        let value = |name: &str| write.value(&Source::Name(name.to_owned()), &captures, Asking::Spelt);
         let mut target = self.path.render(value)?;
         if let RouteQuery::Listed(names) = &self.query {
             for (index, name) in names.iter().enumerate() {

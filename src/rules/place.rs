@@ -6,6 +6,7 @@ use std::sync::Arc;
 use http::HeaderMap;
 use sha2::{Digest, Sha256};
 
+use super::fold::fold_tag;
 use crate::fields::Detail;
 
 /// What a write makes old: one entry, one path, a whole route, or whatever shares a tag.
@@ -30,9 +31,9 @@ impl Tag {
         Self(format!("k:{folded}").into())
     }
 
-    /// A tag from the configuration or from a response field.
+    /// A tag from the configuration or from a response field: folded, because the one has to meet the other.
     pub fn named(text: &str) -> Self {
-        Self(format!("n:{text}").into())
+        Self(format!("n:{}", fold_tag(text)).into())
     }
 
     /// The `write.around` marker of one key.

@@ -111,7 +111,9 @@ impl Route {
         }
         let decoded = percent_encoding::percent_decode_str(read.path).decode_utf8_lossy();
         let mut tags = vec![Tag::route(&self.name), Tag::path(&fold_path(&decoded)), Tag::key(&folded)];
-        tags.extend(self.named_tags(|name| self.read_value(name, query, captures), None));
+        let asked = |name: &str| self.read_value(name, query, captures);
+        let known = self.tags.iter().filter_map(|template| tag_text(template, &asked, None));
+        tags.extend(known.map(|text| Tag::named(&text)));
         Ok(Place { group: Arc::clone(&self.group), key: CacheKey { route: Arc::clone(&self.name), name }, tags })
     }
 
@@ -150,23 +152,22 @@ impl Route {
         self.key.render(|source| value(source).map(|value| Some(fold_owned(&value)))).map(|folded| Tag::key(&folded))
     }
 
-    /// The route's extra tags for which every value is known. `response` is the JSON answer.
+    /// The route's extra tags; `None` where the JSON answer, `response`, lacks a value of one of them. A tag whose
+    /// variable the request lacks is left out.
     pub fn named_tags<'v>(
         &self,
         value: impl Fn(&str) -> Option<Cow<'v, str>>,
         response: Option<&serde_json::Value>,
-    ) -> Vec<Tag> {
-        let text = |template: &Template| {
-            template.render(|source| {
-                let found = match source {
-                    Source::Name(name) => value(name),
-                    Source::Body(_) => None,
-                    Source::Response(pointer) => scalar(pointer.of(response?)?),
-                };
-                found.map(|value| Some(fold_owned(&value)))
-            })
+    ) -> Option<Vec<Tag>> {
+        let said = |source: &Source| match source {
+            Source::Response(pointer) => response.and_then(|json| pointer.of(json)).and_then(scalar).is_some(),
+            Source::Name(_) | Source::Body(_) => true,
         };
-        self.tags.iter().filter_map(text).map(|text| Tag::named(&text)).collect()
+        if !self.tags.iter().flat_map(Template::variables).all(said) {
+            return None;
+        }
+        let known = self.tags.iter().filter_map(|template| tag_text(template, &value, response));
+        Some(known.map(|text| Tag::named(&text)).collect())
     }
 
     /// The decoded value that a read gives a variable: from the path, else from the query.
@@ -258,6 +259,22 @@ fn keyed_value(fields: &HeaderMap, name: &HeaderName) -> Option<Vec<u8>> {
     }
     let says_nothing = (*name == ACCEPT && value == b"*/*") || (*name == ACCEPT_LANGUAGE && value == b"*");
     (!says_nothing).then_some(value)
+}
+
+/// The text of an extra tag; `None` where a value is unknown.
+fn tag_text<'v>(
+    template: &Template,
+    value: &impl Fn(&str) -> Option<Cow<'v, str>>,
+    response: Option<&serde_json::Value>,
+) -> Option<String> {
+    template.render_plain(|source| {
+        let found = match source {
+            Source::Name(name) => value(name),
+            Source::Body(_) => None,
+            Source::Response(pointer) => scalar(pointer.of(response?)?),
+        };
+        found.map(|value| fold_owned(&value))
+    })
 }
 
 /// The text of a JSON scalar; `None` for null, arrays and objects.

@@ -81,6 +81,11 @@ impl Routes {
     /// A write to a URI always invalidates that URI where no route speaks (RFC 9111 section 4.4), and its parent.
     pub fn invalidations(&self, write: &Write<'_>) -> Vec<Invalidation> {
         let mut drops: Vec<Invalidation> = self.0.iter().flat_map(|route| route.invalidations(write)).collect();
+        // Entries of every route of a group may have the tag that the write does not tell.
+        for (of, because) in self.0.iter().filter_map(|route| Some((route, route.unknown_tag(write)?))) {
+            let group = self.0.iter().filter(|route| route.group == of.group);
+            drops.extend(group.map(|route| route.made_old(Tag::route(&route.name), Scope::Route, because.to_owned())));
+        }
         for path in write.paths {
             for target in std::iter::once(path.as_str()).chain(parent(path)) {
                 drops.push(Invalidation {

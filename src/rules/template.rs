@@ -176,13 +176,26 @@ impl Template {
 
     /// Puts values in. `value` gives `None` for an unknown variable, which makes the whole `None`;
     /// `Some(None)` for one known to be absent.
-    pub fn render<'v>(&self, mut value: impl FnMut(&Source) -> Option<Option<Cow<'v, str>>>) -> Option<String> {
+    pub fn render<'v>(&self, value: impl FnMut(&Source) -> Option<Option<Cow<'v, str>>>) -> Option<String> {
+        self.render_with(value, |value, text| self.encode(value, text))
+    }
+
+    /// Puts values in as they are, for a tag: it has to meet what a response field says in plain text.
+    pub fn render_plain<'v>(&self, mut value: impl FnMut(&Source) -> Option<Cow<'v, str>>) -> Option<String> {
+        self.render_with(|source| value(source).map(Some), |value, text| text.push_str(value))
+    }
+
+    fn render_with<'v>(
+        &self,
+        mut value: impl FnMut(&Source) -> Option<Option<Cow<'v, str>>>,
+        write: impl Fn(&str, &mut String),
+    ) -> Option<String> {
         let mut text = String::with_capacity(self.source.len() + 16);
         for piece in &self.pieces {
             match piece {
                 Piece::Literal(literal) => text.push_str(literal),
                 Piece::Variable(source) => match value(source)? {
-                    Some(value) => self.encode(&value, &mut text),
+                    Some(value) => write(&value, &mut text),
                     None => text.push_str(ABSENT),
                 },
             }

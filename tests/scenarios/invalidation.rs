@@ -101,6 +101,40 @@ variables = { id = "{response:/created/id}" }
 }
 
 #[tokio::test]
+async fn a_query_or_body_field_that_the_origin_may_ignore_does_not_narrow_an_invalidation() {
+    let origin = Origin::counting().await;
+    let config = r#"
+[[route]]
+path = "/orders/{page}"
+ttl = "1h"
+invalidated_by = ["POST /orders", "PUT /orders/{order_id}"]
+[[route]]
+path = "/active"
+query = ["country", "city"]
+key = "{country}-{city}"
+ttl = "1h"
+invalidated_by = ["PUT /active"]
+"#;
+    let node = Node::start(origin.address, config);
+    let client = node.client();
+    for (method, write, body) in [
+        ("POST", "/orders?page=5", "{}"),
+        ("POST", "/orders", r#"{"page": 5}"#),
+        ("PUT", "/orders/7?page=5", r#"{"page": 5}"#),
+    ] {
+        fill(&client, &["/orders/1"]).await;
+        client.send(method, write, &[], body).await;
+        expect(&client, &[("/orders/1", "MISS")]).await;
+    }
+    let (leon, rivas) = ("/active?country=NI&city=Leon", "/active?country=NI&city=Rivas");
+    fill(&client, &[leon, rivas]).await;
+    client.put("/active?city=Granada", r#"{"country": "NI", "city": "Leon"}"#).await;
+    expect(&client, &[(leon, "MISS"), (rivas, "MISS")]).await;
+    client.put("/active?city=le%C3%B3n", r#"{"country": "NI", "city": "Leon"}"#).await;
+    expect(&client, &[(leon, "MISS"), (rivas, "HIT")]).await;
+}
+
+#[tokio::test]
 async fn when_decides_by_the_response() {
     let origin = Origin::start(|asked| async move {
         match asked.method.as_str() {
@@ -279,5 +313,70 @@ async fn an_answer_with_more_tags_than_are_kept_is_not_stored() {
     for _ in 0..2 {
         let answer = node.client().get("/x").await;
         assert_eq!(answer.cache_status(), "aside; fwd=uri-miss; fwd-status=200; detail=too-many-tags");
+    }
+}
+
+#[tokio::test]
+async fn a_tag_that_a_response_field_names_meets_the_same_tag_of_a_rule() {
+    let config = "[[route]]\npath = \"/p/{id}\"\nttl = \"1h\"\n\
+        invalidated_by = [{ request = \"POST /shop\", tags = [\"shop:{shop_id}\"] }]\n";
+    for (field, id) in [
+        ("shop:ABC", "ABC"),
+        ("shop:a@b", "a@b"),
+        ("shop:7 ciudad:León", "7"),
+        ("shop:007", "7"),
+        ("shop:León", "leon"),
+    ] {
+        let origin = Origin::start(move |_| async move {
+            let mut answer = json("{}");
+            let line = hyper::header::HeaderValue::from_bytes(field.as_bytes()).unwrap();
+            answer.headers_mut().insert("surrogate-key", line);
+            answer
+        })
+        .await;
+        let node = Node::start(origin.address, config);
+        let client = node.client();
+        fill(&client, &["/p/1"]).await;
+        client.post("/shop", r#"{"shop_id": "another"}"#).await;
+        expect(&client, &[("/p/1", "HIT")]).await;
+        client.post("/shop", &format!(r#"{{"shop_id": "{id}"}}"#)).await;
+        expect(&client, &[("/p/1", "MISS")]).await;
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_does_not_say_a_tags_value_is_not_stored() {
+    let origin = Origin::start(|_| async { response(200, &[("content-type", "text/html")], "<p>shop 7") }).await;
+    let config = "[[route]]\npath = \"/p/{id}\"\nttl = \"1h\"\ntags = [\"shop:{response:/shop_id}\"]\n";
+    let node = Node::start(origin.address, config);
+    for _ in 0..2 {
+        let answer = node.client().get("/p/1").await;
+        assert_eq!(answer.cache_status(), "aside; fwd=uri-miss; fwd-status=200; detail=tag-unknown");
+    }
+}
+
+#[tokio::test]
+async fn a_tag_that_the_write_does_not_tell_drops_every_route_of_the_group() {
+    let origin = Origin::start(|_| async { json(r#"{"customer_id": 7}"#) }).await;
+    let config = r#"
+[[route]]
+path = "/a/{x}"
+group = "shop"
+ttl = "1h"
+tags = ["customer:{response:/customer_id}"]
+invalidated_by = [{ request = "POST /customers", tags = ["customer:{id}"] }]
+[[route]]
+path = "/b/{x}"
+group = "shop"
+ttl = "1h"
+tags = ["customer:{response:/customer_id}"]
+invalidated_by = []
+"#;
+    let node = Node::start(origin.address, config);
+    let client = node.client();
+    for (body, cache) in [(r#"{"id": 7}"#, "MISS"), (r#"{"id": 8}"#, "HIT"), ("not json", "MISS")] {
+        fill(&client, &["/a/1", "/b/1"]).await;
+        client.post("/customers", body).await;
+        expect(&client, &[("/a/1", cache), ("/b/1", cache)]).await;
     }
 }
