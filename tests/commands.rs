@@ -21,6 +21,7 @@ origin = "http://127.0.0.1:5000"
 path = "/orders/{order_id}"
 key = "order:{order_id}"
 ttl = "1h"
+vary = []
 authorization = "key"
 [route.write]
 request = "POST /orders"
@@ -198,6 +199,51 @@ fn a_fruit_is_explained() {
         (&Value::from("entry"), &Value::from("k:fruit:1"))
     );
     assert_eq!(json["drops"][0]["because"], "PUT /fruit/{id}");
+}
+
+#[test]
+fn what_a_write_drops_is_told_in_words() {
+    let (text, json) = explain(SHIPPED, &["PUT", "/fruit/1"]);
+    for parts in [
+        ["/fruit/{id}: the entry fruit:1 in all its variants", "because PUT /fruit/{id}"],
+        ["paths without a route: /fruit/1, whatever the query", "because it is the target itself"],
+        ["paths without a route: /fruit, whatever the query", "because the target lies in it"],
+    ] {
+        assert!(says(&text, "drops", &parts), "{parts:?} in {text}");
+    }
+    assert!(!text.contains("k:fruit") && !text.contains("p:/fruit"), "{text}");
+    assert_eq!(json["drops"][1]["tag"], "p:/fruit/1");
+    let (text, _) = explain(SHIPPED, &["PUT", "/"]);
+    assert!(says(&text, "drops", &["paths without a route: /,", "because it is the target itself"]), "{text}");
+    assert!(says(&text, "unless", &["4xx"]) && says(&text, "unless", &["5xx", "on a route"]), "{text}");
+    let (text, json) = explain(SHIPPED, &["GET", "/fruit/1"]);
+    assert!(!text.contains("k:fruit") && !text.contains("\ntags"), "{text}");
+    assert_eq!(json["tags"][2], "k:fruit:1");
+}
+
+#[test]
+fn groups_and_tags_of_ones_own_are_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("p.toml");
+    let text = "origin = \"http://a\"\n[[route]]\npath = \"/a/{x}\"\ngroup = \"g\"\ntags = [\"shop:{x}\"]\n";
+    std::fs::write(&file, text).unwrap();
+    let file = file.to_str().unwrap();
+    let (text, _) = explain(file, &["GET", "/a/1"]);
+    assert!(says(&text, "group", &["g"]) && says(&text, "tags", &["shop:1"]) && !text.contains("n:shop"), "{text}");
+    let (text, _) = explain(file, &["PUT", "/a"]);
+    assert!(says(&text, "drops", &["/a/{x}: every entry, because it lies below the target"]), "{text}");
+}
+
+#[test]
+fn an_origin_that_is_aside_itself_is_78() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("proxy.toml"), "origin = \"http://localhost:8080\"\n").unwrap();
+    let output = aside_in(folder.path(), &["check"]);
+    assert_eq!(code(&output), 78);
+    let complaint = complained(&output);
+    assert!(complaint.contains("proxy.toml:1:10") && complaint.contains("go round in circles"), "{complaint}");
+    let elsewhere = ["serve", "--origin", "http://127.0.0.1:9", "--listen", "127.0.0.1:9"];
+    assert_eq!(code(&aside(&elsewhere)), 78);
 }
 
 #[test]

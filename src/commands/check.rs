@@ -15,7 +15,7 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
-use super::{BAD_CONFIG, ConfigArguments, coloured, configuration, refuse, say, say_aside};
+use super::{BAD_CONFIG, ConfigArguments, coloured, configuration, count_routes, refuse, say, say_aside};
 use crate::config::{Config, ConfigError, Overrides, size};
 use crate::store::StoreUrl;
 
@@ -47,18 +47,10 @@ fn good(config: &Config) -> String {
     format!(
         "{} is good: {}, store {store}, origin http://{}, listening on {}",
         file(config),
-        routes(config.proxy.routes.iter().count()),
+        count_routes(config),
         config.origin.authority,
         addresses(config).join(" and "),
     )
-}
-
-fn routes(count: usize) -> String {
-    match count {
-        0 => "no routes".to_owned(),
-        1 => "1 route".to_owned(),
-        _ => format!("{count} routes"),
-    }
 }
 
 fn file(config: &Config) -> String {

@@ -26,8 +26,9 @@ pub(super) fn run(config: Config) -> ExitCode {
 
 fn serve(config: Config) -> Result<(), Box<dyn std::error::Error>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let routes = super::count_routes(&config);
+    let file = config.file.as_ref().map_or_else(|| "no file".to_owned(), |path| path.display().to_string());
     let server = Server::bind(config.server)?;
-    let routes = config.proxy.routes.iter().count();
     let origin = config.origin.authority.to_string();
     let parts = Parts {
         proxy: proxy::Shared::new(config.proxy, Clock::System, config.log.requests),
@@ -37,7 +38,7 @@ fn serve(config: Config) -> Result<(), Box<dyn std::error::Error>> {
     let running = server.start(&parts)?;
     for address in running.addresses() {
         tracing::info!(
-            "listening on http://{address}, origin http://{origin}, store {}, {routes} routes",
+            "listening on http://{address}, origin http://{origin}, store {}, {file}, {routes}",
             config.store.url
         );
     }

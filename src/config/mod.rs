@@ -179,7 +179,7 @@ fn mean(file: File, overrides: &Overrides, source: &Arc<Source>, findings: &mut 
     } else {
         listen::given(&overrides.listen, findings)
     };
-    let origin = origin::mean(file.origin, overrides.origin.as_deref(), findings);
+    let origin = origin::mean(file.origin, overrides.origin.as_deref(), &listen, findings);
     let store = store::mean(file.store, overrides.store.as_deref(), findings);
     let (server, limits) = limits::mean(file.limits, listen, findings);
     let log = log::mean(file.log, overrides.log, findings);

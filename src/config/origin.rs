@@ -1,6 +1,7 @@
 //! `origin`: the API that is cached, and how long it may take.
 
 use http::uri::{Authority, Uri};
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 use toml::Spanned;
 
@@ -16,6 +17,7 @@ const EXAMPLE: &str = "write origin = \"http://127.0.0.1:5000\"";
 pub(super) fn mean(
     written: Option<Spanned<TextOr<OriginTable>>>,
     given: Option<&str>,
+    listen: &[SocketAddr],
     findings: &mut Findings<'_>,
 ) -> Option<OriginSettings> {
     let table = in_full(written);
@@ -34,6 +36,14 @@ pub(super) fn mean(
             None
         }
     };
+    if let Some(address) = authority.as_ref().and_then(|authority| own_address(authority, listen)) {
+        let message = format!("{address} is where aside itself listens: a request would go round in circles");
+        let help = "write the address of the API, or let aside listen on another port";
+        match table.url.as_ref().filter(|_| given.is_none()) {
+            Some(url) => findings.error(url.span(), message, help),
+            None => findings.error_nowhere(Problem::new(message, help)),
+        }
+    }
     let settings = OriginSettings {
         authority: authority.clone().unwrap_or_else(|| Authority::from_static("origin.invalid")),
         host: table.host.and_then(|host| host_rule(&host, findings)).unwrap_or_default(),
@@ -43,6 +53,22 @@ pub(super) fn mean(
         max_connections: at_least(1, table.max_connections, 1024, findings),
     };
     authority.map(|_| settings)
+}
+
+/// The address among `listen` at which this origin would be found.
+fn own_address(authority: &Authority, listen: &[SocketAddr]) -> Option<SocketAddr> {
+    let port = authority.port_u16().unwrap_or(80);
+    let host = authority.host().trim_start_matches('[').trim_end_matches(']');
+    let at_home = |ip: IpAddr| ip.is_loopback() || ip.is_unspecified();
+    let found = |own: IpAddr| match host.parse::<IpAddr>().map(|ip| ip.to_canonical()) {
+        // To connect to 0.0.0.0 is to connect to this machine, and to listen there is to listen on all its addresses.
+        Ok(ip) => {
+            let one_of_all = (own.is_unspecified() && at_home(ip)) || (ip.is_unspecified() && at_home(own));
+            own == ip || (one_of_all && own.is_ipv4() == ip.is_ipv4())
+        }
+        Err(_) => host.eq_ignore_ascii_case("localhost") && at_home(own),
+    };
+    listen.iter().copied().find(|own| own.port() == port && found(own.ip().to_canonical()))
 }
 
 fn in_full(written: Option<Spanned<TextOr<OriginTable>>>) -> OriginTable {
@@ -143,6 +169,34 @@ mod tests {
             let problem = authority(url).unwrap_err();
             assert!(problem.help.contains(help), "{url}: {}", problem.help);
             assert!(!problem.message.contains("u:p"), "{}", problem.message);
+        }
+    }
+
+    #[test]
+    fn an_origin_that_is_one_of_our_own_addresses() {
+        let own = |url: &str, listen: &str| own_address(&authority(url).unwrap(), &[listen.parse().unwrap()]).is_some();
+        for (url, listen) in [
+            ("http://127.0.0.1:8080", "127.0.0.1:8080"),
+            ("http://127.0.0.1", "127.0.0.1:80"),
+            ("http://localhost:8080", "127.0.0.1:8080"),
+            ("http://LocalHost:8080", "[::1]:8080"),
+            ("http://localhost:8080", "0.0.0.0:8080"),
+            ("http://127.0.0.1:8080", "0.0.0.0:8080"),
+            ("http://0.0.0.0:8080", "127.0.0.1:8080"),
+            ("http://0.0.0.0:8080", "0.0.0.0:8080"),
+            ("http://[::1]:8080", "[::]:8080"),
+            ("http://10.0.0.7:8080", "10.0.0.7:8080"),
+        ] {
+            assert!(own(url, listen), "{url} {listen}");
+        }
+        for (url, listen) in [
+            ("http://127.0.0.1:5000", "127.0.0.1:8080"),
+            ("http://127.0.0.2:8080", "127.0.0.1:8080"),
+            ("http://[::1]:8080", "0.0.0.0:8080"),
+            ("http://10.0.0.8:8080", "0.0.0.0:8080"),
+            ("http://api:8080", "0.0.0.0:8080"),
+        ] {
+            assert!(!own(url, listen), "{url} {listen}");
         }
     }
 

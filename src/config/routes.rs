@@ -18,6 +18,9 @@ pub(super) fn mean(drafts: Vec<Draft>, findings: &mut Findings<'_>) -> Option<Ro
     if findings.has_errors() {
         return None;
     }
+    for draft in &drafts {
+        note_no_lifetime(draft, findings);
+    }
     let places: Vec<_> = drafts.iter().map(|draft| draft.path.clone()).collect();
     let routes = Routes::new(drafts.into_iter().map(|draft| draft.route).collect());
     routes
@@ -26,6 +29,16 @@ pub(super) fn mean(drafts: Vec<Draft>, findings: &mut Findings<'_>) -> Option<Ro
             findings.error(place, "an earlier route takes all its paths", "move it above that one");
         })
         .ok()
+}
+
+/// Legal, and not what most routes are written for.
+fn note_no_lifetime(draft: &Draft, findings: &mut Findings<'_>) {
+    let choices = &draft.route.choices;
+    if choices.ttl.is_none() && choices.statuses.iter().all(|(_, lifetime)| lifetime.is_none()) {
+        let message =
+            format!("`{}` has no `ttl`: only what the origin itself calls fresh is stored", draft.route.path.as_str());
+        findings.note(draft.path.clone(), message, "add ttl = \"10m\" where the origin does not say it");
+    }
 }
 
 fn check_paths(earlier: &Draft, later: &Draft, above: &[Draft], findings: &mut Findings<'_>) {

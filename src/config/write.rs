@@ -9,7 +9,7 @@ use super::file::{ReplyTable, WriteTable};
 use super::findings::{Findings, Problem, Text, closest, one_of};
 use super::forms::Entries;
 use super::invalidated_by::request;
-use crate::rules::{JsonTemplate, Reply, RequestPattern, Selection, Source, Template, WritePolicy, WriteTarget};
+use crate::rules::{JsonTemplate, Reply, RequestPattern, Route, Selection, Source, Template, WritePolicy, WriteTarget};
 
 const TARGETS: [(&str, WriteTarget); 3] =
     [("through", WriteTarget::Through), ("around", WriteTarget::Around), ("cache", WriteTarget::Cache)];
@@ -43,6 +43,23 @@ pub(super) fn mean(written: Spanned<WriteTable>, key: &Template, findings: &mut 
         entry: entry.and_then(|(_, entry)| entry),
         reply: reply.and_then(|(_, reply)| reply),
     })
+}
+
+/// What a route needs for the entries that writes put into it. `place` is its policy's, `vary` that of its first field.
+pub(super) fn suits(route: &Route, place: &Range<usize>, vary: Option<Range<usize>>, findings: &mut Findings<'_>) {
+    let Some(policy) = &route.write else { return };
+    let cache = policy.select.offers(WriteTarget::Cache);
+    let stores = cache || (policy.entry.is_some() && policy.select.offers(WriteTarget::Through));
+    if stores && route.choices.route_lifetime(StatusCode::OK).is_none() {
+        let message = "nobody says how long what a write stores is fresh: the route has no `ttl`";
+        findings.error(place.clone(), message, "add ttl = \"1h\" to the route");
+    }
+    if cache && !route.vary.is_empty() {
+        let message =
+            "a write to the cache only stores one answer for all clients, and the route has one for each `vary`";
+        let help = "add vary = [] to the route: a client that sends Accept-Language would not find what was written";
+        findings.error(vary.unwrap_or_else(|| place.clone()), message, help);
+    }
 }
 
 /// What a write to the cache only needs, and what nothing else uses.

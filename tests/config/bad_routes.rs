@@ -168,6 +168,8 @@ fn invalidations() {
 fn write_policies() {
     let entry = "entry = '{\"o\": {body}}'";
     let reply = "reply = { status = 201, json = '{}' }";
+    let stored = "ttl = \"1h\"\nvary = []\n";
+    let in_route = |lines: &str| in_route(&format!("{stored}{lines}"));
     let target = |line: &str| format!("[route.write]\nrequest = \"POST /orders\"\n{line}");
     for (lines, help) in [
         ("«[route.write]\npolicy = \"through\"".to_owned(), "add request = "),
@@ -196,4 +198,22 @@ fn write_policies() {
     let idle = in_route(&target(&format!("policy = \"around\"\n{entry}\n{reply}")));
     let remarks = good(&idle).remarks.render(false);
     assert_eq!(remarks.matches("warning: ").count(), 2, "{remarks}");
+}
+
+#[test]
+fn what_writes_store_needs_a_lifetime_and_one_variant() {
+    let policy = |before: &str, mark: &str, policy: &str| {
+        in_route(&format!(
+            "{before}\n{mark}[route.write]\nrequest = \"POST /orders\"\npolicy = \"{policy}\"\nentry = '{{\"o\": {{body}}}}'\n{}",
+            if policy == "cache" { "reply = { status = 201, json = '{}' }" } else { "" }
+        ))
+    };
+    assert_bad(&policy("", "«", "through"), "add ttl = \"1h\"");
+    assert_bad(&policy("vary = []", "«", "cache"), "add ttl = \"1h\"");
+    assert_bad(&policy("ttl = \"1h\"", "«", "cache"), "vary = []");
+    let help = "a client that sends Accept-Language would not find what was written";
+    assert_bad(&policy("ttl = \"1h\"\nvary = [«\"Accept\"]", "", "cache"), help);
+    good(&policy("ttl = \"1h\"", "", "through"));
+    good(&policy("statuses = { 200 = \"1h\" }\nvary = []", "", "cache"));
+    good(&in_route("[route.write]\nrequest = \"POST /orders\"\npolicy = \"through\""));
 }

@@ -109,7 +109,7 @@ fn every_choice_of_a_route() {
 #[test]
 fn invalidations_in_both_forms() {
     let config = good(
-        "origin = \"http://a\"\n[[route]]\npath = \"/orders/{order_id}\"\ninvalidated_by = [\n  \"* /orders/{order_id}\",\n  \
+        "origin = \"http://a\"\n[[route]]\npath = \"/orders/{order_id}\"\nttl = \"1h\"\ninvalidated_by = [\n  \"* /orders/{order_id}\",\n  \
          { request = \"POST /import\", when = { \"response.a.b\" = 1, \"body:/x\" = true }, \
          variables = { order_id = \"{body:/order/id}\" } },\n  { request = \"PUT /shops/{shop}\", tags = [\"shop:{shop}\"] },\n]\n",
     );
@@ -133,8 +133,7 @@ fn invalidations_in_both_forms() {
 
 #[test]
 fn a_write_that_names_no_variable_of_the_key_is_noted() {
-    let text =
-        "origin = \"http://a\"\n[[route]]\npath = \"/fruit/{id}\"\ninvalidated_by = [\"PUT /fruit/{fruit_id}\"]\n";
+    let text = "origin = \"http://a\"\n[[route]]\npath = \"/fruit/{id}\"\ninvalidated_by = [\"PUT /fruit/{fruit_id}\"]\nttl = \"1h\"\n";
     let config = good(text);
     let (note, place) = config.remarks.iter().next().unwrap();
     assert_eq!(place.map(|place| (place.line, place.column)), Some((4, 19)));
@@ -144,7 +143,7 @@ fn a_write_that_names_no_variable_of_the_key_is_noted() {
 #[test]
 fn the_oracle_seeds_write_policy() {
     let config = good(
-        "origin = \"http://a\"\n[[route]]\npath = \"/orders/{order_id}\"\nkey = \"order:{order_id}\"\n[route.write]\n\
+        "origin = \"http://a\"\n[[route]]\npath = \"/orders/{order_id}\"\nkey = \"order:{order_id}\"\nttl = \"1h\"\nvary = []\n[route.write]\n\
          request = \"POST /orders\"\nselect = { query = \"target\", default = \"both\", both = \"through\", redis = \"cache\", \
          oracle = \"around\" }\nentry = '{\"order\": {body}, \"source\": \"Redis\"}'\n\
          reply = { status = 201, json = '{\"status\": \"success\", \"message\": \"Order written to {target}\"}' }\n",
@@ -156,4 +155,16 @@ fn the_oracle_seeds_write_policy() {
     assert!(matches!(&policy.select, Selection::ByQuery { targets, .. } if targets.len() == 3));
     assert!(policy.entry.is_some());
     assert_eq!(policy.reply.as_ref().unwrap().status, 201);
+}
+
+#[test]
+fn a_route_without_a_lifetime_is_noted() {
+    let notes = |lines: &str| {
+        let config = good(&format!("origin = \"http://a\"\n[[route]]\npath = \"/a\"\n{lines}\n"));
+        config.remarks.render(false).matches("only what the origin itself calls fresh is stored").count()
+    };
+    assert_eq!(notes(""), 1);
+    assert_eq!(notes("statuses = { 404 = \"ttl\" }"), 1);
+    assert_eq!(notes("ttl = \"1h\""), 0);
+    assert_eq!(notes("statuses = { 404 = \"1m\" }"), 0);
 }

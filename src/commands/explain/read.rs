@@ -99,8 +99,14 @@ impl Explained {
         match &self.place {
             Ok(place) => {
                 lines.push(("key", place.key.to_string()));
-                lines.push(("group", place.group.to_string()));
-                lines.push(("tags", place.tags.iter().map(ToString::to_string).collect::<Vec<_>>().join("  ")));
+                if self.route.as_ref().is_some_and(|(route, _)| route.group != route.name) {
+                    lines.push(("group", place.group.to_string()));
+                }
+                // The other kinds of tags repeat the route, the path and the key.
+                let own: Vec<&str> = place.tags.iter().filter_map(|tag| tag.as_str().strip_prefix("n:")).collect();
+                if !own.is_empty() {
+                    lines.push(("tags", own.join(", ")));
+                }
             }
             Err(detail) => {
                 let sentence = detail.describe();

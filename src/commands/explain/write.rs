@@ -7,8 +7,8 @@ use super::read::condition;
 use super::{Asked, layout};
 use crate::config::Config;
 use crate::rules::{
-    Captures, Condition, Found, Invalidation, InvalidationRule, Route, Scope, Source, Subject, Write, WriteTarget,
-    find_parameter, write_paths,
+    Captures, Condition, Found, Invalidation, InvalidationRule, ROUTELESS, Route, Scope, Source, Subject, Write,
+    WriteTarget, find_parameter, write_paths,
 };
 
 /// What is known of a write beforehand.
@@ -160,7 +160,7 @@ impl Explained {
             lines.push(("policy", policy.text()));
         }
         for drop in &self.drops {
-            lines.push(("drops", drop_text(drop)));
+            lines.push(("drops", drop_text(drop, &self.readings)));
         }
         for conditional in &self.conditions {
             lines.push(("when", conditional.text()));
@@ -168,9 +168,10 @@ impl Explained {
         for unknown in &self.unknown {
             lines.push(("not known", unknown.text()));
         }
-        lines.push(("unless", "the origin answers with an error (4xx, 5xx): then nothing is dropped".to_owned()));
+        lines.push(("unless", "the origin answers 4xx: then nothing is dropped".to_owned()));
+        lines.push(("unless", "it answers 5xx: then only what lies on a route is, for it may have acted".to_owned()));
         if self.policy.as_ref().is_some_and(|policy| policy.target == Some(WriteTarget::Cache)) {
-            lines.pop();
+            lines.retain(|(label, _)| *label != "unless");
         }
         layout(&lines)
     }
@@ -237,15 +238,37 @@ fn braced(source: &Source) -> String {
     }
 }
 
-fn drop_text(drop: &Invalidation) -> String {
+/// As in `/fruit/{id}: the entry fruit:1 in all its variants, because PUT /fruit/{id}`.
+fn drop_text(drop: &Invalidation, readings: &[String]) -> String {
+    let route = if *drop.route == *ROUTELESS { "paths without a route" } else { &*drop.route };
+    // A tag is a kind of one letter, a colon, and what it names.
+    let named = drop.tag.as_str().split_once(':').map_or_else(|| drop.tag.as_str(), |(_, named)| named);
     let what = match drop.scope {
-        Scope::Entry => "one entry, all its variants, of",
-        Scope::Path => "one path, whatever the query, of",
-        Scope::Route => "every entry of",
-        Scope::Tag => "whatever has the tag in",
+        Scope::Entry => format!("the entry {named} in all its variants"),
+        Scope::Path => format!("{named}, whatever the query"),
+        Scope::Route => "every entry".to_owned(),
+        Scope::Tag => format!("whatever has the tag {named}"),
     };
-    format!("{what} {}: {}  because of: {}", drop.route, drop.tag, drop.because)
+    format!("{route}: {what}, because {}", because(drop, named, readings))
 }
+
+/// The reason of an invalidation: the rule that speaks, or where the dropped path lies, seen from the write's.
+fn because(drop: &Invalidation, named: &str, readings: &[String]) -> String {
+    if !matches!(drop.because.as_str(), BY_TARGET | BY_DEFAULT) {
+        return drop.because.clone();
+    }
+    let folder = format!("{}/", named.trim_end_matches('/'));
+    let lies_below = |path: &String| path.len() > folder.len() && path.to_lowercase().starts_with(&folder);
+    match drop.scope {
+        Scope::Route => "it lies below the target".to_owned(),
+        _ if readings.iter().any(lies_below) => "the target lies in it".to_owned(),
+        _ => "it is the target itself".to_owned(),
+    }
+}
+
+/// How the rules call what holds where no rule speaks.
+const BY_TARGET: &str = "target URI";
+const BY_DEFAULT: &str = "default rule";
 
 fn drop_json(drop: &Invalidation) -> Value {
     let scope = match drop.scope {
