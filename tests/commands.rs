@@ -21,7 +21,6 @@ origin = "http://127.0.0.1:5000"
 path = "/orders/{order_id}"
 key = "order:{order_id}"
 ttl = "1h"
-vary = []
 authorization = "key"
 [route.write]
 request = "POST /orders"

@@ -57,7 +57,6 @@ pub(super) fn mean(written: Spanned<RouteTable>, findings: &mut Findings<'_>) ->
     let (cookies, authorization) = (credential(table.cookies), credential(table.authorization));
     let key_place = table.key.as_ref().map_or_else(|| path_place.clone(), Spanned::span);
     let write_place = table.write.as_ref().map(Spanned::span);
-    let vary_place = table.vary.as_ref().and_then(|fields| fields.0.first()).map(Spanned::span);
     let route = Route {
         group: label(table.group, &name, findings),
         name,
@@ -77,7 +76,7 @@ pub(super) fn mean(written: Spanned<RouteTable>, findings: &mut Findings<'_>) ->
         key,
     };
     if let Some(place) = &write_place {
-        write::suits(&route, place, vary_place, findings);
+        write::suits(&route, place, findings);
     }
     Some(Draft { route, header, path: path_place, name: name_place, key: key_place, write: write_place })
 }

@@ -45,20 +45,14 @@ pub(super) fn mean(written: Spanned<WriteTable>, key: &Template, findings: &mut 
     })
 }
 
-/// What a route needs for the entries that writes put into it. `place` is its policy's, `vary` that of its first field.
-pub(super) fn suits(route: &Route, place: &Range<usize>, vary: Option<Range<usize>>, findings: &mut Findings<'_>) {
+/// What a route needs for the entries that writes put into it. `place` is its policy's.
+pub(super) fn suits(route: &Route, place: &Range<usize>, findings: &mut Findings<'_>) {
     let Some(policy) = &route.write else { return };
     let cache = policy.select.offers(WriteTarget::Cache);
     let stores = cache || (policy.entry.is_some() && policy.select.offers(WriteTarget::Through));
     if stores && route.choices.route_lifetime(StatusCode::OK).is_none() {
         let message = "nobody says how long what a write stores is fresh: the route has no `ttl`";
         findings.error(place.clone(), message, "add ttl = \"1h\" to the route");
-    }
-    if cache && !route.vary.is_empty() {
-        let message =
-            "a write to the cache only stores one answer for all clients, and the route has one for each `vary`";
-        let help = "add vary = [] to the route: a client that sends Accept-Language would not find what was written";
-        findings.error(vary.unwrap_or_else(|| place.clone()), message, help);
     }
 }
 

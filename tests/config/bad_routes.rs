@@ -168,7 +168,7 @@ fn invalidations() {
 fn write_policies() {
     let entry = "entry = '{\"o\": {body}}'";
     let reply = "reply = { status = 201, json = '{}' }";
-    let stored = "ttl = \"1h\"\nvary = []\n";
+    let stored = "ttl = \"1h\"\n";
     let in_route = |lines: &str| in_route(&format!("{stored}{lines}"));
     let target = |line: &str| format!("[route.write]\nrequest = \"POST /orders\"\n{line}");
     for (lines, help) in [
@@ -201,7 +201,7 @@ fn write_policies() {
 }
 
 #[test]
-fn what_writes_store_needs_a_lifetime_and_one_variant() {
+fn what_writes_store_needs_a_lifetime() {
     let policy = |before: &str, mark: &str, policy: &str| {
         in_route(&format!(
             "{before}\n{mark}[route.write]\nrequest = \"POST /orders\"\npolicy = \"{policy}\"\nentry = '{{\"o\": {{body}}}}'\n{}",
@@ -209,11 +209,9 @@ fn what_writes_store_needs_a_lifetime_and_one_variant() {
         ))
     };
     assert_bad(&policy("", "«", "through"), "add ttl = \"1h\"");
-    assert_bad(&policy("vary = []", "«", "cache"), "add ttl = \"1h\"");
-    assert_bad(&policy("ttl = \"1h\"", "«", "cache"), "vary = []");
-    let help = "a client that sends Accept-Language would not find what was written";
-    assert_bad(&policy("ttl = \"1h\"\nvary = [«\"Accept\"]", "", "cache"), help);
+    assert_bad(&policy("", "«", "cache"), "add ttl = \"1h\"");
     good(&policy("ttl = \"1h\"", "", "through"));
-    good(&policy("statuses = { 200 = \"1h\" }\nvary = []", "", "cache"));
+    good(&policy("ttl = \"1h\"", "", "cache"));
+    good(&policy("statuses = { 200 = \"1h\" }", "", "cache"));
     good(&in_route("[route.write]\nrequest = \"POST /orders\"\npolicy = \"through\""));
 }

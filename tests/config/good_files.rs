@@ -143,7 +143,7 @@ fn a_write_that_names_no_variable_of_the_key_is_noted() {
 #[test]
 fn the_oracle_seeds_write_policy() {
     let config = good(
-        "origin = \"http://a\"\n[[route]]\npath = \"/orders/{order_id}\"\nkey = \"order:{order_id}\"\nttl = \"1h\"\nvary = []\n[route.write]\n\
+        "origin = \"http://a\"\n[[route]]\npath = \"/orders/{order_id}\"\nkey = \"order:{order_id}\"\nttl = \"1h\"\n[route.write]\n\
          request = \"POST /orders\"\nselect = { query = \"target\", default = \"both\", both = \"through\", redis = \"cache\", \
          oracle = \"around\" }\nentry = '{\"order\": {body}, \"source\": \"Redis\"}'\n\
          reply = { status = 201, json = '{\"status\": \"success\", \"message\": \"Order written to {target}\"}' }\n",
