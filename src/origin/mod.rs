@@ -1,6 +1,7 @@
 //! The pooled client towards the origin server, its timeouts and its one retry.
 
 mod body;
+mod interim;
 mod settings;
 mod upload;
 
@@ -17,6 +18,8 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
+
+use interim::{Interim, MAX_INTERIM};
 
 pub use body::{Body, BodyError, Collected, Relayed, Timed, join};
 pub use settings::{HostRule, OriginSettings};
@@ -189,8 +192,16 @@ impl Origin {
     }
 
     async fn send_once(&self, outgoing: Outgoing) -> Result<Response<hyper::body::Incoming>, OriginError> {
-        let request = self.request(outgoing)?;
-        self.client.request(request).await.map_err(|error| {
+        let mut request = self.request(outgoing)?;
+        let interim = Interim::of(&mut request);
+        let answer = tokio::select! {
+            biased;
+            answer = self.client.request(request) => answer,
+            () = interim.too_many() => {
+                return Err(OriginError::Broken(format!("it sent more than {MAX_INTERIM} interim answers")));
+            }
+        };
+        answer.map_err(|error| {
             let why = body::cause(&error);
             if error.is_connect() {
                 OriginError::Connect(why)

@@ -1,7 +1,7 @@
 //! Adds a field to a JSON object answer that says whether it came from the cache.
 
 use bytes::Bytes;
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
+use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ETAG};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde::Deserializer as _;
 use serde::de::{MapAccess, Visitor};
@@ -30,9 +30,19 @@ pub(super) async fn missed(answer: Answer, route: Option<&Route>, limit: u64) ->
     let (mut head, body) = response.into_parts();
     let body = match whole(body, limit).await {
         Ok(bytes) => {
-            let annotated = with_field(&bytes, &annotate.field, &annotate.miss).unwrap_or(bytes);
-            head.headers.insert(CONTENT_LENGTH, HeaderValue::from(annotated.len()));
-            Body::full(annotated)
+            let annotated = with_field(&bytes, &annotate.field, &annotate.miss);
+            if annotated.is_some() {
+                own_no_bytes(&mut head.headers);
+            }
+            let bytes = annotated.unwrap_or(bytes);
+            head.headers.insert(CONTENT_LENGTH, HeaderValue::from(bytes.len()));
+            Body::full(bytes)
+        }
+        Err(Body::Empty) => {
+            // The answer to a HEAD: how long the body of a GET would be with its field cannot be told.
+            own_no_bytes(&mut head.headers);
+            head.headers.remove(CONTENT_LENGTH);
+            Body::Empty
         }
         Err(body) => body,
     };
@@ -47,8 +57,33 @@ async fn whole(body: Body, limit: u64) -> Result<Bytes, Body> {
     }
 }
 
-fn wants(status: StatusCode, fields: &HeaderMap) -> bool {
-    status == StatusCode::OK && is_json(fields) && !fields.contains_key(CONTENT_ENCODING)
+/// Whether an answer gets its field, if its body turns out to be a JSON object.
+pub(super) fn wants(status: StatusCode, fields: &HeaderMap) -> bool {
+    status == StatusCode::OK
+        && is_json(fields)
+        && !fields.contains_key(CONTENT_ENCODING)
+        && !forbids_transforming(fields)
+}
+
+/// `Cache-Control: no-transform` (RFC 9111 section 5.2.2.6).
+fn forbids_transforming(fields: &HeaderMap) -> bool {
+    fields.get_all(CACHE_CONTROL).iter().any(|line| {
+        let text = line.to_str().unwrap_or_default();
+        text.split(',').any(|directive| directive.trim().eq_ignore_ascii_case("no-transform"))
+    })
+}
+
+/// What the origin said of the body's exact bytes no longer holds for an annotated one: its digests go, and its entity
+/// tag is a weak one, as hit and miss differ in their bytes (RFC 9110 section 8.8.1).
+pub(super) fn own_no_bytes(fields: &mut HeaderMap) {
+    for digest in ["content-digest", "repr-digest", "digest", "content-md5"] {
+        fields.remove(digest);
+    }
+    if let Some(strong) = fields.get(ETAG).filter(|tag| !tag.as_bytes().starts_with(b"W/"))
+        && let Ok(weak) = HeaderValue::from_bytes(&[b"W/", strong.as_bytes()].concat())
+    {
+        fields.insert(ETAG, weak);
+    }
 }
 
 /// Whether the answer says that it is JSON.

@@ -114,8 +114,7 @@ pub(super) fn prepare(entry: &StoredResponse, route: Option<&Route>) -> HeaderMa
     head
 }
 
-/// Makes a strong entity tag where a route wants one and the origin sent no validator; weakens the tag of an annotated
-/// answer, whose bytes differ between hit and miss (RFC 9110 section 8.8.1).
+/// Makes a strong entity tag where a route wants one and the origin sent no validator; an annotated answer has a weak one.
 pub(super) fn give_entity_tag(fields: &mut HeaderMap, body: &[u8], status: StatusCode, route: Option<&Route>) {
     let Some(route) = route.filter(|_| status == StatusCode::OK) else { return };
     if route.etag
@@ -125,11 +124,7 @@ pub(super) fn give_entity_tag(fields: &mut HeaderMap, body: &[u8], status: Statu
     {
         fields.insert(ETAG, tag);
     }
-    if route.annotate.is_some()
-        && annotate::is_json(fields)
-        && let Some(strong) = fields.get(ETAG).filter(|tag| !tag.as_bytes().starts_with(b"W/"))
-        && let Ok(weak) = HeaderValue::from_bytes(&[b"W/", strong.as_bytes()].concat())
-    {
-        fields.insert(ETAG, weak);
+    if route.annotate.is_some() && annotate::wants(status, fields) {
+        annotate::own_no_bytes(fields);
     }
 }

@@ -3,7 +3,6 @@
 use std::convert::Infallible;
 use std::io;
 use std::net::{IpAddr, TcpListener};
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +15,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::ServerSettings;
+use super::stall::Stalling;
 use crate::proxy::Proxy;
 
 /// What a core's thread works with.
@@ -79,15 +79,17 @@ impl Acceptor {
         let mut open = JoinSet::new();
         loop {
             let accepted = tokio::select! {
-                accepted = self.next() => accepted,
+                accepted = self.listener.accept() => accepted,
                 () = stop(&mut stopped) => break,
                 Some(_) = open.join_next() => continue,
             };
             match accepted {
-                Ok((stream, peer, permit)) => {
+                Ok((stream, peer)) => {
+                    // Only now, so that cores where nobody connects keep no places from those where somebody does.
+                    let Some(permit) = self.place(&mut stopped).await else { break };
                     open.spawn(connection(
                         stream,
-                        peer,
+                        peer.ip(),
                         permit,
                         Arc::clone(&self.settings),
                         self.stopped.clone(),
@@ -109,10 +111,12 @@ impl Acceptor {
         }
     }
 
-    async fn next(&self) -> io::Result<(TcpStream, IpAddr, OwnedSemaphorePermit)> {
-        let permit = Arc::clone(&self.connections).acquire_owned().await.map_err(io::Error::other)?;
-        let (stream, address) = self.listener.accept().await?;
-        Ok((stream, address.ip(), permit))
+    /// A place among the open connections; `None` when told to stop meanwhile.
+    async fn place(&self, stopped: &mut watch::Receiver<bool>) -> Option<OwnedSemaphorePermit> {
+        tokio::select! {
+            permit = Arc::clone(&self.connections).acquire_owned() => permit.ok(),
+            () = stop(stopped) => None,
+        }
     }
 }
 
@@ -130,22 +134,26 @@ async fn connection(
         let proxy = Arc::clone(&proxy);
         async move { Ok::<_, Infallible>(proxy.handle(request, Some(peer)).await) }
     });
-    let serving = http1::Builder::new()
+    let mut serving = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(settings.header_timeout)
         .max_buf_size(settings.max_header.max(SMALLEST_BUFFER))
         .max_headers(settings.max_fields)
-        .serve_connection(TokioIo::new(stream), service);
-    let mut serving = pin!(serving);
+        .serve_connection(TokioIo::new(Stalling::new(stream, WRITE_STALL)), service);
     let ended = tokio::select! {
-        ended = serving.as_mut() => ended,
+        ended = &mut serving => ended,
         () = stop(&mut stopped) => {
-            serving.as_mut().graceful_shutdown();
-            serving.await
+            std::pin::Pin::new(&mut serving).graceful_shutdown();
+            (&mut serving).await
         }
     };
     if let Err(error) = ended {
         tracing::debug!(%error, "a connection ended early");
+        let rest = serving.into_parts();
+        // Without a piece of a head it was idle, and a 408 would be taken for the answer to the next request.
+        if error.is_timeout() && !rest.read_buf.is_empty() {
+            let _ = rest.io.inner().try_write(HEAD_TOO_SLOW);
+        }
     }
     drop(permit);
 }
@@ -154,6 +162,12 @@ async fn connection(
 async fn stop(stopped: &mut watch::Receiver<bool>) {
     drop(stopped.wait_for(|stopped| *stopped).await);
 }
+
+/// How long a client may take nothing of its answer.
+const WRITE_STALL: Duration = Duration::from_secs(30);
+
+/// hyper closes such a connection without a word.
+const HEAD_TOO_SLOW: &[u8] = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
 
 /// hyper takes no smaller read buffer.
 const SMALLEST_BUFFER: usize = 8192;

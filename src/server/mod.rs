@@ -6,6 +6,7 @@
 mod accept;
 mod listen;
 mod settings;
+mod stall;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};

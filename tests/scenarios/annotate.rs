@@ -48,3 +48,51 @@ async fn what_is_no_json_object_stays_as_it_is() {
     let origin = Origin::start(|_| async { response(404, &[("content-type", "application/json")], "{}") }).await;
     assert_eq!(Node::start(origin.address, FRUIT).client().get("/fruit/1").await.text(), "{}");
 }
+
+const TAGGED: [(&str, &str); 6] = [
+    ("content-type", "application/json"),
+    ("etag", "\"v1\""),
+    ("content-digest", "sha-256=:AAAA:"),
+    ("repr-digest", "sha-256=:AAAA:"),
+    ("digest", "sha-256=AAAA"),
+    ("content-md5", "AAAA"),
+];
+
+#[tokio::test]
+async fn what_the_origin_says_of_its_bytes_does_not_hold_for_an_annotated_answer() {
+    let origin = Origin::start(|_| async { response(200, &TAGGED, "{\"a\":1}") }).await;
+    let node = Node::start(origin.address, FRUIT);
+    let client = node.client();
+    for (field, body) in [("cookie", "false"), ("x-any", "false"), ("x-any", "true")] {
+        let answer = client.get_with("/fruit/1", &[(field, "a=b")]).await;
+        assert_eq!(answer.text(), format!("{{\"a\":1,\"from_cache\":{body}}}"));
+        assert_eq!(answer.field("etag"), "W/\"v1\"", "{}", answer.cache_status());
+        for gone in ["content-digest", "repr-digest", "digest", "content-md5"] {
+            assert_eq!(answer.field(gone), "", "{gone} {}", answer.cache_status());
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_must_not_be_transformed_stays_as_it_is() {
+    let fields = [("content-type", "application/json"), ("cache-control", "public, No-Transform"), ("etag", "\"v1\"")];
+    let origin = Origin::start(move |_| async move { response(200, &fields, "{\"a\":1}") }).await;
+    let node = Node::start(origin.address, FRUIT);
+    for cookie in [("x-any", "a"), ("x-any", "a"), ("cookie", "a=b")] {
+        let answer = node.client().get_with("/fruit/1", &[cookie]).await;
+        assert_eq!((answer.text(), answer.field("etag")), ("{\"a\":1}", "\"v1\""), "{}", answer.cache_status());
+    }
+}
+
+#[tokio::test]
+async fn the_length_that_a_head_tells_is_the_annotated_one_or_none() {
+    let origin = Origin::start(|_| async { response(200, &TAGGED, "{\"a\":1}") }).await;
+    let node = Node::start(origin.address, FRUIT);
+    let client = node.client();
+    let head = client.send("HEAD", "/fruit/1", &[], "").await;
+    assert_eq!((head.field("content-length"), head.field("etag"), head.field("digest")), ("", "W/\"v1\"", ""));
+    client.get("/fruit/1").await;
+    let hit = client.get("/fruit/1").await;
+    let head = client.send("HEAD", "/fruit/1", &[], "").await;
+    assert_eq!(head.field("content-length"), hit.field("content-length"));
+}

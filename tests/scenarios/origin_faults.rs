@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tokio::io::AsyncWriteExt;
+
 use super::support::client::raw;
 use super::support::node::Node;
 use super::support::origin::{self, Origin, response, say};
@@ -172,5 +174,33 @@ async fn what_the_origin_says_is_gone_does_not_come_back_when_it_fails() {
     for expected in [200, 404, 500] {
         assert_eq!(node.client().get("/x").await.status, expected);
         node.clock.advance(Duration::from_secs(60));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn interim_answers_are_skipped_but_not_without_end() {
+    for (interim, status) in [(16, 200), (usize::MAX, 502)] {
+        let (cut, mut cuts) = tokio::sync::mpsc::unbounded_channel();
+        let origin = origin::raw(move |_, mut stream| {
+            let cut = cut.clone();
+            async move {
+                for _ in 0..interim {
+                    let hint = b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n";
+                    if stream.write_all(hint).await.is_err() {
+                        return cut.send(()).unwrap();
+                    }
+                }
+                say(&mut stream, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok").await;
+            }
+        })
+        .await;
+        let node = Node::start(origin, ROUTE);
+        for method in ["GET", "PUT"] {
+            let answer = node.client().send(method, "/x", &[], "").await;
+            assert_eq!(answer.status, status, "{method}: {}", answer.text());
+            if status == 502 {
+                tokio::time::timeout(Duration::from_secs(10), cuts.recv()).await.expect("it is cut off");
+            }
+        }
     }
 }

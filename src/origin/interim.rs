@@ -1,0 +1,36 @@
+//! Interim (1xx) answers: skipped, but not without end.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use http::Request;
+use tokio::sync::Notify;
+
+/// How many interim answers may come before the final one.
+pub(super) const MAX_INTERIM: usize = 16;
+
+/// Counts a request's interim answers.
+#[derive(Debug, Default)]
+pub(super) struct Interim {
+    count: AtomicUsize,
+    too_many: Notify,
+}
+
+impl Interim {
+    /// Counts from now on.
+    pub(super) fn of<B>(request: &mut Request<B>) -> Arc<Self> {
+        let interim = Arc::new(Self::default());
+        let counting = Arc::clone(&interim);
+        hyper::ext::on_informational(request, move |_| {
+            if counting.count.fetch_add(1, Ordering::Relaxed) == MAX_INTERIM {
+                counting.too_many.notify_one();
+            }
+        });
+        interim
+    }
+
+    /// Returns when there were too many.
+    pub(super) async fn too_many(&self) {
+        self.too_many.notified().await;
+    }
+}
