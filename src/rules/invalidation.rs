@@ -8,6 +8,7 @@ use http::{HeaderMap, Method};
 use serde_json::Value;
 
 use super::fold::{fold, fold_path};
+use super::numbers::same;
 use super::place::Tag;
 use super::query::{Found, find_parameter};
 use super::request_pattern::RequestPattern;
@@ -164,8 +165,8 @@ impl Condition {
     }
 
     /// Whether the value stands there in this body.
-    pub(super) fn is_met_by(&self, document: &Value) -> bool {
-        self.pointer.of(document) == Some(&self.equals)
+    pub fn is_met_by(&self, document: &Value) -> bool {
+        self.pointer.of(document).is_some_and(|found| same(found, &self.equals))
     }
 }
 
@@ -295,9 +296,13 @@ impl Route {
     pub fn written_value<'a>(&'a self, write: &Write<'a>, name: &str) -> Option<Cow<'a, str>> {
         let policy = self.write.as_ref()?;
         let captures = write.paths.iter().find_map(|path| policy.request.matches(write.method, path))?;
-        write
-            .value(&Source::Name(name.to_owned()), &captures, Asking::Spelt)
-            .map(|value| Cow::Owned(value.into_owned()))
+        let told = write.value(&Source::Name(name.to_owned()), &captures, Asking::Spelt);
+        told.map(|value| Cow::Owned(value.into_owned())).or_else(|| {
+            // A fraction is no part of a key, but a template may show it.
+            let in_query = find_parameter(write.query, name) != Found::Absent;
+            let number = write.body?.get(name)?.as_number().filter(|_| !in_query)?;
+            Some(Cow::Owned(number.to_string()))
+        })
     }
 
     /// The entry that this write writes by the route's policy; `None` when a variable of its key is unknown.

@@ -7,6 +7,7 @@ mod canonical;
 mod fold;
 mod invalidation;
 mod json_template;
+mod numbers;
 mod overlap;
 mod path;
 mod place;

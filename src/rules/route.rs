@@ -10,6 +10,7 @@ use http::header::{ACCEPT, ACCEPT_LANGUAGE, AUTHORIZATION, COOKIE, HeaderName, H
 use super::canonical::is_canonical;
 use super::fold::{fold, fold_path};
 use super::invalidation::{Condition, InvalidationRule};
+use super::numbers::json_number;
 use super::path::{Captures, PathPattern};
 use super::place::{Bypass, CacheKey, Fill, Place, Read, Tag, short_hash};
 use super::query::{Found, find_parameter};
@@ -95,8 +96,10 @@ impl Route {
         }
         self.refuse_credentials(read.fields)?;
         let query = read.query.unwrap_or_default();
-        let mut name = self.render(query, captures, std::convert::identity).ok_or(Bypass(Detail::QueryAmbiguous))?;
-        let folded = self.render(query, captures, |value| fold_owned(&value)).ok_or(Bypass(Detail::QueryAmbiguous))?;
+        let mut name = self.render(query, captures, |_, value| value).ok_or(Bypass(Detail::QueryAmbiguous))?;
+        let folded = self
+            .render(query, captures, |source, value| self.folded(source, &value))
+            .ok_or(Bypass(Detail::QueryAmbiguous))?;
         if self.query == RouteQuery::Raw && !query.is_empty() {
             if !query.bytes().all(plain_query_octet) {
                 return Err(Bypass(Detail::QueryAmbiguous));
@@ -149,7 +152,9 @@ impl Route {
 
     /// The tag of the entry whose key has these values; `None` when one of them is unknown.
     pub fn key_tag<'v>(&self, mut value: impl FnMut(&Source) -> Option<Cow<'v, str>>) -> Option<Tag> {
-        self.key.render(|source| value(source).map(|value| Some(fold_owned(&value)))).map(|folded| Tag::key(&folded))
+        self.key
+            .render(|source| value(source).map(|value| Some(self.folded(source, &value))))
+            .map(|folded| Tag::key(&folded))
     }
 
     /// The route's extra tags; `None` where the JSON answer, `response`, lacks a value of one of them. A tag whose
@@ -181,19 +186,27 @@ impl Route {
         }
     }
 
+    /// A key variable's value folded; that of a `{*rest}` as a path, which it is.
+    fn folded<'v>(&self, source: &Source, value: &str) -> Cow<'v, str> {
+        match source {
+            Source::Name(name) if self.path.is_rest(name) => Cow::Owned(fold_path(value)),
+            _ => fold_owned(value),
+        }
+    }
+
     fn render<'v>(
         &self,
         query: &'v str,
         captures: &'v Captures<'_>,
-        form: impl Fn(Cow<'v, str>) -> Cow<'v, str>,
+        form: impl Fn(&Source, Cow<'v, str>) -> Cow<'v, str>,
     ) -> Option<String> {
         self.key.render(|source| {
             let Source::Name(name) = source else { return None };
             if let Some(value) = captures.get(name) {
-                return Some(Some(form(Cow::Borrowed(value))));
+                return Some(Some(form(source, Cow::Borrowed(value))));
             }
             match find_parameter(query, name) {
-                Found::Once(value) => Some(Some(form(value))),
+                Found::Once(value) => Some(Some(form(source, value))),
                 Found::Absent => Some(None),
                 Found::Ambiguous => None,
             }
@@ -277,11 +290,11 @@ fn tag_text<'v>(
     })
 }
 
-/// The text of a JSON scalar; `None` for null, arrays and objects.
+/// The text of a JSON scalar; `None` for null, arrays, objects and numbers that backends read differently.
 pub fn scalar(value: &serde_json::Value) -> Option<Cow<'_, str>> {
     match value {
         serde_json::Value::String(text) => Some(Cow::Borrowed(text)),
-        serde_json::Value::Number(number) => Some(Cow::Owned(number.to_string())),
+        serde_json::Value::Number(number) => json_number(number),
         serde_json::Value::Bool(flag) => Some(Cow::Borrowed(if *flag { "true" } else { "false" })),
         _ => None,
     }

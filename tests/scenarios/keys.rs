@@ -70,3 +70,54 @@ async fn the_clients_host_is_part_of_every_key_when_the_origin_sees_it() {
     assert!(ask("b.example").await.contains("x-cache: MISS"));
     assert_eq!(origin.asked()[1].field("host"), Some("b.example"));
 }
+
+/// A GET and the write that must drop what it stored.
+#[tokio::test]
+async fn one_value_is_recognised_however_a_write_spells_it() {
+    let config = r#"
+[[route]]
+path = "/item"
+query = ["id"]
+ttl = "1h"
+invalidated_by = ["PUT /item"]
+[[route]]
+path = "/static/{*rest}"
+ttl = "1h"
+invalidated_by = ["PUT /static/{*rest}"]
+[[route]]
+path = "/files/v{n}.json"
+ttl = "1h"
+[[route]]
+path = "/when/{id}"
+ttl = "1h"
+invalidated_by = [{ request = "PUT /when/{id}", when = { "body.code" = 1 } }]
+"#;
+    let origin = Origin::counting().await;
+    let node = Node::start(origin.address, config);
+    let client = node.client();
+    for (read, write, body) in [
+        ("/item?id=10000000000000000000001", "/item", r#"{"id": 10000000000000000000001}"#),
+        ("/item?id=100", "/item", r#"{"id": 1e2}"#),
+        ("/item?id=0", "/item", r#"{"id": -0}"#),
+        ("/item?id=-5", "/item", r#"{"id": -5.0}"#),
+        ("/item?id=5", "/item?id=%2B5", ""),
+        ("/item?id=1.50", "/item", r#"{"id": 1.50}"#),
+        ("/item?id=1.50", "/item", r#"{"id": "1.5"}"#),
+        ("/item?id=7", "/item", r#"{"id": "００７"}"#),
+        ("/item?id=1000", "/item", r#"{"id": "1_000"}"#),
+        ("/item?id=%CE%9F%CE%94%CE%9F%CE%A3", "/item", r#"{"id": "οδος"}"#),
+        ("/item?id=strasse", "/item", r#"{"id": "straße"}"#),
+        ("/item?id=Kobenhavn", "/item", r#"{"id": "København"}"#),
+        ("/static/a", "/static/a/", ""),
+        ("/static/a/", "/static/a", ""),
+        ("/static/7/x", "/static/007/x", ""),
+        ("/static/b", "/x/..;/static/b", ""),
+        ("/files/v2.json", "/files/V2.JSON", ""),
+        ("/when/1", "/when/1", r#"{"code": 1.0}"#),
+    ] {
+        client.get(read).await;
+        assert_eq!(client.get(read).await.cache(), "HIT", "{read}");
+        client.put(write, body).await;
+        assert_eq!(client.get(read).await.cache(), "MISS", "{read} after {write} {body}");
+    }
+}
