@@ -54,7 +54,8 @@ impl Proxy {
     /// The route and place of a read; or why it has none, and the route that said so.
     pub(super) fn resource(&self, request: &Admitted) -> Result<Resource, (Bypass, Option<Arc<Route>>)> {
         let settings = &self.shared.settings;
-        let host = if settings.host_in_key { request.host.as_ref().and_then(|host| host.to_str().ok()) } else { None };
+        let host =
+            settings.host_in_key.then(|| request.host.as_ref().map_or(Some(""), |host| host.to_str().ok())).flatten();
         let path = request.target.path();
         let read = Read { path, query: request.target.query(), fields: &request.fields, host };
         let found = settings.routes.find(path);

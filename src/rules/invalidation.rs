@@ -192,7 +192,7 @@ impl Route {
             && let Some(captures) = policy.request.matches(write.method, path)
         {
             let because = || format!("write policy of {}", policy.request.as_str());
-            drops.push(self.entry_or_route(write, &captures, Asking::Spelt, because()));
+            drops.extend(self.entry_or_route(write, &captures, Asking::Spelt, &because()));
             return;
         }
         let Some(rules) = &self.invalidated_by else {
@@ -221,7 +221,7 @@ impl Route {
     ) {
         let because = || rule.request.as_str().to_owned();
         if rule.tags.is_empty() {
-            drops.push(self.entry_or_route(write, captures, Asking::Key(self, rule), because()));
+            drops.extend(self.entry_or_route(write, captures, Asking::Key(self, rule), &because()));
         }
         for template in &rule.tags {
             let text = rule.tag_text(template, write, captures);
@@ -229,6 +229,9 @@ impl Route {
                 Some(text) => self.made_old(Tag::named(&text), Scope::Tag, because()),
                 None => self.made_old(Tag::route(&self.name), Scope::Route, because()),
             });
+        }
+        if !rule.tags.is_empty() {
+            drops.extend(self.lacking(&because()));
         }
     }
 
@@ -255,12 +258,20 @@ impl Route {
         write: &Write<'_>,
         captures: &Captures<'_>,
         asking: Asking<'_>,
-        because: String,
-    ) -> Invalidation {
+        because: &str,
+    ) -> Vec<Invalidation> {
         match self.key_tag(|source| write.value(source, captures, asking)) {
-            Some(tag) => self.made_old(tag, Scope::Entry, because),
-            None => self.made_old(Tag::route(&self.name), Scope::Route, because),
+            Some(tag) => {
+                let entry = self.made_old(tag, Scope::Entry, because.to_owned());
+                std::iter::once(entry).chain(self.lacking(because)).collect()
+            }
+            None => vec![self.made_old(Tag::route(&self.name), Scope::Route, because.to_owned())],
         }
+    }
+
+    /// The entries that lack a value: the origin may have answered them with the one that the write tells.
+    fn lacking(&self, because: &str) -> Option<Invalidation> {
+        self.may_lack_values().then(|| self.made_old(Tag::absent(&self.name), Scope::Tag, because.to_owned()))
     }
 
     fn by_default(&self, path: &str, drops: &mut Vec<Invalidation>) {

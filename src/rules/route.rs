@@ -107,6 +107,7 @@ impl Route {
             let _ = write!(name, "?{query}");
         }
         if let Some(host) = read.host {
+            // Also where it is empty: a raw query may have an `@`, so the last one must always be this one.
             let _ = write!(name, "@{host}");
         }
         if let Some(selecting) = self.selecting(read.fields) {
@@ -115,6 +116,9 @@ impl Route {
         let decoded = percent_encoding::percent_decode_str(read.path).decode_utf8_lossy();
         let mut tags = vec![Tag::route(&self.name), Tag::path(&fold_path(&decoded)), Tag::key(&folded)];
         let asked = |name: &str| self.read_value(name, query, captures);
+        if self.may_lack_values() && self.lacks_value(query, captures) {
+            tags.push(Tag::absent(&self.name));
+        }
         let known = self.tags.iter().filter_map(|template| tag_text(template, &asked, None));
         tags.extend(known.map(|text| Tag::named(&text)));
         Ok(Place { group: Arc::clone(&self.group), key: CacheKey { route: Arc::clone(&self.name), name }, tags })
@@ -210,6 +214,22 @@ impl Route {
                 Found::Absent => Some(None),
                 Found::Ambiguous => None,
             }
+        })
+    }
+
+    /// Whether its key or one of its tags has a variable that a read may come without.
+    pub(super) fn may_lack_values(&self) -> bool {
+        self.named_variables().any(|name| !self.path.variables().any(|known| known == name))
+    }
+
+    fn lacks_value(&self, query: &str, captures: &Captures<'_>) -> bool {
+        self.named_variables().any(|name| self.read_value(name, query, captures).is_none())
+    }
+
+    fn named_variables(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(&self.key).chain(&self.tags).flat_map(Template::variables).filter_map(|source| match source {
+            Source::Name(name) => Some(name.as_str()),
+            Source::Body(_) | Source::Response(_) => None,
         })
     }
 

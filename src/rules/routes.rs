@@ -65,6 +65,7 @@ impl Routes {
             name.push_str(query);
         }
         if let Some(host) = read.host {
+            // Also where it is empty: paths and queries may have an `@`, so the last one must always be this one.
             name.push('@');
             name.push_str(host);
         }

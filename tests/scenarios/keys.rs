@@ -121,3 +121,36 @@ invalidated_by = [{ request = "PUT /when/{id}", when = { "body.code" = 1 } }]
         assert_eq!(client.get(read).await.cache(), "MISS", "{read} after {write} {body}");
     }
 }
+
+#[tokio::test]
+async fn a_path_or_query_does_not_pass_for_another_host() {
+    let origin = Origin::counting().await;
+    let config = "[origin]\nurl = \"ORIGIN\"\nhost = \"client\"\n[[route]]\npath = \"/o/{id}\"\nttl = \"1h\"\n\
+        [[route]]\npath = \"/{*rest}\"\nttl = \"1h\"\nkey = \"{rest}\"\n";
+    let node = Node::start(origin.address, config);
+    for (first, second) in [
+        (
+            "GET /o/1?x@victim.example HTTP/1.0\r\n\r\n",
+            "GET /o/1?x HTTP/1.1\r\nHost: victim.example\r\nConnection: close\r\n\r\n",
+        ),
+        (
+            "GET /a@victim.example HTTP/1.0\r\n\r\n",
+            "GET /a HTTP/1.1\r\nHost: victim.example\r\nConnection: close\r\n\r\n",
+        ),
+        (
+            "GET /o/2?x@b.example HTTP/1.1\r\nHost: c.example\r\nConnection: close\r\n\r\n",
+            "GET /o/2?x HTTP/1.1\r\nHost: b.example@c.example\r\nConnection: close\r\n\r\n",
+        ),
+    ] {
+        raw(node.address, first.as_bytes()).await;
+        assert!(!raw(node.address, second.as_bytes()).await.contains("x-cache: HIT"), "{second}");
+    }
+    let unrouted = super::support::origin::Origin::start(|_| async {
+        super::support::origin::response(200, &[("cache-control", "max-age=60")], "x")
+    })
+    .await;
+    let node = Node::start(unrouted.address, "[origin]\nurl = \"ORIGIN\"\nhost = \"client\"\n");
+    raw(node.address, b"GET /a@victim.example HTTP/1.0\r\n\r\n").await;
+    let victim = raw(node.address, b"GET /a HTTP/1.1\r\nHost: victim.example\r\nConnection: close\r\n\r\n").await;
+    assert!(victim.contains("x-cache: MISS"), "{victim}");
+}
