@@ -56,6 +56,8 @@ pub struct Write<'a> {
     pub method: &'a Method,
     /// Every reading of its path ([`super::write_paths`]).
     pub paths: &'a [String],
+    /// The decoded paths that its answer's Location and Content-Location name on this host: they are made old too.
+    pub also: &'a [String],
     /// Its raw query.
     pub query: &'a str,
     /// Its JSON request body; `None` when it is none, or too large to read.
@@ -88,7 +90,7 @@ pub struct Invalidation {
     pub tag: Tag,
     /// How much that is.
     pub scope: Scope,
-    /// The rule's text, or `default rule`, `target URI`, `write policy`.
+    /// The rule's text, or `default rule`, `target URI`, `write policy`, `Location of the answer`.
     pub because: String,
 }
 
@@ -170,6 +172,9 @@ impl Condition {
     }
 }
 
+/// Why a path that only the answer named is made old (RFC 9111 section 4.4).
+pub(super) const ALSO: &str = "Location of the answer";
+
 impl Route {
     /// What of this route a successful write makes old. Its write policy decides for the writes it speaks of, then its
     /// own list; for all others the default rule, or with a list the target URI (RFC 9111 section 4.4).
@@ -177,6 +182,12 @@ impl Route {
         let mut drops = Vec::new();
         for path in write.paths {
             self.by_path(write, path, &mut drops);
+        }
+        // An empty list says that no write makes the route old.
+        if self.invalidated_by.as_ref().is_none_or(|rules| !rules.is_empty()) {
+            for path in write.also.iter().filter(|path| self.path.matches_write(path).is_some()) {
+                drops.push(self.made_old(Tag::path(&fold_path(path)), Scope::Path, ALSO.to_owned()));
+            }
         }
         let mut seen = Vec::new();
         drops.retain(|drop: &Invalidation| {
