@@ -5,6 +5,7 @@
 
 mod canonical;
 mod fold;
+mod foreign;
 mod invalidation;
 mod json_template;
 mod numbers;

@@ -5,7 +5,7 @@ use std::fmt;
 
 use percent_encoding::percent_decode_str;
 
-use super::PatternError;
+use super::{PatternError, foreign};
 
 /// A pattern that a path matches segment by segment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -261,6 +261,9 @@ fn parse_segment(piece: &str, at: usize, last: bool) -> Result<Segment, PatternE
     let Some((before, rest)) = piece.split_once('{') else {
         if let Some(stray) = piece.find('}') {
             return Err(PatternError::new(at + stray, "`}` without `{`"));
+        }
+        if let Some(instead) = foreign::instead(piece) {
+            return Err(PatternError::new(at, format!("`{piece}` would be taken literally; write {instead}")));
         }
         let literal = percent_decode_str(piece).decode_utf8_lossy().into_owned();
         if matches!(literal.as_str(), "." | "..") || (literal.is_empty() && !last) {
