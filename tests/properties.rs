@@ -63,7 +63,7 @@ fn tags_of(routes: &Routes, target: &str) -> Vec<String> {
 fn dropped_by(routes: &Routes, target: &str, body: Option<&serde_json::Value>) -> Vec<String> {
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let paths = write_paths(path);
-    let write = Write { method: &Method::PUT, paths: &paths, query, body, response: None };
+    let write = Write { method: &Method::PUT, paths: &paths, also: &[], query, body, response: None };
     routes.invalidations(&write).iter().map(|drop| format!("{} {}", drop.group, drop.tag)).collect()
 }
 
@@ -145,6 +145,18 @@ proptest! {
         let stored = tags_of(&routes, &format!("/active?country=NI&city={a}"));
         let body = serde_json::json!({ "country": "NI", "city": b });
         prop_assert!(!meet(&stored, &dropped_by(&routes, "/active", Some(&body))));
+    }
+
+    /// What an answer's Location names is dropped too, and nothing above it.
+    #[test]
+    fn a_location_drops_what_a_read_of_it_stored(user in "[a-z0-9]{1,4}", order in "[a-z0-9]{1,4}") {
+        let routes = routes();
+        let (paths, also) = (["/elsewhere".to_owned()], [format!("/users/{user}/orders/{order}")]);
+        let write = Write { method: &Method::POST, paths: &paths, also: &also, query: "", body: None, response: None };
+        let dropped: Vec<_> = routes.invalidations(&write).iter().map(|drop| format!("{} {}", drop.group, drop.tag)).collect();
+        prop_assert!(meet(&tags_of(&routes, &also[0]), &dropped));
+        prop_assert!(dropped.iter().any(|tag| tag.starts_with("unrouted p:/users/")), "{:?}", dropped);
+        prop_assert!(!dropped.iter().any(|tag| tag.ends_with("/orders")), "{:?}", dropped);
     }
 
     /// A canonical path has one spelling: decoded and encoded again it is itself.

@@ -37,6 +37,7 @@ impl Words {
         Write {
             method: &request.method,
             paths: &self.paths,
+            also: &[],
             query: request.query(),
             body: self.json.as_ref(),
             response,

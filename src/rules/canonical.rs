@@ -60,7 +60,7 @@ fn upper_hex(byte: u8) -> Option<u8> {
 }
 
 /// Every path an origin may take this raw write target for, decoded: as sent, with doubled slashes merged, with dot
-/// segments resolved, with `;` parameters cut. One to four texts without repeats, each starting with `/`.
+/// segments resolved, with `;` parameters cut, before or after. One to five texts without repeats, each starting with `/`.
 ///
 /// A write must drop what any of these readings drops: never too little.
 pub fn write_paths(raw: &str) -> Vec<String> {
@@ -69,8 +69,10 @@ pub fn write_paths(raw: &str) -> Vec<String> {
     let merged = merge_slashes(&decoded);
     let resolved = resolve_dots(&merged);
     let cut = cut_parameters(&resolved);
+    // `..;` is a dot segment for whoever cuts parameters first.
+    let again = resolve_dots(&cut);
     let mut paths = Vec::with_capacity(1);
-    for path in [decoded, merged, resolved, cut] {
+    for path in [decoded, merged, resolved, cut, again] {
         if !paths.contains(&path) {
             paths.push(path);
         }
@@ -157,6 +159,7 @@ mod tests {
         assert!(write_paths("//fruit//1").contains(&"/fruit/1".to_owned()));
         assert!(write_paths("/x/../fruit/1").contains(&"/fruit/1".to_owned()));
         assert!(write_paths("/fruit/1;v=2").contains(&"/fruit/1".to_owned()));
+        assert!(write_paths("/x/..;/fruit/1").contains(&"/fruit/1".to_owned()));
         assert!(write_paths("/fruit\\1").contains(&"/fruit/1".to_owned()));
     }
 }

@@ -9,7 +9,9 @@ use std::borrow::Cow;
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
-/// Trims white space, lower-cases, drops accents, and strips a number's leading zeros and zero fraction.
+use super::numbers::{number_length, plain_number};
+
+/// Trims white space, lower-cases, drops accents, and writes a number in its one way.
 pub(super) fn fold(value: &str) -> Cow<'_, str> {
     let trimmed = value.trim();
     if trimmed.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -18,20 +20,32 @@ pub(super) fn fold(value: &str) -> Cow<'_, str> {
     if trimmed.bytes().all(|byte| byte.is_ascii_lowercase() || matches!(byte, b'-' | b'_')) {
         return Cow::Borrowed(trimmed);
     }
-    if let Some((whole, fraction)) = trimmed.split_once('.')
-        && !whole.is_empty()
-        && whole.bytes().all(|byte| byte.is_ascii_digit())
-        && fraction.bytes().all(|byte| byte == b'0')
-    {
-        return Cow::Borrowed(whole_number(whole));
-    }
-    Cow::Owned(fold_text(trimmed))
+    let text = fold_text(trimmed);
+    Cow::Owned(plain_number(&text).unwrap_or(text))
 }
 
-/// Lower case without accents.
+/// Lower case without accents, compatible forms as one, letters with a stroke or ligatures as those who lack them write.
 fn fold_text(text: &str) -> String {
+    let mut folded = String::with_capacity(text.len());
     let plain = text.nfkd().filter(|character| !is_combining_mark(*character)).flat_map(char::to_lowercase);
-    plain.collect()
+    for character in plain {
+        match character {
+            'ß' => folded.push_str("ss"),
+            'ς' => folded.push('σ'),
+            'ø' => folded.push('o'),
+            'æ' => folded.push_str("ae"),
+            'œ' => folded.push_str("oe"),
+            'ł' => folded.push('l'),
+            'đ' | 'ð' => folded.push('d'),
+            'þ' => folded.push_str("th"),
+            'ħ' => folded.push('h'),
+            'ı' => folded.push('i'),
+            // A lower-cased capital can bring a mark along: `İ` is `i` and a dot.
+            mark if is_combining_mark(mark) => {}
+            other => folded.push(other),
+        }
+    }
+    folded
 }
 
 fn whole_number(digits: &str) -> &str {
@@ -74,17 +88,6 @@ pub(super) fn fold_tag(text: &str) -> String {
     folded
 }
 
-/// How long the number is that this text starts with: digits, with a fraction or without.
-fn number_length(text: &str) -> usize {
-    let digits = |text: &str| text.bytes().take_while(|byte| byte.is_ascii_digit() || *byte == b'_').count();
-    let whole = digits(text);
-    let after = text.get(whole..).and_then(|after| after.strip_prefix('.'));
-    match after.filter(|fraction| fraction.starts_with(|c: char| c.is_ascii_digit())) {
-        Some(fraction) => whole + 1 + digits(fraction),
-        None => whole,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -101,6 +104,18 @@ mod tests {
             ("Straße", "straße"),
             ("ﬁn", "fin"),
             ("", " "),
+            ("+5", "5"),
+            ("-0", "0"),
+            ("-5.0", "-5"),
+            ("1.50", "1.5"),
+            ("1_000", "1000"),
+            ("００７", "7"),
+            ("ΟΔΟΣ", "οδος"),
+            ("straße", "STRASSE"),
+            ("København", "kobenhavn"),
+            ("Łódź", "lodz"),
+            ("Æsir", "aesir"),
+            ("Đà", "da"),
         ] {
             assert_eq!(fold(a), fold(b), "{a} and {b}");
         }
@@ -108,8 +123,18 @@ mod tests {
 
     #[test]
     fn different_things_stay_apart() {
-        for (a, b) in [("1", "10"), ("1.5", "1"), ("a-b", "ab"), ("0", ""), ("NI", "NIC")] {
+        for (a, b) in [("1", "10"), ("1.5", "1"), ("a-b", "ab"), ("0", ""), ("NI", "NIC"), ("-5", "5")] {
             assert_ne!(fold(a), fold(b), "{a} and {b}");
+        }
+    }
+
+    #[test]
+    fn a_tag_folds_the_same_whether_its_value_was_folded_before_or_not() {
+        for value in ["007", "León", "1.50", "+5", "1_000", "a@007", "k01-2.0", " x y ", "00７", "1_", "STRASSE"] {
+            for (before, after) in [("shop:", ""), ("k", ""), ("", "-x"), ("a-", ":b")] {
+                let (raw, folded) = (format!("{before}{value}{after}"), format!("{before}{}{after}", fold(value)));
+                assert_eq!(fold_tag(&raw), fold_tag(&folded), "{raw}");
+            }
         }
     }
 

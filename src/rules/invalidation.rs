@@ -8,6 +8,7 @@ use http::{HeaderMap, Method};
 use serde_json::Value;
 
 use super::fold::{fold, fold_path};
+use super::numbers::same;
 use super::place::Tag;
 use super::query::{Found, find_parameter};
 use super::request_pattern::RequestPattern;
@@ -55,6 +56,8 @@ pub struct Write<'a> {
     pub method: &'a Method,
     /// Every reading of its path ([`super::write_paths`]).
     pub paths: &'a [String],
+    /// The decoded paths that its answer's Location and Content-Location name on this host: they are made old too.
+    pub also: &'a [String],
     /// Its raw query.
     pub query: &'a str,
     /// Its JSON request body; `None` when it is none, or too large to read.
@@ -87,7 +90,7 @@ pub struct Invalidation {
     pub tag: Tag,
     /// How much that is.
     pub scope: Scope,
-    /// The rule's text, or `default rule`, `target URI`, `write policy`.
+    /// The rule's text, or `default rule`, `target URI`, `write policy`, `Location of the answer`.
     pub because: String,
 }
 
@@ -164,10 +167,13 @@ impl Condition {
     }
 
     /// Whether the value stands there in this body.
-    pub(super) fn is_met_by(&self, document: &Value) -> bool {
-        self.pointer.of(document) == Some(&self.equals)
+    pub fn is_met_by(&self, document: &Value) -> bool {
+        self.pointer.of(document).is_some_and(|found| same(found, &self.equals))
     }
 }
+
+/// Why a path that only the answer named is made old (RFC 9111 section 4.4).
+pub(super) const ALSO: &str = "Location of the answer";
 
 impl Route {
     /// What of this route a successful write makes old. Its write policy decides for the writes it speaks of, then its
@@ -176,6 +182,12 @@ impl Route {
         let mut drops = Vec::new();
         for path in write.paths {
             self.by_path(write, path, &mut drops);
+        }
+        // An empty list says that no write makes the route old.
+        if self.invalidated_by.as_ref().is_none_or(|rules| !rules.is_empty()) {
+            for path in write.also.iter().filter(|path| self.path.matches_write(path).is_some()) {
+                drops.push(self.made_old(Tag::path(&fold_path(path)), Scope::Path, ALSO.to_owned()));
+            }
         }
         let mut seen = Vec::new();
         drops.retain(|drop: &Invalidation| {
@@ -191,7 +203,7 @@ impl Route {
             && let Some(captures) = policy.request.matches(write.method, path)
         {
             let because = || format!("write policy of {}", policy.request.as_str());
-            drops.push(self.entry_or_route(write, &captures, Asking::Spelt, because()));
+            drops.extend(self.entry_or_route(write, &captures, Asking::Spelt, &because()));
             return;
         }
         let Some(rules) = &self.invalidated_by else {
@@ -220,7 +232,7 @@ impl Route {
     ) {
         let because = || rule.request.as_str().to_owned();
         if rule.tags.is_empty() {
-            drops.push(self.entry_or_route(write, captures, Asking::Key(self, rule), because()));
+            drops.extend(self.entry_or_route(write, captures, Asking::Key(self, rule), &because()));
         }
         for template in &rule.tags {
             let text = rule.tag_text(template, write, captures);
@@ -228,6 +240,9 @@ impl Route {
                 Some(text) => self.made_old(Tag::named(&text), Scope::Tag, because()),
                 None => self.made_old(Tag::route(&self.name), Scope::Route, because()),
             });
+        }
+        if !rule.tags.is_empty() {
+            drops.extend(self.lacking(&because()));
         }
     }
 
@@ -254,12 +269,20 @@ impl Route {
         write: &Write<'_>,
         captures: &Captures<'_>,
         asking: Asking<'_>,
-        because: String,
-    ) -> Invalidation {
+        because: &str,
+    ) -> Vec<Invalidation> {
         match self.key_tag(|source| write.value(source, captures, asking)) {
-            Some(tag) => self.made_old(tag, Scope::Entry, because),
-            None => self.made_old(Tag::route(&self.name), Scope::Route, because),
+            Some(tag) => {
+                let entry = self.made_old(tag, Scope::Entry, because.to_owned());
+                std::iter::once(entry).chain(self.lacking(because)).collect()
+            }
+            None => vec![self.made_old(Tag::route(&self.name), Scope::Route, because.to_owned())],
         }
+    }
+
+    /// The entries that lack a value: the origin may have answered them with the one that the write tells.
+    fn lacking(&self, because: &str) -> Option<Invalidation> {
+        self.may_lack_values().then(|| self.made_old(Tag::absent(&self.name), Scope::Tag, because.to_owned()))
     }
 
     fn by_default(&self, path: &str, drops: &mut Vec<Invalidation>) {
@@ -295,9 +318,13 @@ impl Route {
     pub fn written_value<'a>(&'a self, write: &Write<'a>, name: &str) -> Option<Cow<'a, str>> {
         let policy = self.write.as_ref()?;
         let captures = write.paths.iter().find_map(|path| policy.request.matches(write.method, path))?;
-        write
-            .value(&Source::Name(name.to_owned()), &captures, Asking::Spelt)
-            .map(|value| Cow::Owned(value.into_owned()))
+        let told = write.value(&Source::Name(name.to_owned()), &captures, Asking::Spelt);
+        told.map(|value| Cow::Owned(value.into_owned())).or_else(|| {
+            // A fraction is no part of a key, but a template may show it.
+            let in_query = find_parameter(write.query, name) != Found::Absent;
+            let number = write.body?.get(name)?.as_number().filter(|_| !in_query)?;
+            Some(Cow::Owned(number.to_string()))
+        })
     }
 
     /// The entry that this write writes by the route's policy; `None` when a variable of its key is unknown.

@@ -5,8 +5,10 @@
 
 mod canonical;
 mod fold;
+mod foreign;
 mod invalidation;
 mod json_template;
+mod numbers;
 mod overlap;
 mod path;
 mod place;

@@ -5,7 +5,7 @@ use std::fmt;
 
 use percent_encoding::percent_decode_str;
 
-use super::PatternError;
+use super::{PatternError, foreign};
 
 /// A pattern that a path matches segment by segment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -109,7 +109,12 @@ impl PathPattern {
 
     /// Matches the raw path of a read. Values come decoded; the path must be canonical ([`super::is_canonical`]).
     pub fn matches<'a>(&'a self, path: &'a str) -> Option<Captures<'a>> {
-        self.walk(path.strip_prefix('/')?, |segment| percent_decode_str(segment).decode_utf8_lossy(), |a, b| a == b)
+        self.walk(
+            path.strip_prefix('/')?,
+            |segment| percent_decode_str(segment).decode_utf8_lossy(),
+            |a, b| a == b,
+            cut,
+        )
     }
 
     /// Matches one decoded path of a write ([`super::write_paths`]): literals without regard to case, with or without
@@ -117,8 +122,8 @@ impl PathPattern {
     pub fn matches_write<'a>(&'a self, path: &'a str) -> Option<Captures<'a>> {
         let inner = path.strip_prefix('/')?;
         let loose = |a: &str, b: &str| a.to_lowercase() == b.to_lowercase();
-        self.walk(inner, Cow::Borrowed, loose).or_else(|| match inner.strip_suffix('/') {
-            Some(trimmed) => self.walk(trimmed, Cow::Borrowed, loose),
+        self.walk(inner, Cow::Borrowed, loose, cut_loosely).or_else(|| match inner.strip_suffix('/') {
+            Some(trimmed) => self.walk(trimmed, Cow::Borrowed, loose, cut_loosely),
             None => None,
         })
     }
@@ -128,6 +133,7 @@ impl PathPattern {
         inner: &'a str,
         decode: impl Fn(&'a str) -> Cow<'a, str>,
         same: impl Fn(&str, &str) -> bool,
+        cut: impl Fn(Cow<'a, str>, &str, &str) -> Option<Cow<'a, str>>,
     ) -> Option<Captures<'a>> {
         let mut captures = Vec::new();
         let mut left = Some(inner);
@@ -185,7 +191,7 @@ impl PathPattern {
             match self.segments.get(index) {
                 Some(Segment::Literal(literal)) if literal.to_lowercase() == piece.to_lowercase() => {}
                 Some(Segment::Variable { before, after, .. })
-                    if cut(Cow::Borrowed(*piece), before, after).is_some() => {}
+                    if cut_loosely(Cow::Borrowed(*piece), before, after).is_some() => {}
                 Some(Segment::Rest(_)) => return true,
                 _ => return false,
             }
@@ -236,10 +242,28 @@ pub(super) fn cut<'a>(piece: Cow<'a, str>, before: &str, after: &str) -> Option<
     (!value.is_empty()).then(|| Cow::Owned(value.to_owned()))
 }
 
+/// The same without regard to the case of what stands around the variable.
+fn cut_loosely<'a>(piece: Cow<'a, str>, before: &str, after: &str) -> Option<Cow<'a, str>> {
+    if before.is_empty() && after.is_empty() {
+        return cut(piece, before, after);
+    }
+    let characters: Vec<char> = piece.chars().collect();
+    let (first, last) = (before.chars().count(), characters.len().checked_sub(after.chars().count())?);
+    let text = |range: std::ops::Range<usize>| characters.get(range).map(|part| part.iter().collect::<String>());
+    let same = |found: &str, wanted: &str| found.to_lowercase() == wanted.to_lowercase();
+    if !same(&text(0..first)?, before) || !same(&text(last..characters.len())?, after) {
+        return None;
+    }
+    text(first..last).filter(|value| !value.is_empty()).map(Cow::Owned)
+}
+
 fn parse_segment(piece: &str, at: usize, last: bool) -> Result<Segment, PatternError> {
     let Some((before, rest)) = piece.split_once('{') else {
         if let Some(stray) = piece.find('}') {
             return Err(PatternError::new(at + stray, "`}` without `{`"));
+        }
+        if let Some(instead) = foreign::instead(piece) {
+            return Err(PatternError::new(at, format!("`{piece}` would be taken literally; write {instead}")));
         }
         let literal = percent_decode_str(piece).decode_utf8_lossy().into_owned();
         if matches!(literal.as_str(), "." | "..") || (literal.is_empty() && !last) {
@@ -302,6 +326,8 @@ mod tests {
 
     #[test]
     fn a_write_matches_loosely() {
+        assert_eq!(pattern("/files/v{n}.json").matches_write("/files/V2.JSON").unwrap().get("n"), Some("2"));
+        assert!(pattern("/files/v{n}.json").matches_write("/files/V.JSON").is_none());
         let fruit = pattern("/fruit/{id}");
         for path in ["/fruit/1", "/fruit/1/", "/FRUIT/1"] {
             assert_eq!(fruit.matches_write(path).unwrap().get("id"), Some("1"), "{path}");

@@ -31,6 +31,11 @@ impl Tag {
         Self(format!("k:{folded}").into())
     }
 
+    /// Every entry of a route that lacks a value of its key: the origin may have put any value in its place.
+    pub fn absent(route: &str) -> Self {
+        Self(format!("a:{route}").into())
+    }
+
     /// A tag from the configuration or from a response field: folded, because the one has to meet the other.
     pub fn named(text: &str) -> Self {
         Self(format!("n:{}", fold_tag(text)).into())
@@ -106,7 +111,7 @@ pub struct Read<'a> {
     pub query: Option<&'a str>,
     /// The request's fields.
     pub fields: &'a HeaderMap,
-    /// The host that is part of the key, where the origin sees the client's.
+    /// The host that is part of the key, where the origin sees the client's: empty for a request without one.
     pub host: Option<&'a str>,
 }
 

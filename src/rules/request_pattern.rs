@@ -40,9 +40,9 @@ impl RequestPattern {
         &self.path
     }
 
-    /// Matches one decoded path of a write.
+    /// Matches one decoded path of a write. Some origins take `put` for PUT, so case does not matter.
     pub fn matches<'a>(&'a self, method: &Method, path: &'a str) -> Option<Captures<'a>> {
-        if self.method.as_ref().is_some_and(|mine| mine != method) {
+        if self.method.as_ref().is_some_and(|mine| !mine.as_str().eq_ignore_ascii_case(method.as_str())) {
             return None;
         }
         self.path.matches_write(path)
@@ -77,6 +77,7 @@ mod tests {
         let pattern = RequestPattern::parse("PUT /fruit/{id}").unwrap();
         assert!(pattern.matches(&Method::PUT, "/fruit/1").is_some());
         assert!(pattern.matches(&Method::POST, "/fruit/1").is_none());
+        assert!(pattern.matches(&Method::from_bytes(b"Put").unwrap(), "/fruit/1").is_some());
         assert!(RequestPattern::parse("* /fruit/{id}").unwrap().matches(&Method::DELETE, "/fruit/1").is_some());
     }
 

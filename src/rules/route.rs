@@ -10,6 +10,7 @@ use http::header::{ACCEPT, ACCEPT_LANGUAGE, AUTHORIZATION, COOKIE, HeaderName, H
 use super::canonical::is_canonical;
 use super::fold::{fold, fold_path};
 use super::invalidation::{Condition, InvalidationRule};
+use super::numbers::json_number;
 use super::path::{Captures, PathPattern};
 use super::place::{Bypass, CacheKey, Fill, Place, Read, Tag, short_hash};
 use super::query::{Found, find_parameter};
@@ -95,8 +96,10 @@ impl Route {
         }
         self.refuse_credentials(read.fields)?;
         let query = read.query.unwrap_or_default();
-        let mut name = self.render(query, captures, std::convert::identity).ok_or(Bypass(Detail::QueryAmbiguous))?;
-        let folded = self.render(query, captures, |value| fold_owned(&value)).ok_or(Bypass(Detail::QueryAmbiguous))?;
+        let mut name = self.render(query, captures, |_, value| value).ok_or(Bypass(Detail::QueryAmbiguous))?;
+        let folded = self
+            .render(query, captures, |source, value| self.folded(source, &value))
+            .ok_or(Bypass(Detail::QueryAmbiguous))?;
         if self.query == RouteQuery::Raw && !query.is_empty() {
             if !query.bytes().all(plain_query_octet) {
                 return Err(Bypass(Detail::QueryAmbiguous));
@@ -104,6 +107,7 @@ impl Route {
             let _ = write!(name, "?{query}");
         }
         if let Some(host) = read.host {
+            // Also where it is empty: a raw query may have an `@`, so the last one must always be this one.
             let _ = write!(name, "@{host}");
         }
         if let Some(selecting) = self.selecting(read.fields) {
@@ -112,6 +116,9 @@ impl Route {
         let decoded = percent_encoding::percent_decode_str(read.path).decode_utf8_lossy();
         let mut tags = vec![Tag::route(&self.name), Tag::path(&fold_path(&decoded)), Tag::key(&folded)];
         let asked = |name: &str| self.read_value(name, query, captures);
+        if self.may_lack_values() && self.lacks_value(query, captures) {
+            tags.push(Tag::absent(&self.name));
+        }
         let known = self.tags.iter().filter_map(|template| tag_text(template, &asked, None));
         tags.extend(known.map(|text| Tag::named(&text)));
         Ok(Place { group: Arc::clone(&self.group), key: CacheKey { route: Arc::clone(&self.name), name }, tags })
@@ -149,7 +156,9 @@ impl Route {
 
     /// The tag of the entry whose key has these values; `None` when one of them is unknown.
     pub fn key_tag<'v>(&self, mut value: impl FnMut(&Source) -> Option<Cow<'v, str>>) -> Option<Tag> {
-        self.key.render(|source| value(source).map(|value| Some(fold_owned(&value)))).map(|folded| Tag::key(&folded))
+        self.key
+            .render(|source| value(source).map(|value| Some(self.folded(source, &value))))
+            .map(|folded| Tag::key(&folded))
     }
 
     /// The route's extra tags; `None` where the JSON answer, `response`, lacks a value of one of them. A tag whose
@@ -181,22 +190,46 @@ impl Route {
         }
     }
 
+    /// A key variable's value folded; that of a `{*rest}` as a path, which it is.
+    fn folded<'v>(&self, source: &Source, value: &str) -> Cow<'v, str> {
+        match source {
+            Source::Name(name) if self.path.is_rest(name) => Cow::Owned(fold_path(value)),
+            _ => fold_owned(value),
+        }
+    }
+
     fn render<'v>(
         &self,
         query: &'v str,
         captures: &'v Captures<'_>,
-        form: impl Fn(Cow<'v, str>) -> Cow<'v, str>,
+        form: impl Fn(&Source, Cow<'v, str>) -> Cow<'v, str>,
     ) -> Option<String> {
         self.key.render(|source| {
             let Source::Name(name) = source else { return None };
             if let Some(value) = captures.get(name) {
-                return Some(Some(form(Cow::Borrowed(value))));
+                return Some(Some(form(source, Cow::Borrowed(value))));
             }
             match find_parameter(query, name) {
-                Found::Once(value) => Some(Some(form(value))),
+                Found::Once(value) => Some(Some(form(source, value))),
                 Found::Absent => Some(None),
                 Found::Ambiguous => None,
             }
+        })
+    }
+
+    /// Whether its key or one of its tags has a variable that a read may come without.
+    pub(super) fn may_lack_values(&self) -> bool {
+        self.named_variables().any(|name| !self.path.variables().any(|known| known == name))
+    }
+
+    fn lacks_value(&self, query: &str, captures: &Captures<'_>) -> bool {
+        self.named_variables().any(|name| self.read_value(name, query, captures).is_none())
+    }
+
+    fn named_variables(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(&self.key).chain(&self.tags).flat_map(Template::variables).filter_map(|source| match source {
+            Source::Name(name) => Some(name.as_str()),
+            Source::Body(_) | Source::Response(_) => None,
         })
     }
 
@@ -277,11 +310,11 @@ fn tag_text<'v>(
     })
 }
 
-/// The text of a JSON scalar; `None` for null, arrays and objects.
+/// The text of a JSON scalar; `None` for null, arrays, objects and numbers that backends read differently.
 pub fn scalar(value: &serde_json::Value) -> Option<Cow<'_, str>> {
     match value {
         serde_json::Value::String(text) => Some(Cow::Borrowed(text)),
-        serde_json::Value::Number(number) => Some(Cow::Owned(number.to_string())),
+        serde_json::Value::Number(number) => json_number(number),
         serde_json::Value::Bool(flag) => Some(Cow::Borrowed(if *flag { "true" } else { "false" })),
         _ => None,
     }

@@ -4,7 +4,7 @@ use std::sync::{Arc, LazyLock};
 
 use super::canonical::is_canonical;
 use super::fold::fold_path;
-use super::invalidation::{Invalidation, Scope, Write, parent};
+use super::invalidation::{ALSO, Invalidation, Scope, Write, parent};
 use super::path::Captures;
 use super::place::{Bypass, CacheKey, Place, Read, Tag};
 use super::route::{Route, plain_query_octet};
@@ -65,6 +65,7 @@ impl Routes {
             name.push_str(query);
         }
         if let Some(host) = read.host {
+            // Also where it is empty: paths and queries may have an `@`, so the last one must always be this one.
             name.push('@');
             name.push_str(host);
         }
@@ -88,15 +89,10 @@ impl Routes {
         }
         for path in write.paths {
             for target in std::iter::once(path.as_str()).chain(parent(path)) {
-                drops.push(Invalidation {
-                    group: Arc::clone(&ROUTELESS_NAME),
-                    route: Arc::clone(&ROUTELESS_NAME),
-                    tag: Tag::path(&fold_path(target)),
-                    scope: Scope::Path,
-                    because: "target URI".to_owned(),
-                });
+                drops.push(unrouted(target, "target URI"));
             }
         }
+        drops.extend(write.also.iter().map(|path| unrouted(path, ALSO)));
         let mut seen = Vec::new();
         drops.retain(|drop| {
             let identity = (Arc::clone(&drop.group), drop.tag.clone());
@@ -131,6 +127,17 @@ impl Routes {
             }
         }
         read
+    }
+}
+
+/// One path without a route, made old.
+fn unrouted(path: &str, because: &str) -> Invalidation {
+    Invalidation {
+        group: Arc::clone(&ROUTELESS_NAME),
+        route: Arc::clone(&ROUTELESS_NAME),
+        tag: Tag::path(&fold_path(path)),
+        scope: Scope::Path,
+        because: because.to_owned(),
     }
 }
 

@@ -135,6 +135,38 @@ invalidated_by = ["PUT /active"]
 }
 
 #[tokio::test]
+async fn an_entry_without_a_listed_parameter_goes_with_every_other() {
+    let origin = Origin::counting().await;
+    let config = r#"
+[[route]]
+path = "/active"
+query = ["country", "city"]
+key = "{country}-{city}"
+ttl = "1h"
+invalidated_by = ["PUT /active"]
+"#;
+    let node = Node::start(origin.address, config);
+    let client = node.client();
+    let all = ["/active?city=Leon", "/active", "/active?country=NI&city=Leon", "/active?country=NI&city=Rivas"];
+    fill(&client, &all).await;
+    client.put("/active", r#"{"country": "NI", "city": "Leon"}"#).await;
+    expect(&client, &[(all[0], "MISS"), (all[1], "MISS"), (all[2], "MISS"), (all[3], "HIT")]).await;
+}
+
+#[tokio::test]
+async fn a_method_in_lower_case_is_the_same_write() {
+    let origin = Origin::counting().await;
+    let config = "[[route]]\npath = \"/orders/{page}\"\nttl = \"1h\"\ninvalidated_by = [\"POST /orders\"]\n";
+    let node = Node::start(origin.address, config);
+    let client = node.client();
+    for method in ["post", "Post"] {
+        fill(&client, &["/orders/1"]).await;
+        client.send(method, "/orders", &[], "{}").await;
+        expect(&client, &[("/orders/1", "MISS")]).await;
+    }
+}
+
+#[tokio::test]
 async fn when_decides_by_the_response() {
     let origin = Origin::start(|asked| async move {
         match asked.method.as_str() {

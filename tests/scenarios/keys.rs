@@ -70,3 +70,87 @@ async fn the_clients_host_is_part_of_every_key_when_the_origin_sees_it() {
     assert!(ask("b.example").await.contains("x-cache: MISS"));
     assert_eq!(origin.asked()[1].field("host"), Some("b.example"));
 }
+
+/// A GET and the write that must drop what it stored.
+#[tokio::test]
+async fn one_value_is_recognised_however_a_write_spells_it() {
+    let config = r#"
+[[route]]
+path = "/item"
+query = ["id"]
+ttl = "1h"
+invalidated_by = ["PUT /item"]
+[[route]]
+path = "/static/{*rest}"
+ttl = "1h"
+invalidated_by = ["PUT /static/{*rest}"]
+[[route]]
+path = "/files/v{n}.json"
+ttl = "1h"
+[[route]]
+path = "/when/{id}"
+ttl = "1h"
+invalidated_by = [{ request = "PUT /when/{id}", when = { "body.code" = 1 } }]
+"#;
+    let origin = Origin::counting().await;
+    let node = Node::start(origin.address, config);
+    let client = node.client();
+    for (read, write, body) in [
+        ("/item?id=10000000000000000000001", "/item", r#"{"id": 10000000000000000000001}"#),
+        ("/item?id=100", "/item", r#"{"id": 1e2}"#),
+        ("/item?id=0", "/item", r#"{"id": -0}"#),
+        ("/item?id=-5", "/item", r#"{"id": -5.0}"#),
+        ("/item?id=5", "/item?id=%2B5", ""),
+        ("/item?id=1.50", "/item", r#"{"id": 1.50}"#),
+        ("/item?id=1.50", "/item", r#"{"id": "1.5"}"#),
+        ("/item?id=7", "/item", r#"{"id": "００７"}"#),
+        ("/item?id=1000", "/item", r#"{"id": "1_000"}"#),
+        ("/item?id=%CE%9F%CE%94%CE%9F%CE%A3", "/item", r#"{"id": "οδος"}"#),
+        ("/item?id=strasse", "/item", r#"{"id": "straße"}"#),
+        ("/item?id=Kobenhavn", "/item", r#"{"id": "København"}"#),
+        ("/static/a", "/static/a/", ""),
+        ("/static/a/", "/static/a", ""),
+        ("/static/7/x", "/static/007/x", ""),
+        ("/static/b", "/x/..;/static/b", ""),
+        ("/files/v2.json", "/files/V2.JSON", ""),
+        ("/when/1", "/when/1", r#"{"code": 1.0}"#),
+    ] {
+        client.get(read).await;
+        assert_eq!(client.get(read).await.cache(), "HIT", "{read}");
+        client.put(write, body).await;
+        assert_eq!(client.get(read).await.cache(), "MISS", "{read} after {write} {body}");
+    }
+}
+
+#[tokio::test]
+async fn a_path_or_query_does_not_pass_for_another_host() {
+    let origin = Origin::counting().await;
+    let config = "[origin]\nurl = \"ORIGIN\"\nhost = \"client\"\n[[route]]\npath = \"/o/{id}\"\nttl = \"1h\"\n\
+        [[route]]\npath = \"/{*rest}\"\nttl = \"1h\"\nkey = \"{rest}\"\n";
+    let node = Node::start(origin.address, config);
+    for (first, second) in [
+        (
+            "GET /o/1?x@victim.example HTTP/1.0\r\n\r\n",
+            "GET /o/1?x HTTP/1.1\r\nHost: victim.example\r\nConnection: close\r\n\r\n",
+        ),
+        (
+            "GET /a@victim.example HTTP/1.0\r\n\r\n",
+            "GET /a HTTP/1.1\r\nHost: victim.example\r\nConnection: close\r\n\r\n",
+        ),
+        (
+            "GET /o/2?x@b.example HTTP/1.1\r\nHost: c.example\r\nConnection: close\r\n\r\n",
+            "GET /o/2?x HTTP/1.1\r\nHost: b.example@c.example\r\nConnection: close\r\n\r\n",
+        ),
+    ] {
+        raw(node.address, first.as_bytes()).await;
+        assert!(!raw(node.address, second.as_bytes()).await.contains("x-cache: HIT"), "{second}");
+    }
+    let unrouted = super::support::origin::Origin::start(|_| async {
+        super::support::origin::response(200, &[("cache-control", "max-age=60")], "x")
+    })
+    .await;
+    let node = Node::start(unrouted.address, "[origin]\nurl = \"ORIGIN\"\nhost = \"client\"\n");
+    raw(node.address, b"GET /a@victim.example HTTP/1.0\r\n\r\n").await;
+    let victim = raw(node.address, b"GET /a HTTP/1.1\r\nHost: victim.example\r\nConnection: close\r\n\r\n").await;
+    assert!(victim.contains("x-cache: MISS"), "{victim}");
+}

@@ -60,6 +60,7 @@ pub(super) fn explain(asked: &Asked, config: &Config) -> Explained {
     let write = Write {
         method: &asked.method,
         paths: &readings,
+        also: &[],
         query: asked.query(),
         body: asked.data.as_ref(),
         response: asked.response.as_ref(),
