@@ -159,6 +159,11 @@ fn drop_underscored(fields: &mut HeaderMap) {
 }
 
 impl Admitted {
+    /// The client's Host, empty where it sent none.
+    pub(super) fn host_text(&self) -> &str {
+        self.host.as_ref().and_then(|host| host.to_str().ok()).unwrap_or_default()
+    }
+
     /// The raw query, empty where there is none.
     pub(super) fn query(&self) -> &str {
         self.target.query().unwrap_or_default()

@@ -71,7 +71,7 @@ impl Proxy {
     /// The route and place of a read; or why it has none, and the route that said so.
     pub(super) fn resource(&self, request: &Admitted) -> Result<Resource, (Bypass, Option<Arc<Route>>)> {
         let settings = &self.shared.settings;
-        let host = request.host.as_ref().map_or("", |host| host.to_str().unwrap_or_default());
+        let host = request.host_text();
         let path = request.target.path();
         let keyed_host = settings.host_in_key.then_some(host);
         let read = Read { path, query: request.target.query(), fields: &request.fields, host: keyed_host };

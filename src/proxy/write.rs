@@ -8,7 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::StatusCode;
+use http::header::{CONTENT_LOCATION, LOCATION};
+use http::{HeaderMap, StatusCode, Uri};
 use serde_json::Value;
 use tokio::sync::oneshot;
 
@@ -29,6 +30,8 @@ pub(super) struct Words {
     pub(super) paths: Vec<String>,
     pub(super) json: Option<Value>,
     pub(super) raw: Bytes,
+    /// Paths of this origin that the answer's Location and Content-Location name.
+    also: Vec<String>,
 }
 
 impl Words {
@@ -37,7 +40,7 @@ impl Words {
         Write {
             method: &request.method,
             paths: &self.paths,
-            also: &[],
+            also: &self.also,
             query: request.query(),
             body: self.json.as_ref(),
             response,
@@ -74,7 +77,8 @@ impl Proxy {
 
     async fn write_body(self: &Arc<Self>, request: Admitted, body: Body) -> Answer {
         let routes = &self.shared.settings.routes;
-        let mut words = Words { paths: write_paths(request.target.path()), json: None, raw: Bytes::new() };
+        let mut words =
+            Words { paths: write_paths(request.target.path()), json: None, raw: Bytes::new(), also: Vec::new() };
         let read = routes.reads_bodies_of(&words.write(&request, None));
         if let (true, Body::Full(bytes)) = (read.request, &body) {
             words.json = serde_json::from_slice(bytes).ok();
@@ -85,7 +89,7 @@ impl Proxy {
             Some(Chosen { route: Arc::clone(route), target, value: value.into_owned() })
         });
         match chosen {
-            None => self.write_through(request, body, &words, read.response).await,
+            None => self.write_through(request, body, words, read.response).await,
             Some(chosen) if chosen.target == WriteTarget::Cache => self.write_to_cache(&request, &words, &chosen).await,
             Some(chosen) => self.write_by_policy(&request, body, &words, &chosen).await,
         }
@@ -96,10 +100,10 @@ impl Proxy {
         self: &Arc<Self>,
         request: Admitted,
         body: Body,
-        words: &Words,
+        mut words: Words,
         read_response: bool,
     ) -> Answer {
-        let answered = match self.forward_write(&request, body, words).await {
+        let answered = match self.forward_write(&request, body, &words).await {
             Ok(answered) => answered,
             Err(answer) => return answer,
         };
@@ -107,6 +111,7 @@ impl Proxy {
         if !invalidates(&request.method, status) && !status.is_server_error() {
             return passed(answered);
         }
+        words.also = self.named_by(&request, &answered.head.headers);
         let (answer, response) = self.read_response(answered, read_response && !status.is_server_error()).await;
         let mut drops = self.shared.settings.routes.invalidations(&words.write(&request, response.as_ref()));
         if status.is_server_error() {
@@ -118,6 +123,18 @@ impl Proxy {
             Ok(_) => answer,
             Err(fault) => self.unfinished(answer, &fault),
         }
+    }
+
+    /// The decoded paths on this origin that Location and Content-Location name (RFC 9111 section 4.4).
+    fn named_by(&self, request: &Admitted, fields: &HeaderMap) -> Vec<String> {
+        let own = [self.origin.settings().authority.as_str(), request.host_text()];
+        let named = [LOCATION, CONTENT_LOCATION].into_iter().filter_map(|name| fields.get(name)?.to_str().ok());
+        let paths = named.filter_map(|target| {
+            let uri: Uri = target.parse().ok()?;
+            let ours = uri.authority().is_none_or(|authority| own.contains(&authority.as_str()));
+            (ours && uri.path().starts_with('/')).then(|| write_paths(uri.path()))
+        });
+        paths.flatten().collect()
     }
 
     /// Forwards a write. Where its outcome is unknown, all that it may have made old is made old before the error is told.

@@ -126,7 +126,7 @@ impl Proxy {
             return Refusal::NotKept.answer();
         };
         let token = finished.get(&route.group).map_or(before.token, |after| after.token);
-        if self.keep_written(route, &written.place, json.into(), token).await.is_err() {
+        if self.keep_written(route, &written, json.into(), token).await.is_err() {
             return Refusal::NotKept.answer();
         }
         let mut response = Response::new(Body::full(answer));
@@ -141,7 +141,7 @@ impl Proxy {
 
     fn written(&self, request: &Admitted, words: &Words, route: &Route) -> Option<Written> {
         let settings = &self.shared.settings;
-        let host = if settings.host_in_key { request.host.as_ref().and_then(|host| host.to_str().ok()) } else { None };
+        let host = settings.host_in_key.then(|| request.host_text());
         route.written(&words.write(request, None), host)
     }
 
@@ -153,17 +153,19 @@ impl Proxy {
             return Ok(false);
         };
         let json = values.fill_in(entry).ok_or(Detail::WriteThrough)?;
-        self.keep_written(route, &written.place, json.into(), token).await.map(|()| true)
+        self.keep_written(route, written, json.into(), token).await.map(|()| true)
     }
 
-    async fn keep_written(&self, route: &Route, place: &Place, json: Bytes, token: Token) -> Result<(), Detail> {
+    async fn keep_written(&self, route: &Route, written: &Written, json: Bytes, token: Token) -> Result<(), Detail> {
         let mut fields = HeaderMap::new();
         fields.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         let control = CacheControl::default();
         let now = self.shared.clock.now();
         let lifetime = lifetime(StatusCode::OK, &fields, &control, &route.choices, now).ok_or(Detail::NoFreshness)?;
-        let entry = self.entry(Kind::Written, fields, json, lifetime, place.tags.clone(), token);
-        verdict(self.store.keep(place, Arc::new(entry)).await)
+        let mut tags = written.place.tags.clone();
+        tags.extend(written_tags(route, written, &json).ok_or(Detail::TagUnknown)?);
+        let entry = self.entry(Kind::Written, fields, json, lifetime, tags, token);
+        verdict(self.store.keep(&written.place, Arc::new(entry)).await)
     }
 
     /// Leaves a marker beside the entry: answers of this key are not stored until a `through` write takes it away.
@@ -207,6 +209,13 @@ impl Proxy {
         let proxy = Arc::clone(self);
         tokio::spawn(async move { drop(proxy.read(request).await) });
     }
+}
+
+/// The tags that the route gives a written entry, as it would give them to the origin's answer.
+fn written_tags(route: &Route, written: &Written, json: &Bytes) -> Option<Vec<Tag>> {
+    let (path, query) = written.target.split_once('?').unwrap_or((&written.target, ""));
+    let captures = route.path.matches(path).unwrap_or_default();
+    route.named_tags(|name| route.read_value(name, query, &captures), serde_json::from_slice(json).ok().as_ref())
 }
 
 /// What a policy's templates are filled in with.

@@ -412,3 +412,23 @@ invalidated_by = []
         expect(&client, &[("/a/1", cache), ("/b/1", cache)]).await;
     }
 }
+
+#[tokio::test]
+async fn what_a_writes_answer_names_as_its_location_is_made_old_too() {
+    let origin = Origin::start(|asked| async move {
+        match asked.target.as_str() {
+            "/made" => response(201, &[("location", "/orders/7")], ""),
+            "/moved" => response(200, &[("content-location", "/orders/8")], ""),
+            "/elsewhere" => response(201, &[("location", "http://other.example/orders/9")], ""),
+            _ => response(200, &[("cache-control", "max-age=60")], "x"),
+        }
+    })
+    .await;
+    let node = Node::start(origin.address, "[[route]]\npath = \"/orders/{id}\"\nttl = \"1h\"\n");
+    let client = node.client();
+    fill(&client, &["/orders/7", "/orders/8", "/orders/9"]).await;
+    for target in ["/made", "/moved", "/elsewhere"] {
+        client.post(target, "{}").await;
+    }
+    expect(&client, &[("/orders/7", "MISS"), ("/orders/8", "MISS"), ("/orders/9", "HIT")]).await;
+}
