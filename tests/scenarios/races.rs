@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::support::node::Node;
+use super::support::client::Client;
+use super::support::node::{Node, Process};
 use super::support::origin::{Gate, Keeper, Origin, json};
 use super::support::redis::RedisServer;
 
@@ -33,23 +34,23 @@ async fn versioned() -> (Origin, Keeper) {
     (origin, keeper)
 }
 
-async fn a_late_fill_is_refused(reader: &Node, writer: &Node, mut keeper: Keeper, origin: &Origin) {
+async fn a_late_fill_is_refused(reader: &Client, writer: &Client, mut keeper: Keeper, origin: &Origin) {
     let slow = {
-        let client = reader.client();
+        let client = reader.clone();
         tokio::spawn(async move { client.get("/fruit/1").await })
     };
     keeper.arrived().await;
-    assert_eq!(writer.client().put("/fruit/1", "{}").await.json()["version"], 2);
+    assert_eq!(writer.put("/fruit/1", "{}").await.json()["version"], 2);
     keeper.let_go(1);
     let late = slow.await.unwrap();
     assert_eq!(late.json()["version"], 1);
     assert!(late.cache_status().ends_with("detail=raced-write"), "{}", late.cache_status());
 
     keeper.let_go(2);
-    for node in [reader, writer] {
-        assert_eq!(node.client().get("/fruit/1").await.json()["version"], 2);
+    for client in [reader, writer] {
+        assert_eq!(client.get("/fruit/1").await.json()["version"], 2);
     }
-    assert_eq!(writer.client().get("/fruit/1").await.cache(), "HIT");
+    assert_eq!(writer.get("/fruit/1").await.cache(), "HIT");
     let fetches = origin.asked().iter().filter(|asked| asked.method == "GET").count();
     assert_eq!(fetches, 2, "the late fill and one after the write");
 }
@@ -58,7 +59,7 @@ async fn a_late_fill_is_refused(reader: &Node, writer: &Node, mut keeper: Keeper
 async fn a_fill_that_raced_a_write_on_the_same_node_is_never_kept() {
     let (origin, keeper) = versioned().await;
     let node = Node::start(origin.address, ROUTE);
-    a_late_fill_is_refused(&node, &node, keeper, &origin).await;
+    a_late_fill_is_refused(&node.client(), &node.client(), keeper, &origin).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -67,20 +68,36 @@ async fn a_fill_that_raced_a_write_on_another_node_is_never_kept() {
     let redis = RedisServer::start();
     let nodes = [Node::on(origin.address, &redis.url(), ROUTE), Node::on(origin.address, &redis.url(), ROUTE)];
     for node in &nodes {
-        connected(node).await;
+        connected(&node.client()).await;
     }
-    let [reader, writer] = &nodes;
-    a_late_fill_is_refused(reader, writer, keeper, &origin).await;
+    let [reader, writer] = nodes.each_ref().map(Node::client);
+    a_late_fill_is_refused(&reader, &writer, keeper, &origin).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fill_that_raced_a_write_through_another_process_is_never_kept() {
+    let (origin, keeper) = versioned().await;
+    let redis = RedisServer::start();
+    let processes = [(); 2].map(|()| Process::start(origin.address, &redis.url(), ROUTE));
+    let [reader, writer] = processes.each_ref().map(Process::client);
+    for client in [&reader, &writer] {
+        super::support::until("the process serves", || async {
+            client.try_send("HEAD", "/fruit/0", &[], "").await.is_ok()
+        })
+        .await;
+        connected(client).await;
+    }
+    a_late_fill_is_refused(&reader, &writer, keeper, &origin).await;
 }
 
 /// Waits until every core of the node has its session with the store: a read of a path that the origin never sees
 /// stored tells.
-async fn connected(node: &Node) {
+async fn connected(client: &Client) {
     super::support::until("the node has its sessions", || async {
         let mut up = true;
         for _ in 0..8 {
             // A new connection each time, so that both cores are asked.
-            let answer = node.client().send("HEAD", "/fruit/0", &[], "").await;
+            let answer = client.on_new_connections().send("HEAD", "/fruit/0", &[], "").await;
             up &= !answer.cache_status().contains("store-");
         }
         up
@@ -126,7 +143,7 @@ async fn readers_and_writers_on_two_nodes_never_see_an_older_version_than_was_an
     let redis = RedisServer::start();
     let nodes: Arc<[Node; 2]> = Arc::new(std::array::from_fn(|_| Node::on(origin.address, &redis.url(), ROUTE)));
     for node in nodes.iter() {
-        connected(node).await;
+        connected(&node.client()).await;
     }
     let answered: Arc<[AtomicUsize; 4]> = Arc::new(std::array::from_fn(|_| AtomicUsize::new(0)));
     let mut tasks = tokio::task::JoinSet::new();

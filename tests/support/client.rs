@@ -53,6 +53,11 @@ impl Client {
         Self { pooled: Pooled::builder(TokioExecutor::new()).build_http(), base: format!("http://{address}") }
     }
 
+    /// The same with connections of its own, which other cores may accept.
+    pub fn on_new_connections(&self) -> Self {
+        Self { pooled: Pooled::builder(TokioExecutor::new()).build_http(), base: self.base.clone() }
+    }
+
     /// Sends a request; the error is what the client would show.
     pub async fn try_send(
         &self,

@@ -88,3 +88,36 @@ impl Drop for Node {
         self.stop();
     }
 }
+
+/// An `aside serve` of its own, killed when it is dropped.
+pub struct Process {
+    child: std::process::Child,
+    address: SocketAddr,
+    _folder: tempfile::TempDir,
+}
+
+impl Process {
+    /// Starts the binary in front of an origin, with the rest of a `proxy.toml`, on a port that was free just now.
+    pub fn start(origin: SocketAddr, store: &str, config: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let file = folder.path().join("proxy.toml");
+        let head = format!("listen = \"{address}\"\norigin = \"http://{origin}\"\nstore = \"{store}\"\n");
+        std::fs::write(&file, format!("{head}{config}\n[log]\nrequests = false\n")).unwrap();
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_aside"));
+        let child =
+            command.arg("serve").arg("--config").arg(&file).stderr(std::process::Stdio::null()).spawn().unwrap();
+        Self { child, address, _folder: folder }
+    }
+
+    pub fn client(&self) -> Client {
+        Client::of(self.address)
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
