@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{ACCEPT_ENCODING, IF_MODIFIED_SINCE, IF_NONE_MATCH, USER_AGENT, VIA};
+use http::header::{ACCEPT_ENCODING, IF_MODIFIED_SINCE, IF_NONE_MATCH, SET_COOKIE, USER_AGENT, VIA};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use tokio::sync::{mpsc, oneshot};
 
@@ -211,10 +211,12 @@ impl Proxy {
     /// RFC 9111 section 4.3.3: a 304 makes the stale entry fresh again.
     async fn freshened(&self, fetch: &mut Fetch, received: Received, stale: &Arc<StoredResponse>) -> Answer {
         let forward_status = received.status;
+        // For this client alone: never stored, and nobody who follows gets them.
+        let cookies: Vec<HeaderValue> = received.fields.get_all(SET_COOKIE).iter().cloned().collect();
         let received = received.freshening(stale);
         let status =
             CacheStatus { forward_status: Some(forward_status.as_u16()), ..fetch.cache_status(received.status) };
-        match self.judge_fill(fetch, &received) {
+        let mut answer = match self.judge_fill(fetch, &received) {
             Ok(judged) => {
                 let kept = self.keep(fetch, received, judged, stale.body.clone()).await;
                 fetch.land(kept.landing, &self.shared.flights);
@@ -226,7 +228,11 @@ impl Proxy {
                 let status = CacheStatus { detail: Some(detail), ..status };
                 deliver(&fetch.resource, &fetch.request, stale, received.initial_age, status)
             }
+        };
+        for cookie in cookies {
+            answer.response.headers_mut().append(SET_COOKIE, cookie);
         }
+        answer
     }
 }
 

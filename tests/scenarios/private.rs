@@ -174,3 +174,21 @@ async fn a_keyed_user_agent_is_the_one_that_the_origin_sees() {
         assert!(node.client().get_with("/me", &[("user-agent", agent)]).await.text().ends_with(agent));
     }
 }
+
+#[tokio::test]
+async fn a_cookie_that_comes_with_a_304_is_for_that_client_alone() {
+    let origin = Origin::start(|asked| async move {
+        match asked.field("if-none-match") {
+            Some(_) => response(304, &[("etag", "\"a\""), ("set-cookie", "s=1")], ""),
+            None => response(200, &[("etag", "\"a\""), ("cache-control", "max-age=5")], "x"),
+        }
+    })
+    .await;
+    let node = Node::timed(origin.address, "");
+    node.client().get("/x").await;
+    node.clock.advance(std::time::Duration::from_secs(10));
+    let renewed = node.client().get("/x").await;
+    assert_eq!((renewed.status, renewed.text(), renewed.field("set-cookie")), (200, "x", "s=1"));
+    let hit = node.client().get("/x").await;
+    assert_eq!((hit.cache(), hit.field("set-cookie")), ("HIT", ""));
+}
