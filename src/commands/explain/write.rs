@@ -206,7 +206,7 @@ fn holds(condition: &Condition, write: &Write<'_>) -> Option<bool> {
         Subject::Request => write.body,
         Subject::Response => write.response,
     };
-    document.map(|document| condition.pointer.of(document) == Some(&condition.equals))
+    document.map(|document| condition.is_met_by(document))
 }
 
 /// Where the value of a variable is not known, the option that could give it. `None` for a known one.
