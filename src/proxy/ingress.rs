@@ -79,10 +79,7 @@ pub(super) fn admit(
         return Err(Refusal::TargetTooLong(settings.max_target));
     }
     strip_hop_by_hop(&mut fields);
-    for name in FORGEABLE {
-        fields.remove(name);
-    }
-    drop_underscored(&mut fields);
+    drop_untrusted(&mut fields);
     fields.remove(HOST);
     let body = (!body.is_end_stream()).then_some(body);
     // As parsed, so that `0005` and `5` do not mean different things further on.
@@ -150,10 +147,13 @@ fn target(uri: &http::Uri, method: &Method) -> Result<PathAndQuery, Refusal> {
     }
 }
 
-/// WSGI and CGI servers cannot tell `X_User` from `X-User`.
-fn drop_underscored(fields: &mut HeaderMap) {
-    let underscored: Vec<HeaderName> = fields.keys().filter(|name| name.as_str().contains('_')).cloned().collect();
-    for name in underscored {
+/// Drops the forgeable fields, and those with a `_` in their name: WSGI and CGI servers cannot tell `X_User` from `X-User`.
+///
+/// Goes over the request's own few fields, since looking up every forgeable name showed in the profile of a hit.
+fn drop_untrusted(fields: &mut HeaderMap) {
+    let untrusted = |name: &&HeaderName| name.as_str().contains('_') || FORGEABLE.contains(&name.as_str());
+    let untrusted: Vec<HeaderName> = fields.keys().filter(untrusted).cloned().collect();
+    for name in untrusted {
         fields.remove(name);
     }
 }
