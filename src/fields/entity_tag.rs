@@ -1,10 +1,9 @@
 //! Entity tags: how a representation is told from another.
 
-use std::fmt::{self, Write};
+use std::fmt;
 
 use http::HeaderMap;
 use http::header::HeaderName;
-use sha2::{Digest, Sha256};
 
 /// One entity tag: `"abc"`, or weak, `W/"abc"`.
 ///
@@ -35,16 +34,6 @@ impl EntityTag {
             (tag, []) => Some(tag),
             _ => None,
         }
-    }
-
-    /// The strong tag of a body: half of its SHA-256 in hexadecimal, 32 digits.
-    pub fn of_body(body: &[u8]) -> Self {
-        let mut opaque = String::with_capacity(32);
-        for byte in Sha256::digest(body).iter().take(16) {
-            // Writing to a String cannot fail.
-            let _ = write!(opaque, "{byte:02x}");
-        }
-        Self { weak: false, opaque }
     }
 
     /// True when both are strong and the same: the representations are equal byte for byte.
@@ -190,11 +179,5 @@ mod tests {
         assert!(matches!(listed(&[hostile.as_bytes()]), Some(EntityTags::List(_))));
         let unclosed = "\",".repeat(300_001);
         assert!(matches!(listed(&[unclosed.as_bytes()]), Some(EntityTags::List(_))));
-    }
-
-    #[test]
-    fn the_tag_of_a_body_is_half_its_sha_256() {
-        assert_eq!(EntityTag::of_body(b"").to_string(), "\"e3b0c44298fc1c149afbf4c8996fb924\"");
-        assert_ne!(EntityTag::of_body(b"a"), EntityTag::of_body(b"b"));
     }
 }
