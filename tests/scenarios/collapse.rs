@@ -2,26 +2,9 @@
 
 use super::support::client::{Answer, Client};
 use super::support::node::Node;
-use super::support::origin::{Gate, Keeper, Origin, json, response};
+use super::support::origin::{Gate, Origin, json, response};
 
 const ROUTE: &str = "[[route]]\npath = \"/x\"\nttl = \"1h\"\n";
-
-/// An origin whose answers all wait at a gate.
-async fn gated<F>(answer: F) -> (Origin, Keeper)
-where
-    F: Fn() -> http::Response<http_body_util::Full<bytes::Bytes>> + Copy + Send + Sync + 'static,
-{
-    let (gate, keeper) = Gate::new();
-    let origin = Origin::start(move |_| {
-        let gate = gate.clone();
-        async move {
-            gate.pass().await;
-            answer()
-        }
-    })
-    .await;
-    (origin, keeper)
-}
 
 /// So many clients that ask for the same at once.
 fn ask(client: &Client, count: usize) -> Vec<tokio::task::JoinHandle<Answer>> {
@@ -34,7 +17,7 @@ fn ask(client: &Client, count: usize) -> Vec<tokio::task::JoinHandle<Answer>> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn five_hundred_clients_on_a_cold_key_cost_one_request() {
-    let (origin, mut keeper) = gated(|| json("{}")).await;
+    let (origin, mut keeper) = Origin::gated(|| json("{}")).await;
     let node = Node::start(origin.address, ROUTE);
     let client = node.client();
     let asking = ask(&client, 500);
@@ -53,7 +36,7 @@ async fn five_hundred_clients_on_a_cold_key_cost_one_request() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_that_is_not_for_others_releases_everyone_at_once() {
-    let (origin, mut keeper) = gated(|| response(200, &[("cache-control", "private")], "x")).await;
+    let (origin, mut keeper) = Origin::gated(|| response(200, &[("cache-control", "private")], "x")).await;
     let node = Node::start(origin.address, ROUTE);
     let client = node.client();
     let asking = ask(&client, 20);
@@ -72,7 +55,7 @@ async fn an_answer_that_is_not_for_others_releases_everyone_at_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_who_leaves_takes_nobodys_answer_along() {
-    let (origin, mut keeper) = gated(|| json("{}")).await;
+    let (origin, mut keeper) = Origin::gated(|| json("{}")).await;
     let node = Node::start(origin.address, ROUTE);
     let first = {
         let client = node.client();

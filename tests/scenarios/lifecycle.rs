@@ -26,15 +26,7 @@ async fn a_port_that_another_program_listens_on_is_refused() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_under_way_is_answered_before_the_server_stops() {
-    let (gate, mut keeper) = Gate::new();
-    let origin = Origin::start(move |_| {
-        let gate = gate.clone();
-        async move {
-            gate.pass().await;
-            json("{}")
-        }
-    })
-    .await;
+    let (origin, mut keeper) = Origin::gated(|| json("{}")).await;
     let mut node = Node::start(origin.address, "");
     let asking = {
         let client = node.client();
@@ -117,15 +109,7 @@ async fn a_write_whose_client_is_cut_off_at_the_deadline_is_finished_before_the_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_write_that_never_ends_does_not_keep_the_server_from_stopping() {
-    let (gate, mut keeper) = Gate::new();
-    let origin = Origin::start(move |_| {
-        let gate = gate.clone();
-        async move {
-            gate.pass().await;
-            json("{}")
-        }
-    })
-    .await;
+    let (origin, mut keeper) = Origin::gated(|| json("{}")).await;
     let mut node = Node::start(origin.address, "[limits]\nshutdown_timeout = \"100ms\"\n");
     let asking = {
         let client = node.client();

@@ -79,6 +79,23 @@ impl Origin {
         .await
     }
 
+    /// Answers every request alike, each only once the keeper lets it go.
+    pub async fn gated<F>(answer: F) -> (Self, Keeper)
+    where
+        F: Fn() -> Response<Full<Bytes>> + Copy + Send + Sync + 'static,
+    {
+        let (gate, keeper) = Gate::new();
+        let origin = Self::start(move |_| {
+            let gate = gate.clone();
+            async move {
+                gate.pass().await;
+                answer()
+            }
+        })
+        .await;
+        (origin, keeper)
+    }
+
     /// Everything it was asked, in order.
     pub fn asked(&self) -> Vec<Asked> {
         self.asked.lock().unwrap().clone()
