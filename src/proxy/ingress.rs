@@ -1,14 +1,12 @@
 //! Is the request valid, and what kind is it? A message that two parsers could read differently goes no further.
 
-use std::net::IpAddr;
-
 use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Version};
 use hyper::body::{Body as _, Incoming};
 
-use super::ProxySettings;
 use super::error::Refusal;
+use super::{Client, ProxySettings};
 use crate::fields::{nominates_end_to_end, strip_hop_by_hop};
 
 /// A request that may go on: its hop-by-hop fields gone, its host and target settled.
@@ -20,7 +18,7 @@ pub(super) struct Admitted {
     /// `None` where there is no body.
     pub(super) body: Option<Incoming>,
     pub(super) host: Option<HeaderValue>,
-    pub(super) peer: Option<IpAddr>,
+    pub(super) client: Client,
 }
 
 /// Fields by which a client could tell the origin something in the proxy's name, or another method or path.
@@ -56,11 +54,7 @@ const FORGEABLE: [&str; 28] = [
 ];
 
 /// Admits a request or says why not.
-pub(super) fn admit(
-    request: Request<Incoming>,
-    settings: &ProxySettings,
-    peer: Option<IpAddr>,
-) -> Result<Admitted, Refusal> {
+pub(super) fn admit(request: Request<Incoming>, settings: &ProxySettings, client: Client) -> Result<Admitted, Refusal> {
     let (head, body) = request.into_parts();
     let mut fields = head.headers;
     if matches!(head.method, Method::CONNECT | Method::TRACE) {
@@ -94,7 +88,7 @@ pub(super) fn admit(
     {
         return Err(Refusal::BodyTooLarge(limit));
     }
-    Ok(Admitted { method: head.method, target, fields, body, host, peer })
+    Ok(Admitted { method: head.method, target, fields, body, host, client })
 }
 
 fn lone_chunked(fields: &HeaderMap) -> Result<(), Refusal> {
@@ -182,10 +176,10 @@ impl Admitted {
     /// The client's fields with the proxy's own forwarding fields: for requests that pass through.
     pub(super) fn forwarded_fields(&self) -> HeaderMap {
         let mut fields = self.fields.clone();
-        if let Some(value) = self.peer.and_then(|peer| HeaderValue::from_str(&peer.to_string()).ok()) {
+        if let Some(value) = self.client.address.and_then(|address| HeaderValue::from_str(&address.to_string()).ok()) {
             fields.insert("x-forwarded-for", value);
         }
-        fields.insert("x-forwarded-proto", HeaderValue::from_static("http"));
+        fields.insert("x-forwarded-proto", self.client.scheme());
         if let Some(host) = &self.host {
             fields.insert("x-forwarded-host", host.clone());
         }

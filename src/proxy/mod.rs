@@ -6,6 +6,7 @@
 
 mod annotate;
 mod answer;
+mod client;
 mod collapse;
 mod deliver;
 mod error;
@@ -20,7 +21,6 @@ mod tasks;
 mod write;
 mod write_policy;
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use http::{Method, Request, Response};
@@ -43,6 +43,7 @@ use lookup::{Missed, Resource};
 use reuse::Verdict;
 use tasks::Tasks;
 
+pub use client::Client;
 pub use settings::ProxySettings;
 
 /// What all cores of a process share besides the store.
@@ -90,9 +91,9 @@ impl Proxy {
     /// Answers one request. Never fails: whatever goes wrong becomes an answer that says so.
     ///
     /// Dropping the future is safe at any point: fills and writes go on in tasks of their own.
-    pub async fn handle(self: &Arc<Self>, request: Request<Incoming>, peer: Option<IpAddr>) -> Response<Body> {
+    pub async fn handle(self: &Arc<Self>, request: Request<Incoming>, client: Client) -> Response<Body> {
         let line = self.shared.log_requests.then(|| RequestLine::of(request.method(), request.uri().path()));
-        let answer = match ingress::admit(request, &self.shared.settings, peer) {
+        let answer = match ingress::admit(request, &self.shared.settings, client) {
             Err(refusal) => refusal.answer(),
             Ok(admitted) if matches!(admitted.method, Method::GET | Method::HEAD) => self.read(admitted).await,
             Ok(admitted) if is_safe(&admitted.method) => self.pass(admitted, Forward::Method, None).await,

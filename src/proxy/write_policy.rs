@@ -13,7 +13,7 @@ use super::error::Refusal;
 use super::ingress::Admitted;
 use super::keep::verdict;
 use super::write::{Words, passed, succeeded};
-use super::{Proxy, fault_detail};
+use super::{Client, Proxy, fault_detail};
 use crate::fields::{CacheControl, CacheStatus, Detail};
 use crate::origin::Body;
 use crate::policy::{Lifetime, LifetimeSource, StoredFlags, lifetime};
@@ -204,7 +204,7 @@ impl Proxy {
             fields: HeaderMap::new(),
             body: None,
             host: write.host.clone(),
-            peer: None,
+            client: Client::default(),
         };
         let proxy = Arc::clone(self);
         tokio::spawn(async move { drop(proxy.read(request).await) });

@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::io;
-use std::net::{IpAddr, TcpListener};
+use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::ServerSettings;
 use super::stall::Stalling;
-use crate::proxy::Proxy;
+use crate::proxy::{Client, Proxy};
 
 /// What a core's thread works with.
 pub(super) struct Core {
@@ -89,7 +89,7 @@ impl Acceptor {
                     let Some(permit) = self.place(&mut stopped).await else { break };
                     open.spawn(connection(
                         stream,
-                        peer.ip(),
+                        Client { address: Some(peer.ip()), secure: false },
                         permit,
                         Arc::clone(&self.settings),
                         self.stopped.clone(),
@@ -122,7 +122,7 @@ impl Acceptor {
 
 async fn connection(
     stream: TcpStream,
-    peer: IpAddr,
+    client: Client,
     permit: OwnedSemaphorePermit,
     settings: Arc<ServerSettings>,
     mut stopped: watch::Receiver<bool>,
@@ -132,7 +132,7 @@ async fn connection(
     let _ = stream.set_nodelay(true);
     let service = service_fn(move |request| {
         let proxy = Arc::clone(&proxy);
-        async move { Ok::<_, Infallible>(proxy.handle(request, Some(peer)).await) }
+        async move { Ok::<_, Infallible>(proxy.handle(request, client).await) }
     });
     let mut serving = http1::Builder::new()
         .timer(TokioTimer::new())
