@@ -234,6 +234,10 @@ impl Origin {
         if let Some(host) = host {
             request.headers_mut().insert(HOST, host);
         }
+        // Said in so many words: else hyper would drop such a body of a GET.
+        if hyper::body::Body::size_hint(request.body()).exact().is_none() {
+            request.headers_mut().insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+        }
         Ok(request)
     }
 }
