@@ -132,7 +132,8 @@ async fn connection(
     let _ = stream.set_nodelay(true);
     let service = service_fn(move |request| {
         let proxy = Arc::clone(&proxy);
-        async move { Ok::<_, Infallible>(proxy.handle(request, client).await) }
+        // Boxed, so that a connection keeps no room for a request's future while it has none: six kilobytes each.
+        Box::pin(async move { Ok::<_, Infallible>(proxy.handle(request, client).await) })
     });
     let mut serving = http1::Builder::new()
         .timer(TokioTimer::new())
