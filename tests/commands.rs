@@ -7,8 +7,9 @@
     reason = "a test fails by panicking; the lints spare only what is inside of test functions"
 )]
 
+use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
@@ -166,6 +167,20 @@ fn an_address_that_is_taken_is_1() {
     let address = taken.local_addr().unwrap().to_string();
     let output = aside(&["serve", "--origin", "http://127.0.0.1:1", "--listen", &address]);
     assert_eq!(code(&output), 1, "{}", complained(&output));
+}
+
+#[test]
+fn with_few_file_descriptors_it_says_how_many_clients_it_can_serve() {
+    let folder = tempfile::tempdir().unwrap();
+    let binary = env!("CARGO_BIN_EXE_aside");
+    let serve = format!("ulimit -n 200; exec {binary} serve --origin http://127.0.0.1:1 --listen 127.0.0.1:0");
+    let mut shell = Command::new("sh");
+    let mut server = shell.args(["-c", &serve]).current_dir(folder.path()).stderr(Stdio::piped()).spawn().unwrap();
+    let lines = BufReader::new(server.stderr.take().unwrap()).lines().map_while(Result::ok);
+    let said: Vec<String> = lines.take_while(|line| !line.contains("listening on")).collect();
+    server.kill().unwrap();
+    server.wait().unwrap();
+    assert!(said.iter().any(|line| line.contains("at most 68 clients")), "{said:?}");
 }
 
 #[test]

@@ -48,6 +48,11 @@ impl Shared {
         Self { settings, places, unreachable: AtomicBool::new(false) }
     }
 
+    /// How many requests may be under way at once, each with a connection.
+    pub fn max_connections(&self) -> usize {
+        self.settings.max_connections
+    }
+
     fn report<T>(&self, answer: &Result<T, OriginError>) {
         let authority = &self.settings.authority;
         match answer {

@@ -4,6 +4,7 @@
 //! pool and a session with the store. What cores share is the memory store, the fetches under way and a few counters.
 
 mod accept;
+mod files;
 mod listen;
 mod settings;
 mod stall;
@@ -77,7 +78,8 @@ impl Server {
     /// Starts serving, one thread a core.
     pub fn start(self, parts: &Parts) -> io::Result<Running> {
         let (stop, stopped) = watch::channel(false);
-        let connections = Arc::new(Semaphore::new(self.settings.max_connections.min(Semaphore::MAX_PERMITS)));
+        let places = files::connections(self.settings.max_connections, parts.origin.max_connections());
+        let connections = Arc::new(Semaphore::new(places.min(Semaphore::MAX_PERMITS)));
         let settings = Arc::new(self.settings);
         let mut cores = Vec::new();
         for (index, listeners) in self.listeners.into_iter().enumerate() {
