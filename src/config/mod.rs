@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 mod annotate;
+mod clients;
 mod condition;
 pub mod diagnostic;
 pub mod duration;
@@ -62,7 +63,7 @@ pub struct Config {
     pub origin: OriginSettings,
     /// `[store]`.
     pub store: StoreSettings,
-    /// The routes, `[unrouted]`, `[limits]`.
+    /// The routes, `[unrouted]`, `[clients]`, `[limits]`.
     pub proxy: ProxySettings,
     /// `[log]`.
     pub log: LogSettings,
@@ -181,6 +182,7 @@ fn mean(file: File, overrides: &Overrides, source: &Arc<Source>, findings: &mut 
     };
     let origin = origin::mean(file.origin, overrides.origin.as_deref(), &listen, findings);
     let store = store::mean(file.store, overrides.store.as_deref(), findings);
+    let trusted_proxies = clients::mean(file.clients, findings);
     let (server, limits) = limits::mean(file.limits, listen, findings);
     let log = log::mean(file.log, overrides.log, findings);
     let unrouted = unrouted::mean(file.unrouted, findings);
@@ -193,6 +195,7 @@ fn mean(file: File, overrides: &Overrides, source: &Arc<Source>, findings: &mut 
         routes,
         unrouted,
         host_in_key: origin.host == HostRule::Client,
+        trusted_proxies,
         max_target: limits.target,
         max_request_body: limits.request_body,
         buffer_body: limits.buffer_body,

@@ -2,10 +2,12 @@
 
 use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
 use http::uri::PathAndQuery;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Version};
+use http::{HeaderMap, HeaderValue, Method, Request, Version};
 use hyper::body::{Body as _, Incoming};
 
 use super::error::Refusal;
+use super::forwarded::drop_forgeable;
+use super::trusted::{Asking, asking};
 use super::{Client, ProxySettings};
 use crate::fields::{nominates_end_to_end, strip_hop_by_hop};
 
@@ -20,38 +22,6 @@ pub(super) struct Admitted {
     pub(super) host: Option<HeaderValue>,
     pub(super) client: Client,
 }
-
-/// Fields by which a client could tell the origin something in the proxy's name, or another method or path.
-const FORGEABLE: [&str; 28] = [
-    "forwarded",
-    "x-forwarded-for",
-    "x-forwarded-host",
-    "x-forwarded-proto",
-    "x-forwarded-port",
-    "x-forwarded-prefix",
-    "x-forwarded-server",
-    "x-forwarded-scheme",
-    "x-forwarded-ssl",
-    "x-real-ip",
-    "x-forwarded-protocol",
-    "x-forwarded-uri",
-    "x-forwarded-path",
-    "x-forwarded-by",
-    "x-client-ip",
-    "x-cluster-client-ip",
-    "client-ip",
-    "true-client-ip",
-    "cf-connecting-ip",
-    "x-original-uri",
-    "x-original-url",
-    "x-original-host",
-    "x-rewrite-url",
-    "x-host",
-    "x-http-method-override",
-    "x-http-method",
-    "x-method-override",
-    "surrogate-capability",
-];
 
 /// Admits a request or says why not.
 pub(super) fn admit(request: Request<Incoming>, settings: &ProxySettings, client: Client) -> Result<Admitted, Refusal> {
@@ -68,12 +38,13 @@ pub(super) fn admit(request: Request<Incoming>, settings: &ProxySettings, client
         return Err(Refusal::BadRequest("Connection names a field that is not hop-by-hop."));
     }
     let host = host(&head.uri, &fields, head.version)?;
+    let Asking { client, host, peer_is_trusted } = asking(client, host, &fields, &settings.trusted_proxies);
     let target = target(&head.uri, &head.method)?;
     if target.as_str().len() > settings.max_target {
         return Err(Refusal::TargetTooLong(settings.max_target));
     }
     strip_hop_by_hop(&mut fields);
-    drop_untrusted(&mut fields);
+    drop_forgeable(&mut fields, peer_is_trusted);
     fields.remove(HOST);
     let body = (!body.is_end_stream()).then_some(body);
     // As parsed, so that `0005` and `5` do not mean different things further on.
@@ -118,11 +89,13 @@ fn host(uri: &http::Uri, fields: &HeaderMap, version: Version) -> Result<Option<
     }
     let Some(given) = given else { return Ok(None) };
     let text = given.to_str().map_err(|_| malformed())?;
-    let authority: http::uri::Authority = text.parse().map_err(|_| malformed())?;
-    if text.contains('@') || authority.host().is_empty() {
-        return Err(malformed());
-    }
-    Ok(Some(given.clone()))
+    if is_host(text) { Ok(Some(given.clone())) } else { Err(malformed()) }
+}
+
+/// Whether this is a host with or without a port, and nothing more (RFC 9110 section 7.2).
+pub(super) fn is_host(text: &str) -> bool {
+    let authority = text.parse::<http::uri::Authority>();
+    !text.contains('@') && authority.is_ok_and(|authority| !authority.host().is_empty())
 }
 
 fn target(uri: &http::Uri, method: &Method) -> Result<PathAndQuery, Refusal> {
@@ -138,17 +111,6 @@ fn target(uri: &http::Uri, method: &Method) -> Result<PathAndQuery, Refusal> {
         }
         None if uri.authority().is_some() && uri.scheme().is_some() => Ok(PathAndQuery::from_static("/")),
         _ => Err(Refusal::BadRequest("The request target does not start with `/`.")),
-    }
-}
-
-/// Drops the forgeable fields, and those with a `_` in their name: WSGI and CGI servers cannot tell `X_User` from `X-User`.
-///
-/// Goes over the request's own few fields, since looking up every forgeable name showed in the profile of a hit.
-fn drop_untrusted(fields: &mut HeaderMap) {
-    let untrusted = |name: &&HeaderName| name.as_str().contains('_') || FORGEABLE.contains(&name.as_str());
-    let untrusted: Vec<HeaderName> = fields.keys().filter(untrusted).cloned().collect();
-    for name in untrusted {
-        fields.remove(name);
     }
 }
 
@@ -171,19 +133,5 @@ impl Admitted {
     /// Whether it is to fail unless the origin's representation is the one that the client knows.
     pub(super) fn is_conditional_on_match(&self) -> bool {
         ["if-match", "if-unmodified-since"].iter().any(|name| self.fields.contains_key(*name))
-    }
-
-    /// The client's fields with the proxy's own forwarding fields: for requests that pass through.
-    pub(super) fn forwarded_fields(&self) -> HeaderMap {
-        let mut fields = self.fields.clone();
-        if let Some(value) = self.client.address.and_then(|address| HeaderValue::from_str(&address.to_string()).ok()) {
-            fields.insert("x-forwarded-for", value);
-        }
-        fields.insert("x-forwarded-proto", self.client.scheme());
-        if let Some(host) = &self.host {
-            fields.insert("x-forwarded-host", host.clone());
-        }
-        fields.append(http::header::VIA, HeaderValue::from_static("1.1 aside"));
-        fields
     }
 }

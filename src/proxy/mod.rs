@@ -11,6 +11,7 @@ mod collapse;
 mod deliver;
 mod error;
 mod fetch;
+mod forwarded;
 mod ingress;
 mod keep;
 mod lookup;
@@ -18,6 +19,7 @@ mod pass;
 mod reuse;
 mod settings;
 mod tasks;
+mod trusted;
 mod write;
 mod write_policy;
 

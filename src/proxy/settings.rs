@@ -1,5 +1,7 @@
 //! What the configuration says about handling a request.
 
+use ipnet::IpNet;
+
 use crate::policy::Choices;
 use crate::rules::Routes;
 
@@ -12,6 +14,8 @@ pub struct ProxySettings {
     pub unrouted: Option<Choices>,
     /// Whether the client's Host is part of every key (`[origin] host = "client"`).
     pub host_in_key: bool,
+    /// Where the proxies in front of this one are, whose word about their clients is believed.
+    pub trusted_proxies: Vec<IpNet>,
     /// The largest request target in bytes.
     pub max_target: usize,
     /// The largest request body in bytes; `None` streams any size.
