@@ -22,6 +22,7 @@ pub(super) struct File {
     pub(super) origin: Option<Spanned<TextOr<OriginTable>>>,
     pub(super) store: Option<Spanned<TextOr<StoreTable>>>,
     pub(super) limits: LimitsTable,
+    pub(super) clients: ClientsTable,
     pub(super) log: LogTable,
     pub(super) unrouted: UnroutedTable,
     pub(super) route: Option<List<Spanned<RouteTable>>>,
@@ -87,6 +88,17 @@ pub(super) struct LimitsTable {
 #[serde(
     deny_unknown_fields,
     default,
+    expecting = "a table\nwrite [clients] and its keys below it, as in compression = [\"gzip\"]"
+)]
+pub(super) struct ClientsTable {
+    pub(super) compression: Option<List<Text>>,
+    pub(super) compression_memory: Option<Spanned<WrittenSize>>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(
+    deny_unknown_fields,
+    default,
     expecting = "a table\nwrite [log] and its keys below it, as in format = \"json\""
 )]
 pub(super) struct LogTable {
@@ -136,6 +148,7 @@ pub(super) struct RouteTable {
     pub(super) invalidated_by: Option<List<Spanned<TextOr<RuleTable>>>>,
     pub(super) annotate: Option<Spanned<AnnotateTable>>,
     pub(super) write: Option<Spanned<WriteTable>>,
+    pub(super) compress: Option<bool>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]

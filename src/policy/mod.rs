@@ -5,6 +5,7 @@
 
 mod age;
 mod choices;
+mod coding;
 mod credentials;
 mod freshness;
 mod invalidation;
@@ -15,6 +16,7 @@ mod vary;
 
 pub use age::{corrected_initial_age, current_age};
 pub use choices::Choices;
+pub use coding::{coding_for, forbids_transforming, may_encode};
 pub use credentials::{credential_in, is_credential};
 pub use freshness::{Lifetime, LifetimeSource, is_heuristically_cacheable, lifetime};
 pub use invalidation::{invalidates, is_safe};
