@@ -1,43 +1,45 @@
-//! `[clients]`: whose word about the clients behind them is believed.
-
-use std::net::IpAddr;
+//! `[clients]`: what clients are offered, and whose word about them is believed.
 
 use ipnet::IpNet;
 
 use super::file::ClientsTable;
-use super::findings::{Findings, Problem};
+use super::findings::{Findings, one_of};
+use super::limits::size_from;
+use super::trusted;
+use crate::fields::ContentCoding;
+use crate::proxy::CompressionSettings;
 
-/// The ranges of trusted proxies; none unless the file names some.
-pub(super) fn mean(table: ClientsTable, findings: &mut Findings<'_>) -> Vec<IpNet> {
-    let mut trusted = Vec::new();
-    for text in table.trusted_proxies.into_iter().flat_map(|list| list.0) {
-        let Some(range) = findings.check(&text, range(text.get_ref())) else { continue };
-        if trusted.contains(&range) {
-            findings.error(text.span(), format!("`{range}` stands twice"), "delete one of the two");
-        }
-        if range.prefix_len() == 0 {
-            let message = format!("`{range}` is everybody: each client may then say where it comes from");
-            findings.warning(text.span(), message, "name the addresses of your own proxies");
-        }
-        trusted.push(range);
-    }
-    trusted
+const MEMORY: u64 = 16 << 20;
+/// Less memory than this holds no copy of a larger body.
+const LEAST_MEMORY: u64 = 1 << 20;
+
+/// The settings of the rooms that meet clients.
+pub(super) struct Clients {
+    pub(super) trusted_proxies: Vec<IpNet>,
+    pub(super) compression: CompressionSettings,
 }
 
-/// Reads an address, or a range whose first address is written in full.
-fn range(text: &str) -> Result<IpNet, Problem> {
-    if let Ok(address) = text.parse::<IpAddr>() {
-        return Ok(IpNet::from(address.to_canonical()));
-    }
-    let Ok(range) = text.parse::<IpNet>() else {
-        let help = "write addresses or ranges, as in [\"10.0.0.0/8\", \"::1\"]";
-        return Err(Problem::new(format!("`{text}` is no address and no range of addresses"), help));
+/// What the table says.
+pub(super) fn mean(table: ClientsTable, findings: &mut Findings<'_>) -> Clients {
+    let trusted_proxies = trusted::mean(table.trusted_proxies, findings);
+    let words = ContentCoding::ALL.map(|coding| (coding.as_str(), coding));
+    let codings = match table.compression {
+        None => ContentCoding::ALL.to_vec(),
+        Some(written) => {
+            let mut codings = Vec::new();
+            for word in written.0 {
+                let Some(coding) = one_of(&word, &words, findings) else { continue };
+                if codings.contains(&coding) {
+                    let message = format!("`{}` stands twice", coding.as_str());
+                    findings.error(word.span(), message, "delete one of the two");
+                }
+                codings.push(coding);
+            }
+            codings
+        }
     };
-    let first = range.trunc();
-    if first != range {
-        return Err(Problem::new(format!("`{text}` has bits set behind its prefix"), format!("write \"{first}\"")));
-    }
-    Ok(range)
+    let memory = size_from(LEAST_MEMORY, u64::MAX, table.compression_memory, MEMORY, findings);
+    Clients { trusted_proxies, compression: CompressionSettings { codings, memory } }
 }
 
 #[cfg(test)]
@@ -46,34 +48,21 @@ mod tests {
     use crate::config::forms::List;
     use toml::Spanned;
 
-    #[test]
-    fn addresses_and_ranges_are_read() {
-        for (text, shown) in [
-            ("10.0.0.0/8", "10.0.0.0/8"),
-            ("::1", "::1/128"),
-            ("192.0.2.1", "192.0.2.1/32"),
-            ("::ffff:10.0.0.1", "10.0.0.1/32"),
-        ] {
-            assert_eq!(range(text).unwrap().to_string(), shown);
-        }
+    fn codings(words: Option<&[&str]>) -> (Vec<ContentCoding>, usize) {
+        let list = |words: &[&str]| List(words.iter().map(|word| Spanned::new(0..0, (*word).to_owned())).collect());
+        let mut findings = Findings::new("");
+        let table = ClientsTable { compression: words.map(list), ..ClientsTable::default() };
+        let codings = mean(table, &mut findings).compression.codings;
+        (codings, findings.into_vec().len())
     }
 
     #[test]
-    fn what_is_none_says_what_to_write() {
-        for (text, help) in
-            [("10.0.0.1/8", "\"10.0.0.0/8\""), ("10.0.0.0/33", "10.0.0.0/8"), ("localhost", "::1"), ("", "::1")]
-        {
-            assert!(range(text).unwrap_err().help.contains(help), "{text}");
-        }
-    }
-
-    #[test]
-    fn one_range_twice_or_everybody_is_told() {
-        for list in [&["10.0.0.0/8", "10.0.0.0/8"][..], &["0.0.0.0/0"], &["::/0"]] {
-            let texts = list.iter().map(|text| Spanned::new(0..0, (*text).to_owned())).collect();
-            let mut findings = Findings::new("");
-            mean(ClientsTable { trusted_proxies: Some(List(texts)) }, &mut findings);
-            assert_eq!(findings.into_vec().len(), 1, "{list:?}");
-        }
+    fn the_codings_are_offered_in_the_order_of_the_list() {
+        use ContentCoding::{Br, Gzip, Zstd};
+        assert_eq!(codings(None), (vec![Zstd, Br, Gzip], 0));
+        assert_eq!(codings(Some(&[])), (vec![], 0));
+        assert_eq!(codings(Some(&["gzip", "br"])), (vec![Gzip, Br], 0));
+        assert_eq!(codings(Some(&["deflate"])).1, 1);
+        assert_eq!(codings(Some(&["br", "br"])).1, 1);
     }
 }

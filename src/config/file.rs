@@ -73,6 +73,8 @@ impl HasShortForm for StoreTable {
 )]
 pub(super) struct ClientsTable {
     pub(super) trusted_proxies: Option<List<Text>>,
+    pub(super) compression: Option<List<Text>>,
+    pub(super) compression_memory: Option<Spanned<WrittenSize>>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -147,6 +149,7 @@ pub(super) struct RouteTable {
     pub(super) invalidated_by: Option<List<Spanned<TextOr<RuleTable>>>>,
     pub(super) annotate: Option<Spanned<AnnotateTable>>,
     pub(super) write: Option<Spanned<WriteTable>>,
+    pub(super) compress: Option<bool>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]

@@ -119,6 +119,10 @@ static TOMBSTONES: &[Tombstone] = &[
         "write query = [\"page\"] into a [[route]]",
     ),
     anywhere(&["cache_key", "key_template", "keys"], "write key = \"orders:{page}\" into a [[route]]"),
+    anywhere(
+        &["gzip", "brotli", "zstd", "encode", "encodings", "gzip_types"],
+        "write compression = [\"zstd\", \"br\", \"gzip\"] into [clients]",
+    ),
     anywhere(&["swr"], "write stale_while_revalidate = \"30s\" into a [[route]]"),
     anywhere(&["sie"], "write stale_if_error = \"1d\" into a [[route]]"),
     anywhere(&["jitter"], "write ttl_jitter = \"10%\" into a [[route]]"),

@@ -5,6 +5,7 @@
 
 mod age;
 mod choices;
+mod coding;
 mod credentials;
 mod forgeable;
 mod freshness;
@@ -16,6 +17,7 @@ mod vary;
 
 pub use age::{corrected_initial_age, current_age};
 pub use choices::Choices;
+pub use coding::{coding_for, forbids_transforming, may_encode};
 pub use credentials::{credential_in, is_credential};
 pub use forgeable::is_forgeable;
 pub use freshness::{Lifetime, LifetimeSource, is_heuristically_cacheable, lifetime};

@@ -3,7 +3,7 @@
 use http::header::{CONTENT_LENGTH, VIA};
 use http::{HeaderName, HeaderValue, Response, StatusCode};
 
-use crate::fields::{CacheStatus, Forward};
+use crate::fields::{CacheStatus, ContentCoding, Forward};
 use crate::origin::{Answered, Body};
 
 /// A response and what the cache had to do with it.
@@ -11,6 +11,8 @@ use crate::origin::{Answered, Body};
 pub(super) struct Answer {
     pub(super) response: Response<Body>,
     pub(super) cache_status: CacheStatus,
+    /// The content coding that its body is to be sent in, if it turns out smaller.
+    pub(super) coding: Option<ContentCoding>,
 }
 
 const X_CACHE: HeaderName = HeaderName::from_static("x-cache");
@@ -19,7 +21,7 @@ pub(super) const VIA_ASIDE: HeaderValue = HeaderValue::from_static("1.1 aside");
 
 impl Answer {
     pub(super) fn new(response: Response<Body>, cache_status: CacheStatus) -> Self {
-        Self { response, cache_status }
+        Self { response, cache_status, coding: None }
     }
 
     /// The origin's answer as it comes, its hop-by-hop fields gone.

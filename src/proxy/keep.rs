@@ -4,14 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CONTENT_LENGTH, ORIGIN, TRANSFER_ENCODING, VARY};
+use http::header::{ACCEPT_ENCODING, ACCESS_CONTROL_ALLOW_ORIGIN, CONTENT_LENGTH, ORIGIN, TRANSFER_ENCODING, VARY};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 use super::collapse::Landing;
 use super::fetch::Fetch;
 use super::{Proxy, fault_detail};
 use crate::clock::Millis;
-use crate::fields::{CacheControl, Detail, Vary, nominates_end_to_end, strip_hop_by_hop};
+use crate::fields::{CacheControl, Detail, Vary, is_encoded, nominates_end_to_end, strip_hop_by_hop};
 use crate::origin::{Answered, Timed};
 use crate::policy::{
     BodyFraming, Exchange, Lifetime, StoredFlags, corrected_initial_age, freshen, selecting, storable, ttl_left,
@@ -88,6 +88,11 @@ impl Proxy {
     pub(super) fn judge_fill(&self, fetch: &Fetch, received: &Received) -> Result<Judged, Detail> {
         if received.mutilated {
             return Err(Detail::NoStore);
+        }
+        // Encoded although identity was asked for: who of those that share the key can undo it, the key does not say.
+        let unkeyed = fetch.resource.route.as_ref().is_some_and(|route| !route.vary.contains(&ACCEPT_ENCODING));
+        if unkeyed && is_encoded(&received.fields) {
+            return Err(Detail::Encoding);
         }
         let control = CacheControl::parse(&received.fields);
         let exchange = Exchange {
@@ -230,6 +235,10 @@ fn variant(fetch: &Fetch, fields: &HeaderMap) -> Option<(Place, HeaderMap)> {
     let for_one_origin = fields.get(ACCESS_CONTROL_ALLOW_ORIGIN).is_some_and(|origin| origin != "*");
     if for_one_origin && !names.contains(&ORIGIN) {
         names.push(ORIGIN);
+    }
+    // An encoded answer is for those who can undo it, also where the origin forgot to say so.
+    if is_encoded(fields) && !names.contains(&ACCEPT_ENCODING) {
+        names.push(ACCEPT_ENCODING);
     }
     if names.is_empty() {
         return None;

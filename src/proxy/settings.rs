@@ -2,6 +2,7 @@
 
 use ipnet::IpNet;
 
+use super::CompressionSettings;
 use crate::policy::Choices;
 use crate::rules::Routes;
 
@@ -25,4 +26,6 @@ pub struct ProxySettings {
     pub buffer_body: u64,
     /// How many requests may wait for one fetch of the same key; further ones go to the origin themselves.
     pub max_waiters: usize,
+    /// The content codings that clients are offered.
+    pub compression: CompressionSettings,
 }
