@@ -59,6 +59,7 @@ details! {
     CloseDelimited, "close-delimited", "The body ends with the connection, so it may have been cut short.";
     Truncated, "truncated", "The body was cut short.";
     PartialContent, "partial-content", "The answer is a part of a representation.";
+    Ambiguous, "ambiguous", "The answer says two different things in a field that says one.";
     Encoding, "encoding", "The answer has an unknown transfer coding.";
     Streaming, "streaming", "The answer is a stream without an end.";
     OriginDown, "origin-down", "The origin cannot be reached.";

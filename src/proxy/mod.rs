@@ -9,6 +9,7 @@ mod answer;
 mod client;
 mod collapse;
 mod deliver;
+mod egress;
 mod error;
 mod fetch;
 mod ingress;
