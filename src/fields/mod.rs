@@ -10,6 +10,7 @@ mod connection;
 mod date;
 mod detail;
 mod entity_tag;
+mod framing;
 mod list;
 mod vary;
 
@@ -20,5 +21,6 @@ pub use connection::{nominated, nominates_end_to_end, strip_hop_by_hop};
 pub use date::{date_in, format_http_date, parse_http_date};
 pub use detail::Detail;
 pub use entity_tag::{EntityTag, EntityTags};
+pub use framing::{BadLength, TransferCoding, content_length, response_fault, transfer_coding};
 pub use list::{list_members, split_list};
 pub use vary::Vary;

@@ -3,8 +3,9 @@
 use http::header::{CONTENT_LENGTH, VIA};
 use http::{HeaderName, HeaderValue, Response, StatusCode};
 
+use super::egress::{Extent, has_no_body, ready};
 use crate::fields::{CacheStatus, ContentCoding, Forward};
-use crate::origin::{Answered, Body};
+use crate::origin::{Answered, Body, Timed};
 
 /// A response and what the cache had to do with it.
 #[derive(Debug)]
@@ -24,12 +25,16 @@ impl Answer {
         Self { response, cache_status, coding: None }
     }
 
-    /// The origin's answer as it comes, its hop-by-hop fields gone.
+    /// The origin's answer as it comes, its head made ready.
     pub(super) fn passed(mut answered: Answered, cache_status: CacheStatus) -> Self {
-        crate::fields::strip_hop_by_hop(&mut answered.head.headers);
+        ready(&mut answered.head, extent(&answered.body));
         answered.head.headers.append(VIA, VIA_ASIDE);
-        answered.head.version = http::Version::HTTP_11;
-        Self::new(answered.into_response(), cache_status)
+        let empty = has_no_body(answered.head.status);
+        let mut response = answered.into_response();
+        if empty {
+            *response.body_mut() = Body::Empty;
+        }
+        Self::new(response, cache_status)
     }
 
     /// The answer to a HEAD request: everything but the body.
@@ -61,6 +66,15 @@ impl Answer {
             Some(Forward::UriMiss | Forward::VaryMiss | Forward::Miss | Forward::Stale | Forward::Partial) => "MISS",
             Some(Forward::Bypass | Forward::Method | Forward::Request) | None => "BYPASS",
         }
+    }
+}
+
+/// How much of a body is to come.
+pub(super) fn extent(body: &Timed) -> Extent {
+    match body.exact_length() {
+        _ if body.is_done() => Extent::Done,
+        Some(length) => Extent::Length(length),
+        None => Extent::Unknown,
     }
 }
 

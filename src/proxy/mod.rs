@@ -10,6 +10,7 @@ mod client;
 mod coding;
 mod collapse;
 mod deliver;
+mod egress;
 mod error;
 mod fetch;
 mod forwarded;
