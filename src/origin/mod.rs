@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use http::header::HOST;
+use http::header::{HOST, TRANSFER_ENCODING};
 use http::uri::{PathAndQuery, Scheme};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri};
 use hyper_util::client::legacy::Client;
@@ -237,6 +237,10 @@ impl Origin {
         };
         if let Some(host) = host {
             request.headers_mut().insert(HOST, host);
+        }
+        // Said in so many words: else hyper would drop such a body of a GET.
+        if hyper::body::Body::size_hint(request.body()).exact().is_none() {
+            request.headers_mut().insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
         }
         Ok(request)
     }
