@@ -114,7 +114,7 @@ impl Proxy {
                 self.forget(&fetch, received.status).await;
                 let status = CacheStatus { detail: Some(detail), ..fetch.cache_status(received.status) };
                 let answered = Answered { head: received.into_head(), body };
-                let _ = tell.send(Answer::passed(answered, status));
+                let _ = tell.send(Answer::passed(answered, status).under_conditions_of(&fetch.request.fields));
             }
             Ok(judged) if reads_whole(&fetch, &received, &body) => {
                 self.fill_whole(fetch, received, judged, body, tell).await;
@@ -165,7 +165,7 @@ impl Proxy {
                 let mut answer =
                     Answer::new(http::Response::from_parts(received.into_head(), Body::stream(ahead, rest)), status);
                 answer.response.headers_mut().append(VIA, VIA_ASIDE);
-                let _ = tell.send(answer);
+                let _ = tell.send(answer.under_conditions_of(&fetch.request.fields));
             }
             Collected::Failed(error) => {
                 let error = OriginError::Broken(error.to_string());
@@ -189,7 +189,8 @@ impl Proxy {
         let mut head = received.head();
         head.headers.append(VIA, VIA_ASIDE);
         let status = fetch.cache_status(received.status);
-        let _ = tell.send(Answer::new(http::Response::from_parts(head, Body::relay(relay)), status));
+        let answer = Answer::new(http::Response::from_parts(head, Body::relay(relay)), status);
+        let _ = tell.send(answer.under_conditions_of(&fetch.request.fields));
         match read_ahead(&mut body, &pieces, self.choices(&fetch.resource).max_body).await {
             Ahead::Whole(bytes) => {
                 let kept = self.keep(&fetch, received, judged, bytes).await;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::{ACCEPT_ENCODING, ACCESS_CONTROL_ALLOW_ORIGIN, ORIGIN, VARY};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use hyper::ext::ReasonPhrase;
 
 use super::answer::extent;
 use super::collapse::Landing;
@@ -25,11 +26,21 @@ use crate::store::{Fault, Kept, Kind, StoredResponse};
 pub(super) struct Received {
     pub(super) status: StatusCode,
     pub(super) fields: HeaderMap,
+    /// What came in place of the status' usual phrase.
+    reason: Option<ReasonPhrase>,
     framing: BodyFraming,
     response_time: Millis,
     pub(super) initial_age: Duration,
     /// Why it may not be stored, whatever its fields say.
     unsound: Option<Detail>,
+}
+
+fn head(status: StatusCode, fields: HeaderMap, reason: Option<ReasonPhrase>) -> http::response::Parts {
+    let (mut head, ()) = http::Response::new(()).into_parts();
+    head.status = status;
+    head.headers = fields;
+    reason.map(|reason| head.extensions.insert(reason));
+    head
 }
 
 /// That an answer may be stored, and for how long it is good.
@@ -50,17 +61,11 @@ pub(super) struct KeptAnswer {
 
 impl Received {
     pub(super) fn head(&self) -> http::response::Parts {
-        let (mut head, ()) = http::Response::new(()).into_parts();
-        head.status = self.status;
-        head.headers = self.fields.clone();
-        head
+        head(self.status, self.fields.clone(), self.reason.clone())
     }
 
     pub(super) fn into_head(self) -> http::response::Parts {
-        let (mut head, ()) = http::Response::new(()).into_parts();
-        head.status = self.status;
-        head.headers = self.fields;
-        head
+        head(self.status, self.fields, self.reason)
     }
 
     /// The stored response's head, updated by this 304 (RFC 9111 section 3.2).
@@ -68,6 +73,7 @@ impl Received {
         Self {
             status: stale.status,
             fields: freshen(&stale.fields, &self.fields),
+            reason: None,
             framing: BodyFraming::Length(stale.body.len() as u64),
             ..self
         }
@@ -80,8 +86,15 @@ impl Proxy {
         let response_time = self.shared.clock.now();
         let Said { framing, unsound } = ready(&mut head, extent(&body));
         let initial_age = corrected_initial_age(&head.headers, request_time, response_time);
-        let received =
-            Received { status: head.status, fields: head.headers, framing, response_time, initial_age, unsound };
+        let received = Received {
+            status: head.status,
+            reason: head.extensions.remove(),
+            fields: head.headers,
+            framing,
+            response_time,
+            initial_age,
+            unsound,
+        };
         (received, body)
     }
 

@@ -15,6 +15,7 @@ mod support;
 mod annotate;
 mod codings;
 mod collapse;
+mod conditions;
 mod hits;
 mod invalidation;
 mod keys;

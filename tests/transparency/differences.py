@@ -51,6 +51,14 @@ SEEN_DROPPED = {
     "x_under_score": "WSGI cannot tell `X_Under_Score` from `X-Under-Score`, so a name with `_` goes no further",
 }
 
+# Where what the app calls cacheable is cached, no answer here is a hit, and one thing more differs: fields of the request
+# that the app does not see.
+SEEN_DROPPED_ON_A_FILL = {
+    "if-none-match": "a fill is for all who ask, so it asks for all of it; the client gets its 304 from the proxy",
+    "if-modified-since": "a fill asks for all of it",
+}
+ADDED_WITH_A_CACHE = {b"via": b"1.1 aside", b"cache-status": b"aside; fwd=", b"x-cache": (b"MISS", b"BYPASS")}
+
 # What else is not compared.
 ELSE = {
     "case of field names": "names are case-insensitive (RFC 9110 section 5.1); the proxy writes them in lower case, as HTTP/2"
@@ -60,6 +68,8 @@ ELSE = {
     "chunk boundaries": "have no meaning (RFC 9112 section 7.1)",
     "length or chunks of a request": "a chunked body of up to `buffer_body` is read whole, so that a slow client holds no worker"
     " of the app, and goes on with its length",
+    "length of a 205": "is said to be 0, which a client need not know by the status (RFC 9110 section 15.3.6)",
+    "reason phrase and Last-Modified of a 304, with a cache": "such a 304 may be the proxy's own",
     "trailers": "not forwarded, either way (RFC 9110 section 6.5.1 lets a proxy drop them)",
     "interim answers": "100 says that this hop reads on (RFC 9110 section 10.1.1); 103 is a hint that may be lost",
 }
