@@ -53,7 +53,7 @@ fn tags_of(routes: &Routes, target: &str) -> Vec<String> {
     let (path, query) = target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
     let Some((route, captures)) = routes.find(path) else { return Vec::new() };
     let fields = HeaderMap::new();
-    match route.place(&Read { path, query, fields: &fields, host: None }, &captures) {
+    match route.place(&Read { path, query, fields: &fields, host: None, secure: false }, &captures) {
         Ok(place) => place.tags.iter().map(|tag| format!("{} {tag}", place.group)).collect(),
         Err(_) => Vec::new(),
     }

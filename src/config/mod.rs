@@ -199,6 +199,7 @@ fn mean(file: File, overrides: &Overrides, source: &Arc<Source>, findings: &mut 
         max_target: limits.target,
         max_request_body: limits.request_body,
         buffer_body: limits.buffer_body,
+        max_variants: limits.variants,
         max_waiters: limits.waiters,
     };
     let remarks = Report::new(Arc::clone(source), Vec::new());

@@ -20,6 +20,7 @@ mod reuse;
 mod settings;
 mod tasks;
 mod trusted;
+mod variants;
 mod write;
 mod write_policy;
 

@@ -217,9 +217,7 @@ mod tests {
         };
         assert_eq!(seen("https", "shop.example:8443"), (true, "shop.example:8443".to_owned()));
         assert_eq!(seen("http, HTTPS", "evil.example, shop.example"), (true, "shop.example".to_owned()));
-        for (proto, host) in
-            [("gopher", "a b"), ("https://", "user@shop.example"), ("", ""), ("on", "/x"), ("1", "a\u{e9}")]
-        {
+        for (proto, host) in [("gopher", "a b"), ("https://", "user@shop.example"), ("", ""), ("on", "/x")] {
             assert_eq!(seen(proto, host), (false, "own.example".to_owned()), "{proto} {host}");
         }
     }

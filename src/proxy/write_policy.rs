@@ -204,7 +204,7 @@ impl Proxy {
             fields: HeaderMap::new(),
             body: None,
             host: write.host.clone(),
-            client: Client::default(),
+            client: Client { address: None, ..write.client },
         };
         let proxy = Arc::clone(self);
         tokio::spawn(async move { drop(proxy.read(request).await) });
