@@ -236,7 +236,8 @@ impl Route {
         })
     }
 
-    fn refuse_credentials(&self, fields: &HeaderMap) -> Result<(), Bypass> {
+    /// Refuses a request whose credentials send it past this route's entries.
+    pub fn refuse_credentials(&self, fields: &HeaderMap) -> Result<(), Bypass> {
         if self.authorization == Credential::Bypass {
             if fields.contains_key(AUTHORIZATION) {
                 return Err(Bypass(Detail::Authorization));

@@ -223,6 +223,27 @@ async fn a_credential_in_several_lines_reaches_the_origin_as_it_is_keyed() {
     assert_eq!(asked.fields.get_all("cookie").iter().count(), 1);
 }
 
+/// The template of a write policy shows what was written; a user's write is shown to others as the origin shows it.
+#[tokio::test]
+async fn what_a_user_writes_is_not_kept_for_everybody_as_it_was_written() {
+    let origin = Origin::start(|asked| async move {
+        let body = if asked.method == "GET" { "{\"order\": \"what all may see\"}" } else { "{}" };
+        response(200, &[("content-type", "application/json")], body)
+    })
+    .await;
+    let config = "[[route]]\npath = \"/orders/{order_id}\"\nttl = \"1h\"\n[route.write]\nrequest = \"POST /orders\"\n\
+        policy = \"through\"\nentry = '{\"order\": {body}}'\n";
+    let node = Node::start(origin.address, config);
+    let order = "{\"order_id\": 1, \"card\": \"4711\"}";
+    for credential in ["authorization", "cookie", "x-api-key"] {
+        node.client().send("POST", "/orders", &[(credential, "alice")], order).await;
+        let read = node.client().get("/orders/1").await;
+        assert!(read.text().contains("what all may see"), "{credential}: {}", read.text());
+    }
+    node.client().post("/orders", order).await;
+    assert!(node.client().get("/orders/1").await.text().contains("4711"), "nobody's own: as the template says");
+}
+
 /// Flask-CORS and its like: an allowed site is named in the answer, with `Vary: Origin` or, as many do, without.
 async fn cors(vary: bool, always: bool) -> Origin {
     Origin::start(move |asked| async move {
@@ -285,5 +306,22 @@ async fn content_in_a_coding_is_not_for_those_who_did_not_ask_for_it() {
     for asked in ["gzip", "br", "", "gzip", "br", "", "br"] {
         let answer = node.client().get_with("/x", &[("accept-encoding", asked)]).await;
         assert!(["plain", asked].contains(&answer.text()), "{} to one who asked for {asked:?}", answer.text());
+    }
+}
+
+/// What an origin answers to one odd request, with a lifetime and not a word in Vary.
+#[tokio::test]
+async fn an_error_that_one_odd_request_causes_is_nobody_elses() {
+    for status in [400, 401, 403, 406, 408, 413, 415, 417, 421, 429, 431, 500, 502, 503, 504] {
+        let origin = Origin::start(move |asked| async move {
+            let status = if asked.field("x-odd").is_some() { status } else { 200 };
+            response(status, &[("cache-control", "public, max-age=600")], "")
+        })
+        .await;
+        for (config, others) in [("", 200), ("[unrouted]\nerrors = true\n", status)] {
+            let node = Node::start(origin.address, config);
+            assert_eq!(node.client().get_with("/x", &[("x-odd", "1")]).await.status, status);
+            assert_eq!(node.client().get("/x").await.status, others, "{status} with {config:?}");
+        }
     }
 }
