@@ -81,6 +81,7 @@ pub(super) struct LimitsTable {
     pub(super) shutdown_timeout: Option<Spanned<WrittenDuration>>,
     pub(super) request_body: Option<Spanned<WrittenSize>>,
     pub(super) buffer_body: Option<Spanned<WrittenSize>>,
+    pub(super) body_rate: Option<Spanned<WrittenSize>>,
     pub(super) waiters: Option<Spanned<WrittenCount>>,
 }
 

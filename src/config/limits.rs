@@ -1,6 +1,7 @@
 //! `[limits]`: how much the proxy takes on, and the bounds that numbers of any table have.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU64;
 use std::time::Duration;
 
 use toml::Spanned;
@@ -14,12 +15,16 @@ use crate::server::ServerSettings;
 /// The HTTP library reads heads into a buffer of at least this many bytes.
 const LEAST_HEADER: u64 = 8 << 10;
 
+/// What a client on the slowest of lines sends in a second.
+const BODY_RATE: u64 = 240;
+
 /// The limits that concern requests rather than connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct RequestLimits {
     pub(super) target: usize,
     pub(super) request_body: Option<u64>,
     pub(super) buffer_body: u64,
+    pub(super) body_rate: Option<NonZeroU64>,
     pub(super) waiters: usize,
 }
 
@@ -49,6 +54,7 @@ pub(super) fn mean(
         target: bytes(target),
         request_body: table.request_body.map(|size| size.get_ref().0),
         buffer_body: table.buffer_body.map_or(64 << 10, |size| size.get_ref().0),
+        body_rate: NonZeroU64::new(table.body_rate.map_or(BODY_RATE, |size| size.get_ref().0)),
         waiters: table.waiters.map_or(1024, |count| count.get_ref().0),
     };
     (server, request)
@@ -130,7 +136,22 @@ mod tests {
         assert_eq!(errors, 0);
         assert_eq!((server.max_connections, server.max_header, server.max_fields), (10_000, 16_384, 100));
         assert!(server.cores >= 1);
-        assert_eq!(request, RequestLimits { target: 8192, request_body: None, buffer_body: 65_536, waiters: 1024 });
+        assert_eq!(
+            request,
+            RequestLimits {
+                target: 8192,
+                request_body: None,
+                buffer_body: 65_536,
+                body_rate: NonZeroU64::new(240),
+                waiters: 1024
+            }
+        );
+    }
+
+    #[test]
+    fn a_body_rate_of_nothing_is_none() {
+        let body_rate = Some(Spanned::new(0..0, WrittenSize(0)));
+        assert_eq!(mean_of(LimitsTable { body_rate, ..LimitsTable::default() }).1.body_rate, None);
     }
 
     #[test]

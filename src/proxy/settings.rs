@@ -1,5 +1,7 @@
 //! What the configuration says about handling a request.
 
+use std::num::NonZeroU64;
+
 use super::CompressionSettings;
 use crate::policy::Choices;
 use crate::rules::Routes;
@@ -20,6 +22,8 @@ pub struct ProxySettings {
     /// Request bodies up to this many bytes are read in full before the origin is contacted, and looked into for
     /// variables; larger ones stream.
     pub buffer_body: u64,
+    /// How many bytes a second a request's body has to come with, after a grace of ten seconds; `None` for any.
+    pub body_rate: Option<NonZeroU64>,
     /// How many requests may wait for one fetch of the same key; further ones go to the origin themselves.
     pub max_waiters: usize,
     /// The content codings that clients are offered.
