@@ -7,6 +7,7 @@ use http::HeaderMap;
 use sha2::{Digest, Sha256};
 
 use super::fold::fold_tag;
+use super::tags::Tags;
 use crate::fields::Detail;
 
 /// What a write makes old: one entry, one path, a whole route, or whatever shares a tag.
@@ -99,7 +100,7 @@ pub struct Place {
     /// The entry's key.
     pub key: CacheKey,
     /// The tags known from the request alone; a stored response may have more.
-    pub tags: Vec<Tag>,
+    pub tags: Tags,
 }
 
 /// A read as the rules see it.
@@ -142,7 +143,7 @@ impl Place {
     pub fn around(&self) -> Self {
         let name = self.key.name.split('#').next().unwrap_or_default();
         let key = CacheKey { route: Arc::clone(&self.key.route), name: format!("{name}#around") };
-        Self { group: Arc::clone(&self.group), tags: vec![Tag::around(name)], key }
+        Self { group: Arc::clone(&self.group), tags: vec![Tag::around(name)].into(), key }
     }
 
     /// The same place for one variant of its response.

@@ -8,6 +8,7 @@ use super::invalidation::{ALSO, Invalidation, Scope, Write, parent};
 use super::path::Captures;
 use super::place::{Bypass, CacheKey, Place, Read, Tag};
 use super::route::{Route, plain_query_octet};
+use super::tags::Tags;
 use super::write_policy::WritePolicy;
 use crate::fields::Detail;
 
@@ -69,11 +70,10 @@ impl Routes {
             name.push('@');
             name.push_str(host);
         }
-        let decoded = percent_encoding::percent_decode_str(read.path).decode_utf8_lossy();
         Ok(Place {
             group: Arc::clone(&ROUTELESS_NAME),
             key: CacheKey { route: Arc::clone(&ROUTELESS_NAME), name },
-            tags: vec![Tag::path(&fold_path(&decoded))],
+            tags: Tags::of_path(read.path),
         })
     }
 
