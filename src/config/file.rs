@@ -94,6 +94,7 @@ pub(super) struct LimitsTable {
     pub(super) request_body: Option<Spanned<WrittenSize>>,
     pub(super) buffer_body: Option<Spanned<WrittenSize>>,
     pub(super) variants: Option<Spanned<WrittenCount>>,
+    pub(super) body_rate: Option<Spanned<WrittenSize>>,
     pub(super) waiters: Option<Spanned<WrittenCount>>,
 }
 

@@ -1,6 +1,7 @@
 //! `[limits]`: how much the proxy takes on, and the bounds that numbers of any table have.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU64;
 use std::time::Duration;
 
 use toml::Spanned;
@@ -14,6 +15,9 @@ use crate::server::ServerSettings;
 /// The HTTP library reads heads into a buffer of at least this many bytes.
 const LEAST_HEADER: u64 = 8 << 10;
 
+/// What a client on the slowest of lines sends in a second.
+const BODY_RATE: u64 = 240;
+
 /// The limits that concern requests rather than connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct RequestLimits {
@@ -21,6 +25,7 @@ pub(super) struct RequestLimits {
     pub(super) request_body: Option<u64>,
     pub(super) buffer_body: u64,
     pub(super) variants: usize,
+    pub(super) body_rate: Option<NonZeroU64>,
     pub(super) waiters: usize,
 }
 
@@ -51,6 +56,7 @@ pub(super) fn mean(
         request_body: table.request_body.map(|size| size.get_ref().0),
         buffer_body: table.buffer_body.map_or(64 << 10, |size| size.get_ref().0),
         variants: variants(table.variants, findings),
+        body_rate: NonZeroU64::new(table.body_rate.map_or(BODY_RATE, |size| size.get_ref().0)),
         waiters: table.waiters.map_or(1024, |count| count.get_ref().0),
     };
     (server, request)
@@ -147,8 +153,21 @@ mod tests {
         assert!(server.cores >= 1);
         assert_eq!(
             request,
-            RequestLimits { target: 8192, request_body: None, buffer_body: 65_536, variants: 32, waiters: 1024 }
+            RequestLimits {
+                target: 8192,
+                request_body: None,
+                buffer_body: 65_536,
+                variants: 32,
+                body_rate: NonZeroU64::new(240),
+                waiters: 1024
+            }
         );
+    }
+
+    #[test]
+    fn a_body_rate_of_nothing_is_none() {
+        let body_rate = Some(Spanned::new(0..0, WrittenSize(0)));
+        assert_eq!(mean_of(LimitsTable { body_rate, ..LimitsTable::default() }).1.body_rate, None);
     }
 
     #[test]

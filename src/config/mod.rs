@@ -23,6 +23,7 @@ mod limits;
 mod listen;
 mod log;
 mod origin;
+mod outside;
 mod parse;
 mod route;
 mod routes;
@@ -49,6 +50,7 @@ use diagnostic::Source;
 use environment::Lookup;
 use file::File;
 use findings::{Findings, Problem};
+use outside::Outside;
 
 const LOG_FILTER: &str = "ASIDE_LOG";
 
@@ -99,18 +101,21 @@ impl Config {
             Ok(text) => text,
             Err(problem) => return Err(refused(&name, problem)),
         };
-        let mut config = compile(name, text, overrides, &environment::of_process)?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let mut config = compile(name, text, folder, overrides, &environment::of_process)?;
         config.file = Some(path.to_owned());
         Ok(config)
     }
 
-    /// Reads a text as if it were a file of this name. `environment` gives the values of `${VAR}`.
+    /// Reads a text as if it were a file of this name. `environment` gives the values of `${VAR}`; relative paths in
+    /// `${file:path}` count from that file's folder.
     pub fn from_text(
         name: &str,
         text: &str,
         environment: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, ConfigError> {
-        compile(name.to_owned(), text.to_owned(), &Overrides::default(), &environment)
+        let folder = Path::new(name).parent().unwrap_or(Path::new(""));
+        compile(name.to_owned(), text.to_owned(), folder, &Overrides::default(), &environment)
     }
 
     /// Every default, in front of this origin: what `aside serve --origin URL` runs with.
@@ -120,7 +125,7 @@ impl Config {
 
     /// Every default, but for what the command line says. An origin is needed.
     pub fn without_file(overrides: &Overrides) -> Result<Self, ConfigError> {
-        compile("the command line".to_owned(), String::new(), overrides, &environment::of_process)
+        compile("the command line".to_owned(), String::new(), Path::new(""), overrides, &environment::of_process)
     }
 }
 
@@ -161,14 +166,21 @@ fn refused(name: &str, problem: Problem) -> ConfigError {
     ConfigError(Report::new(source, findings.into_vec()))
 }
 
-fn compile(name: String, text: String, overrides: &Overrides, environment: Lookup<'_>) -> Result<Config, ConfigError> {
+fn compile(
+    name: String,
+    text: String,
+    folder: &Path,
+    overrides: &Overrides,
+    environment: Lookup<'_>,
+) -> Result<Config, ConfigError> {
     let source = Arc::new(Source { name, text });
     let mut findings = Findings::new(&source.text);
-    let file = parse::parse(&source.text, environment, &mut findings);
+    let outside = Outside::new(environment, folder);
+    let file = parse::parse(&source.text, &outside, &mut findings);
     // What could not be read is missing now, so what the rest means cannot be judged.
     let meant = if findings.has_errors() { None } else { mean(file, overrides, &source, &mut findings) };
     let failed = findings.has_errors();
-    let report = Report::new(Arc::clone(&source), findings.into_vec());
+    let report = Report::new(Arc::clone(&source), outside.without_secrets(findings.into_vec()));
     match meant {
         Some(config) if !failed => Ok(Config { log_filter: environment(LOG_FILTER), remarks: report, ..config }),
         _ => Err(ConfigError(report)),
@@ -201,6 +213,7 @@ fn mean(file: File, overrides: &Overrides, source: &Arc<Source>, findings: &mut 
         max_request_body: limits.request_body,
         buffer_body: limits.buffer_body,
         max_variants: limits.variants,
+        body_rate: limits.body_rate,
         max_waiters: limits.waiters,
         compression: clients.compression,
     };

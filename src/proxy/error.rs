@@ -21,8 +21,10 @@ pub(super) enum Refusal {
     TargetTooLong(usize),
     /// The body is larger than allowed.
     BodyTooLarge(u64),
-    /// The body broke off or came too slowly.
+    /// The body broke off.
     BodyBroken(String),
+    /// The body came too slowly, or no more of it came.
+    BodyTooSlow(String),
     /// A transfer coding other than chunked.
     UnknownCoding,
     /// `when_down = "refuse"` and the store cannot be reached.
@@ -41,6 +43,7 @@ impl Refusal {
     fn status(&self) -> StatusCode {
         match self {
             Self::BadRequest(_) | Self::BodyBroken(_) | Self::BadEntry(_) => StatusCode::BAD_REQUEST,
+            Self::BodyTooSlow(_) => StatusCode::REQUEST_TIMEOUT,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::LastHop => StatusCode::OK,
             Self::TargetTooLong(_) => StatusCode::URI_TOO_LONG,
@@ -59,6 +62,7 @@ impl Refusal {
             Self::TargetTooLong(limit) => format!("The request target is longer than {limit} bytes."),
             Self::BodyTooLarge(limit) => format!("The request body is larger than {limit} bytes."),
             Self::BodyBroken(why) => format!("The request body could not be read: {why}."),
+            Self::BodyTooSlow(why) => format!("The request took too long: {why}."),
             Self::UnknownCoding => "The only transfer coding understood is chunked.".to_owned(),
             Self::StoreDown => {
                 "The cache cannot be reached, and writes are refused meanwhile. The origin has not seen this one."
@@ -82,7 +86,12 @@ impl Refusal {
         use Refusal as R;
         matches!(
             self,
-            R::BadRequest(_) | R::MethodNotAllowed | R::BodyTooLarge(_) | R::BodyBroken(_) | R::UnknownCoding
+            R::BadRequest(_)
+                | R::MethodNotAllowed
+                | R::BodyTooLarge(_)
+                | R::BodyBroken(_)
+                | R::BodyTooSlow(_)
+                | R::UnknownCoding
         )
     }
 
@@ -107,6 +116,7 @@ pub(super) fn no_answer(error: &OriginError, forward: Forward) -> Answer {
         OriginError::Connect(_) | OriginError::Broken(_) => (StatusCode::BAD_GATEWAY, Detail::OriginDown),
         OriginError::Timeout(_) => (StatusCode::GATEWAY_TIMEOUT, Detail::OriginTimeout),
         OriginError::ClientBody(_) => (StatusCode::BAD_REQUEST, Detail::RequestBody),
+        OriginError::ClientBodyTooSlow(_) => (StatusCode::REQUEST_TIMEOUT, Detail::RequestBody),
         OriginError::ClientBodyTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, Detail::RequestBody),
     };
     let mut sentence = error.to_string();

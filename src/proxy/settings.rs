@@ -1,5 +1,7 @@
 //! What the configuration says about handling a request.
 
+use std::num::NonZeroU64;
+
 use ipnet::IpNet;
 
 use super::CompressionSettings;
@@ -26,6 +28,8 @@ pub struct ProxySettings {
     pub buffer_body: u64,
     /// How many variants of one key are stored, where no route speaks.
     pub max_variants: usize,
+    /// How many bytes a second a request's body has to come with, after a grace of ten seconds; `None` for any.
+    pub body_rate: Option<NonZeroU64>,
     /// How many requests may wait for one fetch of the same key; further ones go to the origin themselves.
     pub max_waiters: usize,
     /// The content codings that clients are offered.

@@ -26,4 +26,5 @@ mod races;
 mod requests;
 mod store_faults;
 mod streams;
+mod uploads;
 mod write_policies;
