@@ -21,6 +21,8 @@ pub(super) struct File {
     pub(super) listen: Option<Spanned<OneOrMany>>,
     pub(super) origin: Option<Spanned<TextOr<OriginTable>>>,
     pub(super) store: Option<Spanned<TextOr<StoreTable>>>,
+    pub(super) tls: Option<Spanned<TlsTable>>,
+    pub(super) clients: ClientsTable,
     pub(super) limits: LimitsTable,
     pub(super) log: LogTable,
     pub(super) unrouted: UnroutedTable,
@@ -68,6 +70,28 @@ impl HasShortForm for StoreTable {
 #[serde(
     deny_unknown_fields,
     default,
+    expecting = "a table\nwrite [tls] and its keys below it, as in cert = \"cert.pem\""
+)]
+pub(super) struct TlsTable {
+    pub(super) cert: Option<Text>,
+    pub(super) key: Option<Text>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(
+    deny_unknown_fields,
+    default,
+    expecting = "a table\nwrite [clients] and its keys below it, as in http2 = \"tls\""
+)]
+pub(super) struct ClientsTable {
+    pub(super) http2: Option<Text>,
+    pub(super) proxy_protocol: Option<bool>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(
+    deny_unknown_fields,
+    default,
     expecting = "a table\nwrite [limits] and its keys below it, as in connections = 10000"
 )]
 pub(super) struct LimitsTable {
@@ -77,6 +101,8 @@ pub(super) struct LimitsTable {
     pub(super) fields: Option<Spanned<WrittenCount>>,
     pub(super) target: Option<Spanned<WrittenSize>>,
     pub(super) header_timeout: Option<Spanned<WrittenDuration>>,
+    pub(super) idle_timeout: Option<Spanned<WrittenDuration>>,
+    pub(super) write_stall: Option<Spanned<WrittenDuration>>,
     pub(super) shutdown_timeout: Option<Spanned<WrittenDuration>>,
     pub(super) request_body: Option<Spanned<WrittenSize>>,
     pub(super) buffer_body: Option<Spanned<WrittenSize>>,

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 mod annotate;
+mod clients;
 mod condition;
 pub mod diagnostic;
 pub mod duration;
@@ -29,6 +30,7 @@ mod secret;
 pub mod size;
 mod statuses;
 mod store;
+mod tls;
 mod tombstones;
 mod unrouted;
 mod vary;
@@ -56,7 +58,7 @@ const LARGEST_FILE: u64 = 4 << 20;
 /// Everything that `proxy.toml` and the command line say.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// `listen`, `[limits]`.
+    /// `listen`, `[tls]`, `[clients]`, `[limits]`.
     pub server: ServerSettings,
     /// `[origin]`.
     pub origin: OriginSettings,
@@ -97,18 +99,20 @@ impl Config {
             Ok(text) => text,
             Err(problem) => return Err(refused(&name, problem)),
         };
-        let mut config = compile(name, text, overrides, &environment::of_process)?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let mut config = compile(name, text, overrides, &environment::of_process, Some(folder))?;
         config.file = Some(path.to_owned());
         Ok(config)
     }
 
-    /// Reads a text as if it were a file of this name. `environment` gives the values of `${VAR}`.
+    /// Reads a text as if it were a file of this name. `environment` gives the values of `${VAR}`. Files that it names
+    /// are not looked at.
     pub fn from_text(
         name: &str,
         text: &str,
         environment: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, ConfigError> {
-        compile(name.to_owned(), text.to_owned(), &Overrides::default(), &environment)
+        compile(name.to_owned(), text.to_owned(), &Overrides::default(), &environment, None)
     }
 
     /// Every default, in front of this origin: what `aside serve --origin URL` runs with.
@@ -118,7 +122,7 @@ impl Config {
 
     /// Every default, but for what the command line says. An origin is needed.
     pub fn without_file(overrides: &Overrides) -> Result<Self, ConfigError> {
-        compile("the command line".to_owned(), String::new(), overrides, &environment::of_process)
+        compile("the command line".to_owned(), String::new(), overrides, &environment::of_process, None)
     }
 }
 
@@ -159,12 +163,19 @@ fn refused(name: &str, problem: Problem) -> ConfigError {
     ConfigError(Report::new(source, findings.into_vec()))
 }
 
-fn compile(name: String, text: String, overrides: &Overrides, environment: Lookup<'_>) -> Result<Config, ConfigError> {
+/// `folder` is the file's, from where it names other files; without one these are not looked at.
+fn compile(
+    name: String,
+    text: String,
+    overrides: &Overrides,
+    environment: Lookup<'_>,
+    folder: Option<&Path>,
+) -> Result<Config, ConfigError> {
     let source = Arc::new(Source { name, text });
     let mut findings = Findings::new(&source.text);
     let file = parse::parse(&source.text, environment, &mut findings);
     // What could not be read is missing now, so what the rest means cannot be judged.
-    let meant = if findings.has_errors() { None } else { mean(file, overrides, &source, &mut findings) };
+    let meant = if findings.has_errors() { None } else { mean(file, overrides, folder, &source, &mut findings) };
     let failed = findings.has_errors();
     let report = Report::new(Arc::clone(&source), findings.into_vec());
     match meant {
@@ -173,7 +184,13 @@ fn compile(name: String, text: String, overrides: &Overrides, environment: Looku
     }
 }
 
-fn mean(file: File, overrides: &Overrides, source: &Arc<Source>, findings: &mut Findings<'_>) -> Option<Config> {
+fn mean(
+    file: File,
+    overrides: &Overrides,
+    folder: Option<&Path>,
+    source: &Arc<Source>,
+    findings: &mut Findings<'_>,
+) -> Option<Config> {
     let listen = if overrides.listen.is_empty() {
         listen::mean(file.listen, findings)
     } else {
@@ -181,7 +198,9 @@ fn mean(file: File, overrides: &Overrides, source: &Arc<Source>, findings: &mut 
     };
     let origin = origin::mean(file.origin, overrides.origin.as_deref(), &listen, findings);
     let store = store::mean(file.store, overrides.store.as_deref(), findings);
-    let (server, limits) = limits::mean(file.limits, listen, findings);
+    let (mut server, limits) = limits::mean(file.limits, listen, findings);
+    server.tls = tls::mean(file.tls, folder, findings);
+    clients::mean(file.clients, &mut server, findings);
     let log = log::mean(file.log, overrides.log, findings);
     let unrouted = unrouted::mean(file.unrouted, findings);
     let written = file.route.into_iter().flat_map(|routes| routes.0);
@@ -193,6 +212,7 @@ fn mean(file: File, overrides: &Overrides, source: &Arc<Source>, findings: &mut 
         routes,
         unrouted,
         host_in_key: origin.host == HostRule::Client,
+        max_fields: limits.fields,
         max_target: limits.target,
         max_request_body: limits.request_body,
         buffer_body: limits.buffer_body,

@@ -15,6 +15,10 @@ pub(super) enum Refusal {
     BadRequest(&'static str),
     /// CONNECT and TRACE.
     MethodNotAllowed,
+    /// There are more fields than allowed.
+    TooManyFields(usize),
+    /// An expectation other than `100-continue`.
+    UnknownExpectation,
     /// The target is longer than allowed.
     TargetTooLong(usize),
     /// The body is larger than allowed.
@@ -40,6 +44,8 @@ impl Refusal {
         match self {
             Self::BadRequest(_) | Self::BodyBroken(_) | Self::BadEntry(_) => StatusCode::BAD_REQUEST,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::TooManyFields(_) => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Self::UnknownExpectation => StatusCode::EXPECTATION_FAILED,
             Self::TargetTooLong(_) => StatusCode::URI_TOO_LONG,
             Self::BodyTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnknownCoding => StatusCode::NOT_IMPLEMENTED,
@@ -52,6 +58,8 @@ impl Refusal {
         match self {
             Self::BadRequest(why) => (*why).to_owned(),
             Self::MethodNotAllowed => "CONNECT and TRACE are not forwarded.".to_owned(),
+            Self::TooManyFields(limit) => format!("The request has more than {limit} fields."),
+            Self::UnknownExpectation => "The only expectation that can be met is 100-continue.".to_owned(),
             Self::TargetTooLong(limit) => format!("The request target is longer than {limit} bytes."),
             Self::BodyTooLarge(limit) => format!("The request body is larger than {limit} bytes."),
             Self::BodyBroken(why) => format!("The request body could not be read: {why}."),
@@ -78,7 +86,12 @@ impl Refusal {
         use Refusal as R;
         matches!(
             self,
-            R::BadRequest(_) | R::MethodNotAllowed | R::BodyTooLarge(_) | R::BodyBroken(_) | R::UnknownCoding
+            R::BadRequest(_)
+                | R::MethodNotAllowed
+                | R::UnknownExpectation
+                | R::BodyTooLarge(_)
+                | R::BodyBroken(_)
+                | R::UnknownCoding
         )
     }
 

@@ -1,12 +1,12 @@
 //! Is the request valid, and what kind is it? A message that two parsers could read differently goes no further.
 
-use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
+use http::header::{CONTENT_LENGTH, EXPECT, HOST, TRANSFER_ENCODING};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Version};
 use hyper::body::{Body as _, Incoming};
 
 use super::error::Refusal;
-use super::{Client, ProxySettings};
+use super::{Client, ProxySettings, versions};
 use crate::fields::{nominates_end_to_end, strip_hop_by_hop};
 
 /// A request that may go on: its hop-by-hop fields gone, its host and target settled.
@@ -19,6 +19,8 @@ pub(super) struct Admitted {
     pub(super) body: Option<Incoming>,
     pub(super) host: Option<HeaderValue>,
     pub(super) client: Client,
+    /// The version of HTTP that it came in.
+    pub(super) version: Version,
 }
 
 /// Fields by which a client could tell the origin something in the proxy's name, or another method or path.
@@ -55,7 +57,11 @@ const FORGEABLE: [&str; 28] = [
 
 /// Admits a request or says why not.
 pub(super) fn admit(request: Request<Incoming>, settings: &ProxySettings, client: Client) -> Result<Admitted, Refusal> {
-    let (head, body) = request.into_parts();
+    let (mut head, body) = request.into_parts();
+    if head.headers.len() > settings.max_fields {
+        return Err(Refusal::TooManyFields(settings.max_fields));
+    }
+    versions::unify(&mut head)?;
     let mut fields = head.headers;
     if matches!(head.method, Method::CONNECT | Method::TRACE) {
         return Err(Refusal::MethodNotAllowed);
@@ -72,6 +78,7 @@ pub(super) fn admit(request: Request<Incoming>, settings: &ProxySettings, client
     if target.as_str().len() > settings.max_target {
         return Err(Refusal::TargetTooLong(settings.max_target));
     }
+    met_expectation(&mut fields, head.version)?;
     strip_hop_by_hop(&mut fields);
     drop_untrusted(&mut fields);
     fields.remove(HOST);
@@ -88,7 +95,19 @@ pub(super) fn admit(request: Request<Incoming>, settings: &ProxySettings, client
     {
         return Err(Refusal::BodyTooLarge(limit));
     }
-    Ok(Admitted { method: head.method, target, fields, body, host, client })
+    Ok(Admitted { method: head.method, target, fields, body, host, client, version: head.version })
+}
+
+/// The one expectation there is, `100-continue`, is met here as the body is asked for, and goes no further.
+///
+/// Source: RFC 9110 section 10.1.1
+fn met_expectation(fields: &mut HeaderMap, version: Version) -> Result<(), Refusal> {
+    let known = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"100-continue");
+    if version != Version::HTTP_10 && !fields.get_all(EXPECT).iter().all(known) {
+        return Err(Refusal::UnknownExpectation);
+    }
+    fields.remove(EXPECT);
+    Ok(())
 }
 
 fn lone_chunked(fields: &HeaderMap) -> Result<(), Refusal> {
@@ -183,7 +202,7 @@ impl Admitted {
         if let Some(host) = &self.host {
             fields.insert("x-forwarded-host", host.clone());
         }
-        fields.append(http::header::VIA, HeaderValue::from_static("1.1 aside"));
+        fields.append(http::header::VIA, versions::via(self.version));
         fields
     }
 }

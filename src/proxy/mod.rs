@@ -18,6 +18,7 @@ mod pass;
 mod reuse;
 mod settings;
 mod tasks;
+mod versions;
 mod write;
 mod write_policy;
 

@@ -12,6 +12,8 @@ pub struct ProxySettings {
     pub unrouted: Option<Choices>,
     /// Whether the client's Host is part of every key (`[origin] host = "client"`).
     pub host_in_key: bool,
+    /// How many fields a request may have.
+    pub max_fields: usize,
     /// The largest request target in bytes.
     pub max_target: usize,
     /// The largest request body in bytes; `None` streams any size.

@@ -24,4 +24,5 @@ mod races;
 mod requests;
 mod store_faults;
 mod streams;
+mod tls;
 mod write_policies;

@@ -1,0 +1,168 @@
+//! One connection's way: the load balancer's header, TLS, and then HTTP/1.1 or HTTP/2 until it ends.
+
+mod activity;
+mod http1;
+mod http2;
+mod proxy_header;
+mod taking;
+mod timers;
+mod watched;
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::time::timeout;
+
+use super::tls::Certificate;
+use super::{Http2, ServerSettings};
+use crate::proxy::{Client, Proxy};
+use activity::Activity;
+use timers::{Expired, Timers};
+use watched::Watched;
+
+/// What every connection of a core works with.
+#[derive(Clone, Debug)]
+pub(super) struct Context {
+    pub(super) settings: Arc<ServerSettings>,
+    pub(super) certificate: Option<Arc<Certificate>>,
+    pub(super) proxy: Arc<Proxy>,
+    pub(super) stopped: watch::Receiver<bool>,
+}
+
+/// What a client speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Protocol {
+    Http1,
+    Http2,
+}
+
+type Fault = Box<dyn std::error::Error + Send + Sync>;
+
+impl Context {
+    /// Serves one connection to its end. `place` is given back when its socket is closed.
+    pub(super) async fn serve(mut self, stream: TcpStream, peer: SocketAddr, place: OwnedSemaphorePermit) {
+        if let Err(error) = self.serve_stream(stream, peer, place).await {
+            tracing::debug!(error, client = %peer.ip(), "a connection ended early");
+        }
+    }
+
+    async fn serve_stream(
+        &mut self,
+        mut stream: TcpStream,
+        peer: SocketAddr,
+        place: OwnedSemaphorePermit,
+    ) -> Result<(), Fault> {
+        // A small answer must not wait for the client's acknowledgement of the one before.
+        let _ = stream.set_nodelay(true);
+        let mut client = Client { address: Some(peer.ip()), secure: false };
+        let mut stopped = self.stopped.clone();
+        let limit = self.settings.header_timeout;
+        // What is cut by a stop before HTTP begins has asked for nothing yet.
+        if self.settings.proxy_protocol {
+            let told = tokio::select! {
+                told = in_time(limit, proxy_header::read(&mut stream)) => told?,
+                () = stop(&mut stopped) => return Ok(()),
+            };
+            client.address = told.or(client.address);
+        }
+        let Some(certificate) = self.certificate.clone() else {
+            let (protocol, ahead) = tokio::select! {
+                told = self.protocol(&mut stream) => told?,
+                () = stop(&mut stopped) => return Ok(()),
+            };
+            return self.speak(protocol, stream, ahead, client, place).await;
+        };
+        client.secure = true;
+        let stream = tokio::select! {
+            shaken = in_time(limit, certificate.acceptor().accept(stream)) => shaken?,
+            () = stop(&mut stopped) => return Ok(()),
+        };
+        let chosen = stream.get_ref().1.alpn_protocol();
+        let protocol = if chosen == Some(b"h2") { Protocol::Http2 } else { Protocol::Http1 };
+        self.speak(protocol, stream, Bytes::new(), client, place).await
+    }
+
+    /// What a client without TLS speaks, and what of it was read to find out.
+    async fn protocol(&self, stream: &mut TcpStream) -> io::Result<(Protocol, Bytes)> {
+        let mut ahead = Vec::new();
+        if self.settings.http2 != Http2::Always {
+            return Ok((Protocol::Http1, ahead.into()));
+        }
+        while ahead.len() < http2::PREFACE.len() && http2::PREFACE.starts_with(&ahead) {
+            let mut rest = (&mut *stream).take((http2::PREFACE.len() - ahead.len()) as u64);
+            if in_time(self.settings.idle_timeout, rest.read_buf(&mut ahead)).await? == 0 {
+                break;
+            }
+        }
+        let protocol = if ahead == http2::PREFACE { Protocol::Http2 } else { Protocol::Http1 };
+        Ok((protocol, ahead.into()))
+    }
+
+    async fn speak<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+        &mut self,
+        protocol: Protocol,
+        stream: S,
+        ahead: Bytes,
+        client: Client,
+        place: OwnedSemaphorePermit,
+    ) -> Result<(), Fault> {
+        let activity = Activity::new();
+        let stream = Watched::new(stream, ahead, Arc::clone(&activity), place);
+        match protocol {
+            Protocol::Http1 => http1::serve(stream, client, activity, self).await?,
+            Protocol::Http2 => http2::serve(stream, client, activity, self).await?,
+        }
+        Ok(())
+    }
+}
+
+/// How serving a connection came to its end.
+enum End {
+    /// By itself, or by a fault.
+    Done(hyper::Result<()>),
+    /// By a timer.
+    Cut(Expired),
+}
+
+/// Serves until the end. An idle connection, and every one when the server stops, is asked to close first: `close` lets
+/// requests under way end and takes no new ones.
+async fn drive<C: Future<Output = hyper::Result<()>> + Unpin>(
+    serving: &mut C,
+    timers: &mut Timers,
+    stopped: &mut watch::Receiver<bool>,
+    close: impl Fn(&mut C),
+) -> End {
+    let closes = tokio::select! {
+        biased;
+        ended = &mut *serving => return End::Done(ended),
+        () = stop(stopped) => None,
+        expired = timers.expired() => Some(expired),
+    };
+    if let Some(cut) = closes.filter(|expired| *expired != Expired::Idle) {
+        return End::Cut(cut);
+    }
+    close(serving);
+    timers.closing();
+    tokio::select! {
+        biased;
+        ended = serving => End::Done(ended),
+        expired = timers.expired() => End::Cut(expired),
+    }
+}
+
+/// The same, or an error when it takes too long.
+async fn in_time<T>(limit: Duration, doing: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+    timeout(limit, doing).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+}
+
+/// Returns when the server is told to stop.
+pub(super) async fn stop(stopped: &mut watch::Receiver<bool>) {
+    drop(stopped.wait_for(|stopped| *stopped).await);
+}

@@ -1,0 +1,121 @@
+//! When a connection is given up: nothing is asked, a head does not arrive, or the client takes nothing.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::time::{Instant, Sleep, sleep};
+
+use super::activity::Activity;
+use crate::server::ServerSettings;
+
+/// Why a connection's time is up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Expired {
+    /// Nothing was asked for the idle timeout.
+    Idle,
+    /// A request's head began to arrive and did not end in time.
+    Head,
+    /// The client took nothing of an answer in time.
+    Stalled,
+}
+
+/// All of a connection's timers, in one that is set again only when it fires or an earlier end is in sight: requests
+/// that come and go cost nothing here.
+///
+/// Lives in the task that reads and writes the connection's bytes, so that it looks again after every one of them.
+#[derive(Debug)]
+pub(super) struct Timers {
+    activity: Arc<Activity>,
+    idle: Duration,
+    /// `None` on HTTP/2, where frames come for many requests at once.
+    head: Option<Duration>,
+    stall: Duration,
+    /// Since when a part of a head is there.
+    begun: Option<Instant>,
+    /// Since when a write waits, and how often the client had taken something before.
+    blocked: Option<(u64, Instant)>,
+    /// Since when no new request is taken.
+    closing: Option<(u64, Instant)>,
+    sleep: Pin<Box<Sleep>>,
+}
+
+impl Timers {
+    pub(super) fn new(activity: Arc<Activity>, settings: &ServerSettings, with_heads: bool) -> Self {
+        Self {
+            activity,
+            idle: settings.idle_timeout,
+            head: with_heads.then_some(settings.header_timeout),
+            stall: settings.write_stall,
+            begun: None,
+            blocked: None,
+            closing: None,
+            sleep: Box::pin(sleep(settings.idle_timeout)),
+        }
+    }
+
+    /// From now on no new request is taken: an idle connection is to end, as soon as the client has what was sent.
+    pub(super) fn closing(&mut self) {
+        self.closing = Some((self.activity.taken(), Instant::now()));
+    }
+
+    /// Returns when the time is up. Dropping the future loses nothing.
+    pub(super) async fn expired(&mut self) -> Expired {
+        std::future::poll_fn(|context| self.poll_expired(context)).await
+    }
+
+    fn poll_expired(&mut self, context: &mut Context<'_>) -> Poll<Expired> {
+        let end = self.end();
+        let Some((at, why)) = end else {
+            // Nothing ends while a request is under way, but who ends the request may not be this task.
+            while self.sleep.as_mut().poll(context).is_ready() {
+                self.sleep.as_mut().reset(Instant::now() + self.idle);
+            }
+            return Poll::Pending;
+        };
+        if at < self.sleep.deadline() {
+            self.sleep.as_mut().reset(at);
+        }
+        loop {
+            ready!(self.sleep.as_mut().poll(context));
+            if self.sleep.deadline() >= at {
+                return Poll::Ready(why);
+            }
+            self.sleep.as_mut().reset(at);
+        }
+    }
+
+    /// What ends first, as things are.
+    fn end(&mut self) -> Option<(Instant, Expired)> {
+        let taken = self.activity.taken();
+        self.blocked = self.activity.is_blocked().then(|| since(self.blocked, taken));
+        if let Some((_, blocked)) = self.blocked {
+            return Some((blocked + self.stall, Expired::Stalled));
+        }
+        if self.activity.is_busy() {
+            self.begun = None;
+            return None;
+        }
+        if self.closing.is_some() {
+            let closing = since(self.closing, taken);
+            self.closing = Some(closing);
+            return Some((closing.1 + self.stall, Expired::Stalled));
+        }
+        match self.head {
+            Some(head) if self.activity.has_begun() => {
+                let begun = *self.begun.get_or_insert_with(Instant::now);
+                Some((begun + head, Expired::Head))
+            }
+            _ => {
+                self.begun = None;
+                Some((self.activity.idle_since() + self.idle, Expired::Idle))
+            }
+        }
+    }
+}
+
+/// Since when nothing was taken: since now, unless nothing was taken since it was noted.
+fn since(noted: Option<(u64, Instant)>, taken: u64) -> (u64, Instant) {
+    noted.filter(|(before, _)| *before == taken).unwrap_or_else(|| (taken, Instant::now()))
+}
