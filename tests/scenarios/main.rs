@@ -14,7 +14,10 @@ mod support;
 
 mod annotate;
 mod collapse;
+mod connections;
 mod hits;
+mod http2;
+mod http2_abuse;
 mod invalidation;
 mod keys;
 mod lifecycle;

@@ -6,6 +6,7 @@ use aside::clock::Clock;
 use aside::config::Config;
 use aside::server::{Parts, Running, Server};
 use aside::{origin, proxy, store};
+use rustix::process::{Pid, Resource, Rlimit, prlimit};
 
 use super::client::Client;
 
@@ -92,7 +93,7 @@ impl Drop for Node {
 /// An `aside serve` of its own, killed when it is dropped.
 pub struct Process {
     child: std::process::Child,
-    address: SocketAddr,
+    pub address: SocketAddr,
     _folder: tempfile::TempDir,
 }
 
@@ -112,6 +113,17 @@ impl Process {
 
     pub fn client(&self) -> Client {
         Client::of(self.address)
+    }
+
+    /// How many file descriptors it has open.
+    pub fn descriptors(&self) -> u64 {
+        std::fs::read_dir(format!("/proc/{}/fd", self.child.id())).unwrap().count() as u64
+    }
+
+    /// Lets it have no more than so many.
+    pub fn allow_descriptors(&self, count: u64) {
+        let limit = Rlimit { current: Some(count), maximum: Some(count) };
+        prlimit(Some(Pid::from_child(&self.child)), Resource::Nofile, limit).unwrap();
     }
 }
 

@@ -97,21 +97,17 @@ impl Timers {
             self.begun = None;
             return None;
         }
+        if let Some(head) = self.head.filter(|_| self.activity.has_begun()) {
+            let begun = *self.begun.get_or_insert_with(Instant::now);
+            return Some((begun + head, Expired::Head));
+        }
+        self.begun = None;
         if self.closing.is_some() {
             let closing = since(self.closing, taken);
             self.closing = Some(closing);
             return Some((closing.1 + self.stall, Expired::Stalled));
         }
-        match self.head {
-            Some(head) if self.activity.has_begun() => {
-                let begun = *self.begun.get_or_insert_with(Instant::now);
-                Some((begun + head, Expired::Head))
-            }
-            _ => {
-                self.begun = None;
-                Some((self.activity.idle_since() + self.idle, Expired::Idle))
-            }
-        }
+        Some((self.activity.idle_since() + self.idle, Expired::Idle))
     }
 }
 
