@@ -35,6 +35,10 @@ fn serve(config: Config) -> Result<(), Box<dyn std::error::Error>> {
         store: store::Shared::new(&config.store),
         origin: Arc::new(origin::Shared::new(config.origin)),
     };
+    // Before anybody can connect: a signal that nobody waits for would end the process.
+    let _inside = runtime.enter();
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let mut hangup = signal(SignalKind::hangup())?;
     let running = server.start(&parts)?;
     let scheme = if running.is_secure() { "https" } else { "http" };
     for address in running.addresses() {
@@ -44,9 +48,6 @@ fn serve(config: Config) -> Result<(), Box<dyn std::error::Error>> {
         );
     }
     runtime.block_on(async {
-        let mut interrupt = signal(SignalKind::interrupt())?;
-        let mut terminate = signal(SignalKind::terminate())?;
-        let mut hangup = signal(SignalKind::hangup())?;
         let mut stop_signal = async || {
             tokio::select! {
                 _ = interrupt.recv() => "SIGINT",

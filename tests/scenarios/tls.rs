@@ -6,7 +6,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::support::client::raw as plain;
-use super::support::node::Node;
+use super::support::node::{Node, Process};
 use super::support::origin::{Origin, json};
 use super::support::tls::{Certificate, H2, connect, raw};
 use super::support::until;
@@ -88,4 +88,17 @@ async fn a_request_over_tls_is_answered_before_the_server_stops() {
     assert_eq!(two.await.unwrap().status, 200);
     ended.await.unwrap().unwrap();
     tokio::task::spawn_blocking(|| stopping.join().unwrap()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_hangup_reads_the_certificate_again_and_ends_nothing() {
+    let origin = Origin::counting().await;
+    let certificate = Certificate::new();
+    for (table, said) in [(certificate.table(), "was read again"), (String::new(), "SIGHUP: ")] {
+        let process = Process::start(origin.address, "memory://", &table);
+        until("it listens", || async { TcpStream::connect(process.address).await.is_ok() }).await;
+        process.hang_up();
+        process.says(said).await;
+        assert!(TcpStream::connect(process.address).await.is_ok());
+    }
 }

@@ -19,6 +19,9 @@ pub(super) struct Activity {
     accepted: Instant,
     /// Requests whose answer is not sent yet.
     under_way: AtomicUsize,
+    /// How many were answered, and how many the client gave up before that.
+    answered: AtomicU64,
+    given_up: AtomicU64,
     /// When the last of them ended, in milliseconds since `accepted`.
     idle_since: AtomicU64,
     /// Whether bytes came that no request was made of yet.
@@ -34,6 +37,8 @@ impl Activity {
         Arc::new(Self {
             accepted: Instant::now(),
             under_way: AtomicUsize::new(0),
+            answered: AtomicU64::new(0),
+            given_up: AtomicU64::new(0),
             idle_since: AtomicU64::new(0),
             begun: AtomicBool::new(false),
             blocked: AtomicBool::new(false),
@@ -45,7 +50,7 @@ impl Activity {
     pub(super) fn request(self: &Arc<Self>) -> UnderWay {
         self.under_way.fetch_add(1, Relaxed);
         self.begun.store(false, Relaxed);
-        UnderWay(Arc::clone(self))
+        UnderWay { activity: Arc::clone(self), answered: false }
     }
 
     /// Bytes came.
@@ -84,6 +89,11 @@ impl Activity {
         self.begun.load(Relaxed)
     }
 
+    /// How many more requests the client gave up than it let be answered.
+    pub(super) fn given_up(&self) -> u64 {
+        self.given_up.load(Relaxed).saturating_sub(self.answered.load(Relaxed))
+    }
+
     /// When the last request ended, or the connection began.
     pub(super) fn idle_since(&self) -> Instant {
         self.accepted + Duration::from_millis(self.idle_since.load(Relaxed))
@@ -92,11 +102,24 @@ impl Activity {
 
 /// A request under way, until it is dropped.
 #[derive(Debug)]
-pub(super) struct UnderWay(Arc<Activity>);
+pub(super) struct UnderWay {
+    activity: Arc<Activity>,
+    answered: bool,
+}
+
+impl UnderWay {
+    /// Its answer is there and has this body yet to be sent.
+    pub(super) fn answering(mut self, body: Body) -> Answering {
+        self.answered = true;
+        Answering { body, taking: Taking::of_this_stream(), _under_way: self }
+    }
+}
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
-        let activity = &self.0;
+        let activity = &self.activity;
+        let ended = if self.answered { &activity.answered } else { &activity.given_up };
+        ended.fetch_add(1, Relaxed);
         if activity.under_way.fetch_sub(1, Relaxed) == 1 {
             let since = u64::try_from(activity.accepted.elapsed().as_millis()).unwrap_or(u64::MAX);
             activity.idle_since.store(since, Relaxed);
@@ -109,15 +132,9 @@ impl Drop for UnderWay {
 #[derive(Debug)]
 pub(super) struct Answering {
     body: Body,
+    /// Told of every piece, where somebody watches how the client takes it.
     taking: Option<Arc<Taking>>,
     _under_way: UnderWay,
-}
-
-impl Answering {
-    /// `taking` is told of every piece, where somebody watches how the client takes it.
-    pub(super) fn new(body: Body, under_way: UnderWay, taking: Option<Arc<Taking>>) -> Self {
-        Self { body, taking, _under_way: under_way }
-    }
 }
 
 impl HttpBody for Answering {

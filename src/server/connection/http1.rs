@@ -11,7 +11,7 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio::time::timeout;
 
-use super::activity::{Activity, Answering};
+use super::activity::Activity;
 use super::timers::{Expired, Timers};
 use super::watched::Watched;
 use super::{Context, End, drive};
@@ -44,7 +44,7 @@ where
         let (proxy, under_way) = (Arc::clone(&proxy), noted.request());
         async move {
             let answer = proxy.handle(request, client).await;
-            Ok::<_, Infallible>(answer.map(|body| Answering::new(body, under_way, None)))
+            Ok::<_, Infallible>(answer.map(|body| under_way.answering(body)))
         }
     });
     let mut serving = http1::Builder::new()

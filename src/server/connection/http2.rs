@@ -10,8 +10,8 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::activity::{Activity, Answering};
-use super::taking::{Streams, Taking};
+use super::activity::Activity;
+use super::taking::Streams;
 use super::timers::Timers;
 use super::watched::Watched;
 use super::{Context, End, drive};
@@ -51,7 +51,7 @@ where
         let (proxy, under_way) = (Arc::clone(&proxy), activity.request());
         async move {
             let answer = proxy.handle(request, client).await;
-            Ok::<_, Infallible>(answer.map(|body| Answering::new(body, under_way, Taking::of_this_stream())))
+            Ok::<_, Infallible>(answer.map(|body| under_way.answering(body)))
         }
     });
     let mut serving = http2::Builder::new(Streams { limit: settings.write_stall })

@@ -166,3 +166,91 @@ async fn in_time<T>(limit: Duration, doing: impl Future<Output = io::Result<T>>)
 pub(super) async fn stop(stopped: &mut watch::Receiver<bool>) {
     drop(stopped.wait_for(|stopped| *stopped).await);
 }
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+    use std::pin::Pin;
+
+    use hyper::service::service_fn;
+    use hyper::{Request, Response, StatusCode};
+    use hyper_util::rt::TokioIo;
+    use tokio::io::AsyncWriteExt as _;
+    use tokio::net::TcpListener;
+    use tokio::sync::Semaphore;
+    use tokio::time::sleep;
+
+    use super::*;
+    use crate::origin::Body;
+
+    const IDLE: Duration = Duration::from_millis(100);
+
+    fn settings() -> ServerSettings {
+        ServerSettings {
+            listen: Vec::new(),
+            tls: None,
+            http2: Http2::Off,
+            proxy_protocol: false,
+            cores: 1,
+            max_connections: 1,
+            header_timeout: IDLE,
+            idle_timeout: IDLE,
+            write_stall: IDLE,
+            max_header: 16 << 10,
+            max_fields: 100,
+            shutdown_timeout: IDLE,
+        }
+    }
+
+    /// Accepts an upgrade and sends back what comes.
+    fn echo(mut request: Request<hyper::body::Incoming>) -> Response<Body> {
+        tokio::spawn(async move {
+            let upgraded = hyper::upgrade::on(&mut request).await.unwrap();
+            let (mut read, mut write) = tokio::io::split(TokioIo::new(upgraded));
+            tokio::io::copy(&mut read, &mut write).await.unwrap();
+        });
+        let mut response = Response::new(Body::Empty);
+        *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+        response.headers_mut().insert("connection", http::HeaderValue::from_static("upgrade"));
+        response.headers_mut().insert("upgrade", http::HeaderValue::from_static("echo"));
+        response
+    }
+
+    #[tokio::test]
+    async fn an_upgraded_connection_is_never_idle_and_keeps_its_place() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (client, accepted) = tokio::join!(TcpStream::connect(listener.local_addr().unwrap()), listener.accept());
+        let places = Arc::new(Semaphore::new(1));
+        let place = Arc::clone(&places).acquire_owned().await.unwrap();
+        let activity = Activity::new();
+        let mut timers = Timers::new(Arc::clone(&activity), &settings(), true);
+        let stream = Watched::new(accepted.unwrap().0, Bytes::new(), Arc::clone(&activity), place);
+        let service = service_fn(move |request| {
+            let under_way = activity.request();
+            async move { Ok::<_, Infallible>(echo(request).map(|body| under_way.answering(body))) }
+        });
+        let mut serving =
+            hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).with_upgrades();
+        let (_stop, mut stopped) = watch::channel(false);
+        let mut client = client.unwrap();
+        client.write_all(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n").await.unwrap();
+        let ended =
+            drive(&mut serving, &mut timers, &mut stopped, |serving| Pin::new(serving).graceful_shutdown()).await;
+        assert!(matches!(ended, End::Done(Ok(()))));
+        drop(serving);
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(client.read_u8().await.unwrap());
+        }
+        for _ in 0..3 {
+            sleep(IDLE * 2).await;
+            client.write_all(b"ping").await.unwrap();
+            let mut back = [0; 4];
+            client.read_exact(&mut back).await.unwrap();
+            assert_eq!(&back, b"ping");
+        }
+        assert_eq!(places.available_permits(), 0);
+        drop(client);
+        timeout(Duration::from_secs(10), places.acquire()).await.expect("the place is given back").unwrap().forget();
+    }
+}

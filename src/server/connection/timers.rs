@@ -1,4 +1,4 @@
-//! When a connection is given up: nothing is asked, a head does not arrive, or the client takes nothing.
+//! When a connection is ended: nothing is asked, a head does not arrive, or nothing of the answers is taken.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -19,7 +19,12 @@ pub(super) enum Expired {
     Head,
     /// The client took nothing of an answer in time.
     Stalled,
+    /// The client asks and gives up, over and over: the work is done, and nobody takes it (CVE-2023-44487).
+    GivenUp,
 }
+
+/// How many more requests a client may give up than it lets be answered.
+const MOST_GIVEN_UP: u64 = 100;
 
 /// All of a connection's timers, in one that is set again only when it fires or an earlier end is in sight: requests
 /// that come and go cost nothing here.
@@ -66,6 +71,9 @@ impl Timers {
     }
 
     fn poll_expired(&mut self, context: &mut Context<'_>) -> Poll<Expired> {
+        if self.activity.given_up() > MOST_GIVEN_UP {
+            return Poll::Ready(Expired::GivenUp);
+        }
         let end = self.end();
         let Some((at, why)) = end else {
             // Nothing ends while a request is under way, but who ends the request may not be this task.
