@@ -89,19 +89,21 @@ impl Context {
         self.speak(protocol, stream, Bytes::new(), client, place).await
     }
 
-    /// What a client without TLS speaks, and what of it was read to find out.
+    /// What a client without TLS speaks, and what of it was read to find out. A silent client is an idle one.
     async fn protocol(&self, stream: &mut TcpStream) -> io::Result<(Protocol, Bytes)> {
         let mut ahead = Vec::new();
         if self.settings.http2 != Http2::Always {
             return Ok((Protocol::Http1, ahead.into()));
         }
-        while ahead.len() < http2::PREFACE.len() && http2::PREFACE.starts_with(&ahead) {
-            let mut rest = (&mut *stream).take((http2::PREFACE.len() - ahead.len()) as u64);
-            if in_time(self.settings.idle_timeout, rest.read_buf(&mut ahead)).await? == 0 {
-                break;
-            }
-        }
-        let protocol = if ahead == http2::PREFACE { Protocol::Http2 } else { Protocol::Http1 };
+        in_time(self.settings.idle_timeout, stream.read_buf(&mut ahead)).await?;
+        let limit = self.settings.header_timeout;
+        in_time(limit, async {
+            let begins = |ahead: &[u8]| ahead.len() < http2::PREFACE.len() && http2::PREFACE.starts_with(ahead);
+            while begins(&ahead) && stream.read_buf(&mut ahead).await? > 0 {}
+            Ok(())
+        })
+        .await?;
+        let protocol = if ahead.starts_with(http2::PREFACE) { Protocol::Http2 } else { Protocol::Http1 };
         Ok((protocol, ahead.into()))
     }
 
