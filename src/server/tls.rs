@@ -90,6 +90,10 @@ impl TlsSettings {
     }
 }
 
+fn tell_refused(error: &TlsError) {
+    tracing::warn!("{error}; the certificate read before stays in use");
+}
+
 /// Larger files hold no certificate.
 const LARGEST_FILE: u64 = 1 << 20;
 
@@ -132,37 +136,47 @@ impl Certificate {
         TlsAcceptor::from(self.current.load_full())
     }
 
-    /// Reads it again. A bad one changes nothing.
+    /// Reads it again. A bad one changes nothing but a line in the log.
     pub(super) fn reload(&self) {
-        match self.settings.read(self.protocols) {
-            Ok(config) => {
-                self.current.store(config);
-                tracing::info!("the certificate in {} was read again", self.settings.cert.display());
-            }
-            Err(error) => tracing::warn!("{error}; the certificate read before stays in use"),
+        if let Err(error) = self.replace() {
+            tell_refused(&error);
         }
+    }
+
+    fn replace(&self) -> Result<(), TlsError> {
+        self.current.store(self.settings.read(self.protocols)?);
+        tracing::info!("the certificate in {} was read again", self.settings.cert.display());
+        Ok(())
     }
 
     /// Reads it again whenever its files have changed, until told to stop.
     pub(super) async fn follow(self: Arc<Self>, mut stopped: watch::Receiver<bool>) {
         let mut known = self.settings.stamp();
         let mut seen = known;
+        let mut refused = None;
         loop {
             tokio::select! {
                 () = sleep(LOOK) => {}
                 _ = stopped.wait_for(|stopped| *stopped) => return,
             }
             let certificate = Arc::clone(&self);
-            let looked = spawn_blocking(move || {
+            let looking = spawn_blocking(move || {
                 let now = certificate.settings.stamp();
                 let settled = now == seen && now != known;
-                if settled {
-                    certificate.reload();
-                }
-                (now, if settled { now } else { known })
+                (now, settled.then(|| certificate.replace()))
             });
-            if let Ok(looked) = looked.await {
-                (seen, known) = looked;
+            let Ok((now, replaced)) = looking.await else { continue };
+            seen = now;
+            match replaced {
+                None => {}
+                Some(Ok(())) => (known, refused) = (now, None),
+                // Tried at every look, since a file may only be out of reach for a moment; told once.
+                Some(Err(error)) => {
+                    if refused.as_ref() != Some(&error) {
+                        tell_refused(&error);
+                    }
+                    refused = Some(error);
+                }
             }
         }
     }

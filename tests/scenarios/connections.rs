@@ -99,7 +99,7 @@ async fn a_head_over_tls_that_does_not_end_is_a_408_too() {
 #[tokio::test]
 async fn a_quiet_stream_is_not_idle_in_either_version() {
     let (origin, keeper) = pausing().await;
-    let node = Node::start(origin, &format!("{IDLE}[clients]\nhttp2 = \"always\"\n"));
+    let node = Node::start(origin, &format!("{IDLE}write_stall = \"300ms\"\n[clients]\nhttp2 = \"always\"\n"));
     let mut one = TcpStream::connect(node.address).await.unwrap();
     one.write_all(GET.as_bytes()).await.unwrap();
     read_until(&mut one, "one;").await;
@@ -190,11 +190,13 @@ async fn a_process_out_of_file_descriptors_waits_for_them_and_goes_on() {
         answered += usize::from(served(stream).await);
     }
     assert!((1..20).contains(&answered), "{answered} of 20 were served with 4 descriptors left");
+    process.says("no connection can be accepted").await;
     drop(open);
     until("it serves again", || async {
         process.client().try_send("GET", "/x", &[], "").await.is_ok_and(|answer| answer.cache() == "HIT")
     })
     .await;
+    process.says("connections are accepted again").await;
 }
 
 #[tokio::test]

@@ -23,8 +23,9 @@ pub(super) enum Expired {
     GivenUp,
 }
 
-/// How many more requests a client may give up than it lets be answered.
-const MOST_GIVEN_UP: u64 = 100;
+/// How many more requests a client may give up than it lets be answered, and within what time.
+const MOST_GIVEN_UP: u64 = 200;
+const GIVING_UP: Duration = Duration::from_secs(10);
 
 /// All of a connection's timers, in one that is set again only when it fires or an earlier end is in sight: requests
 /// that come and go cost nothing here.
@@ -41,6 +42,8 @@ pub(super) struct Timers {
     begun: Option<Instant>,
     /// Since when a write waits, and how often the client had taken something before.
     blocked: Option<(u64, Instant)>,
+    /// How many requests the client had given up at some time, and when that was.
+    given_up: (u64, Instant),
     /// Since when no new request is taken.
     closing: Option<(u64, Instant)>,
     sleep: Pin<Box<Sleep>>,
@@ -55,6 +58,7 @@ impl Timers {
             stall: settings.write_stall,
             begun: None,
             blocked: None,
+            given_up: (0, Instant::now()),
             closing: None,
             sleep: Box::pin(sleep(settings.idle_timeout)),
         }
@@ -71,7 +75,7 @@ impl Timers {
     }
 
     fn poll_expired(&mut self, context: &mut Context<'_>) -> Poll<Expired> {
-        if self.activity.given_up() > MOST_GIVEN_UP {
+        if self.gives_up_too_often() {
             return Poll::Ready(Expired::GivenUp);
         }
         let end = self.end();
@@ -92,6 +96,17 @@ impl Timers {
             }
             self.sleep.as_mut().reset(at);
         }
+    }
+
+    fn gives_up_too_often(&mut self) -> bool {
+        let given_up = self.activity.given_up();
+        let (before, since) = self.given_up;
+        if given_up <= before + MOST_GIVEN_UP {
+            return false;
+        }
+        let now = Instant::now();
+        self.given_up = (given_up, now);
+        now - since < GIVING_UP
     }
 
     /// What ends first, as things are.
