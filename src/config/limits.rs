@@ -10,7 +10,7 @@ use super::duration::WrittenDuration;
 use super::file::LimitsTable;
 use super::findings::Findings;
 use super::size::{WrittenCount, WrittenSize, show};
-use crate::server::ServerSettings;
+use crate::server::{Http2, ServerSettings};
 
 /// The HTTP library reads heads into a buffer of at least this many bytes.
 const LEAST_HEADER: u64 = 8 << 10;
@@ -21,6 +21,7 @@ const BODY_RATE: u64 = 240;
 /// The limits that concern requests rather than connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct RequestLimits {
+    pub(super) fields: usize,
     pub(super) target: usize,
     pub(super) request_body: Option<u64>,
     pub(super) buffer_body: u64,
@@ -44,14 +45,20 @@ pub(super) fn mean(
     }
     let server = ServerSettings {
         listen,
+        tls: None,
+        http2: Http2::default(),
+        proxy_protocol: false,
         cores: at_least(1, table.cores, cores(), findings),
         max_connections: at_least(1, table.connections, 10_000, findings),
         header_timeout: not_zero(table.header_timeout, Duration::from_secs(10), findings),
+        idle_timeout: not_zero(table.idle_timeout, Duration::from_secs(60), findings),
+        write_stall: not_zero(table.write_stall, Duration::from_secs(30), findings),
         max_header: bytes(header),
         max_fields: at_least(1, table.fields, 100, findings),
         shutdown_timeout: table.shutdown_timeout.map_or(Duration::from_secs(10), |written| written.get_ref().0),
     };
     let request = RequestLimits {
+        fields: server.max_fields,
         target: bytes(target),
         request_body: table.request_body.map(|size| size.get_ref().0),
         buffer_body: table.buffer_body.map_or(64 << 10, |size| size.get_ref().0),
@@ -154,6 +161,7 @@ mod tests {
         assert_eq!(
             request,
             RequestLimits {
+                fields: 100,
                 target: 8192,
                 request_body: None,
                 buffer_body: 65_536,

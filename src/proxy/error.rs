@@ -17,6 +17,10 @@ pub(super) enum Refusal {
     MethodNotAllowed,
     /// An OPTIONS request whose Max-Forwards ends here: the one answer in this table that is no error.
     LastHop,
+    /// There are more fields than allowed.
+    TooManyFields(usize),
+    /// An expectation other than `100-continue`.
+    UnknownExpectation,
     /// The target is longer than allowed.
     TargetTooLong(usize),
     /// The body is larger than allowed.
@@ -46,6 +50,8 @@ impl Refusal {
             Self::BodyTooSlow(_) => StatusCode::REQUEST_TIMEOUT,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::LastHop => StatusCode::OK,
+            Self::TooManyFields(_) => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Self::UnknownExpectation => StatusCode::EXPECTATION_FAILED,
             Self::TargetTooLong(_) => StatusCode::URI_TOO_LONG,
             Self::BodyTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnknownCoding => StatusCode::NOT_IMPLEMENTED,
@@ -59,6 +65,8 @@ impl Refusal {
             Self::BadRequest(why) => (*why).to_owned(),
             Self::MethodNotAllowed => "CONNECT and TRACE are not forwarded.".to_owned(),
             Self::LastHop => "Max-Forwards was 0, so this proxy is the one that answers.".to_owned(),
+            Self::TooManyFields(limit) => format!("The request has more than {limit} fields."),
+            Self::UnknownExpectation => "The only expectation that can be met is 100-continue.".to_owned(),
             Self::TargetTooLong(limit) => format!("The request target is longer than {limit} bytes."),
             Self::BodyTooLarge(limit) => format!("The request body is larger than {limit} bytes."),
             Self::BodyBroken(why) => format!("The request body could not be read: {why}."),
@@ -91,6 +99,7 @@ impl Refusal {
                 | R::BodyTooLarge(_)
                 | R::BodyBroken(_)
                 | R::BodyTooSlow(_)
+                | R::UnknownExpectation
                 | R::UnknownCoding
         )
     }

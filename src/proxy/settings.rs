@@ -19,6 +19,8 @@ pub struct ProxySettings {
     pub host_in_key: bool,
     /// Where the proxies in front of this one are, whose word about their clients is believed.
     pub trusted_proxies: Vec<IpNet>,
+    /// How many fields a request may have.
+    pub max_fields: usize,
     /// The largest request target in bytes.
     pub max_target: usize,
     /// The largest request body in bytes; `None` streams any size.

@@ -209,6 +209,7 @@ impl Proxy {
             body: None,
             host: write.host.clone(),
             client: Client { address: None, ..write.client },
+            version: http::Version::HTTP_11,
         };
         let proxy = Arc::clone(self);
         tokio::spawn(async move { drop(proxy.read(request).await) });

@@ -30,6 +30,7 @@ fn every_commented_key_can_be_set() {
     assert!(text.contains("\npolicy") || text.contains("\nselect = {"), "{text}");
     let config = good(&text);
     assert_eq!(config.proxy.routes.iter().count(), 5);
+    assert!(config.server.tls.is_some());
     assert!(!config.remarks.render(false).contains("warning"), "{}", config.remarks.render(false));
 }
 
@@ -38,7 +39,7 @@ fn what_a_commented_key_shows_as_its_default_is_the_default() {
     let (as_shipped, all_set) = (good(SHIPPED), good(&uncommented()));
     let settings = |config: &aside::config::Config| {
         let mut server = config.server.clone();
-        server.cores = 0;
+        (server.cores, server.tls) = (0, None);
         format!("{server:?} {:?} {:?} {:?} {:?}", config.origin, config.store, config.log, config.proxy.unrouted)
     };
     assert_eq!(settings(&as_shipped), settings(&all_set));
