@@ -185,7 +185,7 @@ fn mean(file: File, overrides: &Overrides, source: &Arc<Source>, findings: &mut 
     let trusted_proxies = clients::mean(file.clients, findings);
     let (server, limits) = limits::mean(file.limits, listen, findings);
     let log = log::mean(file.log, overrides.log, findings);
-    let unrouted = unrouted::mean(file.unrouted, findings);
+    let (unrouted, unrouted_by_all_fields) = unrouted::mean(file.unrouted, findings);
     let written = file.route.into_iter().flat_map(|routes| routes.0);
     let drafts: Vec<_> = written.filter_map(|written| route::mean(written, findings)).collect();
     let route_lines = drafts.iter().map(|draft| source.position(draft.header.start).line).collect();
@@ -194,6 +194,7 @@ fn mean(file: File, overrides: &Overrides, source: &Arc<Source>, findings: &mut 
     let proxy = ProxySettings {
         routes,
         unrouted,
+        unrouted_by_all_fields,
         host_in_key: origin.host == HostRule::Client,
         trusted_proxies,
         max_target: limits.target,

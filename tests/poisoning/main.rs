@@ -21,3 +21,4 @@ mod paths;
 mod private;
 mod trusted;
 mod variants;
+mod wire;
