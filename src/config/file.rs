@@ -136,6 +136,7 @@ pub(super) struct UnroutedTable {
     pub(super) heuristics: Option<bool>,
     pub(super) close_delimited: Option<bool>,
     pub(super) errors: Option<bool>,
+    pub(super) vary: Option<Text>,
     pub(super) request_directives: Option<Text>,
 }
 

@@ -207,7 +207,7 @@ fn mean(
     server.tls = tls::mean(file.tls, folder, findings);
     let clients = clients::mean(file.clients, &mut server, findings);
     let log = log::mean(file.log, overrides.log, findings);
-    let unrouted = unrouted::mean(file.unrouted, findings);
+    let (unrouted, unrouted_by_all_fields) = unrouted::mean(file.unrouted, findings);
     let written = file.route.into_iter().flat_map(|routes| routes.0);
     let drafts: Vec<_> = written.filter_map(|written| route::mean(written, findings)).collect();
     let route_lines = drafts.iter().map(|draft| source.position(draft.header.start).line).collect();
@@ -216,6 +216,7 @@ fn mean(
     let proxy = ProxySettings {
         routes,
         unrouted,
+        unrouted_by_all_fields,
         host_in_key: origin.host == HostRule::Client,
         trusted_proxies: clients.trusted_proxies,
         max_fields: limits.fields,

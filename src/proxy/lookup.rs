@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
+use http::HeaderMap;
+use http::header::{HeaderName, IF_MODIFIED_SINCE, IF_NONE_MATCH};
+
 use super::Proxy;
 use super::ingress::Admitted;
 use super::variants::Index;
 use crate::fields::{Detail, Forward};
-use crate::policy::Stored;
+use crate::policy::{Stored, selecting};
 use crate::rules::{Bypass, Place, Read, Route, WriteTarget};
 use crate::store::{Fault, Kind, StoredResponse, Token};
 
@@ -102,7 +105,9 @@ impl Proxy {
             None if settings.unrouted.is_none() => Err(Bypass(Detail::RouteOff)),
             None if request.is_partial_or_conditional() => Err(Bypass(Detail::PartialContent)),
             // Without a route the origin is told the client's Host in X-Forwarded-Host, whatever it sees as its own.
-            None => settings.routes.routeless_place(&Read { host: Some(host), ..read }),
+            None => settings.routes.routeless_place(&Read { host: Some(host), ..read }).map(|place| {
+                if settings.unrouted_by_all_fields { place.selected_by(&all_fields(&request.fields)) } else { place }
+            }),
         };
         match place {
             Ok(place) => Ok(Resource { route, place }),
@@ -122,6 +127,14 @@ impl Proxy {
         };
         Ok(Seen { entry, invalidated: first.invalidated, ..Seen::nothing(first.token) })
     }
+}
+
+/// Every field of a request that reaches the origin on a fill, but for the client's address.
+fn all_fields(fields: &HeaderMap) -> String {
+    let mut names: Vec<HeaderName> = fields.keys().cloned().collect();
+    names.retain(|name| *name != IF_NONE_MATCH && *name != IF_MODIFIED_SINCE);
+    names.sort_unstable_by(|left, right| left.as_str().cmp(right.as_str()));
+    selecting(&names, fields)
 }
 
 /// An entry as the policy sees it.

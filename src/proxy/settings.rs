@@ -15,6 +15,8 @@ pub struct ProxySettings {
     pub routes: Routes,
     /// The choices for paths without a route; `None` never caches them (`[unrouted] cache = false`).
     pub unrouted: Option<Choices>,
+    /// Whether every field of a request is in its key, where no route speaks (`[unrouted] vary = "all"`).
+    pub unrouted_by_all_fields: bool,
     /// Whether the client's Host is part of every key (`[origin] host = "client"`).
     pub host_in_key: bool,
     /// Where the proxies in front of this one are, whose word about their clients is believed.

@@ -146,6 +146,14 @@ impl Place {
         Self { group: Arc::clone(&self.group), tags: vec![Tag::around(name)].into(), key }
     }
 
+    /// The same place for requests with one text of selecting fields, whatever the response says.
+    #[must_use]
+    pub fn selected_by(mut self, selecting: &str) -> Self {
+        self.key.name.push('#');
+        self.key.name.push_str(&short_hash(selecting.as_bytes()));
+        self
+    }
+
     /// The place of one variant of its response, in one of the slots that the key has for them.
     #[must_use]
     pub fn variant(&self, slot: usize, id: &str) -> Self {

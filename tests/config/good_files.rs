@@ -40,11 +40,11 @@ fn everything_has_a_default() {
     assert_eq!((config.proxy.buffer_body, config.proxy.max_waiters), (65_536, 1024));
     assert_eq!((config.proxy.trusted_proxies.len(), config.proxy.max_variants), (0, 32));
     assert!(!config.proxy.host_in_key);
-    let unrouted = config.proxy.unrouted.unwrap();
+    let unrouted = config.proxy.unrouted.clone().unwrap();
     assert!(
         !unrouted.routed && !unrouted.heuristics && !unrouted.close_delimited && unrouted.honour_request_directives
     );
-    assert!(!unrouted.errors);
+    assert!(!unrouted.errors && !config.proxy.unrouted_by_all_fields);
     assert_eq!((config.log.format, config.log.requests), (LogFormat::Text, true));
     assert!(config.route_lines.is_empty() && config.remarks.iter().next().is_none());
 }

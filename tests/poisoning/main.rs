@@ -6,6 +6,7 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::print_stdout,
     reason = "a test fails by panicking"
 )]
 
@@ -20,3 +21,4 @@ mod paths;
 mod private;
 mod trusted;
 mod variants;
+mod wire;

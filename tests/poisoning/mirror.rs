@@ -49,10 +49,9 @@ pub async fn mirror(freshness: Freshness, temper: Temper) -> Origin {
 
 /// A request, line by line.
 fn shown(asked: &Asked) -> String {
-    let mut text = format!("{} {}\n", asked.method, asked.target);
-    for (name, value) in &asked.fields {
-        text.push_str(&format!("{name}: {}\n", String::from_utf8_lossy(value.as_bytes())));
-    }
-    text.push_str(&String::from_utf8_lossy(&asked.body));
-    text
+    let line = |(name, value): (&http::HeaderName, &http::HeaderValue)| {
+        format!("{name}: {}\n", String::from_utf8_lossy(value.as_bytes()))
+    };
+    let lines: String = asked.fields.iter().map(line).collect::<Vec<_>>().concat();
+    format!("{} {}\n{lines}{}", asked.method, asked.target, String::from_utf8_lossy(&asked.body))
 }

@@ -2,9 +2,9 @@
 
 use percent_encoding::percent_decode_str;
 
-use super::support::client::raw;
 use super::support::node::Node;
 use super::support::origin::{Origin, response};
+use super::wire::ask;
 
 /// How an origin gets from a request's path to a resource.
 type Reading = fn(&str) -> String;
@@ -145,7 +145,7 @@ async fn origin(reading: Reading) -> Origin {
 }
 
 async fn get(node: &Node, path: &str) -> String {
-    raw(node.address, format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").as_bytes()).await
+    ask(node.address, format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").as_bytes()).await
 }
 
 const ROUTE: &str = "[[route]]\npath = \"/{*rest}\"\nttl = \"1h\"\n";
@@ -247,7 +247,7 @@ async fn a_write_drops_whatever_an_origin_may_take_it_for() {
             get(&node, "/fruit/1").await;
             assert!(get(&node, "/fruit/1").await.contains("x-cache: HIT"), "before {target}");
             let write = format!("PUT {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
-            let written = raw(node.address, write.as_bytes()).await;
+            let written = ask(node.address, write.as_bytes()).await;
             assert!(written.starts_with("HTTP/1.1 200"), "{target}: {written}");
             let after = get(&node, "/fruit/1").await;
             assert!(after.contains("x-cache: MISS"), "{target} with {config:?}: {after}");

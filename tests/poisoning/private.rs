@@ -325,3 +325,17 @@ async fn an_error_that_one_odd_request_causes_is_nobody_elses() {
         }
     }
 }
+
+/// For an origin whose Vary is not to be relied on.
+#[tokio::test]
+async fn where_all_fields_are_keyed_those_who_send_the_same_share_an_answer() {
+    let origin = whoami("public, max-age=600").await;
+    let node = Node::start(origin.address, "[unrouted]\nvary = \"all\"\n");
+    for (round, agent) in [("MISS", "a"), ("MISS", "b"), ("HIT", "a"), ("HIT", "b")] {
+        let answer = node.client().get_with("/x", &[("user-agent", agent), ("accept", "a/b")]).await;
+        assert_eq!(answer.cache(), round, "{agent}");
+    }
+    let tagged =
+        node.client().get_with("/x", &[("accept", "a/b"), ("user-agent", "a"), ("if-none-match", "\"z\"")]).await;
+    assert_eq!(tagged.cache(), "HIT", "a condition is answered from the store");
+}

@@ -106,3 +106,19 @@ async fn a_trusted_proxys_host_is_the_clients_host_and_in_the_key() {
         assert_eq!((hit.cache(), hit.text().rsplit('|').next()), ("HIT", Some("a.example")), "{target}");
     }
 }
+
+/// What a write stores is for all schemes, as nothing of it was shaped by one.
+#[tokio::test]
+async fn what_was_written_by_http_is_read_by_https() {
+    let origin = Origin::counting().await;
+    let config = format!(
+        "{TRUSTING}[[route]]\npath = \"/orders/{{order_id}}\"\nttl = \"1h\"\n[route.write]\nrequest = \"POST /orders\"\n\
+         policy = \"through\"\nentry = '{{\"order\": {{body}}}}'\n"
+    );
+    let node = Node::start(origin.address, &config);
+    let client = node.client();
+    client.get_with("/orders/1", &[("x-forwarded-proto", "https")]).await;
+    client.post("/orders", "{\"order_id\": 1}").await;
+    let read = client.get_with("/orders/1", &[("x-forwarded-proto", "https")]).await;
+    assert_eq!((read.cache(), read.text()), ("HIT", "{\"order\": {\"order_id\": 1}}"));
+}
