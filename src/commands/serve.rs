@@ -29,18 +29,15 @@ fn serve(config: Config) -> Result<(), Box<dyn std::error::Error>> {
     let routes = super::count_routes(&config);
     let file = config.file.as_ref().map_or_else(|| "no file".to_owned(), |path| path.display().to_string());
     let server = Server::bind(config.server)?;
-    let origin = config.origin.authority.to_string();
+    let origin = config.origin.urls().join(" and ");
     let parts = Parts {
         proxy: proxy::Shared::new(config.proxy, Clock::System, config.log.requests),
         store: store::Shared::new(&config.store),
-        origin: Arc::new(origin::Shared::new(config.origin)),
+        origin: Arc::new(origin::Shared::new(config.origin, &Clock::System)),
     };
     let running = server.start(&parts)?;
     for address in running.addresses() {
-        tracing::info!(
-            "listening on http://{address}, origin http://{origin}, store {}, {file}, {routes}",
-            config.store.url
-        );
+        tracing::info!("listening on http://{address}, origin {origin}, store {}, {file}, {routes}", config.store.url);
     }
     runtime.block_on(async {
         let mut interrupt = signal(SignalKind::interrupt())?;

@@ -22,7 +22,10 @@ mod limits;
 mod listen;
 mod log;
 mod origin;
+mod origin_tls;
+mod origin_url;
 mod parse;
+mod pem;
 mod route;
 mod routes;
 mod secret;
@@ -179,7 +182,8 @@ fn mean(file: File, overrides: &Overrides, source: &Arc<Source>, findings: &mut 
     } else {
         listen::given(&overrides.listen, findings)
     };
-    let origin = origin::mean(file.origin, overrides.origin.as_deref(), &listen, findings);
+    let folder = Path::new(&source.name).parent().unwrap_or(Path::new(""));
+    let origin = origin::mean(file.origin, overrides.origin.as_deref(), &listen, folder, findings);
     let store = store::mean(file.store, overrides.store.as_deref(), findings);
     let (server, limits) = limits::mean(file.limits, listen, findings);
     let log = log::mean(file.log, overrides.log, findings);

@@ -1,6 +1,5 @@
 //! Message bodies as they pass through: whole, streaming, or relayed by a task that reads ahead.
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -8,9 +7,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
-use tokio::time::{Instant, Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep, sleep_until, timeout_at};
 
+use super::Place;
+use super::error::cause;
+use super::gathered::Gathered;
+use super::relay::{End, Relayed, Relaying, relay};
 use super::upload::{Progress, Upload, upload};
 
 /// Why a body ended before it was whole. The connection it was being sent on is then cut, so that the receiver can tell.
@@ -20,6 +22,8 @@ pub enum BodyError {
     Broken(String),
     /// Nothing came for this long.
     Stalled(Duration),
+    /// It was not whole when the time for the whole exchange was over.
+    Late(Duration),
     /// It grew larger than allowed.
     TooLarge,
 }
@@ -29,6 +33,7 @@ impl fmt::Display for BodyError {
         match self {
             Self::Broken(why) => write!(out, "the body was cut short: {why}"),
             Self::Stalled(limit) => write!(out, "nothing more of the body came for {limit:?}"),
+            Self::Late(limit) => write!(out, "the body was not whole within {limit:?}"),
             Self::TooLarge => out.write_str("the body is larger than allowed"),
         }
     }
@@ -51,8 +56,8 @@ pub enum Body {
 /// A body that is still coming.
 #[derive(Debug)]
 pub struct Stream {
-    /// Pieces read already.
-    ahead: VecDeque<Bytes>,
+    /// What was read already.
+    ahead: Bytes,
     source: Source,
     /// Told how far it is, where somebody wants to know.
     progress: Option<Progress>,
@@ -61,22 +66,11 @@ pub struct Stream {
 #[derive(Debug)]
 enum Source {
     Incoming(Timed),
-    /// Pieces that a task reads ahead of a slow receiver; its channel's end is the body's.
-    Relay(mpsc::UnboundedReceiver<Result<Relayed, BodyError>>),
+    /// What a task reads ahead of a slow receiver.
+    Relay(Relayed),
     /// It broke off; said once all that came before is handed on.
     Broken(BodyError),
     Done,
-}
-
-/// What a relaying task hands on.
-#[derive(Debug)]
-pub enum Relayed {
-    /// A piece of the body.
-    Piece(Bytes),
-    /// The rest, to be read by the receiver itself.
-    Rest(Timed),
-    /// The body is whole.
-    End,
 }
 
 /// An incoming body with a limit on how long it may be silent, and one on how long it may be.
@@ -87,15 +81,17 @@ pub struct Timed {
     /// How many bytes may still come.
     left: u64,
     /// Held until the body is done, whoever reads it: a place among the requests under way to the origin.
-    permit: Option<OwnedSemaphorePermit>,
+    place: Option<Place>,
     /// Armed only while nothing is there, so that a body at hand costs no timer.
     timer: Option<Pin<Box<Sleep>>>,
+    /// Armed from the start where the whole exchange has a limit, which stands beside.
+    deadline: Option<(Pin<Box<Sleep>>, Duration)>,
 }
 
 impl Timed {
     /// Watches a body.
     pub fn new(incoming: Incoming, limit: Duration) -> Self {
-        Self { incoming, limit, left: u64::MAX, permit: None, timer: None }
+        Self { incoming, limit, left: u64::MAX, place: None, timer: None, deadline: None }
     }
 
     /// With [`BodyError::TooLarge`] in place of all that is longer than this many bytes.
@@ -106,8 +102,14 @@ impl Timed {
 
     /// With a place that is given back when the body is done.
     #[must_use]
-    pub(super) fn holding(self, permit: OwnedSemaphorePermit) -> Self {
-        Self { permit: Some(permit), ..self }
+    pub(super) fn holding(self, place: Place) -> Self {
+        Self { place: Some(place), ..self }
+    }
+
+    /// With an end to it at a moment, `limit` after the exchange began.
+    #[must_use]
+    pub(super) fn until(self, end: Instant, limit: Duration) -> Self {
+        Self { deadline: Some((Box::pin(sleep_until(end)), limit)), ..self }
     }
 
     /// The body's length where its head tells.
@@ -126,10 +128,16 @@ impl Timed {
     }
 
     fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, BodyError>>> {
+        if let Some((deadline, limit)) = &mut self.deadline
+            && !self.incoming.is_end_stream()
+            && deadline.as_mut().poll(context).is_ready()
+        {
+            return Poll::Ready(Some(Err(BodyError::Late(*limit))));
+        }
         loop {
             match Pin::new(&mut self.incoming).poll_frame(context) {
                 Poll::Ready(None) => {
-                    self.permit = None;
+                    self.place = None;
                     return Poll::Ready(None);
                 }
                 Poll::Ready(Some(Err(error))) => return Poll::Ready(Some(Err(BodyError::Broken(cause(&error))))),
@@ -156,22 +164,30 @@ impl Timed {
     }
 
     /// Reads on until the end or until more than `limit` bytes are there.
-    pub async fn collect(mut self, limit: u64) -> Collected {
-        let mut pieces = VecDeque::new();
-        let mut size = 0u64;
-        while let Some(next) = self.next().await {
+    pub async fn collect(self, limit: u64) -> Collected {
+        self.collect_until(limit, None).await
+    }
+
+    /// Reads on until the end, until more than `limit` bytes are there, or until that moment.
+    pub async fn collect_until(mut self, limit: u64, end: Option<Instant>) -> Collected {
+        let mut read = Gathered::default();
+        loop {
+            let next = match end {
+                None => self.next().await,
+                Some(end) => match timeout_at(end, self.next()).await {
+                    Ok(next) => next,
+                    Err(_) => return Collected::Slow(read.into_bytes(), self),
+                },
+            };
             match next {
-                Err(error) => return Collected::Failed(error),
-                Ok(piece) => {
-                    size += piece.len() as u64;
-                    pieces.push_back(piece);
-                }
+                None => return Collected::Whole(read.into_bytes()),
+                Some(Err(error)) => return Collected::Failed(error),
+                Some(Ok(piece)) => read.push(piece),
             }
-            if size > limit {
-                return Collected::Larger(pieces, self);
+            if read.len() > limit {
+                return Collected::Larger(read.into_bytes(), self);
             }
         }
-        Collected::Whole(join(pieces))
     }
 }
 
@@ -181,30 +197,11 @@ pub enum Collected {
     /// All of it.
     Whole(Bytes),
     /// More than the limit: what was read and the rest.
-    Larger(VecDeque<Bytes>, Timed),
+    Larger(Bytes, Timed),
+    /// Not all of it in time: what was read and the rest.
+    Slow(Bytes, Timed),
     /// It ended before it was whole.
     Failed(BodyError),
-}
-
-/// Puts pieces together, without a copy where there is only one.
-pub fn join(mut pieces: VecDeque<Bytes>) -> Bytes {
-    if pieces.len() <= 1 {
-        return pieces.pop_front().unwrap_or_default();
-    }
-    let mut whole = Vec::with_capacity(pieces.iter().map(Bytes::len).sum());
-    for piece in pieces {
-        whole.extend_from_slice(&piece);
-    }
-    whole.into()
-}
-
-/// The innermost cause of an error: what a person can act on.
-pub(super) fn cause(error: &dyn std::error::Error) -> String {
-    let mut innermost = error;
-    while let Some(source) = innermost.source() {
-        innermost = source;
-    }
-    innermost.to_string()
 }
 
 impl Body {
@@ -214,18 +211,19 @@ impl Body {
         if bytes.is_empty() { Self::Empty } else { Self::Full(bytes) }
     }
 
-    /// A body as it comes, after pieces that were read already.
-    pub fn stream(ahead: VecDeque<Bytes>, rest: Timed) -> Self {
+    /// A body as it comes, after what was read of it already.
+    pub fn stream(ahead: Bytes, rest: Timed) -> Self {
         if ahead.is_empty() && rest.is_done() {
             return Self::Empty;
         }
         Self::Stream(Box::new(Stream { ahead, source: Source::Incoming(rest), progress: None }))
     }
 
-    /// A body that a task hands on piece by piece, ending with [`Relayed::End`] or [`Relayed::Rest`]; a channel that
-    /// closes without either cuts the connection.
-    pub fn relay(pieces: mpsc::UnboundedReceiver<Result<Relayed, BodyError>>) -> Self {
-        Self::Stream(Box::new(Stream { ahead: VecDeque::new(), source: Source::Relay(pieces), progress: None }))
+    /// A body that a task reads and hands on: the task's side of it, and the body.
+    pub fn relayed() -> (Relaying, Self) {
+        let (relaying, relayed) = relay();
+        let stream = Stream { ahead: Bytes::new(), source: Source::Relay(relayed), progress: None };
+        (relaying, Self::Stream(Box::new(stream)))
     }
 
     /// Tells from now on how far it is; what is whole counts as sent at once.
@@ -241,26 +239,18 @@ impl Body {
 impl Stream {
     /// Reads it in full; gives it back, nothing lost, when it is larger than `limit` or breaks off.
     pub async fn collect(mut self: Box<Self>, limit: u64) -> Result<Bytes, Body> {
-        let mut pieces = VecDeque::new();
-        let mut size = 0u64;
+        let mut read = Gathered::default();
         while let Some(next) = std::future::poll_fn(|context| self.poll_next(context)).await {
             match next {
-                Ok(piece) => {
-                    size += piece.len() as u64;
-                    pieces.push_back(piece);
-                }
-                Err(error) => {
-                    self.source = Source::Broken(error);
-                    self.ahead = pieces;
-                    return Err(Body::Stream(self));
-                }
+                Ok(piece) => read.push(piece),
+                Err(error) => self.source = Source::Broken(error),
             }
-            if size > limit {
-                self.ahead = pieces;
+            if read.len() > limit || matches!(self.source, Source::Broken(_)) {
+                self.ahead = read.into_bytes();
                 return Err(Body::Stream(self));
             }
         }
-        Ok(join(pieces))
+        Ok(read.into_bytes())
     }
 
     fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, BodyError>>> {
@@ -275,23 +265,22 @@ impl Stream {
     }
 
     fn poll_source(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, BodyError>>> {
-        if let Some(piece) = self.ahead.pop_front() {
-            return Poll::Ready(Some(Ok(piece)));
+        if !self.ahead.is_empty() {
+            return Poll::Ready(Some(Ok(std::mem::take(&mut self.ahead))));
         }
         loop {
             let next = match &mut self.source {
                 Source::Done => return Poll::Ready(None),
                 Source::Broken(error) => return Poll::Ready(Some(Err(error.clone()))),
                 Source::Incoming(timed) => return timed.poll_next(context),
-                Source::Relay(pieces) => ready!(pieces.poll_recv(context)),
+                Source::Relay(relayed) => ready!(relayed.poll(context)),
             };
-            match next {
-                Some(Ok(Relayed::Piece(piece))) => return Poll::Ready(Some(Ok(piece))),
-                Some(Ok(Relayed::Rest(rest))) => self.source = Source::Incoming(rest),
-                Some(Ok(Relayed::End)) => self.source = Source::Done,
-                Some(Err(error)) => return Poll::Ready(Some(Err(error))),
-                None => return Poll::Ready(Some(Err(BodyError::Broken("the fetch was given up".to_owned())))),
-            }
+            self.source = match next {
+                Ok(piece) => return Poll::Ready(Some(Ok(piece))),
+                Err(End::Rest(rest)) => Source::Incoming(*rest),
+                Err(End::Whole) => Source::Done,
+                Err(End::Failed(error)) => Source::Broken(error),
+            };
         }
     }
 }
@@ -326,10 +315,7 @@ impl HttpBody for Body {
             Self::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Self::Stream(stream) => match &stream.source {
                 Source::Incoming(timed) => match timed.exact_length() {
-                    Some(rest) => {
-                        let ahead: usize = stream.ahead.iter().map(Bytes::len).sum();
-                        SizeHint::with_exact(rest + ahead as u64)
-                    }
+                    Some(rest) => SizeHint::with_exact(rest + stream.ahead.len() as u64),
                     None => SizeHint::default(),
                 },
                 Source::Relay(_) | Source::Broken(_) | Source::Done => SizeHint::default(),

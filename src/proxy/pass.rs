@@ -52,11 +52,11 @@ impl Proxy {
         let limit = max_request_body.unwrap_or(u64::MAX);
         let timed = Timed::new(incoming, self.origin.settings().response_timeout).at_most(limit);
         if timed.exact_length().is_some_and(|length| length > buffer_body) {
-            return Ok(Body::stream(std::collections::VecDeque::new(), timed));
+            return Ok(Body::stream(bytes::Bytes::new(), timed));
         }
         match timed.collect(buffer_body).await {
             Collected::Whole(bytes) => Ok(Body::full(bytes)),
-            Collected::Larger(ahead, rest) => Ok(Body::stream(ahead, rest)),
+            Collected::Larger(ahead, rest) | Collected::Slow(ahead, rest) => Ok(Body::stream(ahead, rest)),
             Collected::Failed(BodyError::TooLarge) => Err(Refusal::BodyTooLarge(limit)),
             Collected::Failed(error) => Err(Refusal::BodyBroken(error.to_string())),
         }

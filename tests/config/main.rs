@@ -12,6 +12,7 @@ mod bad_routes;
 mod environment;
 mod good_files;
 mod hostile;
+mod origin;
 mod reading;
 mod shipped;
 
