@@ -4,9 +4,10 @@ use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Version};
 use hyper::body::{Body as _, Incoming};
+use hyper::upgrade::OnUpgrade;
 
 use super::error::Refusal;
-use super::{Client, ProxySettings};
+use super::{Client, ProxySettings, tunnel};
 use crate::fields::{nominates_end_to_end, strip_hop_by_hop};
 
 /// A request that may go on: its hop-by-hop fields gone, its host and target settled.
@@ -19,6 +20,8 @@ pub(super) struct Admitted {
     pub(super) body: Option<Incoming>,
     pub(super) host: Option<HeaderValue>,
     pub(super) client: Client,
+    /// Its connection, where it asks for a WebSocket.
+    pub(super) upgrade: Option<OnUpgrade>,
 }
 
 /// Fields by which a client could tell the origin something in the proxy's name, or another method or path.
@@ -54,7 +57,12 @@ const FORGEABLE: [&str; 28] = [
 ];
 
 /// Admits a request or says why not.
-pub(super) fn admit(request: Request<Incoming>, settings: &ProxySettings, client: Client) -> Result<Admitted, Refusal> {
+pub(super) fn admit(
+    mut request: Request<Incoming>,
+    settings: &ProxySettings,
+    client: Client,
+) -> Result<Admitted, Refusal> {
+    let upgrade = tunnel::asked(&mut request);
     let (head, body) = request.into_parts();
     let mut fields = head.headers;
     if matches!(head.method, Method::CONNECT | Method::TRACE) {
@@ -88,7 +96,7 @@ pub(super) fn admit(request: Request<Incoming>, settings: &ProxySettings, client
     {
         return Err(Refusal::BodyTooLarge(limit));
     }
-    Ok(Admitted { method: head.method, target, fields, body, host, client })
+    Ok(Admitted { method: head.method, target, fields, body, host, client, upgrade })
 }
 
 fn lone_chunked(fields: &HeaderMap) -> Result<(), Refusal> {

@@ -205,6 +205,7 @@ impl Proxy {
             body: None,
             host: write.host.clone(),
             client: Client::default(),
+            upgrade: None,
         };
         let proxy = Arc::clone(self);
         tokio::spawn(async move { drop(proxy.read(request).await) });

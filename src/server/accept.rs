@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::ServerSettings;
 use super::stall::Stalling;
-use crate::proxy::{Client, Proxy};
+use crate::proxy::{Client, Proxy, Tunnel};
 
 /// What a core's thread works with.
 pub(super) struct Core {
@@ -130,16 +130,23 @@ async fn connection(
 ) {
     // A small answer must not wait for the client's acknowledgement of the one before.
     let _ = stream.set_nodelay(true);
+    let tunnel = Tunnel::default();
+    let becoming = tunnel.clone();
     let service = service_fn(move |request| {
-        let proxy = Arc::clone(&proxy);
-        async move { Ok::<_, Infallible>(proxy.handle(request, client).await) }
+        let (proxy, tunnel) = (Arc::clone(&proxy), becoming.clone());
+        async move {
+            let mut response = proxy.handle(request, client).await;
+            tunnel.take_from(&mut response);
+            Ok::<_, Infallible>(response)
+        }
     });
     let mut serving = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(settings.header_timeout)
         .max_buf_size(settings.max_header.max(SMALLEST_BUFFER))
         .max_headers(settings.max_fields)
-        .serve_connection(TokioIo::new(Stalling::new(stream, WRITE_STALL)), service);
+        .serve_connection(TokioIo::new(Stalling::new(stream, WRITE_STALL)), service)
+        .with_upgrades();
     let ended = tokio::select! {
         ended = &mut serving => ended,
         () = stop(&mut stopped) => {
@@ -149,12 +156,12 @@ async fn connection(
     };
     if let Err(error) = ended {
         tracing::debug!(%error, "a connection ended early");
-        let rest = serving.into_parts();
         // Without a piece of a head it was idle, and a 408 would be taken for the answer to the next request.
-        if error.is_timeout() && !rest.read_buf.is_empty() {
+        if let Some(rest) = serving.into_parts().filter(|rest| error.is_timeout() && !rest.read_buf.is_empty()) {
             let _ = rest.io.inner().try_write(HEAD_TOO_SLOW);
         }
     }
+    tunnel.run().await;
     drop(permit);
 }
 
