@@ -41,7 +41,7 @@ pub(super) fn mean(
     let place = urls.first().and_then(|(_, place)| place.clone());
     let addresses: Vec<Authority> = urls.into_iter().map(|(url, _)| url.authority).collect();
     let settings = OriginSettings {
-        tls: origin_tls::mean(table.tls, secure, place, folder, findings),
+        tls: if addresses.is_empty() { None } else { origin_tls::mean(table.tls, secure, place, folder, findings) },
         host: table.host.and_then(|host| host_rule(&host, findings)).unwrap_or_default(),
         connect_timeout: not_zero(table.connect_timeout, Duration::from_secs(1), findings),
         response_timeout: not_zero(table.response_timeout, Duration::from_secs(30), findings),

@@ -75,6 +75,11 @@ impl Addresses {
         self.all.len() > 1
     }
 
+    /// Whether an address other than this one is in order.
+    pub(super) fn is_in_order_besides(&self, tried: &Arc<Address>) -> bool {
+        self.all.iter().any(|address| !Arc::ptr_eq(address, tried) && address.circuit.is_closed())
+    }
+
     /// The least loaded address in order, other than `besides`; or, where none is, one that is due to be tried.
     ///
     /// A request that `may_try` (that can be sent once more without harm) is the one to try an address that is due,
@@ -156,7 +161,8 @@ impl Address {
                 if let OriginError::Connect(why) = error
                     && !self.unreachable.swap(true, Ordering::Relaxed)
                 {
-                    tracing::warn!("the origin at {authority} cannot be reached: {why}; is it running?");
+                    let hint = if why.contains("refused") { "; is it running?" } else { "" };
+                    tracing::warn!("the origin at {authority} cannot be reached: {why}{hint}");
                 }
                 if self.circuit.failed(attempt) {
                     tracing::warn!("the origin at {authority} is out of order and left alone for a while: {error}");

@@ -34,6 +34,13 @@ pub(super) struct Attempt {
     probe: bool,
 }
 
+impl Attempt {
+    /// Whether it tries an address that is out of order.
+    pub(super) fn is_probe(self) -> bool {
+        self.probe
+    }
+}
+
 impl Circuit {
     pub(super) fn new(clock: Clock) -> Self {
         Self {

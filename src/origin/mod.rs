@@ -156,7 +156,8 @@ impl Origin {
     /// Sends a request and waits for the answer's head.
     ///
     /// It is sent once more, to another address where there is one, if no connection could be opened, or if it is a GET,
-    /// HEAD or OPTIONS without a body and the connection broke. No write is ever sent twice.
+    /// HEAD or OPTIONS without a body and the connection broke, or the address is out of order and only tried. No write
+    /// is ever sent twice.
     /// Dropping the future gives the request up; whether the origin acted is then unknown.
     /// The limit on the origin's silence counts from when it has all of the request.
     pub async fn send(&self, outgoing: Outgoing) -> Result<Answered, OriginError> {
@@ -194,12 +195,16 @@ impl Origin {
         let end = Instant::now() + limit;
         let body = std::mem::take(&mut outgoing.body);
         let first = addresses.choose(None, repeatable).map_err(OriginError::OutOfOrder)?;
-        let (error, body) = match self.attempt(&first, outgoing.with(body), limit, overall).await {
+        // Who tries an address for others need not wait for long where those could be asked.
+        let tries = repeatable && first.attempt.is_probe() && addresses.is_in_order_besides(&first.address);
+        let patience = if tries { limit.min(self.settings().connect_timeout) } else { limit };
+        let (error, body) = match self.attempt(&first, outgoing.with(body), patience, overall).await {
             (Ok(response), _) => return Ok((first, response)),
             (Err(error), body) => (error, body),
         };
         let second = match &error {
             OriginError::Connect(_) => addresses.choose(Some(&first.address), repeatable),
+            OriginError::Timeout(_) if tries => addresses.choose(Some(&first.address), false),
             OriginError::Broken(_) if repeatable => {
                 addresses.choose(Some(&first.address), true).or_else(|_| addresses.choose(None, true))
             }
@@ -207,8 +212,8 @@ impl Origin {
         };
         let Ok(second) = second else { return Err(error) };
         drop(first);
-        // A body that the client sends gets its time anew, as none of it was sent; all else is over when it should be.
-        let rest = if matches!(body, Body::Empty) { end.duration_since(Instant::now()) } else { limit };
+        // What was not sent yet has its time anew; what was is over when it should have been.
+        let rest = if matches!(error, OriginError::Broken(_)) { end.duration_since(Instant::now()) } else { limit };
         let (answer, _) = self.attempt(&second, outgoing.with(body), rest, overall).await;
         answer.map(|response| (second, response)).map_err(|error| match error {
             OriginError::Timeout(waited) if waited == rest => OriginError::Timeout(limit),

@@ -136,6 +136,27 @@ async fn an_address_comes_back_once_a_request_has_tried_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_tries_an_address_that_hangs_is_answered_by_another_one() {
+    let hanging = origin::raw(|_, stream| async move {
+        std::future::pending::<()>().await;
+        drop(stream);
+    })
+    .await;
+    let living = naming().await;
+    let more = "response_timeout = \"300ms\"\nconnect_timeout = \"300ms\"";
+    let node = node(&[hanging, living.address], more);
+    let failed = || async { node.client().put("/x", "{}").await.status == 504 };
+    for _ in 0..5 {
+        until("the hanging one is asked", failed).await;
+    }
+    node.clock.advance(Duration::from_secs(1));
+    for _ in 0..3 {
+        assert_eq!(node.client().get("/x").await.text(), living.address.to_string());
+        node.clock.advance(Duration::from_secs(30));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_origin_that_is_down_is_tried_by_one_and_everybody_else_hears_at_once_how_long_to_wait() {
     let (gate, mut keeper) = Gate::new();
     let (asked, well) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));

@@ -218,12 +218,16 @@ async fn a_tunnel_holds_its_place_among_the_clients() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_tunnel_lasts_until_the_time_to_stop_is_over_and_no_longer() {
-    let mut node = Node::start(echoing().await, &format!("{ALLOWED}[limits]\nshutdown_timeout = \"500ms\"\n"));
+    let mut node = Node::start(echoing().await, &format!("{ALLOWED}[limits]\nshutdown_timeout = \"1s\"\n"));
     let mut stream = connected(&node, HANDSHAKE).await;
     head(&mut stream).await;
     let stopping = node.stop();
-    stream.write_all(&MASKED).await.unwrap();
-    assert_eq!(exactly(&mut stream, UNMASKED.len()).await, UNMASKED);
+    until("nobody else is let in", || async { TcpStream::connect(node.address).await.is_err() }).await;
+    for _ in 0..5 {
+        stream.write_all(&MASKED).await.unwrap();
+        assert_eq!(exactly(&mut stream, UNMASKED.len()).await, UNMASKED);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
     ends(&mut stream).await;
     tokio::task::spawn_blocking(move || stopping.join().unwrap()).await.unwrap();
 }
