@@ -118,7 +118,7 @@ async fn requests_that_are_given_up_once_the_origin_has_them_end_the_connection_
     let mut given_up = 0;
     for id in (1..1201).step_by(2) {
         let _ = stream.write_all(&frame(HEADERS, END_HEADERS | END_STREAM, id, post)).await;
-        if tokio::time::timeout(Duration::from_secs(1), keeper.arrived()).await.is_err() {
+        if tokio::time::timeout(Duration::from_secs(5), keeper.arrived()).await.is_err() {
             break;
         }
         if stream.write_all(&frame(RST_STREAM, 0, id, &8u32.to_be_bytes())).await.is_err() {
@@ -254,7 +254,7 @@ async fn a_client_that_never_opens_a_streams_window_loses_that_stream_and_no_oth
 #[tokio::test]
 async fn a_client_that_reads_slowly_gets_all_of_it() {
     let origin = Origin::start(|_| async { response(200, &[], &"a".repeat(16 << 20)) }).await;
-    let node = Node::start(origin.address, "[clients]\nhttp2 = \"always\"\n[limits]\nwrite_stall = \"500ms\"\n");
+    let node = Node::start(origin.address, "[clients]\nhttp2 = \"always\"\n[limits]\nwrite_stall = \"2s\"\n");
     let (client, _) = H2::to(node.address).await;
     let mut body = client.begin("GET", "http://a/large", &[], "").await.unwrap().into_body();
     let mut size = 0;
