@@ -95,6 +95,16 @@ fn what_this_version_does_not_have() {
 }
 
 #[test]
+fn what_clients_may_speak() {
+    assert_bad("origin = \"http://a\"\n[clients]\nhttp2 = «\"tsl\"", "write \"tls\"");
+    assert_bad("origin = \"http://a\"\n[clients]\nhttp2 = «true", "in quotes");
+    assert_bad("origin = \"http://a\"\n[clients]\n«h2c = true", "\"always\"");
+    assert_bad("origin = \"http://a\"\n[tls]\n«cert_file = \"a\"\ncert = \"a\"\nkey = \"b\"", "cert = ");
+    assert_bad("origin = \"http://a\"\n[limits]\nidle_timeout = «\"0s\"", "\"1m\" without this line");
+    assert_bad("origin = \"http://a\"\n[limits]\n«keepalive_timeout = \"5s\"", "`idle_timeout`");
+}
+
+#[test]
 fn addresses_and_urls() {
     for (text, help) in [
         ("listen = «\"localhost:8080\"\n", "\"127.0.0.1:8080\""),
