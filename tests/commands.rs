@@ -22,12 +22,24 @@ origin = "http://127.0.0.1:5000"
 path = "/orders/{order_id}"
 key = "order:{order_id}"
 ttl = "1h"
-authorization = "key"
 [route.write]
 request = "POST /orders"
 select = { query = "target", default = "both", both = "through", redis = "cache", oracle = "around" }
 entry = '{"order": {body}, "source": "Redis"}'
 reply = { status = 201, json = '{"status": "success", "message": "Order written to {target}"}' }
+"#;
+
+/// A route with an entry for each identity.
+const KEYED: &str = r#"
+origin = "http://127.0.0.1:5000"
+[[route]]
+path = "/orders/{order_id}"
+key = "order:{order_id}"
+ttl = "1h"
+authorization = "key"
+[route.write]
+request = "POST /orders"
+policy = "through"
 "#;
 
 /// Runs `aside` in an empty folder.
@@ -323,6 +335,7 @@ fn the_oracle_seeds_writes_are_explained() {
     let (text, json) = explain(file, &["POST", "/orders?target=mongo"]);
     assert_eq!((&json["policy"]["target"], &json["unknown"][0]["give"]), (&Value::Null, &Value::from("--data")));
     assert!(says(&text, "policy", &["forwarded as any write"]), "{text}");
+    std::fs::write(file, KEYED).unwrap();
     let (text, json) = explain(file, &["GET", "/orders/2", "--header", "Authorization: Bearer hunter2"]);
     assert!(json["key"].as_str().unwrap().starts_with("order:2#"), "{json}");
     assert!(!text.contains("hunter2") && !json.to_string().contains("hunter2"), "{text}");

@@ -93,6 +93,7 @@ pub(super) struct LimitsTable {
     pub(super) shutdown_timeout: Option<Spanned<WrittenDuration>>,
     pub(super) request_body: Option<Spanned<WrittenSize>>,
     pub(super) buffer_body: Option<Spanned<WrittenSize>>,
+    pub(super) variants: Option<Spanned<WrittenCount>>,
     pub(super) waiters: Option<Spanned<WrittenCount>>,
 }
 
@@ -117,6 +118,7 @@ pub(super) struct UnroutedTable {
     pub(super) cache: Option<bool>,
     pub(super) heuristics: Option<bool>,
     pub(super) close_delimited: Option<bool>,
+    pub(super) errors: Option<bool>,
     pub(super) request_directives: Option<Text>,
 }
 

@@ -20,6 +20,7 @@ pub(super) struct RequestLimits {
     pub(super) target: usize,
     pub(super) request_body: Option<u64>,
     pub(super) buffer_body: u64,
+    pub(super) variants: usize,
     pub(super) waiters: usize,
 }
 
@@ -49,9 +50,23 @@ pub(super) fn mean(
         target: bytes(target),
         request_body: table.request_body.map(|size| size.get_ref().0),
         buffer_body: table.buffer_body.map_or(64 << 10, |size| size.get_ref().0),
+        variants: variants(table.variants, findings),
         waiters: table.waiters.map_or(1024, |count| count.get_ref().0),
     };
     (server, request)
+}
+
+/// So many that the list of them stays a small entry.
+const MOST_VARIANTS: usize = 1024;
+
+fn variants(written: Option<Spanned<WrittenCount>>, findings: &mut Findings<'_>) -> usize {
+    let place = written.as_ref().map(Spanned::span);
+    let count = at_least(1, written, 32, findings);
+    if let Some(place) = place.filter(|_| count > MOST_VARIANTS) {
+        let help = format!("write at most {MOST_VARIANTS}; it is 32 without this line");
+        findings.error(place, format!("{count} is too many"), help);
+    }
+    count
 }
 
 fn cores() -> usize {
@@ -130,7 +145,10 @@ mod tests {
         assert_eq!(errors, 0);
         assert_eq!((server.max_connections, server.max_header, server.max_fields), (10_000, 16_384, 100));
         assert!(server.cores >= 1);
-        assert_eq!(request, RequestLimits { target: 8192, request_body: None, buffer_body: 65_536, waiters: 1024 });
+        assert_eq!(
+            request,
+            RequestLimits { target: 8192, request_body: None, buffer_body: 65_536, variants: 32, waiters: 1024 }
+        );
     }
 
     #[test]
@@ -143,6 +161,8 @@ mod tests {
             LimitsTable { target: size(32 << 10), ..LimitsTable::default() },
             LimitsTable { cores: count(0), ..LimitsTable::default() },
             LimitsTable { connections: count(0), ..LimitsTable::default() },
+            LimitsTable { variants: count(0), ..LimitsTable::default() },
+            LimitsTable { variants: count(2000), ..LimitsTable::default() },
             LimitsTable {
                 header_timeout: Some(Spanned::new(0..0, WrittenDuration(Duration::ZERO))),
                 ..LimitsTable::default()

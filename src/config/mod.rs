@@ -200,6 +200,7 @@ fn mean(file: File, overrides: &Overrides, source: &Arc<Source>, findings: &mut 
         max_target: limits.target,
         max_request_body: limits.request_body,
         buffer_body: limits.buffer_body,
+        max_variants: limits.variants,
         max_waiters: limits.waiters,
         compression: clients.compression,
     };

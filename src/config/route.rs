@@ -151,6 +151,7 @@ fn choices(table: &mut RouteTable, findings: &mut Findings<'_>) -> Choices {
         stale_if_error: table.stale_if_error.map_or(STALE_IF_ERROR, |written| written.0),
         heuristics: false,
         close_delimited: false,
+        errors: true,
         honour_request_directives: false,
         max_body: table.max_body.map_or(MAX_BODY, |size| size.0),
     }

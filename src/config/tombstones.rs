@@ -135,7 +135,15 @@ static TOMBSTONES: &[Tombstone] = &[
         "write max_body into a [[route]] for what is stored, request_body into [limits] for what is accepted",
     ),
     anywhere(
-        &["trust_proxy", "trusted_ips", "set_real_ip_from", "real_ip", "real_ip_header", "forwarded_allow_ips"],
+        &[
+            "trust_proxy",
+            "trusted_proxy",
+            "trusted_ips",
+            "set_real_ip_from",
+            "real_ip",
+            "real_ip_header",
+            "forwarded_allow_ips",
+        ],
         "write trusted_proxies = [\"10.0.0.0/8\"] into [clients]",
     ),
     anywhere(&["workers", "threads", "worker_processes"], "write cores = 2 into [limits]"),

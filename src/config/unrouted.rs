@@ -12,6 +12,7 @@ pub(super) fn mean(table: UnroutedTable, findings: &mut Findings<'_>) -> Option<
         routed: false,
         heuristics: table.heuristics.unwrap_or(false),
         close_delimited: table.close_delimited.unwrap_or(false),
+        errors: table.errors.unwrap_or(false),
         honour_request_directives: honour.unwrap_or(true),
         max_body: super::route::MAX_BODY,
         ..Choices::default()

@@ -22,6 +22,8 @@ pub enum BodyError {
     Stalled(Duration),
     /// It grew larger than allowed.
     TooLarge,
+    /// A trailer section follows it where none is taken.
+    Trailers,
 }
 
 impl fmt::Display for BodyError {
@@ -30,6 +32,7 @@ impl fmt::Display for BodyError {
             Self::Broken(why) => write!(out, "the body was cut short: {why}"),
             Self::Stalled(limit) => write!(out, "nothing more of the body came for {limit:?}"),
             Self::TooLarge => out.write_str("the body is larger than allowed"),
+            Self::Trailers => out.write_str("a trailer section follows the body, and none is forwarded"),
         }
     }
 }
@@ -79,13 +82,20 @@ pub enum Relayed {
     End,
 }
 
+/// How many pieces are looked at before a head is sent on.
+const FIRST_PIECES: usize = 4;
+
 /// An incoming body with a limit on how long it may be silent, and one on how long it may be.
 #[derive(Debug)]
 pub struct Timed {
     incoming: Incoming,
+    /// Pieces that were there together with the head.
+    ahead: VecDeque<Bytes>,
     limit: Duration,
     /// How many bytes may still come.
     left: u64,
+    /// Whether a trailer section is an error, instead of being dropped.
+    refuses_trailers: bool,
     /// Held until the body is done, whoever reads it: a place among the requests under way to the origin.
     permit: Option<OwnedSemaphorePermit>,
     /// Armed only while nothing is there, so that a body at hand costs no timer.
@@ -95,13 +105,30 @@ pub struct Timed {
 impl Timed {
     /// Watches a body.
     pub fn new(incoming: Incoming, limit: Duration) -> Self {
-        Self { incoming, limit, left: u64::MAX, permit: None, timer: None }
+        Self {
+            incoming,
+            ahead: VecDeque::new(),
+            limit,
+            left: u64::MAX,
+            refuses_trailers: false,
+            permit: None,
+            timer: None,
+        }
     }
 
     /// With [`BodyError::TooLarge`] in place of all that is longer than this many bytes.
     #[must_use]
     pub fn at_most(self, bytes: u64) -> Self {
         Self { left: bytes, ..self }
+    }
+
+    /// With [`BodyError::Trailers`] in place of a trailer section.
+    ///
+    /// For a client's body: hyper takes a trailer section that begins or goes on with a bare LF to last until the next
+    /// empty line, which is the end of the next request. A sound one cannot be told from that.
+    #[must_use]
+    pub fn without_trailers(self) -> Self {
+        Self { refuses_trailers: true, ..self }
     }
 
     /// With a place that is given back when the body is done.
@@ -112,20 +139,41 @@ impl Timed {
 
     /// The body's length where its head tells.
     pub fn exact_length(&self) -> Option<u64> {
-        self.incoming.size_hint().exact()
+        let ahead: usize = self.ahead.iter().map(Bytes::len).sum();
+        self.incoming.size_hint().exact().map(|rest| rest + ahead as u64)
     }
 
     /// Whether there is nothing (more) to come.
     pub fn is_done(&self) -> bool {
-        self.incoming.is_end_stream()
+        self.ahead.is_empty() && self.incoming.is_end_stream()
     }
 
-    /// The next piece; `None` at the end. Trailers are dropped. Dropping the future loses nothing.
+    /// With the first pieces taken in, as far as they are there, and an error where one of them is broken: as long as
+    /// the head has not been sent on, the receiver can be told. Waits for nothing that has not come.
+    pub(super) async fn begun(mut self) -> Result<Self, BodyError> {
+        while self.ahead.len() < FIRST_PIECES && !self.incoming.is_end_stream() {
+            let next =
+                std::future::poll_fn(|context| Poll::Ready(Pin::new(&mut self.incoming).poll_frame(context))).await;
+            match next {
+                Poll::Ready(Some(Err(error))) => return Err(BodyError::Broken(cause(&error))),
+                Poll::Ready(Some(Ok(frame))) => self.ahead.extend(frame.into_data().ok()),
+                Poll::Ready(None) | Poll::Pending => break,
+            }
+            // The connection's task reads on only once its last piece is taken.
+            tokio::task::yield_now().await;
+        }
+        Ok(self)
+    }
+
+    /// The next piece; `None` at the end. Trailers are dropped, or refused. Dropping the future loses nothing.
     pub async fn next(&mut self) -> Option<Result<Bytes, BodyError>> {
         std::future::poll_fn(|context| self.poll_next(context)).await
     }
 
     fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, BodyError>>> {
+        if let Some(piece) = self.ahead.pop_front() {
+            return Poll::Ready(Some(self.within(piece)));
+        }
         loop {
             match Pin::new(&mut self.incoming).poll_frame(context) {
                 Poll::Ready(None) => {
@@ -135,8 +183,10 @@ impl Timed {
                 Poll::Ready(Some(Err(error))) => return Poll::Ready(Some(Err(BodyError::Broken(cause(&error))))),
                 Poll::Ready(Some(Ok(frame))) => {
                     self.timer = None;
-                    if let Ok(piece) = frame.into_data() {
-                        return Poll::Ready(Some(self.within(piece)));
+                    match frame.into_data() {
+                        Ok(piece) => return Poll::Ready(Some(self.within(piece))),
+                        Err(_) if self.refuses_trailers => return Poll::Ready(Some(Err(BodyError::Trailers))),
+                        Err(_) => {}
                     }
                 }
                 Poll::Pending => {

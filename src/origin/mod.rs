@@ -191,7 +191,8 @@ impl Origin {
         if let Some(fault) = response_fault(head.status, &head.headers) {
             return Err(OriginError::Broken(fault));
         }
-        Ok(Answered { head, body: Timed::new(body, limit).holding(permit) })
+        let body = Timed::new(body, limit).holding(permit).begun().await;
+        Ok(Answered { head, body: body.map_err(|error| OriginError::Broken(error.to_string()))? })
     }
 
     async fn place(&self) -> Result<OwnedSemaphorePermit, OriginError> {

@@ -31,7 +31,7 @@ const FAMILIES: [&str; 13] = [
 /// `X-Client-IP`, `True-Client-IP`, `CF-Connecting-IPv6`, `X-Azure-SocketIP`, `X-Remote-Addr` and the like.
 fn tells_an_address(name: &str) -> bool {
     let told = |end: &str| name.strip_suffix(end).is_some_and(|before| !before.is_empty());
-    ["-ip", "-ipv6", "clientip", "socketip", "remoteip", "-remote-addr", "-client-addr", "-peer-addr"]
+    ["-ip", "-ipv4", "-ipv6", "clientip", "socketip", "remoteip", "-remote-addr", "-client-addr", "-peer-addr"]
         .into_iter()
         .any(told)
 }

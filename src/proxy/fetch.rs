@@ -111,7 +111,9 @@ impl Proxy {
         match self.judge_fill(&fetch, &received) {
             Err(detail) => {
                 fetch.land(Landing::Unshareable, &self.shared.flights);
-                self.forget(&fetch, received.status).await;
+                if fetch.missed.stale.is_some() {
+                    self.forget(&fetch, received.status).await;
+                }
                 let status = CacheStatus { detail: Some(detail), ..fetch.cache_status(received.status) };
                 let answered = Answered { head: received.into_head(), body };
                 let _ = tell.send(Answer::passed(answered, status).under_conditions_of(&fetch.request.fields));
@@ -125,7 +127,7 @@ impl Proxy {
 
     /// Drops a stale entry that the origin has answered otherwise about: it must not stand in for a later failure.
     async fn forget(&self, fetch: &Fetch, status: StatusCode) {
-        if fetch.missed.stale.is_none() || status.is_server_error() {
+        if status.is_server_error() {
             return;
         }
         let Place { group, tags, .. } = &fetch.resource.place;
@@ -225,6 +227,10 @@ impl Proxy {
             }
             Err(detail) => {
                 fetch.land(Landing::Unshareable, &self.shared.flights);
+                if detail != Detail::RequestDirective {
+                    // What the origin now calls private must not stand in for a later failure either.
+                    self.forget(fetch, forward_status).await;
+                }
                 let status = CacheStatus { detail: Some(detail), ..status };
                 self.deliver(&fetch.resource, &fetch.request, stale, received.initial_age, status)
             }
@@ -242,7 +248,8 @@ fn outgoing(fetch: &Fetch) -> Outgoing {
     let (target, mut fields) = match &fetch.resource.route {
         Some(route) => {
             let (path, query) = (request.target.path(), request.target.query());
-            let fill = route.fill(&Read { path, query, fields: &request.fields, host: None });
+            let secure = request.client.secure;
+            let fill = route.fill(&Read { path, query, fields: &request.fields, host: None, secure });
             let mut fields = fill.fields;
             // Unless the route keys them: then the origin sees what is in the key.
             fields.entry(USER_AGENT).or_insert(AGENT);

@@ -22,6 +22,7 @@ mod reuse;
 mod settings;
 mod tasks;
 mod trusted;
+mod variants;
 mod write;
 mod write_policy;
 

@@ -50,7 +50,7 @@ impl Proxy {
         let Some(incoming) = request.body.take() else { return Ok(Body::Empty) };
         let ProxySettings { buffer_body, max_request_body, .. } = *self.shared.settings;
         let limit = max_request_body.unwrap_or(u64::MAX);
-        let timed = Timed::new(incoming, self.origin.settings().response_timeout).at_most(limit);
+        let timed = Timed::new(incoming, self.origin.settings().response_timeout).at_most(limit).without_trailers();
         if timed.exact_length().is_some_and(|length| length > buffer_body) {
             return Ok(Body::stream(std::collections::VecDeque::new(), timed));
         }

@@ -24,6 +24,8 @@ pub struct ProxySettings {
     /// Request bodies up to this many bytes are read in full before the origin is contacted, and looked into for
     /// variables; larger ones stream.
     pub buffer_body: u64,
+    /// How many variants of one key are stored, where no route speaks.
+    pub max_variants: usize,
     /// How many requests may wait for one fetch of the same key; further ones go to the origin themselves.
     pub max_waiters: usize,
     /// The content codings that clients are offered.

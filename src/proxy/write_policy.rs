@@ -146,9 +146,13 @@ impl Proxy {
     }
 
     /// Keeps what a later GET is to answer, from the policy's template; or else has a GET fetch it, and says false.
+    ///
+    /// What a user writes whose reads go past the cache is for that user first of all: a GET without credentials tells
+    /// what all others may see of it.
     async fn refill(self: &Arc<Self>, values: &Values<'_>, written: &Written, token: Token) -> Result<bool, Detail> {
         let route = &values.chosen.route;
-        let Some(entry) = route.write.as_ref().and_then(|policy| policy.entry.as_ref()) else {
+        let for_all = route.refuse_credentials(&values.request.fields).is_ok();
+        let Some(entry) = route.write.as_ref().and_then(|policy| policy.entry.as_ref()).filter(|_| for_all) else {
             self.fill_again(&written.target, values.request);
             return Ok(false);
         };
@@ -204,7 +208,7 @@ impl Proxy {
             fields: HeaderMap::new(),
             body: None,
             host: write.host.clone(),
-            client: Client::default(),
+            client: Client { address: None, ..write.client },
         };
         let proxy = Arc::clone(self);
         tokio::spawn(async move { drop(proxy.read(request).await) });

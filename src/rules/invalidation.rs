@@ -341,7 +341,8 @@ impl Route {
         }
         let (path, query) = target.split_once('?').map_or((target.as_str(), None), |(path, query)| (path, Some(query)));
         let fields = HeaderMap::new();
-        let place = self.place(&Read { path, query, fields: &fields, host }, &self.path.matches(path)?).ok()?;
+        let place =
+            self.place(&Read { path, query, fields: &fields, host, secure: false }, &self.path.matches(path)?).ok()?;
         Some(Written { place, target })
     }
 }

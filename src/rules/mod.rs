@@ -23,7 +23,7 @@ pub use canonical::{is_canonical, write_paths};
 pub use invalidation::{Condition, Invalidation, InvalidationRule, Scope, Subject, Write, Written};
 pub use json_template::JsonTemplate;
 pub use path::{Captures, PathPattern};
-pub use place::{Bypass, CacheKey, Fill, Place, Read, Tag};
+pub use place::{Bypass, CacheKey, Fill, Place, Read, Tag, variant_id};
 pub use query::{Found, find_parameter, parameters};
 pub use request_pattern::RequestPattern;
 pub use route::{Annotate, Credential, Route, RouteQuery, scalar};

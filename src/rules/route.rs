@@ -112,6 +112,9 @@ impl Route {
             // Also where it is empty: a raw query may have an `@`, so the last one must always be this one.
             let _ = write!(name, "@{host}");
         }
+        if read.secure {
+            name.push_str("#https");
+        }
         if let Some(selecting) = self.selecting(read.fields) {
             let _ = write!(name, "#{}", short_hash(&selecting));
         }
@@ -145,7 +148,7 @@ impl Route {
                 }
             }
         }
-        Fill { target, fields: self.fill_fields(read.fields) }
+        Fill { target, fields: self.fill_fields(read) }
     }
 
     /// Whether the route says of this JSON answer that it is not to be stored. Something that is no JSON is.
@@ -242,7 +245,8 @@ impl Route {
                 && (fields.contains_key(AUTHORIZATION) || fields.keys().any(is_credential)))
     }
 
-    fn refuse_credentials(&self, fields: &HeaderMap) -> Result<(), Bypass> {
+    /// Refuses a request whose credentials send it past this route's entries.
+    pub fn refuse_credentials(&self, fields: &HeaderMap) -> Result<(), Bypass> {
         if self.authorization == Credential::Bypass {
             if fields.contains_key(AUTHORIZATION) {
                 return Err(Bypass(Detail::Authorization));
@@ -279,8 +283,11 @@ impl Route {
         (!text.is_empty()).then_some(text)
     }
 
-    fn fill_fields(&self, fields: &HeaderMap) -> HeaderMap {
+    fn fill_fields(&self, read: &Read<'_>) -> HeaderMap {
+        let fields = read.fields;
         let mut sent = HeaderMap::new();
+        let scheme = HeaderValue::from_static(if read.secure { "https" } else { "http" });
+        sent.insert(X_FORWARDED_PROTO, scheme);
         sent.insert(ACCEPT, HeaderValue::from_static("*/*"));
         for name in self.keyed(fields) {
             if let Some(value) = keyed_value(fields, name).and_then(|value| HeaderValue::from_bytes(&value).ok()) {
@@ -291,8 +298,11 @@ impl Route {
     }
 }
 
+/// The scheme is in the key, so the origin may know it: an app that sends everybody to https must not do so for ever.
+const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+
 /// A keyed field's value, its lines combined; `None` where it says no more than its absence does.
-fn keyed_value(fields: &HeaderMap, name: &HeaderName) -> Option<Vec<u8>> {
+pub(super) fn keyed_value(fields: &HeaderMap, name: &HeaderName) -> Option<Vec<u8>> {
     let mut lines = fields.get_all(name).iter();
     let mut value = lines.next()?.as_bytes().trim_ascii().to_vec();
     for line in lines {

@@ -139,6 +139,7 @@ async fn connection(
         .timer(TokioTimer::new())
         .header_read_timeout(settings.header_timeout)
         .max_buf_size(settings.max_header.max(SMALLEST_BUFFER))
+        .max_header_size(settings.max_header)
         .max_headers(settings.max_fields)
         .serve_connection(TokioIo::new(Stalling::new(stream, WRITE_STALL)), service);
     let ended = tokio::select! {

@@ -32,11 +32,13 @@ fn everything_has_a_default() {
     assert_eq!(config.origin.max_connections, 1024);
     assert_eq!((config.proxy.max_target, config.proxy.max_request_body), (8192, None));
     assert_eq!((config.proxy.buffer_body, config.proxy.max_waiters), (65_536, 1024));
+    assert_eq!((config.proxy.trusted_proxies.len(), config.proxy.max_variants), (0, 32));
     assert!(!config.proxy.host_in_key);
     let unrouted = config.proxy.unrouted.unwrap();
     assert!(
         !unrouted.routed && !unrouted.heuristics && !unrouted.close_delimited && unrouted.honour_request_directives
     );
+    assert!(!unrouted.errors);
     assert_eq!((config.log.format, config.log.requests), (LogFormat::Text, true));
     assert!(config.route_lines.is_empty() && config.remarks.iter().next().is_none());
 }

@@ -49,4 +49,5 @@ fn what_a_commented_key_shows_as_its_default_is_the_default() {
     assert_eq!(as_shipped.proxy.buffer_body, all_set.proxy.buffer_body);
     assert_eq!(as_shipped.proxy.max_target, all_set.proxy.max_target);
     assert_eq!(as_shipped.proxy.max_waiters, all_set.proxy.max_waiters);
+    assert_eq!(as_shipped.proxy.max_variants, all_set.proxy.max_variants);
 }
