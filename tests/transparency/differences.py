@@ -17,7 +17,7 @@ NOT_COMPARED = {
     b"connection": "speaks of one connection (RFC 9110 section 7.6.1): towards the client the proxy keeps it open",
     b"keep-alive": "speaks of one connection: gunicorn and Node tell theirs",
     b"transfer-encoding": "framing belongs to one hop (RFC 9112 section 6.1); the body that comes out of it is compared",
-    b"trailer": "announces trailers, which the proxy does not forward",
+    b"trailer": "announces trailers, and those of an answer are not forwarded",
     b"proxy-authenticate": "for the next hop (RFC 9110 section 11.7.1), and that is the proxy",
     b"upgrade": "speaks of one connection",
 }
@@ -70,6 +70,6 @@ ELSE = {
     " of the app, and goes on with its length",
     "length of a 205": "is said to be 0, which a client need not know by the status (RFC 9110 section 15.3.6)",
     "reason phrase and Last-Modified of a 304, with a cache": "such a 304 may be the proxy's own",
-    "trailers": "not forwarded, either way (RFC 9110 section 6.5.1 lets a proxy drop them)",
+    "trailers": "those of an answer are not forwarded (RFC 9110 section 6.5.1 lets a proxy drop them)",
     "interim answers": "100 says that this hop reads on (RFC 9110 section 10.1.1); 103 is a hint that may be lost",
 }
