@@ -49,6 +49,12 @@ static TOMBSTONES: &[Tombstone] = &[
     in_table("[store]", &["max_size", "max_memory", "size", "capacity"], "write memory = \"64MiB\""),
     in_table("[origin]", &["address", "port", "scheme"], "it is part of the URL: url = \"http://127.0.0.1:5000\""),
     in_table("[origin]", &["timeout", "read_timeout"], "write `response_timeout` or `connect_timeout`"),
+    in_table("[tls]", &["certificate", "cert_file", "crt", "chain"], "write cert = \"cert.pem\""),
+    in_table("[tls]", &["private_key", "key_file"], "write key = \"key.pem\""),
+    in_table("[limits]", &["keepalive", "keep_alive", "keepalive_timeout"], "write `idle_timeout`"),
+    in_table("[limits]", &["write_timeout", "send_timeout"], "write `write_stall`"),
+    anywhere(&["ssl", "https"], "write a [tls] table with `cert` and `key`"),
+    anywhere(&["h2", "h2c"], "write http2 = \"tls\", \"off\" or \"always\" into [clients]"),
     in_table("[origin]", &["keepalive", "keep_alive"], "write `idle_timeout`"),
     in_table(
         TOP,
@@ -171,7 +177,6 @@ pub(super) fn instead_of(key: &str, table: &str) -> Option<String> {
 pub(super) fn not_yet(key: &str, table: &str) -> Option<&'static str> {
     match (table, key) {
         (ROUTE, "settle") => Some("delete it; reads right after a write may be answered by a lagging replica"),
-        (TOP, "tls") => Some("delete it; put a TLS terminator in front and let it forward plain HTTP here"),
         (TOP, "admin") => Some("delete it; there is no admin listener yet"),
         ("[origin]", "tls") => Some("delete it; the origin is reached by plain HTTP"),
         ("[origin]" | ROUTE, "upgrade") => Some("delete it; requests for an upgrade are answered without one"),

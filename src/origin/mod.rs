@@ -2,6 +2,7 @@
 
 mod body;
 mod interim;
+mod pace;
 mod settings;
 mod upload;
 
@@ -83,6 +84,8 @@ pub enum OriginError {
     ClientBody(String),
     /// The client's own body grew larger than allowed while it was being forwarded.
     ClientBodyTooLarge,
+    /// The client's own body came too slowly, or no more of it came, while it was being forwarded.
+    ClientBodyTooSlow(String),
 }
 
 impl OriginError {
@@ -100,6 +103,7 @@ impl fmt::Display for OriginError {
             Self::Timeout(limit) => write!(out, "the origin did not answer within {limit:?}"),
             Self::Broken(why) => write!(out, "the origin's answer broke off: {why}"),
             Self::ClientBody(why) => write!(out, "the request's body broke off: {why}"),
+            Self::ClientBodyTooSlow(why) => write!(out, "the request took too long: {why}"),
             Self::ClientBodyTooLarge => out.write_str("the request's body is larger than allowed"),
         }
     }
@@ -215,8 +219,8 @@ impl Origin {
             let why = body::cause(&error);
             if error.is_connect() {
                 OriginError::Connect(why)
-            } else if is_too_large(&error) {
-                OriginError::ClientBodyTooLarge
+            } else if let Some(error) = of_client_body(&error) {
+                error
             } else if is_user_body(&error) {
                 OriginError::ClientBody(why)
             } else {
@@ -263,8 +267,15 @@ fn causes<'a>(
     std::iter::successors(error.source(), |inner| inner.source())
 }
 
-fn is_too_large(error: &hyper_util::client::legacy::Error) -> bool {
-    causes(error).any(|inner| inner.downcast_ref() == Some(&BodyError::TooLarge))
+/// What the client's body did that was against a limit.
+fn of_client_body(error: &hyper_util::client::legacy::Error) -> Option<OriginError> {
+    match causes(error).find_map(|inner| inner.downcast_ref())? {
+        BodyError::TooLarge => Some(OriginError::ClientBodyTooLarge),
+        slow @ (BodyError::Stalled(_) | BodyError::TooSlow(_)) => {
+            Some(OriginError::ClientBodyTooSlow(slow.to_string()))
+        }
+        BodyError::Broken(_) | BodyError::Trailers => None,
+    }
 }
 
 fn is_user_body(error: &hyper_util::client::legacy::Error) -> bool {

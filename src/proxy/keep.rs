@@ -204,7 +204,7 @@ fn outcome(entry: Arc<StoredResponse>, kept: Result<(), Detail>) -> KeptAnswer {
 /// The entry's tags: those of its place, the route's own, and those that the response names. `None` where the answer
 /// does not say the value of one.
 fn tags(fetch: &Fetch, received: &Received, body: &Bytes) -> Option<Vec<Tag>> {
-    let mut tags = fetch.resource.place.tags.clone();
+    let mut tags = fetch.resource.place.tags.to_vec();
     if let Some(route) = fetch.resource.route.as_ref().filter(|route| !route.tags.is_empty()) {
         let json = serde_json::from_slice(body).ok();
         let path = fetch.request.target.path().to_owned();

@@ -23,6 +23,7 @@ mod settings;
 mod tasks;
 mod trusted;
 mod variants;
+mod versions;
 mod write;
 mod write_policy;
 

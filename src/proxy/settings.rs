@@ -1,5 +1,7 @@
 //! What the configuration says about handling a request.
 
+use std::num::NonZeroU64;
+
 use ipnet::IpNet;
 
 use super::CompressionSettings;
@@ -17,6 +19,8 @@ pub struct ProxySettings {
     pub host_in_key: bool,
     /// Where the proxies in front of this one are, whose word about their clients is believed.
     pub trusted_proxies: Vec<IpNet>,
+    /// How many fields a request may have.
+    pub max_fields: usize,
     /// The largest request target in bytes.
     pub max_target: usize,
     /// The largest request body in bytes; `None` streams any size.
@@ -26,6 +30,8 @@ pub struct ProxySettings {
     pub buffer_body: u64,
     /// How many variants of one key are stored, where no route speaks.
     pub max_variants: usize,
+    /// How many bytes a second a request's body has to come with, after a grace of ten seconds; `None` for any.
+    pub body_rate: Option<NonZeroU64>,
     /// How many requests may wait for one fetch of the same key; further ones go to the origin themselves.
     pub max_waiters: usize,
     /// The content codings that clients are offered.

@@ -16,6 +16,7 @@ mod query;
 mod request_pattern;
 mod route;
 mod routes;
+mod tags;
 mod template;
 mod write_policy;
 
@@ -28,6 +29,7 @@ pub use query::{Found, find_parameter, parameters};
 pub use request_pattern::RequestPattern;
 pub use route::{Annotate, Credential, Route, RouteQuery, scalar};
 pub use routes::{BodiesRead, ROUTELESS, Routes, Unreachable};
+pub use tags::Tags;
 pub use template::{Pointer, Source, Template};
 pub use write_policy::{Reply, Selection, WritePolicy, WriteTarget};
 

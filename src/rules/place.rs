@@ -7,6 +7,7 @@ use http::HeaderMap;
 use sha2::{Digest, Sha256};
 
 use super::fold::fold_tag;
+use super::tags::Tags;
 use crate::fields::Detail;
 
 /// What a write makes old: one entry, one path, a whole route, or whatever shares a tag.
@@ -97,7 +98,7 @@ pub struct Place {
     /// The entry's key.
     pub key: CacheKey,
     /// The tags known from the request alone; a stored response may have more.
-    pub tags: Vec<Tag>,
+    pub tags: Tags,
 }
 
 /// A read as the rules see it.
@@ -142,15 +143,19 @@ impl Place {
     pub fn around(&self) -> Self {
         let name = self.key.name.split('#').next().unwrap_or_default();
         let key = CacheKey { route: Arc::clone(&self.key.route), name: format!("{name}#around") };
-        Self { group: Arc::clone(&self.group), tags: vec![Tag::around(name)], key }
+        Self { group: Arc::clone(&self.group), tags: vec![Tag::around(name)].into(), key }
     }
 
     /// The place of one variant of its response, in one of the slots that the key has for them.
     #[must_use]
     pub fn variant(&self, slot: usize, id: &str) -> Self {
         let name = format!("{}#{slot}", self.key.name);
-        let tags = self.tags.iter().cloned().chain([Tag::variant(id)]).collect();
-        Self { group: Arc::clone(&self.group), key: CacheKey { route: Arc::clone(&self.key.route), name }, tags }
+        let tags: Vec<Tag> = self.tags.iter().cloned().chain([Tag::variant(id)]).collect();
+        Self {
+            group: Arc::clone(&self.group),
+            key: CacheKey { route: Arc::clone(&self.key.route), name },
+            tags: tags.into(),
+        }
     }
 }
 

@@ -14,6 +14,7 @@ use super::numbers::json_number;
 use super::path::{Captures, PathPattern};
 use super::place::{Bypass, CacheKey, Fill, Place, Read, Tag, short_hash};
 use super::query::{Found, find_parameter};
+use super::tags::{Tags, path_tag};
 use super::template::{Source, Template};
 use super::write_policy::WritePolicy;
 use crate::fields::Detail;
@@ -92,16 +93,13 @@ pub struct Route {
 
 impl Route {
     /// Where this read's answer is kept, or why it is kept nowhere.
-    pub fn place(&self, read: &Read<'_>, captures: &Captures<'_>) -> Result<Place, Bypass> {
+    pub fn place(self: &Arc<Self>, read: &Read<'_>, captures: &Captures<'_>) -> Result<Place, Bypass> {
         if !is_canonical(read.path) {
             return Err(Bypass(Detail::PathAmbiguous));
         }
         self.refuse_credentials(read.fields)?;
         let query = read.query.unwrap_or_default();
         let mut name = self.render(query, captures, |_, value| value).ok_or(Bypass(Detail::QueryAmbiguous))?;
-        let folded = self
-            .render(query, captures, |source, value| self.folded(source, &value))
-            .ok_or(Bypass(Detail::QueryAmbiguous))?;
         if self.query == RouteQuery::Raw && !query.is_empty() {
             if !query.bytes().all(plain_query_octet) {
                 return Err(Bypass(Detail::QueryAmbiguous));
@@ -118,15 +116,25 @@ impl Route {
         if let Some(selecting) = self.selecting(read.fields) {
             let _ = write!(name, "#{}", short_hash(&selecting));
         }
-        let decoded = percent_encoding::percent_decode_str(read.path).decode_utf8_lossy();
-        let mut tags = vec![Tag::route(&self.name), Tag::path(&fold_path(&decoded)), Tag::key(&folded)];
-        let asked = |name: &str| self.read_value(name, query, captures);
-        if self.may_lack_values() && self.lacks_value(query, captures) {
+        let key = CacheKey { route: Arc::clone(&self.name), name };
+        Ok(Place { group: Arc::clone(&self.group), key, tags: Tags::of_route(self, read.path, query) })
+    }
+
+    /// The tags of a read that has a key.
+    pub(super) fn tags_of(&self, path: &str, query: &str) -> Vec<Tag> {
+        let captures = self.path.matches(path).unwrap_or_default();
+        let mut tags = vec![Tag::route(&self.name), path_tag(path)];
+        // There is one, as the key has been made from the same values.
+        tags.extend(
+            self.render(query, &captures, |source, value| self.folded(source, &value)).map(|key| Tag::key(&key)),
+        );
+        if self.may_lack_values() && self.lacks_value(query, &captures) {
             tags.push(Tag::absent(&self.name));
         }
+        let asked = |name: &str| self.read_value(name, query, &captures);
         let known = self.tags.iter().filter_map(|template| tag_text(template, &asked, None));
         tags.extend(known.map(|text| Tag::named(&text)));
-        Ok(Place { group: Arc::clone(&self.group), key: CacheKey { route: Arc::clone(&self.name), name }, tags })
+        tags
     }
 
     /// What the origin sees on a fill of this read's place.

@@ -11,6 +11,7 @@ use super::invalidation::{ALSO, Invalidation, Scope, Write, parent};
 use super::path::Captures;
 use super::place::{Bypass, CacheKey, Place, Read, Tag, short_hash};
 use super::route::{Route, keyed_value, plain_query_octet};
+use super::tags::Tags;
 use super::write_policy::WritePolicy;
 use crate::fields::Detail;
 
@@ -80,11 +81,10 @@ impl Routes {
         if let Some(origin) = keyed_value(read.fields, &ORIGIN) {
             let _ = write!(name, "#{}", short_hash(&origin));
         }
-        let decoded = percent_encoding::percent_decode_str(read.path).decode_utf8_lossy();
         Ok(Place {
             group: Arc::clone(&ROUTELESS_NAME),
             key: CacheKey { route: Arc::clone(&ROUTELESS_NAME), name },
-            tags: vec![Tag::path(&fold_path(&decoded))],
+            tags: Tags::of_path(read.path),
         })
     }
 
