@@ -24,7 +24,7 @@ NOT_COMPARED = {
 
 # Fields of the request that the app sees only through the proxy.
 SEEN_ADDED = {
-    "via": "1.1 aside",  # RFC 9110 section 7.6.3
+    "via": ("1.1 aside", "1.0 aside"),  # RFC 9110 section 7.6.3: with the version that the client spoke
     "x-forwarded-for": "127.0.0.1",  # whom the app would have seen as its peer
     "x-forwarded-proto": "http",  # the scheme by which the client asked
     "x-forwarded-host": None,  # the Host that the client sent, whatever it was
@@ -39,6 +39,7 @@ SEEN_DROPPED = {
     "te": "what the client takes on its own connection",
     "trailer": "trailers are not forwarded",
     "upgrade": "speaks of one connection; a switch of protocols that nobody allowed is not asked for",
+    "expect": "100-continue asks the next hop (RFC 9110 section 10.1.1), and the proxy answers it",
     "transfer-encoding": "framing belongs to one hop: a small chunked body is forwarded with its length",
     "x-forwarded-for": "a client could forge it, so only the proxy's own is there",
     "x-forwarded-host": "a client could forge it",
