@@ -5,7 +5,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::support::client::raw as plain;
 use super::support::node::Node;
-use super::support::origin::{Origin, json, raw, response, say};
+use super::support::origin::{Gate, Origin, json, raw, response, say};
 use super::support::tls::{Certificate, H2, connect};
 
 const ALWAYS: &str = "[clients]\nhttp2 = \"always\"\n";
@@ -142,14 +142,23 @@ async fn the_origins_hop_by_hop_fields_stop_here() {
 
 #[tokio::test]
 async fn a_body_that_breaks_off_at_the_origin_resets_its_stream_and_no_other() {
-    let origin = raw(|head, mut stream| async move {
-        let length = if head.starts_with("GET /broken") { 100 } else { 4 };
-        say(&mut stream, &format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\nbody")).await;
+    let (gate, keeper) = Gate::new();
+    let origin = raw(move |head, mut stream| {
+        let gate = gate.clone();
+        async move {
+            let breaks = head.starts_with("GET /broken");
+            let length = if breaks { 100 } else { 4 };
+            say(&mut stream, &format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\nbody")).await;
+            if breaks {
+                gate.pass().await;
+            }
+        }
     })
     .await;
     let node = Node::start(origin, ALWAYS);
     let (client, _) = H2::to(node.address).await;
     let broken = client.begin("GET", "http://a/broken", &[], "").await.unwrap();
+    keeper.let_go(1);
     assert!(broken.into_body().collect().await.is_err());
     assert_eq!(client.get("http://a/whole").await.text(), "body");
 }
