@@ -12,6 +12,8 @@ mod deliver;
 mod egress;
 mod error;
 mod fetch;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod ingress;
 mod keep;
 mod lookup;
