@@ -63,7 +63,7 @@ impl Parsed {
         Read { path: &self.path, query: self.query.as_deref(), fields: &self.fields, host: Some("a") }
     }
 
-    fn place(&self) -> Option<(Option<&'static Route>, Place)> {
+    fn place(&self) -> Option<(Option<&Route>, Place)> {
         match ROUTES.find(&self.path) {
             Some((route, captures)) => Some((Some(&**route), route.place(&self.read(), &captures).ok()?)),
             None => Some((None, ROUTES.routeless_place(&self.read()).ok()?)),
