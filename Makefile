@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo test fuzz lint sessions build
+.PHONY: help demo test fuzz lint sessions endurance build
 
 help: ## lists what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -7,7 +7,7 @@ help: ## lists what there is
 demo: ## a Flask API and aside in front of it, with a log of requests, until Ctrl-C (PORT=8080 BACKEND_PORT=5000)
 	@scripts/demo
 
-test: ## every test; installs Redis, MariaDB, curl and Python's venv from apt where they are missing
+test: ## every test; installs Redis, MariaDB, Node, curl and Python's venv from apt where they are missing
 	@scripts/test
 
 fuzz: ## hostile bytes for every parser and validator, SECONDS=60 each, two at a time
@@ -18,6 +18,9 @@ lint: ## format, clippy and docs, warnings as errors
 
 sessions: ## the examples' sessions alone, on memory and Redis, SQLite and MariaDB
 	@scripts/sessions
+
+endurance: ## stress for a few minutes: memory, idle and slow clients, too few files, slowhttptest (ASIDE_BIN=path)
+	@scripts/endurance
 
 build: ## the binary for use: target/release/aside
 	cargo build --release --locked

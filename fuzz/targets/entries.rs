@@ -87,7 +87,11 @@ fuzz_target!(|data: &[u8]| {
             }
             let at = usize::from(*at) * 7 % bytes.len();
             bytes[at] ^= 1 << (bit % 8);
-            if part < 7 { meta[part] = bytes.into() } else { body = bytes }
+            if part < 7 {
+                meta[part] = bytes.into()
+            } else {
+                body = bytes
+            }
             assert!(decode(&key("fruit:1"), &body, &meta).is_none(), "a flipped bit goes unseen");
         }
     }

@@ -21,8 +21,18 @@ static SETTINGS: LazyLock<ProxySettings> = LazyLock::new(|| {
 });
 
 const GONE: [&str; 12] = [
-    "connection", "keep-alive", "proxy-connection", "proxy-authorization", "te", "trailer", "transfer-encoding",
-    "upgrade", "host", "x-forwarded-for", "x-forwarded-host", "x-original-url",
+    "connection",
+    "keep-alive",
+    "proxy-connection",
+    "proxy-authorization",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "host",
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-original-url",
 ];
 
 fn request(method: &Method, uri: Uri, version: Version, fields: &HeaderMap) -> http::request::Parts {
@@ -66,7 +76,10 @@ fuzz_target!(|data: &[u8]| {
     let host_text = host.as_ref().map(|host| host.to_str().unwrap());
     assert!(host_text.is_some() || version == Version::HTTP_10);
     if let Some(host) = host_text {
-        assert!(!host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~:[]".contains(&byte)), "{host}");
+        assert!(
+            !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~:[]".contains(&byte)),
+            "{host}"
+        );
     }
 
     // What came out goes through again as it is.

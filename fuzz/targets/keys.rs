@@ -60,7 +60,7 @@ impl Parsed {
     }
 
     fn read(&self) -> Read<'_> {
-        Read { path: &self.path, query: self.query.as_deref(), fields: &self.fields, host: Some("a") }
+        Read { path: &self.path, query: self.query.as_deref(), fields: &self.fields, host: Some("a"), secure: false }
     }
 
     fn place(&self) -> Option<(Option<&Route>, Place)> {

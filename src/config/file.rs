@@ -21,6 +21,8 @@ pub(super) struct File {
     pub(super) listen: Option<Spanned<OneOrMany>>,
     pub(super) origin: Option<Spanned<TextOr<OriginTable>>>,
     pub(super) store: Option<Spanned<TextOr<StoreTable>>>,
+    pub(super) tls: Option<Spanned<TlsTable>>,
+    pub(super) clients: ClientsTable,
     pub(super) limits: LimitsTable,
     pub(super) log: LogTable,
     pub(super) unrouted: UnroutedTable,
@@ -68,6 +70,31 @@ impl HasShortForm for StoreTable {
 #[serde(
     deny_unknown_fields,
     default,
+    expecting = "a table\nwrite [tls] and its keys below it, as in cert = \"cert.pem\""
+)]
+pub(super) struct TlsTable {
+    pub(super) cert: Option<Text>,
+    pub(super) key: Option<Text>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(
+    deny_unknown_fields,
+    default,
+    expecting = "a table\nwrite [clients] and its keys below it, as in http2 = \"tls\""
+)]
+pub(super) struct ClientsTable {
+    pub(super) http2: Option<Text>,
+    pub(super) proxy_protocol: Option<bool>,
+    pub(super) trusted_proxies: Option<List<Text>>,
+    pub(super) compression: Option<List<Text>>,
+    pub(super) compression_memory: Option<Spanned<WrittenSize>>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(
+    deny_unknown_fields,
+    default,
     expecting = "a table\nwrite [limits] and its keys below it, as in connections = 10000"
 )]
 pub(super) struct LimitsTable {
@@ -77,9 +104,13 @@ pub(super) struct LimitsTable {
     pub(super) fields: Option<Spanned<WrittenCount>>,
     pub(super) target: Option<Spanned<WrittenSize>>,
     pub(super) header_timeout: Option<Spanned<WrittenDuration>>,
+    pub(super) idle_timeout: Option<Spanned<WrittenDuration>>,
+    pub(super) write_stall: Option<Spanned<WrittenDuration>>,
     pub(super) shutdown_timeout: Option<Spanned<WrittenDuration>>,
     pub(super) request_body: Option<Spanned<WrittenSize>>,
     pub(super) buffer_body: Option<Spanned<WrittenSize>>,
+    pub(super) variants: Option<Spanned<WrittenCount>>,
+    pub(super) body_rate: Option<Spanned<WrittenSize>>,
     pub(super) waiters: Option<Spanned<WrittenCount>>,
 }
 
@@ -104,6 +135,8 @@ pub(super) struct UnroutedTable {
     pub(super) cache: Option<bool>,
     pub(super) heuristics: Option<bool>,
     pub(super) close_delimited: Option<bool>,
+    pub(super) errors: Option<bool>,
+    pub(super) vary: Option<Text>,
     pub(super) request_directives: Option<Text>,
 }
 
@@ -136,6 +169,7 @@ pub(super) struct RouteTable {
     pub(super) invalidated_by: Option<List<Spanned<TextOr<RuleTable>>>>,
     pub(super) annotate: Option<Spanned<AnnotateTable>>,
     pub(super) write: Option<Spanned<WriteTable>>,
+    pub(super) compress: Option<bool>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]

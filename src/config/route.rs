@@ -70,6 +70,7 @@ pub(super) fn mean(written: Spanned<RouteTable>, findings: &mut Findings<'_>) ->
         tags,
         invalidated_by: table.invalidated_by.map(|rules| invalidated_by::mean(rules, &key, findings)),
         annotate: table.annotate.and_then(|written| annotate::mean(written, findings)),
+        compress: table.compress.unwrap_or(true),
         write: table.write.and_then(|written| write::mean(written, &key, findings)),
         path,
         query,
@@ -150,6 +151,7 @@ fn choices(table: &mut RouteTable, findings: &mut Findings<'_>) -> Choices {
         stale_if_error: table.stale_if_error.map_or(STALE_IF_ERROR, |written| written.0),
         heuristics: false,
         close_delimited: false,
+        errors: true,
         honour_request_directives: false,
         max_body: table.max_body.map_or(MAX_BODY, |size| size.0),
     }

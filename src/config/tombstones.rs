@@ -49,6 +49,12 @@ static TOMBSTONES: &[Tombstone] = &[
     in_table("[store]", &["max_size", "max_memory", "size", "capacity"], "write memory = \"64MiB\""),
     in_table("[origin]", &["address", "port", "scheme"], "it is part of the URL: url = \"http://127.0.0.1:5000\""),
     in_table("[origin]", &["timeout", "read_timeout"], "write `response_timeout` or `connect_timeout`"),
+    in_table("[tls]", &["certificate", "cert_file", "crt", "chain"], "write cert = \"cert.pem\""),
+    in_table("[tls]", &["private_key", "key_file"], "write key = \"key.pem\""),
+    in_table("[limits]", &["keepalive", "keep_alive", "keepalive_timeout"], "write `idle_timeout`"),
+    in_table("[limits]", &["write_timeout", "send_timeout"], "write `write_stall`"),
+    anywhere(&["ssl", "https"], "write a [tls] table with `cert` and `key`"),
+    anywhere(&["h2", "h2c"], "write http2 = \"tls\", \"off\" or \"always\" into [clients]"),
     in_table("[origin]", &["keepalive", "keep_alive"], "write `idle_timeout`"),
     in_table(
         TOP,
@@ -119,6 +125,10 @@ static TOMBSTONES: &[Tombstone] = &[
         "write query = [\"page\"] into a [[route]]",
     ),
     anywhere(&["cache_key", "key_template", "keys"], "write key = \"orders:{page}\" into a [[route]]"),
+    anywhere(
+        &["gzip", "brotli", "zstd", "encode", "encodings", "gzip_types"],
+        "write compression = [\"zstd\", \"br\", \"gzip\"] into [clients]",
+    ),
     anywhere(&["swr"], "write stale_while_revalidate = \"30s\" into a [[route]]"),
     anywhere(&["sie"], "write stale_if_error = \"1d\" into a [[route]]"),
     anywhere(&["jitter"], "write ttl_jitter = \"10%\" into a [[route]]"),
@@ -129,6 +139,18 @@ static TOMBSTONES: &[Tombstone] = &[
     anywhere(
         &["max_size", "max_body_size", "body_limit", "client_max_body_size"],
         "write max_body into a [[route]] for what is stored, request_body into [limits] for what is accepted",
+    ),
+    anywhere(
+        &[
+            "trust_proxy",
+            "trusted_proxy",
+            "trusted_ips",
+            "set_real_ip_from",
+            "real_ip",
+            "real_ip_header",
+            "forwarded_allow_ips",
+        ],
+        "write trusted_proxies = [\"10.0.0.0/8\"] into [clients]",
     ),
     anywhere(&["workers", "threads", "worker_processes"], "write cores = 2 into [limits]"),
     anywhere(
@@ -155,7 +177,6 @@ pub(super) fn instead_of(key: &str, table: &str) -> Option<String> {
 pub(super) fn not_yet(key: &str, table: &str) -> Option<&'static str> {
     match (table, key) {
         (ROUTE, "settle") => Some("delete it; reads right after a write may be answered by a lagging replica"),
-        (TOP, "tls") => Some("delete it; put a TLS terminator in front and let it forward plain HTTP here"),
         (TOP, "admin") => Some("delete it; there is no admin listener yet"),
         ("[origin]", "tls") => Some("delete it; the origin is reached by plain HTTP"),
         ("[origin]" | ROUTE, "upgrade") => Some("delete it; requests for an upgrade are answered without one"),

@@ -3,6 +3,7 @@
 //! Pure: no I/O, no clock, nothing decided. What another party wrote is read without trust: nothing here panics,
 //! and a value that two parsers could read differently is read in the way that caches less.
 
+mod accept_encoding;
 mod cache_control;
 mod cache_status;
 mod connection;
@@ -13,6 +14,7 @@ mod framing;
 mod list;
 mod vary;
 
+pub use accept_encoding::{AcceptEncoding, ContentCoding, is_encoded};
 pub use cache_control::{CacheControl, MAX_DELTA_SECONDS, delta_seconds};
 pub use cache_status::{CacheStatus, Forward};
 pub use connection::{nominated, nominates_end_to_end, strip_hop_by_hop};

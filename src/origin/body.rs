@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::num::NonZeroU64;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -11,6 +12,7 @@ use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::time::{Instant, Sleep, sleep};
 
+use super::pace::Pace;
 use super::upload::{Progress, Upload, upload};
 
 /// Why a body ended before it was whole. The connection it was being sent on is then cut, so that the receiver can tell.
@@ -20,6 +22,8 @@ pub enum BodyError {
     Broken(String),
     /// Nothing came for this long.
     Stalled(Duration),
+    /// It came with fewer bytes a second than this.
+    TooSlow(NonZeroU64),
     /// It grew larger than allowed.
     TooLarge,
     /// A trailer section follows it where none is taken.
@@ -31,6 +35,7 @@ impl fmt::Display for BodyError {
         match self {
             Self::Broken(why) => write!(out, "the body was cut short: {why}"),
             Self::Stalled(limit) => write!(out, "nothing more of the body came for {limit:?}"),
+            Self::TooSlow(rate) => write!(out, "the body came with less than {rate} bytes a second"),
             Self::TooLarge => out.write_str("the body is larger than allowed"),
             Self::Trailers => out.write_str("a trailer section follows the body, and none is forwarded"),
         }
@@ -85,7 +90,7 @@ pub enum Relayed {
 /// How many pieces are looked at before a head is sent on.
 const FIRST_PIECES: usize = 4;
 
-/// An incoming body with a limit on how long it may be silent, and one on how long it may be.
+/// An incoming body with limits on how long it may be silent, how slow, and how large.
 #[derive(Debug)]
 pub struct Timed {
     incoming: Incoming,
@@ -96,6 +101,7 @@ pub struct Timed {
     left: u64,
     /// Whether a trailer section is an error, instead of being dropped.
     refuses_trailers: bool,
+    pace: Option<Pace>,
     /// Held until the body is done, whoever reads it: a place among the requests under way to the origin.
     permit: Option<OwnedSemaphorePermit>,
     /// Armed only while nothing is there, so that a body at hand costs no timer.
@@ -111,6 +117,7 @@ impl Timed {
             limit,
             left: u64::MAX,
             refuses_trailers: false,
+            pace: None,
             permit: None,
             timer: None,
         }
@@ -129,6 +136,12 @@ impl Timed {
     #[must_use]
     pub fn without_trailers(self) -> Self {
         Self { refuses_trailers: true, ..self }
+    }
+
+    /// With [`BodyError::TooSlow`] where it comes with fewer bytes a second; `None` lets it take its time.
+    #[must_use]
+    pub fn at_least(self, rate: Option<NonZeroU64>) -> Self {
+        Self { pace: rate.map(Pace::new), ..self }
     }
 
     /// With a place that is given back when the body is done.
@@ -183,21 +196,32 @@ impl Timed {
                 Poll::Ready(Some(Err(error))) => return Poll::Ready(Some(Err(BodyError::Broken(cause(&error))))),
                 Poll::Ready(Some(Ok(frame))) => {
                     self.timer = None;
-                    match frame.into_data() {
+                    let frame = frame.into_data();
+                    if let Some(pace) = &mut self.pace {
+                        pace.came(frame.as_ref().map_or(0, Bytes::len), Instant::now());
+                    }
+                    match frame {
                         Ok(piece) => return Poll::Ready(Some(self.within(piece))),
                         Err(_) if self.refuses_trailers => return Poll::Ready(Some(Err(BodyError::Trailers))),
                         Err(_) => {}
                     }
                 }
                 Poll::Pending => {
-                    let limit = self.limit;
+                    let (limit, error) = self.patience();
                     let timer = self.timer.get_or_insert_with(|| Box::pin(sleep(limit)));
                     ready!(timer.as_mut().poll(context));
                     timer.as_mut().reset(Instant::now() + limit);
-                    return Poll::Ready(Some(Err(BodyError::Stalled(limit))));
+                    return Poll::Ready(Some(Err(error)));
                 }
             }
         }
+    }
+
+    /// How long the next piece may take, and what it is called if it does not come.
+    fn patience(&mut self) -> (Duration, BodyError) {
+        let slow = self.pace.as_mut().map(|pace| (pace.wait(Instant::now()), BodyError::TooSlow(pace.rate())));
+        let silent = (self.limit, BodyError::Stalled(self.limit));
+        slow.filter(|(limit, _)| *limit < self.limit).unwrap_or(silent)
     }
 
     fn within(&mut self, piece: Bytes) -> Result<Bytes, BodyError> {

@@ -2,6 +2,7 @@
 
 mod body;
 mod interim;
+mod pace;
 mod settings;
 mod upload;
 
@@ -10,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use http::header::HOST;
+use http::header::{HOST, TRANSFER_ENCODING};
 use http::uri::{PathAndQuery, Scheme};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri};
 use hyper_util::client::legacy::Client;
@@ -49,6 +50,11 @@ impl Shared {
         Self { settings, places, unreachable: AtomicBool::new(false) }
     }
 
+    /// How many requests may be under way at once, each with a connection.
+    pub fn max_connections(&self) -> usize {
+        self.settings.max_connections
+    }
+
     fn report<T>(&self, answer: &Result<T, OriginError>) {
         let authority = &self.settings.authority;
         match answer {
@@ -78,6 +84,8 @@ pub enum OriginError {
     ClientBody(String),
     /// The client's own body grew larger than allowed while it was being forwarded.
     ClientBodyTooLarge,
+    /// The client's own body came too slowly, or no more of it came, while it was being forwarded.
+    ClientBodyTooSlow(String),
 }
 
 impl OriginError {
@@ -95,6 +103,7 @@ impl fmt::Display for OriginError {
             Self::Timeout(limit) => write!(out, "the origin did not answer within {limit:?}"),
             Self::Broken(why) => write!(out, "the origin's answer broke off: {why}"),
             Self::ClientBody(why) => write!(out, "the request's body broke off: {why}"),
+            Self::ClientBodyTooSlow(why) => write!(out, "the request took too long: {why}"),
             Self::ClientBodyTooLarge => out.write_str("the request's body is larger than allowed"),
         }
     }
@@ -210,8 +219,8 @@ impl Origin {
             let why = body::cause(&error);
             if error.is_connect() {
                 OriginError::Connect(why)
-            } else if is_too_large(&error) {
-                OriginError::ClientBodyTooLarge
+            } else if let Some(error) = of_client_body(&error) {
+                error
             } else if is_user_body(&error) {
                 OriginError::ClientBody(why)
             } else {
@@ -239,6 +248,10 @@ impl Origin {
         if let Some(host) = host {
             request.headers_mut().insert(HOST, host);
         }
+        // Said in so many words: else hyper would drop such a body of a GET.
+        if hyper::body::Body::size_hint(request.body()).exact().is_none() {
+            request.headers_mut().insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+        }
         Ok(request)
     }
 }
@@ -254,8 +267,15 @@ fn causes<'a>(
     std::iter::successors(error.source(), |inner| inner.source())
 }
 
-fn is_too_large(error: &hyper_util::client::legacy::Error) -> bool {
-    causes(error).any(|inner| inner.downcast_ref() == Some(&BodyError::TooLarge))
+/// What the client's body did that was against a limit.
+fn of_client_body(error: &hyper_util::client::legacy::Error) -> Option<OriginError> {
+    match causes(error).find_map(|inner| inner.downcast_ref())? {
+        BodyError::TooLarge => Some(OriginError::ClientBodyTooLarge),
+        slow @ (BodyError::Stalled(_) | BodyError::TooSlow(_)) => {
+            Some(OriginError::ClientBodyTooSlow(slow.to_string()))
+        }
+        BodyError::Broken(_) | BodyError::Trailers => None,
+    }
 }
 
 fn is_user_body(error: &hyper_util::client::legacy::Error) -> bool {

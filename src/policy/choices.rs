@@ -28,6 +28,9 @@ pub struct Choices {
     pub heuristics: bool,
     /// A body that ends with the connection may be stored where no route speaks. Source: RFC 9112 section 8
     pub close_delimited: bool,
+    /// Where no route speaks: store also errors that something outside of the key may have caused, when the origin gives
+    /// them a lifetime.
+    pub errors: bool,
     /// The client's Cache-Control counts. Source: RFC 9111 section 5.2.1
     pub honour_request_directives: bool,
     /// The largest body that is stored, in bytes.
@@ -46,6 +49,7 @@ impl Default for Choices {
             stale_if_error: Duration::ZERO,
             heuristics: false,
             close_delimited: false,
+            errors: false,
             honour_request_directives: true,
             max_body: 1 << 20,
         }

@@ -12,7 +12,6 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::answer::{Answer, VIA_ASIDE, is_origin_trouble};
 use super::collapse::{Flights, Landing, Leader};
-use super::deliver::deliver;
 use super::error::no_answer;
 use super::ingress::Admitted;
 use super::keep::{Judged, Received};
@@ -112,10 +111,12 @@ impl Proxy {
         match self.judge_fill(&fetch, &received) {
             Err(detail) => {
                 fetch.land(Landing::Unshareable, &self.shared.flights);
-                self.forget(&fetch, received.status).await;
+                if fetch.missed.stale.is_some() {
+                    self.forget(&fetch, received.status).await;
+                }
                 let status = CacheStatus { detail: Some(detail), ..fetch.cache_status(received.status) };
                 let answered = Answered { head: received.into_head(), body };
-                let _ = tell.send(Answer::passed(answered, status));
+                let _ = tell.send(Answer::passed(answered, status).under_conditions_of(&fetch.request.fields));
             }
             Ok(judged) if reads_whole(&fetch, &received, &body) => {
                 self.fill_whole(fetch, received, judged, body, tell).await;
@@ -126,7 +127,7 @@ impl Proxy {
 
     /// Drops a stale entry that the origin has answered otherwise about: it must not stand in for a later failure.
     async fn forget(&self, fetch: &Fetch, status: StatusCode) {
-        if fetch.missed.stale.is_none() || status.is_server_error() {
+        if status.is_server_error() {
             return;
         }
         let Place { group, tags, .. } = &fetch.resource.place;
@@ -157,7 +158,7 @@ impl Proxy {
                 fetch.land(kept.landing, &self.shared.flights);
                 let detail = kept.detail.or(status.detail);
                 let status = CacheStatus { stored: kept.stored, ttl: kept.ttl, detail, ..status };
-                let answer = deliver(&fetch.resource, &fetch.request, &kept.entry, kept.entry.initial_age, status);
+                let answer = self.deliver(&fetch.resource, &fetch.request, &kept.entry, kept.entry.initial_age, status);
                 let _ = tell.send(without_invented_age(answer, &kept.entry.fields));
             }
             Collected::Larger(ahead, rest) => {
@@ -166,7 +167,7 @@ impl Proxy {
                 let mut answer =
                     Answer::new(http::Response::from_parts(received.into_head(), Body::stream(ahead, rest)), status);
                 answer.response.headers_mut().append(VIA, VIA_ASIDE);
-                let _ = tell.send(answer);
+                let _ = tell.send(answer.under_conditions_of(&fetch.request.fields));
             }
             Collected::Failed(error) => {
                 let error = OriginError::Broken(error.to_string());
@@ -190,7 +191,8 @@ impl Proxy {
         let mut head = received.head();
         head.headers.append(VIA, VIA_ASIDE);
         let status = fetch.cache_status(received.status);
-        let _ = tell.send(Answer::new(http::Response::from_parts(head, Body::relay(relay)), status));
+        let answer = Answer::new(http::Response::from_parts(head, Body::relay(relay)), status);
+        let _ = tell.send(answer.under_conditions_of(&fetch.request.fields));
         match read_ahead(&mut body, &pieces, self.choices(&fetch.resource).max_body).await {
             Ahead::Whole(bytes) => {
                 let kept = self.keep(&fetch, received, judged, bytes).await;
@@ -221,12 +223,16 @@ impl Proxy {
                 let kept = self.keep(fetch, received, judged, stale.body.clone()).await;
                 fetch.land(kept.landing, &self.shared.flights);
                 let status = CacheStatus { stored: kept.stored, ttl: kept.ttl, detail: kept.detail, ..status };
-                deliver(&fetch.resource, &fetch.request, &kept.entry, kept.entry.initial_age, status)
+                self.deliver(&fetch.resource, &fetch.request, &kept.entry, kept.entry.initial_age, status)
             }
             Err(detail) => {
                 fetch.land(Landing::Unshareable, &self.shared.flights);
+                if detail != Detail::RequestDirective {
+                    // What the origin now calls private must not stand in for a later failure either.
+                    self.forget(fetch, forward_status).await;
+                }
                 let status = CacheStatus { detail: Some(detail), ..status };
-                deliver(&fetch.resource, &fetch.request, stale, received.initial_age, status)
+                self.deliver(&fetch.resource, &fetch.request, stale, received.initial_age, status)
             }
         };
         for cookie in cookies {
@@ -242,7 +248,8 @@ fn outgoing(fetch: &Fetch) -> Outgoing {
     let (target, mut fields) = match &fetch.resource.route {
         Some(route) => {
             let (path, query) = (request.target.path(), request.target.query());
-            let fill = route.fill(&Read { path, query, fields: &request.fields, host: None });
+            let secure = request.client.secure;
+            let fill = route.fill(&Read { path, query, fields: &request.fields, host: None, secure });
             let mut fields = fill.fields;
             // Unless the route keys them: then the origin sees what is in the key.
             fields.entry(USER_AGENT).or_insert(AGENT);

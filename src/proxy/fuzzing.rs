@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 
 use super::egress::{Extent, ready};
 use super::ingress::{Content, Head, read};
-use super::ProxySettings;
+use super::{Client, ProxySettings};
 
 /// What of a message comes after its head: `None` for nothing, `Some(None)` for as much as comes.
 pub type Body = Option<Option<u64>>;
@@ -23,7 +23,8 @@ pub fn ingress(
         Some(Some(length)) => Content::Length(length),
         Some(None) => Content::Unknown,
     };
-    let Head { target, fields, host, .. } = read(head, content, settings).map_err(|refusal| refusal.status())?;
+    let Head { target, fields, host, .. } =
+        read(head, content, Client::default(), settings).map_err(|refusal| refusal.status())?;
     Ok((target, fields, host))
 }
 

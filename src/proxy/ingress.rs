@@ -4,20 +4,23 @@ mod framing;
 mod host;
 mod target;
 
-use http::header::HOST;
+use http::header::{EXPECT, HOST};
 use http::request::Parts;
 use http::uri::PathAndQuery;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
+use http::{HeaderMap, HeaderValue, Method, Request, Version};
 use hyper::body::{Body as _, Incoming};
 
 use super::error::Refusal;
-use super::{Client, ProxySettings};
+use super::forwarded::drop_forgeable;
+use super::trusted::{Asking, asking};
+use super::{Client, ProxySettings, versions};
 use crate::fields::{nominates_end_to_end, strip_hop_by_hop};
 use framing::{count_hop, settle};
 use host::host;
 use target::target;
 
 pub(super) use framing::Content;
+pub(super) use host::is_host;
 
 /// A request that may go on: its hop-by-hop fields gone, its host and target settled.
 #[derive(Debug)]
@@ -29,39 +32,9 @@ pub(super) struct Admitted {
     pub(super) body: Option<Incoming>,
     pub(super) host: Option<HeaderValue>,
     pub(super) client: Client,
+    /// The version of HTTP that it came in.
+    pub(super) version: Version,
 }
-
-/// Fields by which a client could tell the origin something in the proxy's name, or another method or path.
-const FORGEABLE: [&str; 28] = [
-    "forwarded",
-    "x-forwarded-for",
-    "x-forwarded-host",
-    "x-forwarded-proto",
-    "x-forwarded-port",
-    "x-forwarded-prefix",
-    "x-forwarded-server",
-    "x-forwarded-scheme",
-    "x-forwarded-ssl",
-    "x-real-ip",
-    "x-forwarded-protocol",
-    "x-forwarded-uri",
-    "x-forwarded-path",
-    "x-forwarded-by",
-    "x-client-ip",
-    "x-cluster-client-ip",
-    "client-ip",
-    "true-client-ip",
-    "cf-connecting-ip",
-    "x-original-uri",
-    "x-original-url",
-    "x-original-host",
-    "x-rewrite-url",
-    "x-host",
-    "x-http-method-override",
-    "x-http-method",
-    "x-method-override",
-    "surrogate-capability",
-];
 
 /// A request's head, once it can be read in one way only.
 #[derive(Debug)]
@@ -70,6 +43,8 @@ pub(super) struct Head {
     pub(super) target: PathAndQuery,
     pub(super) fields: HeaderMap,
     pub(super) host: Option<HeaderValue>,
+    pub(super) client: Client,
+    pub(super) version: Version,
 }
 
 /// Admits a request or says why not.
@@ -80,13 +55,22 @@ pub(super) fn admit(request: Request<Incoming>, settings: &ProxySettings, client
         (false, Some(length)) => Content::Length(length),
         (false, None) => Content::Unknown,
     };
-    let Head { method, target, fields, host } = read(head, content, settings)?;
+    let Head { method, target, fields, host, client, version } = read(head, content, client, settings)?;
     let body = (content != Content::None).then_some(body);
-    Ok(Admitted { method, target, fields, body, host, client })
+    Ok(Admitted { method, target, fields, body, host, client, version })
 }
 
-/// The one validator of request heads: a function of the head, of what comes after it, and of the limits.
-pub(super) fn read(head: Parts, content: Content, settings: &ProxySettings) -> Result<Head, Refusal> {
+/// The one validator of request heads: a function of the head, of what comes after it, of who sent it, and of the limits.
+pub(super) fn read(
+    mut head: Parts,
+    content: Content,
+    client: Client,
+    settings: &ProxySettings,
+) -> Result<Head, Refusal> {
+    if head.headers.len() > settings.max_fields {
+        return Err(Refusal::TooManyFields(settings.max_fields));
+    }
+    versions::unify(&mut head)?;
     let Parts { method, uri, version, headers: mut fields, .. } = head;
     if matches!(method, Method::CONNECT | Method::TRACE) {
         return Err(Refusal::MethodNotAllowed);
@@ -99,26 +83,29 @@ pub(super) fn read(head: Parts, content: Content, settings: &ProxySettings) -> R
         return Err(Refusal::BadRequest("Connection names a field that is not hop-by-hop."));
     }
     let host = host(&uri, &fields, version)?;
+    let Asking { client, host, peer_is_trusted } = asking(client, host, &fields, &settings.trusted_proxies);
     let target = target(&uri, &method)?;
     if target.as_str().len() > settings.max_target {
         return Err(Refusal::TargetTooLong(settings.max_target));
     }
     count_hop(&method, &mut fields)?;
+    met_expectation(&mut fields, version)?;
     strip_hop_by_hop(&mut fields);
-    drop_untrusted(&mut fields);
+    drop_forgeable(&mut fields, peer_is_trusted);
     fields.remove(HOST);
-    Ok(Head { method, target, fields, host })
+    Ok(Head { method, target, fields, host, client, version })
 }
 
-/// Drops the forgeable fields, and those with a `_` in their name: WSGI and CGI servers cannot tell `X_User` from `X-User`.
+/// The one expectation there is, `100-continue`, is met here as the body is asked for, and goes no further.
 ///
-/// Goes over the request's own few fields, since looking up every forgeable name showed in the profile of a hit.
-fn drop_untrusted(fields: &mut HeaderMap) {
-    let untrusted = |name: &&HeaderName| name.as_str().contains('_') || FORGEABLE.contains(&name.as_str());
-    let untrusted: Vec<HeaderName> = fields.keys().filter(untrusted).cloned().collect();
-    for name in untrusted {
-        fields.remove(name);
+/// Source: RFC 9110 section 10.1.1
+fn met_expectation(fields: &mut HeaderMap, version: Version) -> Result<(), Refusal> {
+    let known = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"100-continue");
+    if version != Version::HTTP_10 && !fields.get_all(EXPECT).iter().all(known) {
+        return Err(Refusal::UnknownExpectation);
     }
+    fields.remove(EXPECT);
+    Ok(())
 }
 
 impl Admitted {
@@ -140,19 +127,5 @@ impl Admitted {
     /// Whether it is to fail unless the origin's representation is the one that the client knows.
     pub(super) fn is_conditional_on_match(&self) -> bool {
         ["if-match", "if-unmodified-since"].iter().any(|name| self.fields.contains_key(*name))
-    }
-
-    /// The client's fields with the proxy's own forwarding fields: for requests that pass through.
-    pub(super) fn forwarded_fields(&self) -> HeaderMap {
-        let mut fields = self.fields.clone();
-        if let Some(value) = self.client.address.and_then(|address| HeaderValue::from_str(&address.to_string()).ok()) {
-            fields.insert("x-forwarded-for", value);
-        }
-        fields.insert("x-forwarded-proto", self.client.scheme());
-        if let Some(host) = &self.host {
-            fields.insert("x-forwarded-host", host.clone());
-        }
-        fields.append(http::header::VIA, HeaderValue::from_static("1.1 aside"));
-        fields
     }
 }

@@ -7,11 +7,13 @@
 mod annotate;
 mod answer;
 mod client;
+mod coding;
 mod collapse;
 mod deliver;
 mod egress;
 mod error;
 mod fetch;
+mod forwarded;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 mod ingress;
@@ -21,6 +23,9 @@ mod pass;
 mod reuse;
 mod settings;
 mod tasks;
+mod trusted;
+mod variants;
+mod versions;
 mod write;
 mod write_policy;
 
@@ -38,6 +43,7 @@ use crate::rules::Bypass;
 use crate::store::{Fault, Store};
 use crate::telemetry::RequestLine;
 use answer::Answer;
+use coding::Codings;
 use collapse::{Flights, Join, Landing};
 use error::Refusal;
 use fetch::Fetch;
@@ -47,6 +53,7 @@ use reuse::Verdict;
 use tasks::Tasks;
 
 pub use client::Client;
+pub use coding::CompressionSettings;
 pub use settings::ProxySettings;
 
 /// What all cores of a process share besides the store.
@@ -54,6 +61,7 @@ pub use settings::ProxySettings;
 pub struct Shared {
     settings: Arc<ProxySettings>,
     flights: Arc<Flights>,
+    codings: Arc<Codings>,
     clock: Clock,
     log_requests: bool,
 }
@@ -62,7 +70,8 @@ impl Shared {
     /// Sets the shared part up.
     pub fn new(settings: ProxySettings, clock: Clock, log_requests: bool) -> Self {
         let flights = Arc::new(Flights::new(settings.max_waiters));
-        Self { settings: Arc::new(settings), flights, clock, log_requests }
+        let codings = Arc::new(Codings::new(&settings.compression));
+        Self { settings: Arc::new(settings), flights, codings, clock, log_requests }
     }
 }
 
@@ -122,6 +131,7 @@ impl Proxy {
         let limit = self.choices(&resource).max_body;
         let answer = self.answer(resource, request).await;
         let answer = annotate::missed(answer, route.as_deref(), limit).await;
+        let answer = self.shared.codings.apply(answer).await;
         if head_only { answer.without_body() } else { answer }
     }
 

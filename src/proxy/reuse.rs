@@ -3,12 +3,11 @@
 use std::sync::Arc;
 
 use super::answer::Answer;
-use super::deliver::deliver;
 use super::ingress::Admitted;
 use super::lookup::{Missed, Resource, Seen, stored};
 use super::{Choices, Proxy};
 use crate::fields::{CacheStatus, Detail, Forward};
-use crate::policy::{Reuse, reuse};
+use crate::policy::{Reuse, credential_in, reuse};
 use crate::store::{Kind, StoredResponse};
 
 /// What is to be done.
@@ -29,16 +28,17 @@ impl Proxy {
             return Verdict::Pass(Detail::WriteAround);
         }
         let choices = self.choices(resource);
-        let missed = |forward, detail, stale| Missed { token: seen.token, forward, detail, stale };
+        let missed =
+            |forward, detail, stale| Missed { token: seen.token, forward, detail, stale, index: seen.index.clone() };
         match self.judge(entry, request, choices) {
             Reuse::Fresh { age, ttl_left } | Reuse::MaxStale { age, ttl_left } => {
                 let status = CacheStatus { hit: true, ttl: Some(ttl_left), ..CacheStatus::default() };
-                Verdict::Deliver(deliver(resource, request, entry, age, status))
+                Verdict::Deliver(self.deliver(resource, request, entry, age, status))
             }
             Reuse::StaleWhileRevalidate { age, ttl_left } => {
                 let detail = Some(Detail::StaleWhileRevalidate);
                 let status = CacheStatus { hit: true, ttl: Some(ttl_left), detail, ..CacheStatus::default() };
-                let answer = deliver(resource, request, entry, age, status);
+                let answer = self.deliver(resource, request, entry, age, status);
                 Verdict::DeliverAndRefresh(answer, missed(Forward::Stale, None, Some(Arc::clone(entry))))
             }
             Reuse::Validate { .. } => Verdict::Fetch(missed(Forward::Stale, None, Some(Arc::clone(entry)))),
@@ -46,11 +46,7 @@ impl Proxy {
                 Verdict::Fetch(missed(Forward::Request, Some(Detail::RequestDirective), Some(Arc::clone(entry))))
             }
             Reuse::Credentials => {
-                let detail = if request.fields.contains_key(http::header::AUTHORIZATION) {
-                    Detail::Authorization
-                } else {
-                    Detail::Cookie
-                };
+                let detail = credential_in(&request.fields).unwrap_or(Detail::Private);
                 Verdict::Fetch(missed(Forward::Bypass, Some(detail), None))
             }
         }

@@ -21,6 +21,7 @@ fn keys_that_nobody_knows() {
         ("«origins = \"http://a\"\n", "write `origin`"),
         ("«colour = 1\n", "its keys are `listen`, `origin`, `store`"),
         ("[limits]\n«conections = 1\n", "write `connections`"),
+        ("[clients]\n«trusted_proxis = []\n", "write `trusted_proxies`"),
         ("[[route]]\n«tll = \"1h\"\n", "write `ttl`"),
         ("[[route]]\n«invalidated-by = []\n", "write `invalidated_by`"),
         ("[[route]]\nannotate = { «feild = \"x\" }\n", "write `field`"),
@@ -43,6 +44,7 @@ fn keys_in_the_wrong_table() {
         ("[[route]]\n«heuristics = true\n", "[unrouted]"),
         ("«memory = \"1MiB\"\n", "[store]"),
         ("[store]\n«waiters = 1\n", "[limits]"),
+        ("[limits]\n«trusted_proxies = []\n", "[clients]"),
         ("[«route]\npath = \"/a\"\n".replace("[«route]", "«[route]").as_str(), "write [[route]]"),
         ("[[route]]\n«[route.invalidated_by]\nrequest = \"PUT /a\"\n", "[[route.invalidated_by]]"),
     ] {
@@ -57,6 +59,7 @@ fn keys_from_elsewhere() {
         ("«backend = \"http://a\"\n", "origin = "),
         ("«redis = \"redis://a\"\n", "store = "),
         ("«timeout = \"1s\"\n", "`response_timeout`"),
+        ("«real_ip = []\n", "trusted_proxies = "),
         ("«port = 8080\n", "listen = "),
         ("[[«routes]]\n", "[[route]]"),
         ("[[route]]\n«cache_ttl = \"1h\"\n", "ttl = \"10m\""),

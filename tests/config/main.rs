@@ -9,6 +9,7 @@
 
 mod bad_files;
 mod bad_routes;
+mod certificates;
 mod environment;
 mod good_files;
 mod hostile;

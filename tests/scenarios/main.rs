@@ -13,8 +13,13 @@
 mod support;
 
 mod annotate;
+mod codings;
 mod collapse;
+mod conditions;
+mod connections;
 mod hits;
+mod http2;
+mod http2_abuse;
 mod invalidation;
 mod keys;
 mod lifecycle;
@@ -24,4 +29,6 @@ mod races;
 mod requests;
 mod store_faults;
 mod streams;
+mod tls;
+mod uploads;
 mod write_policies;

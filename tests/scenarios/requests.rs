@@ -37,7 +37,7 @@ async fn what_passes_through_keeps_its_fields_but_for_hop_by_hop_and_forgeable_o
 #[tokio::test]
 async fn a_head_that_does_not_arrive_in_time_is_a_408_and_silence_is_none() {
     let origin = Origin::counting().await;
-    let node = Node::start(origin.address, "[limits]\nheader_timeout = \"200ms\"\n");
+    let node = Node::start(origin.address, "[limits]\nheader_timeout = \"200ms\"\nidle_timeout = \"300ms\"\n");
     let answer = raw(node.address, b"GET / HTTP/1.1\r\nHost: a\r\n").await;
     assert!(answer.starts_with("HTTP/1.1 408 "), "{answer:?}");
     let mut silent = TcpStream::connect(node.address).await.unwrap();

@@ -6,6 +6,7 @@ pub mod client;
 pub mod node;
 pub mod origin;
 pub mod redis;
+pub mod tls;
 
 use std::future::Future;
 use std::time::Duration;

@@ -24,11 +24,11 @@ pub(super) fn host(uri: &Uri, fields: &HeaderMap, version: Version) -> Result<Op
     if named.is_none() && !may_be_absent {
         return Err(Refusal::BadRequest("The Host field is missing."));
     }
-    if named.is_some_and(|named| !is_plain(named.as_bytes())) {
+    if named.is_some_and(|named| !named.to_str().is_ok_and(is_host)) {
         return Err(MALFORMED);
     }
     match uri.authority() {
-        Some(authority) if !is_plain(authority.as_str().as_bytes()) => Err(MALFORMED),
+        Some(authority) if !is_host(authority.as_str()) => Err(MALFORMED),
         Some(authority) => HeaderValue::from_str(authority.as_str()).map(Some).map_err(|_| MALFORMED),
         None => Ok(named.cloned()),
     }
@@ -36,8 +36,7 @@ pub(super) fn host(uri: &Uri, fields: &HeaderMap, version: Version) -> Result<Op
 
 /// A name or an address, and perhaps a port: narrower than RFC 3986, whose sub-delimiters and percent-encoding no host
 /// that is reached over a network needs, and which the servers behind do not agree about.
-fn is_plain(text: &[u8]) -> bool {
-    let Ok(text) = std::str::from_utf8(text) else { return false };
+pub(in crate::proxy) fn is_host(text: &str) -> bool {
     if let Some((address, port)) = text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
         return address.parse::<Ipv6Addr>().is_ok() && (port.is_empty() || port.strip_prefix(':').is_some_and(is_port));
     }
@@ -58,7 +57,7 @@ mod tests {
     #[test]
     fn a_host_is_a_name_or_an_address_and_perhaps_a_port() {
         for plain in ["a", "a.example", "A.Example:80", "my_api:5000", "127.0.0.1", "[::1]", "[::1]:65535", "a."] {
-            assert!(is_plain(plain.as_bytes()), "{plain}");
+            assert!(is_host(plain), "{plain}");
         }
         for other in [
             "",
@@ -82,9 +81,9 @@ mod tests {
             "a'",
             "[fe80::1%1]",
         ] {
-            assert!(!is_plain(other.as_bytes()), "{other}");
+            assert!(!is_host(other), "{other}");
         }
-        assert!(!is_plain(b"caf\xc3\xa9"));
+        assert!(!is_host("caf\u{e9}"));
     }
 
     #[test]
