@@ -147,7 +147,7 @@ fn no_configuration_at_all_is_78_too() {
         assert_eq!(code(&output), 78, "{arguments:?}");
         assert!(complained(&output).contains("help: "), "{}", complained(&output));
     }
-    for arguments in [&["serve", "--origin", "https://a"][..], &["serve", "--origin", "http://a", "--store", "x://"]] {
+    for arguments in [&["serve", "--origin", "ftp://a"][..], &["serve", "--origin", "http://a", "--store", "x://"]] {
         assert_eq!(code(&aside(arguments)), 78, "{arguments:?}");
     }
 }

@@ -29,11 +29,11 @@ fn serve(config: Config) -> Result<(), Box<dyn std::error::Error>> {
     let routes = super::count_routes(&config);
     let file = config.file.as_ref().map_or_else(|| "no file".to_owned(), |path| path.display().to_string());
     let server = Server::bind(config.server)?;
-    let origin = config.origin.authority.to_string();
+    let origin = config.origin.urls().join(" and ");
     let parts = Parts {
         proxy: proxy::Shared::new(config.proxy, Clock::System, config.log.requests),
         store: store::Shared::new(&config.store),
-        origin: Arc::new(origin::Shared::new(config.origin)),
+        origin: Arc::new(origin::Shared::new(config.origin, &Clock::System)),
     };
     // Before anybody can connect: a signal that nobody waits for would end the process.
     let _inside = runtime.enter();
@@ -43,7 +43,7 @@ fn serve(config: Config) -> Result<(), Box<dyn std::error::Error>> {
     let scheme = if running.is_secure() { "https" } else { "http" };
     for address in running.addresses() {
         tracing::info!(
-            "listening on {scheme}://{address}, origin http://{origin}, store {}, {file}, {routes}",
+            "listening on {scheme}://{address}, origin {origin}, store {}, {file}, {routes}",
             config.store.url
         );
     }

@@ -36,12 +36,43 @@ pub(super) struct File {
     expecting = "a table\nwrite origin = \"http://127.0.0.1:5000\", or an [origin] table with `url`"
 )]
 pub(super) struct OriginTable {
-    pub(super) url: Option<Text>,
+    pub(super) url: Option<Spanned<OneOrMany>>,
     pub(super) host: Option<Text>,
     pub(super) connect_timeout: Option<Spanned<WrittenDuration>>,
     pub(super) response_timeout: Option<Spanned<WrittenDuration>>,
+    pub(super) total_timeout: Option<Spanned<WrittenDuration>>,
     pub(super) idle_timeout: Option<Spanned<WrittenDuration>>,
     pub(super) max_connections: Option<Spanned<WrittenCount>>,
+    pub(super) upgrade: Option<bool>,
+    pub(super) tunnel_idle: Option<Spanned<WrittenDuration>>,
+    pub(super) tls: Option<Spanned<OriginTlsTable>>,
+    pub(super) health: Option<Spanned<OriginHealthTable>>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(
+    deny_unknown_fields,
+    default,
+    expecting = "a table\nwrite [origin.tls] and its keys below it, as in ca = \"ca.pem\""
+)]
+pub(super) struct OriginTlsTable {
+    pub(super) ca: Option<Text>,
+    pub(super) name: Option<Text>,
+    pub(super) cert: Option<Text>,
+    pub(super) key: Option<Text>,
+    pub(super) verify: Option<Spanned<bool>>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(
+    deny_unknown_fields,
+    default,
+    expecting = "a table\nwrite [origin.health] and its keys below it, as in path = \"/health\""
+)]
+pub(super) struct OriginHealthTable {
+    pub(super) path: Option<Text>,
+    pub(super) interval: Option<Spanned<WrittenDuration>>,
+    pub(super) timeout: Option<Spanned<WrittenDuration>>,
 }
 
 impl HasShortForm for OriginTable {
@@ -164,6 +195,7 @@ pub(super) struct RouteTable {
     pub(super) authorization: Option<Text>,
     pub(super) max_body: Option<WrittenSize>,
     pub(super) etag: Option<bool>,
+    pub(super) upgrade: Option<bool>,
     pub(super) unless: Option<Entries<Json>>,
     pub(super) tags: Option<List<Text>>,
     pub(super) invalidated_by: Option<List<Spanned<TextOr<RuleTable>>>>,

@@ -23,8 +23,11 @@ mod limits;
 mod listen;
 mod log;
 mod origin;
+mod origin_tls;
+mod origin_url;
 mod outside;
 mod parse;
+mod pem;
 mod route;
 mod routes;
 mod secret;
@@ -201,7 +204,8 @@ fn mean(
     } else {
         listen::given(&overrides.listen, findings)
     };
-    let origin = origin::mean(file.origin, overrides.origin.as_deref(), &listen, findings);
+    let beside = folder.or_else(|| Path::new(&source.name).parent()).unwrap_or(Path::new(""));
+    let origin = origin::mean(file.origin, overrides.origin.as_deref(), &listen, beside, findings);
     let store = store::mean(file.store, overrides.store.as_deref(), findings);
     let (mut server, limits) = limits::mean(file.limits, listen, findings);
     server.tls = tls::mean(file.tls, folder, findings);

@@ -66,6 +66,7 @@ pub(super) fn mean(written: Spanned<RouteTable>, findings: &mut Findings<'_>) ->
         cookies,
         authorization,
         etag: table.etag.unwrap_or(true),
+        upgrade: table.upgrade,
         unless: condition::of_answers(table.unless, findings),
         tags,
         invalidated_by: table.invalidated_by.map(|rules| invalidated_by::mean(rules, &key, findings)),

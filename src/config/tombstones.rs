@@ -55,6 +55,11 @@ static TOMBSTONES: &[Tombstone] = &[
     in_table("[limits]", &["write_timeout", "send_timeout"], "write `write_stall`"),
     anywhere(&["ssl", "https"], "write a [tls] table with `cert` and `key`"),
     anywhere(&["h2", "h2c"], "write http2 = \"tls\", \"off\" or \"always\" into [clients]"),
+    in_table("[origin]", &["urls", "addresses"], "write url = [\"http://10.0.0.1:5000\", \"http://10.0.0.2:5000\"]"),
+    in_table("[origin]", &["websocket", "websockets"], "write upgrade = true"),
+    in_table("[origin]", &["health_check", "healthcheck"], "write [origin.health] and path = \"/health\" below it"),
+    in_table("[origin.tls]", &["insecure", "insecure_skip_verify", "skip_verify"], "write verify = false"),
+    in_table("[origin.tls]", &["server_name", "sni"], "write `name`"),
     in_table("[origin]", &["keepalive", "keep_alive"], "write `idle_timeout`"),
     in_table(
         TOP,
@@ -178,8 +183,6 @@ pub(super) fn not_yet(key: &str, table: &str) -> Option<&'static str> {
     match (table, key) {
         (ROUTE, "settle") => Some("delete it; reads right after a write may be answered by a lagging replica"),
         (TOP, "admin") => Some("delete it; there is no admin listener yet"),
-        ("[origin]", "tls") => Some("delete it; the origin is reached by plain HTTP"),
-        ("[origin]" | ROUTE, "upgrade") => Some("delete it; requests for an upgrade are answered without one"),
         ("[store]", "lease") => Some("delete it; there are no memory copies in front of Redis yet"),
         ("[log]", "fields") => Some("delete it; every line has the same fields"),
         _ => None,

@@ -122,7 +122,7 @@ impl Refusal {
 /// The answer where the origin gave none.
 pub(super) fn no_answer(error: &OriginError, forward: Forward) -> Answer {
     let (status, detail) = match error {
-        OriginError::Busy => (StatusCode::SERVICE_UNAVAILABLE, Detail::OriginDown),
+        OriginError::Busy | OriginError::OutOfOrder(_) => (StatusCode::SERVICE_UNAVAILABLE, Detail::OriginDown),
         OriginError::Connect(_) | OriginError::Broken(_) => (StatusCode::BAD_GATEWAY, Detail::OriginDown),
         OriginError::Timeout(_) => (StatusCode::GATEWAY_TIMEOUT, Detail::OriginTimeout),
         OriginError::ClientBody(_) => (StatusCode::BAD_REQUEST, Detail::RequestBody),
@@ -134,7 +134,12 @@ pub(super) fn no_answer(error: &OriginError, forward: Forward) -> Answer {
         first.make_ascii_uppercase();
     }
     sentence.push('.');
-    own(status, &sentence, CacheStatus { forward: Some(forward), detail: Some(detail), ..CacheStatus::default() })
+    let cache_status = CacheStatus { forward: Some(forward), detail: Some(detail), ..CacheStatus::default() };
+    let mut answer = own(status, &sentence, cache_status);
+    if let Some(seconds) = error.retry_after() {
+        answer.response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    answer
 }
 
 /// A problem document (RFC 9457) that no cache keeps.

@@ -9,11 +9,12 @@ use http::request::Parts;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, Request, Version};
 use hyper::body::{Body as _, Incoming};
+use hyper::upgrade::OnUpgrade;
 
 use super::error::Refusal;
 use super::forwarded::drop_forgeable;
 use super::trusted::{Asking, asking};
-use super::{Client, ProxySettings, versions};
+use super::{Client, ProxySettings, tunnel, versions};
 use crate::fields::{nominates_end_to_end, strip_hop_by_hop};
 use framing::{count_hop, settle};
 use host::host;
@@ -34,6 +35,8 @@ pub(super) struct Admitted {
     pub(super) client: Client,
     /// The version of HTTP that it came in.
     pub(super) version: Version,
+    /// Its connection, where it asks for a WebSocket.
+    pub(super) upgrade: Option<OnUpgrade>,
 }
 
 /// A request's head, once it can be read in one way only.
@@ -48,7 +51,12 @@ pub(super) struct Head {
 }
 
 /// Admits a request or says why not.
-pub(super) fn admit(request: Request<Incoming>, settings: &ProxySettings, client: Client) -> Result<Admitted, Refusal> {
+pub(super) fn admit(
+    mut request: Request<Incoming>,
+    settings: &ProxySettings,
+    client: Client,
+) -> Result<Admitted, Refusal> {
+    let upgrade = tunnel::asked(&mut request);
     let (head, body) = request.into_parts();
     let content = match (body.is_end_stream(), body.size_hint().exact()) {
         (true, _) => Content::None,
@@ -57,7 +65,7 @@ pub(super) fn admit(request: Request<Incoming>, settings: &ProxySettings, client
     };
     let Head { method, target, fields, host, client, version } = read(head, content, client, settings)?;
     let body = (content != Content::None).then_some(body);
-    Ok(Admitted { method, target, fields, body, host, client, version })
+    Ok(Admitted { method, target, fields, body, host, client, version, upgrade })
 }
 
 /// The one validator of request heads: a function of the head, of what comes after it, of who sent it, and of the limits.

@@ -55,11 +55,11 @@ impl Proxy {
             .at_least(body_rate)
             .without_trailers();
         if timed.exact_length().is_some_and(|length| length > buffer_body) {
-            return Ok(Body::stream(std::collections::VecDeque::new(), timed));
+            return Ok(Body::stream(bytes::Bytes::new(), timed));
         }
         match timed.collect(buffer_body).await {
             Collected::Whole(bytes) => Ok(Body::full(bytes)),
-            Collected::Larger(ahead, rest) => Ok(Body::stream(ahead, rest)),
+            Collected::Larger(ahead, rest) | Collected::Slow(ahead, rest) => Ok(Body::stream(ahead, rest)),
             Collected::Failed(BodyError::TooLarge) => Err(Refusal::BodyTooLarge(limit)),
             Collected::Failed(error @ (BodyError::Stalled(_) | BodyError::TooSlow(_))) => {
                 Err(Refusal::BodyTooSlow(error.to_string()))

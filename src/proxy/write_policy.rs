@@ -210,6 +210,7 @@ impl Proxy {
             host: write.host.clone(),
             client: Client { address: None, ..write.client },
             version: http::Version::HTTP_11,
+            upgrade: None,
         };
         let proxy = Arc::clone(self);
         tokio::spawn(async move { drop(proxy.read(request).await) });

@@ -77,6 +77,8 @@ pub struct Route {
     pub authorization: Credential,
     /// Whether to make an entity tag where the origin sends no validator.
     pub etag: bool,
+    /// Whether a connection may become a WebSocket; `None` for what the origin says for all.
+    pub upgrade: Option<bool>,
     /// An answer of which all of these hold is not stored; empty for none.
     pub unless: Vec<Condition>,
     /// Extra tags.

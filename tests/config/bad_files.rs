@@ -80,14 +80,11 @@ fn keys_from_elsewhere() {
 fn what_this_version_does_not_have() {
     let not_yet = [
         "[[route]]\n«settle = \"2s\"\n",
-        "[«tls]\ncert = \"a\"\n",
         "[«admin]\nlisten = \"127.0.0.1:1\"\n",
-        "[origin]\n«tls = true\n",
         "[store]\n«lease = \"1s\"\n",
         "[log]\n«fields = []\n",
         "store = «\"redis+sentinel://h\"\norigin = \"http://a\"\n",
         "store = «\"redis+cluster://h\"\norigin = \"http://a\"\n",
-        "origin = «\"https://a\"\n",
     ];
     for text in not_yet {
         assert_bad(text, "");
@@ -95,6 +92,16 @@ fn what_this_version_does_not_have() {
         let (finding, _) = error.report().iter().next().unwrap();
         assert!(finding.message().contains("not supported by this version"), "{error}");
     }
+}
+
+#[test]
+fn what_clients_may_speak() {
+    assert_bad("origin = \"http://a\"\n[clients]\nhttp2 = «\"tsl\"", "write \"tls\"");
+    assert_bad("origin = \"http://a\"\n[clients]\nhttp2 = «true", "in quotes");
+    assert_bad("origin = \"http://a\"\n[clients]\n«h2c = true", "\"always\"");
+    assert_bad("origin = \"http://a\"\n[tls]\n«cert_file = \"a\"\ncert = \"a\"\nkey = \"b\"", "cert = ");
+    assert_bad("origin = \"http://a\"\n[limits]\nidle_timeout = «\"0s\"", "\"1m\" without this line");
+    assert_bad("origin = \"http://a\"\n[limits]\n«keepalive_timeout = \"5s\"", "`idle_timeout`");
 }
 
 #[test]
@@ -170,7 +177,7 @@ fn an_origin_is_needed() {
 
 #[test]
 fn every_fault_of_a_file_is_told_at_once() {
-    let text = "origin = \"https://a\"\nlisten = \"x\"\n[[route]]\nttl = \"1h\"\n[[route]]\npath = \"b\"\n";
+    let text = "origin = \"ftp://a\"\nlisten = \"x\"\n[[route]]\nttl = \"1h\"\n[[route]]\npath = \"b\"\n";
     let lines = |text: &str| -> Vec<usize> {
         read(text).unwrap_err().report().iter().filter_map(|(_, place)| place).map(|place| place.line).collect()
     };

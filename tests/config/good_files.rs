@@ -36,6 +36,8 @@ fn everything_has_a_default() {
         (Duration::from_secs(1), Duration::from_secs(30))
     );
     assert_eq!(config.origin.max_connections, 1024);
+    assert!(config.origin.total_timeout.is_none() && config.origin.health.is_none() && config.origin.tls.is_none());
+    assert_eq!((config.origin.upgrade, config.origin.tunnel_idle), (false, Duration::from_secs(3600)));
     assert_eq!((config.proxy.max_target, config.proxy.max_request_body), (8192, None));
     assert_eq!((config.proxy.buffer_body, config.proxy.max_waiters), (65_536, 1024));
     assert_eq!((config.proxy.trusted_proxies.len(), config.proxy.max_variants), (0, 32));

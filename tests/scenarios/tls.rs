@@ -29,7 +29,7 @@ async fn a_client_over_tls_is_answered_and_the_origin_hears_https() {
 async fn what_is_no_tls_costs_its_own_connection_only() {
     let origin = Origin::counting().await;
     let certificate = Certificate::new();
-    let node = Node::start(origin.address, &format!("{}[limits]\nheader_timeout = \"300ms\"\n", certificate.table()));
+    let node = Node::start(origin.address, &format!("{}[limits]\nheader_timeout = \"2s\"\n", certificate.table()));
     assert!(!plain(node.address, GET).await.contains("HTTP/1.1 200"));
     let mut silent = TcpStream::connect(node.address).await.unwrap();
     assert_eq!(silent.read(&mut [0; 10]).await.unwrap(), 0, "a handshake that does not begin is given up");

@@ -21,7 +21,7 @@ fn connect(origin: SocketAddr, config: &str) -> DuplexStream {
     let proxy = Arc::new(proxy::Proxy::new(
         proxy::Shared::new(config.proxy, Clock::System, false),
         store::Shared::new(&config.store).attach(),
-        origin::Origin::new(Arc::new(origin::Shared::new(config.origin))),
+        origin::Origin::new(Arc::new(origin::Shared::new(config.origin, &Clock::System))),
     ));
     let (client, server) = tokio::io::duplex(64 << 10);
     tokio::spawn(async move {

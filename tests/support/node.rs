@@ -62,7 +62,7 @@ impl Node {
         let parts = Parts {
             proxy: proxy::Shared::new(config.proxy, clock.clone(), false),
             store: store::Shared::new(&config.store),
-            origin: std::sync::Arc::new(origin::Shared::new(config.origin)),
+            origin: std::sync::Arc::new(origin::Shared::new(config.origin, &clock)),
         };
         let running = server.start(&parts).unwrap();
         Self { address: running.addresses()[0], clock, running: Some(running) }

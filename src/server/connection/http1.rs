@@ -15,7 +15,7 @@ use super::activity::Activity;
 use super::timers::{Expired, Timers};
 use super::watched::Watched;
 use super::{Context, End, drive};
-use crate::proxy::Client;
+use crate::proxy::{Client, Tunnel};
 
 /// hyper takes no smaller read buffer.
 const SMALLEST_BUFFER: usize = 8192;
@@ -26,7 +26,7 @@ const HEAD_TOO_SLOW: &[u8] = b"HTTP/1.1 408 Request Timeout\r\nconnection: close
 /// How long such a client may take for these few bytes.
 const LAST_WORD: Duration = Duration::from_secs(1);
 
-/// Serves until one side closes, a timer ends it, or the server stops. What is upgraded lives on without it.
+/// Serves until one side closes, a timer ends it, or the server stops. What became a tunnel is served until that ends.
 pub(super) async fn serve<S>(
     stream: Watched<S>,
     client: Client,
@@ -40,11 +40,14 @@ where
     let mut timers = Timers::new(Arc::clone(&activity), settings, true);
     let proxy = Arc::clone(&context.proxy);
     let noted = Arc::clone(&activity);
+    let tunnel = Tunnel::default();
+    let becoming = tunnel.clone();
     let service = service_fn(move |request| {
-        let (proxy, under_way) = (Arc::clone(&proxy), noted.request());
+        let (proxy, under_way, tunnel) = (Arc::clone(&proxy), noted.request(), becoming.clone());
         // Boxed, so that a connection keeps no room for a request's future while it has none: six kilobytes each.
         Box::pin(async move {
-            let answer = proxy.handle(request, client).await;
+            let mut answer = proxy.handle(request, client).await;
+            tunnel.take_from(&mut answer);
             Ok::<_, Infallible>(answer.map(|body| under_way.answering(body)))
         })
     });
@@ -57,7 +60,10 @@ where
         .with_upgrades();
     match drive(&mut serving, &mut timers, &mut context.stopped, |serving| Pin::new(serving).graceful_shutdown()).await
     {
-        End::Done(ended) => return ended,
+        End::Done(ended) => {
+            tunnel.run().await;
+            return ended;
+        }
         End::Cut(Expired::Head) => {}
         End::Cut(_) => return Ok(()),
     }

@@ -53,6 +53,7 @@ impl Context {
         }
     }
 
+    /// Each way that a connection may go is boxed: else every one would take as much memory as the largest of them.
     async fn serve_stream(
         &mut self,
         mut stream: TcpStream,
@@ -77,16 +78,16 @@ impl Context {
                 told = self.protocol(&mut stream) => told?,
                 () = stop(&mut stopped) => return Ok(()),
             };
-            return self.speak(protocol, stream, ahead, client, place).await;
+            return Box::pin(self.speak(protocol, stream, ahead, client, place)).await;
         };
         client.secure = true;
         let stream = tokio::select! {
-            shaken = in_time(limit, certificate.acceptor().accept(stream)) => shaken?,
+            shaken = Box::pin(in_time(limit, certificate.acceptor().accept(stream))) => shaken?,
             () = stop(&mut stopped) => return Ok(()),
         };
         let chosen = stream.get_ref().1.alpn_protocol();
         let protocol = if chosen == Some(b"h2") { Protocol::Http2 } else { Protocol::Http1 };
-        self.speak(protocol, stream, Bytes::new(), client, place).await
+        Box::pin(self.speak(protocol, stream, Bytes::new(), client, place)).await
     }
 
     /// What a client without TLS speaks, and what of it was read to find out. A silent client is an idle one.
@@ -118,8 +119,8 @@ impl Context {
         let activity = Activity::new();
         let stream = Watched::new(stream, ahead, Arc::clone(&activity), place);
         match protocol {
-            Protocol::Http1 => http1::serve(stream, client, activity, self).await?,
-            Protocol::Http2 => http2::serve(stream, client, activity, self).await?,
+            Protocol::Http1 => Box::pin(http1::serve(stream, client, activity, self)).await?,
+            Protocol::Http2 => Box::pin(http2::serve(stream, client, activity, self)).await?,
         }
         Ok(())
     }

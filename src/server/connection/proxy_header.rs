@@ -156,4 +156,17 @@ mod tests {
         rest.push(0);
         assert!(of(&binary(0x21, 0x11, &rest)).await.0.is_none());
     }
+
+    #[test]
+    fn hostile_bytes_are_only_bytes() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let tails = proptest::collection::vec(proptest::prelude::any::<u8>(), 0..700);
+        proptest::proptest!(|(tail in tails, text in "[ A-Z0-9.:\r\n]{0,120}", command: u8, family: u8)| {
+            runtime.block_on(async {
+                of(&binary(command, family, tail.get(..600).unwrap_or(&tail))).await;
+                of(format!("PROXY {text}").as_bytes()).await;
+                of(&tail).await;
+            });
+        });
+    }
 }
