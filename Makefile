@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint sessions endurance build
+.PHONY: help demo test fuzz lint sessions endurance build
 
 help: ## lists what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -9,6 +9,9 @@ demo: ## a Flask API and aside in front of it, with a log of requests, until Ctr
 
 test: ## every test; installs Redis, MariaDB, Node, curl and Python's venv from apt where they are missing
 	@scripts/test
+
+fuzz: ## hostile bytes for every parser and validator, SECONDS=60 each, two at a time
+	@scripts/fuzz $(or $(SECONDS),60)
 
 lint: ## format, clippy and docs, warnings as errors
 	@scripts/lint

@@ -44,7 +44,8 @@ pub(super) enum Refusal {
 }
 
 impl Refusal {
-    fn status(&self) -> StatusCode {
+    /// The status it is answered with.
+    pub(super) fn status(&self) -> StatusCode {
         match self {
             Self::BadRequest(_) | Self::BodyBroken(_) | Self::BadEntry(_) => StatusCode::BAD_REQUEST,
             Self::BodyTooSlow(_) => StatusCode::REQUEST_TIMEOUT,

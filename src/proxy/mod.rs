@@ -14,6 +14,8 @@ mod egress;
 mod error;
 mod fetch;
 mod forwarded;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod ingress;
 mod keep;
 mod lookup;

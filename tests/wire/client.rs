@@ -47,7 +47,7 @@ impl Connection {
         let mut sending = Box::pin(async {
             let _ = writing.write_all(bytes).await;
         });
-        let mut piece = [0; 16 * 1024];
+        let mut piece = vec![0; 16 * 1024];
         loop {
             tokio::select! {
                 biased;
@@ -94,7 +94,7 @@ impl Connection {
     }
 
     async fn more(&mut self) {
-        let mut piece = [0; 16 * 1024];
+        let mut piece = vec![0; 16 * 1024];
         match tokio::time::timeout(PATIENCE, self.stream.read(&mut piece)).await.expect("the connection hangs") {
             Ok(n) if n > 0 => self.read.extend_from_slice(&piece[..n]),
             _ => self.closed = true,

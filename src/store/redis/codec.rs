@@ -176,7 +176,7 @@ fn primary_key(key: &CacheKey) -> String {
 }
 
 /// One sum over all parts, each with the sum so far as its seed: neither a changed byte nor a moved boundary goes unseen.
-fn checksum<'a>(parts: impl Iterator<Item = &'a [u8]>, body: &[u8]) -> String {
+pub(super) fn checksum<'a>(parts: impl Iterator<Item = &'a [u8]>, body: &[u8]) -> String {
     let meta = parts.fold(0, |sum, part| xxh3_64_with_seed(part, sum));
     format!("{:016x}", xxh3_64_with_seed(body, meta))
 }

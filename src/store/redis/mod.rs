@@ -7,6 +7,8 @@
 
 mod codec;
 mod connect;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod layout;
 mod link;
 mod owed;

@@ -18,7 +18,7 @@ pub fn cases() -> Vec<Case> {
         let not_modified = passes(&format!("304 with {name}"), 304, "", answer("304 Not Modified"));
         cases.push(not_modified.with("transfer-encoding", &[]));
         let to_head = passes(&format!("{name}, to a HEAD"), 200, "", answer("200 OK"));
-        cases.push(to_head.with("transfer-encoding", &[]).to_head());
+        cases.push(to_head.with("transfer-encoding", &[]).asked_by_head());
     }
     for (name, rest) in [
         ("a body", "Content-Length: 5\r\n\r\nhello"),

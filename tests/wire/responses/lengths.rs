@@ -24,7 +24,7 @@ pub fn cases() -> Vec<Case> {
     ] {
         cases.push(refused(name, answer(&format!("Content-Length: {value}\r\n"), "ok")));
         cases.push(
-            refused(&format!("{name}, to a HEAD"), answer(&format!("Content-Length: {value}\r\n"), "")).to_head(),
+            refused(&format!("{name}, to a HEAD"), answer(&format!("Content-Length: {value}\r\n"), "")).asked_by_head(),
         );
     }
     cases.push(refused("two that differ", answer("Content-Length: 2\r\nContent-Length: 3\r\n", "ok!")));
@@ -39,7 +39,7 @@ pub fn cases() -> Vec<Case> {
     ));
     cases.push(
         refused("one with chunks, to a HEAD", answer("Content-Length: 2\r\nTransfer-Encoding: chunked\r\n", ""))
-            .to_head(),
+            .asked_by_head(),
     );
     for (name, lines) in [
         ("a list of the same", "Content-Length: 2, 2\r\n"),
@@ -52,7 +52,7 @@ pub fn cases() -> Vec<Case> {
     cases.push(
         passes("a list of the same, to a HEAD", 200, "", answer("Content-Length: 2, 2\r\n", ""))
             .with("content-length", &["2"])
-            .to_head(),
+            .asked_by_head(),
     );
     cases.push(
         passes("nothing to come", 200, "", answer("Content-Length: 0\r\n", "")).with("content-length", &["0"]).kept(),

@@ -75,7 +75,7 @@ pub fn passes(name: &str, status: u16, body: &str, bytes: impl AsRef<[u8]>) -> C
 }
 
 impl Case {
-    pub fn to_head(self) -> Self {
+    pub fn asked_by_head(self) -> Self {
         Self { method: "HEAD", ..self }
     }
 

@@ -1,0 +1,115 @@
+//! A cached answer is a function of its key: reads that share a key are one read to the origin. And what a read stores,
+//! a write to the same target drops.
+//!
+//! The input: two reads with an empty line between them, each a target and then a field a line.
+
+#![no_main]
+
+mod text;
+
+use std::sync::LazyLock;
+
+use aside::config::Config;
+use aside::rules::{CacheKey, Place, Read, Route, Routes, Write, write_paths};
+use http::{HeaderMap, Method};
+use libfuzzer_sys::fuzz_target;
+
+static ROUTES: LazyLock<Routes> = LazyLock::new(|| {
+    let text = r#"
+origin = "http://127.0.0.1:1"
+[[route]]
+path = "/fruit/{id}"
+key = "fruit:{id}"
+ttl = "1h"
+[[route]]
+path = "/active"
+query = ["country", "city"]
+key = "{country}-{city}"
+ttl = "1h"
+invalidated_by = ["PUT /active"]
+[[route]]
+path = "/files/{*rest}"
+query = ["lang"]
+vary = ["Accept", "Accept-Language"]
+ttl = "1h"
+[[route]]
+path = "/mine/{a}/{b}"
+key = "{a}.{b}"
+cookies = "key"
+authorization = "key"
+ttl = "1h"
+[[route]]
+path = "/all/{x}"
+ttl = "1h"
+"#;
+    Config::from_text("fuzz.toml", text, |_| None).unwrap().proxy.routes
+});
+
+struct Parsed {
+    path: String,
+    query: Option<String>,
+    fields: HeaderMap,
+}
+
+impl Parsed {
+    fn of(lines: &[&[u8]]) -> Option<Self> {
+        let target: http::uri::PathAndQuery = (*lines.first()?).try_into().ok()?;
+        let mut fields = HeaderMap::new();
+        lines[1..].iter().for_each(|line| text::append(&mut fields, line));
+        Some(Self { path: target.path().to_owned(), query: target.query().map(str::to_owned), fields })
+    }
+
+    fn read(&self) -> Read<'_> {
+        Read { path: &self.path, query: self.query.as_deref(), fields: &self.fields, host: Some("a"), secure: false }
+    }
+
+    fn place(&self) -> Option<(Option<&Route>, Place)> {
+        match ROUTES.find(&self.path) {
+            Some((route, captures)) => Some((Some(&**route), route.place(&self.read(), &captures).ok()?)),
+            None => Some((None, ROUTES.routeless_place(&self.read()).ok()?)),
+        }
+    }
+
+    /// What the origin sees of it, as far as it may shape the answer.
+    fn seen(&self, route: Option<&Route>) -> (String, HeaderMap) {
+        match route {
+            Some(route) => {
+                let fill = route.fill(&self.read());
+                (fill.target, fill.fields)
+            }
+            None => (format!("{}?{:?}", self.path, self.query), HeaderMap::new()),
+        }
+    }
+
+    fn is_dropped_by_a_write(&self, place: &Place) -> bool {
+        let paths = write_paths(&self.path);
+        let query = self.query.as_deref().unwrap_or_default();
+        let write = Write { method: &Method::PUT, paths: &paths, also: &[], query, body: None, response: None };
+        let drops = ROUTES.invalidations(&write);
+        drops.iter().any(|drop| drop.group == place.group && place.tags.contains(&drop.tag))
+    }
+}
+
+fn is_plain(CacheKey { name, .. }: &CacheKey) -> bool {
+    name.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+fuzz_target!(|data: &[u8]| {
+    let lines: Vec<&[u8]> = data.split(|byte| *byte == b'\n').collect();
+    let gap = lines.iter().position(|line| line.is_empty()).unwrap_or(lines.len());
+    let one = Parsed::of(&lines[..gap]);
+    let two = Parsed::of(lines.get(gap + 1..).unwrap_or_default());
+    let mut places = Vec::new();
+    for read in one.iter().chain(&two) {
+        let Some((route, place)) = read.place() else { continue };
+        assert!(is_plain(&place.key), "{}", place.key);
+        assert!(read.is_dropped_by_a_write(&place), "{} keeps {:?}", read.path, place.tags);
+        places.push((read.seen(route), place));
+    }
+    if let [(seen_one, one), (seen_two, two)] = &places[..] {
+        if one.key == two.key {
+            assert_eq!(seen_one, seen_two, "{}", one.key);
+            assert_eq!(one.group, two.group);
+        }
+    }
+});
