@@ -10,6 +10,7 @@ mod date;
 mod detail;
 mod entity_tag;
 mod list;
+mod targeted;
 mod vary;
 
 pub use cache_control::{CacheControl, MAX_DELTA_SECONDS, delta_seconds};
@@ -19,4 +20,5 @@ pub use date::{date_in, format_http_date, parse_http_date};
 pub use detail::Detail;
 pub use entity_tag::{EntityTag, EntityTags};
 pub use list::{list_members, split_list};
+pub use targeted::CDN_CACHE_CONTROL;
 pub use vary::Vary;

@@ -89,7 +89,7 @@ impl Proxy {
         if received.mutilated {
             return Err(Detail::NoStore);
         }
-        let control = CacheControl::parse(&received.fields);
+        let control = CacheControl::of_response(&received.fields);
         let exchange = Exchange {
             method: &http::Method::GET,
             request: &fetch.request.fields,
