@@ -10,6 +10,7 @@ mod date;
 mod detail;
 mod entity_tag;
 mod list;
+mod range;
 mod targeted;
 mod vary;
 
@@ -20,5 +21,6 @@ pub use date::{date_in, format_http_date, parse_http_date};
 pub use detail::Detail;
 pub use entity_tag::{EntityTag, EntityTags};
 pub use list::{list_members, split_list};
+pub use range::{ByteRange, ContentRange};
 pub use targeted::CDN_CACHE_CONTROL;
 pub use vary::Vary;
