@@ -104,6 +104,10 @@ pub(super) struct UnroutedTable {
     pub(super) cache: Option<bool>,
     pub(super) heuristics: Option<bool>,
     pub(super) close_delimited: Option<bool>,
+    pub(super) set_cookie: Option<Text>,
+    pub(super) cookies: Option<Text>,
+    pub(super) stale_while_revalidate: Option<Spanned<WrittenDuration>>,
+    pub(super) stale_if_error: Option<Spanned<WrittenDuration>>,
     pub(super) request_directives: Option<Text>,
 }
 
@@ -130,6 +134,7 @@ pub(super) struct RouteTable {
     pub(super) cookies: Option<Text>,
     pub(super) authorization: Option<Text>,
     pub(super) max_body: Option<WrittenSize>,
+    pub(super) request_directives: Option<Text>,
     pub(super) etag: Option<bool>,
     pub(super) unless: Option<Entries<Json>>,
     pub(super) tags: Option<List<Text>>,

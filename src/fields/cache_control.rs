@@ -84,6 +84,11 @@ impl CacheControl {
         targeted(fields).unwrap_or_else(|| Self::parse(fields))
     }
 
+    /// True when a lifetime is named for a shared cache, whatever it is.
+    pub fn names_lifetime(&self) -> bool {
+        self.s_maxage.or(self.max_age).is_some()
+    }
+
     fn add(&mut self, directive: &[u8], argument: Option<&[u8]>) {
         let mut lowered = [0; LONGEST_NAME];
         let Some(name) = lowered.get_mut(..directive.len()) else { return };

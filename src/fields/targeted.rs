@@ -18,7 +18,7 @@ pub const CDN_CACHE_CONTROL: HeaderName = HeaderName::from_static("cdn-cache-con
 ///
 /// Source: RFC 9213 section 2.1
 pub(super) fn targeted(fields: &HeaderMap) -> Option<CacheControl> {
-    let lines: Vec<&[u8]> = fields.get_all(&CDN_CACHE_CONTROL).into_iter().map(|line| line.as_bytes()).collect();
+    let lines: Vec<&[u8]> = fields.get_all(&CDN_CACHE_CONTROL).into_iter().map(http::HeaderValue::as_bytes).collect();
     if lines.is_empty() {
         return None;
     }

@@ -28,6 +28,10 @@ pub struct Choices {
     pub heuristics: bool,
     /// A body that ends with the connection may be stored where no route speaks. Source: RFC 9112 section 8
     pub close_delimited: bool,
+    /// An answer that sets a cookie may be stored where the origin names a lifetime. Source: RFC 9111 section 7.3
+    pub store_set_cookie: bool,
+    /// A Cookie in the request does not tell users apart.
+    pub ignore_cookies: bool,
     /// The client's Cache-Control counts. Source: RFC 9111 section 5.2.1
     pub honour_request_directives: bool,
     /// The largest body that is stored, in bytes.
@@ -46,6 +50,8 @@ impl Default for Choices {
             stale_if_error: Duration::ZERO,
             heuristics: false,
             close_delimited: false,
+            store_set_cookie: false,
+            ignore_cookies: false,
             honour_request_directives: true,
             max_body: 1 << 20,
         }
