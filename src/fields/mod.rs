@@ -4,6 +4,7 @@
 //! and a value that two parsers could read differently is read in the way that caches less.
 
 mod cache_control;
+mod cache_groups;
 mod cache_status;
 mod connection;
 mod date;
@@ -15,6 +16,7 @@ mod targeted;
 mod vary;
 
 pub use cache_control::{CacheControl, MAX_DELTA_SECONDS, delta_seconds};
+pub use cache_groups::{CACHE_GROUP_INVALIDATION, CACHE_GROUPS, cache_groups};
 pub use cache_status::{CacheStatus, Forward};
 pub use connection::{nominated, nominates_end_to_end, strip_hop_by_hop};
 pub use date::{date_in, format_http_date, parse_http_date};
