@@ -7,7 +7,7 @@ help: ## lists what there is
 demo: ## a Flask API and aside in front of it, with a log of requests, until Ctrl-C (PORT=8080 BACKEND_PORT=5000)
 	@scripts/demo
 
-test: ## every test; installs Redis, MariaDB, curl and Python's venv from apt where they are missing
+test: ## every test; installs Redis, MariaDB, Node, curl and Python's venv from apt where they are missing
 	@scripts/test
 
 lint: ## format, clippy and docs, warnings as errors

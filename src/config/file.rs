@@ -21,6 +21,7 @@ pub(super) struct File {
     pub(super) listen: Option<Spanned<OneOrMany>>,
     pub(super) origin: Option<Spanned<TextOr<OriginTable>>>,
     pub(super) store: Option<Spanned<TextOr<StoreTable>>>,
+    pub(super) clients: ClientsTable,
     pub(super) limits: LimitsTable,
     pub(super) log: LogTable,
     pub(super) unrouted: UnroutedTable,
@@ -62,6 +63,18 @@ pub(super) struct StoreTable {
 
 impl HasShortForm for StoreTable {
     const FORMS: &'static str = "store = \"memory://\", or a [store] table with `url`";
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(
+    deny_unknown_fields,
+    default,
+    expecting = "a table\nwrite [clients] and its keys below it, as in trusted_proxies = [\"10.0.0.0/8\"]"
+)]
+pub(super) struct ClientsTable {
+    pub(super) trusted_proxies: Option<List<Text>>,
+    pub(super) compression: Option<List<Text>>,
+    pub(super) compression_memory: Option<Spanned<WrittenSize>>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -141,6 +154,7 @@ pub(super) struct RouteTable {
     pub(super) invalidated_by: Option<List<Spanned<TextOr<RuleTable>>>>,
     pub(super) annotate: Option<Spanned<AnnotateTable>>,
     pub(super) write: Option<Spanned<WriteTable>>,
+    pub(super) compress: Option<bool>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]

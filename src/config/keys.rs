@@ -4,8 +4,8 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::file::{
-    AnnotateTable, File, LimitsTable, LogTable, OriginTable, ReplyTable, RouteTable, RuleTable, StoreTable,
-    UnroutedTable, WriteTable, keys_of,
+    AnnotateTable, ClientsTable, File, LimitsTable, LogTable, OriginTable, ReplyTable, RouteTable, RuleTable,
+    StoreTable, UnroutedTable, WriteTable, keys_of,
 };
 use super::findings::{Findings, closest, listed};
 use super::tombstones;
@@ -29,6 +29,7 @@ pub(super) static TOP: Level = Level {
     below: &[
         ("origin", &ORIGIN),
         ("store", &STORE),
+        ("clients", &CLIENTS),
         ("limits", &LIMITS),
         ("log", &LOG),
         ("unrouted", &UNROUTED),
@@ -38,6 +39,7 @@ pub(super) static TOP: Level = Level {
 };
 static ORIGIN: Level = level("[origin]", keys_of::<OriginTable>);
 static STORE: Level = level("[store]", keys_of::<StoreTable>);
+static CLIENTS: Level = level("[clients]", keys_of::<ClientsTable>);
 static LIMITS: Level = level("[limits]", keys_of::<LimitsTable>);
 static LOG: Level = level("[log]", keys_of::<LogTable>);
 static UNROUTED: Level = level("[unrouted]", keys_of::<UnroutedTable>);
@@ -54,8 +56,8 @@ static WRITE: Level =
 static REPLY: Level = level("reply", keys_of::<ReplyTable>);
 
 /// Where a key that stands in the wrong table is looked for, the likeliest first.
-static LEVELS: [&Level; 11] =
-    [&ROUTE, &TOP, &ORIGIN, &STORE, &LIMITS, &LOG, &UNROUTED, &RULE, &WRITE, &ANNOTATE, &REPLY];
+static LEVELS: [&Level; 12] =
+    [&ROUTE, &TOP, &ORIGIN, &STORE, &CLIENTS, &LIMITS, &LOG, &UNROUTED, &RULE, &WRITE, &ANNOTATE, &REPLY];
 
 /// Reports every key that is not known and takes it out, so that the rest can be read.
 pub(super) fn refuse_unknown(table: &mut DeTable<'_>, level: &'static Level, findings: &mut Findings<'_>) {

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 mod annotate;
+mod clients;
 mod condition;
 pub mod diagnostic;
 pub mod duration;
@@ -30,6 +31,7 @@ pub mod size;
 mod statuses;
 mod store;
 mod tombstones;
+mod trusted;
 mod unrouted;
 mod vary;
 mod write;
@@ -62,7 +64,7 @@ pub struct Config {
     pub origin: OriginSettings,
     /// `[store]`.
     pub store: StoreSettings,
-    /// The routes, `[unrouted]`, `[limits]`.
+    /// The routes, `[unrouted]`, `[clients]`, `[limits]`.
     pub proxy: ProxySettings,
     /// `[log]`.
     pub log: LogSettings,
@@ -182,6 +184,7 @@ fn mean(file: File, overrides: &Overrides, source: &Arc<Source>, findings: &mut 
     let origin = origin::mean(file.origin, overrides.origin.as_deref(), &listen, findings);
     let store = store::mean(file.store, overrides.store.as_deref(), findings);
     let (server, limits) = limits::mean(file.limits, listen, findings);
+    let clients = clients::mean(file.clients, findings);
     let log = log::mean(file.log, overrides.log, findings);
     let unrouted = unrouted::mean(file.unrouted, findings);
     let written = file.route.into_iter().flat_map(|routes| routes.0);
@@ -193,10 +196,12 @@ fn mean(file: File, overrides: &Overrides, source: &Arc<Source>, findings: &mut 
         routes,
         unrouted,
         host_in_key: origin.host == HostRule::Client,
+        trusted_proxies: clients.trusted_proxies,
         max_target: limits.target,
         max_request_body: limits.request_body,
         buffer_body: limits.buffer_body,
         max_waiters: limits.waiters,
+        compression: clients.compression,
     };
     let remarks = Report::new(Arc::clone(source), Vec::new());
     Some(Config { server, origin, store, proxy, log, log_filter: None, file: None, route_lines, remarks })

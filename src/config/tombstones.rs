@@ -119,6 +119,10 @@ static TOMBSTONES: &[Tombstone] = &[
         "write query = [\"page\"] into a [[route]]",
     ),
     anywhere(&["cache_key", "key_template", "keys"], "write key = \"orders:{page}\" into a [[route]]"),
+    anywhere(
+        &["gzip", "brotli", "zstd", "encode", "encodings", "gzip_types"],
+        "write compression = [\"zstd\", \"br\", \"gzip\"] into [clients]",
+    ),
     anywhere(&["swr"], "write stale_while_revalidate = \"30s\" into a [[route]]"),
     anywhere(&["sie"], "write stale_if_error = \"1d\" into a [[route]]"),
     anywhere(&["jitter"], "write ttl_jitter = \"10%\" into a [[route]]"),
@@ -129,6 +133,10 @@ static TOMBSTONES: &[Tombstone] = &[
     anywhere(
         &["max_size", "max_body_size", "body_limit", "client_max_body_size"],
         "write max_body into a [[route]] for what is stored, request_body into [limits] for what is accepted",
+    ),
+    anywhere(
+        &["trust_proxy", "trusted_ips", "set_real_ip_from", "real_ip", "real_ip_header", "forwarded_allow_ips"],
+        "write trusted_proxies = [\"10.0.0.0/8\"] into [clients]",
     ),
     anywhere(&["workers", "threads", "worker_processes"], "write cores = 2 into [limits]"),
     anywhere(

@@ -21,7 +21,7 @@ const LONGEST_NAME: usize = 22;
 /// A directive that allows something does not count when it has an argument, one that forbids something does:
 /// a qualified `no-cache="set-cookie"` or `private="x"` is read as if it stood alone.
 ///
-/// Source: RFC 9111 section 5.2, RFC 5861, RFC 8246
+/// Source: RFC 9111 section 5.2, RFC 5861
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "one bool a directive, named as the RFC names it")]
 pub struct CacheControl {
@@ -45,8 +45,6 @@ pub struct CacheControl {
     pub proxy_revalidate: bool,
     /// Source: RFC 9111 section 5.2.2.3
     pub must_understand: bool,
-    /// Source: RFC 8246 section 2
-    pub immutable: bool,
     /// Source: RFC 9111 section 5.2.1.7
     pub only_if_cached: bool,
     /// Source: RFC 9111 sections 5.2.1.1 and 5.2.2.1
@@ -103,7 +101,6 @@ impl CacheControl {
             b"must-revalidate" => self.must_revalidate = true,
             b"proxy-revalidate" => self.proxy_revalidate = true,
             b"must-understand" => self.must_understand = true,
-            b"immutable" => self.immutable |= argument.is_none(),
             b"only-if-cached" => self.only_if_cached = true,
             b"max-age" => lower(&mut self.max_age, argument),
             b"s-maxage" => lower(&mut self.s_maxage, argument),
@@ -177,7 +174,7 @@ mod tests {
     fn every_directive_is_read_in_any_case_and_on_any_line() {
         let read = parse(&[
             "No-Store, NO-CACHE,no-transform , public, private",
-            "must-revalidate, proxy-revalidate, must-understand, immutable, only-if-cached, max-stale",
+            "must-revalidate, proxy-revalidate, must-understand, only-if-cached, max-stale",
             "Max-Age=1, s-maxage=2, stale-while-revalidate=3, stale-if-error=4, min-fresh=5",
         ]);
         assert_eq!(
@@ -192,7 +189,6 @@ mod tests {
                 must_revalidate: true,
                 proxy_revalidate: true,
                 must_understand: true,
-                immutable: true,
                 only_if_cached: true,
                 max_age: Some(1),
                 s_maxage: Some(2),
@@ -240,9 +236,9 @@ mod tests {
 
     #[test]
     fn arguments_restrict_but_never_allow() {
-        let read = parse(&[r#"no-cache="set-cookie", private="x, y", no-store=0, public=0, immutable="x""#]);
+        let read = parse(&[r#"no-cache="set-cookie", private="x, y", no-store=0, public=0""#]);
         assert!(read.no_cache && read.private && read.no_store);
-        assert!(!read.public && !read.immutable);
+        assert!(!read.public);
     }
 
     #[test]

@@ -57,9 +57,9 @@ details! {
     TooManyTags, "too-many-tags", "The answer names more tags than are kept with one.";
     TagUnknown, "tag-unknown", "The answer does not say the value of a tag, so a write could not make it old.";
     CloseDelimited, "close-delimited", "The body ends with the connection, so it may have been cut short.";
-    Truncated, "truncated", "The body was cut short.";
     PartialContent, "partial-content", "The answer is a part of a representation.";
-    Encoding, "encoding", "The answer has an unknown transfer coding.";
+    Encoding, "encoding", "The answer has a content coding, and the key does not say who accepts it.";
+    Ambiguous, "ambiguous", "The answer says two different things in a field that says one.";
     Streaming, "streaming", "The answer is a stream without an end.";
     OriginDown, "origin-down", "The origin cannot be reached.";
     OriginTimeout, "origin-timeout", "The origin did not answer in time.";

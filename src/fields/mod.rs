@@ -3,6 +3,7 @@
 //! Pure: no I/O, no clock, nothing decided. What another party wrote is read without trust: nothing here panics,
 //! and a value that two parsers could read differently is read in the way that caches less.
 
+mod accept_encoding;
 mod cache_control;
 mod cache_groups;
 mod cache_status;
@@ -10,11 +11,13 @@ mod connection;
 mod date;
 mod detail;
 mod entity_tag;
+mod framing;
 mod list;
 mod range;
 mod targeted;
 mod vary;
 
+pub use accept_encoding::{AcceptEncoding, ContentCoding, is_encoded};
 pub use cache_control::{CacheControl, MAX_DELTA_SECONDS, delta_seconds};
 pub use cache_groups::{CACHE_GROUP_INVALIDATION, CACHE_GROUPS, cache_groups};
 pub use cache_status::{CacheStatus, Forward};
@@ -22,6 +25,7 @@ pub use connection::{nominated, nominates_end_to_end, strip_hop_by_hop};
 pub use date::{date_in, format_http_date, parse_http_date};
 pub use detail::Detail;
 pub use entity_tag::{EntityTag, EntityTags};
+pub use framing::{BadLength, TransferCoding, content_length, response_fault, transfer_coding};
 pub use list::{list_members, split_list};
 pub use range::{ByteRange, ContentRange};
 pub use targeted::CDN_CACHE_CONTROL;

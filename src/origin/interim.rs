@@ -29,6 +29,11 @@ impl Interim {
         interim
     }
 
+    /// Whether there were too many: the final answer may come along with them.
+    pub(super) fn were_too_many(&self) -> bool {
+        self.count.load(Ordering::Relaxed) > MAX_INTERIM
+    }
+
     /// Returns when there were too many.
     pub(super) async fn too_many(&self) {
         self.too_many.notified().await;

@@ -10,15 +10,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
+use http::header::{HOST, TRANSFER_ENCODING};
 use http::uri::{PathAndQuery, Scheme};
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
+use crate::fields::response_fault;
 use interim::{Interim, MAX_INTERIM};
 
 pub use body::{Body, BodyError, Collected, Relayed, Timed, join};
@@ -182,7 +183,9 @@ impl Origin {
         self.shared.report(&answer);
         let response = answer?;
         let (head, body) = response.into_parts();
-        refuse_unreadable(&head)?;
+        if let Some(fault) = response_fault(head.status, &head.headers) {
+            return Err(OriginError::Broken(fault));
+        }
         Ok(Answered { head, body: Timed::new(body, limit).holding(permit) })
     }
 
@@ -197,10 +200,11 @@ impl Origin {
         let answer = tokio::select! {
             biased;
             answer = self.client.request(request) => answer,
-            () = interim.too_many() => {
-                return Err(OriginError::Broken(format!("it sent more than {MAX_INTERIM} interim answers")));
-            }
+            () = interim.too_many() => return Err(too_many_interim()),
         };
+        if interim.were_too_many() {
+            return Err(too_many_interim());
+        }
         answer.map_err(|error| {
             let why = body::cause(&error);
             if error.is_connect() {
@@ -234,19 +238,16 @@ impl Origin {
         if let Some(host) = host {
             request.headers_mut().insert(HOST, host);
         }
+        // Said in so many words: else hyper would drop such a body of a GET.
+        if hyper::body::Body::size_hint(request.body()).exact().is_none() {
+            request.headers_mut().insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+        }
         Ok(request)
     }
 }
 
-/// What no two parsers would read the same way, or what nobody asked for, goes no further.
-fn refuse_unreadable(head: &http::response::Parts) -> Result<(), OriginError> {
-    if head.status == StatusCode::SWITCHING_PROTOCOLS || head.status.as_u16() > 599 {
-        return Err(OriginError::Broken(format!("it answered {} unasked", head.status)));
-    }
-    if head.headers.contains_key(CONTENT_LENGTH) && head.headers.contains_key(TRANSFER_ENCODING) {
-        return Err(OriginError::Broken("it sent both Content-Length and Transfer-Encoding".to_owned()));
-    }
-    Ok(())
+fn too_many_interim() -> OriginError {
+    OriginError::Broken(format!("it sent more than {MAX_INTERIM} interim answers"))
 }
 
 /// An error and all that caused it.

@@ -5,7 +5,9 @@
 
 mod age;
 mod choices;
+mod coding;
 mod credentials;
+mod forgeable;
 mod freshness;
 mod invalidation;
 mod partial;
@@ -16,7 +18,9 @@ mod vary;
 
 pub use age::{corrected_initial_age, current_age};
 pub use choices::Choices;
+pub use coding::{coding_for, forbids_transforming, may_encode};
 pub use credentials::{credential_in, is_credential};
+pub use forgeable::is_forgeable;
 pub use freshness::{Lifetime, LifetimeSource, is_heuristically_cacheable, lifetime};
 pub use invalidation::{invalidates, is_safe};
 pub use partial::{Selected, asks_for_part, selected, selected_of_part};

@@ -1,7 +1,7 @@
 //! Adds a field to a JSON object answer that says whether it came from the cache.
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ETAG};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ETAG};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde::Deserializer as _;
 use serde::de::{MapAccess, Visitor};
@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 
 use super::answer::Answer;
 use crate::origin::Body;
+use crate::policy::forbids_transforming;
 use crate::rules::{Annotate, Route};
 
 /// The body of a hit with its field; as it is where it is no JSON object.
@@ -26,7 +27,7 @@ pub(super) async fn missed(answer: Answer, route: Option<&Route>, limit: u64) ->
     if answer.cache_status.hit || !wants(answer.response.status(), answer.response.headers()) {
         return answer;
     }
-    let Answer { response, cache_status } = answer;
+    let Answer { response, cache_status, coding } = answer;
     let (mut head, body) = response.into_parts();
     let body = match whole(body, limit).await {
         Ok(bytes) => {
@@ -46,7 +47,7 @@ pub(super) async fn missed(answer: Answer, route: Option<&Route>, limit: u64) ->
         }
         Err(body) => body,
     };
-    Answer::new(http::Response::from_parts(head, body), cache_status)
+    Answer { coding, ..Answer::new(http::Response::from_parts(head, body), cache_status) }
 }
 
 async fn whole(body: Body, limit: u64) -> Result<Bytes, Body> {
@@ -65,16 +66,8 @@ pub(super) fn wants(status: StatusCode, fields: &HeaderMap) -> bool {
         && !forbids_transforming(fields)
 }
 
-/// `Cache-Control: no-transform` (RFC 9111 section 5.2.2.6).
-fn forbids_transforming(fields: &HeaderMap) -> bool {
-    fields.get_all(CACHE_CONTROL).iter().any(|line| {
-        let text = line.to_str().unwrap_or_default();
-        text.split(',').any(|directive| directive.trim().eq_ignore_ascii_case("no-transform"))
-    })
-}
-
-/// What the origin said of the body's exact bytes no longer holds for an annotated one: its digests go, and its entity
-/// tag is a weak one, as hit and miss differ in their bytes (RFC 9110 section 8.8.1).
+/// What the origin said of the body's exact bytes no longer holds for an annotated or encoded one: its digests go, and
+/// its entity tag is a weak one, as it stands for bodies that differ in their bytes (RFC 9110 section 8.8.1).
 pub(super) fn own_no_bytes(fields: &mut HeaderMap) {
     for digest in ["content-digest", "repr-digest", "digest", "content-md5"] {
         fields.remove(digest);

@@ -3,14 +3,17 @@
 use http::header::{CONTENT_LENGTH, VIA};
 use http::{HeaderName, HeaderValue, Response, StatusCode};
 
-use crate::fields::{CacheStatus, Forward};
-use crate::origin::{Answered, Body};
+use super::egress::{Extent, has_no_body, ready};
+use crate::fields::{CacheStatus, ContentCoding, Forward};
+use crate::origin::{Answered, Body, Timed};
 
 /// A response and what the cache had to do with it.
 #[derive(Debug)]
 pub(super) struct Answer {
     pub(super) response: Response<Body>,
     pub(super) cache_status: CacheStatus,
+    /// The content coding that its body is to be sent in, if it turns out smaller.
+    pub(super) coding: Option<ContentCoding>,
 }
 
 const X_CACHE: HeaderName = HeaderName::from_static("x-cache");
@@ -19,15 +22,19 @@ pub(super) const VIA_ASIDE: HeaderValue = HeaderValue::from_static("1.1 aside");
 
 impl Answer {
     pub(super) fn new(response: Response<Body>, cache_status: CacheStatus) -> Self {
-        Self { response, cache_status }
+        Self { response, cache_status, coding: None }
     }
 
-    /// The origin's answer as it comes, its hop-by-hop fields gone.
+    /// The origin's answer as it comes, its head made ready.
     pub(super) fn passed(mut answered: Answered, cache_status: CacheStatus) -> Self {
-        crate::fields::strip_hop_by_hop(&mut answered.head.headers);
+        ready(&mut answered.head, extent(&answered.body));
         answered.head.headers.append(VIA, VIA_ASIDE);
-        answered.head.version = http::Version::HTTP_11;
-        Self::new(answered.into_response(), cache_status)
+        let empty = has_no_body(answered.head.status);
+        let mut response = answered.into_response();
+        if empty {
+            *response.body_mut() = Body::Empty;
+        }
+        Self::new(response, cache_status)
     }
 
     /// The answer to a HEAD request: everything but the body.
@@ -59,6 +66,15 @@ impl Answer {
             Some(Forward::UriMiss | Forward::VaryMiss | Forward::Miss | Forward::Stale | Forward::Partial) => "MISS",
             Some(Forward::Bypass | Forward::Method | Forward::Request) | None => "BYPASS",
         }
+    }
+}
+
+/// How much of a body is to come.
+pub(super) fn extent(body: &Timed) -> Extent {
+    match body.exact_length() {
+        _ if body.is_done() => Extent::Done,
+        Some(length) => Extent::Length(length),
+        None => Extent::Unknown,
     }
 }
 

@@ -7,52 +7,78 @@ use http::header::{AGE, CONTENT_LENGTH, ETAG, LAST_MODIFIED, VIA};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use xxhash_rust::xxh3::xxh3_128;
 
-use super::Proxy;
-use super::annotate;
 use super::answer::{Answer, VIA_ASIDE};
 use super::error::no_answer;
 use super::ingress::Admitted;
 use super::lookup::{Missed, Resource, stored};
+use super::{Proxy, annotate, coding};
 use crate::fields::{CacheStatus, Detail, Forward};
 use crate::origin::{Body, OriginError};
-use crate::policy::{Reuse, fields_for_304, may_serve_on_error, not_modified, ttl_left};
+use crate::policy::{Reuse, coding_for, fields_for_304, may_encode, may_serve_on_error, not_modified, ttl_left};
 use crate::rules::Route;
 use crate::store::{Kind, StoredResponse};
 
-/// Answers from an entry.
-pub(super) fn deliver(
-    resource: &Resource,
-    request: &Admitted,
-    entry: &Arc<StoredResponse>,
-    age: Duration,
-    status: CacheStatus,
-) -> Answer {
-    let route = resource.route.as_deref();
-    let head = entry.head(|entry| prepare(entry, route));
-    let mut response = if not_modified(&request.fields, entry.status, head) {
-        let mut response = Response::new(Body::Empty);
-        *response.status_mut() = StatusCode::NOT_MODIFIED;
-        *response.headers_mut() = fields_for_304(head);
-        response
-    } else {
-        let annotation = route.and_then(|route| route.annotate.as_ref()).filter(|_| status.hit);
-        let body = match annotation {
-            Some(annotation) => entry.annotated(|body| annotate::hit(body, entry.status, head, annotation)),
-            None => &entry.body,
-        };
-        let mut response = Response::new(Body::full(body.clone()));
-        *response.status_mut() = entry.status;
-        *response.headers_mut() = head.clone();
-        if body.len() != entry.body.len() {
-            response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
-        }
-        response
-    };
-    response.headers_mut().insert(AGE, HeaderValue::from(age.as_secs()));
-    Answer::new(response, status)
-}
-
 impl Proxy {
+    /// Answers from an entry.
+    pub(super) fn deliver(
+        &self,
+        resource: &Resource,
+        request: &Admitted,
+        entry: &Arc<StoredResponse>,
+        age: Duration,
+        status: CacheStatus,
+    ) -> Answer {
+        let route = resource.route.as_deref();
+        let head = entry.head(|entry| self.prepare(entry, route));
+        let coding = coding_for(&request.fields, self.shared.codings.offered()).filter(|_| {
+            self.is_negotiated(entry, route) && !route.is_some_and(|route| route.keys_identity_of(&request.fields))
+        });
+        let mut response = if not_modified(&request.fields, entry.status, head) {
+            let mut response = Response::new(Body::Empty);
+            *response.status_mut() = StatusCode::NOT_MODIFIED;
+            *response.headers_mut() = fields_for_304(head);
+            if coding.is_some() {
+                annotate::own_no_bytes(response.headers_mut());
+            }
+            response
+        } else {
+            let annotation = route.and_then(|route| route.annotate.as_ref()).filter(|_| status.hit);
+            let body = match annotation {
+                Some(annotation) => entry.annotated(|body| annotate::hit(body, entry.status, head, annotation)),
+                None => &entry.body,
+            };
+            let mut response = Response::new(Body::full(body.clone()));
+            *response.status_mut() = entry.status;
+            *response.headers_mut() = head.clone();
+            if body.len() != entry.body.len() {
+                response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
+            }
+            response
+        };
+        response.headers_mut().insert(AGE, HeaderValue::from(age.as_secs()));
+        Answer { coding, ..Answer::new(response, status) }
+    }
+
+    /// The header block of an entry's answers, but for Age, Cache-Status and X-Cache: made once an entry.
+    fn prepare(&self, entry: &StoredResponse, route: Option<&Route>) -> HeaderMap {
+        let mut head = entry.fields_with_length();
+        give_entity_tag(&mut head, &entry.body, entry.status, route);
+        if self.is_negotiated(entry, route) {
+            coding::vary(&mut head);
+        }
+        head.append(VIA, VIA_ASIDE);
+        head
+    }
+
+    /// Whether the entry's answers differ by Accept-Encoding.
+    fn is_negotiated(&self, entry: &StoredResponse, route: Option<&Route>) -> bool {
+        let codings = &self.shared.codings;
+        !codings.offered().is_empty()
+            && route.is_none_or(|route| route.compress)
+            && entry.body.len() <= codings.largest()
+            && may_encode(entry.status, &entry.fields, entry.body.len())
+    }
+
     /// Answers a follower with what its leader stored; `None` when it may not be shared with this request.
     pub(super) fn share(&self, resource: &Resource, request: &Admitted, entry: &Arc<StoredResponse>) -> Option<Answer> {
         if entry.kind != Kind::Response || entry.fields.contains_key(http::header::VARY) && resource.route.is_none() {
@@ -67,7 +93,7 @@ impl Proxy {
                     collapsed: true,
                     ..CacheStatus::default()
                 };
-                Some(deliver(resource, request, entry, age, status))
+                Some(self.deliver(resource, request, entry, age, status))
             }
             _ => None,
         }
@@ -102,16 +128,8 @@ impl Proxy {
             detail: Some(Detail::StaleIfError),
             ..CacheStatus::default()
         };
-        Some(deliver(resource, request, entry, age, status))
+        Some(self.deliver(resource, request, entry, age, status))
     }
-}
-
-/// The header block of an entry's answers, but for Age, Cache-Status and X-Cache: made once an entry.
-pub(super) fn prepare(entry: &StoredResponse, route: Option<&Route>) -> HeaderMap {
-    let mut head = entry.fields_with_length();
-    give_entity_tag(&mut head, &entry.body, entry.status, route);
-    head.append(VIA, VIA_ASIDE);
-    head
 }
 
 /// Makes a strong entity tag where a route wants one and the origin sent no validator; an annotated answer has a weak one.

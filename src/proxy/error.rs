@@ -15,6 +15,8 @@ pub(super) enum Refusal {
     BadRequest(&'static str),
     /// CONNECT and TRACE.
     MethodNotAllowed,
+    /// An OPTIONS request whose Max-Forwards ends here: the one answer in this table that is no error.
+    LastHop,
     /// The target is longer than allowed.
     TargetTooLong(usize),
     /// The body is larger than allowed.
@@ -40,6 +42,7 @@ impl Refusal {
         match self {
             Self::BadRequest(_) | Self::BodyBroken(_) | Self::BadEntry(_) => StatusCode::BAD_REQUEST,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::LastHop => StatusCode::OK,
             Self::TargetTooLong(_) => StatusCode::URI_TOO_LONG,
             Self::BodyTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnknownCoding => StatusCode::NOT_IMPLEMENTED,
@@ -52,6 +55,7 @@ impl Refusal {
         match self {
             Self::BadRequest(why) => (*why).to_owned(),
             Self::MethodNotAllowed => "CONNECT and TRACE are not forwarded.".to_owned(),
+            Self::LastHop => "Max-Forwards was 0, so this proxy is the one that answers.".to_owned(),
             Self::TargetTooLong(limit) => format!("The request target is longer than {limit} bytes."),
             Self::BodyTooLarge(limit) => format!("The request body is larger than {limit} bytes."),
             Self::BodyBroken(why) => format!("The request body could not be read: {why}."),

@@ -12,7 +12,6 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::answer::{Answer, VIA_ASIDE, is_origin_trouble};
 use super::collapse::{Flights, Landing, Leader};
-use super::deliver::deliver;
 use super::error::no_answer;
 use super::ingress::Admitted;
 use super::keep::{Judged, Received};
@@ -157,7 +156,7 @@ impl Proxy {
                 fetch.land(kept.landing, &self.shared.flights);
                 let detail = kept.detail.or(status.detail);
                 let status = CacheStatus { stored: kept.stored, ttl: kept.ttl, detail, ..status };
-                let answer = deliver(&fetch.resource, &fetch.request, &kept.entry, kept.entry.initial_age, status);
+                let answer = self.deliver(&fetch.resource, &fetch.request, &kept.entry, kept.entry.initial_age, status);
                 let _ = tell.send(without_invented_age(answer, &kept.entry.fields));
             }
             Collected::Larger(ahead, rest) => {
@@ -221,12 +220,12 @@ impl Proxy {
                 let kept = self.keep(fetch, received, judged, stale.body.clone()).await;
                 fetch.land(kept.landing, &self.shared.flights);
                 let status = CacheStatus { stored: kept.stored, ttl: kept.ttl, detail: kept.detail, ..status };
-                deliver(&fetch.resource, &fetch.request, &kept.entry, kept.entry.initial_age, status)
+                self.deliver(&fetch.resource, &fetch.request, &kept.entry, kept.entry.initial_age, status)
             }
             Err(detail) => {
                 fetch.land(Landing::Unshareable, &self.shared.flights);
                 let status = CacheStatus { detail: Some(detail), ..status };
-                deliver(&fetch.resource, &fetch.request, stale, received.initial_age, status)
+                self.deliver(&fetch.resource, &fetch.request, stale, received.initial_age, status)
             }
         };
         for cookie in cookies {

@@ -1,13 +1,26 @@
 //! Is the request valid, and what kind is it? A message that two parsers could read differently goes no further.
 
-use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
+mod framing;
+mod host;
+mod target;
+
+use http::header::HOST;
+use http::request::Parts;
 use http::uri::PathAndQuery;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Version};
+use http::{HeaderMap, HeaderValue, Method, Request};
 use hyper::body::{Body as _, Incoming};
 
 use super::error::Refusal;
+use super::forwarded::drop_forgeable;
+use super::trusted::{Asking, asking};
 use super::{Client, ProxySettings};
 use crate::fields::{nominates_end_to_end, strip_hop_by_hop};
+use framing::{count_hop, settle};
+use host::host;
+use target::target;
+
+pub(super) use framing::Content;
+pub(super) use host::is_host;
 
 /// A request that may go on: its hop-by-hop fields gone, its host and target settled.
 #[derive(Debug)]
@@ -21,135 +34,53 @@ pub(super) struct Admitted {
     pub(super) client: Client,
 }
 
-/// Fields by which a client could tell the origin something in the proxy's name, or another method or path.
-const FORGEABLE: [&str; 28] = [
-    "forwarded",
-    "x-forwarded-for",
-    "x-forwarded-host",
-    "x-forwarded-proto",
-    "x-forwarded-port",
-    "x-forwarded-prefix",
-    "x-forwarded-server",
-    "x-forwarded-scheme",
-    "x-forwarded-ssl",
-    "x-real-ip",
-    "x-forwarded-protocol",
-    "x-forwarded-uri",
-    "x-forwarded-path",
-    "x-forwarded-by",
-    "x-client-ip",
-    "x-cluster-client-ip",
-    "client-ip",
-    "true-client-ip",
-    "cf-connecting-ip",
-    "x-original-uri",
-    "x-original-url",
-    "x-original-host",
-    "x-rewrite-url",
-    "x-host",
-    "x-http-method-override",
-    "x-http-method",
-    "x-method-override",
-    "surrogate-capability",
-];
+/// A request's head, once it can be read in one way only.
+#[derive(Debug)]
+pub(super) struct Head {
+    pub(super) method: Method,
+    pub(super) target: PathAndQuery,
+    pub(super) fields: HeaderMap,
+    pub(super) host: Option<HeaderValue>,
+    pub(super) client: Client,
+}
 
 /// Admits a request or says why not.
 pub(super) fn admit(request: Request<Incoming>, settings: &ProxySettings, client: Client) -> Result<Admitted, Refusal> {
     let (head, body) = request.into_parts();
-    let mut fields = head.headers;
-    if matches!(head.method, Method::CONNECT | Method::TRACE) {
+    let content = match (body.is_end_stream(), body.size_hint().exact()) {
+        (true, _) => Content::None,
+        (false, Some(length)) => Content::Length(length),
+        (false, None) => Content::Unknown,
+    };
+    let Head { method, target, fields, host, client } = read(head, content, client, settings)?;
+    let body = (content != Content::None).then_some(body);
+    Ok(Admitted { method, target, fields, body, host, client })
+}
+
+/// The one validator of request heads: a function of the head, of what comes after it, of who sent it, and of the limits.
+pub(super) fn read(head: Parts, content: Content, client: Client, settings: &ProxySettings) -> Result<Head, Refusal> {
+    let Parts { method, uri, version, headers: mut fields, .. } = head;
+    if matches!(method, Method::CONNECT | Method::TRACE) {
         return Err(Refusal::MethodNotAllowed);
     }
-    if head.method.as_str().len() > 32 {
+    if method.as_str().len() > 32 {
         return Err(Refusal::BadRequest("The method is longer than 32 bytes."));
     }
-    lone_chunked(&fields)?;
+    settle(&mut fields, content, settings.max_request_body)?;
     if nominates_end_to_end(&fields).is_some() {
         return Err(Refusal::BadRequest("Connection names a field that is not hop-by-hop."));
     }
-    let host = host(&head.uri, &fields, head.version)?;
-    let target = target(&head.uri, &head.method)?;
+    let host = host(&uri, &fields, version)?;
+    let Asking { client, host, peer_is_trusted } = asking(client, host, &fields, &settings.trusted_proxies);
+    let target = target(&uri, &method)?;
     if target.as_str().len() > settings.max_target {
         return Err(Refusal::TargetTooLong(settings.max_target));
     }
+    count_hop(&method, &mut fields)?;
     strip_hop_by_hop(&mut fields);
-    drop_untrusted(&mut fields);
+    drop_forgeable(&mut fields, peer_is_trusted);
     fields.remove(HOST);
-    let body = (!body.is_end_stream()).then_some(body);
-    // As parsed, so that `0005` and `5` do not mean different things further on.
-    if let (true, Some(length)) =
-        (fields.contains_key(CONTENT_LENGTH), body.as_ref().and_then(|body| body.size_hint().exact()))
-    {
-        fields.insert(CONTENT_LENGTH, HeaderValue::from(length));
-    }
-    if let (Some(limit), Some(size)) =
-        (settings.max_request_body, body.as_ref().and_then(|body| body.size_hint().exact()))
-        && size > limit
-    {
-        return Err(Refusal::BodyTooLarge(limit));
-    }
-    Ok(Admitted { method: head.method, target, fields, body, host, client })
-}
-
-fn lone_chunked(fields: &HeaderMap) -> Result<(), Refusal> {
-    let mut codings = fields.get_all(TRANSFER_ENCODING).iter();
-    match (codings.next(), codings.next()) {
-        (None, _) => Ok(()),
-        (Some(only), None) if only.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked") => Ok(()),
-        _ => Err(Refusal::UnknownCoding),
-    }
-}
-
-fn host(uri: &http::Uri, fields: &HeaderMap, version: Version) -> Result<Option<HeaderValue>, Refusal> {
-    let mut hosts = fields.get_all(HOST).iter();
-    let given = hosts.next();
-    if hosts.next().is_some() {
-        return Err(Refusal::BadRequest("There is more than one Host field."));
-    }
-    if given.is_none() && version != Version::HTTP_10 && uri.authority().is_none() {
-        return Err(Refusal::BadRequest("The Host field is missing."));
-    }
-    let malformed = || Refusal::BadRequest("The Host is malformed.");
-    if let Some(authority) = uri.authority() {
-        if authority.as_str().contains('@') {
-            return Err(malformed());
-        }
-        return HeaderValue::from_str(authority.as_str()).map(Some).map_err(|_| malformed());
-    }
-    let Some(given) = given else { return Ok(None) };
-    let text = given.to_str().map_err(|_| malformed())?;
-    let authority: http::uri::Authority = text.parse().map_err(|_| malformed())?;
-    if text.contains('@') || authority.host().is_empty() {
-        return Err(malformed());
-    }
-    Ok(Some(given.clone()))
-}
-
-fn target(uri: &http::Uri, method: &Method) -> Result<PathAndQuery, Refusal> {
-    if uri.scheme_str().is_some_and(|scheme| scheme != "http" && scheme != "https") {
-        return Err(Refusal::BadRequest("The request target has a scheme other than http."));
-    }
-    match uri.path_and_query() {
-        Some(target) if target.as_str() == "*" && method == Method::OPTIONS => Ok(target.clone()),
-        Some(target) if target.as_str().starts_with('/') => Ok(target.clone()),
-        // An absolute form without a path, as in `GET http://host?x`: printing it puts the `/` in.
-        Some(target) if uri.authority().is_some() => {
-            target.to_string().parse().map_err(|_| Refusal::BadRequest("The request target is malformed."))
-        }
-        None if uri.authority().is_some() && uri.scheme().is_some() => Ok(PathAndQuery::from_static("/")),
-        _ => Err(Refusal::BadRequest("The request target does not start with `/`.")),
-    }
-}
-
-/// Drops the forgeable fields, and those with a `_` in their name: WSGI and CGI servers cannot tell `X_User` from `X-User`.
-///
-/// Goes over the request's own few fields, since looking up every forgeable name showed in the profile of a hit.
-fn drop_untrusted(fields: &mut HeaderMap) {
-    let untrusted = |name: &&HeaderName| name.as_str().contains('_') || FORGEABLE.contains(&name.as_str());
-    let untrusted: Vec<HeaderName> = fields.keys().filter(untrusted).cloned().collect();
-    for name in untrusted {
-        fields.remove(name);
-    }
+    Ok(Head { method, target, fields, host, client })
 }
 
 impl Admitted {
@@ -171,19 +102,5 @@ impl Admitted {
     /// Whether it is to fail unless the origin's representation is the one that the client knows.
     pub(super) fn is_conditional_on_match(&self) -> bool {
         ["if-match", "if-unmodified-since"].iter().any(|name| self.fields.contains_key(*name))
-    }
-
-    /// The client's fields with the proxy's own forwarding fields: for requests that pass through.
-    pub(super) fn forwarded_fields(&self) -> HeaderMap {
-        let mut fields = self.fields.clone();
-        if let Some(value) = self.client.address.and_then(|address| HeaderValue::from_str(&address.to_string()).ok()) {
-            fields.insert("x-forwarded-for", value);
-        }
-        fields.insert("x-forwarded-proto", self.client.scheme());
-        if let Some(host) = &self.host {
-            fields.insert("x-forwarded-host", host.clone());
-        }
-        fields.append(http::header::VIA, HeaderValue::from_static("1.1 aside"));
-        fields
     }
 }

@@ -4,14 +4,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CONTENT_LENGTH, ORIGIN, TRANSFER_ENCODING, VARY};
+use http::header::{ACCEPT_ENCODING, ACCESS_CONTROL_ALLOW_ORIGIN, ORIGIN, VARY};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
+use super::answer::extent;
 use super::collapse::Landing;
+use super::egress::{Said, ready};
 use super::fetch::Fetch;
 use super::{Proxy, fault_detail};
 use crate::clock::Millis;
-use crate::fields::{CacheControl, Detail, Vary, nominates_end_to_end, strip_hop_by_hop};
+use crate::fields::{CacheControl, Detail, Vary, is_encoded};
 use crate::origin::{Answered, Timed};
 use crate::policy::{
     BodyFraming, Exchange, Lifetime, StoredFlags, corrected_initial_age, freshen, selecting, storable, ttl_left,
@@ -26,8 +28,8 @@ pub(super) struct Received {
     framing: BodyFraming,
     response_time: Millis,
     pub(super) initial_age: Duration,
-    /// Its Connection names fields that are not hop-by-hop: what is gone with them may have said that it is private.
-    mutilated: bool,
+    /// Why it may not be stored, whatever its fields say.
+    unsound: Option<Detail>,
 }
 
 /// That an answer may be stored, and for how long it is good.
@@ -74,20 +76,24 @@ impl Received {
 
 impl Proxy {
     pub(super) fn receive(&self, answered: Answered, request_time: Millis) -> (Received, Timed) {
-        let Answered { head, body } = answered;
+        let Answered { mut head, body } = answered;
         let response_time = self.shared.clock.now();
-        let mut fields = head.headers;
-        let framing = framing(&fields, &body);
-        let mutilated = nominates_end_to_end(&fields).is_some();
-        strip_hop_by_hop(&mut fields);
-        let initial_age = corrected_initial_age(&fields, request_time, response_time);
-        (Received { status: head.status, fields, framing, response_time, initial_age, mutilated }, body)
+        let Said { framing, unsound } = ready(&mut head, extent(&body));
+        let initial_age = corrected_initial_age(&head.headers, request_time, response_time);
+        let received =
+            Received { status: head.status, fields: head.headers, framing, response_time, initial_age, unsound };
+        (received, body)
     }
 
     /// RFC 9111 section 3, under what the route says.
     pub(super) fn judge_fill(&self, fetch: &Fetch, received: &Received) -> Result<Judged, Detail> {
-        if received.mutilated {
-            return Err(Detail::NoStore);
+        if let Some(detail) = received.unsound {
+            return Err(detail);
+        }
+        // Encoded although identity was asked for: who of those that share the key can undo it, the key does not say.
+        let unkeyed = fetch.resource.route.as_ref().is_some_and(|route| !route.vary.contains(&ACCEPT_ENCODING));
+        if unkeyed && is_encoded(&received.fields) {
+            return Err(Detail::Encoding);
         }
         let control = CacheControl::of_response(&received.fields);
         let exchange = Exchange {
@@ -179,18 +185,6 @@ fn outcome(entry: Arc<StoredResponse>, kept: Result<(), Detail>) -> KeptAnswer {
     KeptAnswer { entry, landing, stored: kept.is_ok(), ttl, detail: kept.err() }
 }
 
-/// How the body's end is told. Decided before the hop-by-hop fields are gone.
-fn framing(fields: &HeaderMap, body: &Timed) -> BodyFraming {
-    if body.is_done() {
-        return BodyFraming::None;
-    }
-    match body.exact_length() {
-        Some(length) => BodyFraming::Length(length),
-        None if fields.contains_key(TRANSFER_ENCODING) && !fields.contains_key(CONTENT_LENGTH) => BodyFraming::Chunked,
-        None => BodyFraming::CloseDelimited,
-    }
-}
-
 /// The entry's tags: those of its place, the route's own, and those that the response names. `None` where the answer
 /// does not say the value of one.
 fn tags(fetch: &Fetch, received: &Received, body: &Bytes) -> Option<Vec<Tag>> {
@@ -230,6 +224,10 @@ fn variant(fetch: &Fetch, fields: &HeaderMap) -> Option<(Place, HeaderMap)> {
     let for_one_origin = fields.get(ACCESS_CONTROL_ALLOW_ORIGIN).is_some_and(|origin| origin != "*");
     if for_one_origin && !names.contains(&ORIGIN) {
         names.push(ORIGIN);
+    }
+    // An encoded answer is for those who can undo it, also where the origin forgot to say so.
+    if is_encoded(fields) && !names.contains(&ACCEPT_ENCODING) {
+        names.push(ACCEPT_ENCODING);
     }
     if names.is_empty() {
         return None;

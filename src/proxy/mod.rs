@@ -7,10 +7,13 @@
 mod annotate;
 mod answer;
 mod client;
+mod coding;
 mod collapse;
 mod deliver;
+mod egress;
 mod error;
 mod fetch;
+mod forwarded;
 mod ingress;
 mod keep;
 mod lookup;
@@ -18,6 +21,7 @@ mod pass;
 mod reuse;
 mod settings;
 mod tasks;
+mod trusted;
 mod write;
 mod write_policy;
 
@@ -35,6 +39,7 @@ use crate::rules::Bypass;
 use crate::store::{Fault, Store};
 use crate::telemetry::RequestLine;
 use answer::Answer;
+use coding::Codings;
 use collapse::{Flights, Join, Landing};
 use error::Refusal;
 use fetch::Fetch;
@@ -44,6 +49,7 @@ use reuse::Verdict;
 use tasks::Tasks;
 
 pub use client::Client;
+pub use coding::CompressionSettings;
 pub use settings::ProxySettings;
 
 /// What all cores of a process share besides the store.
@@ -51,6 +57,7 @@ pub use settings::ProxySettings;
 pub struct Shared {
     settings: Arc<ProxySettings>,
     flights: Arc<Flights>,
+    codings: Arc<Codings>,
     clock: Clock,
     log_requests: bool,
 }
@@ -59,7 +66,8 @@ impl Shared {
     /// Sets the shared part up.
     pub fn new(settings: ProxySettings, clock: Clock, log_requests: bool) -> Self {
         let flights = Arc::new(Flights::new(settings.max_waiters));
-        Self { settings: Arc::new(settings), flights, clock, log_requests }
+        let codings = Arc::new(Codings::new(&settings.compression));
+        Self { settings: Arc::new(settings), flights, codings, clock, log_requests }
     }
 }
 
@@ -119,6 +127,7 @@ impl Proxy {
         let limit = self.choices(&resource).max_body;
         let answer = self.answer(resource, request).await;
         let answer = annotate::missed(answer, route.as_deref(), limit).await;
+        let answer = self.shared.codings.apply(answer).await;
         if head_only { answer.without_body() } else { answer }
     }
 

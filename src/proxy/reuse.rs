@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use super::answer::Answer;
-use super::deliver::deliver;
 use super::ingress::Admitted;
 use super::lookup::{Missed, Resource, Seen, stored};
 use super::{Choices, Proxy};
@@ -33,12 +32,12 @@ impl Proxy {
         match self.judge(entry, request, choices) {
             Reuse::Fresh { age, ttl_left } | Reuse::MaxStale { age, ttl_left } => {
                 let status = CacheStatus { hit: true, ttl: Some(ttl_left), ..CacheStatus::default() };
-                Verdict::Deliver(deliver(resource, request, entry, age, status))
+                Verdict::Deliver(self.deliver(resource, request, entry, age, status))
             }
             Reuse::StaleWhileRevalidate { age, ttl_left } => {
                 let detail = Some(Detail::StaleWhileRevalidate);
                 let status = CacheStatus { hit: true, ttl: Some(ttl_left), detail, ..CacheStatus::default() };
-                let answer = deliver(resource, request, entry, age, status);
+                let answer = self.deliver(resource, request, entry, age, status);
                 Verdict::DeliverAndRefresh(answer, missed(Forward::Stale, None, Some(Arc::clone(entry))))
             }
             Reuse::Validate { .. } => Verdict::Fetch(missed(Forward::Stale, None, Some(Arc::clone(entry)))),

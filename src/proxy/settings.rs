@@ -1,5 +1,8 @@
 //! What the configuration says about handling a request.
 
+use ipnet::IpNet;
+
+use super::CompressionSettings;
 use crate::policy::Choices;
 use crate::rules::Routes;
 
@@ -12,6 +15,8 @@ pub struct ProxySettings {
     pub unrouted: Option<Choices>,
     /// Whether the client's Host is part of every key (`[origin] host = "client"`).
     pub host_in_key: bool,
+    /// Where the proxies in front of this one are, whose word about their clients is believed.
+    pub trusted_proxies: Vec<IpNet>,
     /// The largest request target in bytes.
     pub max_target: usize,
     /// The largest request body in bytes; `None` streams any size.
@@ -21,4 +26,6 @@ pub struct ProxySettings {
     pub buffer_body: u64,
     /// How many requests may wait for one fetch of the same key; further ones go to the origin themselves.
     pub max_waiters: usize,
+    /// The content codings that clients are offered.
+    pub compression: CompressionSettings,
 }

@@ -180,7 +180,7 @@ impl Proxy {
         if !wanted {
             return (answer, None);
         }
-        let Answer { response, cache_status } = answer;
+        let Answer { response, cache_status, .. } = answer;
         let (head, body) = response.into_parts();
         let (body, json) = match body {
             Body::Stream(stream) => match stream.collect(self.shared.settings.buffer_body).await {

@@ -86,6 +86,8 @@ pub struct Route {
     pub annotate: Option<Annotate>,
     /// What a write does to the entry it writes.
     pub write: Option<WritePolicy>,
+    /// Whether answers may be sent in a content coding that the client accepts.
+    pub compress: bool,
 }
 
 impl Route {
@@ -231,6 +233,13 @@ impl Route {
             Source::Name(name) => Some(name.as_str()),
             Source::Body(_) | Source::Response(_) => None,
         })
+    }
+
+    /// Whether this request's answer is for one identity alone, because the route keys a credential that it carries.
+    pub fn keys_identity_of(&self, fields: &HeaderMap) -> bool {
+        (self.cookies == Credential::Key && fields.contains_key(COOKIE))
+            || (self.authorization == Credential::Key
+                && (fields.contains_key(AUTHORIZATION) || fields.keys().any(is_credential)))
     }
 
     fn refuse_credentials(&self, fields: &HeaderMap) -> Result<(), Bypass> {

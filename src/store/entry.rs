@@ -1,7 +1,7 @@
 //! One stored response, with everything prepared that a hit needs.
 
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, ETAG};
+use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -94,16 +94,11 @@ impl StoredResponse {
         self.annotated.get_or_init(|| annotate(&self.body))
     }
 
-    /// The stored fields with Content-Length as the body really is, and the entity tag, if one was made.
+    /// The stored fields with Content-Length as the body really is.
     pub fn fields_with_length(&self) -> HeaderMap {
         let mut fields = self.fields.clone();
         fields.insert(CONTENT_LENGTH, HeaderValue::from(self.body.len()));
         fields
-    }
-
-    /// The entity tag, the origin's or ours.
-    pub fn entity_tag(&self) -> Option<&HeaderValue> {
-        self.fields.get(ETAG)
     }
 
     /// Roughly how many bytes of memory the entry takes.

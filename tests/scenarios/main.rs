@@ -13,6 +13,7 @@
 mod support;
 
 mod annotate;
+mod codings;
 mod collapse;
 mod hits;
 mod invalidation;

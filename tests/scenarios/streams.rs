@@ -122,6 +122,22 @@ async fn a_large_upload_streams_to_the_origin_before_it_is_whole() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_large_chunked_body_reaches_the_origin_whatever_the_method() {
+    let origin = Origin::counting().await;
+    let node = Node::start(origin.address, "");
+    for method in ["GET", "POST", "DELETE", "OPTIONS"] {
+        let mut stream = TcpStream::connect(node.address).await.unwrap();
+        let head = format!("{method} /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n186A0\r\n");
+        stream.write_all(head.as_bytes()).await.unwrap();
+        stream.write_all(&vec![b'x'; 100_000]).await.unwrap();
+        stream.write_all(b"\r\n0\r\n\r\n").await.unwrap();
+        let answer = read_until(&mut stream, "\r\n\r\n").await;
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        assert_eq!(origin.asked().pop().unwrap().body.len(), 100_000, "{method}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_chunked_upload_larger_than_allowed_is_refused_also_where_it_streams() {
     let origin = Origin::counting().await;
     let node = Node::start(origin.address, "[limits]\nrequest_body = \"100KiB\"\nbuffer_body = \"16KiB\"\n");

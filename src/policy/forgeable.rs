@@ -1,0 +1,134 @@
+//! Which request fields speak in a proxy's name: a client that sends one could tell the origin whatever it likes.
+
+use http::HeaderName;
+
+/// True for a field by which a client could give itself another address, or its request another host, scheme, path or
+/// method, in the eyes of an origin that believes its proxy.
+///
+/// Names are judged by their families, for each vendor has one of its own. `Forwarded` itself is one of them.
+pub fn is_forgeable(name: &HeaderName) -> bool {
+    let name = name.as_str();
+    FAMILIES.iter().any(|family| name.starts_with(family)) || tells_an_address(name) || SINGLE.contains(&name)
+}
+
+/// What such names begin with.
+const FAMILIES: [&str; 13] = [
+    "forwarded",
+    "x-forwarded",
+    "x-forward-",
+    "x-forwarder-",
+    "x-original-",
+    "x-originating-",
+    "x-override-",
+    "x-real-",
+    "x-rewrite-",
+    "x-http-",
+    "x-proxy-",
+    "x-envoy-",
+    "x-arr-",
+];
+
+/// `X-Client-IP`, `True-Client-IP`, `CF-Connecting-IPv6`, `X-Azure-SocketIP`, `X-Remote-Addr` and the like.
+fn tells_an_address(name: &str) -> bool {
+    let told = |end: &str| name.strip_suffix(end).is_some_and(|before| !before.is_empty());
+    ["-ip", "-ipv6", "clientip", "socketip", "remoteip", "-remote-addr", "-client-addr", "-peer-addr"]
+        .into_iter()
+        .any(told)
+}
+
+const SINGLE: [&str; 21] = [
+    "base-url",
+    "client-ip",
+    "front-end-https",
+    "http-host",
+    "http-url",
+    // CGI programs take it for the proxy that they are to use.
+    "proxy",
+    "proxy-host",
+    "proxy-url",
+    "request-uri",
+    "surrogate-capability",
+    "uri",
+    "url",
+    // The origin's own web server would be told which files to hand out.
+    "x-accel-mapping",
+    "x-host",
+    "x-host-override",
+    "x-method-override",
+    "x-middleware-subrequest",
+    "x-scheme",
+    "x-script-name",
+    "x-sendfile-type",
+    "x-url-scheme",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_only_a_proxy_may_say_is_forgeable() {
+        for name in [
+            "forwarded",
+            "forwarded-for",
+            "x-forwarded",
+            "x-forwarded-for",
+            "x-forwarded-prefix",
+            "x-forwarded-user",
+            "x-forward-for",
+            "x-original-url",
+            "x-original-host",
+            "x-rewrite-url",
+            "x-real-ip",
+            "x-http-method-override",
+            "x-http-host-override",
+            "x-http-destinationurl",
+            "x-method-override",
+            "true-client-ip",
+            "fastly-client-ip",
+            "cf-connecting-ip",
+            "cf-connecting-ipv6",
+            "fly-client-ip",
+            "x-azure-clientip",
+            "x-azure-socketip",
+            "x-appengine-user-ip",
+            "x-cluster-client-ip",
+            "x-remote-addr",
+            "x-originating-ip",
+            "x-envoy-external-address",
+            "x-host",
+            "x-scheme",
+            "proxy",
+        ] {
+            assert!(is_forgeable(&HeaderName::from_static(name)), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_clients_say_of_themselves_is_not() {
+        for name in [
+            "accept",
+            "authorization",
+            "content-type",
+            "destination",
+            "dnt",
+            "from",
+            "host",
+            "if-none-match",
+            "origin",
+            "referer",
+            "sec-fetch-site",
+            "upgrade-insecure-requests",
+            "user-agent",
+            "via",
+            "x-api-key",
+            "x-api-version",
+            "x-remote-user",
+            "x-request-id",
+            "x-requested-with",
+            "x-zip",
+        ] {
+            assert!(!is_forgeable(&HeaderName::from_static(name)), "{name}");
+        }
+    }
+}

@@ -1,0 +1,273 @@
+//! Bodies in the content codings that clients accept: each made once, held as long as there is room.
+//!
+//! A coded copy is found by the checksum of the body it was made from, and given out only for that very body. So it
+//! needs no invalidation, and one made for an entry in Redis serves its hits, too. What is stored stays as it came.
+
+mod encoder;
+mod settings;
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::HeaderMap;
+use http::header::{ACCEPT_ENCODING, ACCEPT_RANGES, CONTENT_ENCODING, CONTENT_LENGTH, HeaderValue, VARY};
+use quick_cache::sync::{Cache, DefaultLifecycle};
+use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
+use tokio::time::timeout;
+use xxhash_rust::xxh3::xxh3_128;
+
+use super::annotate;
+use super::answer::Answer;
+use crate::fields::{ContentCoding, Vary};
+use crate::origin::Body;
+
+pub use settings::CompressionSettings;
+
+/// Larger bodies are encoded off the core's thread: brotli takes about a millisecond for this much.
+const INLINE: usize = 32 << 10;
+
+/// How long a request waits for its body to be encoded; it then gets it as it is, and the next one may find it encoded.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// A shard is a lock and a share of the bytes: no body may be larger than half of it.
+const SHARD_BYTES: u64 = 4 << 20;
+/// More shards than this win nothing on machines of today.
+const MAX_SHARDS: u64 = 64;
+/// What a copy costs besides its bytes.
+const OVERHEAD: usize = 256;
+
+/// The coded copies of a process's answers.
+pub(super) struct Codings {
+    offered: Vec<ContentCoding>,
+    held: Cache<Key, Arc<Held>, ByWeight>,
+    /// The largest body of which a copy could be held.
+    largest: usize,
+    under_way: Mutex<HashSet<Key>>,
+    max_under_way: usize,
+}
+
+/// Which copy: of which body, in which coding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Key {
+    checksum: u128,
+    coding: ContentCoding,
+}
+
+/// A body and its coded copy; none where that would not be smaller.
+struct Held {
+    /// To tell a body from another with the same checksum.
+    identity: Bytes,
+    encoded: Option<Bytes>,
+}
+
+#[derive(Clone)]
+struct ByWeight;
+
+impl Weighter<Key, Arc<Held>> for ByWeight {
+    fn weight(&self, _: &Key, held: &Arc<Held>) -> u64 {
+        (held.identity.len() + held.encoded.as_ref().map_or(0, Bytes::len) + OVERHEAD) as u64
+    }
+}
+
+impl Codings {
+    pub(super) fn new(settings: &CompressionSettings) -> Self {
+        let bytes = settings.memory.max(1);
+        let shards = (bytes / SHARD_BYTES).clamp(1, MAX_SHARDS);
+        let options = OptionsBuilder::new()
+            // The map rounds up to a power of two, which would make the shards smaller than meant.
+            .shards(1 << shards.ilog2())
+            .estimated_items_capacity(usize::try_from(bytes >> 13).unwrap_or(usize::MAX))
+            .weight_capacity(bytes)
+            .build()
+            .unwrap_or_else(|_| unreachable!("both of the options that it asks for are set"));
+        let held = Cache::with_options(options, ByWeight, DefaultHashBuilder::default(), DefaultLifecycle::default());
+        // The map takes nothing that is heavier than the 97 % of a shard that it reserves for what is used often.
+        let heaviest = usize::try_from(held.shard_capacity() / 100 * 97).unwrap_or(usize::MAX);
+        Self {
+            offered: settings.codings.clone(),
+            held,
+            largest: heaviest.saturating_sub(OVERHEAD) / 2,
+            under_way: Mutex::default(),
+            max_under_way: std::thread::available_parallelism().map_or(1, |cores| cores.get().div_ceil(2)),
+        }
+    }
+
+    /// The codings on offer, the most preferred first; empty where compression is off.
+    pub(super) fn offered(&self) -> &[ContentCoding] {
+        &self.offered
+    }
+
+    /// The largest body that is encoded, in bytes.
+    pub(super) fn largest(&self) -> usize {
+        self.largest
+    }
+
+    /// The answer in the coding that it was given, or as it is: where that is not smaller, and where too many bodies, or
+    /// this very one, are being encoded just now.
+    pub(super) async fn apply(self: &Arc<Self>, mut answer: Answer) -> Answer {
+        let Some(coding) = answer.coding else { return answer };
+        let Body::Full(identity) = answer.response.body() else { return answer };
+        let Some(encoded) = self.encoded(identity, coding).await else { return answer };
+        let fields = answer.response.headers_mut();
+        annotate::own_no_bytes(fields);
+        // A range of the coded copy would be one of bytes that the origin never had.
+        fields.remove(ACCEPT_RANGES);
+        fields.insert(CONTENT_ENCODING, coding.field_value());
+        fields.insert(CONTENT_LENGTH, HeaderValue::from(encoded.len()));
+        *answer.response.body_mut() = Body::Full(encoded);
+        answer
+    }
+
+    async fn encoded(self: &Arc<Self>, identity: &Bytes, coding: ContentCoding) -> Option<Bytes> {
+        let key = Key { checksum: xxh3_128(identity), coding };
+        if let Some(held) = self.held.get(&key).filter(|held| held.identity == identity) {
+            return held.encoded.clone();
+        }
+        if identity.len() <= INLINE {
+            return self.encode(key, identity);
+        }
+        let job = Job::begin(self, key)?;
+        let identity = identity.clone();
+        let encoding = tokio::task::spawn_blocking(move || job.codings.encode(key, &identity));
+        timeout(PATIENCE, encoding).await.ok()?.ok()?
+    }
+
+    /// Makes the copy and holds it.
+    fn encode(&self, key: Key, identity: &Bytes) -> Option<Bytes> {
+        let encoded = encoder::encode(identity, key.coding)
+            .map_err(|error| tracing::warn!(%error, "a body could not be encoded and is sent as it is"))
+            .ok()?;
+        let encoded = (encoded.len() < identity.len()).then(|| Bytes::from(encoded));
+        // Copied: what came from the store may be a slice of a larger buffer, which would be kept whole.
+        let held = Held { identity: Bytes::copy_from_slice(identity), encoded: encoded.clone() };
+        self.held.insert(key, Arc::new(held));
+        encoded
+    }
+}
+
+/// A body being encoded off the core's thread; over when it is dropped.
+struct Job {
+    codings: Arc<Codings>,
+    key: Key,
+}
+
+impl Job {
+    /// `None` where this copy is being made already, or as many others as may be at once.
+    fn begin(codings: &Arc<Codings>, key: Key) -> Option<Self> {
+        let mut under_way = codings.under_way.lock().unwrap_or_else(PoisonError::into_inner);
+        (under_way.len() < codings.max_under_way && under_way.insert(key))
+            .then(|| Self { codings: Arc::clone(codings), key })
+    }
+}
+
+impl Drop for Job {
+    fn drop(&mut self) {
+        self.codings.under_way.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.key);
+    }
+}
+
+/// Says that answers differ by Accept-Encoding, where they do not say so or more already.
+pub(super) fn vary(fields: &mut HeaderMap) {
+    if let Vary::Fields(names) = Vary::of(fields)
+        && !names.contains(&ACCEPT_ENCODING)
+    {
+        fields.append(VARY, HeaderValue::from_static("Accept-Encoding"));
+    }
+}
+
+impl std::fmt::Debug for Codings {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Codings")
+            .field("offered", &self.offered)
+            .field("copies", &self.held.len())
+            .field("bytes", &self.held.weight())
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn codings(memory: u64) -> Arc<Codings> {
+        Arc::new(Codings::new(&CompressionSettings { codings: ContentCoding::ALL.to_vec(), memory }))
+    }
+
+    fn text(length: usize) -> Bytes {
+        "a line of text\n".bytes().cycle().take(length).collect()
+    }
+
+    #[tokio::test]
+    async fn a_copy_is_made_once_for_a_body_and_a_coding() {
+        let codings = codings(1 << 20);
+        let (small, large) = (text(INLINE), text(INLINE + 1));
+        for body in [&small, &large] {
+            for coding in ContentCoding::ALL {
+                let first = codings.encoded(body, coding).await.unwrap();
+                let second = codings.encoded(&Bytes::copy_from_slice(body), coding).await.unwrap();
+                assert_eq!(first.as_ptr(), second.as_ptr(), "{coding:?}");
+            }
+        }
+        assert_eq!(codings.held.len(), 6);
+        assert!(codings.under_way.lock().unwrap().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_body_with_the_checksum_of_another_gets_a_copy_of_its_own() {
+        let codings = codings(1 << 20);
+        let (body, other) = (text(2000), text(3000));
+        let key = Key { checksum: xxh3_128(&body), coding: ContentCoding::Gzip };
+        let foreign = Some(Bytes::from_static(b"not yours"));
+        codings.held.insert(key, Arc::new(Held { identity: other, encoded: foreign.clone() }));
+        assert_ne!(codings.encoded(&body, ContentCoding::Gzip).await, foreign);
+    }
+
+    #[tokio::test]
+    async fn what_does_not_shrink_is_tried_once() {
+        let codings = codings(1 << 20);
+        let mut noise = vec![0; 4096];
+        getrandom::fill(&mut noise).unwrap();
+        let noise = Bytes::from(noise);
+        for _ in 0..2 {
+            assert_eq!(codings.encoded(&noise, ContentCoding::Zstd).await, None);
+        }
+        assert_eq!(codings.held.len(), 1);
+    }
+
+    #[tokio::test]
+    async fn large_bodies_are_encoded_by_a_few_at_once_and_by_one_each() {
+        let codings = codings(16 << 20);
+        let key = |checksum| Key { checksum, coding: ContentCoding::Br };
+        let mut jobs: Vec<Job> =
+            (0..codings.max_under_way as u128).map(|n| Job::begin(&codings, key(n)).unwrap()).collect();
+        assert!(Job::begin(&codings, key(99)).is_none(), "too many");
+        assert_eq!(codings.encoded(&text(INLINE + 1), ContentCoding::Br).await, None, "nobody waits for a place");
+        jobs.pop();
+        assert!(jobs.is_empty() || Job::begin(&codings, key(0)).is_none(), "the same");
+        assert!(Job::begin(&codings, key(99)).is_some());
+    }
+
+    #[tokio::test]
+    async fn it_holds_no_more_than_its_bytes_and_whatever_is_not_too_large() {
+        let codings = codings(1 << 20);
+        let largest = text(codings.largest());
+        assert!(codings.encoded(&largest, ContentCoding::Gzip).await.is_some());
+        assert_eq!(codings.held.len(), 1);
+        for length in 1000..1500 {
+            codings.encoded(&text(length), ContentCoding::Gzip).await;
+            assert!(codings.held.weight() <= 1 << 20);
+        }
+    }
+
+    #[test]
+    fn vary_is_said_once() {
+        for (before, after) in [("Accept", 2), ("accept-encoding, Accept", 1), ("*", 1)] {
+            let mut fields = HeaderMap::from_iter([(VARY, HeaderValue::from_static(before))]);
+            vary(&mut fields);
+            vary(&mut fields);
+            assert_eq!(fields.get_all(VARY).iter().count(), after, "{before}");
+        }
+    }
+}

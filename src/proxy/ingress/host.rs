@@ -1,0 +1,114 @@
+//! Whom the request is for: one host that everybody reads the same way.
+
+use std::net::Ipv6Addr;
+
+use http::header::HOST;
+use http::{HeaderMap, HeaderValue, Uri, Version};
+
+use super::Refusal;
+
+const MALFORMED: Refusal = Refusal::BadRequest("The Host is malformed.");
+
+/// The host that the request names: the authority of its target where it has one, else its Host field.
+///
+/// `None` only for an HTTP/1.0 request that names none.
+///
+/// Source: RFC 9112 sections 3.2 and 3.2.2
+pub(super) fn host(uri: &Uri, fields: &HeaderMap, version: Version) -> Result<Option<HeaderValue>, Refusal> {
+    let mut lines = fields.get_all(HOST).iter();
+    let named = lines.next();
+    if lines.next().is_some() {
+        return Err(Refusal::BadRequest("There is more than one Host field."));
+    }
+    let may_be_absent = version == Version::HTTP_10 || (version > Version::HTTP_11 && uri.authority().is_some());
+    if named.is_none() && !may_be_absent {
+        return Err(Refusal::BadRequest("The Host field is missing."));
+    }
+    if named.is_some_and(|named| !named.to_str().is_ok_and(is_host)) {
+        return Err(MALFORMED);
+    }
+    match uri.authority() {
+        Some(authority) if !is_host(authority.as_str()) => Err(MALFORMED),
+        Some(authority) => HeaderValue::from_str(authority.as_str()).map(Some).map_err(|_| MALFORMED),
+        None => Ok(named.cloned()),
+    }
+}
+
+/// A name or an address, and perhaps a port: narrower than RFC 3986, whose sub-delimiters and percent-encoding no host
+/// that is reached over a network needs, and which the servers behind do not agree about.
+pub(in crate::proxy) fn is_host(text: &str) -> bool {
+    if let Some((address, port)) = text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        return address.parse::<Ipv6Addr>().is_ok() && (port.is_empty() || port.strip_prefix(':').is_some_and(is_port));
+    }
+    let (name, port) = text.split_once(':').map_or((text, None), |(name, port)| (name, Some(port)));
+    !name.is_empty()
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte))
+        && port.is_none_or(is_port)
+}
+
+fn is_port(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_digit()) && text.parse::<u16>().is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_is_a_name_or_an_address_and_perhaps_a_port() {
+        for plain in ["a", "a.example", "A.Example:80", "my_api:5000", "127.0.0.1", "[::1]", "[::1]:65535", "a."] {
+            assert!(is_host(plain), "{plain}");
+        }
+        for other in [
+            "",
+            ":",
+            ":80",
+            "a:",
+            "a:x",
+            "a:+1",
+            "a:65536",
+            "a:1:2",
+            "a b",
+            "a,b",
+            "u@a",
+            "a/b",
+            "a%2e",
+            "[::1",
+            "[x]",
+            "[::1]x",
+            "::1",
+            "a;b",
+            "a'",
+            "[fe80::1%1]",
+        ] {
+            assert!(!is_host(other), "{other}");
+        }
+        assert!(!is_host("caf\u{e9}"));
+    }
+
+    #[test]
+    fn the_targets_authority_wins_and_each_version_has_its_own_need() {
+        let read = |target: &str, lines: &[&'static str], version| {
+            let mut fields = HeaderMap::new();
+            for line in lines {
+                fields.append(HOST, HeaderValue::from_static(line));
+            }
+            host(&target.parse().unwrap(), &fields, version)
+                .map(|host| host.map_or(String::new(), |host| host.to_str().unwrap().to_owned()))
+        };
+        assert_eq!(read("http://a/x", &["b"], Version::HTTP_11), Ok("a".to_owned()));
+        assert_eq!(read("http://a/x", &[], Version::HTTP_2), Ok("a".to_owned()));
+        assert_eq!(read("/x", &["b"], Version::HTTP_11), Ok("b".to_owned()));
+        assert_eq!(read("/x", &[], Version::HTTP_10), Ok(String::new()));
+        for (target, lines, version) in [
+            ("/x", &[][..], Version::HTTP_11),
+            ("http://a/x", &[], Version::HTTP_11),
+            ("/x", &[], Version::HTTP_2),
+            ("http://u@a/x", &["a"], Version::HTTP_11),
+            ("http://a/x", &["a", "a"], Version::HTTP_11),
+            ("http://a/x", &["a b"], Version::HTTP_11),
+        ] {
+            assert!(read(target, lines, version).is_err(), "{target} {lines:?} {version:?}");
+        }
+    }
+}

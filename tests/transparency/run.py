@@ -1,0 +1,158 @@
+"""Runs every exchange with each app directly and through the proxy, and says where the two differ.
+
+    run.py NAME=APP-PORT,PROXY-PORT,PROXY-WITH-THE-CLIENT'S-HOST-PORT ...
+"""
+
+import json
+import sys
+from collections import defaultdict
+
+from differences import ADDED, NOT_COMPARED, SEEN_ADDED, SEEN_DROPPED
+from exchanges import CLIENT_HOST, EXCHANGES, REFUSED, SOCKET, Exchange
+from wire import Answer, Connection, Cut
+
+
+def converse(port: int, app_port: int, exchange: Exchange) -> tuple[list[Answer], list[dict]]:
+    """The answers that came, and the requests as the app saw them."""
+    host = b"127.0.0.1:%d" % app_port
+    with Connection(port) as connection:
+        answers = []
+        if exchange.how == "at once":
+            connection.send(b"".join(request.head for request in exchange.requests).replace(b"{host}", host))
+        for request in exchange.requests:
+            interim = []
+            if exchange.how != "at once":
+                connection.send(request.head.replace(b"{host}", host))
+                if request.waits:
+                    interim = connection.go_ahead()
+                connection.send(request.body)
+            answers.append(connection.answer(request.method, interim))
+        if exchange.how == "ends" and not connection.is_closed():
+            raise Cut("the connection stays open")
+    with Connection(app_port) as connection:
+        connection.send(b"GET /seen/%s HTTP/1.1\r\nHost: x\r\n\r\n" % exchange.name.encode())
+        return answers, json.loads(connection.answer().body)
+
+
+def by_name(fields) -> dict:
+    """The values under each name, in their order: neither the case of names nor the order among them has a meaning."""
+    found = defaultdict(list)
+    for name, value in fields:
+        found[name.lower()].append(value)
+    return found
+
+
+def compare_answers(direct: Answer, proxied: Answer):
+    """Yields a sentence for each difference that differences.py does not list."""
+    for what in ("status", "reason", "body"):
+        here, there = getattr(direct, what), getattr(proxied, what)
+        if here != there:
+            yield f"{what}: directly {here!r:.300}, proxied {there!r:.300}"
+    expected, found = by_name(direct.fields), by_name(proxied.fields)
+    for name, value in ADDED.items():
+        own = expected.pop(name, []) if name != b"x-cache" else expected.pop(name, []) and []
+        *before, last = found.pop(name, [b""])
+        if before != own or not last.startswith(value):
+            yield f"{name.decode()}: {[*before, last]}, expected {own} and one that begins with {value}"
+    if (b"date" in expected) and (b"date" not in found):
+        yield "no Date"
+    for name in sorted({*expected, *found} - {*NOT_COMPARED}):
+        if expected[name] != found[name]:
+            yield f"{name.decode()}: directly {expected[name]!r:.300}, proxied {found[name]!r:.300}"
+
+
+def compare_seen(direct: dict, proxied: dict):
+    """The same for a request as the app saw it."""
+    for what in sorted({*direct, *proxied} - {"fields"}):
+        if direct.get(what) != proxied.get(what):
+            yield f"the app saw {what}: directly {direct.get(what)!r:.300}, proxied {proxied.get(what)!r:.300}"
+    expected, found = by_name(direct["fields"]), by_name(proxied["fields"])
+    chunked = "transfer-encoding" in expected
+    for name, value in SEEN_ADDED.items():
+        own = expected[name] if name == "via" else []
+        joined = ", ".join(found.pop(name, []))
+        if value is not None and joined.replace(",1.1", ", 1.1") != ", ".join([*own, value]):
+            yield f"the app saw {name}: {joined}, expected {own} and {value}"
+        expected.pop(name, None)
+    if chunked:
+        found.pop("content-length", None)
+    for name in sorted({*expected, *found}):
+        dropped = name in SEEN_DROPPED or name in nominated(expected)
+        if (dropped and found[name]) and found[name] != expected[name] or not dropped and expected[name] != found[name]:
+            yield f"the app saw {name}: directly {expected[name]!r:.300}, proxied {found[name]!r:.300}"
+
+
+def nominated(fields: dict) -> set[str]:
+    """The fields that the client's Connection field names: they end at the proxy (RFC 9110 section 7.6.1)."""
+    return {name.strip().lower() for value in fields["connection"] for name in value.split(",")}
+
+
+def differences(app_port: int, proxy_port: int, exchange: Exchange):
+    """All differences of one exchange."""
+    try:
+        direct, seen_directly = converse(app_port, app_port, exchange)
+    except (Cut, OSError, ValueError) as error:
+        yield f"the app itself does not answer: {error!r}"
+        return
+    try:
+        proxied, seen_through = converse(proxy_port, app_port, exchange)
+    except (Cut, OSError, ValueError) as error:
+        yield f"no answer through the proxy: {error!r}"
+        return
+    for here, there in zip(direct, proxied, strict=True):
+        yield from compare_answers(here, there)
+    counts = len(exchange.requests), len(seen_directly), len(seen_through)
+    if len(set(counts)) > 1:
+        yield "of {} requests the app saw {} directly and {} proxied".format(*counts)
+        return
+    for here, there in zip(seen_directly, seen_through, strict=True):
+        yield from compare_seen(here, there)
+
+
+def refusals(app_port: int, proxy_port: int):
+    """What the proxy is to answer itself: each with what it did instead, or with nothing."""
+    for status, reason, exchange in REFUSED:
+        try:
+            [answer], seen = converse(proxy_port, app_port, exchange)
+            found = None if (answer.status, seen) == (status, []) else f"{answer.status}, not {status}: {reason}; the app saw {seen}"
+        except (Cut, OSError) as error:
+            found = repr(error)
+        yield exchange.name, found
+
+
+def socket_difference(app_port: int, proxy_port: int) -> str | None:
+    """A WebSocket opens directly, or the comparison says nothing, and does not where the proxy was not told to allow it."""
+    def status(port: int) -> int:
+        with Connection(port) as connection:
+            connection.send(SOCKET.requests[0].head.replace(b"{host}", b"127.0.0.1:%d" % app_port))
+            return connection.answer().status
+    here, there = status(app_port), status(proxy_port)
+    return None if here == 101 and there != 101 else f"directly {here}, proxied {there}"
+
+
+def main(arguments: list[str]) -> int:
+    passed = failed = 0
+    for argument in arguments:
+        app, ports = argument.split("=")
+        app_port, proxy_port, client_host_port = map(int, ports.split(","))
+        run = [(proxy_port, exchange) for exchange in EXCHANGES] + [(client_host_port, exchange) for exchange in CLIENT_HOST]
+        wanted = [(port, exchange) for port, exchange in run if app in exchange.apps]
+        for port, exchange in wanted:
+            found = list(differences(app_port, port, exchange))
+            passed, failed = (passed, failed + 1) if found else (passed + 1, failed)
+            for difference in found:
+                print(f"{app}: {exchange.name}: {difference}", flush=True)
+        rest = list(refusals(app_port, proxy_port))
+        if app in SOCKET.apps:
+            rest.append((SOCKET.name, socket_difference(app_port, proxy_port)))
+        for name, found in rest:
+            passed, failed = (passed, failed + 1) if found else (passed + 1, failed)
+            if found:
+                print(f"{app}: {name}: {found}", flush=True)
+        print(f"{app}: {len(wanted)} exchanges compared, {len(rest)} refusals")
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
