@@ -19,7 +19,7 @@ use super::lookup::{Missed, Resource};
 use super::{Proxy, annotate};
 use crate::fields::{CacheStatus, Detail};
 use crate::origin::{Answered, Body, BodyError, Collected, OriginError, Outgoing, Relayed, Timed};
-use crate::policy::{conditional_for, confirms};
+use crate::policy::{asks_for_part, conditional_for, confirms};
 use crate::rules::{Place, Read, Tag};
 use crate::store::StoredResponse;
 
@@ -112,6 +112,13 @@ impl Proxy {
             Err(detail) => {
                 fetch.land(Landing::Unshareable, &self.shared.flights);
                 self.forget(&fetch, received.status).await;
+                if detail == Detail::TooLarge && asks_for_part(&fetch.request.fields) {
+                    // Too large to be kept, and so to be fetched whole for a part of it.
+                    drop(body);
+                    let answer = self.pass(fetch.request, fetch.missed.forward, Some(detail)).await;
+                    let _ = tell.send(answer);
+                    return;
+                }
                 let status = CacheStatus { detail: Some(detail), ..fetch.cache_status(received.status) };
                 let answered = Answered { head: received.into_head(), body };
                 let _ = tell.send(Answer::passed(answered, status));

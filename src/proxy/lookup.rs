@@ -84,7 +84,7 @@ impl Proxy {
             Some(_) if request.is_conditional_on_match() => Err(Bypass(Detail::RequestDirective)),
             Some((route, captures)) => route.place(&read, captures),
             None if settings.unrouted.is_none() => Err(Bypass(Detail::RouteOff)),
-            None if request.is_partial_or_conditional() => Err(Bypass(Detail::PartialContent)),
+            None if request.is_conditional_on_match() => Err(Bypass(Detail::RequestDirective)),
             // Without a route the origin is told the client's Host in X-Forwarded-Host, whatever it sees as its own.
             None => settings.routes.routeless_place(&Read { host: Some(host), ..read }),
         };

@@ -22,6 +22,7 @@ mod lifecycle;
 mod origin_faults;
 mod private;
 mod races;
+mod ranges;
 mod requests;
 mod store_faults;
 mod streams;
