@@ -24,6 +24,7 @@ pub(super) fn mean(table: UnroutedTable, findings: &mut Findings<'_>) -> Option<
         ignore_cookies: ignore_cookies.unwrap_or(false),
         stale_while_revalidate: window(table.stale_while_revalidate),
         stale_if_error: window(table.stale_if_error),
+        any_order: table.any_order.unwrap_or(false),
         honour_request_directives: honour.unwrap_or(true),
         max_body: MAX_BODY,
         ..Choices::default()

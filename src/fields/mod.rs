@@ -16,6 +16,7 @@ mod list;
 mod range;
 mod targeted;
 mod vary;
+mod weight;
 
 pub use accept_encoding::{AcceptEncoding, ContentCoding, is_encoded};
 pub use cache_control::{CacheControl, MAX_DELTA_SECONDS, delta_seconds};
@@ -30,3 +31,4 @@ pub use list::{list_members, split_list};
 pub use range::{ByteRange, ContentRange};
 pub use targeted::CDN_CACHE_CONTROL;
 pub use vary::Vary;
+pub use weight::preferences;

@@ -32,6 +32,9 @@ pub struct Choices {
     pub store_set_cookie: bool,
     /// A Cookie in the request does not tell users apart.
     pub ignore_cookies: bool,
+    /// The order of languages and codings that a client wants alike does not tell variants apart.
+    /// Source: RFC 9110 section 12.5.4
+    pub any_order: bool,
     /// The client's Cache-Control counts. Source: RFC 9111 section 5.2.1
     pub honour_request_directives: bool,
     /// The largest body that is stored, in bytes.
@@ -52,6 +55,7 @@ impl Default for Choices {
             close_delimited: false,
             store_set_cookie: false,
             ignore_cookies: false,
+            any_order: false,
             honour_request_directives: true,
             max_body: 1 << 20,
         }

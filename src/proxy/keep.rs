@@ -153,7 +153,7 @@ impl Proxy {
             return outcome(response, Err(detail));
         }
         fetch.storing();
-        let kept = match variant(fetch, &received.fields) {
+        let kept = match variant(fetch, &received.fields, self.choices(&fetch.resource).any_order) {
             None => self.store.keep(place, Arc::clone(&response)).await,
             Some((variant, index)) => match self.store.keep(place, entry(Kind::VaryIndex, index, Bytes::new())).await {
                 Ok(Kept::Stored | Kept::NewerFill) => self.store.keep(&variant, Arc::clone(&response)).await,
@@ -215,7 +215,7 @@ const MAX_TAGS: usize = 128;
 /// Where a response without a route varies: the variant's place, and the fields of the index that leads to it.
 ///
 /// On a route the origin sees only what is in the key, so whatever its Vary names cannot have differed.
-fn variant(fetch: &Fetch, fields: &HeaderMap) -> Option<(Place, HeaderMap)> {
+fn variant(fetch: &Fetch, fields: &HeaderMap, any_order: bool) -> Option<(Place, HeaderMap)> {
     if fetch.resource.route.is_some() {
         return None;
     }
@@ -234,7 +234,7 @@ fn variant(fetch: &Fetch, fields: &HeaderMap) -> Option<(Place, HeaderMap)> {
     }
     let varies = names.iter().map(HeaderName::as_str).collect::<Vec<_>>().join(", ");
     let index = HeaderMap::from_iter([(VARY, HeaderValue::from_str(&varies).ok()?)]);
-    Some((fetch.resource.place.variant(&selecting(&names, &fetch.request.forwarded_fields())), index))
+    Some((fetch.resource.place.variant(&selecting(&names, &fetch.request.forwarded_fields(), any_order)), index))
 }
 
 /// The fields with values of their own.

@@ -108,8 +108,9 @@ impl Proxy {
         let Vary::Fields(names) = Vary::of(&index.fields) else {
             return Ok(Seen { token: first.token, entry: None, invalidated: false, vary_miss: true });
         };
-        let second =
-            self.store.lookup(&resource.place.variant(&selecting(&names, &request.forwarded_fields()))).await?;
+        let any_order = self.choices(resource).any_order;
+        let selecting = selecting(&names, &request.forwarded_fields(), any_order);
+        let second = self.store.lookup(&resource.place.variant(&selecting)).await?;
         Ok(Seen {
             token: first.token,
             vary_miss: second.entry.is_none(),
