@@ -119,6 +119,7 @@ pub(super) struct UnroutedTable {
     pub(super) close_delimited: Option<bool>,
     pub(super) set_cookie: Option<Text>,
     pub(super) cookies: Option<Text>,
+    pub(super) post: Option<Text>,
     pub(super) any_order: Option<bool>,
     pub(super) stale_while_revalidate: Option<Spanned<WrittenDuration>>,
     pub(super) stale_if_error: Option<Spanned<WrittenDuration>>,

@@ -12,6 +12,7 @@ use crate::policy::Choices;
 pub(super) fn mean(table: UnroutedTable, findings: &mut Findings<'_>) -> Option<Choices> {
     let second = |first, second| [(first, false), (second, true)];
     let store_set_cookie = table.set_cookie.and_then(|word| one_of(&word, &second("refuse", "store"), findings));
+    let store_post = table.post.and_then(|word| one_of(&word, &second("pass", "store"), findings));
     let ignore_cookies = table.cookies.and_then(|word| one_of(&word, &second("bypass", "ignore"), findings));
     let window =
         |written: Option<Spanned<WrittenDuration>>| written.map(|window| window.get_ref().0).unwrap_or_default();
@@ -24,6 +25,7 @@ pub(super) fn mean(table: UnroutedTable, findings: &mut Findings<'_>) -> Option<
         ignore_cookies: ignore_cookies.unwrap_or(false),
         stale_while_revalidate: window(table.stale_while_revalidate),
         stale_if_error: window(table.stale_if_error),
+        store_post: store_post.unwrap_or(false),
         any_order: table.any_order.unwrap_or(false),
         honour_request_directives: honour.unwrap_or(true),
         max_body: MAX_BODY,

@@ -32,6 +32,8 @@ pub struct Choices {
     pub store_set_cookie: bool,
     /// A Cookie in the request does not tell users apart.
     pub ignore_cookies: bool,
+    /// An answer to POST that says so may answer later GETs. Source: RFC 9110 section 9.3.3
+    pub store_post: bool,
     /// The order of languages and codings that a client wants alike does not tell variants apart.
     /// Source: RFC 9110 section 12.5.4
     pub any_order: bool,
@@ -55,6 +57,7 @@ impl Default for Choices {
             close_delimited: false,
             store_set_cookie: false,
             ignore_cookies: false,
+            store_post: false,
             any_order: false,
             honour_request_directives: true,
             max_body: 1 << 20,

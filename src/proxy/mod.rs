@@ -18,6 +18,7 @@ mod ingress;
 mod keep;
 mod lookup;
 mod pass;
+mod post;
 mod reuse;
 mod settings;
 mod tasks;

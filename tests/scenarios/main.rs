@@ -20,6 +20,7 @@ mod invalidation;
 mod keys;
 mod lifecycle;
 mod origin_faults;
+mod posts;
 mod private;
 mod races;
 mod ranges;
