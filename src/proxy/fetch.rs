@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{ACCEPT_ENCODING, IF_MODIFIED_SINCE, IF_NONE_MATCH, SET_COOKIE, USER_AGENT, VIA};
+use http::header::{ACCEPT_ENCODING, AGE, IF_MODIFIED_SINCE, IF_NONE_MATCH, SET_COOKIE, USER_AGENT, VIA};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use tokio::sync::{mpsc, oneshot};
 
@@ -164,7 +164,7 @@ impl Proxy {
                 let detail = kept.detail.or(status.detail);
                 let status = CacheStatus { stored: kept.stored, ttl: kept.ttl, detail, ..status };
                 let answer = self.deliver(&fetch.resource, &fetch.request, &kept.entry, kept.entry.initial_age, status);
-                let _ = tell.send(without_invented_age(answer, &kept.entry.fields));
+                let _ = tell.send(with_the_origins_age(answer, &kept.entry.fields));
             }
             Collected::Larger(ahead, rest) => {
                 fetch.land(Landing::Unshareable, &self.shared.flights);
@@ -273,11 +273,12 @@ fn reads_whole(fetch: &Fetch, received: &Received, body: &Timed) -> bool {
     body.exact_length().is_some() || (annotated && annotate::is_json(&received.fields))
 }
 
-/// An answer fresh from the origin has an Age only if the origin sent one.
-fn without_invented_age(mut answer: Answer, fields: &HeaderMap) -> Answer {
-    if !fields.contains_key(http::header::AGE) {
-        answer.response.headers_mut().remove(http::header::AGE);
-    }
+/// An answer fresh from the origin has the Age that the origin sent, if any.
+fn with_the_origins_age(mut answer: Answer, fields: &HeaderMap) -> Answer {
+    match fields.get(AGE) {
+        Some(age) => answer.response.headers_mut().insert(AGE, age.clone()),
+        None => answer.response.headers_mut().remove(AGE),
+    };
     answer
 }
 
