@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint sessions build
+.PHONY: help demo test lint sessions endurance build
 
 help: ## lists what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -15,6 +15,9 @@ lint: ## format, clippy and docs, warnings as errors
 
 sessions: ## the examples' sessions alone, on memory and Redis, SQLite and MariaDB
 	@scripts/sessions
+
+endurance: ## stress for a few minutes: memory, idle and slow clients, too few files, slowhttptest (ASIDE_BIN=path)
+	@scripts/endurance
 
 build: ## the binary for use: target/release/aside
 	cargo build --release --locked

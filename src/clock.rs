@@ -2,8 +2,8 @@
 
 #![allow(clippy::disallowed_methods, reason = "this is the one place that may read the clock")]
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant, SystemTime};
 
 /// Wall-clock time in milliseconds since the Unix epoch.
@@ -31,6 +31,16 @@ impl Clock {
             Self::System => SystemTime::now()
                 .duration_since(SystemTime::UNIX_EPOCH)
                 .map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX)),
+            Self::Set(now) => now.load(Ordering::SeqCst),
+        }
+    }
+
+    /// Milliseconds since some moment of this process, for pauses between tries: unlike [`Clock::now`] they never go back,
+    /// whatever becomes of the machine's wall clock.
+    pub fn ticks(&self) -> Millis {
+        static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+        match self {
+            Self::System => u64::try_from(START.elapsed().as_millis()).unwrap_or(u64::MAX),
             Self::Set(now) => now.load(Ordering::SeqCst),
         }
     }

@@ -19,7 +19,7 @@ const ROOMS: [(&str, &[&str]); 11] = [
     ("server", &["proxy", "store", "origin", "telemetry", "clock"]),
     ("proxy", &["store", "origin", "rules", "policy", "fields", "telemetry", "clock"]),
     ("store", &["rules", "policy", "fields", "clock"]),
-    ("origin", &["fields"]),
+    ("origin", &["fields", "clock"]),
     ("rules", &["policy", "fields"]),
     ("policy", &["fields", "clock"]),
     ("fields", &["clock"]),

@@ -7,8 +7,9 @@
     reason = "a test fails by panicking; the lints spare only what is inside of test functions"
 )]
 
+use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
@@ -21,12 +22,24 @@ origin = "http://127.0.0.1:5000"
 path = "/orders/{order_id}"
 key = "order:{order_id}"
 ttl = "1h"
-authorization = "key"
 [route.write]
 request = "POST /orders"
 select = { query = "target", default = "both", both = "through", redis = "cache", oracle = "around" }
 entry = '{"order": {body}, "source": "Redis"}'
 reply = { status = 201, json = '{"status": "success", "message": "Order written to {target}"}' }
+"#;
+
+/// A route with an entry for each identity.
+const KEYED: &str = r#"
+origin = "http://127.0.0.1:5000"
+[[route]]
+path = "/orders/{order_id}"
+key = "order:{order_id}"
+ttl = "1h"
+authorization = "key"
+[route.write]
+request = "POST /orders"
+policy = "through"
 "#;
 
 /// Runs `aside` in an empty folder.
@@ -134,7 +147,7 @@ fn no_configuration_at_all_is_78_too() {
         assert_eq!(code(&output), 78, "{arguments:?}");
         assert!(complained(&output).contains("help: "), "{}", complained(&output));
     }
-    for arguments in [&["serve", "--origin", "https://a"][..], &["serve", "--origin", "http://a", "--store", "x://"]] {
+    for arguments in [&["serve", "--origin", "ftp://a"][..], &["serve", "--origin", "http://a", "--store", "x://"]] {
         assert_eq!(code(&aside(arguments)), 78, "{arguments:?}");
     }
 }
@@ -166,6 +179,20 @@ fn an_address_that_is_taken_is_1() {
     let address = taken.local_addr().unwrap().to_string();
     let output = aside(&["serve", "--origin", "http://127.0.0.1:1", "--listen", &address]);
     assert_eq!(code(&output), 1, "{}", complained(&output));
+}
+
+#[test]
+fn with_few_file_descriptors_it_says_how_many_clients_it_can_serve() {
+    let folder = tempfile::tempdir().unwrap();
+    let binary = env!("CARGO_BIN_EXE_aside");
+    let serve = format!("ulimit -n 200; exec {binary} serve --origin http://127.0.0.1:1 --listen 127.0.0.1:0");
+    let mut shell = Command::new("sh");
+    let mut server = shell.args(["-c", &serve]).current_dir(folder.path()).stderr(Stdio::piped()).spawn().unwrap();
+    let lines = BufReader::new(server.stderr.take().unwrap()).lines().map_while(Result::ok);
+    let said: Vec<String> = lines.take_while(|line| !line.contains("listening on")).collect();
+    server.kill().unwrap();
+    server.wait().unwrap();
+    assert!(said.iter().any(|line| line.contains("at most 68 clients")), "{said:?}");
 }
 
 #[test]
@@ -308,6 +335,7 @@ fn the_oracle_seeds_writes_are_explained() {
     let (text, json) = explain(file, &["POST", "/orders?target=mongo"]);
     assert_eq!((&json["policy"]["target"], &json["unknown"][0]["give"]), (&Value::Null, &Value::from("--data")));
     assert!(says(&text, "policy", &["forwarded as any write"]), "{text}");
+    std::fs::write(file, KEYED).unwrap();
     let (text, json) = explain(file, &["GET", "/orders/2", "--header", "Authorization: Bearer hunter2"]);
     assert!(json["key"].as_str().unwrap().starts_with("order:2#"), "{json}");
     assert!(!text.contains("hunter2") && !json.to_string().contains("hunter2"), "{text}");

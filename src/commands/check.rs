@@ -3,7 +3,7 @@
 //! With `--json`, one object on standard output:
 //!
 //! ```json
-//! {"ok": true, "file": "proxy.toml", "listen": ["127.0.0.1:8080"], "origin": "http://127.0.0.1:5000",
+//! {"ok": true, "file": "proxy.toml", "listen": ["127.0.0.1:8080"], "origin": ["http://127.0.0.1:5000"],
 //!  "store": "memory://", "routes": 3, "findings": []}
 //! ```
 //!
@@ -45,10 +45,10 @@ fn good(config: &Config) -> String {
         StoreUrl::Redis(_) => config.store.url.to_string(),
     };
     format!(
-        "{} is good: {}, store {store}, origin http://{}, listening on {}",
+        "{} is good: {}, store {store}, origin {}, listening on {}",
         file(config),
         count_routes(config),
-        config.origin.authority,
+        config.origin.urls().join(" and "),
         addresses(config).join(" and "),
     )
 }
@@ -66,7 +66,7 @@ fn good_json(config: &Config) -> String {
         "ok": true,
         "file": config.file.as_ref().map(|path| path.display().to_string()),
         "listen": addresses(config),
-        "origin": format!("http://{}", config.origin.authority),
+        "origin": config.origin.urls(),
         "store": config.store.url.to_string(),
         "routes": config.proxy.routes.iter().count(),
         "findings": config.remarks.to_json(),

@@ -10,7 +10,7 @@ use crate::config::Config;
 use crate::server::{Parts, Server};
 use crate::{origin, proxy, store, telemetry};
 
-/// Serves until SIGINT or SIGTERM; a second one does not wait for requests under way.
+/// Serves until SIGINT or SIGTERM; a second one does not wait for requests under way. SIGHUP reads the certificate again.
 ///
 /// 0 after an orderly stop, 1 where a socket cannot be opened.
 pub(super) fn run(config: Config) -> ExitCode {
@@ -29,29 +29,41 @@ fn serve(config: Config) -> Result<(), Box<dyn std::error::Error>> {
     let routes = super::count_routes(&config);
     let file = config.file.as_ref().map_or_else(|| "no file".to_owned(), |path| path.display().to_string());
     let server = Server::bind(config.server)?;
-    let origin = config.origin.authority.to_string();
+    let origin = config.origin.urls().join(" and ");
     let parts = Parts {
         proxy: proxy::Shared::new(config.proxy, Clock::System, config.log.requests),
         store: store::Shared::new(&config.store),
-        origin: Arc::new(origin::Shared::new(config.origin)),
+        origin: Arc::new(origin::Shared::new(config.origin, &Clock::System)),
     };
+    // Before anybody can connect: a signal that nobody waits for would end the process.
+    let _inside = runtime.enter();
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let mut hangup = signal(SignalKind::hangup())?;
     let running = server.start(&parts)?;
+    let scheme = if running.is_secure() { "https" } else { "http" };
     for address in running.addresses() {
         tracing::info!(
-            "listening on http://{address}, origin http://{origin}, store {}, {file}, {routes}",
+            "listening on {scheme}://{address}, origin {origin}, store {}, {file}, {routes}",
             config.store.url
         );
     }
     runtime.block_on(async {
-        let mut interrupt = signal(SignalKind::interrupt())?;
-        let mut terminate = signal(SignalKind::terminate())?;
         let mut stop_signal = async || {
             tokio::select! {
                 _ = interrupt.recv() => "SIGINT",
                 _ = terminate.recv() => "SIGTERM",
             }
         };
-        tracing::info!("{}: finishing the requests under way", stop_signal().await);
+        let told = loop {
+            tokio::select! {
+                told = stop_signal() => break told,
+                _ = hangup.recv() => {
+                    tracing::info!("SIGHUP: only a certificate is read again; for proxy.toml start again");
+                    running.reload_certificate();
+                }
+            }
+        };
+        tracing::info!("{told}: finishing the requests under way");
         let stopping = tokio::task::spawn_blocking(move || running.stop());
         tokio::select! {
             stopped = stopping => stopped.map_err(std::io::Error::other)?,

@@ -1,6 +1,7 @@
-//! `${VAR}` and `${VAR:-default}` in text values.
+//! `${VAR}`, `${VAR:-default}` and `${file:path}` in text values.
 
 use super::findings::Problem;
+use super::outside::{Outside, encoded};
 
 /// What an environment says about one name.
 pub(super) type Lookup<'e> = &'e dyn Fn(&str) -> Option<String>;
@@ -16,9 +17,12 @@ pub fn wants_no_colours() -> bool {
     of_process("NO_COLOR").is_some_and(|value| !value.is_empty())
 }
 
-/// Puts the environment's values in: `${VAR}` must be set, `${VAR:-default}` need not be or may be empty, and `$$` is
-/// one `$`. A `$` before anything else is itself.
-pub(super) fn expand(text: &str, lookup: Lookup<'_>) -> Result<String, Problem> {
+/// Puts the values in: `${VAR}` must be set, `${VAR:-default}` need not be or may be empty, `${file:path}` is a file's
+/// text, and `$$` is one `$`. A `$` before anything else is itself.
+///
+/// A file's text is percent-encoded where it stands in the login of a URL: whoever writes a password into a file writes it
+/// as it is.
+pub(super) fn expand(text: &str, outside: &Outside<'_>) -> Result<String, Problem> {
     let mut expanded = String::with_capacity(text.len());
     let mut at = 0;
     while let Some(rest) = text.get(at..).filter(|rest| !rest.is_empty()) {
@@ -31,9 +35,21 @@ pub(super) fn expand(text: &str, lookup: Lookup<'_>) -> Result<String, Problem> 
         let rest = rest.get(dollar + 1..).unwrap_or_default();
         if let Some(inner) = rest.strip_prefix('{') {
             let Some(end) = inner.find('}') else {
-                return Err(problem(at, "`${` is never closed", "write ${NAME} or ${NAME:-default}, or $$ for a `$`"));
+                return Err(problem(
+                    at,
+                    "`${` is never closed",
+                    "write ${NAME}, ${NAME:-default} or ${file:path}, or $$ for a `$`",
+                ));
             };
-            expanded.push_str(&value_of(inner.get(..end).unwrap_or_default(), at, lookup)?);
+            let (name, after) = inner.split_at(end);
+            match name.strip_prefix("file:") {
+                Some(path) => {
+                    let value = outside.file(path).map_err(|problem| Problem { at: Some(at), ..problem })?;
+                    let in_login = expanded.contains("://") && after.contains('@');
+                    expanded.push_str(&if in_login { encoded(&value) } else { value });
+                }
+                None => expanded.push_str(&value_of(name, at, outside)?),
+            }
             at += end + 3;
         } else {
             expanded.push('$');
@@ -43,7 +59,7 @@ pub(super) fn expand(text: &str, lookup: Lookup<'_>) -> Result<String, Problem> 
     Ok(expanded)
 }
 
-fn value_of(inner: &str, at: usize, lookup: Lookup<'_>) -> Result<String, Problem> {
+fn value_of(inner: &str, at: usize, outside: &Outside<'_>) -> Result<String, Problem> {
     let (name, default) = match inner.split_once(":-") {
         Some((name, default)) => (name, Some(default)),
         None => (inner, None),
@@ -53,9 +69,9 @@ fn value_of(inner: &str, at: usize, lookup: Lookup<'_>) -> Result<String, Proble
         || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
     {
         let message = format!("`{name}` is no name of an environment variable");
-        return Err(problem(at, &message, "write ${NAME} or ${NAME:-default}, or $$ for a `$`"));
+        return Err(problem(at, &message, "write ${NAME}, ${NAME:-default} or ${file:path}, or $$ for a `$`"));
     }
-    match (lookup(name), default) {
+    match (outside.variable(name), default) {
         (Some(value), None) => Ok(value),
         (Some(value), Some(_)) if !value.is_empty() => Ok(value),
         (_, Some(default)) => Ok(default.to_owned()),
@@ -82,6 +98,29 @@ mod tests {
         }
     }
 
+    fn put_in(text: &str) -> Result<String, Problem> {
+        expand(text, &Outside::new(&lookup, std::path::Path::new("")))
+    }
+
+    #[test]
+    fn a_files_text_is_put_in_and_encoded_in_the_login_of_a_url() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("pw"), "p@s/s:w%rd\n").unwrap();
+        std::fs::write(folder.path().join("url"), "redis://:p%40@h\n").unwrap();
+        let outside = Outside::new(&lookup, folder.path());
+        for (text, expanded) in [
+            ("${file:pw}", "p@s/s:w%rd"),
+            ("redis://${HOST}:${file:pw}@h/1", "redis://redis:p%40s%2Fs%3Aw%25rd@h/1"),
+            ("${file:url}", "redis://:p%40@h"),
+            ("$${file:pw}", "${file:pw}"),
+        ] {
+            assert_eq!(expand(text, &outside).as_deref(), Ok(expanded), "{text}");
+        }
+        let problem = expand("redis://:${file:none}@h", &outside).unwrap_err();
+        assert_eq!(problem.at, Some(9));
+        assert!(problem.message.contains("the file none cannot be read"), "{}", problem.message);
+    }
+
     #[test]
     fn variables_are_put_in() {
         for (text, expanded) in [
@@ -97,7 +136,7 @@ mod tests {
             ("a$b $", "a$b $"),
             ("{id}", "{id}"),
         ] {
-            assert_eq!(expand(text, &lookup).as_deref(), Ok(expanded), "{text}");
+            assert_eq!(put_in(text).as_deref(), Ok(expanded), "{text}");
         }
     }
 
@@ -106,7 +145,7 @@ mod tests {
         for (text, at, help) in
             [("x${MISSING}", 1, "${MISSING:-"), ("x${HOST", 1, "$$"), ("${}", 0, "${NAME}"), ("ab${1X}", 2, "${NAME}")]
         {
-            let problem = expand(text, &lookup).unwrap_err();
+            let problem = put_in(text).unwrap_err();
             assert_eq!(problem.at, Some(at), "{text}");
             assert!(problem.help.contains(help), "{text}: {}", problem.help);
         }

@@ -21,6 +21,7 @@ pub(super) struct File {
     pub(super) listen: Option<Spanned<OneOrMany>>,
     pub(super) origin: Option<Spanned<TextOr<OriginTable>>>,
     pub(super) store: Option<Spanned<TextOr<StoreTable>>>,
+    pub(super) tls: Option<Spanned<TlsTable>>,
     pub(super) clients: ClientsTable,
     pub(super) limits: LimitsTable,
     pub(super) log: LogTable,
@@ -35,12 +36,43 @@ pub(super) struct File {
     expecting = "a table\nwrite origin = \"http://127.0.0.1:5000\", or an [origin] table with `url`"
 )]
 pub(super) struct OriginTable {
-    pub(super) url: Option<Text>,
+    pub(super) url: Option<Spanned<OneOrMany>>,
     pub(super) host: Option<Text>,
     pub(super) connect_timeout: Option<Spanned<WrittenDuration>>,
     pub(super) response_timeout: Option<Spanned<WrittenDuration>>,
+    pub(super) total_timeout: Option<Spanned<WrittenDuration>>,
     pub(super) idle_timeout: Option<Spanned<WrittenDuration>>,
     pub(super) max_connections: Option<Spanned<WrittenCount>>,
+    pub(super) upgrade: Option<bool>,
+    pub(super) tunnel_idle: Option<Spanned<WrittenDuration>>,
+    pub(super) tls: Option<Spanned<OriginTlsTable>>,
+    pub(super) health: Option<Spanned<OriginHealthTable>>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(
+    deny_unknown_fields,
+    default,
+    expecting = "a table\nwrite [origin.tls] and its keys below it, as in ca = \"ca.pem\""
+)]
+pub(super) struct OriginTlsTable {
+    pub(super) ca: Option<Text>,
+    pub(super) name: Option<Text>,
+    pub(super) cert: Option<Text>,
+    pub(super) key: Option<Text>,
+    pub(super) verify: Option<Spanned<bool>>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(
+    deny_unknown_fields,
+    default,
+    expecting = "a table\nwrite [origin.health] and its keys below it, as in path = \"/health\""
+)]
+pub(super) struct OriginHealthTable {
+    pub(super) path: Option<Text>,
+    pub(super) interval: Option<Spanned<WrittenDuration>>,
+    pub(super) timeout: Option<Spanned<WrittenDuration>>,
 }
 
 impl HasShortForm for OriginTable {
@@ -69,9 +101,22 @@ impl HasShortForm for StoreTable {
 #[serde(
     deny_unknown_fields,
     default,
-    expecting = "a table\nwrite [clients] and its keys below it, as in trusted_proxies = [\"10.0.0.0/8\"]"
+    expecting = "a table\nwrite [tls] and its keys below it, as in cert = \"cert.pem\""
+)]
+pub(super) struct TlsTable {
+    pub(super) cert: Option<Text>,
+    pub(super) key: Option<Text>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(
+    deny_unknown_fields,
+    default,
+    expecting = "a table\nwrite [clients] and its keys below it, as in http2 = \"tls\""
 )]
 pub(super) struct ClientsTable {
+    pub(super) http2: Option<Text>,
+    pub(super) proxy_protocol: Option<bool>,
     pub(super) trusted_proxies: Option<List<Text>>,
     pub(super) compression: Option<List<Text>>,
     pub(super) compression_memory: Option<Spanned<WrittenSize>>,
@@ -90,9 +135,13 @@ pub(super) struct LimitsTable {
     pub(super) fields: Option<Spanned<WrittenCount>>,
     pub(super) target: Option<Spanned<WrittenSize>>,
     pub(super) header_timeout: Option<Spanned<WrittenDuration>>,
+    pub(super) idle_timeout: Option<Spanned<WrittenDuration>>,
+    pub(super) write_stall: Option<Spanned<WrittenDuration>>,
     pub(super) shutdown_timeout: Option<Spanned<WrittenDuration>>,
     pub(super) request_body: Option<Spanned<WrittenSize>>,
     pub(super) buffer_body: Option<Spanned<WrittenSize>>,
+    pub(super) variants: Option<Spanned<WrittenCount>>,
+    pub(super) body_rate: Option<Spanned<WrittenSize>>,
     pub(super) waiters: Option<Spanned<WrittenCount>>,
 }
 
@@ -123,6 +172,8 @@ pub(super) struct UnroutedTable {
     pub(super) any_order: Option<bool>,
     pub(super) stale_while_revalidate: Option<Spanned<WrittenDuration>>,
     pub(super) stale_if_error: Option<Spanned<WrittenDuration>>,
+    pub(super) errors: Option<bool>,
+    pub(super) vary: Option<Text>,
     pub(super) request_directives: Option<Text>,
 }
 
@@ -151,6 +202,7 @@ pub(super) struct RouteTable {
     pub(super) max_body: Option<WrittenSize>,
     pub(super) request_directives: Option<Text>,
     pub(super) etag: Option<bool>,
+    pub(super) upgrade: Option<bool>,
     pub(super) unless: Option<Entries<Json>>,
     pub(super) tags: Option<List<Text>>,
     pub(super) invalidated_by: Option<List<Spanned<TextOr<RuleTable>>>>,

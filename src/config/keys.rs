@@ -4,8 +4,8 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::file::{
-    AnnotateTable, ClientsTable, File, LimitsTable, LogTable, OriginTable, ReplyTable, RouteTable, RuleTable,
-    StoreTable, UnroutedTable, WriteTable, keys_of,
+    AnnotateTable, ClientsTable, File, LimitsTable, LogTable, OriginHealthTable, OriginTable, OriginTlsTable,
+    ReplyTable, RouteTable, RuleTable, StoreTable, TlsTable, UnroutedTable, WriteTable, keys_of,
 };
 use super::findings::{Findings, closest, listed};
 use super::tombstones;
@@ -29,6 +29,7 @@ pub(super) static TOP: Level = Level {
     below: &[
         ("origin", &ORIGIN),
         ("store", &STORE),
+        ("tls", &TLS),
         ("clients", &CLIENTS),
         ("limits", &LIMITS),
         ("log", &LOG),
@@ -37,8 +38,16 @@ pub(super) static TOP: Level = Level {
     ],
     many: false,
 };
-static ORIGIN: Level = level("[origin]", keys_of::<OriginTable>);
+static ORIGIN: Level = Level {
+    title: "[origin]",
+    keys: keys_of::<OriginTable>,
+    below: &[("tls", &ORIGIN_TLS), ("health", &ORIGIN_HEALTH)],
+    many: false,
+};
+static ORIGIN_TLS: Level = level("[origin.tls]", keys_of::<OriginTlsTable>);
+static ORIGIN_HEALTH: Level = level("[origin.health]", keys_of::<OriginHealthTable>);
 static STORE: Level = level("[store]", keys_of::<StoreTable>);
+static TLS: Level = level("[tls]", keys_of::<TlsTable>);
 static CLIENTS: Level = level("[clients]", keys_of::<ClientsTable>);
 static LIMITS: Level = level("[limits]", keys_of::<LimitsTable>);
 static LOG: Level = level("[log]", keys_of::<LogTable>);
@@ -56,8 +65,23 @@ static WRITE: Level =
 static REPLY: Level = level("reply", keys_of::<ReplyTable>);
 
 /// Where a key that stands in the wrong table is looked for, the likeliest first.
-static LEVELS: [&Level; 12] =
-    [&ROUTE, &TOP, &ORIGIN, &STORE, &CLIENTS, &LIMITS, &LOG, &UNROUTED, &RULE, &WRITE, &ANNOTATE, &REPLY];
+static LEVELS: [&Level; 15] = [
+    &ROUTE,
+    &TOP,
+    &ORIGIN,
+    &STORE,
+    &TLS,
+    &CLIENTS,
+    &LIMITS,
+    &LOG,
+    &UNROUTED,
+    &RULE,
+    &WRITE,
+    &ANNOTATE,
+    &REPLY,
+    &ORIGIN_TLS,
+    &ORIGIN_HEALTH,
+];
 
 /// Reports every key that is not known and takes it out, so that the rest can be read.
 pub(super) fn refuse_unknown(table: &mut DeTable<'_>, level: &'static Level, findings: &mut Findings<'_>) {
@@ -168,7 +192,7 @@ mod tests {
         assert!(help("routes", &TOP).contains("[[route]]"));
         assert!(help("auth", &ROUTE).contains("authorization"));
         assert!(explain("settle", &ROUTE).0.contains("not supported by this version"));
-        assert!(explain("tls", &TOP).0.contains("not supported by this version"));
+        assert!(explain("admin", &TOP).0.contains("not supported by this version"));
     }
 
     #[test]

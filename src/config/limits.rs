@@ -1,6 +1,7 @@
 //! `[limits]`: how much the proxy takes on, and the bounds that numbers of any table have.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU64;
 use std::time::Duration;
 
 use toml::Spanned;
@@ -9,17 +10,23 @@ use super::duration::WrittenDuration;
 use super::file::LimitsTable;
 use super::findings::Findings;
 use super::size::{WrittenCount, WrittenSize, show};
-use crate::server::ServerSettings;
+use crate::server::{Http2, ServerSettings};
 
 /// The HTTP library reads heads into a buffer of at least this many bytes.
 const LEAST_HEADER: u64 = 8 << 10;
 
+/// What a client on the slowest of lines sends in a second.
+const BODY_RATE: u64 = 240;
+
 /// The limits that concern requests rather than connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct RequestLimits {
+    pub(super) fields: usize,
     pub(super) target: usize,
     pub(super) request_body: Option<u64>,
     pub(super) buffer_body: u64,
+    pub(super) variants: usize,
+    pub(super) body_rate: Option<NonZeroU64>,
     pub(super) waiters: usize,
 }
 
@@ -38,20 +45,41 @@ pub(super) fn mean(
     }
     let server = ServerSettings {
         listen,
+        tls: None,
+        http2: Http2::default(),
+        proxy_protocol: false,
         cores: at_least(1, table.cores, cores(), findings),
         max_connections: at_least(1, table.connections, 10_000, findings),
         header_timeout: not_zero(table.header_timeout, Duration::from_secs(10), findings),
+        idle_timeout: not_zero(table.idle_timeout, Duration::from_secs(60), findings),
+        write_stall: not_zero(table.write_stall, Duration::from_secs(30), findings),
         max_header: bytes(header),
         max_fields: at_least(1, table.fields, 100, findings),
         shutdown_timeout: table.shutdown_timeout.map_or(Duration::from_secs(10), |written| written.get_ref().0),
     };
     let request = RequestLimits {
+        fields: server.max_fields,
         target: bytes(target),
         request_body: table.request_body.map(|size| size.get_ref().0),
         buffer_body: table.buffer_body.map_or(64 << 10, |size| size.get_ref().0),
+        variants: variants(table.variants, findings),
+        body_rate: NonZeroU64::new(table.body_rate.map_or(BODY_RATE, |size| size.get_ref().0)),
         waiters: table.waiters.map_or(1024, |count| count.get_ref().0),
     };
     (server, request)
+}
+
+/// So many that the list of them stays a small entry.
+const MOST_VARIANTS: usize = 1024;
+
+fn variants(written: Option<Spanned<WrittenCount>>, findings: &mut Findings<'_>) -> usize {
+    let place = written.as_ref().map(Spanned::span);
+    let count = at_least(1, written, 32, findings);
+    if let Some(place) = place.filter(|_| count > MOST_VARIANTS) {
+        let help = format!("write at most {MOST_VARIANTS}; it is 32 without this line");
+        findings.error(place, format!("{count} is too many"), help);
+    }
+    count
 }
 
 fn cores() -> usize {
@@ -130,7 +158,24 @@ mod tests {
         assert_eq!(errors, 0);
         assert_eq!((server.max_connections, server.max_header, server.max_fields), (10_000, 16_384, 100));
         assert!(server.cores >= 1);
-        assert_eq!(request, RequestLimits { target: 8192, request_body: None, buffer_body: 65_536, waiters: 1024 });
+        assert_eq!(
+            request,
+            RequestLimits {
+                fields: 100,
+                target: 8192,
+                request_body: None,
+                buffer_body: 65_536,
+                variants: 32,
+                body_rate: NonZeroU64::new(240),
+                waiters: 1024
+            }
+        );
+    }
+
+    #[test]
+    fn a_body_rate_of_nothing_is_none() {
+        let body_rate = Some(Spanned::new(0..0, WrittenSize(0)));
+        assert_eq!(mean_of(LimitsTable { body_rate, ..LimitsTable::default() }).1.body_rate, None);
     }
 
     #[test]
@@ -143,6 +188,8 @@ mod tests {
             LimitsTable { target: size(32 << 10), ..LimitsTable::default() },
             LimitsTable { cores: count(0), ..LimitsTable::default() },
             LimitsTable { connections: count(0), ..LimitsTable::default() },
+            LimitsTable { variants: count(0), ..LimitsTable::default() },
+            LimitsTable { variants: count(2000), ..LimitsTable::default() },
             LimitsTable {
                 header_timeout: Some(Spanned::new(0..0, WrittenDuration(Duration::ZERO))),
                 ..LimitsTable::default()

@@ -23,13 +23,18 @@ mod limits;
 mod listen;
 mod log;
 mod origin;
+mod origin_tls;
+mod origin_url;
+mod outside;
 mod parse;
+mod pem;
 mod route;
 mod routes;
 mod secret;
 pub mod size;
 mod statuses;
 mod store;
+mod tls;
 mod tombstones;
 mod trusted;
 mod unrouted;
@@ -49,6 +54,7 @@ use diagnostic::Source;
 use environment::Lookup;
 use file::File;
 use findings::{Findings, Problem};
+use outside::Outside;
 
 const LOG_FILTER: &str = "ASIDE_LOG";
 
@@ -58,7 +64,7 @@ const LARGEST_FILE: u64 = 4 << 20;
 /// Everything that `proxy.toml` and the command line say.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// `listen`, `[limits]`.
+    /// `listen`, `[tls]`, `[clients]`, `[limits]`.
     pub server: ServerSettings,
     /// `[origin]`.
     pub origin: OriginSettings,
@@ -99,18 +105,20 @@ impl Config {
             Ok(text) => text,
             Err(problem) => return Err(refused(&name, problem)),
         };
-        let mut config = compile(name, text, overrides, &environment::of_process)?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let mut config = compile(name, text, Some(folder), overrides, &environment::of_process)?;
         config.file = Some(path.to_owned());
         Ok(config)
     }
 
-    /// Reads a text as if it were a file of this name. `environment` gives the values of `${VAR}`.
+    /// Reads a text as if it were a file of this name. `environment` gives the values of `${VAR}`; relative paths in
+    /// `${file:path}` count from that file's folder. Certificates that it names are not looked at.
     pub fn from_text(
         name: &str,
         text: &str,
         environment: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, ConfigError> {
-        compile(name.to_owned(), text.to_owned(), &Overrides::default(), &environment)
+        compile(name.to_owned(), text.to_owned(), None, &Overrides::default(), &environment)
     }
 
     /// Every default, in front of this origin: what `aside serve --origin URL` runs with.
@@ -120,7 +128,7 @@ impl Config {
 
     /// Every default, but for what the command line says. An origin is needed.
     pub fn without_file(overrides: &Overrides) -> Result<Self, ConfigError> {
-        compile("the command line".to_owned(), String::new(), overrides, &environment::of_process)
+        compile("the command line".to_owned(), String::new(), None, overrides, &environment::of_process)
     }
 }
 
@@ -161,32 +169,49 @@ fn refused(name: &str, problem: Problem) -> ConfigError {
     ConfigError(Report::new(source, findings.into_vec()))
 }
 
-fn compile(name: String, text: String, overrides: &Overrides, environment: Lookup<'_>) -> Result<Config, ConfigError> {
+/// `folder` is the file's, from where it names other files; without one certificates are not looked at.
+fn compile(
+    name: String,
+    text: String,
+    folder: Option<&Path>,
+    overrides: &Overrides,
+    environment: Lookup<'_>,
+) -> Result<Config, ConfigError> {
     let source = Arc::new(Source { name, text });
     let mut findings = Findings::new(&source.text);
-    let file = parse::parse(&source.text, environment, &mut findings);
+    let beside = folder.or_else(|| Path::new(&source.name).parent()).unwrap_or(Path::new(""));
+    let outside = Outside::new(environment, beside);
+    let file = parse::parse(&source.text, &outside, &mut findings);
     // What could not be read is missing now, so what the rest means cannot be judged.
-    let meant = if findings.has_errors() { None } else { mean(file, overrides, &source, &mut findings) };
+    let meant = if findings.has_errors() { None } else { mean(file, overrides, folder, &source, &mut findings) };
     let failed = findings.has_errors();
-    let report = Report::new(Arc::clone(&source), findings.into_vec());
+    let report = Report::new(Arc::clone(&source), outside.without_secrets(findings.into_vec()));
     match meant {
         Some(config) if !failed => Ok(Config { log_filter: environment(LOG_FILTER), remarks: report, ..config }),
         _ => Err(ConfigError(report)),
     }
 }
 
-fn mean(file: File, overrides: &Overrides, source: &Arc<Source>, findings: &mut Findings<'_>) -> Option<Config> {
+fn mean(
+    file: File,
+    overrides: &Overrides,
+    folder: Option<&Path>,
+    source: &Arc<Source>,
+    findings: &mut Findings<'_>,
+) -> Option<Config> {
     let listen = if overrides.listen.is_empty() {
         listen::mean(file.listen, findings)
     } else {
         listen::given(&overrides.listen, findings)
     };
-    let origin = origin::mean(file.origin, overrides.origin.as_deref(), &listen, findings);
+    let beside = folder.or_else(|| Path::new(&source.name).parent()).unwrap_or(Path::new(""));
+    let origin = origin::mean(file.origin, overrides.origin.as_deref(), &listen, beside, findings);
     let store = store::mean(file.store, overrides.store.as_deref(), findings);
-    let (server, limits) = limits::mean(file.limits, listen, findings);
-    let clients = clients::mean(file.clients, findings);
+    let (mut server, limits) = limits::mean(file.limits, listen, findings);
+    server.tls = tls::mean(file.tls, folder, findings);
+    let clients = clients::mean(file.clients, &mut server, findings);
     let log = log::mean(file.log, overrides.log, findings);
-    let unrouted = unrouted::mean(file.unrouted, findings);
+    let (unrouted, unrouted_by_all_fields) = unrouted::mean(file.unrouted, findings);
     let written = file.route.into_iter().flat_map(|routes| routes.0);
     let drafts: Vec<_> = written.filter_map(|written| route::mean(written, findings)).collect();
     let route_lines = drafts.iter().map(|draft| source.position(draft.header.start).line).collect();
@@ -195,11 +220,15 @@ fn mean(file: File, overrides: &Overrides, source: &Arc<Source>, findings: &mut 
     let proxy = ProxySettings {
         routes,
         unrouted,
+        unrouted_by_all_fields,
         host_in_key: origin.host == HostRule::Client,
         trusted_proxies: clients.trusted_proxies,
+        max_fields: limits.fields,
         max_target: limits.target,
         max_request_body: limits.request_body,
         buffer_body: limits.buffer_body,
+        max_variants: limits.variants,
+        body_rate: limits.body_rate,
         max_waiters: limits.waiters,
         compression: clients.compression,
     };

@@ -9,13 +9,14 @@ use serde::Deserialize as _;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, Deserializer, Error};
 
-use super::environment::{Lookup, expand};
+use super::environment::expand;
 use super::file::File;
 use super::findings::Findings;
 use super::keys;
+use super::outside::Outside;
 
 /// Reads a file's text. What could not be read is in the findings and missing in the result.
-pub(super) fn parse(text: &str, lookup: Lookup<'_>, findings: &mut Findings<'_>) -> File {
+pub(super) fn parse(text: &str, outside: &Outside<'_>, findings: &mut Findings<'_>) -> File {
     let mut root = match DeTable::parse(text) {
         Ok(root) => root,
         // One slip in TOML often makes the parser stumble again right after it: the first is the one to mend.
@@ -25,7 +26,7 @@ pub(super) fn parse(text: &str, lookup: Lookup<'_>, findings: &mut Findings<'_>)
         }
     };
     keys::refuse_unknown(root.get_mut(), &keys::TOP, findings);
-    expand_table(root.get_mut(), lookup, findings);
+    expand_table(root.get_mut(), outside, findings);
     read_on(root, findings)
 }
 
@@ -77,21 +78,21 @@ fn is_member(value: &DeValue<'_>, place: &Range<usize>) -> bool {
     value.as_array().is_some_and(|members| members.iter().any(|member| member.span() == *place))
 }
 
-fn expand_table(table: &mut DeTable<'_>, lookup: Lookup<'_>, findings: &mut Findings<'_>) {
+fn expand_table(table: &mut DeTable<'_>, outside: &Outside<'_>, findings: &mut Findings<'_>) {
     for (_, value) in table.iter_mut() {
-        expand_value(value, lookup, findings);
+        expand_value(value, outside, findings);
     }
 }
 
-fn expand_value(value: &mut Spanned<DeValue<'_>>, lookup: Lookup<'_>, findings: &mut Findings<'_>) {
+fn expand_value(value: &mut Spanned<DeValue<'_>>, outside: &Outside<'_>, findings: &mut Findings<'_>) {
     let place = value.span();
     match value.get_mut() {
-        DeValue::String(text) if text.contains('$') => match expand(text, lookup) {
+        DeValue::String(text) if text.contains('$') => match expand(text, outside) {
             Ok(expanded) => *text = expanded.into(),
             Err(problem) => findings.problem(&Spanned::new(place, text.clone().into_owned()), problem),
         },
-        DeValue::Table(table) => expand_table(table, lookup, findings),
-        DeValue::Array(list) => list.iter_mut().for_each(|member| expand_value(member, lookup, findings)),
+        DeValue::Table(table) => expand_table(table, outside, findings),
+        DeValue::Array(list) => list.iter_mut().for_each(|member| expand_value(member, outside, findings)),
         _ => {}
     }
 }

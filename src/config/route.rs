@@ -66,6 +66,7 @@ pub(super) fn mean(written: Spanned<RouteTable>, findings: &mut Findings<'_>) ->
         cookies,
         authorization,
         etag: table.etag.unwrap_or(true),
+        upgrade: table.upgrade,
         unless: condition::of_answers(table.unless, findings),
         tags,
         invalidated_by: table.invalidated_by.map(|rules| invalidated_by::mean(rules, &key, findings)),
@@ -149,6 +150,7 @@ fn choices(table: &mut RouteTable, findings: &mut Findings<'_>) -> Choices {
         statuses,
         stale_while_revalidate: table.stale_while_revalidate.map_or(Duration::ZERO, |written| written.0),
         stale_if_error: table.stale_if_error.map_or(STALE_IF_ERROR, |written| written.0),
+        errors: true,
         honour_request_directives: honours(table.request_directives.take(), findings).unwrap_or(false),
         max_body: table.max_body.map_or(MAX_BODY, |size| size.0),
         ..Choices::default()

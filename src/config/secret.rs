@@ -2,24 +2,27 @@
 
 use std::borrow::Cow;
 
-/// The text with the password of every URL in it replaced by as many `*` as it has bytes. A password that comes from
-/// the environment, written as `${NAME}`, is no secret and stays.
+/// The text with the password of every URL in it replaced by as many `*` as it has bytes, also where somebody forgot the
+/// URL's scheme. A password that comes from outside, written as `${NAME}` or `${file:path}`, is no secret and stays.
 pub fn without_secrets(text: &str) -> Cow<'_, str> {
     let mut shown = String::new();
     let mut rest = text;
-    while let Some((before, after)) = rest.split_once("://") {
+    while let Some(at) = rest.find([':', '"', '\'']) {
+        let found = rest.get(at..).unwrap_or_default();
+        let start = at + if found.starts_with("://") { 3 } else { 1 };
+        let (before, after) = rest.split_at(start);
         shown.push_str(before);
-        shown.push_str("://");
         rest = after;
-        let Some(password) = password_of(after) else { continue };
+        let may_begin = found.starts_with("://") || (!found.starts_with(':') && is_login_without_scheme(after));
+        let Some(password) = may_begin.then(|| password_of(after)).flatten() else { continue };
         let (user, hidden) = after.split_at(password.start);
         let hidden = hidden.get(..password.len()).unwrap_or_default();
         shown.push_str(user);
-        shown.push_str(&if hidden.starts_with("${") && hidden.ends_with('}') {
-            hidden.to_owned()
+        if is_reference(hidden) {
+            shown.push_str(hidden);
         } else {
-            "*".repeat(hidden.len())
-        });
+            shown.push_str(&"*".repeat(hidden.len()));
+        }
         rest = after.get(password.end..).unwrap_or_default();
     }
     if shown.is_empty() {
@@ -27,6 +30,18 @@ pub fn without_secrets(text: &str) -> Cow<'_, str> {
     }
     shown.push_str(rest);
     Cow::Owned(shown)
+}
+
+/// Whether a quoted text begins as `user:password@` does; one with braces is a template.
+fn is_login_without_scheme(after: &str) -> bool {
+    let word = after.split(['"', '\'']).next().unwrap_or_default();
+    !word.contains("://") && !word.contains('{')
+}
+
+/// Whether it says where the password is, and not what: a default would be one.
+fn is_reference(password: &str) -> bool {
+    let name = password.strip_prefix("${").and_then(|name| name.strip_suffix('}'));
+    name.is_some_and(|name| !name.contains(['{', '}']) && (name.starts_with("file:") || !name.contains(':')))
 }
 
 /// Where the password stands in what follows `://`: between the first `:` and the last `@` of the authority. A
@@ -56,6 +71,12 @@ mod tests {
             (r#"x = "redis://u:a\"b@h""#, r#"x = "redis://u:****@h""#),
             ("redis://u:a/b@c@h", "redis://u:*****@h"),
             ("redis://:${PASSWORD}@h", "redis://:${PASSWORD}@h"),
+            ("redis://:${file:/run/secrets/redis}@h", "redis://:${file:/run/secrets/redis}@h"),
+            ("redis://:${PASSWORD:-hunter2}@h", "redis://:********************@h"),
+            ("redis://:${A}hunter2${B}@h", "redis://:***************@h"),
+            ("url = \"u:hunter2@h\" # 1", "url = \"u:*******@h\" # 1"),
+            ("key = \"k:{a}@{b}\"", "key = \"k:{a}@{b}\""),
+            ("a = 'b', c = \"d: e@f\"", "a = 'b', c = \"d: e@f\""),
             ("http://127.0.0.1:5000", "http://127.0.0.1:5000"),
             ("redis://user@h:1", "redis://user@h:1"),
             ("no url", "no url"),

@@ -8,8 +8,9 @@ use super::findings::{Findings, one_of};
 use super::route::{MAX_BODY, honours};
 use crate::policy::Choices;
 
-/// The choices; `None` never caches such paths.
-pub(super) fn mean(table: UnroutedTable, findings: &mut Findings<'_>) -> Option<Choices> {
+/// The choices, `None` to never cache such paths; and whether every field of a request is in the key.
+pub(super) fn mean(table: UnroutedTable, findings: &mut Findings<'_>) -> (Option<Choices>, bool) {
+    let all = table.vary.and_then(|word| one_of(&word, &[("origin", false), ("all", true)], findings));
     let second = |first, second| [(first, false), (second, true)];
     let store_set_cookie = table.set_cookie.and_then(|word| one_of(&word, &second("refuse", "store"), findings));
     let store_post = table.post.and_then(|word| one_of(&word, &second("pass", "store"), findings));
@@ -17,10 +18,11 @@ pub(super) fn mean(table: UnroutedTable, findings: &mut Findings<'_>) -> Option<
     let window =
         |written: Option<Spanned<WrittenDuration>>| written.map(|window| window.get_ref().0).unwrap_or_default();
     let honour = honours(table.request_directives, findings);
-    table.cache.unwrap_or(true).then(|| Choices {
+    let choices = table.cache.unwrap_or(true).then(|| Choices {
         routed: false,
         heuristics: table.heuristics.unwrap_or(false),
         close_delimited: table.close_delimited.unwrap_or(false),
+        errors: table.errors.unwrap_or(false),
         store_set_cookie: store_set_cookie.unwrap_or(false),
         ignore_cookies: ignore_cookies.unwrap_or(false),
         stale_while_revalidate: window(table.stale_while_revalidate),
@@ -30,5 +32,6 @@ pub(super) fn mean(table: UnroutedTable, findings: &mut Findings<'_>) -> Option<
         honour_request_directives: honour.unwrap_or(true),
         max_body: MAX_BODY,
         ..Choices::default()
-    })
+    });
+    (choices, all.unwrap_or(false))
 }

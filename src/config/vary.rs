@@ -4,7 +4,7 @@ use http::header::{ACCEPT, ACCEPT_LANGUAGE, HeaderName};
 
 use super::findings::{Findings, Problem, Text};
 use super::forms::List;
-use crate::policy::is_credential;
+use crate::policy::{is_credential, is_forgeable};
 
 /// The fields; Accept and Accept-Language unless the file says otherwise.
 pub(super) fn mean(written: Option<List<Text>>, findings: &mut Findings<'_>) -> Vec<HeaderName> {
@@ -55,6 +55,11 @@ fn field(text: &str) -> Result<HeaderName, Problem> {
         | "pragma" => {
             refuse(format!("`{text}` does not select an answer"), "delete it; it is dealt with by the proxy itself")
         }
+        "x-forwarded-proto" => refuse(format!("`{text}` is in every key as it is"), "delete it"),
+        _ if is_forgeable(&name) => refuse(
+            format!("a client's `{text}` never reaches the origin"),
+            "delete it; for its host write host = \"client\" into [origin]",
+        ),
         _ if is_credential(&name) => {
             refuse(format!("`{text}` names a person, as Authorization does"), "write authorization = \"key\"")
         }
@@ -80,6 +85,8 @@ mod tests {
             ("authorization", "authorization = \"key\""),
             ("X-Api-Key", "authorization = \"key\""),
             ("Host", "host = \"client\""),
+            ("X-Forwarded-Host", "host = \"client\""),
+            ("X-Forwarded-Proto", "delete it"),
             ("If-None-Match", "delete it"),
             ("*", "name each field"),
             ("a b", "\"Accept-Language\""),

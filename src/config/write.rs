@@ -9,7 +9,9 @@ use super::file::{ReplyTable, WriteTable};
 use super::findings::{Findings, Problem, Text, closest, one_of};
 use super::forms::Entries;
 use super::invalidated_by::request;
-use crate::rules::{JsonTemplate, Reply, RequestPattern, Route, Selection, Source, Template, WritePolicy, WriteTarget};
+use crate::rules::{
+    Credential, JsonTemplate, Reply, RequestPattern, Route, Selection, Source, Template, WritePolicy, WriteTarget,
+};
 
 const TARGETS: [(&str, WriteTarget); 3] =
     [("through", WriteTarget::Through), ("around", WriteTarget::Around), ("cache", WriteTarget::Cache)];
@@ -53,6 +55,10 @@ pub(super) fn suits(route: &Route, place: &Range<usize>, findings: &mut Findings
     if stores && route.choices.route_lifetime(StatusCode::OK).is_none() {
         let message = "nobody says how long what a write stores is fresh: the route has no `ttl`";
         findings.error(place.clone(), message, "add ttl = \"1h\" to the route");
+    }
+    if stores && [route.cookies, route.authorization].contains(&Credential::Key) {
+        let message = "what a write stores is for everybody, and this route has an entry for each identity";
+        findings.error(place.clone(), message, "delete `entry`, so that a GET fetches what each may see");
     }
 }
 

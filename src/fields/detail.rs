@@ -53,6 +53,7 @@ details! {
     SetCookie, "set-cookie", "The answer sets a cookie.";
     VaryAny, "vary-any", "The answer varies on everything, or Vary cannot be read.";
     TooLarge, "too-large", "The body is larger than the largest that is stored.";
+    TooSlow, "too-slow", "The body took longer to come than an answer may that is stored.";
     Excluded, "excluded", "The route says of such an answer that it is not to be stored.";
     TooManyTags, "too-many-tags", "The answer names more tags than are kept with one.";
     TagUnknown, "tag-unknown", "The answer does not say the value of a tag, so a write could not make it old.";

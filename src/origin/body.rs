@@ -1,16 +1,17 @@
 //! Message bodies as they pass through: whole, streaming, or relayed by a task that reads ahead.
 
-use std::collections::VecDeque;
 use std::fmt;
+use std::num::NonZeroU64;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
-use tokio::time::{Instant, Sleep, sleep};
+use hyper::body::{Body as HttpBody, Frame, SizeHint};
 
+use super::gathered::Gathered;
+use super::relay::{End, Relayed, Relaying, relay};
+use super::timed::Timed;
 use super::upload::{Progress, Upload, upload};
 
 /// Why a body ended before it was whole. The connection it was being sent on is then cut, so that the receiver can tell.
@@ -20,8 +21,14 @@ pub enum BodyError {
     Broken(String),
     /// Nothing came for this long.
     Stalled(Duration),
+    /// It came with fewer bytes a second than this.
+    TooSlow(NonZeroU64),
+    /// It was not whole when the time for the whole exchange was over.
+    Late(Duration),
     /// It grew larger than allowed.
     TooLarge,
+    /// A trailer section follows it where none is taken.
+    Trailers,
 }
 
 impl fmt::Display for BodyError {
@@ -29,7 +36,10 @@ impl fmt::Display for BodyError {
         match self {
             Self::Broken(why) => write!(out, "the body was cut short: {why}"),
             Self::Stalled(limit) => write!(out, "nothing more of the body came for {limit:?}"),
+            Self::TooSlow(rate) => write!(out, "the body came with less than {rate} bytes a second"),
+            Self::Late(limit) => write!(out, "the body was not whole within {limit:?}"),
             Self::TooLarge => out.write_str("the body is larger than allowed"),
+            Self::Trailers => out.write_str("a trailer section follows the body, and none is forwarded"),
         }
     }
 }
@@ -51,8 +61,8 @@ pub enum Body {
 /// A body that is still coming.
 #[derive(Debug)]
 pub struct Stream {
-    /// Pieces read already.
-    ahead: VecDeque<Bytes>,
+    /// What was read already.
+    ahead: Bytes,
     source: Source,
     /// Told how far it is, where somebody wants to know.
     progress: Option<Progress>,
@@ -61,150 +71,11 @@ pub struct Stream {
 #[derive(Debug)]
 enum Source {
     Incoming(Timed),
-    /// Pieces that a task reads ahead of a slow receiver; its channel's end is the body's.
-    Relay(mpsc::UnboundedReceiver<Result<Relayed, BodyError>>),
+    /// What a task reads ahead of a slow receiver.
+    Relay(Relayed),
     /// It broke off; said once all that came before is handed on.
     Broken(BodyError),
     Done,
-}
-
-/// What a relaying task hands on.
-#[derive(Debug)]
-pub enum Relayed {
-    /// A piece of the body.
-    Piece(Bytes),
-    /// The rest, to be read by the receiver itself.
-    Rest(Timed),
-    /// The body is whole.
-    End,
-}
-
-/// An incoming body with a limit on how long it may be silent, and one on how long it may be.
-#[derive(Debug)]
-pub struct Timed {
-    incoming: Incoming,
-    limit: Duration,
-    /// How many bytes may still come.
-    left: u64,
-    /// Held until the body is done, whoever reads it: a place among the requests under way to the origin.
-    permit: Option<OwnedSemaphorePermit>,
-    /// Armed only while nothing is there, so that a body at hand costs no timer.
-    timer: Option<Pin<Box<Sleep>>>,
-}
-
-impl Timed {
-    /// Watches a body.
-    pub fn new(incoming: Incoming, limit: Duration) -> Self {
-        Self { incoming, limit, left: u64::MAX, permit: None, timer: None }
-    }
-
-    /// With [`BodyError::TooLarge`] in place of all that is longer than this many bytes.
-    #[must_use]
-    pub fn at_most(self, bytes: u64) -> Self {
-        Self { left: bytes, ..self }
-    }
-
-    /// With a place that is given back when the body is done.
-    #[must_use]
-    pub(super) fn holding(self, permit: OwnedSemaphorePermit) -> Self {
-        Self { permit: Some(permit), ..self }
-    }
-
-    /// The body's length where its head tells.
-    pub fn exact_length(&self) -> Option<u64> {
-        self.incoming.size_hint().exact()
-    }
-
-    /// Whether there is nothing (more) to come.
-    pub fn is_done(&self) -> bool {
-        self.incoming.is_end_stream()
-    }
-
-    /// The next piece; `None` at the end. Trailers are dropped. Dropping the future loses nothing.
-    pub async fn next(&mut self) -> Option<Result<Bytes, BodyError>> {
-        std::future::poll_fn(|context| self.poll_next(context)).await
-    }
-
-    fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, BodyError>>> {
-        loop {
-            match Pin::new(&mut self.incoming).poll_frame(context) {
-                Poll::Ready(None) => {
-                    self.permit = None;
-                    return Poll::Ready(None);
-                }
-                Poll::Ready(Some(Err(error))) => return Poll::Ready(Some(Err(BodyError::Broken(cause(&error))))),
-                Poll::Ready(Some(Ok(frame))) => {
-                    self.timer = None;
-                    if let Ok(piece) = frame.into_data() {
-                        return Poll::Ready(Some(self.within(piece)));
-                    }
-                }
-                Poll::Pending => {
-                    let limit = self.limit;
-                    let timer = self.timer.get_or_insert_with(|| Box::pin(sleep(limit)));
-                    ready!(timer.as_mut().poll(context));
-                    timer.as_mut().reset(Instant::now() + limit);
-                    return Poll::Ready(Some(Err(BodyError::Stalled(limit))));
-                }
-            }
-        }
-    }
-
-    fn within(&mut self, piece: Bytes) -> Result<Bytes, BodyError> {
-        self.left = self.left.checked_sub(piece.len() as u64).ok_or(BodyError::TooLarge)?;
-        Ok(piece)
-    }
-
-    /// Reads on until the end or until more than `limit` bytes are there.
-    pub async fn collect(mut self, limit: u64) -> Collected {
-        let mut pieces = VecDeque::new();
-        let mut size = 0u64;
-        while let Some(next) = self.next().await {
-            match next {
-                Err(error) => return Collected::Failed(error),
-                Ok(piece) => {
-                    size += piece.len() as u64;
-                    pieces.push_back(piece);
-                }
-            }
-            if size > limit {
-                return Collected::Larger(pieces, self);
-            }
-        }
-        Collected::Whole(join(pieces))
-    }
-}
-
-/// What reading a body in full came to.
-#[derive(Debug)]
-pub enum Collected {
-    /// All of it.
-    Whole(Bytes),
-    /// More than the limit: what was read and the rest.
-    Larger(VecDeque<Bytes>, Timed),
-    /// It ended before it was whole.
-    Failed(BodyError),
-}
-
-/// Puts pieces together, without a copy where there is only one.
-pub fn join(mut pieces: VecDeque<Bytes>) -> Bytes {
-    if pieces.len() <= 1 {
-        return pieces.pop_front().unwrap_or_default();
-    }
-    let mut whole = Vec::with_capacity(pieces.iter().map(Bytes::len).sum());
-    for piece in pieces {
-        whole.extend_from_slice(&piece);
-    }
-    whole.into()
-}
-
-/// The innermost cause of an error: what a person can act on.
-pub(super) fn cause(error: &dyn std::error::Error) -> String {
-    let mut innermost = error;
-    while let Some(source) = innermost.source() {
-        innermost = source;
-    }
-    innermost.to_string()
 }
 
 impl Body {
@@ -214,18 +85,19 @@ impl Body {
         if bytes.is_empty() { Self::Empty } else { Self::Full(bytes) }
     }
 
-    /// A body as it comes, after pieces that were read already.
-    pub fn stream(ahead: VecDeque<Bytes>, rest: Timed) -> Self {
+    /// A body as it comes, after what was read of it already.
+    pub fn stream(ahead: Bytes, rest: Timed) -> Self {
         if ahead.is_empty() && rest.is_done() {
             return Self::Empty;
         }
         Self::Stream(Box::new(Stream { ahead, source: Source::Incoming(rest), progress: None }))
     }
 
-    /// A body that a task hands on piece by piece, ending with [`Relayed::End`] or [`Relayed::Rest`]; a channel that
-    /// closes without either cuts the connection.
-    pub fn relay(pieces: mpsc::UnboundedReceiver<Result<Relayed, BodyError>>) -> Self {
-        Self::Stream(Box::new(Stream { ahead: VecDeque::new(), source: Source::Relay(pieces), progress: None }))
+    /// A body that a task reads and hands on: the task's side of it, and the body.
+    pub fn relayed() -> (Relaying, Self) {
+        let (relaying, relayed) = relay();
+        let stream = Stream { ahead: Bytes::new(), source: Source::Relay(relayed), progress: None };
+        (relaying, Self::Stream(Box::new(stream)))
     }
 
     /// Tells from now on how far it is; what is whole counts as sent at once.
@@ -241,26 +113,18 @@ impl Body {
 impl Stream {
     /// Reads it in full; gives it back, nothing lost, when it is larger than `limit` or breaks off.
     pub async fn collect(mut self: Box<Self>, limit: u64) -> Result<Bytes, Body> {
-        let mut pieces = VecDeque::new();
-        let mut size = 0u64;
+        let mut read = Gathered::default();
         while let Some(next) = std::future::poll_fn(|context| self.poll_next(context)).await {
             match next {
-                Ok(piece) => {
-                    size += piece.len() as u64;
-                    pieces.push_back(piece);
-                }
-                Err(error) => {
-                    self.source = Source::Broken(error);
-                    self.ahead = pieces;
-                    return Err(Body::Stream(self));
-                }
+                Ok(piece) => read.push(piece),
+                Err(error) => self.source = Source::Broken(error),
             }
-            if size > limit {
-                self.ahead = pieces;
+            if read.len() > limit || matches!(self.source, Source::Broken(_)) {
+                self.ahead = read.into_bytes();
                 return Err(Body::Stream(self));
             }
         }
-        Ok(join(pieces))
+        Ok(read.into_bytes())
     }
 
     fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, BodyError>>> {
@@ -275,23 +139,22 @@ impl Stream {
     }
 
     fn poll_source(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, BodyError>>> {
-        if let Some(piece) = self.ahead.pop_front() {
-            return Poll::Ready(Some(Ok(piece)));
+        if !self.ahead.is_empty() {
+            return Poll::Ready(Some(Ok(std::mem::take(&mut self.ahead))));
         }
         loop {
             let next = match &mut self.source {
                 Source::Done => return Poll::Ready(None),
                 Source::Broken(error) => return Poll::Ready(Some(Err(error.clone()))),
                 Source::Incoming(timed) => return timed.poll_next(context),
-                Source::Relay(pieces) => ready!(pieces.poll_recv(context)),
+                Source::Relay(relayed) => ready!(relayed.poll(context)),
             };
-            match next {
-                Some(Ok(Relayed::Piece(piece))) => return Poll::Ready(Some(Ok(piece))),
-                Some(Ok(Relayed::Rest(rest))) => self.source = Source::Incoming(rest),
-                Some(Ok(Relayed::End)) => self.source = Source::Done,
-                Some(Err(error)) => return Poll::Ready(Some(Err(error))),
-                None => return Poll::Ready(Some(Err(BodyError::Broken("the fetch was given up".to_owned())))),
-            }
+            self.source = match next {
+                Ok(piece) => return Poll::Ready(Some(Ok(piece))),
+                Err(End::Rest(rest)) => Source::Incoming(*rest),
+                Err(End::Whole) => Source::Done,
+                Err(End::Failed(error)) => Source::Broken(error),
+            };
         }
     }
 }
@@ -326,10 +189,7 @@ impl HttpBody for Body {
             Self::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Self::Stream(stream) => match &stream.source {
                 Source::Incoming(timed) => match timed.exact_length() {
-                    Some(rest) => {
-                        let ahead: usize = stream.ahead.iter().map(Bytes::len).sum();
-                        SizeHint::with_exact(rest + ahead as u64)
-                    }
+                    Some(rest) => SizeHint::with_exact(rest + stream.ahead.len() as u64),
                     None => SizeHint::default(),
                 },
                 Source::Relay(_) | Source::Broken(_) | Source::Done => SizeHint::default(),

@@ -1,34 +1,54 @@
-//! The pooled client towards the origin server, its timeouts and its one retry.
+//! The pooled client towards the origin server: which address is asked, how long it may take, and the one retry.
 
+mod address;
 mod body;
+mod circuit;
+mod connect;
+mod error;
+mod gathered;
+mod health;
 mod interim;
+mod lend;
+mod pace;
+mod relay;
 mod settings;
+mod timed;
+mod tls;
 mod upload;
 
-use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use http::header::{HOST, TRANSFER_ENCODING};
+use http::header::{HOST, TRANSFER_ENCODING, UPGRADE};
 use http::uri::{PathAndQuery, Scheme};
-use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
+use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep_until, timeout};
 
+use crate::clock::Clock;
 use crate::fields::response_fault;
+use address::{Address, Addresses, Chosen};
+use connect::Connector;
 use interim::{Interim, MAX_INTERIM};
+use lend::{Lent, lend};
 
-pub use body::{Body, BodyError, Collected, Relayed, Timed, join};
-pub use settings::{HostRule, OriginSettings};
+pub use body::{Body, BodyError};
+pub use error::OriginError;
+pub use relay::Relaying;
+pub use settings::{HealthSettings, HostRule, OriginSettings};
+pub use timed::{Collected, Timed};
+pub use tls::{Identity, Tls, TlsError, Trust};
 
-/// The client of one core. Each core has its own connections; the number of requests under way is shared.
+type Client = hyper_util::client::legacy::Client<Connector, Lent>;
+
+/// The client of one core. Each core has its own connections; the number of requests under way, and what is known of
+/// the addresses, is shared.
 #[derive(Clone, Debug)]
 pub struct Origin {
-    client: Client<HttpConnector, Body>,
+    client: Client,
     shared: Arc<Shared>,
 }
 
@@ -38,69 +58,41 @@ pub struct Shared {
     settings: OriginSettings,
     /// How many requests may be under way.
     places: Arc<Semaphore>,
-    /// Whether the last attempt to connect failed: said once when it begins and once when it ends.
-    unreachable: AtomicBool,
+    addresses: Addresses,
+    /// Whether some core looks after the addresses' health.
+    watched: AtomicBool,
 }
 
 impl Shared {
     /// Sets the shared part up. Opens no connection: an absent origin does not keep the proxy from starting.
-    pub fn new(settings: OriginSettings) -> Self {
+    pub fn new(settings: OriginSettings, clock: &Clock) -> Self {
+        if settings.tls.as_ref().is_some_and(|tls| !tls.verifies()) {
+            tracing::warn!("verify = false in [origin.tls]: the origin may be anybody, and anybody may be reading");
+        }
         let places = Arc::new(Semaphore::new(settings.max_connections.min(Semaphore::MAX_PERMITS)));
-        Self { settings, places, unreachable: AtomicBool::new(false) }
+        let addresses = Addresses::new(&settings.addresses, settings.health.is_some(), clock);
+        Self { settings, places, addresses, watched: AtomicBool::new(false) }
     }
 
-    fn report<T>(&self, answer: &Result<T, OriginError>) {
-        let authority = &self.settings.authority;
-        match answer {
-            Err(OriginError::Connect(why)) if !self.unreachable.swap(true, Ordering::Relaxed) => {
-                tracing::warn!("the origin at {authority} cannot be reached: {why}; is it running?");
-            }
-            Ok(_) if self.unreachable.load(Ordering::Relaxed) && self.unreachable.swap(false, Ordering::Relaxed) => {
-                tracing::info!("the origin at {authority} answers again");
-            }
-            _ => {}
-        }
+    /// How many requests may be under way at once, each with a connection.
+    pub fn max_connections(&self) -> usize {
+        self.settings.max_connections
     }
 }
 
-/// Why the origin gave no answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum OriginError {
-    /// Every place among the requests under way stayed taken.
-    Busy,
-    /// No connection could be opened: the origin has not seen the request.
-    Connect(String),
-    /// Its head did not come within the limit: whether it acted is unknown.
-    Timeout(Duration),
-    /// The connection broke, or what came was no HTTP: whether it acted is unknown.
-    Broken(String),
-    /// The client's own body broke off while it was being forwarded.
-    ClientBody(String),
-    /// The client's own body grew larger than allowed while it was being forwarded.
-    ClientBodyTooLarge,
+/// A request's place among those under way, at the origin and at one of its addresses; given back when it is dropped.
+#[derive(Debug)]
+struct Place {
+    _permit: OwnedSemaphorePermit,
+    _chosen: Chosen,
 }
 
-impl OriginError {
-    /// Whether the origin may have acted on the request.
-    pub fn may_have_acted(&self) -> bool {
-        !matches!(self, Self::Busy | Self::Connect(_))
-    }
+/// When an exchange has to be over, and how long after its beginning that is.
+#[derive(Clone, Copy, Debug)]
+struct Overall {
+    end: Instant,
+    limit: Duration,
 }
-
-impl fmt::Display for OriginError {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Busy => out.write_str("too many requests are under way to the origin"),
-            Self::Connect(why) => write!(out, "the origin cannot be reached: {why}"),
-            Self::Timeout(limit) => write!(out, "the origin did not answer within {limit:?}"),
-            Self::Broken(why) => write!(out, "the origin's answer broke off: {why}"),
-            Self::ClientBody(why) => write!(out, "the request's body broke off: {why}"),
-            Self::ClientBodyTooLarge => out.write_str("the request's body is larger than allowed"),
-        }
-    }
-}
-
-impl std::error::Error for OriginError {}
 
 /// A request as the origin is to see it.
 #[derive(Debug)]
@@ -109,7 +101,8 @@ pub struct Outgoing {
     pub method: Method,
     /// Path and query.
     pub target: PathAndQuery,
-    /// The fields, without hop-by-hop ones; Host is added here.
+    /// The fields, without hop-by-hop ones; Host is added here. Where Upgrade is among them, and Connection names it, the
+    /// answer may be a 101 to that protocol.
     pub fields: HeaderMap,
     /// The client's Host, for `host = "client"`.
     pub client_host: Option<HeaderValue>,
@@ -129,23 +122,38 @@ pub struct Answered {
 impl Answered {
     /// The answer as it comes.
     pub fn into_response(self) -> Response<Body> {
-        Response::from_parts(self.head, Body::stream(std::collections::VecDeque::new(), self.body))
+        Response::from_parts(self.head, Body::stream(bytes::Bytes::new(), self.body))
+    }
+}
+
+impl Outgoing {
+    /// Whether it can be sent twice without harm.
+    fn is_repeatable(&self) -> bool {
+        matches!(self.body, Body::Empty) && matches!(self.method, Method::GET | Method::HEAD | Method::OPTIONS)
+    }
+
+    fn with(&self, body: Body) -> Self {
+        let Self { method, target, fields, client_host, .. } = self;
+        let (method, target, client_host) = (method.clone(), target.clone(), client_host.clone());
+        Self { method, target, fields: fields.clone(), client_host, body }
     }
 }
 
 impl Origin {
-    /// A client for one core.
+    /// A client for one core, within whose runtime it is called. The first one looks after the addresses' health.
     pub fn new(shared: Arc<Shared>) -> Self {
         let settings = &shared.settings;
-        let mut connector = HttpConnector::new();
-        connector.set_connect_timeout(Some(settings.connect_timeout));
-        connector.set_nodelay(true);
-        let client = Client::builder(TokioExecutor::new())
+        let client = hyper_util::client::legacy::Client::builder(TokioExecutor::new())
             .timer(TokioTimer::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(settings.idle_timeout)
             .http1_max_headers(200)
-            .build(connector);
+            .build(Connector::new(settings));
+        if let Some(health) = &settings.health
+            && !shared.watched.swap(true, Ordering::Relaxed)
+        {
+            tokio::spawn(health::watch(client.clone(), Arc::downgrade(&shared), health.clone()));
+        }
         Self { client, shared }
     }
 
@@ -156,37 +164,31 @@ impl Origin {
 
     /// Sends a request and waits for the answer's head.
     ///
-    /// A GET, HEAD or OPTIONS without a body is sent once more when a kept connection turns out to be closed; a write
-    /// is never sent twice. Dropping the future gives the request up; whether the origin acted is then unknown.
-    /// The limit on its silence counts from when it has all of the request.
-    pub async fn send(&self, mut outgoing: Outgoing) -> Result<Answered, OriginError> {
+    /// It is sent once more, to another address where there is one, if no connection could be opened, or if it is a GET,
+    /// HEAD or OPTIONS without a body and the connection broke, or the address is out of order and only tried. No write
+    /// is ever sent twice.
+    /// Dropping the future gives the request up; whether the origin acted is then unknown.
+    /// The limit on the origin's silence counts from when it has all of the request.
+    pub async fn send(&self, outgoing: Outgoing) -> Result<Answered, OriginError> {
+        let settings = self.settings();
+        let overall = settings.total_timeout.map(|limit| Overall { end: Instant::now() + limit, limit });
         let permit = self.place().await?;
-        let retriable = matches!(outgoing.body, Body::Empty)
-            && matches!(outgoing.method, Method::GET | Method::HEAD | Method::OPTIONS);
-        let again = retriable.then(|| (outgoing.method.clone(), outgoing.target.clone(), outgoing.fields.clone()));
-        let client_host = outgoing.client_host.clone();
-        let limit = self.settings().response_timeout;
-        let upload = outgoing.body.watched();
-        let sending = async {
-            match (self.send_once(outgoing).await, again) {
-                (Err(OriginError::Broken(_)), Some((method, target, fields))) => {
-                    self.send_once(Outgoing { method, target, fields, client_host, body: Body::Empty }).await
-                }
-                (answer, _) => answer,
-            }
-        };
-        let answer = tokio::select! {
-            biased;
-            answer = sending => answer,
-            () = upload.origin_silent_for(limit) => Err(OriginError::Timeout(limit)),
-        };
-        self.shared.report(&answer);
-        let response = answer?;
+        let asked = outgoing.fields.get(UPGRADE).cloned();
+        let (chosen, response) = self.send_somewhere(outgoing, overall).await?;
         let (head, body) = response.into_parts();
-        if let Some(fault) = response_fault(head.status, &head.headers) {
+        // What no two parsers would read the same way, or what nobody asked for, goes no further.
+        if !is_switch(&head, asked.as_ref())
+            && let Some(fault) = response_fault(head.status, &head.headers)
+        {
             return Err(OriginError::Broken(fault));
         }
-        Ok(Answered { head, body: Timed::new(body, limit).holding(permit) })
+        let place = Place { _permit: permit, _chosen: chosen };
+        let mut body = Timed::new(body, settings.response_timeout).holding(place);
+        if let Some(Overall { end, limit }) = overall {
+            body = body.until(end, limit);
+        }
+        let body = body.begun().await.map_err(|error| OriginError::Broken(error.to_string()))?;
+        Ok(Answered { head, body })
     }
 
     async fn place(&self) -> Result<OwnedSemaphorePermit, OriginError> {
@@ -194,44 +196,110 @@ impl Origin {
         wait.await.map_err(|_| OriginError::Busy)?.map_err(|_| OriginError::Busy)
     }
 
-    async fn send_once(&self, outgoing: Outgoing) -> Result<Response<hyper::body::Incoming>, OriginError> {
-        let mut request = self.request(outgoing)?;
+    /// One try, and one more where that can do no harm.
+    async fn send_somewhere(
+        &self,
+        mut outgoing: Outgoing,
+        overall: Option<Overall>,
+    ) -> Result<(Chosen, Response<Incoming>), OriginError> {
+        let addresses = &self.shared.addresses;
+        let repeatable = outgoing.is_repeatable();
+        let limit = self.settings().response_timeout;
+        let end = Instant::now() + limit;
+        let body = std::mem::take(&mut outgoing.body);
+        let first = addresses.choose(None, repeatable).map_err(OriginError::OutOfOrder)?;
+        // Who tries an address for others need not wait for long where those could be asked.
+        let tries = repeatable && first.attempt.is_probe() && addresses.is_in_order_besides(&first.address);
+        let patience = if tries { limit.min(self.settings().connect_timeout) } else { limit };
+        let (error, body) = match self.attempt(&first, outgoing.with(body), patience, overall).await {
+            (Ok(response), _) => return Ok((first, response)),
+            (Err(error), body) => (error, body),
+        };
+        let second = match &error {
+            OriginError::Connect(_) => addresses.choose(Some(&first.address), repeatable),
+            OriginError::Timeout(_) if tries => addresses.choose(Some(&first.address), false),
+            OriginError::Broken(_) if repeatable => {
+                addresses.choose(Some(&first.address), true).or_else(|_| addresses.choose(None, true))
+            }
+            _ => return Err(error),
+        };
+        let Ok(second) = second else { return Err(error) };
+        drop(first);
+        // What was not sent yet has its time anew; what was is over when it should have been.
+        let rest = if matches!(error, OriginError::Broken(_)) { end.duration_since(Instant::now()) } else { limit };
+        let (answer, _) = self.attempt(&second, outgoing.with(body), rest, overall).await;
+        answer.map(|response| (second, response)).map_err(|error| match error {
+            OriginError::Timeout(waited) if waited == rest => OriginError::Timeout(limit),
+            error => error,
+        })
+    }
+
+    /// One try at one address, which learns from it. Comes back with the body where nothing of it was sent.
+    async fn attempt(
+        &self,
+        chosen: &Chosen,
+        mut outgoing: Outgoing,
+        limit: Duration,
+        overall: Option<Overall>,
+    ) -> (Result<Response<Incoming>, OriginError>, Body) {
+        let waits_for_client = matches!(outgoing.body, Body::Stream(_));
+        let upload = outgoing.body.watched();
+        let (lent, returned) = lend(std::mem::take(&mut outgoing.body));
+        let answer = tokio::select! {
+            biased;
+            answer = self.send_lent(&chosen.address, outgoing, lent) => answer,
+            () = upload.origin_silent_for(limit) => Err(OriginError::Timeout(limit)),
+            late = over(overall) => {
+                if waits_for_client {
+                    return (Err(late), Body::Empty);
+                }
+                Err(late)
+            }
+        };
+        chosen.address.learn(chosen.attempt, &answer);
+        (answer, returned.take())
+    }
+
+    /// One try at one address.
+    async fn send_to(&self, address: &Address, mut outgoing: Outgoing) -> Result<Response<Incoming>, OriginError> {
+        let (lent, _) = lend(std::mem::take(&mut outgoing.body));
+        self.send_lent(address, outgoing, lent).await
+    }
+
+    async fn send_lent(
+        &self,
+        address: &Address,
+        outgoing: Outgoing,
+        body: Lent,
+    ) -> Result<Response<Incoming>, OriginError> {
+        let mut request = self.request(address, outgoing, body)?;
         let interim = Interim::of(&mut request);
         let answer = tokio::select! {
             biased;
             answer = self.client.request(request) => answer,
             () = interim.too_many() => return Err(too_many_interim()),
         };
+        // The final answer may come along with them.
         if interim.were_too_many() {
             return Err(too_many_interim());
         }
-        answer.map_err(|error| {
-            let why = body::cause(&error);
-            if error.is_connect() {
-                OriginError::Connect(why)
-            } else if is_too_large(&error) {
-                OriginError::ClientBodyTooLarge
-            } else if is_user_body(&error) {
-                OriginError::ClientBody(why)
-            } else {
-                OriginError::Broken(why)
-            }
-        })
+        answer.map_err(|error| OriginError::of(&error))
     }
 
-    fn request(&self, outgoing: Outgoing) -> Result<Request<Body>, OriginError> {
+    fn request(&self, address: &Address, outgoing: Outgoing, body: Lent) -> Result<Request<Lent>, OriginError> {
+        let settings = self.settings();
         let uri = Uri::builder()
-            .scheme(Scheme::HTTP)
-            .authority(self.settings().authority.clone())
+            .scheme(if settings.tls.is_some() { Scheme::HTTPS } else { Scheme::HTTP })
+            .authority(address.authority.clone())
             .path_and_query(outgoing.target)
             .build()
             .map_err(|error| OriginError::Connect(format!("its address cannot be used: {error}")))?;
-        let mut request = Request::new(outgoing.body);
+        let mut request = Request::new(body);
         *request.method_mut() = outgoing.method;
         *request.uri_mut() = uri;
         *request.headers_mut() = outgoing.fields;
-        let host = match &self.settings().host {
-            HostRule::Origin => HeaderValue::from_str(self.settings().authority.as_str()).ok(),
+        let host = match &settings.host {
+            HostRule::Origin => address.host.clone(),
             HostRule::Fixed(host) => HeaderValue::from_str(host).ok(),
             HostRule::Client => outgoing.client_host,
         };
@@ -250,17 +318,23 @@ fn too_many_interim() -> OriginError {
     OriginError::Broken(format!("it sent more than {MAX_INTERIM} interim answers"))
 }
 
-/// An error and all that caused it.
-fn causes<'a>(
-    error: &'a (dyn std::error::Error + 'static),
-) -> impl Iterator<Item = &'a (dyn std::error::Error + 'static)> {
-    std::iter::successors(error.source(), |inner| inner.source())
+/// Returns when the time for the whole exchange is over; never where it has no limit.
+async fn over(overall: Option<Overall>) -> OriginError {
+    match overall {
+        None => std::future::pending().await,
+        Some(Overall { end, limit }) => {
+            sleep_until(end).await;
+            OriginError::Timeout(limit)
+        }
+    }
 }
 
-fn is_too_large(error: &hyper_util::client::legacy::Error) -> bool {
-    causes(error).any(|inner| inner.downcast_ref() == Some(&BodyError::TooLarge))
-}
-
-fn is_user_body(error: &hyper_util::client::legacy::Error) -> bool {
-    causes(error).any(|inner| inner.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_user))
+/// Whether an answer is the switch to the one protocol that was asked for.
+fn is_switch(head: &http::response::Parts, asked: Option<&HeaderValue>) -> bool {
+    let mut granted = head.headers.get_all(UPGRADE).iter();
+    head.status == StatusCode::SWITCHING_PROTOCOLS
+        && asked.is_some_and(|asked| {
+            granted.next().is_some_and(|granted| granted.as_bytes().eq_ignore_ascii_case(asked.as_bytes()))
+        })
+        && granted.next().is_none()
 }

@@ -37,6 +37,9 @@ pub struct Choices {
     /// The order of languages and codings that a client wants alike does not tell variants apart.
     /// Source: RFC 9110 section 12.5.4
     pub any_order: bool,
+    /// Where no route speaks: store also errors that something outside of the key may have caused, when the origin gives
+    /// them a lifetime.
+    pub errors: bool,
     /// The client's Cache-Control counts. Source: RFC 9111 section 5.2.1
     pub honour_request_directives: bool,
     /// The largest body that is stored, in bytes.
@@ -59,6 +62,7 @@ impl Default for Choices {
             ignore_cookies: false,
             store_post: false,
             any_order: false,
+            errors: false,
             honour_request_directives: true,
             max_body: 1 << 20,
         }

@@ -22,24 +22,33 @@ pub fn credential_in(request: &HeaderMap) -> Option<Detail> {
 /// Names are judged word by word, for nobody can list them all; a false alarm costs a miss, never an answer.
 pub fn is_credential(name: &HeaderName) -> bool {
     let name = name.as_str();
-    if matches!(name, "authorization" | "cookie") {
+    if matches!(name, "authorization" | "cookie" | "sec-fetch-user" | "sec-websocket-key") {
         return false;
     }
+    let mut words = name.split(['-', '_']).peekable();
     let mut before = "";
-    name.split(['-', '_']).any(|word| {
-        let told = tells_users_apart(before, word);
+    while let Some(word) = words.next() {
+        if tells_users_apart(before, word, words.peek().copied().unwrap_or_default()) {
+            return true;
+        }
         before = word;
-        told
-    })
+    }
+    false
 }
 
-fn tells_users_apart(before: &str, word: &str) -> bool {
+fn tells_users_apart(before: &str, word: &str, after: &str) -> bool {
     match word {
-        "apikey" | "auth" | "authentication" | "authorization" | "authtoken" | "bearer" | "credential"
-        | "credentials" | "csrf" | "csrftoken" | "jwt" | "oidc" | "passwd" | "password" | "secret" | "session"
-        | "sessionid" | "sid" | "signature" | "token" | "xsrf" | "xsrftoken" => true,
-        "key" => matches!(before, "access" | "api" | "auth" | "subscription" | "x"),
-        "user" | "email" | "groups" => matches!(before, "forwarded" | "remote" | "x"),
+        "account" | "apikey" | "assertion" | "auth" | "authentication" | "authorization" | "authtoken" | "bearer"
+        | "cert" | "certificate" | "claim" | "claims" | "cookie2" | "credential" | "credentials" | "csrf"
+        | "csrftoken" | "customer" | "dpop" | "email" | "impersonate" | "identity" | "jwt" | "login" | "oidc"
+        | "otp" | "passcode" | "passwd" | "password" | "principal" | "secret" | "session" | "sessionid" | "sid"
+        | "signature" | "subject" | "tenant" | "token" | "userid" | "username" | "webauth" | "xsrf" | "xsrftoken" => {
+            true
+        }
+        "from" => before.is_empty() && after.is_empty(),
+        "key" => !matches!(before, "cache" | "idempotency" | "partition" | "routing" | "sort" | "surrogate" | ""),
+        "user" => after != "agent" && !before.is_empty(),
+        "groups" | "name" | "roles" => matches!(before, "forwarded" | "remote"),
         _ => false,
     }
 }
@@ -85,6 +94,24 @@ mod tests {
             "remote-user",
             "x-session-id",
             "x_api_key",
+            "cf-access-client-secret",
+            "cf-access-authenticated-user-email",
+            "cookie2",
+            "dpop",
+            "from",
+            "remote-groups",
+            "signature-input",
+            "x-authentik-username",
+            "x-goog-authenticated-user-email",
+            "x-goog-iap-jwt-assertion",
+            "x-ms-client-principal-id",
+            "x-rapidapi-key",
+            "x-session-token",
+            "x-ssl-client-cert",
+            "x-tenant-id",
+            "x-user",
+            "x-user-id",
+            "x-webauth-user",
             "proxy-authorization",
         ] {
             assert!(is_credential(&HeaderName::from_static(name)), "{name}");
@@ -107,6 +134,9 @@ mod tests {
             "traceparent",
             "upgrade-insecure-requests",
             "user-agent",
+            "x-device-user-agent",
+            "key",
+            "surrogate-key",
             "x-forwarded-for",
             "x-real-ip",
             "x-request-id",

@@ -8,35 +8,56 @@ use http::HeaderName;
 /// Names are judged by their families, for each vendor has one of its own. `Forwarded` itself is one of them.
 pub fn is_forgeable(name: &HeaderName) -> bool {
     let name = name.as_str();
-    FAMILIES.iter().any(|family| name.starts_with(family)) || tells_an_address(name) || SINGLE.contains(&name)
+    // Few fields of an everyday request begin with `X-`: for the others a handful of comparisons is enough.
+    let told = match name.strip_prefix("x-") {
+        Some(own) => FAMILIES.iter().any(|family| own.starts_with(family)) || EXTENDED.contains(&own),
+        None => name.starts_with("forwarded") || STANDING.contains(&name),
+    };
+    told || tells_an_address(name)
 }
 
-/// What such names begin with.
-const FAMILIES: [&str; 13] = [
+/// What such names begin with after `X-`.
+const FAMILIES: [&str; 12] = [
     "forwarded",
-    "x-forwarded",
-    "x-forward-",
-    "x-forwarder-",
-    "x-original-",
-    "x-originating-",
-    "x-override-",
-    "x-real-",
-    "x-rewrite-",
-    "x-http-",
-    "x-proxy-",
-    "x-envoy-",
-    "x-arr-",
+    "forward-",
+    "forwarder-",
+    "original-",
+    "originating-",
+    "override-",
+    "real-",
+    "rewrite-",
+    "http-",
+    "proxy-",
+    "envoy-",
+    "arr-",
 ];
 
 /// `X-Client-IP`, `True-Client-IP`, `CF-Connecting-IPv6`, `X-Azure-SocketIP`, `X-Remote-Addr` and the like.
 fn tells_an_address(name: &str) -> bool {
-    let told = |end: &str| name.strip_suffix(end).is_some_and(|before| !before.is_empty());
-    ["-ip", "-ipv6", "clientip", "socketip", "remoteip", "-remote-addr", "-client-addr", "-peer-addr"]
-        .into_iter()
-        .any(told)
+    let ends = |end: &str| name.strip_suffix(end).is_some_and(|before| !before.is_empty());
+    match name.as_bytes().last() {
+        Some(b'p') => ["-ip", "clientip", "socketip", "remoteip"].into_iter().any(ends),
+        Some(b'4' | b'6') => ["-ipv4", "-ipv6"].into_iter().any(ends),
+        Some(b'r') => ["-remote-addr", "-client-addr", "-peer-addr"].into_iter().any(ends),
+        _ => false,
+    }
 }
 
-const SINGLE: [&str; 21] = [
+/// Further names after `X-`.
+const EXTENDED: [&str; 9] = [
+    // The origin's own web server would be told which files to hand out.
+    "accel-mapping",
+    "host",
+    "host-override",
+    "method-override",
+    "middleware-subrequest",
+    "scheme",
+    "script-name",
+    "sendfile-type",
+    "url-scheme",
+];
+
+const STANDING: [&str; 12] = [
     "base-url",
     "client-ip",
     "front-end-https",
@@ -50,16 +71,6 @@ const SINGLE: [&str; 21] = [
     "surrogate-capability",
     "uri",
     "url",
-    // The origin's own web server would be told which files to hand out.
-    "x-accel-mapping",
-    "x-host",
-    "x-host-override",
-    "x-method-override",
-    "x-middleware-subrequest",
-    "x-scheme",
-    "x-script-name",
-    "x-sendfile-type",
-    "x-url-scheme",
 ];
 
 #[cfg(test)]

@@ -95,6 +95,8 @@ fn check_status(exchange: &Exchange<'_>, cache_control: &CacheControl, choices: 
     refuse(status == StatusCode::PARTIAL_CONTENT, Detail::PartialContent)?;
     // RFC 9111 section 3: the response is final, and a 304 belongs to what is stored already.
     refuse(status.is_informational() || status == StatusCode::NOT_MODIFIED, Detail::StatusNotCacheable)?;
+    // Stricter than RFC 9111 section 3: a client's odd field can make an origin answer so, and all others would get it.
+    refuse(!choices.routed && !choices.errors && blames_the_request(status), Detail::StatusNotCacheable)?;
     // RFC 9111 section 5.2.2.3: must-understand asks for knowing the status; so does a route that does not list it.
     let must_know = cache_control.must_understand || (choices.routed && !choices.lists(status));
     refuse(must_know && !is_understood(status), Detail::StatusNotCacheable)
@@ -154,6 +156,11 @@ fn no_lifetime(status: StatusCode, choices: &Choices) -> Detail {
 fn is_understood(status: StatusCode) -> bool {
     is_heuristically_cacheable(status)
         || matches!(status.as_u16(), 302 | 303 | 307 | 400 | 403 | 406 | 421 | 451 | 500 | 502 | 503 | 504)
+}
+
+/// True for errors that speak of one request or one moment and not of the resource.
+fn blames_the_request(status: StatusCode) -> bool {
+    (status.is_client_error() || status.is_server_error()) && !is_heuristically_cacheable(status)
 }
 
 fn is_event_stream(response: &HeaderMap) -> bool {
@@ -294,7 +301,9 @@ mod tests {
             (200, None, None),
             (302, None, None),
             (404, None, None),
-            (503, None, None),
+            (405, None, None),
+            (400, Some(Detail::StatusNotCacheable), None),
+            (503, Some(Detail::StatusNotCacheable), None),
             (299, None, Some(Detail::StatusNotCacheable)),
             (101, Some(Detail::StatusNotCacheable), Some(Detail::StatusNotCacheable)),
             (206, Some(Detail::PartialContent), Some(Detail::PartialContent)),
@@ -304,6 +313,8 @@ mod tests {
             assert_eq!(case.refused(&Choices::default()), unrouted, "{status}");
             assert_eq!(case.refused(&route()), routed, "{status}");
         }
+        let storing = Choices { errors: true, ..Choices::default() };
+        assert_eq!(Case { status: 503, ..said(fresh) }.refused(&storing), None);
         for (status, unrouted) in [(404, Detail::NoFreshness), (500, Detail::StatusNotCacheable)] {
             let silent = Case { status, ..PLAIN };
             assert_eq!(silent.refused(&Choices::default()), Some(unrouted));

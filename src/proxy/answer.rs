@@ -1,11 +1,13 @@
 //! An answer on its way to the client, and the fields that say how it came about.
 
-use http::header::{CONTENT_LENGTH, VIA};
-use http::{HeaderName, HeaderValue, Response, StatusCode};
+use http::header::{CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, VIA};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
+use hyper::ext::ReasonPhrase;
 
 use super::egress::{Extent, has_no_body, ready};
 use crate::fields::{CacheStatus, ContentCoding, Forward};
 use crate::origin::{Answered, Body, Timed};
+use crate::policy::not_modified;
 
 /// A response and what the cache had to do with it.
 #[derive(Debug)]
@@ -16,6 +18,8 @@ pub(super) struct Answer {
     pub(super) coding: Option<ContentCoding>,
 }
 
+/// Fields that describe a body, and no answer without one.
+const OF_THE_BODY: [HeaderName; 5] = [CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE];
 const X_CACHE: HeaderName = HeaderName::from_static("x-cache");
 /// What `Via` says of this hop (RFC 9110 section 7.6.3).
 pub(super) const VIA_ASIDE: HeaderValue = HeaderValue::from_static("1.1 aside");
@@ -37,6 +41,21 @@ impl Answer {
         Self::new(response, cache_status)
     }
 
+    /// The answer as a 304 where the client has it already: a fill does not tell the origin the client's conditions.
+    ///
+    /// All but the fields that describe the body stay, Set-Cookie among them, as in the origin's own 304.
+    pub(super) fn under_conditions_of(mut self, request: &HeaderMap) -> Self {
+        if not_modified(request, self.response.status(), self.response.headers()) {
+            for name in OF_THE_BODY {
+                self.response.headers_mut().remove(name);
+            }
+            self.response.extensions_mut().remove::<ReasonPhrase>();
+            *self.response.status_mut() = StatusCode::NOT_MODIFIED;
+            *self.response.body_mut() = Body::Empty;
+        }
+        self
+    }
+
     /// The answer to a HEAD request: everything but the body.
     pub(super) fn without_body(mut self) -> Self {
         if let Body::Full(bytes) = self.response.body() {
@@ -50,6 +69,10 @@ impl Answer {
     /// The finished response: with Cache-Status, ours last, and X-Cache.
     pub(super) fn seal(mut self) -> Response<Body> {
         let verdict = HeaderValue::from_static(self.verdict());
+        if self.response.status().canonical_reason().is_none() {
+            // Else hyper would write `<none>`.
+            self.response.extensions_mut().get_or_insert_with(|| ReasonPhrase::from_static(b""));
+        }
         let fields = self.response.headers_mut();
         self.cache_status.append_to(fields);
         fields.insert(X_CACHE, verdict);

@@ -11,6 +11,7 @@ use super::answer::{Answer, VIA_ASIDE};
 use super::error::no_answer;
 use super::ingress::Admitted;
 use super::lookup::{Missed, Resource, stored};
+use super::variants::chosen_by;
 use super::{Proxy, annotate, coding};
 use crate::fields::{CacheStatus, ContentRange, Detail, Forward};
 use crate::origin::{Body, OriginError};
@@ -80,7 +81,7 @@ impl Proxy {
 
     /// Answers a follower with what its leader stored; `None` when it may not be shared with this request.
     pub(super) fn share(&self, resource: &Resource, request: &Admitted, entry: &Arc<StoredResponse>) -> Option<Answer> {
-        if entry.kind != Kind::Response || entry.fields.contains_key(http::header::VARY) && resource.route.is_none() {
+        if entry.kind != Kind::Response || (resource.route.is_none() && !chosen_by(&entry.fields).is_empty()) {
             return None;
         }
         match self.judge(entry, request, self.choices(resource)) {

@@ -17,12 +17,18 @@ pub(super) enum Refusal {
     MethodNotAllowed,
     /// An OPTIONS request whose Max-Forwards ends here: the one answer in this table that is no error.
     LastHop,
+    /// There are more fields than allowed.
+    TooManyFields(usize),
+    /// An expectation other than `100-continue`.
+    UnknownExpectation,
     /// The target is longer than allowed.
     TargetTooLong(usize),
     /// The body is larger than allowed.
     BodyTooLarge(u64),
-    /// The body broke off or came too slowly.
+    /// The body broke off.
     BodyBroken(String),
+    /// The body came too slowly, or no more of it came.
+    BodyTooSlow(String),
     /// A transfer coding other than chunked.
     UnknownCoding,
     /// `when_down = "refuse"` and the store cannot be reached.
@@ -41,8 +47,11 @@ impl Refusal {
     fn status(&self) -> StatusCode {
         match self {
             Self::BadRequest(_) | Self::BodyBroken(_) | Self::BadEntry(_) => StatusCode::BAD_REQUEST,
+            Self::BodyTooSlow(_) => StatusCode::REQUEST_TIMEOUT,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::LastHop => StatusCode::OK,
+            Self::TooManyFields(_) => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Self::UnknownExpectation => StatusCode::EXPECTATION_FAILED,
             Self::TargetTooLong(_) => StatusCode::URI_TOO_LONG,
             Self::BodyTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnknownCoding => StatusCode::NOT_IMPLEMENTED,
@@ -56,9 +65,12 @@ impl Refusal {
             Self::BadRequest(why) => (*why).to_owned(),
             Self::MethodNotAllowed => "CONNECT and TRACE are not forwarded.".to_owned(),
             Self::LastHop => "Max-Forwards was 0, so this proxy is the one that answers.".to_owned(),
+            Self::TooManyFields(limit) => format!("The request has more than {limit} fields."),
+            Self::UnknownExpectation => "The only expectation that can be met is 100-continue.".to_owned(),
             Self::TargetTooLong(limit) => format!("The request target is longer than {limit} bytes."),
             Self::BodyTooLarge(limit) => format!("The request body is larger than {limit} bytes."),
             Self::BodyBroken(why) => format!("The request body could not be read: {why}."),
+            Self::BodyTooSlow(why) => format!("The request took too long: {why}."),
             Self::UnknownCoding => "The only transfer coding understood is chunked.".to_owned(),
             Self::StoreDown => {
                 "The cache cannot be reached, and writes are refused meanwhile. The origin has not seen this one."
@@ -82,7 +94,13 @@ impl Refusal {
         use Refusal as R;
         matches!(
             self,
-            R::BadRequest(_) | R::MethodNotAllowed | R::BodyTooLarge(_) | R::BodyBroken(_) | R::UnknownCoding
+            R::BadRequest(_)
+                | R::MethodNotAllowed
+                | R::BodyTooLarge(_)
+                | R::BodyBroken(_)
+                | R::BodyTooSlow(_)
+                | R::UnknownExpectation
+                | R::UnknownCoding
         )
     }
 
@@ -103,10 +121,11 @@ impl Refusal {
 /// The answer where the origin gave none.
 pub(super) fn no_answer(error: &OriginError, forward: Forward) -> Answer {
     let (status, detail) = match error {
-        OriginError::Busy => (StatusCode::SERVICE_UNAVAILABLE, Detail::OriginDown),
+        OriginError::Busy | OriginError::OutOfOrder(_) => (StatusCode::SERVICE_UNAVAILABLE, Detail::OriginDown),
         OriginError::Connect(_) | OriginError::Broken(_) => (StatusCode::BAD_GATEWAY, Detail::OriginDown),
         OriginError::Timeout(_) => (StatusCode::GATEWAY_TIMEOUT, Detail::OriginTimeout),
         OriginError::ClientBody(_) => (StatusCode::BAD_REQUEST, Detail::RequestBody),
+        OriginError::ClientBodyTooSlow(_) => (StatusCode::REQUEST_TIMEOUT, Detail::RequestBody),
         OriginError::ClientBodyTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, Detail::RequestBody),
     };
     let mut sentence = error.to_string();
@@ -114,7 +133,12 @@ pub(super) fn no_answer(error: &OriginError, forward: Forward) -> Answer {
         first.make_ascii_uppercase();
     }
     sentence.push('.');
-    own(status, &sentence, CacheStatus { forward: Some(forward), detail: Some(detail), ..CacheStatus::default() })
+    let cache_status = CacheStatus { forward: Some(forward), detail: Some(detail), ..CacheStatus::default() };
+    let mut answer = own(status, &sentence, cache_status);
+    if let Some(seconds) = error.retry_after() {
+        answer.response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    answer
 }
 
 /// A problem document (RFC 9457) that no cache keeps.

@@ -2,13 +2,13 @@
 //!
 //! It runs in a task of its own, so that a client who leaves takes nobody else's answer along.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::{ACCEPT_ENCODING, AGE, IF_MODIFIED_SINCE, IF_NONE_MATCH, SET_COOKIE, USER_AGENT, VIA};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
+use tokio::time::{Instant, timeout_at};
 
 use super::answer::{Answer, VIA_ASIDE, is_origin_trouble};
 use super::collapse::{Flights, Landing, Leader};
@@ -18,7 +18,7 @@ use super::keep::{Judged, Received};
 use super::lookup::{Missed, Resource};
 use super::{Proxy, annotate};
 use crate::fields::{CacheStatus, Detail};
-use crate::origin::{Answered, Body, BodyError, Collected, OriginError, Outgoing, Relayed, Timed};
+use crate::origin::{Answered, Body, BodyError, Collected, OriginError, Outgoing, Relaying, Timed};
 use crate::policy::{asks_for_part, conditional_for, confirms};
 use crate::rules::{Place, Read, Tag};
 use crate::store::StoredResponse;
@@ -62,6 +62,9 @@ impl Fetch {
 
 /// What names the proxy to the origin on a fill, in place of any client's own.
 const AGENT: HeaderValue = HeaderValue::from_static(concat!("aside/", env!("CARGO_PKG_VERSION")));
+
+/// How many times the origin's `response_timeout` a body may take to be stored.
+const PATIENCE: u32 = 10;
 
 impl Proxy {
     /// Fetches and answers. Dropping the future stops nothing: the fill goes on for the others and for the store.
@@ -111,7 +114,9 @@ impl Proxy {
         match self.judge_fill(&fetch, &received) {
             Err(detail) => {
                 fetch.land(Landing::Unshareable, &self.shared.flights);
-                self.forget(&fetch, received.status).await;
+                if fetch.missed.stale.is_some() {
+                    self.forget(&fetch, received.status).await;
+                }
                 if detail == Detail::TooLarge && asks_for_part(&fetch.request.fields) {
                     // Too large to be kept, and so to be fetched whole for a part of it.
                     drop(body);
@@ -121,7 +126,7 @@ impl Proxy {
                 }
                 let status = CacheStatus { detail: Some(detail), ..fetch.cache_status(received.status) };
                 let answered = Answered { head: received.into_head(), body };
-                let _ = tell.send(Answer::passed(answered, status));
+                let _ = tell.send(Answer::passed(answered, status).under_conditions_of(&fetch.request.fields));
             }
             Ok(judged) if reads_whole(&fetch, &received, &body) => {
                 self.fill_whole(fetch, received, judged, body, tell).await;
@@ -132,7 +137,7 @@ impl Proxy {
 
     /// Drops a stale entry that the origin has answered otherwise about: it must not stand in for a later failure.
     async fn forget(&self, fetch: &Fetch, status: StatusCode) {
-        if fetch.missed.stale.is_none() || status.is_server_error() {
+        if status.is_server_error() {
             return;
         }
         let Place { group, tags, .. } = &fetch.resource.place;
@@ -156,7 +161,7 @@ impl Proxy {
         body: Timed,
         tell: oneshot::Sender<Answer>,
     ) {
-        match body.collect(self.choices(&fetch.resource).max_body).await {
+        match body.collect_until(self.choices(&fetch.resource).max_body, Some(self.end_of_fill())).await {
             Collected::Whole(bytes) => {
                 let status = fetch.cache_status(received.status);
                 let kept = self.keep(&fetch, received, judged, bytes).await;
@@ -166,14 +171,8 @@ impl Proxy {
                 let answer = self.deliver(&fetch.resource, &fetch.request, &kept.entry, kept.entry.initial_age, status);
                 let _ = tell.send(with_the_origins_age(answer, &kept.entry.fields));
             }
-            Collected::Larger(ahead, rest) => {
-                fetch.land(Landing::Unshareable, &self.shared.flights);
-                let status = CacheStatus { detail: Some(Detail::TooLarge), ..fetch.cache_status(received.status) };
-                let mut answer =
-                    Answer::new(http::Response::from_parts(received.into_head(), Body::stream(ahead, rest)), status);
-                answer.response.headers_mut().append(VIA, VIA_ASIDE);
-                let _ = tell.send(answer);
-            }
+            Collected::Larger(ahead, rest) => self.stream_on(fetch, received, (ahead, rest), Detail::TooLarge, tell),
+            Collected::Slow(ahead, rest) => self.stream_on(fetch, received, (ahead, rest), Detail::TooSlow, tell),
             Collected::Failed(error) => {
                 let error = OriginError::Broken(error.to_string());
                 let answer = self.failed(&fetch.resource, &fetch.request, &fetch.missed, &error);
@@ -181,6 +180,23 @@ impl Proxy {
                 let _ = tell.send(answer);
             }
         }
+    }
+
+    /// Hands on what is not stored after all, as it comes.
+    fn stream_on(
+        &self,
+        mut fetch: Fetch,
+        received: Received,
+        (ahead, rest): (Bytes, Timed),
+        why: Detail,
+        tell: oneshot::Sender<Answer>,
+    ) {
+        fetch.land(Landing::Unshareable, &self.shared.flights);
+        let status = CacheStatus { detail: Some(why), ..fetch.cache_status(received.status) };
+        let response = http::Response::from_parts(received.into_head(), Body::stream(ahead, rest));
+        let mut answer = Answer::new(response, status);
+        answer.response.headers_mut().append(VIA, VIA_ASIDE);
+        let _ = tell.send(answer.under_conditions_of(&fetch.request.fields));
     }
 
     /// Hands the body on as it comes, and keeps it once it is whole. Reads ahead of a slow client, up to `max_body`.
@@ -192,26 +208,33 @@ impl Proxy {
         mut body: Timed,
         tell: oneshot::Sender<Answer>,
     ) {
-        let (pieces, relay) = mpsc::unbounded_channel();
+        let (relaying, relay) = Body::relayed();
         let mut head = received.head();
         head.headers.append(VIA, VIA_ASIDE);
         let status = fetch.cache_status(received.status);
-        let _ = tell.send(Answer::new(http::Response::from_parts(head, Body::relay(relay)), status));
-        match read_ahead(&mut body, &pieces, self.choices(&fetch.resource).max_body).await {
+        let answer = Answer::new(http::Response::from_parts(head, relay), status);
+        let _ = tell.send(answer.under_conditions_of(&fetch.request.fields));
+        match read_ahead(&mut body, &relaying, self.choices(&fetch.resource).max_body, self.end_of_fill()).await {
             Ahead::Whole(bytes) => {
                 let kept = self.keep(&fetch, received, judged, bytes).await;
                 fetch.land(kept.landing, &self.shared.flights);
-                let _ = pieces.send(Ok(Relayed::End));
+                relaying.end();
             }
-            Ahead::Larger => {
+            Ahead::LargerOrSlow => {
                 fetch.land(Landing::Unshareable, &self.shared.flights);
-                let _ = pieces.send(Ok(Relayed::Rest(body)));
+                relaying.rest(body);
             }
             Ahead::Failed(error) => {
                 fetch.land(Landing::Failed(OriginError::Broken(error.to_string())), &self.shared.flights);
-                let _ = pieces.send(Err(error));
+                relaying.fail(error);
             }
         }
+    }
+
+    /// When a fill's body must be whole to be stored: one that drips holds its key's flight no longer than this, and goes
+    /// on for its own client only.
+    fn end_of_fill(&self) -> Instant {
+        Instant::now() + self.origin.settings().response_timeout * PATIENCE
     }
 
     /// RFC 9111 section 4.3.3: a 304 makes the stale entry fresh again.
@@ -231,6 +254,10 @@ impl Proxy {
             }
             Err(detail) => {
                 fetch.land(Landing::Unshareable, &self.shared.flights);
+                if detail != Detail::RequestDirective {
+                    // What the origin now calls private must not stand in for a later failure either.
+                    self.forget(fetch, forward_status).await;
+                }
                 let status = CacheStatus { detail: Some(detail), ..status };
                 self.deliver(&fetch.resource, &fetch.request, stale, received.initial_age, status)
             }
@@ -248,7 +275,8 @@ fn outgoing(fetch: &Fetch) -> Outgoing {
     let (target, mut fields) = match &fetch.resource.route {
         Some(route) => {
             let (path, query) = (request.target.path(), request.target.query());
-            let fill = route.fill(&Read { path, query, fields: &request.fields, host: None });
+            let secure = request.client.secure;
+            let fill = route.fill(&Read { path, query, fields: &request.fields, host: None, secure });
             let mut fields = fill.fields;
             // Unless the route keys them: then the origin sees what is in the key.
             fields.entry(USER_AGENT).or_insert(AGENT);
@@ -284,27 +312,24 @@ fn with_the_origins_age(mut answer: Answer, fields: &HeaderMap) -> Answer {
 
 enum Ahead {
     Whole(Bytes),
-    Larger,
+    LargerOrSlow,
     Failed(BodyError),
 }
 
-async fn read_ahead(body: &mut Timed, pieces: &mpsc::UnboundedSender<Result<Relayed, BodyError>>, limit: u64) -> Ahead {
-    let mut read = VecDeque::new();
+async fn read_ahead(body: &mut Timed, relaying: &Relaying, limit: u64, end: Instant) -> Ahead {
     let mut size = 0u64;
-    while let Some(next) = body.next().await {
-        match next {
-            Err(error) => return Ahead::Failed(error),
-            Ok(piece) => {
+    loop {
+        match timeout_at(end, body.next()).await {
+            Err(_) => return Ahead::LargerOrSlow,
+            Ok(None) => return Ahead::Whole(relaying.whole()),
+            Ok(Some(Err(error))) => return Ahead::Failed(error),
+            Ok(Some(Ok(piece))) => {
                 size += piece.len() as u64;
-                if size <= limit {
-                    read.push_back(piece.clone());
-                }
-                let _ = pieces.send(Ok(Relayed::Piece(piece)));
+                relaying.push(&piece);
                 if size > limit {
-                    return Ahead::Larger;
+                    return Ahead::LargerOrSlow;
                 }
             }
         }
     }
-    Ahead::Whole(crate::origin::join(read))
 }

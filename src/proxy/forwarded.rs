@@ -3,8 +3,8 @@
 use http::header::VIA;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::answer::VIA_ASIDE;
 use super::ingress::Admitted;
+use super::versions;
 use crate::policy::{is_credential, is_forgeable};
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -39,7 +39,7 @@ impl Admitted {
         if let Some(host) = &self.host {
             fields.insert(X_FORWARDED_HOST, host.clone());
         }
-        fields.append(VIA, VIA_ASIDE);
+        fields.append(VIA, versions::via(self.version));
         fields
     }
 }

@@ -4,16 +4,17 @@ mod framing;
 mod host;
 mod target;
 
-use http::header::HOST;
+use http::header::{EXPECT, HOST};
 use http::request::Parts;
 use http::uri::PathAndQuery;
-use http::{HeaderMap, HeaderValue, Method, Request};
+use http::{HeaderMap, HeaderValue, Method, Request, Version};
 use hyper::body::{Body as _, Incoming};
+use hyper::upgrade::OnUpgrade;
 
 use super::error::Refusal;
 use super::forwarded::drop_forgeable;
 use super::trusted::{Asking, asking};
-use super::{Client, ProxySettings};
+use super::{Client, ProxySettings, tunnel, versions};
 use crate::fields::{nominates_end_to_end, strip_hop_by_hop};
 use framing::{count_hop, settle};
 use host::host;
@@ -32,6 +33,10 @@ pub(super) struct Admitted {
     pub(super) body: Option<Incoming>,
     pub(super) host: Option<HeaderValue>,
     pub(super) client: Client,
+    /// The version of HTTP that it came in.
+    pub(super) version: Version,
+    /// Its connection, where it asks for a WebSocket.
+    pub(super) upgrade: Option<OnUpgrade>,
 }
 
 /// A request's head, once it can be read in one way only.
@@ -42,23 +47,38 @@ pub(super) struct Head {
     pub(super) fields: HeaderMap,
     pub(super) host: Option<HeaderValue>,
     pub(super) client: Client,
+    pub(super) version: Version,
 }
 
 /// Admits a request or says why not.
-pub(super) fn admit(request: Request<Incoming>, settings: &ProxySettings, client: Client) -> Result<Admitted, Refusal> {
+pub(super) fn admit(
+    mut request: Request<Incoming>,
+    settings: &ProxySettings,
+    client: Client,
+) -> Result<Admitted, Refusal> {
+    let upgrade = tunnel::asked(&mut request);
     let (head, body) = request.into_parts();
     let content = match (body.is_end_stream(), body.size_hint().exact()) {
         (true, _) => Content::None,
         (false, Some(length)) => Content::Length(length),
         (false, None) => Content::Unknown,
     };
-    let Head { method, target, fields, host, client } = read(head, content, client, settings)?;
+    let Head { method, target, fields, host, client, version } = read(head, content, client, settings)?;
     let body = (content != Content::None).then_some(body);
-    Ok(Admitted { method, target, fields, body, host, client })
+    Ok(Admitted { method, target, fields, body, host, client, version, upgrade })
 }
 
 /// The one validator of request heads: a function of the head, of what comes after it, of who sent it, and of the limits.
-pub(super) fn read(head: Parts, content: Content, client: Client, settings: &ProxySettings) -> Result<Head, Refusal> {
+pub(super) fn read(
+    mut head: Parts,
+    content: Content,
+    client: Client,
+    settings: &ProxySettings,
+) -> Result<Head, Refusal> {
+    if head.headers.len() > settings.max_fields {
+        return Err(Refusal::TooManyFields(settings.max_fields));
+    }
+    versions::unify(&mut head)?;
     let Parts { method, uri, version, headers: mut fields, .. } = head;
     if matches!(method, Method::CONNECT | Method::TRACE) {
         return Err(Refusal::MethodNotAllowed);
@@ -77,10 +97,23 @@ pub(super) fn read(head: Parts, content: Content, client: Client, settings: &Pro
         return Err(Refusal::TargetTooLong(settings.max_target));
     }
     count_hop(&method, &mut fields)?;
+    met_expectation(&mut fields, version)?;
     strip_hop_by_hop(&mut fields);
     drop_forgeable(&mut fields, peer_is_trusted);
     fields.remove(HOST);
-    Ok(Head { method, target, fields, host, client })
+    Ok(Head { method, target, fields, host, client, version })
+}
+
+/// The one expectation there is, `100-continue`, is met here as the body is asked for, and goes no further.
+///
+/// Source: RFC 9110 section 10.1.1
+fn met_expectation(fields: &mut HeaderMap, version: Version) -> Result<(), Refusal> {
+    let known = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"100-continue");
+    if version != Version::HTTP_10 && !fields.get_all(EXPECT).iter().all(known) {
+        return Err(Refusal::UnknownExpectation);
+    }
+    fields.remove(EXPECT);
+    Ok(())
 }
 
 impl Admitted {

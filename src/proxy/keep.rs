@@ -4,32 +4,42 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ACCEPT_ENCODING, ACCESS_CONTROL_ALLOW_ORIGIN, ORIGIN, VARY};
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::header::ACCEPT_ENCODING;
+use http::{HeaderMap, HeaderValue, StatusCode};
+use hyper::ext::ReasonPhrase;
 
 use super::answer::extent;
 use super::collapse::Landing;
 use super::egress::{Said, ready};
 use super::fetch::Fetch;
+use super::variants::Variant;
 use super::{Proxy, fault_detail};
 use crate::clock::Millis;
-use crate::fields::{CacheControl, Detail, Vary, is_encoded};
+use crate::fields::{CacheControl, Detail, is_encoded};
 use crate::origin::{Answered, Timed};
-use crate::policy::{
-    BodyFraming, Exchange, Lifetime, StoredFlags, corrected_initial_age, freshen, selecting, storable, ttl_left,
-};
-use crate::rules::{Place, Tag};
+use crate::policy::{BodyFraming, Exchange, Lifetime, StoredFlags, corrected_initial_age, freshen, storable, ttl_left};
+use crate::rules::Tag;
 use crate::store::{Fault, Kept, Kind, StoredResponse};
 
 /// A response's head as it came, its hop-by-hop fields gone and its framing noted.
 pub(super) struct Received {
     pub(super) status: StatusCode,
     pub(super) fields: HeaderMap,
+    /// What came in place of the status' usual phrase.
+    reason: Option<ReasonPhrase>,
     framing: BodyFraming,
     response_time: Millis,
     pub(super) initial_age: Duration,
     /// Why it may not be stored, whatever its fields say.
     unsound: Option<Detail>,
+}
+
+fn head(status: StatusCode, fields: HeaderMap, reason: Option<ReasonPhrase>) -> http::response::Parts {
+    let (mut head, ()) = http::Response::new(()).into_parts();
+    head.status = status;
+    head.headers = fields;
+    reason.map(|reason| head.extensions.insert(reason));
+    head
 }
 
 /// That an answer may be stored, and for how long it is good.
@@ -50,17 +60,11 @@ pub(super) struct KeptAnswer {
 
 impl Received {
     pub(super) fn head(&self) -> http::response::Parts {
-        let (mut head, ()) = http::Response::new(()).into_parts();
-        head.status = self.status;
-        head.headers = self.fields.clone();
-        head
+        head(self.status, self.fields.clone(), self.reason.clone())
     }
 
     pub(super) fn into_head(self) -> http::response::Parts {
-        let (mut head, ()) = http::Response::new(()).into_parts();
-        head.status = self.status;
-        head.headers = self.fields;
-        head
+        head(self.status, self.fields, self.reason)
     }
 
     /// The stored response's head, updated by this 304 (RFC 9111 section 3.2).
@@ -68,6 +72,7 @@ impl Received {
         Self {
             status: stale.status,
             fields: freshen(&stale.fields, &self.fields),
+            reason: None,
             framing: BodyFraming::Length(stale.body.len() as u64),
             ..self
         }
@@ -80,8 +85,15 @@ impl Proxy {
         let response_time = self.shared.clock.now();
         let Said { framing, unsound } = ready(&mut head, extent(&body));
         let initial_age = corrected_initial_age(&head.headers, request_time, response_time);
-        let received =
-            Received { status: head.status, fields: head.headers, framing, response_time, initial_age, unsound };
+        let received = Received {
+            status: head.status,
+            reason: head.extensions.remove(),
+            fields: head.headers,
+            framing,
+            response_time,
+            initial_age,
+            unsound,
+        };
         (received, body)
     }
 
@@ -133,7 +145,9 @@ impl Proxy {
             }
         };
         let tags = tags.unwrap_or_default();
-        let entry = |kind, fields, body| {
+        let variant = self.variant_of(fetch, &received.fields);
+        let own = variant.as_ref().map(|variant| variant.tag.clone());
+        let entry = |kind, fields, body, own: Option<Tag>| {
             Arc::new(StoredResponse::new(
                 kind,
                 received.status,
@@ -143,22 +157,24 @@ impl Proxy {
                 judged.initial_age,
                 judged.lifetime,
                 judged.flags,
-                tags.clone(),
+                tags.iter().cloned().chain(own).collect(),
                 fetch.missed.token,
             ))
         };
         // Copied: what came from the connection is a slice of its read buffer, which an entry would keep whole.
-        let response = entry(Kind::Response, copied(&received.fields), Bytes::copy_from_slice(&body));
+        let response = entry(Kind::Response, copied(&received.fields), Bytes::copy_from_slice(&body), own);
         if let Some(detail) = refused {
             return outcome(response, Err(detail));
         }
         fetch.storing();
-        let kept = match variant(fetch, &received.fields, self.choices(&fetch.resource).any_order) {
+        let kept = match variant {
             None => self.store.keep(place, Arc::clone(&response)).await,
-            Some((variant, index)) => match self.store.keep(place, entry(Kind::VaryIndex, index, Bytes::new())).await {
-                Ok(Kept::Stored | Kept::NewerFill) => self.store.keep(&variant, Arc::clone(&response)).await,
-                refused => refused,
-            },
+            Some(Variant { place: slot, index: (fields, ids), .. }) => {
+                match self.store.keep(place, entry(Kind::VaryIndex, fields, ids, None)).await {
+                    Ok(Kept::Stored | Kept::NewerFill) => self.store.keep(&slot, Arc::clone(&response)).await,
+                    refused => refused,
+                }
+            }
         };
         outcome(response, verdict(kept))
     }
@@ -188,7 +204,7 @@ fn outcome(entry: Arc<StoredResponse>, kept: Result<(), Detail>) -> KeptAnswer {
 /// The entry's tags: those of its place, the route's own, and those that the response names. `None` where the answer
 /// does not say the value of one.
 fn tags(fetch: &Fetch, received: &Received, body: &Bytes) -> Option<Vec<Tag>> {
-    let mut tags = fetch.resource.place.tags.clone();
+    let mut tags = fetch.resource.place.tags.to_vec();
     if let Some(route) = fetch.resource.route.as_ref().filter(|route| !route.tags.is_empty()) {
         let json = serde_json::from_slice(body).ok();
         let path = fetch.request.target.path().to_owned();
@@ -211,31 +227,6 @@ fn tags(fetch: &Fetch, received: &Received, body: &Bytes) -> Option<Vec<Tag>> {
 
 /// How many tags an entry may have; an answer with more is not kept.
 const MAX_TAGS: usize = 128;
-
-/// Where a response without a route varies: the variant's place, and the fields of the index that leads to it.
-///
-/// On a route the origin sees only what is in the key, so whatever its Vary names cannot have differed.
-fn variant(fetch: &Fetch, fields: &HeaderMap, any_order: bool) -> Option<(Place, HeaderMap)> {
-    if fetch.resource.route.is_some() {
-        return None;
-    }
-    let Vary::Fields(mut names) = Vary::of(fields) else { return None };
-    // An answer for one origin's scripts is not for another's (Fetch, section "CORS protocol and HTTP caches").
-    let for_one_origin = fields.get(ACCESS_CONTROL_ALLOW_ORIGIN).is_some_and(|origin| origin != "*");
-    if for_one_origin && !names.contains(&ORIGIN) {
-        names.push(ORIGIN);
-    }
-    // An encoded answer is for those who can undo it, also where the origin forgot to say so.
-    if is_encoded(fields) && !names.contains(&ACCEPT_ENCODING) {
-        names.push(ACCEPT_ENCODING);
-    }
-    if names.is_empty() {
-        return None;
-    }
-    let varies = names.iter().map(HeaderName::as_str).collect::<Vec<_>>().join(", ");
-    let index = HeaderMap::from_iter([(VARY, HeaderValue::from_str(&varies).ok()?)]);
-    Some((fetch.resource.place.variant(&selecting(&names, &fetch.request.forwarded_fields(), any_order)), index))
-}
 
 /// The fields with values of their own.
 fn copied(fields: &HeaderMap) -> HeaderMap {

@@ -2,9 +2,13 @@
 
 use std::sync::Arc;
 
+use http::HeaderMap;
+use http::header::{HeaderName, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, RANGE};
+
 use super::Proxy;
 use super::ingress::Admitted;
-use crate::fields::{Detail, Forward, Vary};
+use super::variants::Index;
+use crate::fields::{Detail, Forward};
 use crate::policy::{Stored, selecting};
 use crate::rules::{Bypass, Place, Read, Route, WriteTarget};
 use crate::store::{Fault, Kind, StoredResponse, Token};
@@ -20,8 +24,10 @@ pub(super) struct Resource {
 pub(super) struct Seen {
     pub(super) token: Token,
     pub(super) entry: Option<Arc<StoredResponse>>,
-    invalidated: bool,
-    vary_miss: bool,
+    pub(super) invalidated: bool,
+    pub(super) vary_miss: bool,
+    /// Which variants of the key are stored.
+    pub(super) index: Option<Arc<Index>>,
 }
 
 /// What a request that has to go to the origin takes along.
@@ -31,6 +37,8 @@ pub(super) struct Missed {
     pub(super) detail: Option<Detail>,
     /// A stale entry: to be validated, or to stand in for an origin in trouble.
     pub(super) stale: Option<Arc<StoredResponse>>,
+    /// Which variants of the key were stored at the lookup.
+    pub(super) index: Option<Arc<Index>>,
 }
 
 impl Resource {
@@ -45,11 +53,16 @@ impl Resource {
 }
 
 impl Seen {
+    /// As if the store had nothing.
+    pub(super) fn nothing(token: Token) -> Self {
+        Self { token, entry: None, invalidated: false, vary_miss: false, index: None }
+    }
+
     /// As a miss, whatever was there.
     pub(super) fn missed(self) -> Missed {
         let forward = if self.vary_miss { Forward::VaryMiss } else { Forward::UriMiss };
         let detail = self.invalidated.then_some(Detail::Invalidated);
-        Missed { token: self.token, forward, detail, stale: None }
+        Missed { token: self.token, forward, detail, stale: None, index: self.index }
     }
 }
 
@@ -74,7 +87,13 @@ impl Proxy {
         let host = request.host_text();
         let path = request.target.path();
         let keyed_host = settings.host_in_key.then_some(host);
-        let read = Read { path, query: request.target.query(), fields: &request.fields, host: keyed_host };
+        let read = Read {
+            path,
+            query: request.target.query(),
+            fields: &request.fields,
+            host: keyed_host,
+            secure: request.client.secure,
+        };
         let found = settings.routes.find(path);
         let route = found.as_ref().map(|(route, _)| Arc::clone(route));
         if request.body.is_some() {
@@ -86,7 +105,9 @@ impl Proxy {
             None if settings.unrouted.is_none() => Err(Bypass(Detail::RouteOff)),
             None if request.is_conditional_on_match() => Err(Bypass(Detail::RequestDirective)),
             // Without a route the origin is told the client's Host in X-Forwarded-Host, whatever it sees as its own.
-            None => settings.routes.routeless_place(&Read { host: Some(host), ..read }),
+            None => settings.routes.routeless_place(&Read { host: Some(host), ..read }).map(|place| {
+                if settings.unrouted_by_all_fields { place.selected_by(&all_fields(&request.fields)) } else { place }
+            }),
         };
         match place {
             Ok(place) => Ok(Resource { route, place }),
@@ -97,27 +118,24 @@ impl Proxy {
     /// Asks the store; a second time where the answers vary by fields that only the response named.
     pub(super) async fn lookup(&self, resource: &Resource, request: &Admitted) -> Result<Seen, Fault> {
         let first = self.store.lookup(&resource.place).await?;
-        let index = match first.entry {
-            Some(index) if index.kind == Kind::VaryIndex => index,
-            None if resource.has_write_policy() => {
-                let entry = self.written_or_around(resource).await?;
-                return Ok(Seen { token: first.token, entry, invalidated: first.invalidated, vary_miss: false });
+        let entry = match &first.entry {
+            Some(index) if index.kind == Kind::VaryIndex => {
+                return self.variant(resource, request, &first, index).await;
             }
-            entry => return Ok(Seen { token: first.token, entry, invalidated: first.invalidated, vary_miss: false }),
+            None if resource.has_write_policy() => self.written_or_around(resource).await?,
+            entry => entry.clone(),
         };
-        let Vary::Fields(names) = Vary::of(&index.fields) else {
-            return Ok(Seen { token: first.token, entry: None, invalidated: false, vary_miss: true });
-        };
-        let any_order = self.choices(resource).any_order;
-        let selecting = selecting(&names, &request.forwarded_fields(), any_order);
-        let second = self.store.lookup(&resource.place.variant(&selecting)).await?;
-        Ok(Seen {
-            token: first.token,
-            vary_miss: second.entry.is_none(),
-            entry: second.entry,
-            invalidated: second.invalidated,
-        })
+        Ok(Seen { entry, invalidated: first.invalidated, ..Seen::nothing(first.token) })
     }
+}
+
+/// Every field of a request that reaches the origin on a fill, but for the client's address.
+fn all_fields(fields: &HeaderMap) -> String {
+    let mut names: Vec<HeaderName> = fields.keys().cloned().collect();
+    let elsewhere = [IF_NONE_MATCH, IF_MODIFIED_SINCE, RANGE, IF_RANGE];
+    names.retain(|name| !elsewhere.contains(name));
+    names.sort_unstable_by(|left, right| left.as_str().cmp(right.as_str()));
+    selecting(&names, fields, false)
 }
 
 /// An entry as the policy sees it.

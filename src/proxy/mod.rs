@@ -23,6 +23,9 @@ mod reuse;
 mod settings;
 mod tasks;
 mod trusted;
+mod tunnel;
+mod variants;
+mod versions;
 mod write;
 mod write_policy;
 
@@ -52,6 +55,7 @@ use tasks::Tasks;
 pub use client::Client;
 pub use coding::CompressionSettings;
 pub use settings::ProxySettings;
+pub use tunnel::Tunnel;
 
 /// What all cores of a process share besides the store.
 #[derive(Clone, Debug)]
@@ -104,6 +108,7 @@ impl Proxy {
         let line = self.shared.log_requests.then(|| RequestLine::of(request.method(), request.uri().path()));
         let answer = match ingress::admit(request, &self.shared.settings, client) {
             Err(refusal) => refusal.answer(),
+            Ok(admitted) if self.may_tunnel(&admitted) => self.tunnel(admitted).await,
             Ok(admitted) if matches!(admitted.method, Method::GET | Method::HEAD) => self.read(admitted).await,
             Ok(admitted) if is_safe(&admitted.method) => self.pass(admitted, Forward::Method, None).await,
             Ok(admitted) => self.write(admitted).await,

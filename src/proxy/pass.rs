@@ -48,16 +48,22 @@ impl Proxy {
     /// The request's body: a small one whole, so that a slow upload holds no worker of the origin; a large one as a stream.
     pub(super) async fn take_body(&self, request: &mut Admitted) -> Result<Body, Refusal> {
         let Some(incoming) = request.body.take() else { return Ok(Body::Empty) };
-        let ProxySettings { buffer_body, max_request_body, .. } = *self.shared.settings;
+        let ProxySettings { buffer_body, max_request_body, body_rate, .. } = *self.shared.settings;
         let limit = max_request_body.unwrap_or(u64::MAX);
-        let timed = Timed::new(incoming, self.origin.settings().response_timeout).at_most(limit);
+        let timed = Timed::new(incoming, self.origin.settings().response_timeout)
+            .at_most(limit)
+            .at_least(body_rate)
+            .without_trailers();
         if timed.exact_length().is_some_and(|length| length > buffer_body) {
-            return Ok(Body::stream(std::collections::VecDeque::new(), timed));
+            return Ok(Body::stream(bytes::Bytes::new(), timed));
         }
         match timed.collect(buffer_body).await {
             Collected::Whole(bytes) => Ok(Body::full(bytes)),
-            Collected::Larger(ahead, rest) => Ok(Body::stream(ahead, rest)),
+            Collected::Larger(ahead, rest) | Collected::Slow(ahead, rest) => Ok(Body::stream(ahead, rest)),
             Collected::Failed(BodyError::TooLarge) => Err(Refusal::BodyTooLarge(limit)),
+            Collected::Failed(error @ (BodyError::Stalled(_) | BodyError::TooSlow(_))) => {
+                Err(Refusal::BodyTooSlow(error.to_string()))
+            }
             Collected::Failed(error) => Err(Refusal::BodyBroken(error.to_string())),
         }
     }

@@ -51,7 +51,7 @@ impl Proxy {
         before: BeforePost,
     ) -> Answer {
         let (received, body) = self.receive(answered, self.shared.clock.now());
-        let missed = Missed { token: before.token, forward: Forward::Method, detail: None, stale: None };
+        let missed = Missed { token: before.token, forward: Forward::Method, detail: None, stale: None, index: None };
         let fetch = Fetch::new(before.resource, as_get(request), missed, None);
         let Ok(judged) = self.judge_fill(&fetch, &received) else {
             let answered = Answered { head: received.into_head(), body };
@@ -68,7 +68,9 @@ impl Proxy {
                 let answer = answer(Body::full(bytes.clone()), None);
                 return self.keep_whole_post(fetch, received, judged, bytes, words.write(request, None), answer).await;
             }
-            Collected::Larger(ahead, rest) => answer(Body::stream(ahead, rest), Some(Detail::TooLarge)),
+            Collected::Larger(ahead, rest) | Collected::Slow(ahead, rest) => {
+                answer(Body::stream(ahead, rest), Some(Detail::TooLarge))
+            }
             Collected::Failed(error) => no_answer(&OriginError::Broken(error.to_string()), Forward::Method),
         };
         self.made_old(&words.write(request, None), StatusCode::OK, answer).await
@@ -85,7 +87,7 @@ impl Proxy {
     ) -> Answer {
         let drops = self.shared.settings.routes.invalidations(&write);
         let place = &fetch.resource.place;
-        let since = Since { token: fetch.missed.token, watched: place.tags.clone() };
+        let since = Since { token: fetch.missed.token, watched: place.tags.to_vec() };
         let finished = match self.finish(&drops, &[], Some((&place.group, since))).await {
             Ok(finished) => finished,
             Err(fault) => return self.unfinished(answer, &fault),
@@ -113,6 +115,8 @@ fn as_get(post: &Admitted) -> Admitted {
         body: None,
         host: post.host.clone(),
         client: post.client,
+        version: post.version,
+        upgrade: None,
     }
 }
 

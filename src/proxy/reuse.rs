@@ -7,7 +7,7 @@ use super::ingress::Admitted;
 use super::lookup::{Missed, Resource, Seen, stored};
 use super::{Choices, Proxy};
 use crate::fields::{CacheStatus, Detail, Forward};
-use crate::policy::{Reuse, reuse};
+use crate::policy::{Reuse, credential_in, reuse};
 use crate::store::{Kind, StoredResponse};
 
 /// What is to be done.
@@ -28,7 +28,8 @@ impl Proxy {
             return Verdict::Pass(Detail::WriteAround);
         }
         let choices = self.choices(resource);
-        let missed = |forward, detail, stale| Missed { token: seen.token, forward, detail, stale };
+        let missed =
+            |forward, detail, stale| Missed { token: seen.token, forward, detail, stale, index: seen.index.clone() };
         match self.judge(entry, request, choices) {
             Reuse::Fresh { age, ttl_left } | Reuse::MaxStale { age, ttl_left } => {
                 let status = CacheStatus { hit: true, ttl: Some(ttl_left), ..CacheStatus::default() };
@@ -45,11 +46,7 @@ impl Proxy {
                 Verdict::Fetch(missed(Forward::Request, Some(Detail::RequestDirective), Some(Arc::clone(entry))))
             }
             Reuse::Credentials => {
-                let detail = if request.fields.contains_key(http::header::AUTHORIZATION) {
-                    Detail::Authorization
-                } else {
-                    Detail::Cookie
-                };
+                let detail = credential_in(&request.fields).unwrap_or(Detail::Private);
                 Verdict::Fetch(missed(Forward::Bypass, Some(detail), None))
             }
         }

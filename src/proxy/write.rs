@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CONTENT_LOCATION, LOCATION};
+use http::uri::Authority;
 use http::{HeaderMap, StatusCode, Uri};
 use serde_json::Value;
 use tokio::sync::oneshot;
@@ -138,11 +139,12 @@ impl Proxy {
 
     /// The decoded paths on this origin that Location and Content-Location name (RFC 9111 section 4.4).
     fn named_by(&self, request: &Admitted, fields: &HeaderMap) -> Vec<String> {
-        let own = [self.origin.settings().authority.as_str(), request.host_text()];
+        let origin = &self.origin.settings().addresses;
+        let is_own = |named: &Authority| named == request.host_text() || origin.contains(named);
         let named = [LOCATION, CONTENT_LOCATION].into_iter().filter_map(|name| fields.get(name)?.to_str().ok());
         let paths = named.filter_map(|target| {
             let uri: Uri = target.parse().ok()?;
-            let ours = uri.authority().is_none_or(|authority| own.contains(&authority.as_str()));
+            let ours = uri.authority().is_none_or(is_own);
             (ours && uri.path().starts_with('/')).then(|| write_paths(uri.path()))
         });
         paths.flatten().collect()

@@ -63,12 +63,12 @@ impl Proxy {
                 Err(fault) => self.unfinished(answer, &fault),
             };
         }
-        let marks: Vec<Tag> = written.iter().flat_map(|written| written.place.around().tags).collect();
+        let marks: Vec<Tag> = written.iter().flat_map(|written| written.place.around().tags.to_vec()).collect();
         let besides: &[Tag] = if chosen.target == WriteTarget::Through { &marks } else { &[] };
         // Whoever drops the entry by its path or with its route counts as much as who drops it by its key.
         let since = match (&before, &written) {
             (Ok(seen), Some(written)) => {
-                Some((&route.group, Since { token: seen.token, watched: written.place.tags.clone() }))
+                Some((&route.group, Since { token: seen.token, watched: written.place.tags.to_vec() }))
             }
             _ => None,
         };
@@ -139,16 +139,20 @@ impl Proxy {
         Answer::new(response, status)
     }
 
-    fn written(&self, request: &Admitted, words: &Words, route: &Route) -> Option<Written> {
+    fn written(&self, request: &Admitted, words: &Words, route: &Arc<Route>) -> Option<Written> {
         let settings = &self.shared.settings;
         let host = settings.host_in_key.then(|| request.host_text());
         route.written(&words.write(request, None), host)
     }
 
     /// Keeps what a later GET is to answer, from the policy's template; or else has a GET fetch it, and says false.
+    ///
+    /// What a user writes whose reads go past the cache is for that user first of all: a GET without credentials tells
+    /// what all others may see of it.
     async fn refill(self: &Arc<Self>, values: &Values<'_>, written: &Written, token: Token) -> Result<bool, Detail> {
         let route = &values.chosen.route;
-        let Some(entry) = route.write.as_ref().and_then(|policy| policy.entry.as_ref()) else {
+        let for_all = route.refuse_credentials(&values.request.fields).is_ok();
+        let Some(entry) = route.write.as_ref().and_then(|policy| policy.entry.as_ref()).filter(|_| for_all) else {
             self.fill_again(&written.target, values.request);
             return Ok(false);
         };
@@ -162,7 +166,7 @@ impl Proxy {
         let control = CacheControl::default();
         let now = self.shared.clock.now();
         let lifetime = lifetime(StatusCode::OK, &fields, &control, &route.choices, now).ok_or(Detail::NoFreshness)?;
-        let mut tags = written.place.tags.clone();
+        let mut tags = written.place.tags.to_vec();
         tags.extend(written_tags(route, written, &json).ok_or(Detail::TagUnknown)?);
         let entry = self.entry(Kind::Written, fields, json, lifetime, tags, token);
         verdict(self.store.keep(&written.place, Arc::new(entry)).await)
@@ -176,7 +180,7 @@ impl Proxy {
             stale_while_revalidate: Duration::ZERO,
             stale_if_error: Duration::ZERO,
         };
-        let entry = self.entry(Kind::Around, HeaderMap::new(), Bytes::new(), lifetime, place.tags.clone(), token);
+        let entry = self.entry(Kind::Around, HeaderMap::new(), Bytes::new(), lifetime, place.tags.to_vec(), token);
         if let Err(fault) = self.store.keep(place, Arc::new(entry)).await {
             tracing::debug!(%fault, key = %place.key, "a write-around marker was not kept");
         }
@@ -204,7 +208,9 @@ impl Proxy {
             fields: HeaderMap::new(),
             body: None,
             host: write.host.clone(),
-            client: Client::default(),
+            client: Client { address: None, ..write.client },
+            version: http::Version::HTTP_11,
+            upgrade: None,
         };
         let proxy = Arc::clone(self);
         tokio::spawn(async move { drop(proxy.read(request).await) });

@@ -4,7 +4,7 @@ use percent_encoding::percent_decode_str;
 
 /// Whether every server reads this raw path the same way, so that it may be looked up and stored.
 ///
-/// False for encoded slashes, backslashes and NUL, dot segments, empty segments other than a trailing slash, `;`,
+/// False for encoded slashes, backslashes, `?`, `#` and control characters, dot segments, empty segments other than a trailing slash, `;`,
 /// needlessly encoded or lower-case-encoded octets, bytes outside ASCII and text that is not UTF-8 once decoded.
 /// Such requests are forwarded and never answered from the store.
 pub fn is_canonical(path: &str) -> bool {
@@ -40,7 +40,7 @@ fn plain_octets(path: &str) -> bool {
         };
         let octet = high * 16 + low;
         let needless = octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'.' | b'_' | b'~');
-        if needless || octet.is_ascii_control() || matches!(octet, b'/' | b'\\' | b';' | b'%') {
+        if needless || octet.is_ascii_control() || matches!(octet, b'/' | b'\\' | b';' | b'%' | b'?' | b'#') {
             return false;
         }
     }
@@ -60,24 +60,39 @@ fn upper_hex(byte: u8) -> Option<u8> {
 }
 
 /// Every path an origin may take this raw write target for, decoded: as sent, with doubled slashes merged, with dot
-/// segments resolved, with `;` parameters cut, before or after. One to five texts without repeats, each starting with `/`.
+/// segments resolved, with `;` parameters cut, before or after; the same for a path that somebody decodes twice, or cuts
+/// at an encoded NUL, `?` or `#`. A few texts without repeats, each starting with `/`.
 ///
 /// A write must drop what any of these readings drops: never too little.
 pub fn write_paths(raw: &str) -> Vec<String> {
-    let decoded = percent_decode_str(raw).decode_utf8_lossy().into_owned();
-    let decoded = if decoded.starts_with('/') { decoded } else { format!("/{decoded}") };
+    let once = decode(raw);
+    let mut paths = Vec::with_capacity(1);
+    add_readings(&once, &mut paths);
+    if once.contains('%') {
+        add_readings(&decode(&once), &mut paths);
+    }
+    if let Some((before, _)) = once.split_once(['\0', '?', '#']) {
+        add_readings(before, &mut paths);
+    }
+    paths
+}
+
+fn decode(text: &str) -> String {
+    percent_decode_str(text).decode_utf8_lossy().into_owned()
+}
+
+fn add_readings(decoded: &str, paths: &mut Vec<String>) {
+    let decoded = if decoded.starts_with('/') { decoded.to_owned() } else { format!("/{decoded}") };
     let merged = merge_slashes(&decoded);
     let resolved = resolve_dots(&merged);
     let cut = cut_parameters(&resolved);
     // `..;` is a dot segment for whoever cuts parameters first.
     let again = resolve_dots(&cut);
-    let mut paths = Vec::with_capacity(1);
     for path in [decoded, merged, resolved, cut, again] {
         if !paths.contains(&path) {
             paths.push(path);
         }
     }
-    paths
 }
 
 fn merge_slashes(path: &str) -> String {
@@ -146,6 +161,17 @@ mod tests {
             "/%2",
             "/a%25b",
             "/caf\u{e9}",
+            "/a%3Fb",
+            "/a%23b",
+            "/a%0Ab",
+            "/a%0D%0Ab",
+            "/a%7F",
+            "/a%09",
+            "/%C0%AF",
+            "/a%252e",
+            "/...%2f",
+            "/a/..",
+            "/a/.",
         ];
         for path in odd {
             assert!(!is_canonical(path), "{path}");
@@ -160,6 +186,25 @@ mod tests {
         assert!(write_paths("/x/../fruit/1").contains(&"/fruit/1".to_owned()));
         assert!(write_paths("/fruit/1;v=2").contains(&"/fruit/1".to_owned()));
         assert!(write_paths("/x/..;/fruit/1").contains(&"/fruit/1".to_owned()));
-        assert!(write_paths("/fruit\\1").contains(&"/fruit/1".to_owned()));
+        for raw in [
+            "/fruit\\1",
+            "/fruit/%31",
+            "/%66ruit/1",
+            "//fruit/1",
+            "/./fruit/1",
+            "/x/%2e%2e/fruit/1",
+            "/fruit/1;x",
+            "/fruit/1%3Bx",
+            "/fruit;a/1;b",
+            "/fruit/%2531",
+            "/fruit%252F1",
+            "/fruit/1%00.png",
+            "/fruit/1%3Fa=b",
+            "/fruit/1%23x",
+            "/fruit/x/..%2f1",
+            "/fruit%5c1",
+        ] {
+            assert!(write_paths(raw).contains(&"/fruit/1".to_owned()), "{raw}");
+        }
     }
 }

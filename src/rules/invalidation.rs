@@ -328,7 +328,7 @@ impl Route {
     }
 
     /// The entry that this write writes by the route's policy; `None` when a variable of its key is unknown.
-    pub fn written(&self, write: &Write<'_>, host: Option<&str>) -> Option<Written> {
+    pub fn written(self: &Arc<Self>, write: &Write<'_>, host: Option<&str>) -> Option<Written> {
         let policy = self.write.as_ref()?;
         let captures = write.paths.iter().find_map(|path| policy.request.matches(write.method, path))?;
         let value = |name: &str| write.value(&Source::Name(name.to_owned()), &captures, Asking::Spelt);
@@ -341,7 +341,8 @@ impl Route {
         }
         let (path, query) = target.split_once('?').map_or((target.as_str(), None), |(path, query)| (path, Some(query)));
         let fields = HeaderMap::new();
-        let place = self.place(&Read { path, query, fields: &fields, host }, &self.path.matches(path)?).ok()?;
+        let place =
+            self.place(&Read { path, query, fields: &fields, host, secure: false }, &self.path.matches(path)?).ok()?;
         Some(Written { place, target })
     }
 }

@@ -16,6 +16,7 @@ mod query;
 mod request_pattern;
 mod route;
 mod routes;
+mod tags;
 mod template;
 mod write_policy;
 
@@ -23,11 +24,12 @@ pub use canonical::{is_canonical, write_paths};
 pub use invalidation::{Condition, Invalidation, InvalidationRule, Scope, Subject, Write, Written};
 pub use json_template::JsonTemplate;
 pub use path::{Captures, PathPattern};
-pub use place::{Bypass, CacheKey, Fill, Place, Read, Tag};
+pub use place::{Bypass, CacheKey, Fill, Place, Read, Tag, variant_id};
 pub use query::{Found, find_parameter, parameters};
 pub use request_pattern::RequestPattern;
 pub use route::{Annotate, Credential, Route, RouteQuery, scalar};
 pub use routes::{BodiesRead, ROUTELESS, Routes, Unreachable};
+pub use tags::Tags;
 pub use template::{Pointer, Source, Template};
 pub use write_policy::{Reply, Selection, WritePolicy, WriteTarget};
 

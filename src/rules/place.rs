@@ -7,6 +7,7 @@ use http::HeaderMap;
 use sha2::{Digest, Sha256};
 
 use super::fold::fold_tag;
+use super::tags::Tags;
 use crate::fields::Detail;
 
 /// What a write makes old: one entry, one path, a whole route, or whatever shares a tag.
@@ -41,6 +42,11 @@ impl Tag {
         Self(format!("n:{}", fold_tag(text)).into())
     }
 
+    /// One variant of a key, whichever slot it stands in: no write names it.
+    pub fn variant(id: &str) -> Self {
+        Self(format!("v:{id}").into())
+    }
+
     /// The `write.around` marker of one key.
     fn around(key: &str) -> Self {
         Self(format!("w:{key}").into())
@@ -73,16 +79,9 @@ impl fmt::Display for Tag {
 pub struct CacheKey {
     /// The route it belongs to: two routes whose templates render the same text never share an entry.
     pub route: Arc<str>,
-    /// What `redis-cli KEYS '*'` shows: the template's text, with `#` and a hash where a variant needs one.
+    /// What `redis-cli KEYS '*'` shows: the template's text, `#https` where that was the scheme, and `#` with a hash or a
+    /// number where a variant needs one.
     pub name: String,
-}
-
-impl CacheKey {
-    /// The same key for one variant of a response, told apart by a text of its selecting fields.
-    #[must_use]
-    pub fn variant(&self, selecting: &str) -> Self {
-        Self { route: Arc::clone(&self.route), name: format!("{}#{}", self.name, short_hash(selecting.as_bytes())) }
-    }
 }
 
 impl fmt::Display for CacheKey {
@@ -99,7 +98,7 @@ pub struct Place {
     /// The entry's key.
     pub key: CacheKey,
     /// The tags known from the request alone; a stored response may have more.
-    pub tags: Vec<Tag>,
+    pub tags: Tags,
 }
 
 /// A read as the rules see it.
@@ -113,6 +112,8 @@ pub struct Read<'a> {
     pub fields: &'a HeaderMap,
     /// The host that is part of the key, where the origin sees the client's: empty for a request without one.
     pub host: Option<&'a str>,
+    /// Whether it was asked by https: the origin is told so, and an answer may have links of that scheme.
+    pub secure: bool,
 }
 
 /// Why a read is neither looked up nor stored.
@@ -142,14 +143,33 @@ impl Place {
     pub fn around(&self) -> Self {
         let name = self.key.name.split('#').next().unwrap_or_default();
         let key = CacheKey { route: Arc::clone(&self.key.route), name: format!("{name}#around") };
-        Self { group: Arc::clone(&self.group), tags: vec![Tag::around(name)], key }
+        Self { group: Arc::clone(&self.group), tags: vec![Tag::around(name)].into(), key }
     }
 
-    /// The same place for one variant of its response.
+    /// The same place for requests with one text of selecting fields, whatever the response says.
     #[must_use]
-    pub fn variant(&self, selecting: &str) -> Self {
-        Self { group: Arc::clone(&self.group), key: self.key.variant(selecting), tags: self.tags.clone() }
+    pub fn selected_by(mut self, selecting: &str) -> Self {
+        self.key.name.push('#');
+        self.key.name.push_str(&short_hash(selecting.as_bytes()));
+        self
     }
+
+    /// The place of one variant of its response, in one of the slots that the key has for them.
+    #[must_use]
+    pub fn variant(&self, slot: usize, id: &str) -> Self {
+        let name = format!("{}#{slot}", self.key.name);
+        let tags: Vec<Tag> = self.tags.iter().cloned().chain([Tag::variant(id)]).collect();
+        Self {
+            group: Arc::clone(&self.group),
+            key: CacheKey { route: Arc::clone(&self.key.route), name },
+            tags: tags.into(),
+        }
+    }
+}
+
+/// What tells a variant from the others of its key, from a text of its selecting fields.
+pub fn variant_id(selecting: &str) -> String {
+    short_hash(selecting.as_bytes())
 }
 
 /// 128 bits of SHA-256 in hex: long enough that nobody finds two texts with the same, or a credential from it.

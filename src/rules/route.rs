@@ -14,6 +14,7 @@ use super::numbers::json_number;
 use super::path::{Captures, PathPattern};
 use super::place::{Bypass, CacheKey, Fill, Place, Read, Tag, short_hash};
 use super::query::{Found, find_parameter};
+use super::tags::{Tags, path_tag};
 use super::template::{Source, Template};
 use super::write_policy::WritePolicy;
 use crate::fields::Detail;
@@ -76,6 +77,8 @@ pub struct Route {
     pub authorization: Credential,
     /// Whether to make an entity tag where the origin sends no validator.
     pub etag: bool,
+    /// Whether a connection may become a WebSocket; `None` for what the origin says for all.
+    pub upgrade: Option<bool>,
     /// An answer of which all of these hold is not stored; empty for none.
     pub unless: Vec<Condition>,
     /// Extra tags.
@@ -92,16 +95,13 @@ pub struct Route {
 
 impl Route {
     /// Where this read's answer is kept, or why it is kept nowhere.
-    pub fn place(&self, read: &Read<'_>, captures: &Captures<'_>) -> Result<Place, Bypass> {
+    pub fn place(self: &Arc<Self>, read: &Read<'_>, captures: &Captures<'_>) -> Result<Place, Bypass> {
         if !is_canonical(read.path) {
             return Err(Bypass(Detail::PathAmbiguous));
         }
         self.refuse_credentials(read.fields)?;
         let query = read.query.unwrap_or_default();
         let mut name = self.render(query, captures, |_, value| value).ok_or(Bypass(Detail::QueryAmbiguous))?;
-        let folded = self
-            .render(query, captures, |source, value| self.folded(source, &value))
-            .ok_or(Bypass(Detail::QueryAmbiguous))?;
         if self.query == RouteQuery::Raw && !query.is_empty() {
             if !query.bytes().all(plain_query_octet) {
                 return Err(Bypass(Detail::QueryAmbiguous));
@@ -112,18 +112,31 @@ impl Route {
             // Also where it is empty: a raw query may have an `@`, so the last one must always be this one.
             let _ = write!(name, "@{host}");
         }
+        if read.secure {
+            name.push_str("#https");
+        }
         if let Some(selecting) = self.selecting(read.fields) {
             let _ = write!(name, "#{}", short_hash(&selecting));
         }
-        let decoded = percent_encoding::percent_decode_str(read.path).decode_utf8_lossy();
-        let mut tags = vec![Tag::route(&self.name), Tag::path(&fold_path(&decoded)), Tag::key(&folded)];
-        let asked = |name: &str| self.read_value(name, query, captures);
-        if self.may_lack_values() && self.lacks_value(query, captures) {
+        let key = CacheKey { route: Arc::clone(&self.name), name };
+        Ok(Place { group: Arc::clone(&self.group), key, tags: Tags::of_route(self, read.path, query) })
+    }
+
+    /// The tags of a read that has a key.
+    pub(super) fn tags_of(&self, path: &str, query: &str) -> Vec<Tag> {
+        let captures = self.path.matches(path).unwrap_or_default();
+        let mut tags = vec![Tag::route(&self.name), path_tag(path)];
+        // There is one, as the key has been made from the same values.
+        tags.extend(
+            self.render(query, &captures, |source, value| self.folded(source, &value)).map(|key| Tag::key(&key)),
+        );
+        if self.may_lack_values() && self.lacks_value(query, &captures) {
             tags.push(Tag::absent(&self.name));
         }
+        let asked = |name: &str| self.read_value(name, query, &captures);
         let known = self.tags.iter().filter_map(|template| tag_text(template, &asked, None));
         tags.extend(known.map(|text| Tag::named(&text)));
-        Ok(Place { group: Arc::clone(&self.group), key: CacheKey { route: Arc::clone(&self.name), name }, tags })
+        tags
     }
 
     /// What the origin sees on a fill of this read's place.
@@ -145,7 +158,7 @@ impl Route {
                 }
             }
         }
-        Fill { target, fields: self.fill_fields(read.fields) }
+        Fill { target, fields: self.fill_fields(read) }
     }
 
     /// Whether the route says of this JSON answer that it is not to be stored. Something that is no JSON is.
@@ -242,7 +255,8 @@ impl Route {
                 && (fields.contains_key(AUTHORIZATION) || fields.keys().any(is_credential)))
     }
 
-    fn refuse_credentials(&self, fields: &HeaderMap) -> Result<(), Bypass> {
+    /// Refuses a request whose credentials send it past this route's entries.
+    pub fn refuse_credentials(&self, fields: &HeaderMap) -> Result<(), Bypass> {
         if self.authorization == Credential::Bypass {
             if fields.contains_key(AUTHORIZATION) {
                 return Err(Bypass(Detail::Authorization));
@@ -279,8 +293,11 @@ impl Route {
         (!text.is_empty()).then_some(text)
     }
 
-    fn fill_fields(&self, fields: &HeaderMap) -> HeaderMap {
+    fn fill_fields(&self, read: &Read<'_>) -> HeaderMap {
+        let fields = read.fields;
         let mut sent = HeaderMap::new();
+        let scheme = HeaderValue::from_static(if read.secure { "https" } else { "http" });
+        sent.insert(X_FORWARDED_PROTO, scheme);
         sent.insert(ACCEPT, HeaderValue::from_static("*/*"));
         for name in self.keyed(fields) {
             if let Some(value) = keyed_value(fields, name).and_then(|value| HeaderValue::from_bytes(&value).ok()) {
@@ -291,8 +308,11 @@ impl Route {
     }
 }
 
+/// The scheme is in the key, so the origin may know it: an app that sends everybody to https must not do so for ever.
+const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+
 /// A keyed field's value, its lines combined; `None` where it says no more than its absence does.
-fn keyed_value(fields: &HeaderMap, name: &HeaderName) -> Option<Vec<u8>> {
+pub(super) fn keyed_value(fields: &HeaderMap, name: &HeaderName) -> Option<Vec<u8>> {
     let mut lines = fields.get_all(name).iter();
     let mut value = lines.next()?.as_bytes().trim_ascii().to_vec();
     for line in lines {

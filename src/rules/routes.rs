@@ -1,13 +1,17 @@
 //! All routes: the one that speaks for a request, and everything that a write makes old.
 
+use std::fmt::Write as _;
 use std::sync::{Arc, LazyLock};
+
+use http::header::ORIGIN;
 
 use super::canonical::is_canonical;
 use super::fold::fold_path;
 use super::invalidation::{ALSO, Invalidation, Scope, Write, parent};
 use super::path::Captures;
-use super::place::{Bypass, CacheKey, Place, Read, Tag};
-use super::route::{Route, plain_query_octet};
+use super::place::{Bypass, CacheKey, Place, Read, Tag, short_hash};
+use super::route::{Route, keyed_value, plain_query_octet};
+use super::tags::Tags;
 use super::write_policy::WritePolicy;
 use crate::fields::Detail;
 
@@ -67,13 +71,20 @@ impl Routes {
         if let Some(host) = read.host {
             // Also where it is empty: paths and queries may have an `@`, so the last one must always be this one.
             name.push('@');
+            if read.secure {
+                name.push_str("https://");
+            }
             name.push_str(host);
         }
-        let decoded = percent_encoding::percent_decode_str(read.path).decode_utf8_lossy();
+        // Whatever the answer says: an origin that speaks of it only when it is asked with one gave everybody else's to
+        // those scripts, and one site's to another's (Fetch, section "CORS protocol and HTTP caches").
+        if let Some(origin) = keyed_value(read.fields, &ORIGIN) {
+            let _ = write!(name, "#{}", short_hash(&origin));
+        }
         Ok(Place {
             group: Arc::clone(&ROUTELESS_NAME),
             key: CacheKey { route: Arc::clone(&ROUTELESS_NAME), name },
-            tags: vec![Tag::path(&fold_path(&decoded))],
+            tags: Tags::of_path(read.path),
         })
     }
 

@@ -4,10 +4,13 @@
 //! pool and a session with the store. What cores share is the memory store, the fetches under way and a few counters.
 
 mod accept;
+mod connection;
+mod files;
 mod listen;
 mod settings;
-mod stall;
+mod tls;
 
+use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -19,8 +22,11 @@ use crate::origin::{self, Origin};
 use crate::proxy::{self, Proxy};
 use crate::store;
 
+use tls::Certificate;
+
 pub use listen::BindError;
-pub use settings::ServerSettings;
+pub use settings::{Http2, ServerSettings};
+pub use tls::{TlsError, TlsSettings};
 
 /// What every core's proxy is made from.
 #[derive(Clone, Debug)]
@@ -40,19 +46,57 @@ pub struct Server {
     /// For each core its listeners.
     listeners: Vec<Vec<TcpListener>>,
     addresses: Vec<SocketAddr>,
+    certificate: Option<Arc<Certificate>>,
 }
 
 /// A server at work.
 #[derive(Debug)]
 pub struct Running {
     addresses: Vec<SocketAddr>,
+    certificate: Option<Arc<Certificate>>,
     stop: watch::Sender<bool>,
     cores: Vec<JoinHandle<()>>,
 }
 
+/// Why a server cannot be set up.
+#[derive(Debug)]
+pub enum SetupError {
+    /// An address cannot be listened on.
+    Bind(BindError),
+    /// The certificate cannot be used.
+    Tls(TlsError),
+}
+
+impl fmt::Display for SetupError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bind(error) => error.fmt(out),
+            Self::Tls(error) => error.fmt(out),
+        }
+    }
+}
+
+impl std::error::Error for SetupError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Bind(error) => error.source(),
+            Self::Tls(error) => error.source(),
+        }
+    }
+}
+
 impl Server {
-    /// Opens every listening socket, or none.
-    pub fn bind(settings: ServerSettings) -> Result<Self, BindError> {
+    /// Reads the certificate and opens every listening socket, or none.
+    pub fn bind(settings: ServerSettings) -> Result<Self, SetupError> {
+        let http2 = settings.http2 != Http2::Off;
+        let certificate = settings.tls.clone().map(|tls| Certificate::new(tls, http2).map(Arc::new));
+        let certificate = certificate.transpose().map_err(SetupError::Tls)?;
+        let (listeners, addresses) = Self::listen(&settings).map_err(SetupError::Bind)?;
+        Ok(Self { settings, listeners, addresses, certificate })
+    }
+
+    /// For each core its listeners, and the addresses, each with its port.
+    fn listen(settings: &ServerSettings) -> Result<(Vec<Vec<TcpListener>>, Vec<SocketAddr>), BindError> {
         let mut listeners: Vec<Vec<TcpListener>> = (0..settings.cores).map(|_| Vec::new()).collect();
         let mut addresses = Vec::new();
         for wanted in &settings.listen {
@@ -66,7 +110,7 @@ impl Server {
             }
             addresses.push(address);
         }
-        Ok(Self { settings, listeners, addresses })
+        Ok((listeners, addresses))
     }
 
     /// The addresses it listens on, with the ports that the kernel chose.
@@ -77,27 +121,32 @@ impl Server {
     /// Starts serving, one thread a core.
     pub fn start(self, parts: &Parts) -> io::Result<Running> {
         let (stop, stopped) = watch::channel(false);
-        let connections = Arc::new(Semaphore::new(self.settings.max_connections.min(Semaphore::MAX_PERMITS)));
+        let places = files::connections(self.settings.max_connections, parts.origin.max_connections());
+        let connections = Arc::new(Semaphore::new(places.min(Semaphore::MAX_PERMITS)));
         let settings = Arc::new(self.settings);
         let mut cores = Vec::new();
         for (index, listeners) in self.listeners.into_iter().enumerate() {
             let core = accept::Core {
                 listeners,
                 settings: Arc::clone(&settings),
+                certificate: self.certificate.clone(),
                 connections: Arc::clone(&connections),
                 stopped: stopped.clone(),
             };
+            // One look at the files is enough for all cores.
+            let follow = self.certificate.clone().filter(|_| index == 0).map(|it| it.follow(stopped.clone()));
             let parts = parts.clone();
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             let thread = std::thread::Builder::new().name(format!("core-{index}")).spawn(move || {
                 runtime.block_on(async move {
+                    follow.map(tokio::spawn);
                     let origin = Origin::new(parts.origin);
                     core.serve(Arc::new(Proxy::new(parts.proxy, parts.store.attach(), origin))).await;
                 });
             })?;
             cores.push(thread);
         }
-        Ok(Running { addresses: self.addresses, stop, cores })
+        Ok(Running { addresses: self.addresses, certificate: self.certificate, stop, cores })
     }
 }
 
@@ -105,6 +154,18 @@ impl Running {
     /// The addresses it listens on.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// Whether TLS is spoken there.
+    pub fn is_secure(&self) -> bool {
+        self.certificate.is_some()
+    }
+
+    /// Reads the certificate's files again; a bad one changes nothing but a line in the log. Without TLS there are none.
+    pub fn reload_certificate(&self) {
+        if let Some(certificate) = &self.certificate {
+            certificate.reload();
+        }
     }
 
     /// Stops accepting, lets requests under way end within the shutdown timeout, and returns when all cores are done.

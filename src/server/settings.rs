@@ -3,21 +3,46 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// `listen` and the parts of `[limits]` that concern connections.
+use super::tls::TlsSettings;
+
+/// `listen`, `[tls]`, `[clients]` and the parts of `[limits]` that concern connections.
 #[derive(Clone, Debug)]
 pub struct ServerSettings {
     /// Every address to listen on; at least one.
     pub listen: Vec<SocketAddr>,
+    /// The certificate that every address is served with; `None` for plain HTTP.
+    pub tls: Option<TlsSettings>,
+    /// Where HTTP/2 is spoken.
+    pub http2: Http2,
+    /// Whether every connection begins with a header of the PROXY protocol, which then tells the client's address.
+    pub proxy_protocol: bool,
     /// How many cores to use, each with its own runtime and listeners; at least one.
     pub cores: usize,
     /// How many client connections may be open at once.
     pub max_connections: usize,
-    /// How long a request's head may take to arrive.
+    /// How long a request's head may take to arrive, from its first byte on; and before that, each for itself, the TLS
+    /// handshake and the load balancer's header.
     pub header_timeout: Duration,
+    /// How long a connection is kept on which nothing is asked.
+    pub idle_timeout: Duration,
+    /// How long a client may take nothing of its answer.
+    pub write_stall: Duration,
     /// The largest request head in bytes.
     pub max_header: usize,
     /// How many fields a request may have.
     pub max_fields: usize,
     /// How long requests under way may take to end once the server was told to stop.
     pub shutdown_timeout: Duration,
+}
+
+/// Where HTTP/2 is spoken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Http2 {
+    /// Nowhere.
+    Off,
+    /// Where the client chooses it in the TLS handshake (ALPN `h2`).
+    #[default]
+    Tls,
+    /// There, and without TLS where the client begins with it (RFC 9113 section 3.3).
+    Always,
 }

@@ -191,7 +191,7 @@ mod tests {
 
     fn place(name: &str) -> Place {
         let key = CacheKey { route: "fruit".into(), name: name.to_owned() };
-        Place { group: "fruit".into(), key, tags: vec![Tag::route("fruit")] }
+        Place { group: "fruit".into(), key, tags: vec![Tag::route("fruit")].into() }
     }
 
     fn fill(memory: &Memory, name: &str, bytes: usize) -> Kept {
@@ -211,7 +211,7 @@ mod tests {
             Duration::ZERO,
             lifetime,
             StoredFlags { public_enough: false, must_revalidate: false, private: false },
-            place.tags.clone(),
+            place.tags.to_vec(),
             memory.lookup(&place).token,
         );
         memory.keep(&place, Arc::new(entry))

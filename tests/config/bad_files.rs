@@ -21,6 +21,7 @@ fn keys_that_nobody_knows() {
         ("«origins = \"http://a\"\n", "write `origin`"),
         ("«colour = 1\n", "its keys are `listen`, `origin`, `store`"),
         ("[limits]\n«conections = 1\n", "write `connections`"),
+        ("[clients]\n«trusted_proxis = []\n", "write `trusted_proxies`"),
         ("[[route]]\n«tll = \"1h\"\n", "write `ttl`"),
         ("[[route]]\n«invalidated-by = []\n", "write `invalidated_by`"),
         ("[[route]]\nannotate = { «feild = \"x\" }\n", "write `field`"),
@@ -43,6 +44,7 @@ fn keys_in_the_wrong_table() {
         ("[[route]]\n«heuristics = true\n", "[unrouted]"),
         ("«memory = \"1MiB\"\n", "[store]"),
         ("[store]\n«waiters = 1\n", "[limits]"),
+        ("[limits]\n«trusted_proxies = []\n", "[clients]"),
         ("[«route]\npath = \"/a\"\n".replace("[«route]", "«[route]").as_str(), "write [[route]]"),
         ("[[route]]\n«[route.invalidated_by]\nrequest = \"PUT /a\"\n", "[[route.invalidated_by]]"),
     ] {
@@ -57,6 +59,7 @@ fn keys_from_elsewhere() {
         ("«backend = \"http://a\"\n", "origin = "),
         ("«redis = \"redis://a\"\n", "store = "),
         ("«timeout = \"1s\"\n", "`response_timeout`"),
+        ("«real_ip = []\n", "trusted_proxies = "),
         ("«port = 8080\n", "listen = "),
         ("[[«routes]]\n", "[[route]]"),
         ("[[route]]\n«cache_ttl = \"1h\"\n", "ttl = \"10m\""),
@@ -77,14 +80,11 @@ fn keys_from_elsewhere() {
 fn what_this_version_does_not_have() {
     let not_yet = [
         "[[route]]\n«settle = \"2s\"\n",
-        "[«tls]\ncert = \"a\"\n",
         "[«admin]\nlisten = \"127.0.0.1:1\"\n",
-        "[origin]\n«tls = true\n",
         "[store]\n«lease = \"1s\"\n",
         "[log]\n«fields = []\n",
         "store = «\"redis+sentinel://h\"\norigin = \"http://a\"\n",
         "store = «\"redis+cluster://h\"\norigin = \"http://a\"\n",
-        "origin = «\"https://a\"\n",
     ];
     for text in not_yet {
         assert_bad(text, "");
@@ -92,6 +92,16 @@ fn what_this_version_does_not_have() {
         let (finding, _) = error.report().iter().next().unwrap();
         assert!(finding.message().contains("not supported by this version"), "{error}");
     }
+}
+
+#[test]
+fn what_clients_may_speak() {
+    assert_bad("origin = \"http://a\"\n[clients]\nhttp2 = «\"tsl\"", "write \"tls\"");
+    assert_bad("origin = \"http://a\"\n[clients]\nhttp2 = «true", "in quotes");
+    assert_bad("origin = \"http://a\"\n[clients]\n«h2c = true", "\"always\"");
+    assert_bad("origin = \"http://a\"\n[tls]\n«cert_file = \"a\"\ncert = \"a\"\nkey = \"b\"", "cert = ");
+    assert_bad("origin = \"http://a\"\n[limits]\nidle_timeout = «\"0s\"", "\"1m\" without this line");
+    assert_bad("origin = \"http://a\"\n[limits]\n«keepalive_timeout = \"5s\"", "`idle_timeout`");
 }
 
 #[test]
@@ -167,7 +177,7 @@ fn an_origin_is_needed() {
 
 #[test]
 fn every_fault_of_a_file_is_told_at_once() {
-    let text = "origin = \"https://a\"\nlisten = \"x\"\n[[route]]\nttl = \"1h\"\n[[route]]\npath = \"b\"\n";
+    let text = "origin = \"ftp://a\"\nlisten = \"x\"\n[[route]]\nttl = \"1h\"\n[[route]]\npath = \"b\"\n";
     let lines = |text: &str| -> Vec<usize> {
         read(text).unwrap_err().report().iter().filter_map(|(_, place)| place).map(|place| place.line).collect()
     };

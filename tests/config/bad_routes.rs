@@ -213,5 +213,9 @@ fn what_writes_store_needs_a_lifetime() {
     good(&policy("ttl = \"1h\"", "", "through"));
     good(&policy("ttl = \"1h\"", "", "cache"));
     good(&policy("statuses = { 200 = \"1h\" }", "", "cache"));
+    for keyed in ["cookies", "authorization"] {
+        assert_bad(&policy(&format!("ttl = \"1h\"\n{keyed} = \"key\""), "«", "through"), "delete `entry`");
+        good(&in_route(&format!("{keyed} = \"key\"\n[route.write]\nrequest = \"POST /orders\"\npolicy = \"through\"")));
+    }
     good(&in_route("[route.write]\nrequest = \"POST /orders\"\npolicy = \"through\""));
 }

@@ -15,7 +15,7 @@ fn the_environment_is_put_into_texts() {
     let text = "origin = \"${API}\"\nstore = \"${KIND}://\"\nlisten = [\"${ADDRESS:-127.0.0.1:9}\"]\n\
                 [[route]]\npath = \"/a/{id}\"\nkey = \"a$$:{id}\"\n";
     let config = Config::from_text("proxy.toml", text, environment).unwrap();
-    assert_eq!(config.origin.authority.as_str(), "api:5000");
+    assert_eq!(config.origin.urls(), ["http://api:5000"]);
     assert_eq!(config.store.url, StoreUrl::Memory);
     assert_eq!(config.server.listen[0].port(), 9);
     assert_eq!(config.proxy.routes.iter().next().unwrap().key.as_str(), "a$:{id}");

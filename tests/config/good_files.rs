@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use aside::origin::HostRule;
 use aside::rules::{Credential, RouteQuery, Selection, Source, Subject, WriteTarget};
+use aside::server::Http2;
 use aside::store::{StoreUrl, WhenDown};
 use aside::telemetry::LogFormat;
 use serde_json::json;
@@ -19,6 +20,11 @@ fn everything_has_a_default() {
         (10_000, 16_384, 100)
     );
     assert_eq!(config.server.header_timeout, Duration::from_secs(10));
+    assert_eq!(
+        (config.server.idle_timeout, config.server.write_stall),
+        (Duration::from_secs(60), Duration::from_secs(30))
+    );
+    assert_eq!((config.server.tls, config.server.http2, config.server.proxy_protocol), (None, Http2::Tls, false));
     assert_eq!(config.server.shutdown_timeout, Duration::from_secs(10));
     assert_eq!(config.store.url, StoreUrl::Memory);
     assert_eq!((config.store.memory, config.store.timeout), (64 << 20, Duration::from_millis(50)));
@@ -30,15 +36,28 @@ fn everything_has_a_default() {
         (Duration::from_secs(1), Duration::from_secs(30))
     );
     assert_eq!(config.origin.max_connections, 1024);
+    assert!(config.origin.total_timeout.is_none() && config.origin.health.is_none() && config.origin.tls.is_none());
+    assert_eq!((config.origin.upgrade, config.origin.tunnel_idle), (false, Duration::from_secs(3600)));
     assert_eq!((config.proxy.max_target, config.proxy.max_request_body), (8192, None));
     assert_eq!((config.proxy.buffer_body, config.proxy.max_waiters), (65_536, 1024));
+    assert_eq!((config.proxy.trusted_proxies.len(), config.proxy.max_variants), (0, 32));
     assert!(!config.proxy.host_in_key);
-    let unrouted = config.proxy.unrouted.unwrap();
+    let unrouted = config.proxy.unrouted.clone().unwrap();
     assert!(
         !unrouted.routed && !unrouted.heuristics && !unrouted.close_delimited && unrouted.honour_request_directives
     );
+    assert!(!unrouted.errors && !config.proxy.unrouted_by_all_fields);
     assert_eq!((config.log.format, config.log.requests), (LogFormat::Text, true));
     assert!(config.route_lines.is_empty() && config.remarks.iter().next().is_none());
+}
+
+#[test]
+fn clients_are_served_as_the_file_says() {
+    let config =
+        good("origin = \"http://a\"\n[clients]\nhttp2 = \"always\"\nproxy_protocol = true\n[limits]\nfields = 7");
+    assert_eq!((config.server.http2, config.server.proxy_protocol), (Http2::Always, true));
+    assert_eq!((config.server.max_fields, config.proxy.max_fields), (7, 7));
+    assert_eq!(good("origin = \"http://a\"\n[clients]\nhttp2 = \"off\"").server.http2, Http2::Off);
 }
 
 #[test]

@@ -9,9 +9,11 @@
 
 mod bad_files;
 mod bad_routes;
+mod certificates;
 mod environment;
 mod good_files;
 mod hostile;
+mod origin;
 mod reading;
 mod shipped;
 

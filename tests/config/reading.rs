@@ -30,11 +30,11 @@ fn what_is_no_file_is_told_for_what_it_is() {
 #[test]
 fn no_file_is_needed_for_an_origin() {
     let config = Config::for_origin("http://127.0.0.1:5000").unwrap();
-    assert_eq!(config.origin.authority.as_str(), "127.0.0.1:5000");
+    assert_eq!(config.origin.urls(), ["http://127.0.0.1:5000"]);
     assert_eq!(config.file, None);
-    let error = Config::for_origin("https://a").unwrap_err();
+    let error = Config::for_origin("ftp://a").unwrap_err();
     assert!(message(&error).starts_with("--origin: "), "{error}");
-    assert!(error.to_string().contains("write http://"), "{error}");
+    assert!(error.to_string().contains("write --origin \"http://127.0.0.1:5000\""), "{error}");
 }
 
 #[test]
@@ -50,7 +50,7 @@ fn the_command_line_wins() {
         log: Some(LogFormat::Json),
     };
     let config = Config::load(&path, &overrides).unwrap();
-    assert_eq!(config.origin.authority.as_str(), "api");
+    assert_eq!(config.origin.urls(), ["http://api"]);
     assert_eq!(config.origin.max_connections, 7);
     assert_eq!(config.server.listen.len(), 2);
     assert_eq!(config.log.format, LogFormat::Json);

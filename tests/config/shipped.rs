@@ -30,6 +30,7 @@ fn every_commented_key_can_be_set() {
     assert!(text.contains("\npolicy") || text.contains("\nselect = {"), "{text}");
     let config = good(&text);
     assert_eq!(config.proxy.routes.iter().count(), 5);
+    assert!(config.server.tls.is_some());
     assert!(!config.remarks.render(false).contains("warning"), "{}", config.remarks.render(false));
 }
 
@@ -38,8 +39,10 @@ fn what_a_commented_key_shows_as_its_default_is_the_default() {
     let (as_shipped, all_set) = (good(SHIPPED), good(&uncommented()));
     let settings = |config: &aside::config::Config| {
         let mut server = config.server.clone();
-        server.cores = 0;
-        format!("{server:?} {:?} {:?} {:?} {:?}", config.origin, config.store, config.log, config.proxy.unrouted)
+        (server.cores, server.tls) = (0, None);
+        let mut origin = config.origin.clone();
+        (origin.total_timeout, origin.health) = (None, None);
+        format!("{server:?} {origin:?} {:?} {:?} {:?}", config.store, config.log, config.proxy.unrouted)
     };
     assert_eq!(settings(&as_shipped), settings(&all_set));
     let three = |config: &aside::config::Config| {
@@ -47,6 +50,9 @@ fn what_a_commented_key_shows_as_its_default_is_the_default() {
     };
     assert_eq!(three(&as_shipped), three(&all_set));
     assert_eq!(as_shipped.proxy.buffer_body, all_set.proxy.buffer_body);
+    assert_eq!(as_shipped.proxy.body_rate, all_set.proxy.body_rate);
+    assert_eq!(format!("{:?}", as_shipped.proxy.compression), format!("{:?}", all_set.proxy.compression));
     assert_eq!(as_shipped.proxy.max_target, all_set.proxy.max_target);
     assert_eq!(as_shipped.proxy.max_waiters, all_set.proxy.max_waiters);
+    assert_eq!(as_shipped.proxy.max_variants, all_set.proxy.max_variants);
 }

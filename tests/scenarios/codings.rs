@@ -10,7 +10,7 @@ const ROUTE: &str = "[[route]]\npath = \"/x/{id}\"\nttl = \"1h\"\n";
 const CODINGS: [&str; 3] = ["gzip", "br", "zstd"];
 
 fn text() -> String {
-    (0..200).map(|n| [r#"{"line": "#, &n.to_string(), "}\n"].concat()).collect()
+    (0..200).map(|n| format!("{{\"line\": {n}}}\n")).collect::<Vec<_>>().concat()
 }
 
 /// The body with its coding undone by another's decoder.

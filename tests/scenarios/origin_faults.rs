@@ -1,10 +1,9 @@
-//! An origin that is down, hangs, breaks off or says what cannot be true.
+//! An origin that is down, hangs or breaks off; what it says that cannot be true is in `tests/wire`.
 
 use std::time::Duration;
 
 use tokio::io::AsyncWriteExt;
 
-use super::support::client::raw;
 use super::support::node::Node;
 use super::support::origin::{self, Origin, response, say};
 
@@ -39,21 +38,6 @@ async fn an_origin_that_hangs_is_a_504_within_the_limit() {
 }
 
 #[tokio::test]
-async fn a_body_cut_short_is_never_stored() {
-    for (what, head) in [
-        ("content-length", "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 10\r\n\r\nabc"),
-        ("chunked", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n"),
-    ] {
-        let origin = origin::raw(move |_, mut stream| async move { say(&mut stream, head).await }).await;
-        let node = Node::start(origin, ROUTE);
-        for _ in 0..2 {
-            let answer = node.client().try_send("GET", "/x", &[], "").await;
-            assert!(answer.as_ref().map_or(true, |answer| answer.status == 502), "{what}: {answer:?}");
-        }
-    }
-}
-
-#[tokio::test]
 async fn a_body_that_ends_with_the_connection_is_never_stored_on_a_route() {
     let origin = origin::raw(|_, mut stream| async move {
         say(&mut stream, "HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\n\r\nall of it").await;
@@ -65,17 +49,6 @@ async fn a_body_that_ends_with_the_connection_is_never_stored_on_a_route() {
         assert_eq!((answer.text(), answer.cache()), ("all of it", "MISS"));
         assert!(answer.cache_status().contains("detail=close-delimited"), "{}", answer.cache_status());
     }
-}
-
-#[tokio::test]
-async fn a_body_that_stalls_is_cut_and_not_stored() {
-    let origin = origin::raw(|_, mut stream| async move {
-        say(&mut stream, "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc").await;
-        std::future::pending::<()>().await;
-    })
-    .await;
-    let node = Node::start(origin, &format!("[origin]\nurl = \"ORIGIN\"\nresponse_timeout = \"200ms\"\n{ROUTE}"));
-    assert_eq!(node.client().get("/x").await.status, 502);
 }
 
 #[tokio::test]
@@ -134,32 +107,6 @@ async fn a_write_whose_outcome_is_unknown_drops_what_it_may_have_changed_and_is_
     assert_eq!(client.put("/x", "{}").await.status, 502);
     assert_eq!(client.get("/x").await.cache(), "MISS");
     assert_eq!(writes.load(std::sync::atomic::Ordering::SeqCst), 1);
-}
-
-#[tokio::test]
-async fn an_answer_that_can_be_read_in_two_ways_is_a_502() {
-    let origin = origin::raw(|_, mut stream| async move {
-        say(
-            &mut stream,
-            "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n",
-        )
-        .await;
-    })
-    .await;
-    for target in ["/x", "/unrouted"] {
-        assert_eq!(Node::start(origin, ROUTE).client().get(target).await.status, 502);
-    }
-}
-
-#[tokio::test]
-async fn an_unasked_switch_of_protocols_is_a_502() {
-    let origin = origin::raw(|_, mut stream| async move {
-        say(&mut stream, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n").await;
-    })
-    .await;
-    let answer =
-        raw(Node::start(origin, ROUTE).address, b"GET /x HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await;
-    assert!(answer.starts_with("HTTP/1.1 502"), "{answer}");
 }
 
 #[tokio::test]

@@ -98,7 +98,10 @@ async fn a_fill_shows_the_origin_only_what_is_in_the_key() {
     assert_eq!(asked.target, "/active?country=NI&city=Managua");
     let mut seen: Vec<String> = asked.fields.keys().map(ToString::to_string).collect();
     seen.sort();
-    assert_eq!(seen, ["accept", "accept-encoding", "accept-language", "host", "user-agent", "via"]);
+    assert_eq!(
+        seen,
+        ["accept", "accept-encoding", "accept-language", "host", "user-agent", "via", "x-forwarded-proto"]
+    );
     assert!(!format!("{:?}", asked.fields).contains("evil"));
     assert_eq!(asked.field("accept-encoding"), Some("identity"));
 }

@@ -123,7 +123,7 @@ pub fn place_in(group: &str, name: &str) -> Place {
     Place {
         group: group.into(),
         key: CacheKey { route: group.into(), name: name.to_owned() },
-        tags: vec![Tag::route(group), Tag::key(name)],
+        tags: vec![Tag::route(group), Tag::key(name)].into(),
     }
 }
 
@@ -146,7 +146,7 @@ pub fn tagged_entry(place: &Place, body: &str, token: Token, more: &[Tag]) -> St
         stale_if_error: Duration::from_secs(60),
     };
     let flags = StoredFlags { public_enough: false, must_revalidate: false, private: false };
-    let tags = [&place.tags, more].concat();
+    let tags = [&**place.tags, more].concat();
     let body = Bytes::copy_from_slice(body.as_bytes());
     StoredResponse::new(
         Kind::Response,

@@ -125,7 +125,7 @@ async fn one_tag_drops_all_variants(harness: &impl Harness) {
     let store = harness.store();
     let variants = ["fruit:1", "fruit:1#0a1b2c3d", "fruit:1#4e5f6a7b"].map(|name| {
         let mut variant = place(name);
-        variant.tags = vec![Tag::route("fruit"), Tag::key("fruit:1")];
+        variant.tags = vec![Tag::route("fruit"), Tag::key("fruit:1")].into();
         variant
     });
     for variant in &variants {
@@ -141,7 +141,7 @@ async fn the_route_tag_drops_the_whole_route(harness: &impl Harness) {
     let store = harness.store();
     let mut list = place("fruits");
     list.key.route = "fruits".into();
-    list.tags = vec![Tag::route("fruits"), Tag::key("fruits")];
+    list.tags = vec![Tag::route("fruits"), Tag::key("fruits")].into();
     for place in [&place("fruit:1"), &place("fruit:2"), &list] {
         fill(store, place, "old").await;
     }

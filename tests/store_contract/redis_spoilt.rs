@@ -138,7 +138,7 @@ async fn names_of_pubsub_messages_confuse_nobody() {
         for (key, field) in [("{fruit:1}:meta", "v"), ("{fruit:1}:meta", "key"), ("aside:{fruit}:gen", "epoch")] {
             redis.server.command(&["HSET", key, field, word]);
             let mut bare = place("fruit:1");
-            bare.tags.clear();
+            bare.tags = Vec::new().into();
             assert!(lookup(&redis.store, &bare).await.entry.is_none());
             is_a_miss_and_recovers(&redis, word).await;
         }

@@ -3,9 +3,11 @@
 #![allow(dead_code, unreachable_pub, reason = "each test target uses its own part of this module")]
 
 pub mod client;
+pub mod https;
 pub mod node;
 pub mod origin;
 pub mod redis;
+pub mod tls;
 
 use std::future::Future;
 use std::time::Duration;

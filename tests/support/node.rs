@@ -1,11 +1,13 @@
 //! A node of aside in this process: its own cores, its own sockets, a clock that the test may set.
 
+use std::fs::File;
 use std::net::SocketAddr;
 
 use aside::clock::Clock;
 use aside::config::Config;
 use aside::server::{Parts, Running, Server};
 use aside::{origin, proxy, store};
+use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
 
 use super::client::Client;
 
@@ -60,7 +62,7 @@ impl Node {
         let parts = Parts {
             proxy: proxy::Shared::new(config.proxy, clock.clone(), false),
             store: store::Shared::new(&config.store),
-            origin: std::sync::Arc::new(origin::Shared::new(config.origin)),
+            origin: std::sync::Arc::new(origin::Shared::new(config.origin, &clock)),
         };
         let running = server.start(&parts).unwrap();
         Self { address: running.addresses()[0], clock, running: Some(running) }
@@ -89,11 +91,14 @@ impl Drop for Node {
     }
 }
 
+/// The file that a process logs into.
+const LOG: &str = "log";
+
 /// An `aside serve` of its own, killed when it is dropped.
 pub struct Process {
     child: std::process::Child,
-    address: SocketAddr,
-    _folder: tempfile::TempDir,
+    pub address: SocketAddr,
+    folder: tempfile::TempDir,
 }
 
 impl Process {
@@ -104,14 +109,36 @@ impl Process {
         let file = folder.path().join("proxy.toml");
         let head = format!("listen = \"{address}\"\norigin = \"http://{origin}\"\nstore = \"{store}\"\n");
         std::fs::write(&file, format!("{head}{config}\n[log]\nrequests = false\n")).unwrap();
+        let log = folder.path().join(LOG);
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_aside"));
-        let child =
-            command.arg("serve").arg("--config").arg(&file).stderr(std::process::Stdio::null()).spawn().unwrap();
-        Self { child, address, _folder: folder }
+        let child = command.arg("serve").arg("--config").arg(&file).stderr(File::create(log).unwrap()).spawn().unwrap();
+        Self { child, address, folder }
     }
 
     pub fn client(&self) -> Client {
         Client::of(self.address)
+    }
+
+    /// Sends it SIGHUP.
+    pub fn hang_up(&self) {
+        kill_process(Pid::from_child(&self.child), Signal::HUP).unwrap();
+    }
+
+    /// Waits until its log has this text.
+    pub async fn says(&self, text: &str) {
+        let log = self.folder.path().join(LOG);
+        super::until(text, || async { std::fs::read_to_string(&log).unwrap().contains(text) }).await;
+    }
+
+    /// How many file descriptors it has open.
+    pub fn descriptors(&self) -> u64 {
+        std::fs::read_dir(format!("/proc/{}/fd", self.child.id())).unwrap().count() as u64
+    }
+
+    /// Lets it have no more than so many.
+    pub fn allow_descriptors(&self, count: u64) {
+        let limit = Rlimit { current: Some(count), maximum: Some(count) };
+        prlimit(Some(Pid::from_child(&self.child)), Resource::Nofile, limit).unwrap();
     }
 }
 

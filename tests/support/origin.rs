@@ -131,7 +131,15 @@ where
     F: Fn(String, TcpStream) -> A + Send + Sync + 'static,
     A: Future<Output = ()> + Send + 'static,
 {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    raw_at(TcpListener::bind("127.0.0.1:0").await.unwrap(), answer)
+}
+
+/// The same on a listener of the test's choice.
+pub fn raw_at<F, A>(listener: TcpListener, answer: F) -> SocketAddr
+where
+    F: Fn(String, TcpStream) -> A + Send + Sync + 'static,
+    A: Future<Output = ()> + Send + 'static,
+{
     let address = listener.local_addr().unwrap();
     let answer = Arc::new(answer);
     tokio::spawn(async move {

@@ -49,7 +49,7 @@ class Connection:
         """The next final answer; the interim ones before it are noted in it."""
         seen = list(interim or [])
         while True:
-            answer = self._head()
+            answer = self.head()
             if answer.status >= 200 or answer.status == 101:
                 break
             seen.append(answer.status)
@@ -60,18 +60,19 @@ class Connection:
     def go_ahead(self) -> list[int]:
         """Waits for a 100; what comes instead is left for `answer`."""
         while b"\r\n\r\n" not in self.read:
-            self._more()
+            self.more()
         if self.read.split(b" ", 2)[1] == b"100":
-            return [self._head().status]
+            return [self.head().status]
         return []
 
     def is_closed(self) -> bool:
         """Whether the other end closes now, with nothing more to say."""
         return self.read == b"" and self.socket.recv(1) == b""
 
-    def _head(self) -> Answer:
+    def head(self) -> Answer:
+        """The next head, its body yet to be read."""
         while b"\r\n\r\n" not in self.read:
-            self._more()
+            self.more()
         head, self.read = self.read.split(b"\r\n\r\n", 1)
         first, *lines = head.split(b"\r\n")
         version, status, reason = (first + b" ").split(b" ", 2)
@@ -88,7 +89,7 @@ class Connection:
         elif lengths:
             assert len(lengths) == 1, answer.fields
             answer.framing = "length"
-            answer.body = self._exactly(int(lengths[0]))
+            answer.body = self.exactly(int(lengths[0]))
         else:
             answer.framing = "close"
             while piece := self.socket.recv(1 << 16):
@@ -97,14 +98,15 @@ class Connection:
 
     def _chunks(self, answer: Answer) -> None:
         pieces = []
-        while size := int(self._line().split(b";")[0], 16):
-            pieces.append(self._exactly(size))
-            assert self._line() == b""
-        while line := self._line():
+        while size := int(self.line().split(b";")[0], 16):
+            pieces.append(self.exactly(size))
+            assert self.line() == b""
+        while line := self.line():
             answer.trailers += _fields([line])
         answer.body = b"".join(pieces)
 
-    def _exactly(self, size: int) -> bytes:
+    def exactly(self, size: int) -> bytes:
+        """The next so many bytes."""
         pieces, missing = [self.read[:size]], size - len(self.read)
         self.read = self.read[size:]
         while missing > 0:
@@ -115,13 +117,15 @@ class Connection:
             missing -= len(piece)
         return b"".join(pieces)
 
-    def _line(self) -> bytes:
+    def line(self) -> bytes:
+        """The next line, without its end."""
         while b"\r\n" not in self.read:
-            self._more()
+            self.more()
         line, self.read = self.read.split(b"\r\n", 1)
         return line
 
-    def _more(self) -> None:
+    def more(self) -> None:
+        """Adds to `read` what comes next."""
         piece = self.socket.recv(1 << 16)
         if not piece:
             raise Cut(f"the connection ended after {self.read[:200]!r}")

@@ -43,7 +43,13 @@ pub(super) struct Dropping {
 /// Asks the rules about a read.
 pub(super) fn explain(asked: &Asked, config: &Config) -> Explained {
     let path = asked.target.path();
-    let read = Read { path, query: asked.target.query(), fields: &asked.fields, host: asked.keyed_host(config) };
+    let read = Read {
+        path,
+        query: asked.target.query(),
+        fields: &asked.fields,
+        host: asked.keyed_host(config),
+        secure: false,
+    };
     let routes = &config.proxy.routes;
     let mut explained = Explained {
         method: asked.method.to_string(),

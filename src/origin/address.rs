@@ -1,0 +1,294 @@
+//! The origin's addresses: which one a request goes to, and what its outcome says of it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use http::HeaderValue;
+use http::uri::Authority;
+
+use super::circuit::{Attempt, Circuit};
+use super::error::OriginError;
+use crate::clock::Clock;
+
+/// How many health checks in a row an address may fail and still be used.
+const UNHEALTHY_AFTER: u32 = 2;
+
+/// One address of the origin, shared by all cores.
+#[derive(Debug)]
+pub(super) struct Address {
+    pub(super) authority: Authority,
+    /// The authority as a Host field.
+    pub(super) host: Option<HeaderValue>,
+    under_way: AtomicUsize,
+    circuit: Circuit,
+    /// Health checks failed in a row.
+    unhealthy: AtomicU32,
+    /// Whether it was said that it cannot be reached: once when it begins and once when it ends.
+    unreachable: AtomicBool,
+}
+
+/// All of them.
+#[derive(Debug)]
+pub(super) struct Addresses {
+    all: Vec<Arc<Address>>,
+    /// Whose turn it is among equals.
+    turn: AtomicUsize,
+    /// Whether health checks try what is out of order, so that no request has to.
+    checked: bool,
+}
+
+/// The address that a request goes to; counted among the requests under way there until it is dropped.
+#[derive(Debug)]
+pub(super) struct Chosen {
+    pub(super) address: Arc<Address>,
+    pub(super) attempt: Attempt,
+}
+
+impl Drop for Chosen {
+    fn drop(&mut self) {
+        self.address.under_way.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Addresses {
+    pub(super) fn new(authorities: &[Authority], checked: bool, clock: &Clock) -> Self {
+        let address = |authority: &Authority| {
+            Arc::new(Address {
+                authority: authority.clone(),
+                host: HeaderValue::from_str(authority.as_str()).ok(),
+                under_way: AtomicUsize::new(0),
+                circuit: Circuit::new(clock.clone()),
+                unhealthy: AtomicU32::new(0),
+                unreachable: AtomicBool::new(false),
+            })
+        };
+        Self { all: authorities.iter().map(address).collect(), turn: AtomicUsize::new(0), checked }
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Arc<Address>> {
+        self.all.iter()
+    }
+
+    /// Whether a request could go elsewhere.
+    pub(super) fn are_several(&self) -> bool {
+        self.all.len() > 1
+    }
+
+    /// Whether an address other than this one is in order.
+    pub(super) fn is_in_order_besides(&self, tried: &Arc<Address>) -> bool {
+        self.all.iter().any(|address| !Arc::ptr_eq(address, tried) && address.circuit.is_closed())
+    }
+
+    /// The least loaded address in order, other than `besides`; or, where none is, one that is due to be tried.
+    ///
+    /// A request that `may_try` (that can be sent once more without harm) is the one to try an address that is due,
+    /// though others are in order. The error is how long until one is due.
+    pub(super) fn choose(&self, besides: Option<&Arc<Address>>, may_try: bool) -> Result<Chosen, Duration> {
+        let candidates =
+            || self.all.iter().filter(|address| besides.is_none_or(|besides| !Arc::ptr_eq(address, besides)));
+        let probe = || candidates().find_map(|address| Some(address.taken(address.circuit.probe()?)));
+        if may_try
+            && !self.checked
+            && self.are_several()
+            && let Some(chosen) = probe()
+        {
+            return Ok(chosen);
+        }
+        let in_order = || candidates().filter(|address| address.circuit.is_closed());
+        let chosen = self.least_loaded(in_order().filter(|address| address.is_healthy()));
+        // Where no address passes its check, requests tell: an answer is better than none.
+        let chosen = chosen.or_else(|| self.least_loaded(in_order()));
+        if let Some(address) = chosen {
+            return Ok(address.taken(address.circuit.attempt()));
+        }
+        let wait = || candidates().map(|address| address.circuit.wait()).min().unwrap_or_default();
+        probe().ok_or_else(wait)
+    }
+
+    fn least_loaded<'a>(&self, candidates: impl Iterator<Item = &'a Arc<Address>>) -> Option<&'a Arc<Address>> {
+        if !self.are_several() {
+            return { candidates }.next();
+        }
+        let mut least: Vec<&Arc<Address>> = Vec::with_capacity(self.all.len());
+        let mut load = usize::MAX;
+        for address in candidates {
+            let under_way = address.under_way.load(Ordering::Relaxed);
+            if under_way < load {
+                least.clear();
+                load = under_way;
+            }
+            if under_way == load {
+                least.push(address);
+            }
+        }
+        if least.is_empty() {
+            return None;
+        }
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+        least.get(turn % least.len()).copied()
+    }
+}
+
+impl Address {
+    fn taken(self: &Arc<Self>, attempt: Attempt) -> Chosen {
+        self.under_way.fetch_add(1, Ordering::Relaxed);
+        Chosen { address: Arc::clone(self), attempt }
+    }
+
+    /// A turn of its own at an address, in order or not: for its health check.
+    pub(super) fn turn(self: &Arc<Self>) -> Chosen {
+        self.taken(self.circuit.attempt())
+    }
+
+    fn is_healthy(&self) -> bool {
+        self.unhealthy.load(Ordering::Relaxed) < UNHEALTHY_AFTER
+    }
+
+    /// Learns from a turn's outcome; what changes is said once.
+    pub(super) fn learn<T>(&self, attempt: Attempt, outcome: &Result<T, OriginError>) {
+        let authority = &self.authority;
+        match outcome {
+            Ok(_) => {
+                let back = self.circuit.answered();
+                let reached =
+                    self.unreachable.load(Ordering::Relaxed) && self.unreachable.swap(false, Ordering::Relaxed);
+                if back || reached {
+                    tracing::info!("the origin at {authority} answers again");
+                }
+            }
+            Err(error) if error.is_of_address() => {
+                if let OriginError::Connect(why) = error
+                    && !self.unreachable.swap(true, Ordering::Relaxed)
+                {
+                    let hint = if why.contains("refused") { "; is it running?" } else { "" };
+                    tracing::warn!("the origin at {authority} cannot be reached: {why}{hint}");
+                }
+                if self.circuit.failed(attempt) {
+                    tracing::warn!("the origin at {authority} is out of order and left alone for a while: {error}");
+                }
+            }
+            Err(_) => {}
+        }
+    }
+
+    /// Learns what its health check came to; what changes is said once.
+    pub(super) fn checked(&self, outcome: Result<(), String>) {
+        let authority = &self.authority;
+        match outcome {
+            Ok(()) => {
+                if self.unhealthy.swap(0, Ordering::Relaxed) >= UNHEALTHY_AFTER {
+                    tracing::info!("the origin at {authority} passes its health check again");
+                }
+            }
+            Err(why) => {
+                let failed = self.unhealthy.load(Ordering::Relaxed).saturating_add(1);
+                self.unhealthy.store(failed, Ordering::Relaxed);
+                if failed == UNHEALTHY_AFTER {
+                    tracing::warn!("the origin at {authority} fails its health check: {why}");
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn addresses(count: usize, checked: bool) -> (Addresses, Clock) {
+        let clock = Clock::at(1);
+        let authorities: Vec<Authority> = (0..count).map(|n| format!("h{n}:1").parse().unwrap()).collect();
+        (Addresses::new(&authorities, checked, &clock), clock)
+    }
+
+    fn fail(addresses: &Addresses, at: usize) {
+        let address = &addresses.all[at];
+        for _ in 0..5 {
+            let turn = address.turn();
+            address.learn::<()>(turn.attempt, &Err(OriginError::Connect("refused".to_owned())));
+        }
+    }
+
+    fn names(addresses: &Addresses, count: usize) -> Vec<String> {
+        let chosen = (0..count).map(|_| addresses.choose(None, false).unwrap().address.authority.to_string());
+        let mut chosen: Vec<String> = chosen.collect();
+        chosen.sort();
+        chosen.dedup();
+        chosen
+    }
+
+    #[test]
+    fn the_least_loaded_is_chosen_and_equals_take_turns() {
+        let (addresses, _) = addresses(3, false);
+        let mut held: Vec<Chosen> = (0..3).map(|_| addresses.choose(None, false).unwrap()).collect();
+        let mut chosen: Vec<&str> = held.iter().map(|chosen| chosen.address.authority.as_str()).collect();
+        chosen.sort_unstable();
+        assert_eq!(chosen, ["h0:1", "h1:1", "h2:1"]);
+        let freed = held.remove(1).address.authority.clone();
+        assert_eq!(addresses.choose(None, false).unwrap().address.authority, freed);
+        drop(held);
+        assert_eq!(names(&addresses, 6).len(), 3);
+    }
+
+    #[test]
+    fn an_address_out_of_order_is_not_chosen_until_one_request_has_tried_it() {
+        let (addresses, clock) = addresses(2, false);
+        fail(&addresses, 0);
+        assert_eq!(names(&addresses, 8), ["h1:1"]);
+        clock.advance(Duration::from_secs(1));
+        assert_eq!(names(&addresses, 8), ["h1:1"], "what cannot be sent again tries nothing");
+        let probe = addresses.choose(None, true).unwrap();
+        assert_eq!(probe.address.authority, "h0:1");
+        assert_eq!(addresses.choose(None, true).unwrap().address.authority, "h1:1");
+        probe.address.learn(probe.attempt, &Ok(()));
+        drop(probe);
+        assert_eq!(names(&addresses, 8).len(), 2);
+    }
+
+    #[test]
+    fn with_all_out_of_order_one_tries_and_the_others_hear_how_long_to_wait() {
+        let (addresses, clock) = addresses(2, false);
+        fail(&addresses, 0);
+        fail(&addresses, 1);
+        assert!(addresses.choose(None, true).unwrap_err() <= Duration::from_secs(1));
+        clock.advance(Duration::from_secs(1));
+        let tries = (0..10).filter(|_| addresses.choose(None, false).is_ok()).count();
+        assert_eq!(tries, 2, "one an address");
+    }
+
+    #[test]
+    fn another_address_than_the_one_that_failed() {
+        let (several, _) = addresses(2, false);
+        for _ in 0..4 {
+            assert_eq!(several.choose(Some(&several.all[0]), false).unwrap().address.authority, "h1:1");
+        }
+        let (one, _) = addresses(1, false);
+        assert!(one.choose(Some(&one.all[0]), false).is_err());
+    }
+
+    #[test]
+    fn an_address_that_fails_its_checks_is_used_only_if_all_do() {
+        let (addresses, _) = addresses(2, true);
+        for _ in 0..2 {
+            addresses.all[0].checked(Err("it answered 503".to_owned()));
+        }
+        assert_eq!(names(&addresses, 8), ["h1:1"]);
+        for _ in 0..2 {
+            addresses.all[1].checked(Err("it answered 503".to_owned()));
+        }
+        assert_eq!(names(&addresses, 8).len(), 2);
+        addresses.all[0].checked(Ok(()));
+        assert_eq!(names(&addresses, 8), ["h0:1"]);
+    }
+
+    #[test]
+    fn where_checks_try_no_request_has_to_unless_all_are_out() {
+        let (addresses, clock) = addresses(2, true);
+        fail(&addresses, 0);
+        clock.advance(Duration::from_secs(60));
+        assert_eq!(addresses.choose(None, true).unwrap().address.authority, "h1:1");
+        fail(&addresses, 1);
+        assert_eq!(addresses.choose(None, true).unwrap().address.authority, "h0:1");
+    }
+}

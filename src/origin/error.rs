@@ -1,0 +1,113 @@
+//! Why the origin gave no answer.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::body::BodyError;
+use super::tls;
+
+/// Why the origin gave no answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OriginError {
+    /// Every place among the requests under way stayed taken.
+    Busy,
+    /// Every address is out of order, and none is to be tried again before this time is over.
+    OutOfOrder(Duration),
+    /// No connection could be opened: the origin has not seen the request.
+    Connect(String),
+    /// Its head did not come within the limit: whether it acted is unknown.
+    Timeout(Duration),
+    /// The connection broke, or what came was no HTTP: whether it acted is unknown.
+    Broken(String),
+    /// The client's own body broke off while it was being forwarded.
+    ClientBody(String),
+    /// The client's own body grew larger than allowed while it was being forwarded.
+    ClientBodyTooLarge,
+    /// The client's own body came too slowly, or no more of it came, while it was being forwarded.
+    ClientBodyTooSlow(String),
+}
+
+impl OriginError {
+    /// Whether the origin may have acted on the request.
+    pub fn may_have_acted(&self) -> bool {
+        !matches!(self, Self::Busy | Self::OutOfOrder(_) | Self::Connect(_))
+    }
+
+    /// In how many seconds it is worth asking again, where that is known; at least one.
+    pub fn retry_after(&self) -> Option<u64> {
+        match self {
+            Self::OutOfOrder(wait) => Some(whole_seconds(*wait)),
+            _ => None,
+        }
+    }
+
+    /// Whether it says something of the address that was asked, rather than of the client or of this proxy.
+    pub(super) fn is_of_address(&self) -> bool {
+        matches!(self, Self::Connect(_) | Self::Timeout(_) | Self::Broken(_))
+    }
+
+    /// What an error of the HTTP client means.
+    pub(super) fn of(error: &hyper_util::client::legacy::Error) -> Self {
+        if error.is_connect() {
+            return Self::Connect(tls::explain(error).unwrap_or_else(|| cause(error)));
+        }
+        if let Some(of_client) = causes(error).find_map(|inner| inner.downcast_ref()).and_then(Self::of_client_body) {
+            return of_client;
+        }
+        if causes(error).any(|inner| inner.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_user)) {
+            return Self::ClientBody(cause(error));
+        }
+        Self::Broken(cause(error))
+    }
+}
+
+impl OriginError {
+    /// What the client's body did that was against a limit.
+    fn of_client_body(error: &BodyError) -> Option<Self> {
+        match error {
+            BodyError::TooLarge => Some(Self::ClientBodyTooLarge),
+            BodyError::Stalled(_) | BodyError::TooSlow(_) => Some(Self::ClientBodyTooSlow(error.to_string())),
+            BodyError::Broken(_) | BodyError::Late(_) | BodyError::Trailers => None,
+        }
+    }
+}
+
+impl fmt::Display for OriginError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Busy => out.write_str("too many requests are under way to the origin"),
+            Self::OutOfOrder(wait) => {
+                write!(out, "the origin is out of order; it is tried again within {} s", whole_seconds(*wait))
+            }
+            Self::Connect(why) => write!(out, "the origin cannot be reached: {why}"),
+            Self::Timeout(limit) => write!(out, "the origin did not answer within {limit:?}"),
+            Self::Broken(why) => write!(out, "the origin's answer broke off: {why}"),
+            Self::ClientBody(why) => write!(out, "the request's body broke off: {why}"),
+            Self::ClientBodyTooSlow(why) => write!(out, "the request took too long: {why}"),
+            Self::ClientBodyTooLarge => out.write_str("the request's body is larger than allowed"),
+        }
+    }
+}
+
+impl std::error::Error for OriginError {}
+
+fn whole_seconds(wait: Duration) -> u64 {
+    let begun = u64::from(wait.subsec_nanos() > 0);
+    (wait.as_secs() + begun).max(1)
+}
+
+/// The innermost cause of an error: what a person can act on.
+pub(super) fn cause(error: &dyn std::error::Error) -> String {
+    let mut innermost = error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    innermost.to_string()
+}
+
+/// All that caused an error.
+pub(super) fn causes<'a>(
+    error: &'a (dyn std::error::Error + 'static),
+) -> impl Iterator<Item = &'a (dyn std::error::Error + 'static)> {
+    std::iter::successors(error.source(), |inner| inner.source())
+}

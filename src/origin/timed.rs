@@ -1,0 +1,215 @@
+//! A body as it comes from the other side: how long it may be silent, how slow, how long in all, and how large.
+
+use std::collections::VecDeque;
+use std::num::NonZeroU64;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use hyper::body::{Body as _, Incoming};
+use tokio::time::{Instant, Sleep, sleep, sleep_until, timeout_at};
+
+use super::Place;
+use super::body::BodyError;
+use super::error::cause;
+use super::gathered::Gathered;
+use super::pace::Pace;
+
+/// How many pieces are looked at before a head is sent on.
+const FIRST_PIECES: usize = 4;
+
+/// An incoming body with limits on how long it may be silent, how slow, how long in all, and how large.
+#[derive(Debug)]
+pub struct Timed {
+    incoming: Incoming,
+    /// Pieces that were there together with the head.
+    ahead: VecDeque<Bytes>,
+    limit: Duration,
+    /// How many bytes may still come.
+    left: u64,
+    /// Whether a trailer section is an error, instead of being dropped.
+    refuses_trailers: bool,
+    pace: Option<Pace>,
+    /// Held until the body is done, whoever reads it: a place among the requests under way to the origin.
+    place: Option<Place>,
+    /// Armed only while nothing is there, so that a body at hand costs no timer.
+    timer: Option<Pin<Box<Sleep>>>,
+    /// Armed from the start where the whole exchange has a limit, which stands beside.
+    deadline: Option<(Pin<Box<Sleep>>, Duration)>,
+}
+
+impl Timed {
+    /// Watches a body.
+    pub fn new(incoming: Incoming, limit: Duration) -> Self {
+        Self {
+            incoming,
+            ahead: VecDeque::new(),
+            limit,
+            left: u64::MAX,
+            refuses_trailers: false,
+            pace: None,
+            place: None,
+            timer: None,
+            deadline: None,
+        }
+    }
+
+    /// With [`BodyError::TooLarge`] in place of all that is longer than this many bytes.
+    #[must_use]
+    pub fn at_most(self, bytes: u64) -> Self {
+        Self { left: bytes, ..self }
+    }
+
+    /// With [`BodyError::Trailers`] in place of a trailer section.
+    ///
+    /// For a client's body: hyper takes a trailer section that begins or goes on with a bare LF to last until the next
+    /// empty line, which is the end of the next request. A sound one cannot be told from that.
+    #[must_use]
+    pub fn without_trailers(self) -> Self {
+        Self { refuses_trailers: true, ..self }
+    }
+
+    /// With [`BodyError::TooSlow`] where it comes with fewer bytes a second; `None` lets it take its time.
+    #[must_use]
+    pub fn at_least(self, rate: Option<NonZeroU64>) -> Self {
+        Self { pace: rate.map(Pace::new), ..self }
+    }
+
+    /// With a place that is given back when the body is done.
+    #[must_use]
+    pub(super) fn holding(self, place: Place) -> Self {
+        Self { place: Some(place), ..self }
+    }
+
+    /// With an end to it at a moment, `limit` after the exchange began.
+    #[must_use]
+    pub(super) fn until(self, end: Instant, limit: Duration) -> Self {
+        Self { deadline: Some((Box::pin(sleep_until(end)), limit)), ..self }
+    }
+
+    /// The body's length where its head tells.
+    pub fn exact_length(&self) -> Option<u64> {
+        let ahead: usize = self.ahead.iter().map(Bytes::len).sum();
+        self.incoming.size_hint().exact().map(|rest| rest + ahead as u64)
+    }
+
+    /// Whether there is nothing (more) to come.
+    pub fn is_done(&self) -> bool {
+        self.ahead.is_empty() && self.incoming.is_end_stream()
+    }
+
+    /// With the first pieces taken in, as far as they are there, and an error where one of them is broken: as long as
+    /// the head has not been sent on, the receiver can be told. Waits for nothing that has not come.
+    pub(super) async fn begun(mut self) -> Result<Self, BodyError> {
+        while self.ahead.len() < FIRST_PIECES && !self.incoming.is_end_stream() {
+            let next =
+                std::future::poll_fn(|context| Poll::Ready(Pin::new(&mut self.incoming).poll_frame(context))).await;
+            match next {
+                Poll::Ready(Some(Err(error))) => return Err(BodyError::Broken(cause(&error))),
+                Poll::Ready(Some(Ok(frame))) => self.ahead.extend(frame.into_data().ok()),
+                Poll::Ready(None) | Poll::Pending => break,
+            }
+            // The connection's task reads on only once its last piece is taken.
+            tokio::task::yield_now().await;
+        }
+        Ok(self)
+    }
+
+    /// The next piece; `None` at the end. Trailers are dropped, or refused. Dropping the future loses nothing.
+    pub async fn next(&mut self) -> Option<Result<Bytes, BodyError>> {
+        std::future::poll_fn(|context| self.poll_next(context)).await
+    }
+
+    pub(super) fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, BodyError>>> {
+        if let Some((deadline, limit)) = &mut self.deadline
+            && !self.incoming.is_end_stream()
+            && deadline.as_mut().poll(context).is_ready()
+        {
+            return Poll::Ready(Some(Err(BodyError::Late(*limit))));
+        }
+        if let Some(piece) = self.ahead.pop_front() {
+            return Poll::Ready(Some(self.within(piece)));
+        }
+        loop {
+            match Pin::new(&mut self.incoming).poll_frame(context) {
+                Poll::Ready(None) => {
+                    self.place = None;
+                    return Poll::Ready(None);
+                }
+                Poll::Ready(Some(Err(error))) => return Poll::Ready(Some(Err(BodyError::Broken(cause(&error))))),
+                Poll::Ready(Some(Ok(frame))) => {
+                    self.timer = None;
+                    let frame = frame.into_data();
+                    if let Some(pace) = &mut self.pace {
+                        pace.came(frame.as_ref().map_or(0, Bytes::len), Instant::now());
+                    }
+                    match frame {
+                        Ok(piece) => return Poll::Ready(Some(self.within(piece))),
+                        Err(_) if self.refuses_trailers => return Poll::Ready(Some(Err(BodyError::Trailers))),
+                        Err(_) => {}
+                    }
+                }
+                Poll::Pending => {
+                    let (limit, error) = self.patience();
+                    let timer = self.timer.get_or_insert_with(|| Box::pin(sleep(limit)));
+                    ready!(timer.as_mut().poll(context));
+                    timer.as_mut().reset(Instant::now() + limit);
+                    return Poll::Ready(Some(Err(error)));
+                }
+            }
+        }
+    }
+
+    /// How long the next piece may take, and what it is called if it does not come.
+    fn patience(&mut self) -> (Duration, BodyError) {
+        let slow = self.pace.as_mut().map(|pace| (pace.wait(Instant::now()), BodyError::TooSlow(pace.rate())));
+        let silent = (self.limit, BodyError::Stalled(self.limit));
+        slow.filter(|(limit, _)| *limit < self.limit).unwrap_or(silent)
+    }
+
+    fn within(&mut self, piece: Bytes) -> Result<Bytes, BodyError> {
+        self.left = self.left.checked_sub(piece.len() as u64).ok_or(BodyError::TooLarge)?;
+        Ok(piece)
+    }
+
+    /// Reads on until the end or until more than `limit` bytes are there.
+    pub async fn collect(self, limit: u64) -> Collected {
+        self.collect_until(limit, None).await
+    }
+
+    /// Reads on until the end, until more than `limit` bytes are there, or until that moment.
+    pub async fn collect_until(mut self, limit: u64, end: Option<Instant>) -> Collected {
+        let mut read = Gathered::default();
+        loop {
+            let next = match end {
+                None => self.next().await,
+                Some(end) => match timeout_at(end, self.next()).await {
+                    Ok(next) => next,
+                    Err(_) => return Collected::Slow(read.into_bytes(), self),
+                },
+            };
+            match next {
+                None => return Collected::Whole(read.into_bytes()),
+                Some(Err(error)) => return Collected::Failed(error),
+                Some(Ok(piece)) => read.push(piece),
+            }
+            if read.len() > limit {
+                return Collected::Larger(read.into_bytes(), self);
+            }
+        }
+    }
+}
+
+/// What reading a body in full came to.
+#[derive(Debug)]
+pub enum Collected {
+    /// All of it.
+    Whole(Bytes),
+    /// More than the limit: what was read and the rest.
+    Larger(Bytes, Timed),
+    /// Not all of it in time: what was read and the rest.
+    Slow(Bytes, Timed),
+    /// It ended before it was whole.
+    Failed(BodyError),
+}

@@ -1,0 +1,232 @@
+//! TLS towards the origin: whom it must be certified by, and what went wrong when it is not.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+
+use tokio_rustls::rustls::client::WantsClientCert;
+use tokio_rustls::rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use tokio_rustls::rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use tokio_rustls::rustls::{
+    CertificateError, ClientConfig, ConfigBuilder, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
+    WantsVerifier,
+};
+
+use super::error::causes;
+
+/// How to speak TLS to the origin. Made once, shared by all cores.
+#[derive(Clone)]
+pub struct Tls {
+    client: Arc<ClientConfig>,
+    name: Option<ServerName<'static>>,
+    verify: bool,
+}
+
+/// Whose certificates are believed.
+#[derive(Debug)]
+pub enum Trust<'p> {
+    /// Those that this machine trusts.
+    Machine,
+    /// Those that these certificates have issued, in PEM.
+    Only(&'p [u8]),
+    /// Anybody's: the connection is secret, and nobody knows with whom.
+    Anybody,
+}
+
+/// The certificate that the origin may ask for, and its key, both in PEM.
+#[derive(Clone, Copy)]
+pub struct Identity<'p> {
+    /// The certificate, and those that lead to its issuer.
+    pub certificate: &'p [u8],
+    /// Its private key.
+    pub key: &'p [u8],
+}
+
+/// Why TLS cannot be set up. Says nothing of what is in a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TlsError {
+    /// This machine trusts nobody, or what it trusts cannot be read.
+    NoRoots(String),
+    /// No certificate of an issuer can be read.
+    Authority(String),
+    /// The client's certificate cannot be read.
+    Certificate(String),
+    /// The client's key cannot be read, or is not that certificate's.
+    Key(String),
+    /// The name to verify is none.
+    Name,
+}
+
+impl fmt::Display for TlsError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoRoots(why) => write!(out, "no certificate of an issuer is found on this machine{why}"),
+            Self::Authority(why) => write!(out, "no certificate of an issuer can be read from it: {why}"),
+            Self::Certificate(why) => write!(out, "no certificate can be read from it: {why}"),
+            Self::Key(why) => write!(out, "it has no key that can be used: {why}"),
+            Self::Name => out.write_str("this is neither a host name nor an IP address"),
+        }
+    }
+}
+
+impl StdError for TlsError {}
+
+impl fmt::Debug for Tls {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Tls").field("name", &self.name).field("verify", &self.verify).finish_non_exhaustive()
+    }
+}
+
+impl Tls {
+    /// Sets it up. `name` is what the origin's certificate must be for, where that is not the URL's host.
+    pub fn new(trust: &Trust<'_>, name: Option<&str>, identity: Option<Identity<'_>>) -> Result<Self, TlsError> {
+        let name = name.map(|name| ServerName::try_from(name.to_owned()).map_err(|_| TlsError::Name)).transpose()?;
+        let builder = match trust {
+            Trust::Machine => builder()?.with_root_certificates(machines()?),
+            Trust::Only(pem) => builder()?.with_root_certificates(listed(pem)?),
+            Trust::Anybody => {
+                builder()?.dangerous().with_custom_certificate_verifier(Arc::new(Unverified(ring::default_provider())))
+            }
+        };
+        let client = with_identity(builder, identity)?;
+        Ok(Self { client: Arc::new(client), name, verify: !matches!(trust, Trust::Anybody) })
+    }
+
+    /// Whether the origin has to prove who it is.
+    pub fn verifies(&self) -> bool {
+        self.verify
+    }
+
+    pub(super) fn client(&self) -> Arc<ClientConfig> {
+        Arc::clone(&self.client)
+    }
+
+    pub(super) fn name(&self) -> Option<&ServerName<'static>> {
+        self.name.as_ref()
+    }
+}
+
+fn builder() -> Result<ConfigBuilder<ClientConfig, WantsVerifier>, TlsError> {
+    ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| TlsError::NoRoots(format!(": {error}")))
+}
+
+/// Whom this machine trusts.
+fn machines() -> Result<RootCertStore, TlsError> {
+    let found = rustls_native_certs::load_native_certs();
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(found.certs);
+    if roots.is_empty() {
+        let why = found.errors.first().map(|error| format!(": {error}")).unwrap_or_default();
+        return Err(TlsError::NoRoots(why));
+    }
+    Ok(roots)
+}
+
+fn listed(pem: &[u8]) -> Result<RootCertStore, TlsError> {
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates(pem).map_err(TlsError::Authority)? {
+        roots.add(certificate).map_err(|error| TlsError::Authority(error.to_string()))?;
+    }
+    Ok(roots)
+}
+
+fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
+    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
+    match found {
+        Ok(found) if found.is_empty() => Err("it has no CERTIFICATE in PEM".to_owned()),
+        Ok(found) => Ok(found),
+        Err(_) => Err("its PEM is damaged".to_owned()),
+    }
+}
+
+fn with_identity(
+    builder: ConfigBuilder<ClientConfig, WantsClientCert>,
+    identity: Option<Identity<'_>>,
+) -> Result<ClientConfig, TlsError> {
+    let Some(Identity { certificate, key }) = identity else { return Ok(builder.with_no_client_auth()) };
+    let chain = certificates(certificate).map_err(TlsError::Certificate)?;
+    // The reader's own message may show what stands in the file.
+    let key = PrivateKeyDer::from_pem_slice(key).map_err(|_| TlsError::Key("no PRIVATE KEY in PEM".to_owned()))?;
+    builder.with_client_auth_cert(chain, key).map_err(|error| match error {
+        Error::InconsistentKeys(_) => TlsError::Key("it belongs to another certificate".to_owned()),
+        _ => TlsError::Key("no key of a kind that is known".to_owned()),
+    })
+}
+
+/// Why TLS failed, in words; `None` where it was not TLS that failed.
+pub(super) fn explain(error: &(dyn StdError + 'static)) -> Option<String> {
+    let why = of_tls(error).or_else(|| causes(error).find_map(of_tls))?;
+    Some(match why {
+        Error::InvalidCertificate(why) => match why {
+            CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+                "its certificate has expired".to_owned()
+            }
+            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+                "its certificate is not valid yet".to_owned()
+            }
+            CertificateError::UnknownIssuer => {
+                "its certificate is from an unknown issuer, whose own certificate belongs into `ca` of [origin.tls]"
+                    .to_owned()
+            }
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+                format!("its certificate is for another name, and `name` in [origin.tls] can say which: {why}")
+            }
+            _ => format!("its certificate is not to be believed: {why}"),
+        },
+        Error::InvalidMessage(_) => "it does not speak TLS".to_owned(),
+        why => format!("TLS failed: {why}"),
+    })
+}
+
+/// The fault of TLS that an error is, however deep I/O errors have wrapped it.
+fn of_tls<'e>(error: &'e (dyn StdError + 'static)) -> Option<&'e Error> {
+    if let Some(fault) = error.downcast_ref() {
+        return Some(fault);
+    }
+    let inner: &(dyn StdError + 'static) = error.downcast_ref::<io::Error>()?.get_ref()?;
+    of_tls(inner)
+}
+
+/// Believes whatever certificate is shown; only that its key is at hand is still asked for.
+#[derive(Debug)]
+struct Unverified(CryptoProvider);
+
+impl ServerCertVerifier for Unverified {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls12_signature(message, certificate, signature, &self.0.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls13_signature(message, certificate, signature, &self.0.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}

@@ -1,0 +1,191 @@
+//! Tunnels: a client's connection that becomes a WebSocket, joined with one to the origin.
+//!
+//! The handshake is an exchange as any other; what follows it is no HTTP and goes back and forth unseen. The tunnel is
+//! run by the one who served the connection, so that it counts there and ends there.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use http::header::{CONNECTION, UPGRADE};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
+use hyper::body::{Body as _, Incoming};
+use hyper::upgrade::OnUpgrade;
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf, copy_bidirectional_with_sizes};
+use tokio::time::{Instant, sleep_until};
+
+use super::Proxy;
+use super::answer::Answer;
+use super::error::no_answer;
+use super::ingress::Admitted;
+use super::pass::passed_status;
+use crate::fields::{Detail, Forward, nominated};
+use crate::origin::{Answered, Body, Timed};
+
+const WEBSOCKET: HeaderValue = HeaderValue::from_static("websocket");
+const TO_UPGRADE: HeaderValue = HeaderValue::from_static("Upgrade");
+
+/// How much may wait in each direction, in bytes, besides what the sockets hold.
+const BUFFER: usize = 16 << 10;
+
+/// The tunnel of one connection, if it becomes one.
+#[derive(Clone, Debug, Default)]
+pub struct Tunnel(Arc<Mutex<Option<Ends>>>);
+
+/// What is to be joined, once the handshake's answer is sent.
+#[derive(Debug)]
+struct Ends {
+    client: OnUpgrade,
+    origin: OnUpgrade,
+    /// Holds the place among the requests under way to the origin.
+    place: Timed,
+    idle: Duration,
+}
+
+/// The client's side of a WebSocket, if that is what a request asks for, and nothing else beside it.
+///
+/// Source: RFC 9110 section 7.8, RFC 6455 section 4.2.1
+pub(super) fn asked(request: &mut Request<Incoming>) -> Option<OnUpgrade> {
+    let fields = request.headers();
+    let mut protocols = fields.get_all(UPGRADE).iter();
+    let websocket = protocols.next()?.as_bytes().eq_ignore_ascii_case(WEBSOCKET.as_bytes());
+    let fits = websocket
+        && protocols.next().is_none()
+        && request.method() == Method::GET
+        && request.version() == Version::HTTP_11
+        && request.body().is_end_stream()
+        && nominated(fields).contains(&UPGRADE);
+    fits.then(|| hyper::upgrade::on(request))
+}
+
+impl Proxy {
+    /// Whether a request asks for a tunnel where one is allowed; elsewhere it is an ordinary request.
+    pub(super) fn may_tunnel(&self, request: &Admitted) -> bool {
+        let route = || self.shared.settings.routes.find(request.target.path()).and_then(|(route, _)| route.upgrade);
+        request.upgrade.is_some() && route().unwrap_or(self.origin.settings().upgrade)
+    }
+
+    /// Forwards the handshake. If the origin agrees, the answer brings the tunnel along; else it is an answer as any other.
+    pub(super) async fn tunnel(&self, mut request: Admitted) -> Answer {
+        let client = request.upgrade.take();
+        request.fields.insert(CONNECTION, TO_UPGRADE);
+        request.fields.insert(UPGRADE, WEBSOCKET);
+        let mut answered = match self.forward(&request, Body::Empty).await {
+            Ok(answered) => answered,
+            Err(error) => return no_answer(&error, Forward::Bypass),
+        };
+        let status = passed_status(Forward::Bypass, answered.head.status, Some(Detail::Upgrade));
+        let origin = answered.head.extensions.remove::<OnUpgrade>();
+        if answered.head.status != StatusCode::SWITCHING_PROTOCOLS {
+            return Answer::passed(answered, status);
+        }
+        let Answered { head, body } = answered;
+        let mut response = Response::from_parts(head, Body::Empty);
+        crate::fields::strip_hop_by_hop(response.headers_mut());
+        response.headers_mut().insert(CONNECTION, TO_UPGRADE);
+        response.headers_mut().insert(UPGRADE, WEBSOCKET);
+        if let (Some(client), Some(origin)) = (client, origin) {
+            let ends = Ends { client, origin, place: body, idle: self.origin.settings().tunnel_idle };
+            response.extensions_mut().insert(Tunnel(Arc::new(Mutex::new(Some(ends)))));
+        }
+        Answer::new(response, status)
+    }
+}
+
+impl Tunnel {
+    /// Takes over the tunnel that a response brings along, if it does.
+    pub fn take_from(&self, response: &mut Response<Body>) {
+        if let Some(Tunnel(ends)) = response.extensions_mut().remove() {
+            let ends = ends.lock().unwrap_or_else(PoisonError::into_inner).take();
+            *self.0.lock().unwrap_or_else(PoisonError::into_inner) = ends;
+        }
+    }
+
+    /// Joins both ends until one of them breaks, both are done, or nothing moves for too long. Returns at once where
+    /// there is no tunnel. Dropping the future cuts both connections.
+    pub async fn run(self) {
+        let ends = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(Ends { client, origin, place, idle }) = ends else { return };
+        let (Ok(client), Ok(origin)) = (client.await, origin.await) else { return };
+        let moved = Moved::now();
+        let mut client = Noticed { stream: TokioIo::new(client), moved: moved.clone() };
+        let mut origin = TokioIo::new(origin);
+        tokio::select! {
+            ended = copy_bidirectional_with_sizes(&mut client, &mut origin, BUFFER, BUFFER) => {
+                if let Err(error) = ended {
+                    tracing::debug!(%error, "a tunnel broke");
+                }
+            }
+            () = moved.nothing_for(idle) => tracing::debug!(?idle, "a tunnel was cut: nothing moved"),
+        }
+        drop(place);
+    }
+}
+
+/// When something moved through a tunnel last.
+#[derive(Clone, Debug)]
+struct Moved {
+    began: Instant,
+    /// In milliseconds after that.
+    last: Arc<AtomicU64>,
+}
+
+impl Moved {
+    fn now() -> Self {
+        Self { began: Instant::now(), last: Arc::default() }
+    }
+
+    fn notice(&self) {
+        let since = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.last.store(since, Ordering::Relaxed);
+    }
+
+    async fn nothing_for(&self, limit: Duration) {
+        loop {
+            let last = self.last.load(Ordering::Relaxed);
+            sleep_until(self.began + Duration::from_millis(last) + limit).await;
+            if self.last.load(Ordering::Relaxed) == last {
+                return;
+            }
+        }
+    }
+}
+
+/// One end of a tunnel, through which all passes that moves in either direction.
+#[derive(Debug)]
+struct Noticed<S> {
+    stream: S,
+    moved: Moved,
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Noticed<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let read = ready!(Pin::new(&mut self.stream).poll_read(context, buffer));
+        self.moved.notice();
+        Poll::Ready(read)
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Noticed<S> {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let written = ready!(Pin::new(&mut self.stream).poll_write(context, bytes));
+        self.moved.notice();
+        Poll::Ready(written)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}

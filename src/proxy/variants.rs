@@ -1,0 +1,182 @@
+//! Answers that vary by fields which only they name (RFC 9111 section 4.1), where no route speaks: so many a key.
+//!
+//! The key's own entry is an index: the names, and which variant stands in which of a bounded number of slots. A new
+//! variant takes the slot of the oldest. What stands in a slot bears the variant's tag, so an index that two fills wrote
+//! at once, or an old one, leads at worst to another variant, which is a miss. No race makes more entries than slots.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::{ACCEPT_ENCODING, VARY};
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use super::Proxy;
+use super::fetch::Fetch;
+use super::ingress::Admitted;
+use super::lookup::{Resource, Seen};
+use crate::fields::{Vary, is_encoded};
+use crate::policy::selecting;
+use crate::rules::{Place, Tag, variant_id};
+use crate::store::{Fault, Kind, Lookup, StoredResponse};
+
+/// Which variants of a key are stored, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Index {
+    names: Vec<HeaderName>,
+    /// The slot that the next new variant takes.
+    next: usize,
+    /// The variants' ids by slot.
+    slots: Vec<String>,
+}
+
+/// What is to be stored for one variant.
+pub(super) struct Variant {
+    /// Its slot's place, the variant's tag among its tags.
+    pub(super) place: Place,
+    /// What its entry bears.
+    pub(super) tag: Tag,
+    /// The index that leads to it: its fields and its body.
+    pub(super) index: (HeaderMap, Bytes),
+}
+
+/// The request fields that an answer was chosen by, where the origin saw all of them. Content that is coded is not for
+/// those who did not ask for the coding, also where the origin forgot to say so.
+pub(super) fn chosen_by(response: &HeaderMap) -> Vec<HeaderName> {
+    let Vary::Fields(mut names) = Vary::of(response) else { return Vec::new() };
+    if is_encoded(response) && !names.contains(&ACCEPT_ENCODING) {
+        names.push(ACCEPT_ENCODING);
+    }
+    names
+}
+
+impl Index {
+    fn new(names: Vec<HeaderName>) -> Self {
+        Self { names, next: 0, slots: Vec::new() }
+    }
+
+    /// Reads the index that an entry is; `None` where it is none.
+    fn of(entry: &StoredResponse) -> Option<Self> {
+        let names = chosen_by(&entry.fields);
+        if entry.kind != Kind::VaryIndex || names.is_empty() {
+            return None;
+        }
+        let mut lines = std::str::from_utf8(&entry.body).unwrap_or_default().lines();
+        let next = lines.next().and_then(|line| line.parse().ok()).unwrap_or(0);
+        Some(Self { names, next, slots: lines.map(ToOwned::to_owned).collect() })
+    }
+
+    fn slot_of(&self, id: &str) -> Option<usize> {
+        self.slots.iter().position(|known| known == id)
+    }
+
+    /// The slot of a variant, which it keeps or gets: the oldest one's where `limit` are taken.
+    fn admit(&mut self, id: &str, limit: usize) -> usize {
+        self.slots.truncate(limit);
+        if let Some(slot) = self.slot_of(id) {
+            return slot;
+        }
+        let slot = if self.slots.len() < limit { self.slots.len() } else { self.next % limit.max(1) };
+        match self.slots.get_mut(slot) {
+            Some(oldest) => id.clone_into(oldest),
+            None => self.slots.push(id.to_owned()),
+        }
+        self.next = (slot + 1) % limit.max(1);
+        slot
+    }
+
+    fn written(&self) -> Option<(HeaderMap, Bytes)> {
+        let names: Vec<&str> = self.names.iter().map(HeaderName::as_str).collect();
+        let fields = HeaderMap::from_iter([(VARY, HeaderValue::from_str(&names.join(", ")).ok()?)]);
+        let next = self.next.to_string();
+        let lines: Vec<&str> = std::iter::once(next.as_str()).chain(self.slots.iter().map(String::as_str)).collect();
+        Some((fields, lines.join("\n").into()))
+    }
+
+    fn id(&self, request: &Admitted, any_order: bool) -> String {
+        variant_id(&selecting(&self.names, &request.forwarded_fields(), any_order))
+    }
+}
+
+impl Proxy {
+    /// What the index that the first lookup found leads to.
+    pub(super) async fn variant(
+        &self,
+        resource: &Resource,
+        request: &Admitted,
+        first: &Lookup,
+        entry: &StoredResponse,
+    ) -> Result<Seen, Fault> {
+        let index = Index::of(entry);
+        let mut seen = Seen::nothing(first.token);
+        if let Some(index) = &index
+            && let id = index.id(request, self.choices(resource).any_order)
+            && let Some(slot) = index.slot_of(&id)
+        {
+            let second = self.store.lookup(&resource.place.variant(slot, &id)).await?;
+            seen.invalidated = second.invalidated;
+            seen.entry = second.entry.filter(|entry| entry.tags.contains(&Tag::variant(&id)));
+        }
+        seen.vary_miss = seen.entry.is_none();
+        seen.index = index.map(Arc::new);
+        Ok(seen)
+    }
+
+    /// Where an answer without a route goes that varies; `None` for one that does not.
+    ///
+    /// On a route the origin sees only what is in the key, so whatever its Vary names cannot have differed.
+    pub(super) fn variant_of(&self, fetch: &Fetch, response: &HeaderMap) -> Option<Variant> {
+        if fetch.resource.route.is_some() {
+            return None;
+        }
+        let names = chosen_by(response);
+        if names.is_empty() {
+            return None;
+        }
+        let known = fetch.missed.index.as_ref().filter(|index| index.names == names);
+        let mut index = known.map_or_else(|| Index::new(names.clone()), |index| Index::clone(index));
+        let id = index.id(&fetch.request, self.choices(&fetch.resource).any_order);
+        let slot = index.admit(&id, self.shared.settings.max_variants);
+        Some(Variant {
+            place: fetch.resource.place.variant(slot, &id),
+            tag: Tag::variant(&id),
+            index: index.written()?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fields(lines: &[(&'static str, &'static str)]) -> HeaderMap {
+        lines.iter().map(|&(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value))).collect()
+    }
+
+    #[test]
+    fn coded_content_is_chosen_by_accept_encoding() {
+        assert_eq!(chosen_by(&fields(&[("vary", "accept")])), [http::header::ACCEPT]);
+        assert_eq!(chosen_by(&fields(&[("content-encoding", "gzip")])), [ACCEPT_ENCODING]);
+        assert_eq!(chosen_by(&fields(&[("content-encoding", "gzip"), ("vary", "Accept-Encoding")])), [ACCEPT_ENCODING]);
+        assert!(chosen_by(&HeaderMap::new()).is_empty());
+    }
+
+    #[test]
+    fn the_oldest_makes_room_and_the_others_stay() {
+        let mut index = Index::new(Vec::new());
+        let slots: Vec<usize> = ["a", "b", "c", "a", "d", "e", "c"].map(|id| index.admit(id, 3)).to_vec();
+        assert_eq!(slots, [0, 1, 2, 0, 0, 1, 2]);
+        assert_eq!(index.slots, ["d", "e", "c"]);
+        assert_eq!(index.admit("f", 3), 2);
+        assert_eq!(index.admit("g", 1), 0, "a smaller limit counts at once");
+        assert_eq!(index.slots, ["g"]);
+    }
+
+    #[test]
+    fn never_more_slots_than_allowed() {
+        let mut index = Index::new(Vec::new());
+        for n in 0..1000 {
+            assert!(index.admit(&n.to_string(), 32) < 32);
+        }
+        assert_eq!(index.slots.len(), 32);
+    }
+}

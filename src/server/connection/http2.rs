@@ -1,0 +1,74 @@
+//! HTTP/2 on one connection.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::server::conn::http2;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::activity::Activity;
+use super::taking::Streams;
+use super::timers::Timers;
+use super::watched::Watched;
+use super::{Context, End, drive};
+use crate::proxy::Client;
+
+/// What a client begins with. Source: RFC 9113 section 3.4
+pub(super) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// How many requests may be under way at once on one connection.
+const STREAMS: u32 = 100;
+/// How many bytes of request bodies may wait to be read: of one stream, and of the connection.
+const STREAM_WINDOW: u32 = 128 << 10;
+const CONNECTION_WINDOW: u32 = 256 << 10;
+/// How many bytes of an answer may wait to be sent.
+const SEND_BUFFER: usize = 64 << 10;
+/// How many streams that the client reset may wait to be looked at, and how many may fail by its fault, before the
+/// connection is ended (CVE-2023-44487, CVE-2025-8671).
+const RESETS: usize = 20;
+const FAULTS: usize = 100;
+/// How often a client is asked for a sign of life, and how long it may take for it.
+const PING: Duration = Duration::from_secs(20);
+
+/// Serves until one side closes, a timer ends it, or the server stops.
+pub(super) async fn serve<S>(
+    stream: Watched<S>,
+    client: Client,
+    activity: Arc<Activity>,
+    context: &mut Context,
+) -> hyper::Result<()>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let settings = &context.settings;
+    let mut timers = Timers::new(Arc::clone(&activity), settings, false);
+    let proxy = Arc::clone(&context.proxy);
+    let service = service_fn(move |request| {
+        let (proxy, under_way) = (Arc::clone(&proxy), activity.request());
+        async move {
+            let answer = proxy.handle(request, client).await;
+            Ok::<_, Infallible>(answer.map(|body| under_way.answering(body)))
+        }
+    });
+    let mut serving = http2::Builder::new(Streams { limit: settings.write_stall })
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(STREAMS)
+        .max_header_list_size(u32::try_from(settings.max_header).unwrap_or(u32::MAX))
+        .max_pending_accept_reset_streams(RESETS)
+        .max_local_error_reset_streams(FAULTS)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_send_buf_size(SEND_BUFFER)
+        .keep_alive_interval(PING)
+        .keep_alive_timeout(PING)
+        .serve_connection(TokioIo::new(stream), service);
+    match drive(&mut serving, &mut timers, &mut context.stopped, |serving| Pin::new(serving).graceful_shutdown()).await
+    {
+        End::Done(ended) => ended,
+        End::Cut(_) => Ok(()),
+    }
+}

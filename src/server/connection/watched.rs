@@ -1,0 +1,96 @@
+//! A client's bytes, in and out, noted for the timers.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::{Buf as _, Bytes};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::activity::Activity;
+
+/// A connection whose doings are noted. It holds its place among the open ones for as long as it is open, whoever has
+/// it: a tunnel, too.
+#[derive(Debug)]
+pub(super) struct Watched<S> {
+    stream: S,
+    /// What was read already to find out what the client speaks.
+    ahead: Bytes,
+    activity: Arc<Activity>,
+    /// Whether what was written waits in a buffer of TLS.
+    flushing: bool,
+    _place: OwnedSemaphorePermit,
+}
+
+impl<S> Watched<S> {
+    pub(super) fn new(stream: S, ahead: Bytes, activity: Arc<Activity>, place: OwnedSemaphorePermit) -> Self {
+        Self { stream, ahead, activity, flushing: false, _place: place }
+    }
+
+    fn note<T>(&self, written: &Poll<io::Result<T>>) {
+        if written.is_ready() {
+            self.activity.took();
+        } else {
+            self.activity.takes_nothing();
+        }
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
+    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if self.ahead.has_remaining() {
+            let size = self.ahead.len().min(into.remaining());
+            into.put_slice(&self.ahead.split_to(size));
+            self.activity.came();
+            return Poll::Ready(Ok(()));
+        }
+        let before = into.filled().len();
+        let read = Pin::new(&mut self.stream).poll_read(context, into);
+        if into.filled().len() > before {
+            self.activity.came();
+        }
+        read
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.note(&written);
+        written
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        pieces: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write_vectored(context, pieces);
+        self.note(&written);
+        written
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let flushed = Pin::new(&mut self.stream).poll_flush(context);
+        // A flush with nothing to flush says nothing of a write that waits.
+        if self.flushing || flushed.is_pending() {
+            self.note(&flushed);
+        }
+        self.flushing = flushed.is_pending();
+        flushed
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let closed = Pin::new(&mut self.stream).poll_shutdown(context);
+        if closed.is_pending() {
+            self.activity.takes_nothing();
+        }
+        closed
+    }
+}

@@ -1,0 +1,183 @@
+//! The certificate: read, offered to clients, and read again when its files change.
+
+use std::fmt;
+use std::fs::{self, File};
+use std::io::{self, Read as _};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use tokio::sync::watch;
+use tokio::task::spawn_blocking;
+use tokio::time::sleep;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls;
+
+use rustls::ServerConfig;
+use rustls::crypto::ring;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::version::{TLS12, TLS13};
+
+/// `[tls]`: the two files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsSettings {
+    /// The certificate and those between it and the root, in PEM.
+    pub cert: PathBuf,
+    /// Its private key, in PEM, not encrypted.
+    pub key: PathBuf,
+}
+
+/// Why a certificate cannot be used. Says nothing of what is in the key's file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsError {
+    /// Whether the key's file is at fault, and not the certificate's.
+    pub in_key: bool,
+    file: PathBuf,
+    cause: String,
+}
+
+impl fmt::Display for TlsError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{} {}", self.file.display(), self.cause)
+    }
+}
+
+impl std::error::Error for TlsError {}
+
+impl TlsSettings {
+    /// Reads both files and looks whether they belong together.
+    pub fn check(&self) -> Result<(), TlsError> {
+        self.read(&[]).map(drop)
+    }
+
+    fn read(&self, protocols: &[&[u8]]) -> Result<Arc<ServerConfig>, TlsError> {
+        let of_cert = |cause: String| TlsError { in_key: false, file: self.cert.clone(), cause };
+        let of_key = |cause: String| TlsError { in_key: true, file: self.key.clone(), cause };
+        let text = read(&self.cert).map_err(|error| of_cert(unreadable(&error)))?;
+        let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
+        let chain = chain.map_err(|_| of_cert("is no PEM file".to_owned()))?;
+        if chain.is_empty() {
+            return Err(of_cert("holds no certificate in PEM form".to_owned()));
+        }
+        let text = read(&self.key).map_err(|error| of_key(unreadable(&error)))?;
+        let key = PrivateKeyDer::from_pem_slice(&text)
+            .map_err(|_| of_key("holds no private key in PEM form that is not encrypted".to_owned()))?;
+        let builder = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_protocol_versions(&[&TLS13, &TLS12])
+            .map_err(|error| of_cert(format!("cannot be used: {error}")))?;
+        let config = builder.with_no_client_auth().with_single_cert(chain, key);
+        let mut config = config.map_err(|error| match error {
+            rustls::Error::InconsistentKeys(_) => {
+                of_key(format!("is not the key of the certificate in {}", self.cert.display()))
+            }
+            rustls::Error::InvalidCertificate(why) => of_cert(format!("holds a certificate that is broken: {why:?}")),
+            _ => of_key("holds a private key of a kind that is not known".to_owned()),
+        })?;
+        config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
+        Ok(Arc::new(config))
+    }
+
+    /// What tells that a file was changed; `None` where one is not there.
+    fn stamp(&self) -> Option<[(i64, i64, u64, u64); 2]> {
+        let stamp = |path: &Path| {
+            let about = fs::metadata(path).ok()?;
+            Some((about.mtime(), about.mtime_nsec(), about.size(), about.ino()))
+        };
+        Some([stamp(&self.cert)?, stamp(&self.key)?])
+    }
+}
+
+fn tell_refused(error: &TlsError) {
+    tracing::warn!("{error}; the certificate read before stays in use");
+}
+
+/// Larger files hold no certificate.
+const LARGEST_FILE: u64 = 1 << 20;
+
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    // Opening a pipe would wait for its writer.
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::Error::other("it is no file"));
+    }
+    let mut text = Vec::new();
+    File::open(path)?.take(LARGEST_FILE).read_to_end(&mut text)?;
+    Ok(text)
+}
+
+fn unreadable(error: &io::Error) -> String {
+    format!("cannot be read: {error}")
+}
+
+/// The certificate in use, the same for all cores.
+#[derive(Debug)]
+pub(super) struct Certificate {
+    settings: TlsSettings,
+    protocols: &'static [&'static [u8]],
+    current: ArcSwap<ServerConfig>,
+}
+
+/// How often the files are looked at. A change counts once it has stood for that long, so that two files which are
+/// replaced one after the other are read together.
+const LOOK: Duration = Duration::from_secs(1);
+
+impl Certificate {
+    /// Reads it. `http2` offers HTTP/2 besides HTTP/1.1.
+    pub(super) fn new(settings: TlsSettings, http2: bool) -> Result<Self, TlsError> {
+        let protocols: &[&[u8]] = if http2 { &[b"h2", b"http/1.1"] } else { &[b"http/1.1"] };
+        let current = ArcSwap::new(settings.read(protocols)?);
+        Ok(Self { settings, protocols, current })
+    }
+
+    /// What shakes hands with a new client.
+    pub(super) fn acceptor(&self) -> TlsAcceptor {
+        TlsAcceptor::from(self.current.load_full())
+    }
+
+    /// Reads it again. A bad one changes nothing but a line in the log.
+    pub(super) fn reload(&self) {
+        if let Err(error) = self.replace() {
+            tell_refused(&error);
+        }
+    }
+
+    fn replace(&self) -> Result<(), TlsError> {
+        self.current.store(self.settings.read(self.protocols)?);
+        tracing::info!("the certificate in {} was read again", self.settings.cert.display());
+        Ok(())
+    }
+
+    /// Reads it again whenever its files have changed, until told to stop.
+    pub(super) async fn follow(self: Arc<Self>, mut stopped: watch::Receiver<bool>) {
+        let mut known = self.settings.stamp();
+        let mut seen = known;
+        let mut refused = None;
+        loop {
+            tokio::select! {
+                () = sleep(LOOK) => {}
+                _ = stopped.wait_for(|stopped| *stopped) => return,
+            }
+            let certificate = Arc::clone(&self);
+            let looking = spawn_blocking(move || {
+                let now = certificate.settings.stamp();
+                let settled = now == seen && now != known;
+                (now, settled.then(|| certificate.replace()))
+            });
+            let Ok((now, replaced)) = looking.await else { continue };
+            seen = now;
+            match replaced {
+                None => {}
+                Some(Ok(())) => (known, refused) = (now, None),
+                // Tried at every look, since a file may only be out of reach for a moment; told once.
+                Some(Err(error)) => {
+                    if refused.as_ref() != Some(&error) {
+                        tell_refused(&error);
+                    }
+                    refused = Some(error);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,88 @@
+"""An origin for the endurance checks: bodies of any size, events at a steady pace, and a sink for uploads.
+
+    origin.py PORT
+"""
+
+import asyncio
+import json
+import sys
+import time
+from urllib.parse import parse_qs, urlsplit
+
+PIECE = bytes(range(256)) * 256
+
+
+async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    try:
+        while head := await reader.readuntil(b"\r\n\r\n"):
+            first, *lines = head[:-4].split(b"\r\n")
+            fields = {name.lower(): value.strip() for name, value in (line.split(b":", 1) for line in lines)}
+            uploaded = await sink(reader, fields)
+            target = urlsplit(first.split(b" ")[1].decode("latin-1"))
+            wanted = {name: values[0] for name, values in parse_qs(target.query).items()}
+            if target.path.startswith("/big"):
+                await big(writer, int(wanted["bytes"]), "chunked" in wanted)
+            elif target.path == "/events":
+                await events(writer, int(wanted["count"]), float(wanted["every"]))
+            else:
+                body = json.dumps({"uploaded": uploaded}).encode() + b"\n"
+                writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+            await writer.drain()
+    except (asyncio.IncompleteReadError, ConnectionError):
+        pass
+    finally:
+        writer.close()
+
+
+async def sink(reader: asyncio.StreamReader, fields: dict[bytes, bytes]) -> int:
+    if fields.get(b"transfer-encoding") == b"chunked":
+        total = 0
+        while size := int(await reader.readuntil(b"\r\n"), 16):
+            await discard(reader, size + 2)
+            total += size
+        await reader.readuntil(b"\r\n")
+        return total
+    length = int(fields.get(b"content-length", 0))
+    await discard(reader, length)
+    return length
+
+
+async def discard(reader: asyncio.StreamReader, size: int) -> None:
+    while size > 0:
+        piece = await reader.read(min(size, 1 << 18))
+        if not piece:
+            raise asyncio.IncompleteReadError(b"", size)
+        size -= len(piece)
+
+
+async def big(writer: asyncio.StreamWriter, size: int, chunked: bool) -> None:
+    framing = b"Transfer-Encoding: chunked" if chunked else b"Content-Length: %d" % size
+    writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\n" + framing + b"\r\n\r\n")
+    while size > 0:
+        piece = PIECE[: min(size, len(PIECE))]
+        writer.write(b"%x\r\n%s\r\n" % (len(piece), piece) if chunked else piece)
+        size -= len(piece)
+        await writer.drain()
+    if chunked:
+        writer.write(b"0\r\n\r\n")
+
+
+async def events(writer: asyncio.StreamWriter, count: int, every: float) -> None:
+    """Each event has the moment it was written at, by the clock that all processes of a machine share."""
+    writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")
+    for _ in range(count):
+        event = b"data: %.6f\n\n" % time.monotonic()
+        writer.write(b"%x\r\n%s\r\n" % (len(event), event))
+        await writer.drain()
+        await asyncio.sleep(every)
+    writer.write(b"0\r\n\r\n")
+
+
+async def main() -> None:
+    server = await asyncio.start_server(serve, "127.0.0.1", int(sys.argv[1]), limit=1 << 18, backlog=1024)
+    async with server:
+        await server.serve_forever()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
