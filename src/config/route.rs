@@ -150,12 +150,16 @@ fn choices(table: &mut RouteTable, findings: &mut Findings<'_>) -> Choices {
         statuses,
         stale_while_revalidate: table.stale_while_revalidate.map_or(Duration::ZERO, |written| written.0),
         stale_if_error: table.stale_if_error.map_or(STALE_IF_ERROR, |written| written.0),
-        heuristics: false,
-        close_delimited: false,
         errors: true,
-        honour_request_directives: false,
+        honour_request_directives: honours(table.request_directives.take(), findings).unwrap_or(false),
         max_body: table.max_body.map_or(MAX_BODY, |size| size.0),
+        ..Choices::default()
     }
+}
+
+/// Whether the client's Cache-Control counts; `None` where nothing readable says so.
+pub(super) fn honours(written: Option<Text>, findings: &mut Findings<'_>) -> Option<bool> {
+    one_of(&written?, &[("honour", true), ("ignore", false)], findings)
 }
 
 /// A name for labels, tags and the control records of the store.

@@ -1,21 +1,36 @@
 //! `[unrouted]`: the choices that RFC 9111 leaves open, for paths without a route.
 
+use toml::Spanned;
+
+use super::duration::WrittenDuration;
 use super::file::UnroutedTable;
 use super::findings::{Findings, one_of};
+use super::route::{MAX_BODY, honours};
 use crate::policy::Choices;
 
 /// The choices, `None` to never cache such paths; and whether every field of a request is in the key.
 pub(super) fn mean(table: UnroutedTable, findings: &mut Findings<'_>) -> (Option<Choices>, bool) {
     let all = table.vary.and_then(|word| one_of(&word, &[("origin", false), ("all", true)], findings));
-    let words = [("honour", true), ("ignore", false)];
-    let honour = table.request_directives.and_then(|word| one_of(&word, &words, findings));
+    let second = |first, second| [(first, false), (second, true)];
+    let store_set_cookie = table.set_cookie.and_then(|word| one_of(&word, &second("refuse", "store"), findings));
+    let store_post = table.post.and_then(|word| one_of(&word, &second("pass", "store"), findings));
+    let ignore_cookies = table.cookies.and_then(|word| one_of(&word, &second("bypass", "ignore"), findings));
+    let window =
+        |written: Option<Spanned<WrittenDuration>>| written.map(|window| window.get_ref().0).unwrap_or_default();
+    let honour = honours(table.request_directives, findings);
     let choices = table.cache.unwrap_or(true).then(|| Choices {
         routed: false,
         heuristics: table.heuristics.unwrap_or(false),
         close_delimited: table.close_delimited.unwrap_or(false),
         errors: table.errors.unwrap_or(false),
+        store_set_cookie: store_set_cookie.unwrap_or(false),
+        ignore_cookies: ignore_cookies.unwrap_or(false),
+        stale_while_revalidate: window(table.stale_while_revalidate),
+        stale_if_error: window(table.stale_if_error),
+        store_post: store_post.unwrap_or(false),
+        any_order: table.any_order.unwrap_or(false),
         honour_request_directives: honour.unwrap_or(true),
-        max_body: super::route::MAX_BODY,
+        max_body: MAX_BODY,
         ..Choices::default()
     });
     (choices, all.unwrap_or(false))

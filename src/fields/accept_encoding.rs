@@ -4,6 +4,7 @@ use http::HeaderMap;
 use http::header::{ACCEPT_ENCODING, HeaderValue};
 
 use super::list::{list_members, split_list};
+use super::weight::{Weight, weight};
 
 /// A content coding that the proxy can apply.
 ///
@@ -36,9 +37,6 @@ impl ContentCoding {
         HeaderValue::from_static(self.as_str())
     }
 }
-
-/// A weight in thousandths: 0 refuses, 1000 is the most.
-type Weight = u16;
 
 /// What the Accept-Encoding lines of a request say, as far as the codings of [`ContentCoding`] are concerned.
 ///
@@ -114,21 +112,6 @@ impl AcceptEncoding {
 pub fn is_encoded(fields: &HeaderMap) -> bool {
     let lines = fields.get_all(http::header::CONTENT_ENCODING).into_iter();
     lines.flat_map(|line| split_list(line.as_bytes())).any(|coding| !coding.eq_ignore_ascii_case(b"identity"))
-}
-
-/// The `;q=` of a member; `None` where the parameters are something else.
-fn weight(parameters: &[u8]) -> Option<Weight> {
-    let [b'q' | b'Q', b'=', value @ ..] = parameters.trim_ascii() else { return None };
-    let (whole, decimals) = match value {
-        [whole @ (b'0' | b'1')] => (*whole, &b""[..]),
-        [whole @ (b'0' | b'1'), b'.', decimals @ ..] if decimals.len() <= 3 => (*whole, decimals),
-        _ => return None,
-    };
-    let mut thousandths = u16::from(whole - b'0') * 1000;
-    for (digit, worth) in decimals.iter().zip([100, 10, 1]) {
-        thousandths += digit.is_ascii_digit().then(|| u16::from(digit - b'0') * worth)?;
-    }
-    (thousandths <= 1000).then_some(thousandths)
 }
 
 #[cfg(test)]

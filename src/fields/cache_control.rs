@@ -1,9 +1,10 @@
-//! Cache-Control, of requests and responses alike, and its targeted twins such as CDN-Cache-Control.
+//! Cache-Control, of requests and responses alike.
 
 use http::HeaderMap;
-use http::header::{CACHE_CONTROL, HeaderName};
+use http::header::CACHE_CONTROL;
 
 use super::list::list_members;
+use super::targeted::targeted;
 
 /// What a number of seconds that is too large to matter is read as: 68 years.
 ///
@@ -24,6 +25,10 @@ const LONGEST_NAME: usize = 22;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "one bool a directive, named as the RFC names it")]
 pub struct CacheControl {
+    /// These are the directives of a targeted field, which takes the place of Expires as well.
+    ///
+    /// Source: RFC 9213 section 2.2
+    pub targeted: bool,
     /// Source: RFC 9111 sections 5.2.1.5 and 5.2.2.5
     pub no_store: bool,
     /// Source: RFC 9111 sections 5.2.1.4 and 5.2.2.4
@@ -61,20 +66,25 @@ pub struct CacheControl {
 impl CacheControl {
     /// Reads the Cache-Control lines; without any, nothing is set.
     pub fn parse(fields: &HeaderMap) -> Self {
-        Self::parse_named(fields, &CACHE_CONTROL)
-    }
-
-    /// Reads the lines of a targeted field, which has the same directives.
-    ///
-    /// Source: RFC 9213 section 2
-    pub fn parse_named(fields: &HeaderMap, name: &HeaderName) -> Self {
         let mut read = Self::default();
-        for member in list_members(fields, name) {
+        for member in list_members(fields, &CACHE_CONTROL) {
             let mut parts = member.splitn(2, |&byte| byte == b'=');
             let directive = parts.next().unwrap_or_default().trim_ascii();
             read.add(directive, parts.next().map(|argument| unquoted(argument.trim_ascii())));
         }
         read
+    }
+
+    /// What a response says to a shared cache: its CDN-Cache-Control where that counts, else its Cache-Control.
+    ///
+    /// Source: RFC 9213 section 2.2
+    pub fn of_response(fields: &HeaderMap) -> Self {
+        targeted(fields).unwrap_or_else(|| Self::parse(fields))
+    }
+
+    /// True when a lifetime is named for a shared cache, whatever it is.
+    pub fn names_lifetime(&self) -> bool {
+        self.s_maxage.or(self.max_age).is_some()
     }
 
     fn add(&mut self, directive: &[u8], argument: Option<&[u8]>) {
@@ -170,6 +180,7 @@ mod tests {
         assert_eq!(
             read,
             CacheControl {
+                targeted: false,
                 no_store: true,
                 no_cache: true,
                 no_transform: true,
@@ -241,15 +252,5 @@ mod tests {
     fn unknown_and_endless_names_are_ignored() {
         let endless = format!("{}=1, max-age=5", "x".repeat(5000));
         assert_eq!(parse(&[&endless, "xmax-age=1, =, =1"]), CacheControl { max_age: Some(5), ..Default::default() });
-    }
-
-    #[test]
-    fn a_targeted_field_has_the_same_directives() {
-        let name = HeaderName::from_static("cdn-cache-control");
-        let mut fields = HeaderMap::new();
-        fields.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        fields.insert(&name, HeaderValue::from_static("max-age=60"));
-        let read = CacheControl::parse_named(&fields, &name);
-        assert_eq!(read, CacheControl { max_age: Some(60), ..Default::default() });
     }
 }

@@ -13,6 +13,9 @@ const NAME: &str = "aside";
 /// Room for every parameter at its longest: a test fills it.
 const LONGEST: usize = 160;
 
+/// A structured field has no integer of more than fifteen digits (RFC 9651 section 3.3.1).
+const GREATEST_INTEGER: i64 = 999_999_999_999_999;
+
 /// Why a request went on to the origin.
 ///
 /// Source: RFC 9211 section 2.2
@@ -103,7 +106,7 @@ impl CacheStatus {
             write!(out, "; fwd-status={status}")?;
         }
         if let Some(ttl) = self.ttl {
-            write!(out, "; ttl={ttl}")?;
+            write!(out, "; ttl={}", ttl.clamp(-GREATEST_INTEGER, GREATEST_INTEGER))?;
         }
         if self.stored {
             out.write_str("; stored")?;

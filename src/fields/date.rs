@@ -13,19 +13,46 @@ const LAST_SECOND: u64 = 253_402_300_799;
 /// The Gregorian calendar repeats, weekdays and all, every 400 years.
 const FIVE_CYCLES: u16 = 2000;
 
+const SHORT_DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+const LONG_DAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
+
 /// Reads any of the three forms; a date before 1970 is 0, what is no date is `None`.
 ///
-/// The weekday must be right, names are case-sensitive, and the zone is GMT.
+/// Names may be in any case, and the weekday counts for nothing: the date has one of its own. The zone is GMT.
 ///
-/// Source: RFC 9110 section 5.6.7
+/// Source: RFC 9110 section 5.6.7, which encourages recipients to be robust
 pub fn parse_http_date(text: &str) -> Option<Millis> {
+    let text = text.trim();
+    let (day, rest) = text.split_at_checked(text.find(|c: char| !c.is_ascii_alphabetic())?)?;
+    let days =
+        [&SHORT_DAYS, &LONG_DAYS].into_iter().find(|days| days.iter().any(|name| name.eq_ignore_ascii_case(day)))?;
+    let rest = in_canonical_case(rest);
+    // The parser wants the date's own weekday: it is the one among seven that it takes.
+    days.iter().find_map(|day| with_its_weekday(&format!("{day}{rest}")))
+}
+
+fn with_its_weekday(text: &str) -> Option<Millis> {
     match httpdate::parse_http_date(text) {
         Ok(date) => {
             let since = date.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
             u64::try_from(since.as_millis()).ok()
         }
-        Err(_) => is_before_1970(text.trim()).then_some(0),
+        Err(_) => is_before_1970(text).then_some(0),
     }
+}
+
+/// `AUG` and `gMT` as `Aug` and `GMT`.
+fn in_canonical_case(text: &str) -> String {
+    let mut canonical = text.to_ascii_lowercase();
+    if let Some(zone) = canonical.get_mut(text.len().saturating_sub(3)..).filter(|zone| **zone == *"gmt") {
+        zone.make_ascii_uppercase();
+    }
+    if let Some(at) = canonical.find(|c: char| c.is_ascii_lowercase())
+        && let Some(month) = canonical.get_mut(at..=at)
+    {
+        month.make_ascii_uppercase();
+    }
+    canonical
 }
 
 /// The date in the field `name`; `None` when it is absent, on several lines, or no date.
@@ -72,6 +99,18 @@ mod tests {
     }
 
     #[test]
+    fn the_case_of_names_and_the_weekday_count_for_nothing() {
+        for text in [
+            "SUN, 06 NOV 1994 08:49:37 gMT",
+            "mon, 06 nov 1994 08:49:37 gmt",
+            "fri nov  6 08:49:37 1994",
+            "SATURDAY, 06-nov-94 08:49:37 GMT",
+        ] {
+            assert_eq!(parse_http_date(text), Some(784_111_777_000), "{text}");
+        }
+    }
+
+    #[test]
     fn dates_before_1970_are_the_epoch() {
         for text in [
             "Thu, 01 Jan 1970 00:00:00 GMT",
@@ -92,14 +131,18 @@ mod tests {
             "now",
             "Sun, 06 Nov 1994 08:49:37 UTC",
             "Sun, 06 Nov 1994 08:49:37",
-            "Mon, 06 Nov 1994 08:49:37 GMT",
             "Sun, 31 Feb 1994 08:49:37 GMT",
             "Sun, 06 Nov 1994 25:00:00 GMT",
-            "Tue, 31 Dec 1969 23:59:59 GMT",
             "Thu, 06 Nov +194 08:49:37 GMT",
             "Sun, 06 N\u{f3}v 1994 08:49:37 GMT",
             "\u{1f980}\u{1f980}\u{1f980}\u{1f980}\u{1f980}\u{1f980}GMT",
             "Wednesday, ",
+            "Someday, 06 Nov 1994 08:49:37 GMT",
+            "Sun, 06 Nov 94 08:49:37 GMT",
+            "Sun 06 Nov 1994 08:49:37 GMT",
+            "Sun, 06  Nov  1994 08:49:37 GMT",
+            "Sun, 06-Nov-1994 08:49:37 GMT",
+            "Sun, 06 Nov 1994 8:49:37 GMT",
         ] {
             assert_eq!(parse_http_date(text), None, "{text}");
         }

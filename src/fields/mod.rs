@@ -5,6 +5,7 @@
 
 mod accept_encoding;
 mod cache_control;
+mod cache_groups;
 mod cache_status;
 mod connection;
 mod date;
@@ -12,10 +13,14 @@ mod detail;
 mod entity_tag;
 mod framing;
 mod list;
+mod range;
+mod targeted;
 mod vary;
+mod weight;
 
 pub use accept_encoding::{AcceptEncoding, ContentCoding, is_encoded};
 pub use cache_control::{CacheControl, MAX_DELTA_SECONDS, delta_seconds};
+pub use cache_groups::{CACHE_GROUP_INVALIDATION, CACHE_GROUPS, cache_groups};
 pub use cache_status::{CacheStatus, Forward};
 pub use connection::{nominated, nominates_end_to_end, strip_hop_by_hop};
 pub use date::{date_in, format_http_date, parse_http_date};
@@ -23,4 +28,7 @@ pub use detail::Detail;
 pub use entity_tag::{EntityTag, EntityTags};
 pub use framing::{BadLength, TransferCoding, content_length, response_fault, transfer_coding};
 pub use list::{list_members, split_list};
+pub use range::{ByteRange, ContentRange};
+pub use targeted::CDN_CACHE_CONTROL;
 pub use vary::Vary;
+pub use weight::preferences;

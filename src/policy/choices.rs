@@ -28,6 +28,15 @@ pub struct Choices {
     pub heuristics: bool,
     /// A body that ends with the connection may be stored where no route speaks. Source: RFC 9112 section 8
     pub close_delimited: bool,
+    /// An answer that sets a cookie may be stored where the origin names a lifetime. Source: RFC 9111 section 7.3
+    pub store_set_cookie: bool,
+    /// A Cookie in the request does not tell users apart.
+    pub ignore_cookies: bool,
+    /// An answer to POST that says so may answer later GETs. Source: RFC 9110 section 9.3.3
+    pub store_post: bool,
+    /// The order of languages and codings that a client wants alike does not tell variants apart.
+    /// Source: RFC 9110 section 12.5.4
+    pub any_order: bool,
     /// Where no route speaks: store also errors that something outside of the key may have caused, when the origin gives
     /// them a lifetime.
     pub errors: bool,
@@ -49,6 +58,10 @@ impl Default for Choices {
             stale_if_error: Duration::ZERO,
             heuristics: false,
             close_delimited: false,
+            store_set_cookie: false,
+            ignore_cookies: false,
+            store_post: false,
+            any_order: false,
             errors: false,
             honour_request_directives: true,
             max_body: 1 << 20,

@@ -146,7 +146,7 @@ fn explicit(
     if let Some(seconds) = cache_control.max_age {
         return Some((Duration::from_secs(seconds), LifetimeSource::MaxAge));
     }
-    if !response.contains_key(EXPIRES) {
+    if cache_control.targeted || !response.contains_key(EXPIRES) {
         return None;
     }
     // "0" and whatever else is no date mean: expired already.
@@ -209,7 +209,7 @@ mod tests {
             };
             response.append(http::HeaderName::from_bytes(name.as_bytes()).unwrap(), value.parse().unwrap());
         }
-        let cache_control = CacheControl::parse(&response);
+        let cache_control = CacheControl::of_response(&response);
         lifetime(StatusCode::from_u16(status).unwrap(), &response, &cache_control, choices, NOW)
     }
 
@@ -228,6 +228,9 @@ mod tests {
             (&["cache-control: max-age=1, s-maxage=2", "expires: @3"][..], Some((2, SMaxAge))),
             (&["expires: @3", "cache-control: max-age=1"], Some((1, MaxAge))),
             (&["expires: @3"], Some((3, Expires))),
+            (&["cdn-cache-control: max-age=4", "cache-control: no-cache, max-age=1", "expires: @3"], Some((4, MaxAge))),
+            (&["cdn-cache-control: public", "cache-control: max-age=1", "expires: @3"], None),
+            (&["cdn-cache-control: \"", "cache-control: max-age=1"], Some((1, MaxAge))),
             (&["cache-control: public", "last-modified: @-1000"], None),
             (&[], None),
         ] {

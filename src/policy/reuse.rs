@@ -7,9 +7,8 @@ use http::{HeaderMap, StatusCode};
 
 use super::age::current_age;
 use super::choices::Choices;
-use super::credentials::credential_in;
 use super::freshness::{Lifetime, LifetimeSource, forbids_stale};
-use super::storable::is_public_enough;
+use super::storable::{credential_that_counts, is_public_enough};
 use crate::clock::Millis;
 use crate::fields::CacheControl;
 
@@ -138,7 +137,7 @@ fn may_answer(stored: &Stored, request: &HeaderMap, choices: &Choices) -> bool {
     if stored.flags.private && !choices.overrides_private(stored.status) {
         return false;
     }
-    choices.routed || stored.flags.public_enough || credential_in(request).is_none()
+    choices.routed || stored.flags.public_enough || credential_that_counts(request, choices).is_none()
 }
 
 /// The stored lifetime as far as the route that gave it stands by it today; what the origin gave stands.

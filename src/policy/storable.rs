@@ -1,10 +1,10 @@
 //! May a shared cache store this response? One condition a line, each with its clause and its name.
 
-use http::header::{CONTENT_RANGE, CONTENT_TYPE, SET_COOKIE};
+use http::header::{CONTENT_TYPE, SET_COOKIE};
 use http::{HeaderMap, Method, StatusCode};
 
 use super::choices::Choices;
-use super::credentials::credential_in;
+use super::credentials::{credential_in, is_credential};
 use super::freshness::{Lifetime, is_heuristically_cacheable, lifetime};
 use super::validation::has_validator;
 use crate::clock::Millis;
@@ -55,7 +55,7 @@ pub fn storable(
     check_request(exchange, choices)?;
     check_status(exchange, cache_control, choices)?;
     check_directives(exchange, cache_control, choices)?;
-    check_fields(exchange.response)?;
+    check_fields(exchange.response, cache_control, choices)?;
     check_credentials(exchange.request, cache_control, choices)?;
     let lifetime = lifetime(exchange.status, exchange.response, cache_control, choices, response_time)
         .ok_or_else(|| no_lifetime(exchange.status, choices))?;
@@ -71,6 +71,16 @@ pub(super) fn is_public_enough(cache_control: &CacheControl) -> bool {
     cache_control.public || cache_control.s_maxage.is_some() || cache_control.must_revalidate
 }
 
+/// The first sign of an identity in a request, but for a Cookie where that is said to be none.
+pub(super) fn credential_that_counts(request: &HeaderMap, choices: &Choices) -> Option<Detail> {
+    match credential_in(request) {
+        Some(Detail::Cookie) if choices.ignore_cookies => {
+            request.keys().any(is_credential).then_some(Detail::Credential)
+        }
+        found => found,
+    }
+}
+
 fn check_request(exchange: &Exchange<'_>, choices: &Choices) -> Result<(), Detail> {
     // RFC 9111 section 3: the request method is understood by the cache.
     refuse(*exchange.method != Method::GET, Detail::Method)?;
@@ -83,7 +93,6 @@ fn check_status(exchange: &Exchange<'_>, cache_control: &CacheControl, choices: 
     let status = exchange.status;
     // RFC 9111 section 3.3: parts are not put together here.
     refuse(status == StatusCode::PARTIAL_CONTENT, Detail::PartialContent)?;
-    refuse(exchange.response.contains_key(CONTENT_RANGE), Detail::PartialContent)?;
     // RFC 9111 section 3: the response is final, and a 304 belongs to what is stored already.
     refuse(status.is_informational() || status == StatusCode::NOT_MODIFIED, Detail::StatusNotCacheable)?;
     // Stricter than RFC 9111 section 3: a client's odd field can make an origin answer so, and all others would get it.
@@ -103,9 +112,10 @@ fn check_directives(exchange: &Exchange<'_>, cache_control: &CacheControl, choic
     refuse(cache_control.private, Detail::Private)
 }
 
-fn check_fields(response: &HeaderMap) -> Result<(), Detail> {
+fn check_fields(response: &HeaderMap, cache_control: &CacheControl, choices: &Choices) -> Result<(), Detail> {
     // Stricter than RFC 9111 section 7.3: a cookie is for one user, whatever else the response says.
-    refuse(response.contains_key(SET_COOKIE), Detail::SetCookie)?;
+    let allowed = choices.store_set_cookie && !choices.routed && cache_control.names_lifetime();
+    refuse(response.contains_key(SET_COOKIE) && !allowed, Detail::SetCookie)?;
     // RFC 9111 section 4.1: it would never match.
     refuse(Vary::of(response) == Vary::Any, Detail::VaryAny)?;
     refuse(is_event_stream(response), Detail::Streaming)
@@ -116,7 +126,7 @@ fn check_credentials(request: &HeaderMap, cache_control: &CacheControl, choices:
     if choices.routed || is_public_enough(cache_control) {
         return Ok(());
     }
-    credential_in(request).map_or(Ok(()), Err)
+    credential_that_counts(request, choices).map_or(Ok(()), Err)
 }
 
 fn check_body(body: BodyFraming, lifetime: &Lifetime, choices: &Choices) -> Result<(), Detail> {
@@ -244,12 +254,33 @@ mod tests {
             (&["cache-control: public, max-age=60", "set-cookie: a=b"], Detail::SetCookie),
             (&["vary: accept, *"], Detail::VaryAny),
             (&["vary: (accept)"], Detail::VaryAny),
-            (&["content-range: bytes 0-1/2"], Detail::PartialContent),
             (&["content-type: Text/Event-Stream; charset=utf-8"], Detail::Streaming),
         ] {
             assert_eq!(said(response).refused(&route()), Some(reason), "{response:?}");
             assert_eq!(said(response).refused(&Choices { override_origin: true, ..route() }), Some(reason));
         }
+    }
+
+    #[test]
+    fn an_answer_that_sets_a_cookie_is_stored_only_by_choice_and_with_a_lifetime_that_the_origin_names() {
+        let storing = Choices { store_set_cookie: true, heuristics: true, ..Choices::default() };
+        let named = said(&["cache-control: max-age=60", "set-cookie: a=b"]);
+        assert_eq!(named.refused(&storing), None);
+        assert_eq!(named.refused(&Choices { store_set_cookie: true, ..route() }), Some(Detail::SetCookie));
+        let guessed = said(&["last-modified: Sun, 06 Nov 1994 08:49:37 GMT", "set-cookie: a=b"]);
+        assert_eq!(guessed.refused(&storing), Some(Detail::SetCookie));
+    }
+
+    #[test]
+    fn a_cookie_may_be_ignored_but_no_other_credential() {
+        let ignoring = Choices { ignore_cookies: true, ..Choices::default() };
+        let fresh = said(&["cache-control: max-age=60"]);
+        assert_eq!(Case { request: &["cookie: a=b"], ..fresh }.refused(&ignoring), None);
+        let both = &["cookie: a=b", "x-api-key: x"];
+        assert_eq!(
+            Case { request: both, ..said(&["cache-control: max-age=60"]) }.refused(&ignoring),
+            Some(Detail::Credential)
+        );
     }
 
     #[test]

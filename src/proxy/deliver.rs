@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::{AGE, CONTENT_LENGTH, ETAG, LAST_MODIFIED, VIA};
-use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use http::header::{AGE, CONTENT_LENGTH, CONTENT_RANGE, ETAG, LAST_MODIFIED, VIA};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::answer::{Answer, VIA_ASIDE};
@@ -13,10 +13,12 @@ use super::ingress::Admitted;
 use super::lookup::{Missed, Resource, stored};
 use super::variants::chosen_by;
 use super::{Proxy, annotate, coding};
-use crate::fields::{CacheStatus, Detail, Forward};
+use crate::fields::{CacheStatus, ContentRange, Detail, Forward};
 use crate::origin::{Body, OriginError};
-use crate::policy::{Reuse, coding_for, fields_for_304, may_encode, may_serve_on_error, not_modified, ttl_left};
-use crate::rules::Route;
+use crate::policy::{
+    Reuse, Selected, coding_for, fields_for_304, may_encode, may_serve_on_error, not_modified, selected, ttl_left,
+};
+use crate::rules::{Annotate, Route};
 use crate::store::{Kind, StoredResponse};
 
 impl Proxy {
@@ -34,6 +36,7 @@ impl Proxy {
         let coding = coding_for(&request.fields, self.shared.codings.offered()).filter(|_| {
             self.is_negotiated(entry, route) && !route.is_some_and(|route| route.keys_identity_of(&request.fields))
         });
+        let annotation = route.and_then(|route| route.annotate.as_ref());
         let mut response = if not_modified(&request.fields, entry.status, head) {
             let mut response = Response::new(Body::Empty);
             *response.status_mut() = StatusCode::NOT_MODIFIED;
@@ -43,20 +46,16 @@ impl Proxy {
             }
             response
         } else {
-            let annotation = route.and_then(|route| route.annotate.as_ref()).filter(|_| status.hit);
-            let body = match annotation {
-                Some(annotation) => entry.annotated(|body| annotate::hit(body, entry.status, head, annotation)),
-                None => &entry.body,
-            };
-            let mut response = Response::new(Body::full(body.clone()));
-            *response.status_mut() = entry.status;
-            *response.headers_mut() = head.clone();
-            if body.len() != entry.body.len() {
-                response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
+            // An annotated body has bytes that the next answer may not have.
+            match annotation.map_or_else(|| wanted(request, entry, head), |_| Selected::Whole) {
+                Selected::Whole => whole(entry, head, annotation.filter(|_| status.hit)),
+                Selected::Part(range) => part(entry, head, range),
+                Selected::Unsatisfiable { complete } => unsatisfiable(head, complete),
             }
-            response
         };
         response.headers_mut().insert(AGE, HeaderValue::from(age.as_secs()));
+        // A range of a coded copy would be one of bytes that the origin never had.
+        let coding = coding.filter(|_| !response.headers().contains_key(CONTENT_RANGE));
         Answer { coding, ..Answer::new(response, status) }
     }
 
@@ -131,6 +130,52 @@ impl Proxy {
         };
         Some(self.deliver(resource, request, entry, age, status))
     }
+}
+
+/// What of an entry a request asks for.
+fn wanted(request: &Admitted, entry: &StoredResponse, head: &HeaderMap) -> Selected {
+    // RFC 9110 section 14.2: Range means something for GET alone.
+    if request.method != Method::GET {
+        return Selected::Whole;
+    }
+    selected(&request.fields, entry.status, head, entry.body.len() as u64)
+}
+
+fn whole(entry: &StoredResponse, head: &HeaderMap, annotation: Option<&Annotate>) -> Response<Body> {
+    let body = match annotation {
+        Some(annotation) => entry.annotated(|body| annotate::hit(body, entry.status, head, annotation)),
+        None => &entry.body,
+    };
+    let mut response = Response::new(Body::full(body.clone()));
+    *response.status_mut() = entry.status;
+    *response.headers_mut() = head.clone();
+    if body.len() != entry.body.len() {
+        response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
+    }
+    response
+}
+
+/// Source: RFC 9110 section 15.3.7
+fn part(entry: &StoredResponse, head: &HeaderMap, range: ContentRange) -> Response<Body> {
+    let at = |byte: u64| usize::try_from(byte).unwrap_or(usize::MAX).min(entry.body.len());
+    let body = entry.body.slice(at(range.first)..at(range.last.saturating_add(1)));
+    let mut fields = head.clone();
+    fields.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
+    fields.extend(HeaderValue::from_str(&range.to_string()).ok().map(|range| (CONTENT_RANGE, range)));
+    let mut response = Response::new(Body::full(body));
+    *response.status_mut() = StatusCode::PARTIAL_CONTENT;
+    *response.headers_mut() = fields;
+    response
+}
+
+/// Source: RFC 9110 section 15.5.17
+fn unsatisfiable(head: &HeaderMap, complete: u64) -> Response<Body> {
+    let mut response = Response::new(Body::Empty);
+    *response.status_mut() = StatusCode::RANGE_NOT_SATISFIABLE;
+    *response.headers_mut() = fields_for_304(head);
+    let range = HeaderValue::from_str(&format!("bytes */{complete}"));
+    response.headers_mut().extend(range.ok().map(|range| (CONTENT_RANGE, range)));
+    response
 }
 
 /// Makes a strong entity tag where a route wants one and the origin sent no validator; an annotated answer has a weak one.

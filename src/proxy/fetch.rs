@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{ACCEPT_ENCODING, IF_MODIFIED_SINCE, IF_NONE_MATCH, SET_COOKIE, USER_AGENT, VIA};
+use http::header::{ACCEPT_ENCODING, AGE, IF_MODIFIED_SINCE, IF_NONE_MATCH, SET_COOKIE, USER_AGENT, VIA};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
@@ -19,7 +19,7 @@ use super::lookup::{Missed, Resource};
 use super::{Proxy, annotate};
 use crate::fields::{CacheStatus, Detail};
 use crate::origin::{Answered, Body, BodyError, Collected, OriginError, Outgoing, Relaying, Timed};
-use crate::policy::{conditional_for, confirms};
+use crate::policy::{asks_for_part, conditional_for, confirms};
 use crate::rules::{Place, Read, Tag};
 use crate::store::StoredResponse;
 
@@ -117,6 +117,13 @@ impl Proxy {
                 if fetch.missed.stale.is_some() {
                     self.forget(&fetch, received.status).await;
                 }
+                if detail == Detail::TooLarge && asks_for_part(&fetch.request.fields) {
+                    // Too large to be kept, and so to be fetched whole for a part of it.
+                    drop(body);
+                    let answer = self.pass(fetch.request, fetch.missed.forward, Some(detail)).await;
+                    let _ = tell.send(answer);
+                    return;
+                }
                 let status = CacheStatus { detail: Some(detail), ..fetch.cache_status(received.status) };
                 let answered = Answered { head: received.into_head(), body };
                 let _ = tell.send(Answer::passed(answered, status).under_conditions_of(&fetch.request.fields));
@@ -162,7 +169,7 @@ impl Proxy {
                 let detail = kept.detail.or(status.detail);
                 let status = CacheStatus { stored: kept.stored, ttl: kept.ttl, detail, ..status };
                 let answer = self.deliver(&fetch.resource, &fetch.request, &kept.entry, kept.entry.initial_age, status);
-                let _ = tell.send(without_invented_age(answer, &kept.entry.fields));
+                let _ = tell.send(with_the_origins_age(answer, &kept.entry.fields));
             }
             Collected::Larger(ahead, rest) => self.stream_on(fetch, received, (ahead, rest), Detail::TooLarge, tell),
             Collected::Slow(ahead, rest) => self.stream_on(fetch, received, (ahead, rest), Detail::TooSlow, tell),
@@ -294,11 +301,12 @@ fn reads_whole(fetch: &Fetch, received: &Received, body: &Timed) -> bool {
     body.exact_length().is_some() || (annotated && annotate::is_json(&received.fields))
 }
 
-/// An answer fresh from the origin has an Age only if the origin sent one.
-fn without_invented_age(mut answer: Answer, fields: &HeaderMap) -> Answer {
-    if !fields.contains_key(http::header::AGE) {
-        answer.response.headers_mut().remove(http::header::AGE);
-    }
+/// An answer fresh from the origin has the Age that the origin sent, if any.
+fn with_the_origins_age(mut answer: Answer, fields: &HeaderMap) -> Answer {
+    match fields.get(AGE) {
+        Some(age) => answer.response.headers_mut().insert(AGE, age.clone()),
+        None => answer.response.headers_mut().remove(AGE),
+    };
     answer
 }
 

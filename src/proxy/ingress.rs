@@ -127,11 +127,6 @@ impl Admitted {
         self.target.query().unwrap_or_default()
     }
 
-    /// Whether it asks for a part, or sets conditions that only the origin can judge.
-    pub(super) fn is_partial_or_conditional(&self) -> bool {
-        self.is_conditional_on_match() || ["range", "if-range"].iter().any(|name| self.fields.contains_key(*name))
-    }
-
     /// Whether it is to fail unless the origin's representation is the one that the client knows.
     pub(super) fn is_conditional_on_match(&self) -> bool {
         ["if-match", "if-unmodified-since"].iter().any(|name| self.fields.contains_key(*name))

@@ -107,7 +107,7 @@ impl Proxy {
         if unkeyed && is_encoded(&received.fields) {
             return Err(Detail::Encoding);
         }
-        let control = CacheControl::parse(&received.fields);
+        let control = CacheControl::of_response(&received.fields);
         let exchange = Exchange {
             method: &http::Method::GET,
             request: &fetch.request.fields,

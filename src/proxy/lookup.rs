@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use http::HeaderMap;
-use http::header::{HeaderName, IF_MODIFIED_SINCE, IF_NONE_MATCH};
+use http::header::{HeaderName, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, RANGE};
 
 use super::Proxy;
 use super::ingress::Admitted;
@@ -103,7 +103,7 @@ impl Proxy {
             Some(_) if request.is_conditional_on_match() => Err(Bypass(Detail::RequestDirective)),
             Some((route, captures)) => route.place(&read, captures),
             None if settings.unrouted.is_none() => Err(Bypass(Detail::RouteOff)),
-            None if request.is_partial_or_conditional() => Err(Bypass(Detail::PartialContent)),
+            None if request.is_conditional_on_match() => Err(Bypass(Detail::RequestDirective)),
             // Without a route the origin is told the client's Host in X-Forwarded-Host, whatever it sees as its own.
             None => settings.routes.routeless_place(&Read { host: Some(host), ..read }).map(|place| {
                 if settings.unrouted_by_all_fields { place.selected_by(&all_fields(&request.fields)) } else { place }
@@ -132,9 +132,10 @@ impl Proxy {
 /// Every field of a request that reaches the origin on a fill, but for the client's address.
 fn all_fields(fields: &HeaderMap) -> String {
     let mut names: Vec<HeaderName> = fields.keys().cloned().collect();
-    names.retain(|name| *name != IF_NONE_MATCH && *name != IF_MODIFIED_SINCE);
+    let elsewhere = [IF_NONE_MATCH, IF_MODIFIED_SINCE, RANGE, IF_RANGE];
+    names.retain(|name| !elsewhere.contains(name));
     names.sort_unstable_by(|left, right| left.as_str().cmp(right.as_str()));
-    selecting(&names, fields)
+    selecting(&names, fields, false)
 }
 
 /// An entry as the policy sees it.

@@ -20,6 +20,7 @@ mod ingress;
 mod keep;
 mod lookup;
 mod pass;
+mod post;
 mod reuse;
 mod settings;
 mod tasks;
@@ -39,7 +40,7 @@ use tokio::time::timeout;
 use crate::clock::Clock;
 use crate::fields::{Detail, Forward};
 use crate::origin::{Body, Origin};
-use crate::policy::{Choices, credential_in, is_safe, only_if_cached};
+use crate::policy::{Choices, asks_for_part, credential_in, is_safe, only_if_cached};
 use crate::rules::Bypass;
 use crate::store::{Fault, Store};
 use crate::telemetry::RequestLine;
@@ -164,6 +165,10 @@ impl Proxy {
             }
             if request.method == Method::HEAD {
                 return self.pass(request, missed.forward, missed.detail).await;
+            }
+            // On a route the whole is fetched, and the part taken out of it.
+            if resource.route.is_none() && asks_for_part(&request.fields) {
+                return self.pass(request, missed.forward, Some(Detail::PartialContent)).await;
             }
             if goes_alone(&resource, &request, &missed) {
                 return self.fetch(Fetch::new(resource, request, missed, None)).await;

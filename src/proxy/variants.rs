@@ -92,8 +92,8 @@ impl Index {
         Some((fields, lines.join("\n").into()))
     }
 
-    fn id(&self, request: &Admitted) -> String {
-        variant_id(&selecting(&self.names, &request.forwarded_fields()))
+    fn id(&self, request: &Admitted, any_order: bool) -> String {
+        variant_id(&selecting(&self.names, &request.forwarded_fields(), any_order))
     }
 }
 
@@ -109,7 +109,7 @@ impl Proxy {
         let index = Index::of(entry);
         let mut seen = Seen::nothing(first.token);
         if let Some(index) = &index
-            && let id = index.id(request)
+            && let id = index.id(request, self.choices(resource).any_order)
             && let Some(slot) = index.slot_of(&id)
         {
             let second = self.store.lookup(&resource.place.variant(slot, &id)).await?;
@@ -134,7 +134,7 @@ impl Proxy {
         }
         let known = fetch.missed.index.as_ref().filter(|index| index.names == names);
         let mut index = known.map_or_else(|| Index::new(names.clone()), |index| Index::clone(index));
-        let id = index.id(&fetch.request);
+        let id = index.id(&fetch.request, self.choices(&fetch.resource).any_order);
         let slot = index.admit(&id, self.shared.settings.max_variants);
         Some(Variant {
             place: fetch.resource.place.variant(slot, &id),

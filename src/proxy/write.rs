@@ -19,6 +19,7 @@ use super::answer::Answer;
 use super::error::{Refusal, no_answer};
 use super::ingress::Admitted;
 use super::pass::passed_status;
+use super::post::names_itself;
 use super::write_policy::Chosen;
 use crate::fields::{Detail, Forward};
 use crate::origin::{Answered, Body, OriginError};
@@ -104,6 +105,7 @@ impl Proxy {
         mut words: Words,
         read_response: bool,
     ) -> Answer {
+        let before = if read_response { None } else { self.before_post(&request).await };
         let answered = match self.forward_write(&request, body, &words).await {
             Ok(answered) => answered,
             Err(answer) => return answer,
@@ -113,8 +115,17 @@ impl Proxy {
             return passed(answered);
         }
         words.also = self.named_by(&request, &answered.head.headers);
+        if let Some(before) = before.filter(|_| names_itself(&request, &answered)) {
+            return self.keep_post(&request, answered, &words, before).await;
+        }
         let (answer, response) = self.read_response(answered, read_response && !status.is_server_error()).await;
-        let mut drops = self.shared.settings.routes.invalidations(&words.write(&request, response.as_ref()));
+        self.made_old(&words.write(&request, response.as_ref()), status, answer).await
+    }
+
+    /// Makes old what the rules say of a write that the origin answered with this status, and gives the answer back when
+    /// that is done.
+    pub(super) async fn made_old(self: &Arc<Self>, write: &Write<'_>, status: StatusCode, answer: Answer) -> Answer {
+        let mut drops = self.shared.settings.routes.invalidations(write);
         if status.is_server_error() {
             // A view that committed and then failed has changed what it wrote. Where a route speaks that is never
             // served; without one RFC 9111 section 4.4 leaves what is stored alone.

@@ -1,12 +1,4 @@
-//! What holds for every key, path and value, and not only for those that somebody thought of.
-
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test fails by panicking"
-)]
+//! Keys, tags and paths.
 
 use std::borrow::Cow;
 

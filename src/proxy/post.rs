@@ -1,0 +1,130 @@
+//! An answer to POST that a later GET may be given: it says how long it is fresh, and that it is what a GET of the same
+//! URI would be answered (RFC 9110 section 9.3.3).
+//!
+//! Only where no route speaks, and by choice: `[unrouted] post = "store"`.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::{CONTENT_LOCATION, VIA};
+use http::{Method, Response, StatusCode, Uri};
+
+use super::Proxy;
+use super::answer::{Answer, VIA_ASIDE};
+use super::error::no_answer;
+use super::fetch::Fetch;
+use super::ingress::Admitted;
+use super::keep::{Judged, Received};
+use super::lookup::{Missed, Resource};
+use super::pass::passed_status;
+use super::write::{Words, passed};
+use crate::fields::{Detail, Forward};
+use crate::origin::{Answered, Body, Collected, OriginError};
+use crate::rules::Write;
+use crate::store::{Since, Token};
+
+/// Where the answer to a POST would be kept, as seen before the origin saw the POST.
+pub(super) struct BeforePost {
+    resource: Resource,
+    token: Token,
+}
+
+impl Proxy {
+    /// Where the answer to this write would be kept; `None` where it would not be.
+    pub(super) async fn before_post(&self, request: &Admitted) -> Option<BeforePost> {
+        let choices = self.shared.settings.unrouted.as_ref()?;
+        if request.method != Method::POST || !choices.store_post {
+            return None;
+        }
+        let resource = self.resource(&as_get(request)).ok().filter(|resource| resource.route.is_none())?;
+        // Taken before the origin sees the POST: whoever writes the same meanwhile is noticed.
+        let token = self.store.lookup(&resource.place).await.ok()?.token;
+        Some(BeforePost { resource, token })
+    }
+
+    /// Makes old what the POST made old, and keeps its answer unless another write came in between.
+    pub(super) async fn keep_post(
+        self: &Arc<Self>,
+        request: &Admitted,
+        answered: Answered,
+        words: &Words,
+        before: BeforePost,
+    ) -> Answer {
+        let (received, body) = self.receive(answered, self.shared.clock.now());
+        let missed = Missed { token: before.token, forward: Forward::Method, detail: None, stale: None, index: None };
+        let fetch = Fetch::new(before.resource, as_get(request), missed, None);
+        let Ok(judged) = self.judge_fill(&fetch, &received) else {
+            let answered = Answered { head: received.into_head(), body };
+            return self.made_old(&words.write(request, None), StatusCode::OK, passed(answered)).await;
+        };
+        let mut head = received.head();
+        head.headers.append(VIA, VIA_ASIDE);
+        let answer = |body, detail| {
+            let status = passed_status(Forward::Method, received.status, detail);
+            Answer::new(Response::from_parts(head, body), status)
+        };
+        let answer = match body.collect(self.choices(&fetch.resource).max_body).await {
+            Collected::Whole(bytes) => {
+                let answer = answer(Body::full(bytes.clone()), None);
+                return self.keep_whole_post(fetch, received, judged, bytes, words.write(request, None), answer).await;
+            }
+            Collected::Larger(ahead, rest) | Collected::Slow(ahead, rest) => {
+                answer(Body::stream(ahead, rest), Some(Detail::TooLarge))
+            }
+            Collected::Failed(error) => no_answer(&OriginError::Broken(error.to_string()), Forward::Method),
+        };
+        self.made_old(&words.write(request, None), StatusCode::OK, answer).await
+    }
+
+    async fn keep_whole_post(
+        self: &Arc<Self>,
+        mut fetch: Fetch,
+        received: Received,
+        judged: Judged,
+        body: Bytes,
+        write: Write<'_>,
+        mut answer: Answer,
+    ) -> Answer {
+        let drops = self.shared.settings.routes.invalidations(&write);
+        let place = &fetch.resource.place;
+        let since = Since { token: fetch.missed.token, watched: place.tags.to_vec() };
+        let finished = match self.finish(&drops, &[], Some((&place.group, since))).await {
+            Ok(finished) => finished,
+            Err(fault) => return self.unfinished(answer, &fault),
+        };
+        let status = &mut answer.cache_status;
+        match finished.get(&place.group).filter(|after| after.alone) {
+            // Which of two writes came last only the origin knows.
+            None => status.detail = Some(Detail::RacedWrite),
+            Some(after) => {
+                fetch.missed.token = after.token;
+                let kept = self.keep(&fetch, received, judged, body).await;
+                (status.stored, status.ttl, status.detail) = (kept.stored, kept.ttl, kept.detail);
+            }
+        }
+        answer
+    }
+}
+
+/// The GET that the answer to a POST would also answer.
+fn as_get(post: &Admitted) -> Admitted {
+    Admitted {
+        method: Method::GET,
+        target: post.target.clone(),
+        fields: post.fields.clone(),
+        body: None,
+        host: post.host.clone(),
+        client: post.client,
+        version: post.version,
+        upgrade: None,
+    }
+}
+
+/// Whether the answer says that it is a representation of the very resource that was asked.
+pub(super) fn names_itself(request: &Admitted, answered: &Answered) -> bool {
+    let mut lines = answered.head.headers.get_all(CONTENT_LOCATION).iter();
+    let (Some(only), None) = (lines.next(), lines.next()) else { return false };
+    let Some(uri) = only.to_str().ok().and_then(|text| text.parse::<Uri>().ok()) else { return false };
+    let here = uri.authority().is_none_or(|authority| authority.as_str() == request.host_text());
+    answered.head.status == StatusCode::OK && here && uri.path_and_query() == Some(&request.target)
+}

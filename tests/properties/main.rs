@@ -1,0 +1,13 @@
+//! What holds for every key, path and value, and not only for those that somebody thought of.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+mod fields;
+mod keys;
+mod policy;
