@@ -53,9 +53,9 @@ pub fn selected_of_part(request: &HeaderMap, response: &HeaderMap, part: Content
     (part.first <= first && last <= part.last).then_some(ContentRange { first, last, ..part })
 }
 
-/// True when a request asks for a part in whatever way.
+/// True when a request asks for a part in whatever way, or sets a condition for one.
 pub fn asks_for_part(request: &HeaderMap) -> bool {
-    request.contains_key(RANGE)
+    request.contains_key(RANGE) || request.contains_key(IF_RANGE)
 }
 
 /// If-Range, where it is there: an entity tag compared strongly, or a date that is exactly Last-Modified and old enough
