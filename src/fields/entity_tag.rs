@@ -5,6 +5,8 @@ use std::fmt;
 use http::HeaderMap;
 use http::header::HeaderName;
 
+use super::own_tag::OWN_MARK;
+
 /// One entity tag: `"abc"`, or weak, `W/"abc"`.
 ///
 /// Source: RFC 9110 section 8.8.3
@@ -57,7 +59,9 @@ impl EntityTag {
         if !opaque.iter().all(|&byte| byte > b' ' && byte != 0x7f) {
             return None;
         }
-        let opaque = std::str::from_utf8(opaque).ok()?.to_owned();
+        let opaque = std::str::from_utf8(opaque).ok()?;
+        // One that was weakened here means what the origin's own does.
+        let opaque = opaque.strip_suffix(OWN_MARK).filter(|_| weak).unwrap_or(opaque).to_owned();
         Some((Self { weak, opaque }, quote_on.get(1..)?))
     }
 }

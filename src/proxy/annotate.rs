@@ -1,7 +1,7 @@
 //! Adds a field to a JSON object answer that says whether it came from the cache.
 
 use bytes::Bytes;
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ETAG};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde::Deserializer as _;
 use serde::de::{MapAccess, Visitor};
@@ -9,6 +9,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::answer::Answer;
+use crate::fields::weaken_entity_tag;
 use crate::origin::Body;
 use crate::policy::forbids_transforming;
 use crate::rules::{Annotate, Route};
@@ -72,11 +73,7 @@ pub(super) fn own_no_bytes(fields: &mut HeaderMap) {
     for digest in ["content-digest", "repr-digest", "digest", "content-md5"] {
         fields.remove(digest);
     }
-    if let Some(strong) = fields.get(ETAG).filter(|tag| !tag.as_bytes().starts_with(b"W/"))
-        && let Ok(weak) = HeaderValue::from_bytes(&[b"W/", strong.as_bytes()].concat())
-    {
-        fields.insert(ETAG, weak);
-    }
+    weaken_entity_tag(fields);
 }
 
 /// Whether the answer says that it is JSON.

@@ -15,7 +15,7 @@ use super::error::Refusal;
 use super::forwarded::drop_forgeable;
 use super::trusted::{Asking, asking};
 use super::{Client, ProxySettings, tunnel, versions};
-use crate::fields::{nominates_end_to_end, strip_hop_by_hop};
+use crate::fields::{nominates_end_to_end, restore_entity_tags, strip_hop_by_hop};
 use framing::{count_hop, settle};
 use host::host;
 use target::target;
@@ -101,6 +101,7 @@ pub(super) fn read(
     strip_hop_by_hop(&mut fields);
     drop_forgeable(&mut fields, peer_is_trusted);
     fields.remove(HOST);
+    restore_entity_tags(&mut fields);
     Ok(Head { method, target, fields, host, client, version })
 }
 
