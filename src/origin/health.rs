@@ -29,6 +29,7 @@ async fn check(origin: &Origin, address: &Arc<Address>, health: &HealthSettings)
     // A connection of its own each time: one that is kept may stand where no new one can be opened.
     let fields = HeaderMap::from_iter([(USER_AGENT, AGENT), (CONNECTION, CLOSE)]);
     let outgoing = Outgoing {
+        early: None,
         method: Method::GET,
         target: health.path.clone(),
         fields,

@@ -1,10 +1,12 @@
-//! Interim (1xx) answers: skipped, but not without end.
+//! Interim (1xx) answers: handed on, but not without end.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use http::Request;
 use tokio::sync::Notify;
+
+use super::early::EarlyAnswer;
 
 /// How many interim answers may come before the final one.
 pub(super) const MAX_INTERIM: usize = 16;
@@ -17,13 +19,17 @@ pub(super) struct Interim {
 }
 
 impl Interim {
-    /// Counts from now on.
-    pub(super) fn of<B>(request: &mut Request<B>) -> Arc<Self> {
+    /// Counts from now on, and hands on what may be.
+    pub(super) fn of<B>(request: &mut Request<B>, early: Option<EarlyAnswer>) -> Arc<Self> {
         let interim = Arc::new(Self::default());
         let counting = Arc::clone(&interim);
-        hyper::ext::on_informational(request, move |_| {
-            if counting.count.fetch_add(1, Ordering::Relaxed) == MAX_INTERIM {
+        hyper::ext::on_informational(request, move |interim| {
+            let before = counting.count.fetch_add(1, Ordering::Relaxed);
+            if before == MAX_INTERIM {
                 counting.too_many.notify_one();
+            }
+            if let Some(early) = early.as_ref().filter(|_| before < MAX_INTERIM) {
+                early.send(interim.status(), interim.headers());
             }
         });
         interim

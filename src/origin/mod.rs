@@ -4,6 +4,7 @@ mod address;
 mod body;
 mod circuit;
 mod connect;
+mod early;
 mod error;
 mod gathered;
 mod health;
@@ -36,6 +37,7 @@ use interim::{Interim, MAX_INTERIM};
 use lend::{Lent, lend};
 
 pub use body::{Body, BodyError};
+pub use early::{EarlyAnswer, EarlyAnswers};
 pub use error::OriginError;
 pub use relay::Relaying;
 pub use settings::{HealthSettings, HostRule, OriginSettings};
@@ -108,6 +110,8 @@ pub struct Outgoing {
     pub client_host: Option<HeaderValue>,
     /// The body.
     pub body: Body,
+    /// Where interim answers go; nowhere without one.
+    pub early: Option<EarlyAnswer>,
 }
 
 /// The origin's answer: its head, and its body yet to be read.
@@ -133,9 +137,14 @@ impl Outgoing {
     }
 
     fn with(&self, body: Body) -> Self {
-        let Self { method, target, fields, client_host, .. } = self;
-        let (method, target, client_host) = (method.clone(), target.clone(), client_host.clone());
-        Self { method, target, fields: fields.clone(), client_host, body }
+        Self {
+            method: self.method.clone(),
+            target: self.target.clone(),
+            fields: self.fields.clone(),
+            client_host: self.client_host.clone(),
+            body,
+            early: self.early.clone(),
+        }
     }
 }
 
@@ -269,11 +278,12 @@ impl Origin {
     async fn send_lent(
         &self,
         address: &Address,
-        outgoing: Outgoing,
+        mut outgoing: Outgoing,
         body: Lent,
     ) -> Result<Response<Incoming>, OriginError> {
+        let early = outgoing.early.take();
         let mut request = self.request(address, outgoing, body)?;
-        let interim = Interim::of(&mut request);
+        let interim = Interim::of(&mut request, early);
         let answer = tokio::select! {
             biased;
             answer = self.client.request(request) => answer,

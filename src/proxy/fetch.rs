@@ -291,7 +291,14 @@ fn outgoing(fetch: &Fetch) -> Outgoing {
     if let Some(stale) = &fetch.missed.stale {
         fields.extend(conditional_for(&stale.fields));
     }
-    Outgoing { method: Method::GET, target, fields, client_host: request.host.clone(), body: Body::Empty }
+    Outgoing {
+        method: Method::GET,
+        target,
+        fields,
+        client_host: request.host.clone(),
+        body: Body::Empty,
+        early: request.early.clone(),
+    }
 }
 
 /// Whether the body is read in full before anything is answered: where it is known to be small, and where the

@@ -16,6 +16,7 @@ use super::forwarded::drop_forgeable;
 use super::trusted::{Asking, asking};
 use super::{Client, ProxySettings, tunnel, versions};
 use crate::fields::{nominates_end_to_end, restore_entity_tags, strip_hop_by_hop};
+use crate::origin::EarlyAnswer;
 use framing::{count_hop, settle};
 use host::host;
 use target::target;
@@ -37,6 +38,8 @@ pub(super) struct Admitted {
     pub(super) version: Version,
     /// Its connection, where it asks for a WebSocket.
     pub(super) upgrade: Option<OnUpgrade>,
+    /// Where interim answers to it go.
+    pub(super) early: Option<EarlyAnswer>,
 }
 
 /// A request's head, once it can be read in one way only.
@@ -55,6 +58,7 @@ pub(super) fn admit(
     mut request: Request<Incoming>,
     settings: &ProxySettings,
     client: Client,
+    early: Option<EarlyAnswer>,
 ) -> Result<Admitted, Refusal> {
     let upgrade = tunnel::asked(&mut request);
     let (head, body) = request.into_parts();
@@ -65,7 +69,7 @@ pub(super) fn admit(
     };
     let Head { method, target, fields, host, client, version } = read(head, content, client, settings)?;
     let body = (content != Content::None).then_some(body);
-    Ok(Admitted { method, target, fields, body, host, client, version, upgrade })
+    Ok(Admitted { method, target, fields, body, host, client, version, upgrade, early })
 }
 
 /// The one validator of request heads: a function of the head, of what comes after it, of who sent it, and of the limits.

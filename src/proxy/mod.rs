@@ -39,7 +39,7 @@ use tokio::time::timeout;
 
 use crate::clock::Clock;
 use crate::fields::{Detail, Forward};
-use crate::origin::{Body, Origin};
+use crate::origin::{Body, EarlyAnswer, Origin};
 use crate::policy::{Choices, asks_for_part, credential_in, is_safe, only_if_cached};
 use crate::rules::Bypass;
 use crate::store::{Fault, Store};
@@ -105,10 +105,16 @@ impl Proxy {
 
     /// Answers one request. Never fails: whatever goes wrong becomes an answer that says so.
     ///
+    /// Interim answers of the origin go to `early`, where the client can be sent some.
     /// Dropping the future is safe at any point: fills and writes go on in tasks of their own.
-    pub async fn handle(self: &Arc<Self>, request: Request<Incoming>, client: Client) -> Response<Body> {
+    pub async fn handle(
+        self: &Arc<Self>,
+        request: Request<Incoming>,
+        client: Client,
+        early: Option<EarlyAnswer>,
+    ) -> Response<Body> {
         let line = self.shared.log_requests.then(|| RequestLine::of(request.method(), request.uri().path()));
-        let answer = match ingress::admit(request, &self.shared.settings, client) {
+        let answer = match ingress::admit(request, &self.shared.settings, client, early) {
             Err(refusal) => refusal.answer(),
             Ok(admitted) if self.may_tunnel(&admitted) => self.tunnel(admitted).await,
             Ok(admitted) if matches!(admitted.method, Method::GET | Method::HEAD) => self.read(admitted).await,

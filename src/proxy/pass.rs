@@ -41,6 +41,7 @@ impl Proxy {
                 fields: request.forwarded_fields(),
                 client_host: request.host.clone(),
                 body,
+                early: request.early.clone(),
             })
             .await
     }

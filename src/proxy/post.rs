@@ -117,6 +117,7 @@ fn as_get(post: &Admitted) -> Admitted {
         client: post.client,
         version: post.version,
         upgrade: None,
+        early: None,
     }
 }
 

@@ -211,6 +211,7 @@ impl Proxy {
             client: Client { address: None, ..write.client },
             version: http::Version::HTTP_11,
             upgrade: None,
+            early: None,
         };
         let proxy = Arc::clone(self);
         tokio::spawn(async move { drop(proxy.read(request).await) });

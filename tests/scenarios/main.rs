@@ -17,6 +17,7 @@ mod codings;
 mod collapse;
 mod conditions;
 mod connections;
+mod early;
 mod hits;
 mod http2;
 mod http2_abuse;

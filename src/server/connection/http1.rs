@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::Version;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -42,11 +43,17 @@ where
     let noted = Arc::clone(&activity);
     let tunnel = Tunnel::default();
     let becoming = tunnel.clone();
+    let answers = stream.early_answers();
     let service = service_fn(move |request| {
         let (proxy, under_way, tunnel) = (Arc::clone(&proxy), noted.request(), becoming.clone());
         // Boxed, so that a connection keeps no room for a request's future while it has none: six kilobytes each.
+        // What HTTP/1.0 knows nothing of it is not sent.
+        let early = (request.version() == Version::HTTP_11).then(|| answers.begin());
         Box::pin(async move {
-            let mut answer = proxy.handle(request, client).await;
+            let mut answer = proxy.handle(request, client, early.clone()).await;
+            if let Some(early) = early {
+                early.end();
+            }
             tunnel.take_from(&mut answer);
             Ok::<_, Infallible>(answer.map(|body| under_way.answering(body)))
         })

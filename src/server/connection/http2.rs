@@ -50,7 +50,7 @@ where
     let service = service_fn(move |request| {
         let (proxy, under_way) = (Arc::clone(&proxy), activity.request());
         async move {
-            let answer = proxy.handle(request, client).await;
+            let answer = proxy.handle(request, client, None).await;
             Ok::<_, Infallible>(answer.map(|body| under_way.answering(body)))
         }
     });

@@ -3,13 +3,14 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::{Buf as _, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::activity::Activity;
+use crate::origin::EarlyAnswers;
 
 /// A connection whose doings are noted. It holds its place among the open ones for as long as it is open, whoever has
 /// it: a tunnel, too.
@@ -19,6 +20,12 @@ pub(super) struct Watched<S> {
     /// What was read already to find out what the client speaks.
     ahead: Bytes,
     activity: Arc<Activity>,
+    /// What the origin says before its final answers, to be written between whole messages.
+    early: Arc<EarlyAnswers>,
+    /// The rest of what is being written of that.
+    interim: Bytes,
+    /// Whether all that the HTTP library had to write is written: it flushes then, and only then.
+    between_messages: bool,
     /// Whether what was written waits in a buffer of TLS.
     flushing: bool,
     _place: OwnedSemaphorePermit,
@@ -26,7 +33,14 @@ pub(super) struct Watched<S> {
 
 impl<S> Watched<S> {
     pub(super) fn new(stream: S, ahead: Bytes, activity: Arc<Activity>, place: OwnedSemaphorePermit) -> Self {
-        Self { stream, ahead, activity, flushing: false, _place: place }
+        let early = Arc::default();
+        let interim = Bytes::new();
+        Self { stream, ahead, activity, early, interim, between_messages: true, flushing: false, _place: place }
+    }
+
+    /// Where interim answers go that are to be written here.
+    pub(super) fn early_answers(&self) -> Arc<EarlyAnswers> {
+        Arc::clone(&self.early)
     }
 
     fn note<T>(&self, written: &Poll<io::Result<T>>) {
@@ -55,8 +69,31 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
     }
 }
 
+impl<S: AsyncWrite + Unpin> Watched<S> {
+    /// Writes the interim answers that wait, where one message has ended and the next has not begun.
+    fn poll_interim(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while self.between_messages {
+            if self.interim.is_empty() {
+                match self.early.take(context) {
+                    Some(bytes) => self.interim = bytes.into(),
+                    None => break,
+                }
+            }
+            let written = Pin::new(&mut self.stream).poll_write(context, &self.interim);
+            self.note(&written);
+            match ready!(written)? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                size => self.interim.advance(size),
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
 impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        ready!(self.poll_interim(context))?;
+        self.between_messages = false;
         let written = Pin::new(&mut self.stream).poll_write(context, bytes);
         self.note(&written);
         written
@@ -67,6 +104,8 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         context: &mut Context<'_>,
         pieces: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        ready!(self.poll_interim(context))?;
+        self.between_messages = false;
         let written = Pin::new(&mut self.stream).poll_write_vectored(context, pieces);
         self.note(&written);
         written
@@ -77,6 +116,8 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.between_messages = true;
+        ready!(self.poll_interim(context))?;
         let flushed = Pin::new(&mut self.stream).poll_flush(context);
         // A flush with nothing to flush says nothing of a write that waits.
         if self.flushing || flushed.is_pending() {
