@@ -1,7 +1,7 @@
 //! Where a message ends, as its head says it, read in the one way that every recipient reads it or not at all.
 
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, HeaderName, StatusCode};
 
 use super::list::split_list;
 
@@ -12,9 +12,17 @@ pub enum TransferCoding {
     None,
     /// One line with the one word `chunked`.
     Chunked,
-    /// Anything else: another coding, several of them, or `chunked` in a spelling that some would not take for it.
+    /// One word that nobody knows: the message ends with its connection.
+    Unknown,
+    /// Anything else: a coding that has to be undone, several of them, or `chunked` in a spelling that some would not take
+    /// for it.
     Other,
 }
+
+/// The codings there are besides `chunked`, and one that there was.
+///
+/// Source: RFC 9112 section 7, RFC 2616 section 3.6
+const KNOWN: [&str; 6] = ["gzip", "x-gzip", "deflate", "compress", "x-compress", "identity"];
 
 /// Reads Transfer-Encoding.
 ///
@@ -24,8 +32,15 @@ pub fn transfer_coding(fields: &HeaderMap) -> TransferCoding {
     match (lines.next(), lines.next()) {
         (None, _) => TransferCoding::None,
         (Some(only), None) if only.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked") => TransferCoding::Chunked,
+        (Some(only), None) if is_unknown_word(only.as_bytes().trim_ascii()) => TransferCoding::Unknown,
         _ => TransferCoding::Other,
     }
+}
+
+fn is_unknown_word(text: &[u8]) -> bool {
+    let word = text.to_ascii_lowercase();
+    let sounds_like_chunked = word.windows(b"chunked".len()).any(|part| part == b"chunked");
+    HeaderName::from_bytes(&word).is_ok_and(|word| !KNOWN.contains(&word.as_str())) && !sounds_like_chunked
 }
 
 /// The number of bytes that Content-Length tells: the same number on every line and in every member, or it is an error.
@@ -62,7 +77,7 @@ pub fn response_fault(status: StatusCode, fields: &HeaderMap) -> Option<String> 
         return Some("it sent both Content-Length and Transfer-Encoding".to_owned());
     }
     if coding == TransferCoding::Other {
-        return Some("it sent a transfer coding other than chunked".to_owned());
+        return Some("it sent a transfer coding that cannot be undone".to_owned());
     }
     content_length(fields).err().map(|BadLength| "its Content-Length is no number".to_owned())
 }
@@ -70,7 +85,7 @@ pub fn response_fault(status: StatusCode, fields: &HeaderMap) -> Option<String> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use http::{HeaderName, HeaderValue};
+    use http::HeaderValue;
 
     fn fields(name: &HeaderName, lines: &[&str]) -> HeaderMap {
         let mut fields = HeaderMap::new();
@@ -93,6 +108,12 @@ mod tests {
             assert_eq!(coding(&[other]), TransferCoding::Other, "{other}");
         }
         assert_eq!(coding(&["chunked", "chunked"]), TransferCoding::Other);
+        for unknown in ["whatever", " X-Mine "] {
+            assert_eq!(coding(&[unknown]), TransferCoding::Unknown, "{unknown}");
+        }
+        for known in ["gzip", "x-GZIP", "x-chunkedly", "a b", "a, b", "a;b"] {
+            assert_eq!(coding(&[known]), TransferCoding::Other, "{known}");
+        }
     }
 
     #[test]

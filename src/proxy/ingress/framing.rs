@@ -23,7 +23,7 @@ pub(in crate::proxy) enum Content {
 /// Source: RFC 9112 sections 6.1 and 6.3
 pub(super) fn settle(fields: &mut HeaderMap, content: Content, limit: Option<u64>) -> Result<(), Refusal> {
     let coding = transfer_coding(fields);
-    if coding == TransferCoding::Other {
+    if matches!(coding, TransferCoding::Unknown | TransferCoding::Other) {
         return Err(Refusal::UnknownCoding);
     }
     let Ok(said) = content_length(fields) else {

@@ -31,6 +31,8 @@ pub fn cases() -> Vec<Case> {
     ] {
         cases.push(refused(name, answer(coding, hello)).closing());
     }
+    // RFC 9112 section 6.3, item 4: where `chunked` does not come last, the body ends with the connection.
+    cases.push(passes("a word that nobody knows", 200, hello, answer("whatever", hello)).closing());
     cases.push(refused("HTTP/1.0", format!("HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{hello}")).closing());
     for (name, chunks) in [
         ("a size that is a word", "x\r\nhello\r\n0\r\n\r\n"),
