@@ -15,7 +15,7 @@ use super::fetch::Fetch;
 use super::variants::Variant;
 use super::{Proxy, fault_detail};
 use crate::clock::Millis;
-use crate::fields::{CacheControl, Detail, is_encoded};
+use crate::fields::{CACHE_GROUPS, CacheControl, Detail, cache_groups, is_encoded};
 use crate::origin::{Answered, Timed};
 use crate::policy::{BodyFraming, Exchange, Lifetime, StoredFlags, corrected_initial_age, freshen, storable, ttl_left};
 use crate::rules::Tag;
@@ -133,7 +133,7 @@ impl Proxy {
     /// Asks the store to keep an answer under its token.
     pub(super) async fn keep(&self, fetch: &Fetch, received: Received, judged: Judged, body: Bytes) -> KeptAnswer {
         let place = &fetch.resource.place;
-        let tags = tags(fetch, &received, &body);
+        let tags = tags(fetch, &received, &body, self.shared.settings.host_in_key);
         let route = fetch.resource.route.as_deref();
         let refused = if route.is_some_and(|route| route.excludes(|| serde_json::from_slice(&body).ok())) {
             Some(Detail::Excluded)
@@ -203,7 +203,8 @@ fn outcome(entry: Arc<StoredResponse>, kept: Result<(), Detail>) -> KeptAnswer {
 
 /// The entry's tags: those of its place, the route's own, and those that the response names. `None` where the answer
 /// does not say the value of one.
-fn tags(fetch: &Fetch, received: &Received, body: &Bytes) -> Option<Vec<Tag>> {
+fn tags(fetch: &Fetch, received: &Received, body: &Bytes, host_in_key: bool) -> Option<Vec<Tag>> {
+    let host_in_key = host_in_key || fetch.resource.route.is_none();
     let mut tags = fetch.resource.place.tags.to_vec();
     if let Some(route) = fetch.resource.route.as_ref().filter(|route| !route.tags.is_empty()) {
         let json = serde_json::from_slice(body).ok();
@@ -212,7 +213,11 @@ fn tags(fetch: &Fetch, received: &Received, body: &Bytes) -> Option<Vec<Tag>> {
         let query = fetch.request.query();
         tags.extend(route.named_tags(|name| route.read_value(name, query, &captures), json.as_ref())?);
     }
-    for (name, separator) in [("surrogate-key", ' '), ("xkey", ' '), ("cache-tag", ','), ("cache-groups", ',')] {
+    for name in cache_groups(&received.fields, &CACHE_GROUPS) {
+        tags.push(Tag::cache_group(if host_in_key { fetch.request.host_text() } else { "" }, &name));
+        tags.push(Tag::named(&name));
+    }
+    for (name, separator) in [("surrogate-key", ' '), ("xkey", ' '), ("cache-tag", ',')] {
         for line in received.fields.get_all(name) {
             // A line with bytes outside ASCII has the tags that it has.
             let text = String::from_utf8_lossy(line.as_bytes());

@@ -21,7 +21,7 @@ use super::ingress::Admitted;
 use super::pass::passed_status;
 use super::post::names_itself;
 use super::write_policy::Chosen;
-use crate::fields::{Detail, Forward};
+use crate::fields::{CACHE_GROUP_INVALIDATION, Detail, Forward, cache_groups};
 use crate::origin::{Answered, Body, OriginError};
 use crate::policy::invalidates;
 use crate::rules::{Invalidation, ROUTELESS, Tag, Write, WriteTarget, write_paths};
@@ -34,6 +34,8 @@ pub(super) struct Words {
     pub(super) raw: Bytes,
     /// Paths of this origin that the answer's Location and Content-Location name.
     also: Vec<String>,
+    /// The groups that the answer makes old.
+    groups: Vec<Tag>,
 }
 
 impl Words {
@@ -43,6 +45,7 @@ impl Words {
             method: &request.method,
             paths: &self.paths,
             also: &self.also,
+            groups: &self.groups,
             query: request.query(),
             body: self.json.as_ref(),
             response,
@@ -79,8 +82,13 @@ impl Proxy {
 
     async fn write_body(self: &Arc<Self>, request: Admitted, body: Body) -> Answer {
         let routes = &self.shared.settings.routes;
-        let mut words =
-            Words { paths: write_paths(request.target.path()), json: None, raw: Bytes::new(), also: Vec::new() };
+        let mut words = Words {
+            paths: write_paths(request.target.path()),
+            json: None,
+            raw: Bytes::new(),
+            also: Vec::new(),
+            groups: Vec::new(),
+        };
         let read = routes.reads_bodies_of(&words.write(&request, None));
         if let (true, Body::Full(bytes)) = (read.request, &body) {
             words.json = serde_json::from_slice(bytes).ok();
@@ -115,6 +123,7 @@ impl Proxy {
             return passed(answered);
         }
         words.also = self.named_by(&request, &answered.head.headers);
+        words.groups = groups_made_old(&request, &answered.head.headers);
         if let Some(before) = before.filter(|_| names_itself(&request, &answered)) {
             return self.keep_post(&request, answered, &words, before).await;
         }
@@ -253,6 +262,16 @@ impl Proxy {
         answer.cache_status.detail = Some(super::fault_detail(fault));
         answer
     }
+}
+
+/// The groups that the answer to a write makes old: of the host that was written to, and of all hosts where the host is
+/// in no key.
+///
+/// Source: RFC 9875 section 3
+pub(super) fn groups_made_old(request: &Admitted, answer: &HeaderMap) -> Vec<Tag> {
+    let names = cache_groups(answer, &CACHE_GROUP_INVALIDATION);
+    let of = |host| names.iter().map(move |name| Tag::cache_group(host, name));
+    of(request.host_text()).chain(of("")).collect()
 }
 
 pub(super) fn passed(answered: Answered) -> Answer {

@@ -12,12 +12,12 @@ use super::answer::Answer;
 use super::error::Refusal;
 use super::ingress::Admitted;
 use super::keep::verdict;
-use super::write::{Words, passed, succeeded};
+use super::write::{Words, groups_made_old, passed, succeeded};
 use super::{Client, Proxy, fault_detail};
 use crate::fields::{CacheControl, CacheStatus, Detail};
 use crate::origin::Body;
 use crate::policy::{Lifetime, LifetimeSource, StoredFlags, lifetime};
-use crate::rules::{JsonTemplate, Place, Route, Tag, WriteTarget, Written};
+use crate::rules::{JsonTemplate, Place, Route, Tag, Write, WriteTarget, Written};
 use crate::store::{Kind, Since, StoredResponse, Token};
 
 /// What a write chose of a route's policy.
@@ -55,8 +55,10 @@ impl Proxy {
         if status.is_client_error() {
             return passed(answered);
         }
+        let groups = groups_made_old(request, &answered.head.headers);
         let mut answer = passed(answered);
-        let drops = self.shared.settings.routes.invalidations(&words.write(request, None));
+        let write = Write { groups: &groups, ..words.write(request, None) };
+        let drops = self.shared.settings.routes.invalidations(&write);
         if !succeeded(status) {
             return match self.finish(&drops, &[], None).await {
                 Ok(_) => answer,

@@ -58,6 +58,8 @@ pub struct Write<'a> {
     pub paths: &'a [String],
     /// The decoded paths that its answer's Location and Content-Location name on this host: they are made old too.
     pub also: &'a [String],
+    /// The groups of cached responses that its answer makes old.
+    pub groups: &'a [Tag],
     /// Its raw query.
     pub query: &'a str,
     /// Its JSON request body; `None` when it is none, or too large to read.
@@ -174,6 +176,9 @@ impl Condition {
 
 /// Why a path that only the answer named is made old (RFC 9111 section 4.4).
 pub(super) const ALSO: &str = "Location of the answer";
+
+/// What a group of cached responses is dropped by.
+pub(super) const GROUPS: &str = "Cache-Group-Invalidation of the answer";
 
 impl Route {
     /// What of this route a successful write makes old. Its write policy decides for the writes it speaks of, then its

@@ -47,6 +47,14 @@ impl Tag {
         Self(format!("v:{id}").into())
     }
 
+    /// A group of cached responses, as an answer names it: case counts, and it is a group of one host's, lower-cased; of
+    /// every host's where the host is empty.
+    ///
+    /// Source: RFC 9875 section 2
+    pub fn cache_group(host: &str, name: &str) -> Self {
+        Self(format!("g:{}:{name}", host.to_ascii_lowercase()).into())
+    }
+
     /// The `write.around` marker of one key.
     fn around(key: &str) -> Self {
         Self(format!("w:{key}").into())

@@ -7,7 +7,7 @@ use http::header::ORIGIN;
 
 use super::canonical::is_canonical;
 use super::fold::fold_path;
-use super::invalidation::{ALSO, Invalidation, Scope, Write, parent};
+use super::invalidation::{ALSO, GROUPS, Invalidation, Scope, Write, parent};
 use super::path::Captures;
 use super::place::{Bypass, CacheKey, Place, Read, Tag, short_hash};
 use super::route::{Route, keyed_value, plain_query_octet};
@@ -104,6 +104,17 @@ impl Routes {
             }
         }
         drops.extend(write.also.iter().map(|path| unrouted(path, ALSO)));
+        let grouped = |tag: &Tag, group: &Arc<str>, route: &Arc<str>| Invalidation {
+            group: Arc::clone(group),
+            route: Arc::clone(route),
+            tag: tag.clone(),
+            scope: Scope::Tag,
+            because: GROUPS.to_owned(),
+        };
+        for tag in write.groups {
+            drops.push(grouped(tag, &ROUTELESS_NAME, &ROUTELESS_NAME));
+            drops.extend(self.0.iter().map(|route| grouped(tag, &route.group, &route.name)));
+        }
         let mut seen = Vec::new();
         drops.retain(|drop| {
             let identity = (Arc::clone(&drop.group), drop.tag.clone());

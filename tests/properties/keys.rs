@@ -55,7 +55,7 @@ fn tags_of(routes: &Routes, target: &str) -> Vec<String> {
 fn dropped_by(routes: &Routes, target: &str, body: Option<&serde_json::Value>) -> Vec<String> {
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let paths = write_paths(path);
-    let write = Write { method: &Method::PUT, paths: &paths, also: &[], query, body, response: None };
+    let write = Write { method: &Method::PUT, paths: &paths, also: &[], groups: &[], query, body, response: None };
     routes.invalidations(&write).iter().map(|drop| format!("{} {}", drop.group, drop.tag)).collect()
 }
 
@@ -160,7 +160,7 @@ proptest! {
     fn a_location_drops_what_a_read_of_it_stored(user in "[a-z0-9]{1,4}", order in "[a-z0-9]{1,4}") {
         let routes = routes();
         let (paths, also) = (["/elsewhere".to_owned()], [format!("/users/{user}/orders/{order}")]);
-        let write = Write { method: &Method::POST, paths: &paths, also: &also, query: "", body: None, response: None };
+        let write = Write { method: &Method::POST, paths: &paths, also: &also, groups: &[], query: "", body: None, response: None };
         let dropped: Vec<_> = routes.invalidations(&write).iter().map(|drop| format!("{} {}", drop.group, drop.tag)).collect();
         prop_assert!(meet(&tags_of(&routes, &also[0]), &dropped));
         prop_assert!(dropped.iter().any(|tag| tag.starts_with("unrouted p:/users/")), "{:?}", dropped);

@@ -13,6 +13,7 @@
 mod support;
 
 mod annotate;
+mod cache_groups;
 mod codings;
 mod collapse;
 mod conditions;

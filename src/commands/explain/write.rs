@@ -61,6 +61,7 @@ pub(super) fn explain(asked: &Asked, config: &Config) -> Explained {
         method: &asked.method,
         paths: &readings,
         also: &[],
+        groups: &[],
         query: asked.query(),
         body: asked.data.as_ref(),
         response: asked.response.as_ref(),
