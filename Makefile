@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo test fuzz lint sessions endurance build
+.PHONY: help demo test fuzz lint sessions endurance conformance build
 
 help: ## lists what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,6 +21,9 @@ sessions: ## the examples' sessions alone, on memory and Redis, SQLite and Maria
 
 endurance: ## stress for a few minutes: memory, idle and slow clients, too few files, slowhttptest (ASIDE_BIN=path)
 	@scripts/endurance
+
+conformance: ## the public suite http-tests/cache-tests, in CACHE_TESTS_DIR (examples/conformance/README.md)
+	@scripts/conformance
 
 build: ## the binary for use: target/release/aside
 	cargo build --release --locked
