@@ -1,6 +1,6 @@
 //! Every answer that is the proxy's own and not the origin's: one table from cause to status and sentence.
 
-use http::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER};
+use http::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, Response, StatusCode};
 use serde_json::json;
 
@@ -111,6 +111,11 @@ impl Refusal {
         let mut answer = own(self.status(), &self.sentence(), CacheStatus { detail, ..CacheStatus::default() });
         if self.ends_connection() {
             answer.response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        if self.status() == StatusCode::METHOD_NOT_ALLOWED {
+            // RFC 9110 section 15.5.6 wants to be told; of a resource's own methods only the origin knows.
+            let allowed = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
+            answer.response.headers_mut().insert(ALLOW, allowed);
         }
         if self.status() == StatusCode::SERVICE_UNAVAILABLE {
             answer.response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
