@@ -176,6 +176,12 @@ pub(super) fn explain(error: &(dyn StdError + 'static)) -> Option<String> {
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
                 format!("its certificate is for another name, and `name` in [origin.tls] can say which: {why}")
             }
+            // The verifier has no name of its own for it.
+            CertificateError::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => {
+                "its certificate is an authority's and not a server's: let that authority issue one for the server, or \
+                 make it anew with basicConstraints CA:FALSE"
+                    .to_owned()
+            }
             _ => format!("its certificate is not to be believed: {why}"),
         },
         Error::InvalidMessage(_) => "it does not speak TLS".to_owned(),

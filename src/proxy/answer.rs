@@ -16,6 +16,8 @@ pub(super) struct Answer {
     pub(super) cache_status: CacheStatus,
     /// The content coding that its body is to be sent in, if it turns out smaller.
     pub(super) coding: Option<ContentCoding>,
+    /// Why the origin gave none, for the log.
+    pub(super) why: Option<String>,
 }
 
 /// Fields that describe a body, and no answer without one.
@@ -26,7 +28,7 @@ pub(super) const VIA_ASIDE: HeaderValue = HeaderValue::from_static("1.1 aside");
 
 impl Answer {
     pub(super) fn new(response: Response<Body>, cache_status: CacheStatus) -> Self {
-        Self { response, cache_status, coding: None }
+        Self { response, cache_status, coding: None, why: None }
     }
 
     /// The origin's answer as it comes, its head made ready.

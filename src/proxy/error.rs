@@ -127,20 +127,21 @@ impl Refusal {
 /// The answer where the origin gave none.
 pub(super) fn no_answer(error: &OriginError, forward: Forward) -> Answer {
     let (status, detail) = match error {
-        OriginError::Busy | OriginError::OutOfOrder(_) => (StatusCode::SERVICE_UNAVAILABLE, Detail::OriginDown),
-        OriginError::Connect(_) | OriginError::Broken(_) => (StatusCode::BAD_GATEWAY, Detail::OriginDown),
-        OriginError::Timeout(_) => (StatusCode::GATEWAY_TIMEOUT, Detail::OriginTimeout),
-        OriginError::ClientBody(_) => (StatusCode::BAD_REQUEST, Detail::RequestBody),
-        OriginError::ClientBodyTooSlow(_) => (StatusCode::REQUEST_TIMEOUT, Detail::RequestBody),
-        OriginError::ClientBodyTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, Detail::RequestBody),
+        OriginError::Busy | OriginError::OutOfOrder(_) => (StatusCode::SERVICE_UNAVAILABLE, Some(Detail::OriginDown)),
+        OriginError::Connect(_) | OriginError::Broken(_) => (StatusCode::BAD_GATEWAY, Some(Detail::OriginDown)),
+        OriginError::Timeout(_) => (StatusCode::GATEWAY_TIMEOUT, Some(Detail::OriginTimeout)),
+        OriginError::ClientBody(_) => (StatusCode::BAD_REQUEST, None),
+        OriginError::ClientBodyTooSlow(_) => (StatusCode::REQUEST_TIMEOUT, None),
+        OriginError::ClientBodyTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, None),
     };
     let mut sentence = error.to_string();
     if let Some(first) = sentence.get_mut(..1) {
         first.make_ascii_uppercase();
     }
     sentence.push('.');
-    let cache_status = CacheStatus { forward: Some(forward), detail: Some(detail), ..CacheStatus::default() };
+    let cache_status = CacheStatus { forward: Some(forward), detail, ..CacheStatus::default() };
     let mut answer = own(status, &sentence, cache_status);
+    answer.why = Some(error.to_string());
     if let Some(seconds) = error.retry_after() {
         answer.response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
     }

@@ -122,7 +122,7 @@ impl Proxy {
             Ok(admitted) => self.write(admitted).await,
         };
         if let Some(line) = line {
-            line.log(answer.response.status(), &answer.cache_status);
+            line.log(answer.response.status(), &answer.cache_status, answer.why.as_deref());
         }
         answer.seal()
     }

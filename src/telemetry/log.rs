@@ -58,11 +58,15 @@ impl RequestLine {
         Self { method: method.clone(), path, stopwatch: Stopwatch::start(), written: false }
     }
 
-    /// Writes the line. `micros` is the time until the answer's head was there.
-    pub fn log(mut self, status: StatusCode, cache: &CacheStatus) {
+    /// Writes the line. `micros` is the time until the answer's head was there; `why` is why the origin gave none.
+    pub fn log(mut self, status: StatusCode, cache: &CacheStatus, why: Option<&str>) {
         self.written = true;
         let (method, path, cache) = (self.method.as_str(), self.path.as_str(), cache.to_string());
-        tracing::info!(method, path, status = status.as_u16(), cache, micros = self.micros(), "request");
+        let (status, micros) = (status.as_u16(), self.micros());
+        match why {
+            None => tracing::info!(method, path, status, cache, micros, "request"),
+            Some(why) => tracing::warn!(method, path, status, cache, micros, why, "request"),
+        }
     }
 
     fn micros(&self) -> u64 {
@@ -74,7 +78,12 @@ impl Drop for RequestLine {
     fn drop(&mut self) {
         if !self.written {
             let (method, path) = (self.method.as_str(), self.path.as_str());
-            tracing::info!(method, path, micros = self.micros(), "the client left before its answer");
+            tracing::info!(
+                method,
+                path,
+                micros = self.micros(),
+                "the request ended before its answer: the client left, or the server stopped"
+            );
         }
     }
 }
