@@ -16,8 +16,8 @@ from wire import Answer, Connection, Cut
 
 HERE = Path(__file__).parent
 MIB = 1 << 20
-# How long another client may have to wait, in seconds: what a busy machine alone may take, and no more.
-PROMPT = 2.0
+# How long another client may have to wait, in seconds.
+PROMPT = 1.0
 
 
 @dataclass

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
@@ -32,7 +32,7 @@ async fn pausing() -> (std::net::SocketAddr, Keeper) {
 }
 
 /// Reads until this text is there.
-async fn read_until(stream: &mut TcpStream, end: &str) -> String {
+async fn read_until(stream: &mut (impl AsyncRead + Unpin), end: &str) -> String {
     let mut text = Vec::new();
     let reading = async {
         while !String::from_utf8_lossy(&text).contains(end) {
@@ -60,6 +60,62 @@ async fn a_connection_is_kept_between_requests_for_the_idle_timeout_and_then_clo
         read_until(&mut stream, "}").await;
     }
     assert!(is_closed_without_a_word(&mut stream).await);
+}
+
+/// How long a connection has nothing to do before it counts as quiet, and some more.
+const QUIET: Duration = Duration::from_millis(400);
+
+/// One exchange, its request in pieces, on a connection that was quiet before.
+async fn exchange<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S, pieces: &[&str], end: &str) {
+    sleep(QUIET).await;
+    for piece in pieces {
+        stream.write_all(piece.as_bytes()).await.unwrap();
+        stream.flush().await.unwrap();
+    }
+    let answer = read_until(stream, end).await;
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+}
+
+#[tokio::test]
+async fn a_connection_that_was_quiet_goes_on_as_before() {
+    let origin = Origin::counting().await;
+    let certificate = Certificate::new();
+    let (plain, secure) = (Node::start(origin.address, ""), Node::start(origin.address, &certificate.table()));
+    let connect = async |node: &Node| TcpStream::connect(node.address).await.unwrap();
+    let mut one = connect(&plain).await;
+    let mut two = over(connect(&secure).await, &certificate.der, &[]).await.unwrap();
+    let long = format!("GET /x HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n", "x".repeat(5000));
+    let post = "POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc";
+    for pieces in [&[GET][..], &[&long], &["G", "ET /x HTTP/1.1\r\n", "Host: a\r\n\r\n"], &[post], &[GET]] {
+        tokio::join!(exchange(&mut one, pieces, "}"), exchange(&mut two, pieces, "}"));
+    }
+    assert_eq!(origin.count(), 10);
+}
+
+#[tokio::test]
+async fn the_rest_of_a_body_is_no_request_however_late_it_comes() {
+    let (asked, mut heads) = tokio::sync::mpsc::unbounded_channel();
+    // Answers before it has read the body, and goes on reading.
+    let origin = raw_origin(move |head, mut stream| {
+        let asked = asked.clone();
+        async move {
+            let _ = asked.send(head);
+            say(&mut stream, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}").await;
+            let _ = stream.read_to_end(&mut Vec::new()).await;
+        }
+    })
+    .await;
+    let node = Node::start(origin, "[limits]\nbuffer_body = \"1KiB\"\n");
+    let mut stream = TcpStream::connect(node.address).await.unwrap();
+    let (begin, rest) = ("x".repeat(4096), "GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n");
+    let head = format!("POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n", begin.len() + rest.len());
+    exchange(&mut stream, &[&head, &begin], "{}").await;
+    sleep(QUIET).await;
+    let _ = stream.write_all(rest.as_bytes()).await;
+    let _ = timeout(QUIET, stream.read(&mut [0; 100])).await;
+    assert!(heads.recv().await.unwrap().starts_with("POST /x "));
+    let next = heads.try_recv();
+    assert!(next.is_err(), "what was a body became a request: {next:?}");
 }
 
 #[tokio::test]

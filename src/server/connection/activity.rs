@@ -26,6 +26,8 @@ pub(super) struct Activity {
     idle_since: AtomicU64,
     /// Whether bytes came that no request was made of yet.
     begun: AtomicBool,
+    /// Whether the last request had a body.
+    bodied: AtomicBool,
     /// Whether a write waits for the client.
     blocked: AtomicBool,
     /// How often the client took something.
@@ -41,6 +43,7 @@ impl Activity {
             given_up: AtomicU64::new(0),
             idle_since: AtomicU64::new(0),
             begun: AtomicBool::new(false),
+            bodied: AtomicBool::new(false),
             blocked: AtomicBool::new(false),
             taken: AtomicU64::new(0),
         })
@@ -51,6 +54,11 @@ impl Activity {
         self.under_way.fetch_add(1, Relaxed);
         self.begun.store(false, Relaxed);
         UnderWay { activity: Arc::clone(self), answered: false }
+    }
+
+    /// The request whose head is there has a body, or none.
+    pub(super) fn bodied(&self, bodied: bool) {
+        self.bodied.store(bodied, Relaxed);
     }
 
     /// Bytes came.
@@ -87,6 +95,11 @@ impl Activity {
     /// Whether a request's head is there in part.
     pub(super) fn has_begun(&self) -> bool {
         self.begun.load(Relaxed)
+    }
+
+    /// Whether the last request had a body: then its end may not be read although it is answered.
+    pub(super) fn may_be_unread(&self) -> bool {
+        self.bodied.load(Relaxed)
     }
 
     /// How many more requests the client gave up than it let be answered.

@@ -6,16 +6,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::Version;
-use hyper::server::conn::http1;
+use hyper::Request;
+use hyper::body::{Body as _, Incoming};
+use hyper::server::conn::http1::{self, Parts};
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
+use tokio::sync::watch;
 use tokio::time::timeout;
 
 use super::activity::Activity;
 use super::timers::{Expired, Timers};
 use super::watched::Watched;
-use super::{Context, End, drive};
+use super::{Context, End, drive, stop};
 use crate::proxy::{Client, Tunnel};
 
 /// hyper takes no smaller read buffer.
@@ -29,7 +32,7 @@ const LAST_WORD: Duration = Duration::from_secs(1);
 
 /// Serves until one side closes, a timer ends it, or the server stops. What became a tunnel is served until that ends.
 pub(super) async fn serve<S>(
-    stream: Watched<S>,
+    mut stream: Watched<S>,
     client: Client,
     activity: Arc<Activity>,
     context: &mut Context,
@@ -37,18 +40,56 @@ pub(super) async fn serve<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    let mut timers = Timers::new(Arc::clone(&activity), &context.settings, true);
+    // hyper keeps twenty kilobytes for a connection: only for one where something goes on.
+    while arrives(&mut stream, &mut timers, &mut context.stopped).await {
+        timers.tell_quiet(true);
+        let exchanging = Box::pin(exchange(stream, client, &activity, &mut timers, context));
+        let Some(quiet) = exchanging.await? else { return Ok(()) };
+        timers.tell_quiet(false);
+        stream = quiet;
+    }
+    let _ = timeout(LAST_WORD, stream.shutdown()).await;
+    Ok(())
+}
+
+/// Waits for a client where nothing goes on. `false` when the connection is to be closed.
+async fn arrives<S: AsyncRead + Unpin>(
+    stream: &mut Watched<S>,
+    timers: &mut Timers,
+    stopped: &mut watch::Receiver<bool>,
+) -> bool {
+    tokio::select! {
+        biased;
+        arrived = stream.arrives() => arrived.unwrap_or(false),
+        () = stop(stopped) => false,
+        _ = timers.expired() => false,
+    }
+}
+
+/// Serves while something goes on, and gives the connection back when it is quiet. `None` when it has ended.
+async fn exchange<S>(
+    stream: Watched<S>,
+    client: Client,
+    activity: &Arc<Activity>,
+    timers: &mut Timers,
+    context: &mut Context,
+) -> hyper::Result<Option<Watched<S>>>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let settings = &context.settings;
-    let mut timers = Timers::new(Arc::clone(&activity), settings, true);
     let proxy = Arc::clone(&context.proxy);
-    let noted = Arc::clone(&activity);
+    let noted = Arc::clone(activity);
     let tunnel = Tunnel::default();
     let becoming = tunnel.clone();
     let answers = stream.early_answers();
-    let service = service_fn(move |request| {
+    let service = service_fn(move |request: Request<Incoming>| {
         let (proxy, under_way, tunnel) = (Arc::clone(&proxy), noted.request(), becoming.clone());
-        // Boxed, so that a connection keeps no room for a request's future while it has none: six kilobytes each.
+        noted.bodied(!request.body().is_end_stream());
         // What HTTP/1.0 knows nothing of it is not sent.
         let early = (request.version() == Version::HTTP_11).then(|| answers.begin());
+        // Boxed, so that a connection keeps no room for a request's future while it has none: six kilobytes each.
         Box::pin(async move {
             let mut answer = proxy.handle(request, client, early.clone()).await;
             if let Some(early) = early {
@@ -65,25 +106,32 @@ where
         .max_headers(settings.max_fields)
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
-    match drive(&mut serving, &mut timers, &mut context.stopped, |serving| Pin::new(serving).graceful_shutdown()).await
+    let why = match drive(&mut serving, timers, &mut context.stopped, |serving| Pin::new(serving).graceful_shutdown())
+        .await
     {
         End::Done(ended) => {
             tunnel.run().await;
-            return ended;
+            return ended.map(|()| None);
         }
-        End::Cut(Expired::Head) => {}
-        End::Cut(_) => return Ok(()),
+        End::Cut(why) => why,
+    };
+    let Some(Parts { io, read_buf, .. }) = serving.into_parts() else { return Ok(None) };
+    let mut stream = io.into_inner();
+    match why {
+        // The request was read to its end and the answer taken, so that nothing but the next request can follow.
+        Expired::Quiet => {
+            stream.give_back(read_buf);
+            return Ok(Some(stream));
+        }
+        // Without a piece of a head, a 408 would be taken for the answer to the next request.
+        Expired::Head if !read_buf.is_empty() => {
+            let _ = timeout(LAST_WORD, async {
+                stream.write_all(HEAD_TOO_SLOW).await?;
+                stream.shutdown().await
+            })
+            .await;
+        }
+        _ => {}
     }
-    // Without a piece of a head, a 408 would be taken for the answer to the next request.
-    if let Some(rest) = serving.into_parts()
-        && !rest.read_buf.is_empty()
-    {
-        let mut stream = rest.io.into_inner();
-        let _ = timeout(LAST_WORD, async {
-            stream.write_all(HEAD_TOO_SLOW).await?;
-            stream.shutdown().await
-        })
-        .await;
-    }
-    Ok(())
+    Ok(None)
 }

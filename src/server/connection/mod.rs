@@ -205,6 +205,44 @@ mod tests {
         }
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_is_quiet_once_nothing_of_its_last_request_can_be_left() {
+        let activity = Activity::new();
+        let settings = ServerSettings { idle_timeout: Duration::from_secs(60), ..settings() };
+        let mut timers = Timers::new(Arc::clone(&activity), &settings, true);
+        timers.tell_quiet(true);
+        assert_eq!(timers.expired().await, Expired::Quiet);
+        let request = activity.request();
+        assert!(timeout(Duration::from_secs(600), timers.expired()).await.is_err(), "a request is under way");
+        drop(request);
+        assert_eq!(timers.expired().await, Expired::Quiet);
+        activity.bodied(true);
+        assert_eq!(timers.expired().await, Expired::Idle);
+        activity.bodied(false);
+        timers.tell_quiet(false);
+        assert_eq!(timers.expired().await, Expired::Idle);
+    }
+
+    #[tokio::test]
+    async fn what_is_given_back_is_read_again_and_first() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (client, accepted) = tokio::join!(TcpStream::connect(listener.local_addr().unwrap()), listener.accept());
+        let place = Arc::new(Semaphore::new(1)).acquire_owned().await.unwrap();
+        let mut stream = Watched::new(accepted.unwrap().0, Bytes::new(), Activity::new(), place);
+        let mut client = client.unwrap();
+        client.write_all(b"three").await.unwrap();
+        assert!(stream.arrives().await.unwrap());
+        stream.give_back(Bytes::from_static(b"two, "));
+        stream.give_back(Bytes::new());
+        stream.give_back(Bytes::from_static(b"one, "));
+        assert!(stream.arrives().await.unwrap());
+        drop(client);
+        let mut text = String::new();
+        stream.read_to_string(&mut text).await.unwrap();
+        assert_eq!(text, "one, two, three");
+        assert!(!stream.arrives().await.unwrap());
+    }
+
     /// Accepts an upgrade and sends back what comes.
     fn echo(mut request: Request<hyper::body::Incoming>) -> Response<Body> {
         tokio::spawn(async move {

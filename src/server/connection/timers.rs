@@ -15,6 +15,9 @@ use crate::server::ServerSettings;
 pub(super) enum Expired {
     /// Nothing was asked for the idle timeout.
     Idle,
+    /// Nothing was asked for a while, and nothing of the last exchange is left: what serves the connection may go, and
+    /// the connection stays.
+    Quiet,
     /// A request's head began to arrive and did not end in time.
     Head,
     /// The client took nothing of an answer in time.
@@ -22,6 +25,10 @@ pub(super) enum Expired {
     /// The client asks and gives up, over and over: the work is done, and nobody takes it (CVE-2023-44487).
     GivenUp,
 }
+
+/// How long nothing is asked before a connection counts as quiet. Clients who ask more often keep what serves them; of
+/// many who ask at once and then wait, few have it at the same time.
+const QUIET: Duration = Duration::from_millis(50);
 
 /// How many more requests a client may give up than it lets be answered, and within what time.
 const MOST_GIVEN_UP: u64 = 200;
@@ -44,6 +51,8 @@ pub(super) struct Timers {
     blocked: Option<(u64, Instant)>,
     /// How many requests the client had given up at some time, and when that was.
     given_up: (u64, Instant),
+    /// Whether it is to be told that the connection is quiet.
+    quiet: bool,
     /// Since when no new request is taken.
     closing: Option<(u64, Instant)>,
     sleep: Pin<Box<Sleep>>,
@@ -59,9 +68,15 @@ impl Timers {
             begun: None,
             blocked: None,
             given_up: (0, Instant::now()),
+            quiet: false,
             closing: None,
             sleep: Box::pin(sleep(settings.idle_timeout)),
         }
+    }
+
+    /// Whether it is to be told from now on that the connection is quiet.
+    pub(super) fn tell_quiet(&mut self, tell: bool) {
+        self.quiet = tell;
     }
 
     /// From now on no new request is taken: an idle connection is to end, as soon as the client has what was sent.
@@ -130,7 +145,11 @@ impl Timers {
             self.closing = Some(closing);
             return Some((closing.1 + self.stall, Expired::Stalled));
         }
-        Some((self.activity.idle_since() + self.idle, Expired::Idle))
+        let idle_since = self.activity.idle_since();
+        if self.quiet && QUIET < self.idle && !self.activity.may_be_unread() {
+            return Some((idle_since + QUIET, Expired::Quiet));
+        }
+        Some((idle_since + self.idle, Expired::Idle))
     }
 }
 

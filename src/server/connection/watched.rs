@@ -1,6 +1,7 @@
 //! A client's bytes, in and out, noted for the timers.
 
 use std::io;
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -11,6 +12,9 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::activity::Activity;
 use crate::origin::EarlyAnswers;
+
+/// How much is read at once where nothing was going on: most heads are shorter.
+const PIECE: usize = 2048;
 
 /// A connection whose doings are noted. It holds its place among the open ones for as long as it is open, whoever has
 /// it: a tunnel, too.
@@ -43,12 +47,35 @@ impl<S> Watched<S> {
         Arc::clone(&self.early)
     }
 
+    /// Gives back what was read and not used: it is read again, first of all.
+    pub(super) fn give_back(&mut self, bytes: Bytes) {
+        if !bytes.is_empty() {
+            self.ahead = if self.ahead.is_empty() { bytes } else { [bytes, self.ahead.split_off(0)].concat().into() };
+        }
+    }
+
     fn note<T>(&self, written: &Poll<io::Result<T>>) {
         if written.is_ready() {
             self.activity.took();
         } else {
             self.activity.takes_nothing();
         }
+    }
+}
+
+impl<S: AsyncRead + Unpin> Watched<S> {
+    /// Waits until there is something to read, and keeps no buffer meanwhile. `false` where the client closed instead.
+    pub(super) async fn arrives(&mut self) -> io::Result<bool> {
+        std::future::poll_fn(|context| {
+            if self.ahead.is_empty() {
+                let mut space = [MaybeUninit::uninit(); PIECE];
+                let mut piece = ReadBuf::uninit(&mut space);
+                ready!(Pin::new(&mut self.stream).poll_read(context, &mut piece))?;
+                self.ahead = Bytes::copy_from_slice(piece.filled());
+            }
+            Poll::Ready(Ok(!self.ahead.is_empty()))
+        })
+        .await
     }
 }
 
