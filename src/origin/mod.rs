@@ -215,11 +215,12 @@ impl Origin {
             (Ok(response), _) => return Ok((first, response)),
             (Err(error), body) => (error, body),
         };
+        // There is no third try, so the second one tries nothing for others.
         let second = match &error {
-            OriginError::Connect(_) => addresses.choose(Some(&first.address), repeatable),
+            OriginError::Connect(_) => addresses.choose(Some(&first.address), false),
             OriginError::Timeout(_) if tries => addresses.choose(Some(&first.address), false),
             OriginError::Broken(_) if repeatable => {
-                addresses.choose(Some(&first.address), true).or_else(|_| addresses.choose(None, true))
+                addresses.choose(Some(&first.address), false).or_else(|_| addresses.choose(None, false))
             }
             _ => return Err(error),
         };
