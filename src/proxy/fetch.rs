@@ -5,7 +5,9 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{ACCEPT_ENCODING, AGE, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, RANGE, SET_COOKIE, USER_AGENT, VIA};
+use http::header::{
+    ACCEPT_ENCODING, AGE, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, RANGE, SET_COOKIE, USER_AGENT, VIA,
+};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
@@ -233,7 +235,7 @@ impl Proxy {
 
     /// When a fill's body must be whole to be stored: one that drips holds its key's flight no longer than this, and goes
     /// on for its own client only.
-    fn end_of_fill(&self) -> Instant {
+    pub(super) fn end_of_fill(&self) -> Instant {
         Instant::now() + self.origin.settings().response_timeout * PATIENCE
     }
 

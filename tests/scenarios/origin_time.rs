@@ -96,6 +96,30 @@ async fn a_body_that_drips_for_too_long_goes_to_its_own_client_and_is_not_stored
     tokio::join!(drip(false), drip(true));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_to_post_that_drips_is_begun_before_all_of_it_came() {
+    let origin = origin::raw(|_, mut stream| async move {
+        let head = "Content-Location: /x\r\nCache-Control: max-age=60\r\nContent-Length: 600";
+        say(&mut stream, &format!("HTTP/1.1 200 OK\r\n{head}\r\n\r\n")).await;
+        while stream.write_all(b"x").await.is_ok() {
+            tokio::time::sleep(DROP).await;
+        }
+    })
+    .await;
+    let config = "[origin]\nurl = \"ORIGIN\"\nresponse_timeout = \"200ms\"\n[unrouted]\npost = \"store\"\n";
+    let node = Node::start(origin, config);
+    let mut client = TcpStream::connect(node.address).await.unwrap();
+    client.write_all(b"POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}").await.unwrap();
+    let mut head = Vec::new();
+    let reading = async {
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(client.read_u8().await.unwrap());
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(15), reading).await.expect("the head comes before the end of the body");
+    assert!(String::from_utf8_lossy(&head).contains("detail=too-slow"), "{}", String::from_utf8_lossy(&head));
+}
+
 /// An origin that sends a body without end and counts what it could send.
 async fn endless() -> (std::net::SocketAddr, Arc<AtomicUsize>) {
     let sent = Arc::new(AtomicUsize::new(0));
