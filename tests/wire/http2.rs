@@ -38,7 +38,9 @@ impl Sent {
     /// With another value of a field that is there, or without it.
     fn set(mut self, name: &str, value: Option<&str>) -> Self {
         match value {
-            Some(value) => self.fields.iter_mut().filter(|(known, _)| known == name).for_each(|(_, old)| value.clone_into(old)),
+            Some(value) => {
+                self.fields.iter_mut().filter(|(known, _)| known == name).for_each(|(_, old)| value.clone_into(old))
+            }
             None => self.fields.retain(|(known, _)| known != name),
         }
         self
@@ -75,9 +77,8 @@ impl Sent {
         let begin = [b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", &frame(SETTINGS, 0, 0, &[])[..], &self.frames()].concat();
         stream.write_all(&begin).await.unwrap();
         let mut bytes = Vec::new();
-        let reading = async {
-            while !is_over(&bytes) && matches!(stream.read_buf(&mut bytes).await, Ok(n) if n > 0) {}
-        };
+        let reading =
+            async { while !is_over(&bytes) && matches!(stream.read_buf(&mut bytes).await, Ok(n) if n > 0) {} };
         tokio::time::timeout(std::time::Duration::from_secs(20), reading).await.expect("an answer");
     }
 }
@@ -112,7 +113,8 @@ fn refused() -> Vec<Sent> {
     for scheme in ["", "ftp", "http://b/?", "ht tp"] {
         all.push(Sent::get().set(":scheme", Some(scheme)));
     }
-    for name in ["", "X-A", "x a", "x:a", "x\r\na", "x\0", "transfer-encoding ", ":a", ":status", ":protocol", ":path"] {
+    for name in ["", "X-A", "x a", "x:a", "x\r\na", "x\0", "transfer-encoding ", ":a", ":status", ":protocol", ":path"]
+    {
         all.push(Sent::get().and(name, "1"));
     }
     for value in ["a\r\nb: c", "a\nb", "a\rb", "a\0", " a", "a ", "\ta", "a\t"] {
