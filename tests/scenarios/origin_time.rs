@@ -292,3 +292,44 @@ async fn a_write_that_nobody_listens_to_was_seen_by_nobody() {
     assert_eq!(node.client().put("/kept", "{}").await.status, 502);
     assert_eq!(origin.count(), 0);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn behind_stale_answers_one_fetch_is_under_way_though_what_it_brings_cannot_be_shared() {
+    let (gate, mut keeper) = Gate::new();
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&asked);
+    let origin = origin::raw(move |_, mut stream| {
+        let (gate, n) = (gate.clone(), count.fetch_add(1, Ordering::SeqCst));
+        async move {
+            let head = "HTTP/1.1 200 OK\r\nCache-Control: max-age=10, stale-while-revalidate=600\r\nConnection: close";
+            if n == 0 {
+                return say(&mut stream, &format!("{head}\r\nContent-Length: 1\r\n\r\nx")).await;
+            }
+            gate.pass().await;
+            say(
+                &mut stream,
+                &format!("{head}\r\nTransfer-Encoding: chunked\r\n\r\n1000\r\n{}\r\n", "x".repeat(1 << 12)),
+            )
+            .await;
+        }
+    })
+    .await;
+    let node = Node::timed(origin, "[[route]]\npath = \"/kept\"\nmax_body = \"1KiB\"\n");
+    let client = node.client();
+    client.get("/kept").await;
+    node.clock.advance(Duration::from_secs(20));
+    for round in 1..=3 {
+        // The last fetch has landed once another one begins.
+        until("it is fetched behind", || async {
+            assert_eq!(client.get("/kept").await.cache(), "STALE");
+            asked.load(Ordering::SeqCst) > round
+        })
+        .await;
+        keeper.arrived().await;
+        for _ in 0..10 {
+            assert_eq!(client.get("/kept").await.cache(), "STALE");
+        }
+        assert_eq!(asked.load(Ordering::SeqCst), round + 1);
+        keeper.let_go(1);
+    }
+}

@@ -39,7 +39,9 @@ impl Sent {
     fn set(mut self, name: &str, value: Option<&str>) -> Self {
         match value {
             Some(value) => {
-                self.fields.iter_mut().filter(|(known, _)| known == name).for_each(|(_, old)| value.clone_into(old))
+                for (_, old) in self.fields.iter_mut().filter(|(known, _)| known == name) {
+                    value.clone_into(old);
+                }
             }
             None => self.fields.retain(|(known, _)| known != name),
         }
