@@ -21,7 +21,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use http::header::{HOST, TRANSFER_ENCODING, UPGRADE};
+use http::header::{CONNECTION, HOST, TRANSFER_ENCODING, UPGRADE};
 use http::uri::{PathAndQuery, Scheme};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
 use hyper::body::Incoming;
@@ -224,11 +224,12 @@ impl Origin {
             (Ok(response), _) => return Ok((first, response)),
             (Err(error), body) => (error, body),
         };
+        // There is no third try, so the second one tries nothing for others.
         let second = match &error {
-            OriginError::Connect(_) => addresses.choose(Some(&first.address), repeatable),
+            OriginError::Connect(_) => addresses.choose(Some(&first.address), false),
             OriginError::Timeout(_) if tries => addresses.choose(Some(&first.address), false),
             OriginError::Broken(_) if repeatable => {
-                addresses.choose(Some(&first.address), true).or_else(|_| addresses.choose(None, true))
+                addresses.choose(Some(&first.address), false).or_else(|_| addresses.choose(None, false))
             }
             _ => return Err(error),
         };
@@ -316,12 +317,23 @@ impl Origin {
         if let Some(host) = host {
             request.headers_mut().insert(HOST, host);
         }
+        if !hyper::body::Body::is_end_stream(request.body()) && !may_have_content(request.method()) {
+            request.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
         // Said in so many words: else hyper would drop such a body of a GET.
         if hyper::body::Body::size_hint(request.body()).exact().is_none() {
             request.headers_mut().insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
         }
         Ok(request)
     }
+}
+
+/// Whether the method gives a body a meaning. A server may leave others unread, and what was sent as a body is then its next
+/// request, whose answer would be the next client's: nobody else uses such a connection.
+///
+/// Source: RFC 9110 sections 9.3.1, 9.3.2 and 9.3.5
+fn may_have_content(method: &Method) -> bool {
+    !matches!(*method, Method::GET | Method::HEAD | Method::DELETE)
 }
 
 fn too_many_interim() -> OriginError {

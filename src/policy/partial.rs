@@ -35,24 +35,6 @@ pub fn selected(request: &HeaderMap, status: StatusCode, response: &HeaderMap, l
     }
 }
 
-/// The bytes of a stored part that a GET asks for; `None` when it asks for more than there is, or for something else.
-///
-/// The part is one that the origin sent with 206 and `part` as its Content-Range.
-///
-/// Source: RFC 9111 section 3.3
-pub fn selected_of_part(request: &HeaderMap, response: &HeaderMap, part: ContentRange) -> Option<ContentRange> {
-    if !if_range_holds(request, response) {
-        return None;
-    }
-    let (first, last) = match (ByteRange::of(request)?, part.complete) {
-        (range, Some(complete)) => range.within(complete)?,
-        (ByteRange::From { first, last: Some(last) }, None) => (first, last),
-        // Where the end is nobody knows.
-        (_, None) => return None,
-    };
-    (part.first <= first && last <= part.last).then_some(ContentRange { first, last, ..part })
-}
-
 /// True when a request asks for a part in whatever way, or sets a condition for one.
 pub fn asks_for_part(request: &HeaderMap) -> bool {
     request.contains_key(RANGE) || request.contains_key(IF_RANGE)
@@ -129,29 +111,5 @@ mod tests {
         }
         let twice = [("range", "bytes=2-3"), ("if-range", "\"a\""), ("if-range", "\"a\"")];
         assert_eq!(of_ten(&twice, tagged), Selected::Whole);
-    }
-
-    #[test]
-    fn a_stored_part_answers_for_what_lies_in_it() {
-        let part = ContentRange { first: 4, last: 8, complete: Some(10) };
-        let unknown = ContentRange { complete: None, ..part };
-        for (range, part, expected) in [
-            ("bytes=4-8", part, Some((4, 8))),
-            ("bytes=6-7", part, Some((6, 7))),
-            ("bytes=6-7", unknown, Some((6, 7))),
-            ("bytes=6-", part, None),
-            ("bytes=-2", part, None),
-            ("bytes=-2", ContentRange { last: 9, ..part }, Some((8, 9))),
-            ("bytes=-2", unknown, None),
-            ("bytes=3-5", part, None),
-            ("bytes=6-20", part, None),
-            ("bytes=20-", part, None),
-            ("bytes=0-1,4-5", part, None),
-        ] {
-            let found = selected_of_part(&fields(&[("range", range)]), &HeaderMap::new(), part);
-            assert_eq!(found.map(|found| (found.first, found.last)), expected, "{range} of {part}");
-        }
-        let condition = fields(&[("range", "bytes=4-5"), ("if-range", "\"b\"")]);
-        assert_eq!(selected_of_part(&condition, &fields(&[("etag", "\"a\"")]), part), None);
     }
 }

@@ -97,10 +97,23 @@ impl Flights {
         if self.unshareable.get(&self.hash(key)).is_some() {
             return Join::Alone;
         }
+        Join::Lead(self.begin(key, &mut shard))
+    }
+
+    /// Leads a fetch of this key for nobody who waits; `None` while another is under way or has ended since the lookup.
+    ///
+    /// Also where the answers cannot be shared: each client has a stale one, and one fetch at a time is enough.
+    pub(super) fn lead(self: &Arc<Self>, key: &CacheKey, landed: u64) -> Option<Leader> {
+        let mut shard = self.shard(key);
+        let free = shard.landed == landed && !shard.flights.contains_key(key);
+        free.then(|| self.begin(key, &mut shard))
+    }
+
+    fn begin(self: &Arc<Self>, key: &CacheKey, shard: &mut Shard) -> Leader {
         let flight =
             Arc::new(Flight { progress: watch::Sender::new(Progress::Fetching), waiters: AtomicUsize::new(0) });
         shard.flights.insert(key.clone(), Arc::clone(&flight));
-        Join::Lead(Leader { flights: Arc::clone(self), key: key.clone(), flight, landed: false })
+        Leader { flights: Arc::clone(self), key: key.clone(), flight, landed: false }
     }
 
     fn follow(&self, flight: &Arc<Flight>) -> Join {
@@ -256,5 +269,17 @@ mod tests {
         let flights = Arc::new(Flights::new(8));
         lead(&flights, &key("a")).land(Landing::Unshareable);
         assert!(matches!(flights.join(&key("a"), flights.landed(&key("a"))), Join::Alone));
+    }
+
+    #[test]
+    fn behind_stale_answers_one_fetches_at_a_time_whether_they_can_be_shared_or_not() {
+        let flights = Arc::new(Flights::new(0));
+        lead(&flights, &key("a")).land(Landing::Unshareable);
+        let landed = flights.landed(&key("a"));
+        let leader = flights.lead(&key("a"), landed).unwrap();
+        assert!(flights.lead(&key("a"), landed).is_none());
+        leader.land(Landing::Unshareable);
+        assert!(flights.lead(&key("a"), landed).is_none(), "one ended since the lookup");
+        assert!(flights.lead(&key("a"), flights.landed(&key("a"))).is_some());
     }
 }

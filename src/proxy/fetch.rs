@@ -5,7 +5,9 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{ACCEPT_ENCODING, AGE, IF_MODIFIED_SINCE, IF_NONE_MATCH, SET_COOKIE, USER_AGENT, VIA};
+use http::header::{
+    ACCEPT_ENCODING, AGE, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, RANGE, SET_COOKIE, USER_AGENT, VIA,
+};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
@@ -233,7 +235,7 @@ impl Proxy {
 
     /// When a fill's body must be whole to be stored: one that drips holds its key's flight no longer than this, and goes
     /// on for its own client only.
-    fn end_of_fill(&self) -> Instant {
+    pub(super) fn end_of_fill(&self) -> Instant {
         Instant::now() + self.origin.settings().response_timeout * PATIENCE
     }
 
@@ -286,8 +288,10 @@ fn outgoing(fetch: &Fetch) -> Outgoing {
         }
         None => (request.target.clone(), request.forwarded_fields()),
     };
-    fields.remove(IF_NONE_MATCH);
-    fields.remove(IF_MODIFIED_SINCE);
+    // The client's conditions and its part are for what is stored; the origin is asked for all of it.
+    for name in [IF_NONE_MATCH, IF_MODIFIED_SINCE, RANGE, IF_RANGE] {
+        fields.remove(name);
+    }
     if let Some(stale) = &fetch.missed.stale {
         fields.extend(conditional_for(&stale.fields));
     }

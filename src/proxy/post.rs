@@ -63,14 +63,13 @@ impl Proxy {
             let status = passed_status(Forward::Method, received.status, detail);
             Answer::new(Response::from_parts(head, body), status)
         };
-        let answer = match body.collect(self.choices(&fetch.resource).max_body).await {
+        let answer = match body.collect_until(self.choices(&fetch.resource).max_body, Some(self.end_of_fill())).await {
             Collected::Whole(bytes) => {
                 let answer = answer(Body::full(bytes.clone()), None);
                 return self.keep_whole_post(fetch, received, judged, bytes, words.write(request, None), answer).await;
             }
-            Collected::Larger(ahead, rest) | Collected::Slow(ahead, rest) => {
-                answer(Body::stream(ahead, rest), Some(Detail::TooLarge))
-            }
+            Collected::Larger(ahead, rest) => answer(Body::stream(ahead, rest), Some(Detail::TooLarge)),
+            Collected::Slow(ahead, rest) => answer(Body::stream(ahead, rest), Some(Detail::TooSlow)),
             Collected::Failed(error) => no_answer(&OriginError::Broken(error.to_string()), Forward::Method),
         };
         self.made_old(&words.write(request, None), StatusCode::OK, answer).await

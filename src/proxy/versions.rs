@@ -9,10 +9,14 @@ use super::error::Refusal;
 /// Brings a request of any version into the form of HTTP/1.1: one Cookie field, and a Host that says nothing else than
 /// the target's authority.
 ///
-/// Source: RFC 9113 sections 8.2.3 and 8.3.1
+/// Source: RFC 9113 sections 8.2.1, 8.2.3 and 8.3.1
 pub(super) fn unify(head: &mut Parts) -> Result<(), Refusal> {
     if head.version != Version::HTTP_2 {
         return Ok(());
+    }
+    // HTTP/1.1 would drop it on the way, and who compares the two would take them for different values.
+    if head.headers.values().any(|value| value.as_bytes().trim_ascii().len() != value.len()) {
+        return Err(Refusal::BadRequest("A field's value begins or ends with whitespace."));
     }
     let mut crumbs = head.headers.get_all(COOKIE).iter();
     if let (Some(first), Some(_)) = (crumbs.next(), crumbs.next()) {

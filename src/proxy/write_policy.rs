@@ -67,10 +67,10 @@ impl Proxy {
         }
         let marks: Vec<Tag> = written.iter().flat_map(|written| written.place.around().tags.to_vec()).collect();
         let besides: &[Tag] = if chosen.target == WriteTarget::Through { &marks } else { &[] };
-        // Whoever drops the entry by its path or with its route counts as much as who drops it by its key.
+        let values = Values { request, words, chosen };
         let since = match (&before, &written) {
             (Ok(seen), Some(written)) => {
-                Some((&route.group, Since { token: seen.token, watched: written.place.tags.to_vec() }))
+                Some((&route.group, Since { token: seen.token, watched: values.watched(written) }))
             }
             _ => None,
         };
@@ -89,7 +89,7 @@ impl Proxy {
             Err(detail) => Err(detail),
             // Another write of the same entry was under way: which came last only the origin knows.
             Ok(_) if !after.alone => Err(Detail::RacedWrite),
-            Ok(_) => self.refill(&Values { request, words, chosen }, &written, after.token).await,
+            Ok(_) => self.refill(&values, &written, after.token).await,
         };
         status.stored = kept == Ok(true);
         status.detail = Some(kept.err().unwrap_or(Detail::WriteThrough));
@@ -235,6 +235,14 @@ struct Values<'a> {
 }
 
 impl Values<'_> {
+    /// Whoever drops the entry by its path, with its route or by a tag counts as much as who drops it by its key.
+    fn watched(&self, written: &Written) -> Vec<Tag> {
+        let route = &self.chosen.route;
+        let entry = route.write.as_ref().and_then(|policy| policy.entry.as_ref());
+        let named = entry.and_then(|entry| written_tags(route, written, &self.fill_in(entry)?.into()));
+        written.place.tags.iter().cloned().chain(named.into_iter().flatten()).collect()
+    }
+
     /// The template with the values put in; `None` when one of them is unknown, or the body is not there as JSON.
     fn fill_in(&self, template: &JsonTemplate) -> Option<String> {
         let body = std::str::from_utf8(&self.words.raw).ok().filter(|_| self.words.json.is_some())?;

@@ -93,6 +93,9 @@ pub struct Route {
     pub compress: bool,
 }
 
+/// No request can have a longer one.
+const LONGEST_TARGET: usize = u16::MAX as usize - 1;
+
 impl Route {
     /// Where this read's answer is kept, or why it is kept nowhere.
     pub fn place(self: &Arc<Self>, read: &Read<'_>, captures: &Captures<'_>) -> Result<Place, Bypass> {
@@ -101,6 +104,10 @@ impl Route {
         }
         self.refuse_credentials(read.fields)?;
         let query = read.query.unwrap_or_default();
+        // Written anew, each of its bytes may take three.
+        if self.query != RouteQuery::Raw && read.path.len() + 3 * query.len() > LONGEST_TARGET {
+            return Err(Bypass(Detail::QueryAmbiguous));
+        }
         let mut name = self.render(query, captures, |_, value| value).ok_or(Bypass(Detail::QueryAmbiguous))?;
         if self.query == RouteQuery::Raw && !query.is_empty() {
             if !query.bytes().all(plain_query_octet) {

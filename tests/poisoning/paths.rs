@@ -254,3 +254,16 @@ async fn a_write_drops_whatever_an_origin_may_take_it_for() {
         }
     }
 }
+
+// What is listed is sent on as `%` and two digits a byte: up to three times as long as it came.
+#[tokio::test]
+async fn a_query_that_is_too_long_once_it_is_written_anew_shapes_no_stored_answer() {
+    let origin = Origin::counting().await;
+    let limits = "[limits]\nheader = \"128KiB\"\ntarget = \"60KiB\"\n";
+    let config = format!("{limits}[[route]]\npath = \"/x\"\nquery = [\"a\"]\nkey = \"x:{{a}}\"\nttl = \"1h\"\n");
+    let node = Node::start(origin.address, &config);
+    let (client, long) = (node.client(), "-".repeat(30_000));
+    for (target, cache) in [(format!("/x?a={long}&m4rk"), "BYPASS"), (format!("/x?a={long}"), "BYPASS")] {
+        assert_eq!(client.get(&target).await.cache(), cache);
+    }
+}

@@ -157,6 +157,23 @@ async fn who_tries_an_address_that_hangs_is_answered_by_another_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_tries_an_address_for_others_tries_no_second_one() {
+    let living = naming().await;
+    let node = node(&[nobody(), nobody(), nobody(), living.address], "");
+    let text = living.address.to_string();
+    for _ in 0..30 {
+        node.client().get("/x").await;
+    }
+    for pause in [1, 2, 4, 8, 16] {
+        node.clock.advance(Duration::from_secs(pause));
+        for _ in 0..4 {
+            let answer = node.client().get("/x").await;
+            assert_eq!((answer.status, answer.text()), (200, text.as_str()));
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_origin_that_is_down_is_tried_by_one_and_everybody_else_hears_at_once_how_long_to_wait() {
     let (gate, mut keeper) = Gate::new();
     let (asked, well) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::support::node::Node;
 use super::support::origin::{self, Origin, response, say};
@@ -149,5 +149,34 @@ async fn interim_answers_are_skipped_but_not_without_end() {
                 tokio::time::timeout(Duration::from_secs(10), cuts.recv()).await.expect("it is cut off");
             }
         }
+    }
+}
+
+/// Answers at once, and takes what comes after the head for the next request on the connection.
+async fn leaves_bodies_unread() -> std::net::SocketAddr {
+    origin::raw(|head, mut stream| async move {
+        let named = head.split(' ').nth(1).unwrap().to_owned();
+        let body = if head.starts_with("HEAD") { "" } else { &named };
+        say(&mut stream, &format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", named.len())).await;
+        let mut rest = Vec::new();
+        while !String::from_utf8_lossy(&rest).contains("/mine") {
+            if !matches!(stream.read_buf(&mut rest).await, Ok(n) if n > 0) {
+                return;
+            }
+        }
+        say(&mut stream, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil").await;
+    })
+    .await
+}
+
+// RFC 9110 sections 9.3.1, 9.3.2 and 9.3.5: the content of such a request means nothing that servers agree about.
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_else_is_asked_for_on_a_connection_whose_request_had_a_body_that_some_leave_unread() {
+    for method in ["GET", "HEAD", "DELETE"] {
+        let node = Node::start(leaves_bodies_unread().await, "[[route]]\npath = \"/mine\"\nttl = \"1h\"\n");
+        let evil = "GET /evil HTTP/1.1\r\nHost: a\r\n\r\n";
+        let client = node.client();
+        assert_eq!(client.send(method, "/x", &[], evil).await.status, 200);
+        assert_eq!(client.get("/mine").await.text(), "/mine", "{method}");
     }
 }

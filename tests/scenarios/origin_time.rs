@@ -96,6 +96,30 @@ async fn a_body_that_drips_for_too_long_goes_to_its_own_client_and_is_not_stored
     tokio::join!(drip(false), drip(true));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_to_post_that_drips_is_begun_before_all_of_it_came() {
+    let origin = origin::raw(|_, mut stream| async move {
+        let head = "Content-Location: /x\r\nCache-Control: max-age=60\r\nContent-Length: 600";
+        say(&mut stream, &format!("HTTP/1.1 200 OK\r\n{head}\r\n\r\n")).await;
+        while stream.write_all(b"x").await.is_ok() {
+            tokio::time::sleep(DROP).await;
+        }
+    })
+    .await;
+    let config = "[origin]\nurl = \"ORIGIN\"\nresponse_timeout = \"200ms\"\n[unrouted]\npost = \"store\"\n";
+    let node = Node::start(origin, config);
+    let mut client = TcpStream::connect(node.address).await.unwrap();
+    client.write_all(b"POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}").await.unwrap();
+    let mut head = Vec::new();
+    let reading = async {
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(client.read_u8().await.unwrap());
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(15), reading).await.expect("the head comes before the end of the body");
+    assert!(String::from_utf8_lossy(&head).contains("detail=too-slow"), "{}", String::from_utf8_lossy(&head));
+}
+
 /// An origin that sends a body without end and counts what it could send.
 async fn endless() -> (std::net::SocketAddr, Arc<AtomicUsize>) {
     let sent = Arc::new(AtomicUsize::new(0));
@@ -267,4 +291,45 @@ async fn a_write_that_nobody_listens_to_was_seen_by_nobody() {
     let node = Node::start(free, ROUTE);
     assert_eq!(node.client().put("/kept", "{}").await.status, 502);
     assert_eq!(origin.count(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn behind_stale_answers_one_fetch_is_under_way_though_what_it_brings_cannot_be_shared() {
+    let (gate, mut keeper) = Gate::new();
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&asked);
+    let origin = origin::raw(move |_, mut stream| {
+        let (gate, n) = (gate.clone(), count.fetch_add(1, Ordering::SeqCst));
+        async move {
+            let head = "HTTP/1.1 200 OK\r\nCache-Control: max-age=10, stale-while-revalidate=600\r\nConnection: close";
+            if n == 0 {
+                return say(&mut stream, &format!("{head}\r\nContent-Length: 1\r\n\r\nx")).await;
+            }
+            gate.pass().await;
+            say(
+                &mut stream,
+                &format!("{head}\r\nTransfer-Encoding: chunked\r\n\r\n1000\r\n{}\r\n", "x".repeat(1 << 12)),
+            )
+            .await;
+        }
+    })
+    .await;
+    let node = Node::timed(origin, "[[route]]\npath = \"/kept\"\nmax_body = \"1KiB\"\n");
+    let client = node.client();
+    client.get("/kept").await;
+    node.clock.advance(Duration::from_secs(20));
+    for round in 1..=3 {
+        // The last fetch has landed once another one begins.
+        until("it is fetched behind", || async {
+            assert_eq!(client.get("/kept").await.cache(), "STALE");
+            asked.load(Ordering::SeqCst) > round
+        })
+        .await;
+        keeper.arrived().await;
+        for _ in 0..10 {
+            assert_eq!(client.get("/kept").await.cache(), "STALE");
+        }
+        assert_eq!(asked.load(Ordering::SeqCst), round + 1);
+        keeper.let_go(1);
+    }
 }

@@ -2,6 +2,7 @@
 
 use super::support::node::Node;
 use super::support::origin::{Origin, response};
+use super::support::until;
 
 const ROUTE: &str = "[[route]]\npath = \"/x/{id}\"\nttl = \"1h\"\n";
 const FRESH: (&str, &str) = ("cache-control", "max-age=60");
@@ -107,5 +108,32 @@ async fn an_annotated_answer_has_no_parts() {
     for _ in 0..2 {
         let answer = node.client().get_with("/x/1", &[("range", "bytes=0-1")]).await;
         assert_eq!((answer.status, answer.json()["a"].as_i64()), (200, Some(1)));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_part_of_a_stale_answer_has_the_whole_of_it_renewed() {
+    let swr = ("cache-control", "max-age=10, stale-while-revalidate=60");
+    let origin = Origin::start(move |asked| async move {
+        match asked.field("range") {
+            Some(_) => response(206, &[swr, ("content-range", "bytes 0-1/10")], "01"),
+            None => response(200, &[swr], "0123456789"),
+        }
+    })
+    .await;
+    let node = Node::timed(origin.address, "");
+    let client = node.client();
+    client.get("/x/1").await;
+    node.clock.advance(std::time::Duration::from_secs(20));
+    let fields = [("range", "bytes=0-1"), ("if-range", "Sun, 06 Nov 1994 08:49:37 GMT")];
+    for fields in [&fields[..1], &fields] {
+        let asked = origin.count();
+        let part = client.get_with("/x/1", fields).await;
+        assert_eq!(part.cache(), "STALE", "{}", part.cache_status());
+        until("it is renewed", || async { origin.count() > asked }).await;
+        until("it is stored", || async { client.get("/x/1").await.cache() == "HIT" }).await;
+        assert!(origin.asked()[asked].field("range").is_none() && origin.asked()[asked].field("if-range").is_none());
+        assert_eq!(origin.count(), asked + 1);
+        node.clock.advance(std::time::Duration::from_secs(20));
     }
 }

@@ -206,3 +206,41 @@ async fn what_was_written_is_found_whatever_the_client_accepts() {
         assert_eq!((read.cache(), read.json()["order"]["note"].as_str()), ("HIT", Some("b")), "{fields:?}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_through_write_is_not_kept_when_a_tag_of_its_entry_was_dropped_meanwhile() {
+    let (gate, mut keeper) = Gate::new();
+    let origin = Origin::start(move |asked| {
+        let gate = gate.clone();
+        async move {
+            if asked.path() == "/books/1" && asked.method == "PUT" {
+                gate.pass().await;
+            }
+            json(r#"{"book": {"author": 7, "by": "the last"}}"#)
+        }
+    })
+    .await;
+    let config = r#"
+[[route]]
+path = "/books/{id}"
+key = "book:{id}"
+ttl = "1h"
+tags = ["author:{response:/book/author}"]
+invalidated_by = [{ request = "PUT /authors/{author}", tags = ["author:{author}"] }]
+[route.write]
+request = "PUT /books/{id}"
+policy = "through"
+entry = '{"book": {body}}'
+"#;
+    let node = Node::start(origin.address, config);
+    let slow = {
+        let client = node.client();
+        tokio::spawn(async move { client.put("/books/1", r#"{"author": 7, "by": "the first"}"#).await })
+    };
+    keeper.arrived().await;
+    assert_eq!(node.client().put("/authors/7", "{}").await.status, 200);
+    keeper.let_go(1);
+    slow.await.unwrap();
+    let read = node.client().get("/books/1").await;
+    assert_eq!(read.json()["book"]["by"], "the last", "{}", read.cache_status());
+}

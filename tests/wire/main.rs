@@ -17,6 +17,7 @@
 mod support;
 
 mod client;
+mod http2;
 mod origin;
 mod requests;
 mod responses;

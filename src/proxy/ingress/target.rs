@@ -16,7 +16,7 @@ pub(super) fn target(uri: &Uri, method: &Method) -> Result<PathAndQuery, Refusal
         Some(target) if target.as_str() == "*" && method == Method::OPTIONS => Ok(target.clone()),
         Some(target) if target.as_str().starts_with('/') => Ok(target.clone()),
         // An absolute form without a path, as in `GET http://host?x`: printing it puts the `/` in.
-        Some(target) if uri.authority().is_some() => {
+        Some(target) if target.as_str().starts_with('?') && uri.authority().is_some() => {
             target.to_string().parse().map_err(|_| Refusal::BadRequest("The request target is malformed."))
         }
         None if uri.authority().is_some() && uri.scheme().is_some() => Ok(PathAndQuery::from_static("/")),
