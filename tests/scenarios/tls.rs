@@ -30,7 +30,8 @@ async fn what_is_no_tls_costs_its_own_connection_only() {
     let origin = Origin::counting().await;
     let certificate = Certificate::new();
     let node = Node::start(origin.address, &format!("{}[limits]\nheader_timeout = \"2s\"\n", certificate.table()));
-    assert!(!plain(node.address, GET).await.contains("HTTP/1.1 200"));
+    let told = plain(node.address, GET).await;
+    assert!(told.starts_with("HTTP/1.1 400 ") && told.ends_with("ask it by https, please"), "{told}");
     let mut silent = TcpStream::connect(node.address).await.unwrap();
     assert_eq!(silent.read(&mut [0; 10]).await.unwrap(), 0, "a handshake that does not begin is given up");
     let mut slow = TcpStream::connect(node.address).await.unwrap();

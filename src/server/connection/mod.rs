@@ -15,10 +15,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::timeout;
+use tokio_rustls::server::TlsStream;
 
 use super::tls::Certificate;
 use super::{Http2, ServerSettings};
@@ -82,7 +83,7 @@ impl Context {
         };
         client.secure = true;
         let stream = tokio::select! {
-            shaken = Box::pin(in_time(limit, certificate.acceptor().accept(stream))) => shaken?,
+            shaken = Box::pin(in_time(limit, shake(certificate, stream))) => shaken?,
             () = stop(&mut stopped) => return Ok(()),
         };
         let chosen = stream.get_ref().1.alpn_protocol();
@@ -161,6 +162,24 @@ async fn drive<C: Future<Output = hyper::Result<()>> + Unpin>(
 }
 
 /// The same, or an error when it takes too long.
+/// What a client hears that speaks plain HTTP where TLS is spoken.
+const SPEAK_TLS: &[u8] = b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-type: text/plain\r\n\
+    content-length: 45\r\n\r\nThis port speaks TLS: ask it by https, please";
+
+/// Shakes hands; a client that speaks plain HTTP is told so.
+async fn shake(certificate: Arc<Certificate>, mut stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
+    let mut first = [0];
+    // A handshake begins with 22, a request with a letter.
+    if stream.peek(&mut first).await? > 0 && first.iter().all(u8::is_ascii_alphabetic) {
+        stream.write_all(SPEAK_TLS).await?;
+        // Unread bytes would have the connection reset, and the answer with it.
+        let _ = stream.try_read(&mut [0; 4096]);
+        stream.shutdown().await?;
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "plain HTTP where TLS is spoken"));
+    }
+    certificate.acceptor().accept(stream).await
+}
+
 async fn in_time<T>(limit: Duration, doing: impl Future<Output = io::Result<T>>) -> io::Result<T> {
     timeout(limit, doing).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
 }
