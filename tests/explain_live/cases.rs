@@ -55,6 +55,8 @@ type Fields = &'static [(&'static str, &'static str)];
 
 /// What the origin answers, by path.
 const ANSWERS: &[(&str, u16, Fields)] = &[
+    ("/absent", 200, &[("cache-control", LONG)]),
+    ("/absent-part", 200, &[("cache-control", LONG)]),
     ("/fresh", 200, &[("cache-control", LONG)]),
     ("/stale-etag", 200, &[("cache-control", SHORT), ("etag", "\"1\"")]),
     ("/stale-modified", 200, &[("cache-control", "max-age=600, stale-if-error=36000"), ("last-modified", OLD)]),
@@ -140,7 +142,7 @@ fn answer(asked: &Asked) -> hyper::Response<http_body_util::Full<bytes::Bytes>> 
 
 /// Fills the store with every kind, an hour ago by the node's clock.
 async fn fill(client: &Client) {
-    for (path, ..) in ANSWERS {
+    for (path, ..) in ANSWERS.iter().filter(|(path, ..)| !path.starts_with("/absent")) {
         let fields = match *path {
             "/varies" => EN,
             "/gzipped" => GZIP,

@@ -35,6 +35,13 @@ async fn a_shorter_ttl_in_the_file_counts_at_once() {
     let lifetime = &told["entry"]["lifetime"];
     assert_eq!((&lifetime["seconds"], &lifetime["stored_seconds"]), (&0.001.into(), &36000.0.into()), "{told}");
     assert_eq!(told["verdict"]["outcome"], "stale", "{told}");
+    let text = explain(&file(after.address, &redis.url(), &short), "GET", "/a/1", &[]).stdout;
+    let text = String::from_utf8(text).unwrap();
+    for part in
+        ["1ms, by the route's ttl; it was stored for 10h", "stale: Its age: ", "Cache-Status: aside; fwd=stale\n"]
+    {
+        assert!(text.contains(part), "{part} in {text}");
+    }
     assert_agrees("a shorter ttl", &told["verdict"], &client.get("/a/1").await);
 }
 
