@@ -3,6 +3,7 @@
 #![allow(unreachable_pub, reason = "nobody uses a test crate, and its parts use each other")]
 #![allow(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
     reason = "a test fails by panicking; the lints spare only what is inside of test functions"

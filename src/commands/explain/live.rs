@@ -48,7 +48,8 @@ pub(super) fn look(shared: &Shared, question: &Question, asked: &Asked, config: 
 
 fn of_memory(asked: &Asked, config: &Config) -> String {
     let scheme = if asked.secure(config) { "https" } else { "http" };
-    let (host, target) = (asked.host(config), &asked.target);
+    // As a shell takes it, whatever quotes the target has.
+    let (host, target) = (asked.host(config), asked.target.as_str().replace('\'', "'\\''"));
     format!(
         "what memory:// holds lies in the running process and cannot be looked at from outside; send the request to it \
          and read Cache-Status, as in curl -sD - -o /dev/null '{scheme}://{host}{target}' (a request like any other: it \
@@ -68,7 +69,7 @@ impl Live {
         let mut lines = match selection {
             Some(selection) => selection.text(),
             None if cache_status.forward == Some(Forward::Bypass) => vec![("stored", "not looked up".to_owned())],
-            None => vec![("stored", format!("nothing in {}", self.store))],
+            None => vec![("stored", format!("nothing for this request in {}", self.store))],
         };
         lines.extend(variants.as_ref().map(|variants| ("variants", variants.text())));
         lines.push(("now", format!("{}: {}", self.outcome(), self.because())));
@@ -103,7 +104,7 @@ impl Live {
             _ if refusal.is_some() => "refused",
             (None, None) => "fresh",
             (None, Some(detail)) => detail.as_str(),
-            (Some(Forward::UriMiss), Some(Detail::Invalidated)) => "invalidated",
+            (Some(_), Some(Detail::Invalidated)) => "invalidated",
             (Some(forward), _) => forward.as_str(),
         }
     }
@@ -117,11 +118,8 @@ impl Live {
         match cache_status.forward {
             None if told.is_none() => format!("It is reused, fresh for {} s more.", cache_status.ttl.unwrap_or(0)),
             Some(Forward::Stale) => selection.as_ref().map_or_else(String::new, Selection::stale),
-            Some(Forward::VaryMiss) => {
-                ["No stored answer was chosen by such request fields. The origin is asked.", told.unwrap_or_default()]
-                    .join(" ")
-                    .trim_end()
-                    .to_owned()
+            Some(Forward::VaryMiss) if told.is_none() => {
+                "No stored answer was chosen by such request fields. The origin is asked.".to_owned()
             }
             Some(Forward::UriMiss) if told.is_none() => {
                 "Nothing is stored under this key. The origin is asked.".to_owned()
