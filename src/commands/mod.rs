@@ -1,6 +1,7 @@
 //! What a person types: `aside serve`, `check`, `explain`, `routes`; a file each.
 //!
-//! Exit codes: 0 done, 1 failed, 2 wrong usage, 78 bad configuration (`EX_CONFIG` of `sysexits.h`).
+//! Exit codes: 0 done, 1 failed, 2 wrong usage, 69 no store to look into, 78 bad configuration (`EX_UNAVAILABLE` and
+//! `EX_CONFIG` of `sysexits.h`).
 
 mod check;
 mod explain;
@@ -20,6 +21,8 @@ pub use explain::ExplainArguments;
 
 /// The configuration cannot be used: `EX_CONFIG`.
 const BAD_CONFIG: u8 = 78;
+/// The store that was to be looked into is out of reach: `EX_UNAVAILABLE`.
+const UNAVAILABLE: u8 = 69;
 /// The arguments cannot be used.
 const USAGE: u8 = 2;
 

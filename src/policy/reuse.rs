@@ -141,7 +141,7 @@ fn may_answer(stored: &Stored, request: &HeaderMap, choices: &Choices) -> bool {
 }
 
 /// The stored lifetime as far as the route that gave it stands by it today; what the origin gave stands.
-fn lifetime_today(stored: &Stored, choices: &Choices) -> Lifetime {
+pub fn lifetime_today(stored: &Stored, choices: &Choices) -> Lifetime {
     let given = stored.lifetime;
     let fresh_for = match given.source {
         LifetimeSource::Override => choices.overriding_lifetime(stored.status),

@@ -12,8 +12,8 @@ use super::error::no_answer;
 use super::ingress::Admitted;
 use super::lookup::{Missed, Resource, stored};
 use super::variants::chosen_by;
-use super::{Proxy, annotate, coding};
-use crate::fields::{CacheStatus, ContentRange, Detail, Forward};
+use super::{Proxy, Shared, annotate, coding};
+use crate::fields::{CacheStatus, ContentCoding, ContentRange, Detail, Forward};
 use crate::origin::{Body, OriginError};
 use crate::policy::{
     Reuse, Selected, coding_for, fields_for_304, may_encode, may_serve_on_error, not_modified, selected, ttl_left,
@@ -33,9 +33,7 @@ impl Proxy {
     ) -> Answer {
         let route = resource.route.as_deref();
         let head = entry.head(|entry| self.prepare(entry, route));
-        let coding = coding_for(&request.fields, self.shared.codings.offered()).filter(|_| {
-            self.is_negotiated(entry, route) && !route.is_some_and(|route| route.keys_identity_of(&request.fields))
-        });
+        let coding = self.shared.coding(entry, request, route);
         let annotation = route.and_then(|route| route.annotate.as_ref());
         let mut response = if not_modified(&request.fields, entry.status, head) {
             let mut response = Response::new(Body::Empty);
@@ -63,20 +61,11 @@ impl Proxy {
     fn prepare(&self, entry: &StoredResponse, route: Option<&Route>) -> HeaderMap {
         let mut head = entry.fields_with_length();
         give_entity_tag(&mut head, &entry.body, entry.status, route);
-        if self.is_negotiated(entry, route) {
+        if self.shared.is_negotiated(entry, route) {
             coding::vary(&mut head);
         }
         head.append(VIA, VIA_ASIDE);
         head
-    }
-
-    /// Whether the entry's answers differ by Accept-Encoding.
-    fn is_negotiated(&self, entry: &StoredResponse, route: Option<&Route>) -> bool {
-        let codings = &self.shared.codings;
-        !codings.offered().is_empty()
-            && route.is_none_or(|route| route.compress)
-            && entry.body.len() <= codings.largest()
-            && may_encode(entry.status, &entry.fields, entry.body.len())
     }
 
     /// Answers a follower with what its leader stored; `None` when it may not be shared with this request.
@@ -84,7 +73,7 @@ impl Proxy {
         if entry.kind != Kind::Response || (resource.route.is_none() && !chosen_by(&entry.fields).is_empty()) {
             return None;
         }
-        match self.judge(entry, request, self.choices(resource)) {
+        match self.shared.judge(entry, request, self.choices(resource)) {
             Reuse::Fresh { age, ttl_left } => {
                 let status = CacheStatus {
                     forward: Some(Forward::UriMiss),
@@ -129,6 +118,28 @@ impl Proxy {
             ..CacheStatus::default()
         };
         Some(self.deliver(resource, request, entry, age, status))
+    }
+}
+
+impl Shared {
+    /// The coding that an entry is to be sent in, if that turns out smaller.
+    pub(super) fn coding(
+        &self,
+        entry: &StoredResponse,
+        request: &Admitted,
+        route: Option<&Route>,
+    ) -> Option<ContentCoding> {
+        coding_for(&request.fields, self.codings.offered()).filter(|_| {
+            self.is_negotiated(entry, route) && !route.is_some_and(|route| route.keys_identity_of(&request.fields))
+        })
+    }
+
+    /// Whether the entry's answers differ by Accept-Encoding.
+    fn is_negotiated(&self, entry: &StoredResponse, route: Option<&Route>) -> bool {
+        !self.codings.offered().is_empty()
+            && route.is_none_or(|route| route.compress)
+            && entry.body.len() <= self.codings.largest()
+            && may_encode(entry.status, &entry.fields, entry.body.len())
     }
 }
 

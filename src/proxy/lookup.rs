@@ -5,13 +5,13 @@ use std::sync::Arc;
 use http::HeaderMap;
 use http::header::{HeaderName, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, RANGE};
 
-use super::Proxy;
 use super::ingress::Admitted;
 use super::variants::Index;
+use super::{Choices, NEVER, Shared};
 use crate::fields::{Detail, Forward};
 use crate::policy::{Stored, selecting};
 use crate::rules::{Bypass, Place, Read, Route, WriteTarget};
-use crate::store::{Fault, Kind, StoredResponse, Token};
+use crate::store::{Fault, Kind, Store, StoredResponse, Token};
 
 /// What a read asks for: its route, if one speaks, and its place in the store.
 #[derive(Clone, Debug)]
@@ -59,31 +59,31 @@ impl Seen {
     }
 
     /// As a miss, whatever was there.
-    pub(super) fn missed(self) -> Missed {
+    pub(super) fn missed(&self) -> Missed {
         let forward = if self.vary_miss { Forward::VaryMiss } else { Forward::UriMiss };
         let detail = self.invalidated.then_some(Detail::Invalidated);
-        Missed { token: self.token, forward, detail, stale: None, index: self.index }
+        Missed { token: self.token, forward, detail, stale: None, index: self.index.clone() }
     }
 }
 
-impl Proxy {
-    /// What a write policy left where a read finds no entry of its own: the written entry, or a `write.around` marker.
-    async fn written_or_around(&self, resource: &Resource) -> Result<Option<Arc<StoredResponse>>, Fault> {
-        if let Some(plain) = resource.place.plain() {
-            let written = self.store.lookup(&plain).await?.entry.filter(|entry| entry.kind == Kind::Written);
-            if written.is_some() {
-                return Ok(written);
-            }
+/// What a write policy left where a read finds no entry of its own: the written entry, or a `write.around` marker.
+async fn written_or_around(store: &Store, resource: &Resource) -> Result<Option<Arc<StoredResponse>>, Fault> {
+    if let Some(plain) = resource.place.plain() {
+        let written = store.lookup(&plain).await?.entry.filter(|entry| entry.kind == Kind::Written);
+        if written.is_some() {
+            return Ok(written);
         }
-        if !resource.offers(WriteTarget::Around) {
-            return Ok(None);
-        }
-        Ok(self.store.lookup(&resource.place.around()).await?.entry)
     }
+    if !resource.offers(WriteTarget::Around) {
+        return Ok(None);
+    }
+    Ok(store.lookup(&resource.place.around()).await?.entry)
+}
 
+impl Shared {
     /// The route and place of a read; or why it has none, and the route that said so.
     pub(super) fn resource(&self, request: &Admitted) -> Result<Resource, (Bypass, Option<Arc<Route>>)> {
-        let settings = &self.shared.settings;
+        let settings = &self.settings;
         let host = request.host_text();
         let path = request.target.path();
         let keyed_host = settings.host_in_key.then_some(host);
@@ -116,16 +116,26 @@ impl Proxy {
     }
 
     /// Asks the store; a second time where the answers vary by fields that only the response named.
-    pub(super) async fn lookup(&self, resource: &Resource, request: &Admitted) -> Result<Seen, Fault> {
-        let first = self.store.lookup(&resource.place).await?;
+    ///
+    /// A store that was attached for reading is not changed by it.
+    pub(super) async fn lookup(&self, store: &Store, resource: &Resource, request: &Admitted) -> Result<Seen, Fault> {
+        let first = store.lookup(&resource.place).await?;
         let entry = match &first.entry {
             Some(index) if index.kind == Kind::VaryIndex => {
-                return self.variant(resource, request, &first, index).await;
+                return self.variant(store, resource, request, &first, index).await;
             }
-            None if resource.has_write_policy() => self.written_or_around(resource).await?,
+            None if resource.has_write_policy() => written_or_around(store, resource).await?,
             entry => entry.clone(),
         };
         Ok(Seen { entry, invalidated: first.invalidated, ..Seen::nothing(first.token) })
+    }
+
+    /// The choices that hold for a resource: its route's, or those for paths without one.
+    pub(super) fn choices<'a>(&'a self, resource: &'a Resource) -> &'a Choices {
+        match &resource.route {
+            Some(route) => &route.choices,
+            None => self.settings.unrouted.as_ref().unwrap_or(&NEVER),
+        }
     }
 }
 

@@ -17,6 +17,7 @@ mod forwarded;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 mod ingress;
+mod inspect;
 mod keep;
 mod lookup;
 mod pass;
@@ -40,7 +41,7 @@ use tokio::time::timeout;
 use crate::clock::Clock;
 use crate::fields::{Detail, Forward};
 use crate::origin::{Body, EarlyAnswer, Origin};
-use crate::policy::{Choices, asks_for_part, credential_in, is_safe, only_if_cached};
+use crate::policy::{Choices, credential_in, is_safe};
 use crate::rules::Bypass;
 use crate::store::{Fault, Store};
 use crate::telemetry::RequestLine;
@@ -51,11 +52,12 @@ use error::Refusal;
 use fetch::Fetch;
 use ingress::Admitted;
 use lookup::{Missed, Resource};
-use reuse::Verdict;
+use reuse::{Onward, Verdict};
 use tasks::Tasks;
 
 pub use client::Client;
 pub use coding::CompressionSettings;
+pub use inspect::{Inspection, Question, Selection, Variants};
 pub use settings::ProxySettings;
 pub use tunnel::Tunnel;
 
@@ -128,7 +130,7 @@ impl Proxy {
     }
 
     async fn read(self: &Arc<Self>, request: Admitted) -> Answer {
-        let resource = match self.resource(&request) {
+        let resource = match self.shared.resource(&request) {
             Ok(resource) => resource,
             Err((Bypass(detail), route)) => {
                 let limit = route.as_ref().map_or(0, |route| route.choices.max_body);
@@ -149,11 +151,11 @@ impl Proxy {
     async fn answer(self: &Arc<Self>, resource: Resource, request: Admitted) -> Answer {
         for _ in 0..LOOKS {
             let landed = self.shared.flights.landed(&resource.place.key);
-            let seen = match self.lookup(&resource, &request).await {
+            let seen = match self.shared.lookup(&self.store, &resource, &request).await {
                 Ok(seen) => seen,
                 Err(fault) => return self.pass(request, Forward::Miss, Some(fault_detail(&fault))).await,
             };
-            let missed = match self.reuse(&resource, &request, seen) {
+            let missed = match self.reuse(&resource, &request, &seen) {
                 Verdict::Deliver(answer) => return answer,
                 Verdict::DeliverAndRefresh(answer, missed) => {
                     if let Some(leader) = self.shared.flights.lead(&resource.place.key, landed) {
@@ -164,15 +166,10 @@ impl Proxy {
                 Verdict::Pass(detail) => return self.pass(request, Forward::Bypass, Some(detail)).await,
                 Verdict::Fetch(missed) => missed,
             };
-            if only_if_cached(&request.fields, self.choices(&resource)) {
-                return Refusal::OnlyIfCached.answer();
-            }
-            if request.method == Method::HEAD {
-                return self.pass(request, missed.forward, missed.detail).await;
-            }
-            // On a route the whole is fetched, and the part taken out of it.
-            if resource.route.is_none() && asks_for_part(&request.fields) {
-                return self.pass(request, missed.forward, Some(Detail::PartialContent)).await;
+            match self.shared.onward(&resource, &request, &missed) {
+                Onward::OnlyIfCached => return Refusal::OnlyIfCached.answer(),
+                Onward::Pass(detail) => return self.pass(request, missed.forward, detail).await,
+                Onward::Fetch => {}
             }
             if goes_alone(&resource, &request, &missed) {
                 return self.fetch(Fetch::new(resource, request, missed, None)).await;
@@ -196,7 +193,7 @@ impl Proxy {
                 Landing::Again => {}
             }
         }
-        match self.lookup(&resource, &request).await {
+        match self.shared.lookup(&self.store, &resource, &request).await {
             Ok(seen) => self.fetch(Fetch::new(resource, request, seen.missed(), None)).await,
             Err(fault) => self.pass(request, Forward::Miss, Some(fault_detail(&fault))).await,
         }
@@ -204,10 +201,7 @@ impl Proxy {
 
     /// The choices that hold for a resource: its route's, or those for paths without one.
     fn choices<'a>(&'a self, resource: &'a Resource) -> &'a Choices {
-        match &resource.route {
-            Some(route) => &route.choices,
-            None => self.shared.settings.unrouted.as_ref().unwrap_or(&NEVER),
-        }
+        self.shared.choices(resource)
     }
 }
 

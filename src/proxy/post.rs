@@ -36,7 +36,7 @@ impl Proxy {
         if request.method != Method::POST || !choices.store_post {
             return None;
         }
-        let resource = self.resource(&as_get(request)).ok().filter(|resource| resource.route.is_none())?;
+        let resource = self.shared.resource(&as_get(request)).ok().filter(|resource| resource.route.is_none())?;
         // Taken before the origin sees the POST: whoever writes the same meanwhile is noticed.
         let token = self.store.lookup(&resource.place).await.ok()?.token;
         Some(BeforePost { resource, token })

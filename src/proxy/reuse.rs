@@ -1,13 +1,16 @@
 //! Does what the store had answer this request (RFC 9111 section 4)?
 
 use std::sync::Arc;
+use std::time::Duration;
+
+use http::Method;
 
 use super::answer::Answer;
 use super::ingress::Admitted;
 use super::lookup::{Missed, Resource, Seen, stored};
-use super::{Choices, Proxy};
+use super::{Choices, Proxy, Shared};
 use crate::fields::{CacheStatus, Detail, Forward};
-use crate::policy::{Reuse, credential_in, reuse};
+use crate::policy::{Reuse, asks_for_part, credential_in, only_if_cached, reuse};
 use crate::store::{Kind, StoredResponse};
 
 /// What is to be done.
@@ -20,40 +23,94 @@ pub(super) enum Verdict {
     Fetch(Missed),
 }
 
+/// The same before an answer is made.
+pub(super) enum Decision {
+    /// The entry has this age and is told as this; it is renewed too, where something is missed.
+    Deliver {
+        age: Duration,
+        status: CacheStatus,
+        refresh: Option<Missed>,
+    },
+    /// A `write.around` marker stands there.
+    Pass(Detail),
+    Fetch(Missed),
+}
+
+/// How a request goes on that the store has no answer for.
+pub(super) enum Onward {
+    /// It wants a stored answer or none.
+    OnlyIfCached,
+    /// To the origin as it is.
+    Pass(Option<Detail>),
+    /// To the origin for all who ask.
+    Fetch,
+}
+
 impl Proxy {
     /// Whether what the store had answers this request (RFC 9111 section 4).
-    pub(super) fn reuse(&self, resource: &Resource, request: &Admitted, seen: Seen) -> Verdict {
-        let Some(entry) = &seen.entry else { return Verdict::Fetch(seen.missed()) };
-        if entry.kind == Kind::Around {
-            return Verdict::Pass(Detail::WriteAround);
+    pub(super) fn reuse(&self, resource: &Resource, request: &Admitted, seen: &Seen) -> Verdict {
+        match (self.shared.decide(resource, request, seen), &seen.entry) {
+            (Decision::Deliver { age, status, refresh }, Some(entry)) => {
+                let answer = self.deliver(resource, request, entry, age, status);
+                match refresh {
+                    Some(missed) => Verdict::DeliverAndRefresh(answer, missed),
+                    None => Verdict::Deliver(answer),
+                }
+            }
+            (Decision::Deliver { .. }, None) => Verdict::Fetch(seen.missed()),
+            (Decision::Pass(detail), _) => Verdict::Pass(detail),
+            (Decision::Fetch(missed), _) => Verdict::Fetch(missed),
         }
-        let choices = self.choices(resource);
+    }
+}
+
+impl Shared {
+    /// What is to be done with what the store had for this request.
+    pub(super) fn decide(&self, resource: &Resource, request: &Admitted, seen: &Seen) -> Decision {
+        let Some(entry) = &seen.entry else { return Decision::Fetch(seen.missed()) };
+        if entry.kind == Kind::Around {
+            return Decision::Pass(Detail::WriteAround);
+        }
         let missed =
             |forward, detail, stale| Missed { token: seen.token, forward, detail, stale, index: seen.index.clone() };
-        match self.judge(entry, request, choices) {
-            Reuse::Fresh { age, ttl_left } | Reuse::MaxStale { age, ttl_left } => {
-                let status = CacheStatus { hit: true, ttl: Some(ttl_left), ..CacheStatus::default() };
-                Verdict::Deliver(self.deliver(resource, request, entry, age, status))
+        let hit = |ttl, detail| CacheStatus { hit: true, ttl: Some(ttl), detail, ..CacheStatus::default() };
+        match self.judge(entry, request, self.choices(resource)) {
+            Reuse::Fresh { age, ttl_left } => Decision::Deliver { age, status: hit(ttl_left, None), refresh: None },
+            Reuse::MaxStale { age, ttl_left } => {
+                Decision::Deliver { age, status: hit(ttl_left, Some(Detail::MaxStale)), refresh: None }
             }
             Reuse::StaleWhileRevalidate { age, ttl_left } => {
-                let detail = Some(Detail::StaleWhileRevalidate);
-                let status = CacheStatus { hit: true, ttl: Some(ttl_left), detail, ..CacheStatus::default() };
-                let answer = self.deliver(resource, request, entry, age, status);
-                Verdict::DeliverAndRefresh(answer, missed(Forward::Stale, None, Some(Arc::clone(entry))))
+                let refresh = Some(missed(Forward::Stale, None, Some(Arc::clone(entry))));
+                Decision::Deliver { age, status: hit(ttl_left, Some(Detail::StaleWhileRevalidate)), refresh }
             }
-            Reuse::Validate { .. } => Verdict::Fetch(missed(Forward::Stale, None, Some(Arc::clone(entry)))),
+            Reuse::Validate { .. } => Decision::Fetch(missed(Forward::Stale, None, Some(Arc::clone(entry)))),
             Reuse::RequestDirective => {
-                Verdict::Fetch(missed(Forward::Request, Some(Detail::RequestDirective), Some(Arc::clone(entry))))
+                Decision::Fetch(missed(Forward::Request, Some(Detail::RequestDirective), Some(Arc::clone(entry))))
             }
             Reuse::Credentials => {
                 let detail = credential_in(&request.fields).unwrap_or(Detail::Private);
-                Verdict::Fetch(missed(Forward::Bypass, Some(detail), None))
+                Decision::Fetch(missed(Forward::Bypass, Some(detail), None))
             }
         }
     }
 
+    /// How a request goes on that the store has no answer for.
+    pub(super) fn onward(&self, resource: &Resource, request: &Admitted, missed: &Missed) -> Onward {
+        if only_if_cached(&request.fields, self.choices(resource)) {
+            return Onward::OnlyIfCached;
+        }
+        if request.method == Method::HEAD {
+            return Onward::Pass(missed.detail);
+        }
+        // On a route the whole is fetched, and the part taken out of it.
+        if resource.route.is_none() && asks_for_part(&request.fields) {
+            return Onward::Pass(Some(Detail::PartialContent));
+        }
+        Onward::Fetch
+    }
+
     /// The policy's judgement of one entry for one request.
     pub(super) fn judge(&self, entry: &StoredResponse, request: &Admitted, choices: &Choices) -> Reuse {
-        reuse(&stored(entry), &request.fields, choices, self.shared.clock.now())
+        reuse(&stored(entry), &request.fields, choices, self.clock.now())
     }
 }

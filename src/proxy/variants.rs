@@ -10,14 +10,14 @@ use bytes::Bytes;
 use http::header::{ACCEPT_ENCODING, VARY};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::Proxy;
 use super::fetch::Fetch;
 use super::ingress::Admitted;
 use super::lookup::{Resource, Seen};
+use super::{Proxy, Shared};
 use crate::fields::{Vary, is_encoded};
 use crate::policy::selecting;
 use crate::rules::{Place, Tag, variant_id};
-use crate::store::{Fault, Kind, Lookup, StoredResponse};
+use crate::store::{Fault, Kind, Lookup, Store, StoredResponse};
 
 /// Which variants of a key are stored, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,12 +95,29 @@ impl Index {
     fn id(&self, request: &Admitted, any_order: bool) -> String {
         variant_id(&selecting(&self.names, &request.forwarded_fields(), any_order))
     }
+
+    /// The slot of the variant that a request selects, and its id; no slot where it is not stored.
+    pub(super) fn selected(&self, request: &Admitted, any_order: bool) -> (Option<usize>, String) {
+        let id = self.id(request, any_order);
+        (self.slot_of(&id), id)
+    }
+
+    /// The request fields that choose.
+    pub(super) fn names(&self) -> &[HeaderName] {
+        &self.names
+    }
+
+    /// How many variants are stored.
+    pub(super) fn len(&self) -> usize {
+        self.slots.len()
+    }
 }
 
-impl Proxy {
+impl Shared {
     /// What the index that the first lookup found leads to.
     pub(super) async fn variant(
         &self,
+        store: &Store,
         resource: &Resource,
         request: &Admitted,
         first: &Lookup,
@@ -109,10 +126,9 @@ impl Proxy {
         let index = Index::of(entry);
         let mut seen = Seen::nothing(first.token);
         if let Some(index) = &index
-            && let id = index.id(request, self.choices(resource).any_order)
-            && let Some(slot) = index.slot_of(&id)
+            && let (Some(slot), id) = index.selected(request, self.choices(resource).any_order)
         {
-            let second = self.store.lookup(&resource.place.variant(slot, &id)).await?;
+            let second = store.lookup(&resource.place.variant(slot, &id)).await?;
             seen.invalidated = second.invalidated;
             seen.entry = second.entry.filter(|entry| entry.tags.contains(&Tag::variant(&id)));
         }
@@ -120,7 +136,9 @@ impl Proxy {
         seen.index = index.map(Arc::new);
         Ok(seen)
     }
+}
 
+impl Proxy {
     /// Where an answer without a route goes that varies; `None` for one that does not.
     ///
     /// On a route the origin sees only what is in the key, so whatever its Vary names cannot have differed.

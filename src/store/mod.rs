@@ -49,6 +49,17 @@ pub struct Lookup {
     pub invalidated: bool,
 }
 
+/// An entry that is there and is not given out.
+#[derive(Clone, Debug)]
+pub struct Overtaken {
+    /// The entry.
+    pub entry: Arc<StoredResponse>,
+    /// Those of its tags that were invalidated after its token; empty where the store does not know any more which.
+    pub by: Vec<Tag>,
+    /// The group's record is a new one: the old one was lost, and with it what it said of the entry.
+    pub record_lost: bool,
+}
+
 /// What became of a fill.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kept {
@@ -167,6 +178,17 @@ impl Shared {
         }
     }
 
+    /// A store to look into, which is never written to: what would write answers [`Fault::Refused`]. Its session is not
+    /// opened a second time.
+    ///
+    /// The error says why Redis cannot be used, without secrets. Call it inside of a runtime.
+    pub async fn attach_reader(&self) -> Result<Store, String> {
+        match self {
+            Self::Memory(memory) => Ok(Store::Memory(Arc::clone(memory))),
+            Self::Redis(node) => Redis::attach_reader(node).await.map(Store::Redis),
+        }
+    }
+
     /// How many entries were there and could not be used: half missing, changed by somebody else, or of another version.
     /// Each was a miss.
     pub fn unsound(&self) -> u64 {
@@ -194,6 +216,15 @@ impl Store {
         match self {
             Self::Memory(memory) => Ok(memory.lookup(place)),
             Self::Redis(redis) => redis.lookup(place).await,
+        }
+    }
+
+    /// The entry of a place that [`Store::lookup`] found invalidated, and by what; `None` where it is gone meanwhile, and
+    /// from memory.
+    pub async fn overtaken(&self, place: &Place) -> Result<Option<Overtaken>, Fault> {
+        match self {
+            Self::Memory(_) => Ok(None),
+            Self::Redis(redis) => redis.overtaken(place).await,
         }
     }
 

@@ -1,6 +1,6 @@
 //! `aside explain METHOD URL`: what would become of a request, told without sending it.
 //!
-//! Nothing is opened and nobody is asked: the file's routes and the request's own words decide. `--header`, `--data` and
+//! Nothing is opened and nobody is asked, but for `--live`: the file's routes and the request's own words decide. `--header`, `--data` and
 //! `--response` give what the request would carry and what the origin would answer; without them `explain` says what
 //! depends on them. Credentials are never repeated.
 //!
@@ -32,21 +32,46 @@
 //!
 //! `holds` is null where the body was not given. `policy`, where one speaks, is
 //! `{"route", "target": "through"|"around"|"cache", "chosen", "key", "entry"}`. Any other method has
-//! `{"kind": "passed", "method", "target", "because"}`.
+//! `{"kind": "passed", "method", "target", "because"}`, and a read that the proxy does not accept has
+//! `{"kind": "refused", "status", "because"}`.
+//!
+//! With `--live` a read has `live` too ([`live::Live`]): what is stored for it, and why that is or is not reused now.
+//!
+//! ```json
+//! {"looked": true, "store": "redis://127.0.0.1:6379",
+//!  "entry": {"key": "fruit:1", "kind": "response", "status": 200, "size": 34, "received_ms": 1767225600000, "age": 12.5,
+//!            "ttl": 588, "lifetime": {"seconds": 600.0, "stored_seconds": 600.0, "source": "route-ttl",
+//!                                     "because": "the route's ttl", "stale_while_revalidate": 0.0, "stale_if_error": 0.0},
+//!            "etag": null, "last_modified": null, "vary": null, "content_encoding": null, "coding": null,
+//!            "annotation": null, "flags": [], "tags": ["k:fruit:1"], "invalidated": null},
+//!  "variants": null,
+//!  "verdict": {"outcome": "fresh", "reused": true, "cache_status": "aside; hit; ttl=588", "forward": null,
+//!              "detail": null, "ttl": 588, "status": null, "because": "It is reused, fresh for 588 s more."}}
+//! ```
+//!
+//! `outcome` is `fresh`, `stale-while-revalidate` or `max-stale` where the entry is reused, `invalidated`, `refused`, or
+//! the word after `fwd=` in Cache-Status. Where the store cannot be looked into, it is `{"looked": false, "because"}`, and
+//! the exit code is 69.
 
+mod live;
 pub(super) mod read;
 pub(super) mod write;
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::process::ExitCode;
 
 use clap::Args;
+use http::header::HOST;
+use http::request::Parts;
 use http::uri::PathAndQuery;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
 use serde_json::{Value, json};
 
-use super::{ConfigArguments, USAGE, configuration, refuse, say, say_aside};
+use super::{ConfigArguments, UNAVAILABLE, USAGE, configuration, refuse, say, say_aside};
+use crate::clock::Clock;
 use crate::config::{Config, Overrides};
 use crate::policy::is_safe;
+use crate::proxy::{Client, Shared};
 
 /// `aside explain`.
 #[derive(Debug, Args)]
@@ -57,6 +82,16 @@ pub struct ExplainArguments {
     url: String,
     #[command(flatten)]
     config: ConfigArguments,
+    /// Look into the store too: what is stored for this GET or HEAD, and why it is or is not reused now. Needs a store in
+    /// Redis; nothing is written, and the origin is not asked.
+    #[arg(long)]
+    live: bool,
+    /// The host that the client asks, with the port if it is not the scheme's own; the first address of `listen`.
+    #[arg(long, value_name = "HOST")]
+    host: Option<String>,
+    /// The client asks by https; so it is where [tls] is set, or the URL says so.
+    #[arg(long)]
+    https: bool,
     /// A field of the request, as in 'Accept: text/csv'; may be given several times.
     #[arg(long = "header", short = 'H', value_name = "FIELD")]
     headers: Vec<String>,
@@ -77,8 +112,11 @@ struct Asked {
     method: Method,
     target: PathAndQuery,
     fields: HeaderMap,
-    /// The host of the URL or of the Host field.
+    /// The host of the URL, of `--host` or of the Host field.
     host: Option<String>,
+    /// Whether it asks by https; `None` for what the listener speaks.
+    secure: Option<bool>,
+    live: bool,
     data: Option<Value>,
     response: Option<Value>,
 }
@@ -88,13 +126,56 @@ impl Asked {
         self.target.query().unwrap_or_default()
     }
 
+    /// The host that a client sends, by default as curl does for the first listener.
+    fn host(&self, config: &Config) -> String {
+        self.host.clone().unwrap_or_else(|| {
+            let default_port = if self.secure(config) { 443 } else { 80 };
+            let address = reachable(config);
+            match address.port() {
+                port if port != default_port => address.to_string(),
+                _ if address.is_ipv6() => format!("[{}]", address.ip()),
+                _ => address.ip().to_string(),
+            }
+        })
+    }
+
     /// The host where it is part of the key.
-    fn keyed_host(&self, config: &Config) -> Option<&str> {
-        config.proxy.host_in_key.then_some(self.host.as_deref()).flatten()
+    fn keyed_host(&self, config: &Config) -> Option<String> {
+        config.proxy.host_in_key.then(|| self.host(config))
+    }
+
+    fn secure(&self, config: &Config) -> bool {
+        self.secure.unwrap_or(config.server.tls.is_some())
+    }
+
+    /// The request's head as it stands on the wire.
+    fn head(&self, config: &Config) -> Result<Parts, http::Error> {
+        let request = Request::builder().method(&self.method).uri(self.target.as_str());
+        let (mut head, ()) = request.header(HOST, self.host(config)).body(())?.into_parts();
+        head.headers.extend(self.fields.iter().map(|(name, value)| (name.clone(), value.clone())));
+        Ok(head)
+    }
+
+    /// A client on this machine.
+    fn client(&self, config: &Config) -> Client {
+        Client { address: Some(reachable(config).ip()), secure: self.secure(config) }
     }
 }
 
-/// Explains one request: 0, 2 when it cannot be understood, 78 for a bad configuration.
+/// The first address to listen on, as a client on this machine can use it.
+fn reachable(config: &Config) -> SocketAddr {
+    let first = config.server.listen.first().copied();
+    let mut address = first.unwrap_or_else(|| SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 8080));
+    match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
+        IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
+        _ => {}
+    }
+    address
+}
+
+/// Explains one request: 0, 2 when it cannot be understood, 69 when the store cannot be looked into, 78 for a bad
+/// configuration.
 pub(super) fn run(arguments: &ExplainArguments) -> ExitCode {
     let asked = match asked(arguments) {
         Ok(asked) => asked,
@@ -107,17 +188,67 @@ pub(super) fn run(arguments: &ExplainArguments) -> ExitCode {
         Ok(config) => config,
         Err(error) => return refuse(&error),
     };
-    let (text, value) = explain(&asked, &config);
+    let Told { text, value, unseen } = explain(&asked, &config);
     say(&if arguments.json { value.to_string() } else { text });
-    ExitCode::SUCCESS
+    match unseen {
+        None => ExitCode::SUCCESS,
+        Some(why) => {
+            say_aside(&format!("error: {why}"));
+            ExitCode::from(UNAVAILABLE)
+        }
+    }
 }
 
-/// For people, and for programs.
-fn explain(asked: &Asked, config: &Config) -> (String, Value) {
-    if matches!(asked.method, Method::GET | Method::HEAD) {
-        let explained = read::explain(asked, config);
-        return (explained.text(), explained.json());
+/// An explanation for people and for programs.
+struct Told {
+    text: String,
+    value: Value,
+    /// Why the store was not looked into, although that was asked for.
+    unseen: Option<String>,
+}
+
+impl Told {
+    fn of((text, value): (String, Value)) -> Self {
+        Self { text, value, unseen: None }
     }
+}
+
+fn explain(asked: &Asked, config: &Config) -> Told {
+    if matches!(asked.method, Method::GET | Method::HEAD) {
+        explain_read(asked, config)
+    } else {
+        Told::of(explain_other(asked, config))
+    }
+}
+
+fn explain_read(asked: &Asked, config: &Config) -> Told {
+    let shared = Shared::new(config.proxy.clone(), Clock::System, false);
+    let head = asked.head(config).map_err(|error| (400, error.to_string()));
+    let question = match head.and_then(|head| shared.question(head, asked.client(config))) {
+        Ok(question) => question,
+        Err((status, because)) => {
+            let value = json!({ "kind": "refused", "status": status, "because": because });
+            return Told::of((format!("refused with {status}: {because}"), value));
+        }
+    };
+    let explained = read::explain(asked, config, shared.place(&question));
+    let mut told = Told::of((explained.text(), explained.json()));
+    if asked.live {
+        let (text, value) = match live::look(&shared, &question, asked, config) {
+            Ok(live) => (live.text(), live.json()),
+            Err(why) => {
+                let printed = live::unseen(&why);
+                told.unseen = Some(why);
+                printed
+            }
+        };
+        told.text = format!("{}\n\n{text}", told.text);
+        told.value.as_object_mut().map(|members| members.insert("live".to_owned(), value));
+    }
+    told
+}
+
+fn explain_other(asked: &Asked, config: &Config) -> (String, Value) {
     if is_safe(&asked.method) || asked.method == Method::CONNECT {
         let because = match asked.method {
             Method::CONNECT | Method::TRACE => "it is refused with 405",
@@ -135,6 +266,9 @@ fn explain(asked: &Asked, config: &Config) -> (String, Value) {
 
 fn asked(arguments: &ExplainArguments) -> Result<Asked, String> {
     let method = method(&arguments.method)?;
+    if arguments.live && (!matches!(method, Method::GET | Method::HEAD) || arguments.data.is_some()) {
+        return Err("--live is about GET and HEAD without a body: only their answers are stored".to_owned());
+    }
     let (target, authority) = target(&arguments.url)?;
     let mut fields = HeaderMap::new();
     for line in &arguments.headers {
@@ -146,7 +280,9 @@ fn asked(arguments: &ExplainArguments) -> Result<Asked, String> {
         method,
         target,
         fields,
-        host: authority.or(given),
+        host: arguments.host.clone().or(authority).or(given),
+        secure: scheme_of(&arguments.url).or(arguments.https.then_some(true)),
+        live: arguments.live,
         data: body("--data", arguments.data.as_deref())?,
         response: body("--response", arguments.response.as_deref())?,
     })
@@ -175,6 +311,12 @@ fn target(text: &str) -> Result<(PathAndQuery, Option<String>), String> {
         }
         None => Ok((PathAndQuery::from_static("/"), authority)),
     }
+}
+
+/// Whether a URL says https; `None` for a path.
+fn scheme_of(text: &str) -> Option<bool> {
+    let (scheme, _) = text.split_once("://").filter(|_| !text.starts_with('/'))?;
+    Some(scheme.eq_ignore_ascii_case("https"))
 }
 
 fn field(line: &str) -> Result<(HeaderName, HeaderValue), String> {

@@ -13,8 +13,8 @@ use crate::config::{Config, duration};
 use crate::fields::Detail;
 use crate::policy::{Choices, LifetimeSource, is_credential};
 use crate::rules::{
-    Bypass, Condition, Credential, Fill, InvalidationRule, PathPattern, Place, Read, RequestPattern, Route, RouteQuery,
-    Source, Subject,
+    Condition, Credential, Fill, InvalidationRule, PathPattern, Place, Read, RequestPattern, Route, RouteQuery, Source,
+    Subject,
 };
 
 /// What is known of a read beforehand.
@@ -40,16 +40,11 @@ pub(super) struct Dropping {
     because: String,
 }
 
-/// Asks the rules about a read.
-pub(super) fn explain(asked: &Asked, config: &Config) -> Explained {
+/// Asks the rules about a read that is kept in this place.
+pub(super) fn explain(asked: &Asked, config: &Config, place: Result<Place, Detail>) -> Explained {
     let path = asked.target.path();
-    let read = Read {
-        path,
-        query: asked.target.query(),
-        fields: &asked.fields,
-        host: asked.keyed_host(config),
-        secure: false,
-    };
+    let read =
+        Read { path, query: asked.target.query(), fields: &asked.fields, host: None, secure: asked.secure(config) };
     let routes = &config.proxy.routes;
     let mut explained = Explained {
         method: asked.method.to_string(),
@@ -57,7 +52,7 @@ pub(super) fn explain(asked: &Asked, config: &Config) -> Explained {
         route: None,
         file: config.file.as_ref().map(|file| file.display().to_string()).unwrap_or_default(),
         variables: BTreeMap::new(),
-        place: Err(Detail::RouteOff),
+        place,
         choices: None,
         fill: None,
         dropped_by: Vec::new(),
@@ -66,13 +61,11 @@ pub(super) fn explain(asked: &Asked, config: &Config) -> Explained {
         let line = routes.iter().position(|known| Arc::ptr_eq(known, route));
         let line = line.and_then(|index| config.route_lines.get(index)).copied().unwrap_or_default();
         explained.variables = variables(route, asked.query(), &captures);
-        explained.place = route.place(&read, &captures).map_err(|Bypass(detail)| detail);
         explained.fill = explained.place.is_ok().then(|| route.fill(&read));
         explained.choices = Some(route.choices.clone());
         explained.dropped_by = dropped_by(route, path, &explained.variables);
         explained.route = Some((Arc::clone(route), line));
     } else if let Some(choices) = &config.proxy.unrouted {
-        explained.place = routes.routeless_place(&read).map_err(|Bypass(detail)| detail);
         explained.choices = Some(choices.clone());
         explained.dropped_by = dropped_by_default(path, None);
     }

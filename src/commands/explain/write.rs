@@ -74,7 +74,7 @@ pub(super) fn explain(asked: &Asked, config: &Config) -> Explained {
             target: chosen.as_ref().map(|(target, _)| *target),
             chosen: chosen.map(|(_, value)| value.into_owned()).unwrap_or_default(),
             entry: route
-                .written(&write, asked.keyed_host(config))
+                .written(&write, asked.keyed_host(config).as_deref())
                 .map(|written| (written.place.key.to_string(), written.target)),
         }
     });

@@ -36,10 +36,10 @@ impl Drop for Connection {
     }
 }
 
-/// Opens a session with a master that answers in time.
-pub(super) async fn open(node: &RedisNode) -> Result<(Session, Connection), Outage> {
+/// Opens a session with a master that answers in time; one that does not `write` is given no scripts.
+pub(super) async fn open(node: &RedisNode, write: bool) -> Result<(Session, Connection), Outage> {
     let late = |_| Outage::Unreachable(format!("no connection within {CONNECT_TIMEOUT:?}"));
-    let (client, connection, scripts) = timeout(CONNECT_TIMEOUT, connect(&node.url)).await.map_err(late)??;
+    let (client, connection, scripts) = timeout(CONNECT_TIMEOUT, connect(&node.url, write)).await.map_err(late)??;
 
     // The last question is also the test whether it answers as fast as every later command has to be answered.
     let late = |_| Outage::Unreachable(format!("it takes longer to answer than [store] timeout, {:?}", node.timeout));
@@ -48,7 +48,7 @@ pub(super) async fn open(node: &RedisNode) -> Result<(Session, Connection), Outa
     Ok((Session::new(client, scripts, replid, node.timeout), connection))
 }
 
-async fn connect(url: &RedisUrl) -> Result<(Client, Connection, Scripts), Outage> {
+async fn connect(url: &RedisUrl, write: bool) -> Result<(Client, Connection, Scripts), Outage> {
     // Without a policy fred never connects a second time, and never sends a command twice.
     let client = Client::new(config(url)?, Some(performance()), Some(connection_config()), None);
     let mut connection = Connection(client.connect());
@@ -58,7 +58,8 @@ async fn connect(url: &RedisUrl) -> Result<(Client, Connection, Scripts), Outage
     }
     master_replid(&replication(&client).await?)?;
     let flags = client.server_version().is_some_and(|version| version.major >= 7);
-    let scripts = Scripts::load(&client, flags).await.map_err(|error| outage(&error))?;
+    let scripts =
+        if write { Scripts::load(&client, flags).await.map_err(|error| outage(&error))? } else { Scripts::default() };
     Ok((client, connection, scripts))
 }
 

@@ -82,6 +82,15 @@ impl Record {
         Some(Self { now, latest })
     }
 
+    /// Which of these tags, whose [`record_fields`] the values are, were invalidated after this token. `None` where the
+    /// record is not the one that the token is of.
+    pub(super) fn raised(values: &[Value], replid: &str, token: Token, tags: &[Tag]) -> Option<Vec<Tag>> {
+        let record = Self::decode(values, replid)?;
+        let later = |(_, value): &(&Tag, &Value)| last_invalidated(value) > token.seq;
+        let raised = || tags.iter().zip(values.iter().skip(4)).filter(later).map(|(tag, _)| tag.clone()).collect();
+        (record.now.epoch == token.epoch && token.seq <= record.now.seq).then(raised)
+    }
+
     /// Whether nothing that was asked for was invalidated after this token.
     pub(super) fn spares(&self, token: Token) -> bool {
         // A token from the future can only come from a record that was put back to an older state.
@@ -150,6 +159,17 @@ mod tests {
         let now = Token { epoch: 0xab, seq: 7 };
         assert_eq!(record(&["00000000000000ab", "f00d", "7", "2", "-", "5"]), Some(Record { now, latest: 5 }));
         assert_eq!(record(&["00000000000000ab", "f00d", "7", "2"]), Some(Record { now, latest: 2 }));
+    }
+
+    #[test]
+    fn what_made_an_entry_old_is_named() {
+        let tags = ["a", "b", "c"].map(Tag::route);
+        let values: Vec<Value> =
+            ["00000000000000ab", REPLICATION, "7", "2", "5", "", "6"].map(Value::from).into_iter().collect();
+        let raised = |epoch, seq| Record::raised(&values, REPLICATION, Token { epoch, seq }, &tags);
+        assert_eq!(raised(0xab, 5), Some(vec![Tag::route("b"), Tag::route("c")]), "a spoilt one counts");
+        assert_eq!(raised(0xac, 5), None);
+        assert_eq!(raised(0xab, 8), None);
     }
 
     #[test]

@@ -31,7 +31,9 @@ use self::link::{Link, Session};
 use self::owed::Owed;
 use self::report::Report;
 pub use self::url::RedisUrl;
-use super::{Fault, Finished, Kept, Lookup, Since, StoreSettings, StoredResponse, WhenDown};
+use super::{
+    Fault, Finished, Kept, Lookup, Overtaken, Since, StoreSettings, StoredResponse, Token, WhenDown, fresh_epoch,
+};
 use crate::rules::{Place, Tag};
 
 /// An entry is never kept for a shorter time, nor for a longer one.
@@ -76,6 +78,8 @@ pub struct Redis(Arc<Core>);
 struct Core {
     link: Arc<Link>,
     supervisor: AbortHandle,
+    /// Nothing is written.
+    reads_only: bool,
 }
 
 impl Redis {
@@ -89,7 +93,16 @@ impl Redis {
         node.report.begins();
         let link = Arc::new(Link::new(Arc::clone(node)));
         let supervisor = tokio::spawn(supervisor::supervise(Arc::clone(&link))).abort_handle();
-        Self(Arc::new(Core { link, supervisor }))
+        Self(Arc::new(Core { link, supervisor, reads_only: false }))
+    }
+
+    /// A store to look into, with one session that is never opened again. The error says why there is none.
+    pub async fn attach_reader(node: &Arc<RedisNode>) -> Result<Self, String> {
+        let (session, mut connection) = connect::open(node, false).await.map_err(|why| why.to_string())?;
+        let link = Arc::new(Link::new(Arc::clone(node)));
+        link.publish(Arc::new(session));
+        let supervisor = tokio::spawn(async move { drop(connection.ended().await) }).abort_handle();
+        Ok(Self(Arc::new(Core { link, supervisor, reads_only: true })))
     }
 
     /// Reads the entry of a place, and the token that a fill begun now has to carry.
@@ -103,6 +116,8 @@ impl Redis {
         let entry = self.decode(place, body, meta);
         let record = record.and_then(|values| Record::decode(&values.into_array(), &session.replid));
         let (token, entry, invalidated) = match (record, entry) {
+            // An epoch that no record has: nothing is ever kept under it.
+            (None, entry) if self.0.reads_only => (Token { epoch: fresh_epoch(), seq: 0 }, None, entry.is_some()),
             (None, entry) => (session.renew(keys.record).await?, None, entry.is_some()),
             (Some(record), None) => (record.now, None, false),
             (Some(record), Some(entry)) => {
@@ -114,10 +129,24 @@ impl Redis {
         Ok(Lookup { token, entry, invalidated })
     }
 
+    /// The entry of a place whose tags, or whose group's record, are no longer as they were under its token.
+    pub async fn overtaken(&self, place: &Place) -> Result<Option<Overtaken>, Fault> {
+        let session = self.session()?;
+        let keys = self.node().layout.keys(place);
+        let [body, meta, _] = session.read(&keys, record_fields([])).await?;
+        let Some(entry) = self.decode(place, body, meta) else { return Ok(None) };
+        let values = session.read_record(keys.record, record_fields(&entry.tags)).await?;
+        let values = values.map(Value::into_array).unwrap_or_default();
+        let by = Record::raised(&values, &session.replid, entry.token, &entry.tags);
+        let record_lost = by.is_none();
+        Ok(Some(Overtaken { entry: Arc::new(entry), by: by.unwrap_or_default(), record_lost }))
+    }
+
     /// Keeps an entry unless its token says that it may be old: one atomic step.
     ///
     /// When the future is dropped the entry may or may not be kept; either is safe.
     pub async fn keep(&self, place: &Place, entry: Arc<StoredResponse>) -> Result<Kept, Fault> {
+        self.may_write()?;
         let session = self.session()?;
         let _permit = self.0.link.permit(entry.body.len())?;
         let life = entry.useful_for().clamp(SHORTEST_LIFE, LONGEST_LIFE);
@@ -137,6 +166,7 @@ impl Redis {
     ///
     /// Dropping the future loses nothing: the work goes on in a task of its own.
     pub async fn finish(&self, group: &str, tags: &[Tag], since: Option<&Since>) -> Result<Finished, Fault> {
+        self.may_write()?;
         let link = Arc::clone(&self.0.link);
         let promise =
             Promise { node: Arc::clone(&link.node), group: group.to_owned(), tags: tags.to_vec(), kept: false };
@@ -159,6 +189,11 @@ impl Redis {
     /// Whether a write may be forwarded now.
     pub fn admits_writes(&self) -> bool {
         self.node().when_down == WhenDown::Forward || self.session().is_ok()
+    }
+
+    fn may_write(&self) -> Result<(), Fault> {
+        let refused = || Fault::Refused("it was attached for reading".to_owned());
+        if self.0.reads_only { Err(refused()) } else { Ok(()) }
     }
 
     fn node(&self) -> &RedisNode {

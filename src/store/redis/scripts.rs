@@ -13,7 +13,8 @@ const RECORD: &str = include_str!("scripts/record.lua");
 const PLAIN: &str = "#!lua\n";
 const ALWAYS: &str = "#!lua flags=allow-oom\n";
 
-/// The scripts as one server knows them.
+/// The scripts as one server knows them; by default it knows none.
+#[derive(Default)]
 pub(super) struct Scripts {
     /// Stores a fill unless its token says that it may be old.
     pub(super) keep: Script,
@@ -24,6 +25,7 @@ pub(super) struct Scripts {
 }
 
 /// A script and the hash by which the server calls it.
+#[derive(Default)]
 pub(super) struct Script {
     text: String,
     hash: String,

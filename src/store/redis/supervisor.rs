@@ -20,7 +20,7 @@ pub(super) async fn supervise(link: Arc<Link>) {
     let address = node.url.address();
     let mut pause = SHORTEST_PAUSE;
     loop {
-        let why = match open(&node).await {
+        let why = match open(&node, true).await {
             Ok((session, connection)) => keep_up(&link, Arc::new(session), connection, &mut pause).await,
             Err(why) => why,
         };
