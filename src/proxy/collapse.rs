@@ -97,10 +97,22 @@ impl Flights {
         if self.unshareable.get(&self.hash(key)).is_some() {
             return Join::Alone;
         }
+        Join::Lead(self.take_off(&mut shard, key))
+    }
+
+    /// Leads a fetch of this key that nobody waits for; `None` while one is under way, or if one ended since the lookup:
+    /// however many ask for a stale answer, one renews it.
+    pub(super) fn lead(self: &Arc<Self>, key: &CacheKey, landed: u64) -> Option<Leader> {
+        let mut shard = self.shard(key);
+        let free = !shard.flights.contains_key(key) && shard.landed == landed;
+        free.then(|| self.take_off(&mut shard, key))
+    }
+
+    fn take_off(self: &Arc<Self>, shard: &mut Shard, key: &CacheKey) -> Leader {
         let flight =
             Arc::new(Flight { progress: watch::Sender::new(Progress::Fetching), waiters: AtomicUsize::new(0) });
         shard.flights.insert(key.clone(), Arc::clone(&flight));
-        Join::Lead(Leader { flights: Arc::clone(self), key: key.clone(), flight, landed: false })
+        Leader { flights: Arc::clone(self), key: key.clone(), flight, landed: false }
     }
 
     fn follow(&self, flight: &Arc<Flight>) -> Join {

@@ -122,9 +122,10 @@ impl Proxy {
         let age = may_serve_on_error(&stored(entry), self.choices(resource), self.shared.clock.now())?;
         let ttl = ttl_left(entry.lifetime.fresh_for, age);
         let status = CacheStatus {
-            forward: Some(Forward::Stale),
+            // One that is still fresh stands in, too, for a client who wanted the origin asked.
+            forward: Some(missed.forward),
             forward_status: forward_status.map(|status| status.as_u16()),
-            ttl: Some(ttl.min(-1)),
+            ttl: Some(if missed.forward == Forward::Stale { ttl.min(-1) } else { ttl }),
             detail: Some(Detail::StaleIfError),
             ..CacheStatus::default()
         };

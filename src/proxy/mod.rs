@@ -156,10 +156,8 @@ impl Proxy {
             let missed = match self.reuse(&resource, &request, seen) {
                 Verdict::Deliver(answer) => return answer,
                 Verdict::DeliverAndRefresh(answer, missed) => {
-                    match self.shared.flights.join(&resource.place.key, landed) {
-                        Join::Lead(leader) => self.refresh(Fetch::new(resource, request, missed, Some(leader))),
-                        Join::Alone => self.refresh(Fetch::new(resource, request, missed, None)),
-                        Join::Follow(_) | Join::LookAgain => {}
+                    if let Some(leader) = self.shared.flights.lead(&resource.place.key, landed) {
+                        self.refresh(Fetch::new(resource, request, missed, Some(leader)));
                     }
                     return answer;
                 }

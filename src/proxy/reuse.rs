@@ -31,13 +31,15 @@ impl Proxy {
         let missed =
             |forward, detail, stale| Missed { token: seen.token, forward, detail, stale, index: seen.index.clone() };
         match self.judge(entry, request, choices) {
-            Reuse::Fresh { age, ttl_left } | Reuse::MaxStale { age, ttl_left } => {
-                let status = CacheStatus { hit: true, ttl: Some(ttl_left), ..CacheStatus::default() };
+            Reuse::Fresh { age, ttl_left } => {
+                Verdict::Deliver(self.deliver(resource, request, entry, age, hit(ttl_left, None)))
+            }
+            Reuse::MaxStale { age, ttl_left } => {
+                let status = hit(ttl_left, Some(Detail::MaxStale));
                 Verdict::Deliver(self.deliver(resource, request, entry, age, status))
             }
             Reuse::StaleWhileRevalidate { age, ttl_left } => {
-                let detail = Some(Detail::StaleWhileRevalidate);
-                let status = CacheStatus { hit: true, ttl: Some(ttl_left), detail, ..CacheStatus::default() };
+                let status = hit(ttl_left, Some(Detail::StaleWhileRevalidate));
                 let answer = self.deliver(resource, request, entry, age, status);
                 Verdict::DeliverAndRefresh(answer, missed(Forward::Stale, None, Some(Arc::clone(entry))))
             }
@@ -56,4 +58,8 @@ impl Proxy {
     pub(super) fn judge(&self, entry: &StoredResponse, request: &Admitted, choices: &Choices) -> Reuse {
         reuse(&stored(entry), &request.fields, choices, self.shared.clock.now())
     }
+}
+
+fn hit(ttl_left: i64, detail: Option<Detail>) -> CacheStatus {
+    CacheStatus { hit: true, ttl: Some(ttl_left), detail, ..CacheStatus::default() }
 }
