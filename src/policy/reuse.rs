@@ -332,7 +332,11 @@ mod tests {
         assert_eq!(at(159), Some(seconds(159)));
         assert_eq!(at(160), None);
         let error = Stored { status: StatusCode::SERVICE_UNAVAILABLE, ..by_origin() };
-        assert_eq!(may_serve_on_error(&error, &Choices::default(), CAME), None, "trouble does not stand in for trouble");
+        assert_eq!(
+            may_serve_on_error(&error, &Choices::default(), CAME),
+            None,
+            "trouble does not stand in for trouble"
+        );
     }
 
     #[test]

@@ -222,11 +222,7 @@ mod tests {
             (&[("etag", "\"a\"")][..], &[("etag", "\"a\"")][..], true),
             (&[("etag", "\"a\"")], &[("etag", "W/\"a\"")], true),
             (&[("etag", "W/\"a\"")], &[("etag", "\"a\"")], false),
-            (
-                &[("etag", "W/\"a\""), ("last-modified", EARLY)],
-                &[("etag", "\"a\""), ("last-modified", EARLY)],
-                true,
-            ),
+            (&[("etag", "W/\"a\""), ("last-modified", EARLY)], &[("etag", "\"a\""), ("last-modified", EARLY)], true),
             (&[("last-modified", EARLY)], &[("last-modified", EARLY)], true),
             (&[("last-modified", EARLY)], &[("last-modified", LATE)], false),
             (&[("last-modified", EARLY)], &[], true),
