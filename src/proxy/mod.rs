@@ -16,6 +16,7 @@ mod fetch;
 mod forwarded;
 #[cfg(fuzzing)]
 pub mod fuzzing;
+mod head;
 mod ingress;
 mod keep;
 mod lookup;
@@ -168,7 +169,7 @@ impl Proxy {
                 return Refusal::OnlyIfCached.answer();
             }
             if request.method == Method::HEAD {
-                return self.pass(request, missed.forward, missed.detail).await;
+                return self.head(resource, request, missed, landed).await;
             }
             // On a route the whole is fetched, and the part taken out of it.
             if resource.route.is_none() && asks_for_part(&request.fields) {

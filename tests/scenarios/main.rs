@@ -34,6 +34,7 @@ mod races;
 mod ranges;
 mod requests;
 mod rfc5861;
+mod rfc9111_head;
 mod rfc9111_reuse;
 mod rfc9111_storing;
 mod rfc9111_validation;
