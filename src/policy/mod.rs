@@ -25,7 +25,7 @@ pub use forgeable::is_forgeable;
 pub use freshness::{Lifetime, LifetimeSource, is_heuristically_cacheable, lifetime};
 pub use head::{Told, told_by_head};
 pub use invalidation::{invalidates, is_safe};
-pub use partial::{Selected, asks_for_part, selected, selected_of_part};
+pub use partial::{Selected, asks_for_part, combined, joined, selected, selected_of_part, storable_part};
 pub use reuse::{Reuse, Stored, StoredFlags, may_serve_on_error, only_if_cached, reuse, ttl_left};
 pub use storable::{BodyFraming, Exchange, storable};
 pub use validation::{conditional_for, confirms, fields_for_304, freshen, has_validator, not_modified};

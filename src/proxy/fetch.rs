@@ -233,7 +233,7 @@ impl Proxy {
 
     /// When a fill's body must be whole to be stored: one that drips holds its key's flight no longer than this, and goes
     /// on for its own client only.
-    fn end_of_fill(&self) -> Instant {
+    pub(super) fn end_of_fill(&self) -> Instant {
         Instant::now() + self.origin.settings().response_timeout * PATIENCE
     }
 

@@ -20,6 +20,7 @@ mod head;
 mod ingress;
 mod keep;
 mod lookup;
+mod parts;
 mod pass;
 mod post;
 mod reuse;
@@ -165,15 +166,15 @@ impl Proxy {
                 Verdict::Pass(detail) => return self.pass(request, Forward::Bypass, Some(detail)).await,
                 Verdict::Fetch(missed) => missed,
             };
+            // On a route the whole is fetched, and the part taken out of it.
+            if resource.route.is_none() && request.method == Method::GET && asks_for_part(&request.fields) {
+                return self.part(resource, request, missed, landed).await;
+            }
             if only_if_cached(&request.fields, self.choices(&resource)) {
                 return Refusal::OnlyIfCached.answer();
             }
             if request.method == Method::HEAD {
                 return self.head(resource, request, missed, landed).await;
-            }
-            // On a route the whole is fetched, and the part taken out of it.
-            if resource.route.is_none() && asks_for_part(&request.fields) {
-                return self.pass(request, missed.forward, Some(Detail::PartialContent)).await;
             }
             if goes_alone(&resource, &request, &missed) {
                 return self.fetch(Fetch::new(resource, request, missed, None)).await;

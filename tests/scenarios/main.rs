@@ -35,6 +35,7 @@ mod ranges;
 mod requests;
 mod rfc5861;
 mod rfc9111_head;
+mod rfc9111_parts;
 mod rfc9111_reuse;
 mod rfc9111_storing;
 mod rfc9111_validation;

@@ -17,9 +17,10 @@ const FRESH: (&str, &str) = ("cache-control", "max-age=5");
 async fn validate(stored: Fields, brought: Fields) -> (bool, [Option<String>; 2]) {
     let origin = Origin::start(move |asked| async move {
         let conditional = asked.field("if-none-match").or(asked.field("if-modified-since")).is_some();
-        match conditional {
-            true => response(304, &[&[FRESH, DATE], brought].concat(), ""),
-            false => response(200, &[&[FRESH, DATE], stored].concat(), "body"),
+        if conditional {
+            response(304, &[&[FRESH, DATE], brought].concat(), "")
+        } else {
+            response(200, &[&[FRESH, DATE], stored].concat(), "body")
         }
     })
     .await;
