@@ -80,6 +80,11 @@ impl ContentRange {
         sound.then_some(Self { first, last, complete })
     }
 
+    /// True when nothing of the representation is missing.
+    pub fn is_all(self) -> bool {
+        self.first == 0 && self.complete == Some(self.length())
+    }
+
     /// How many bytes the part has.
     pub fn length(self) -> u64 {
         self.last.saturating_sub(self.first).saturating_add(1)

@@ -117,10 +117,14 @@ pub fn reuse(stored: &Stored, request: &HeaderMap, choices: &Choices, now: Milli
 
 /// The current age of a stored response that may be served because the origin failed; `None` when it may not.
 ///
-/// The caller has asked [`reuse`] before: what may not answer this request may not do so on an error either.
+/// The caller has asked [`reuse`] before: what may not answer this request may not do so on an error either. A stored
+/// error never stands in for another one: it would outlast the trouble that it tells of.
 ///
 /// Source: RFC 5861 section 4
 pub fn may_serve_on_error(stored: &Stored, choices: &Choices, now: Millis) -> Option<Duration> {
+    if stored.status.is_server_error() {
+        return None;
+    }
     let age = current_age(stored.initial_age, stored.response_time, now);
     let Lifetime { fresh_for, stale_if_error, .. } = lifetime_today(stored, choices);
     (age < fresh_for.saturating_add(stale_if_error)).then_some(age)
@@ -327,6 +331,12 @@ mod tests {
         let at = |age: u64| may_serve_on_error(&by_origin(), &Choices::default(), CAME + age * 1000);
         assert_eq!(at(159), Some(seconds(159)));
         assert_eq!(at(160), None);
+        let error = Stored { status: StatusCode::SERVICE_UNAVAILABLE, ..by_origin() };
+        assert_eq!(
+            may_serve_on_error(&error, &Choices::default(), CAME),
+            None,
+            "trouble does not stand in for trouble"
+        );
     }
 
     #[test]

@@ -91,7 +91,7 @@ fn check_request(exchange: &Exchange<'_>, choices: &Choices) -> Result<(), Detai
 
 fn check_status(exchange: &Exchange<'_>, cache_control: &CacheControl, choices: &Choices) -> Result<(), Detail> {
     let status = exchange.status;
-    // RFC 9111 section 3.3: parts are not put together here.
+    // RFC 9111 section 3.3: a part is judged as the 200 that it is a part of (see `storable_part`).
     refuse(status == StatusCode::PARTIAL_CONTENT, Detail::PartialContent)?;
     // RFC 9111 section 3: the response is final, and a 304 belongs to what is stored already.
     refuse(status.is_informational() || status == StatusCode::NOT_MODIFIED, Detail::StatusNotCacheable)?;

@@ -73,17 +73,25 @@ pub fn conditional_for(stored: &HeaderMap) -> HeaderMap {
     conditions
 }
 
-/// True when a 304 speaks of this stored response: it names no entity tag, or the stored one.
+/// True when a 304 speaks of this stored response: of the validators that both name, the entity tag or else
+/// Last-Modified, is the same.
 ///
-/// Otherwise the stored response is of no use, and the request has to be sent again without conditions.
+/// A strong entity tag confirms a weak one only with the same Last-Modified beside it. A 304 without a validator is
+/// believed, for it answers conditions that were made from this very response. Otherwise the stored response is of no
+/// use, and the request has to be sent again without conditions.
 ///
 /// Source: RFC 9111 section 4.3.4
 pub fn confirms(stored: &HeaderMap, not_modified: &HeaderMap) -> bool {
+    let same_date = || stored.get(LAST_MODIFIED) == not_modified.get(LAST_MODIFIED);
     match (stored.get(ETAG), not_modified.get(ETAG)) {
         (Some(_), Some(_)) => match (entity_tag(stored), entity_tag(not_modified)) {
-            (Some(ours), Some(theirs)) => ours.weak_eq(&theirs),
+            (Some(ours), Some(theirs)) => {
+                let alike = theirs.weak || ours.strong_eq(&theirs);
+                ours.weak_eq(&theirs) && (alike || (stored.contains_key(LAST_MODIFIED) && same_date()))
+            }
             _ => stored.get(ETAG) == not_modified.get(ETAG),
         },
+        _ if not_modified.contains_key(LAST_MODIFIED) && stored.contains_key(LAST_MODIFIED) => same_date(),
         _ => true,
     }
 }
@@ -212,7 +220,13 @@ mod tests {
     fn a_304_speaks_of_the_entity_tag_it_names() {
         for (stored, named, expected) in [
             (&[("etag", "\"a\"")][..], &[("etag", "\"a\"")][..], true),
-            (&[("etag", "W/\"a\"")], &[("etag", "\"a\"")], true),
+            (&[("etag", "\"a\"")], &[("etag", "W/\"a\"")], true),
+            (&[("etag", "W/\"a\"")], &[("etag", "\"a\"")], false),
+            (&[("etag", "W/\"a\""), ("last-modified", EARLY)], &[("etag", "\"a\""), ("last-modified", EARLY)], true),
+            (&[("last-modified", EARLY)], &[("last-modified", EARLY)], true),
+            (&[("last-modified", EARLY)], &[("last-modified", LATE)], false),
+            (&[("last-modified", EARLY)], &[], true),
+            (&[("etag", "\"a\""), ("last-modified", EARLY)], &[("etag", "\"a\""), ("last-modified", LATE)], true),
             (&[("etag", "\"a\"")], &[("etag", "\"b\"")], false),
             (&[("etag", "a")], &[("etag", "a")], true),
             (&[("etag", "a")], &[("etag", "\"a\"")], false),

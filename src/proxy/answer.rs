@@ -5,7 +5,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use hyper::ext::ReasonPhrase;
 
 use super::egress::{Extent, has_no_body, ready};
-use crate::fields::{CacheStatus, ContentCoding, Forward};
+use crate::fields::{CacheStatus, ContentCoding, Detail, Forward};
 use crate::origin::{Answered, Body, Timed};
 use crate::policy::not_modified;
 
@@ -87,7 +87,7 @@ impl Answer {
         match status.forward {
             _ if status.hit && stale => "STALE",
             _ if status.hit => "HIT",
-            Some(Forward::Stale) if stale => "STALE",
+            _ if status.detail == Some(Detail::StaleIfError) => "STALE",
             Some(Forward::UriMiss | Forward::VaryMiss | Forward::Miss | Forward::Stale | Forward::Partial) => "MISS",
             Some(Forward::Bypass | Forward::Method | Forward::Request) | None => "BYPASS",
         }

@@ -47,7 +47,7 @@ impl Proxy {
             // An annotated body has bytes that the next answer may not have.
             match annotation.map_or_else(|| wanted(request, entry, head), |_| Selected::Whole) {
                 Selected::Whole => whole(entry, head, annotation.filter(|_| status.hit)),
-                Selected::Part(range) => part(entry, head, range),
+                Selected::Part(range) => part(entry, head, range, 0),
                 Selected::Unsatisfiable { complete } => unsatisfiable(head, complete),
             }
         };
@@ -58,7 +58,7 @@ impl Proxy {
     }
 
     /// The header block of an entry's answers, but for Age, Cache-Status and X-Cache: made once an entry.
-    fn prepare(&self, entry: &StoredResponse, route: Option<&Route>) -> HeaderMap {
+    pub(super) fn prepare(&self, entry: &StoredResponse, route: Option<&Route>) -> HeaderMap {
         let mut head = entry.fields_with_length();
         give_entity_tag(&mut head, &entry.body, entry.status, route);
         if self.shared.is_negotiated(entry, route) {
@@ -111,9 +111,10 @@ impl Proxy {
         let age = may_serve_on_error(&stored(entry), self.choices(resource), self.shared.clock.now())?;
         let ttl = ttl_left(entry.lifetime.fresh_for, age);
         let status = CacheStatus {
-            forward: Some(Forward::Stale),
+            // One that is still fresh stands in, too, for a client who wanted the origin asked.
+            forward: Some(missed.forward),
             forward_status: forward_status.map(|status| status.as_u16()),
-            ttl: Some(ttl.min(-1)),
+            ttl: Some(if missed.forward == Forward::Stale { ttl.min(-1) } else { ttl }),
             detail: Some(Detail::StaleIfError),
             ..CacheStatus::default()
         };
@@ -166,12 +167,16 @@ fn whole(entry: &StoredResponse, head: &HeaderMap, annotation: Option<&Annotate>
     response
 }
 
+/// These bytes of an entry whose body begins with the byte `first`.
+///
 /// Source: RFC 9110 section 15.3.7
-fn part(entry: &StoredResponse, head: &HeaderMap, range: ContentRange) -> Response<Body> {
-    let at = |byte: u64| usize::try_from(byte).unwrap_or(usize::MAX).min(entry.body.len());
+pub(super) fn part(entry: &StoredResponse, head: &HeaderMap, range: ContentRange, first: u64) -> Response<Body> {
+    let at = |byte: u64| usize::try_from(byte.saturating_sub(first)).unwrap_or(usize::MAX).min(entry.body.len());
     let body = entry.body.slice(at(range.first)..at(range.last.saturating_add(1)));
     let mut fields = head.clone();
     fields.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
+    // A stored part has one of its own.
+    fields.remove(CONTENT_RANGE);
     fields.extend(HeaderValue::from_str(&range.to_string()).ok().map(|range| (CONTENT_RANGE, range)));
     let mut response = Response::new(Body::full(body));
     *response.status_mut() = StatusCode::PARTIAL_CONTENT;

@@ -38,7 +38,7 @@ impl Fetch {
         Self { resource, request, missed, leader }
     }
 
-    fn land(&mut self, landing: Landing, flights: &Flights) {
+    pub(super) fn land(&mut self, landing: Landing, flights: &Flights) {
         match self.leader.take() {
             Some(leader) => leader.land(landing),
             None if matches!(landing, Landing::Stored(_)) => flights.shareable(&self.resource.place.key),
@@ -52,7 +52,7 @@ impl Fetch {
         }
     }
 
-    fn cache_status(&self, status: StatusCode) -> CacheStatus {
+    pub(super) fn cache_status(&self, status: StatusCode) -> CacheStatus {
         CacheStatus {
             forward: Some(self.missed.forward),
             forward_status: Some(status.as_u16()),
@@ -138,7 +138,7 @@ impl Proxy {
     }
 
     /// Drops a stale entry that the origin has answered otherwise about: it must not stand in for a later failure.
-    async fn forget(&self, fetch: &Fetch, status: StatusCode) {
+    pub(super) async fn forget(&self, fetch: &Fetch, status: StatusCode) {
         if status.is_server_error() {
             return;
         }
@@ -272,7 +272,7 @@ impl Proxy {
 }
 
 /// What the origin sees: for a route a function of the key and of nothing else; without one the client's fields.
-fn outgoing(fetch: &Fetch) -> Outgoing {
+pub(super) fn outgoing(fetch: &Fetch) -> Outgoing {
     let request = &fetch.request;
     let (target, mut fields) = match &fetch.resource.route {
         Some(route) => {

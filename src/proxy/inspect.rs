@@ -116,10 +116,10 @@ impl Shared {
         match self.decide(resource, request, seen) {
             Decision::Deliver { status, .. } => (status, None),
             Decision::Pass(detail) => (forwarded(Forward::Bypass, Some(detail)), None),
-            Decision::Fetch(missed) => match self.onward(resource, request, &missed) {
+            Decision::Fetch(missed) => match self.onward(resource, request) {
                 Onward::OnlyIfCached => (CacheStatus::default(), Some(told(&Refusal::OnlyIfCached))),
-                Onward::Pass(detail) => (forwarded(missed.forward, detail), None),
-                Onward::Fetch => (forwarded(missed.forward, missed.detail), None),
+                Onward::Part => (forwarded(missed.forward, Some(Detail::PartialContent)), None),
+                Onward::Head | Onward::Fetch => (forwarded(missed.forward, missed.detail), None),
             },
         }
     }

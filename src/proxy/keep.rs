@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::ACCEPT_ENCODING;
+use http::header::{ACCEPT_ENCODING, CONTENT_RANGE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use hyper::ext::ReasonPhrase;
 
@@ -15,13 +15,14 @@ use super::fetch::Fetch;
 use super::variants::Variant;
 use super::{Proxy, fault_detail};
 use crate::clock::Millis;
-use crate::fields::{CACHE_GROUPS, CacheControl, Detail, cache_groups, is_encoded};
+use crate::fields::{CACHE_GROUPS, CacheControl, ContentRange, Detail, cache_groups, is_encoded};
 use crate::origin::{Answered, Timed};
 use crate::policy::{BodyFraming, Exchange, Lifetime, StoredFlags, corrected_initial_age, freshen, storable, ttl_left};
 use crate::rules::Tag;
 use crate::store::{Fault, Kept, Kind, StoredResponse};
 
 /// A response's head as it came, its hop-by-hop fields gone and its framing noted.
+#[derive(Clone)]
 pub(super) struct Received {
     pub(super) status: StatusCode,
     pub(super) fields: HeaderMap,
@@ -49,6 +50,13 @@ pub(super) struct Judged {
     initial_age: Duration,
 }
 
+impl Judged {
+    /// Whether the origin itself named the lifetime.
+    pub(super) fn is_explicit(&self) -> bool {
+        self.lifetime.source.is_explicit()
+    }
+}
+
 /// What became of it.
 pub(super) struct KeptAnswer {
     pub(super) entry: Arc<StoredResponse>,
@@ -65,6 +73,19 @@ impl Received {
 
     pub(super) fn into_head(self) -> http::response::Parts {
         head(self.status, self.fields, self.reason)
+    }
+
+    pub(super) fn framing(&self) -> BodyFraming {
+        self.framing
+    }
+
+    /// The head of these bytes of the representation, or of all of it.
+    pub(super) fn of_range(mut self, range: Option<ContentRange>) -> Self {
+        self.status = if range.is_some() { StatusCode::PARTIAL_CONTENT } else { StatusCode::OK };
+        self.fields.remove(CONTENT_RANGE);
+        let text = range.and_then(|range| HeaderValue::from_str(&range.to_string()).ok());
+        self.fields.extend(text.map(|text| (CONTENT_RANGE, text)));
+        self
     }
 
     /// The stored response's head, updated by this 304 (RFC 9111 section 3.2).

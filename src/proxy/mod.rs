@@ -16,10 +16,12 @@ mod fetch;
 mod forwarded;
 #[cfg(fuzzing)]
 pub mod fuzzing;
+mod head;
 mod ingress;
 mod inspect;
 mod keep;
 mod lookup;
+mod parts;
 mod pass;
 mod post;
 mod reuse;
@@ -166,9 +168,10 @@ impl Proxy {
                 Verdict::Pass(detail) => return self.pass(request, Forward::Bypass, Some(detail)).await,
                 Verdict::Fetch(missed) => missed,
             };
-            match self.shared.onward(&resource, &request, &missed) {
+            match self.shared.onward(&resource, &request) {
+                Onward::Part => return self.part(resource, request, missed, landed).await,
                 Onward::OnlyIfCached => return Refusal::OnlyIfCached.answer(),
-                Onward::Pass(detail) => return self.pass(request, missed.forward, detail).await,
+                Onward::Head => return self.head(resource, request, missed, landed).await,
                 Onward::Fetch => {}
             }
             if goes_alone(&resource, &request, &missed) {

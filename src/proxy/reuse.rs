@@ -40,8 +40,10 @@ pub(super) enum Decision {
 pub(super) enum Onward {
     /// It wants a stored answer or none.
     OnlyIfCached,
-    /// To the origin as it is.
-    Pass(Option<Detail>),
+    /// For a part of what is not stored whole: from the parts that are stored, or to the origin.
+    Part,
+    /// To the origin as the HEAD that it is.
+    Head,
     /// To the origin for all who ask.
     Fetch,
 }
@@ -73,7 +75,6 @@ impl Shared {
         }
         let missed =
             |forward, detail, stale| Missed { token: seen.token, forward, detail, stale, index: seen.index.clone() };
-        let hit = |ttl, detail| CacheStatus { hit: true, ttl: Some(ttl), detail, ..CacheStatus::default() };
         match self.judge(entry, request, self.choices(resource)) {
             Reuse::Fresh { age, ttl_left } => Decision::Deliver { age, status: hit(ttl_left, None), refresh: None },
             Reuse::MaxStale { age, ttl_left } => {
@@ -95,16 +96,16 @@ impl Shared {
     }
 
     /// How a request goes on that the store has no answer for.
-    pub(super) fn onward(&self, resource: &Resource, request: &Admitted, missed: &Missed) -> Onward {
+    pub(super) fn onward(&self, resource: &Resource, request: &Admitted) -> Onward {
+        // On a route the whole is fetched, and the part taken out of it.
+        if resource.route.is_none() && request.method == Method::GET && asks_for_part(&request.fields) {
+            return Onward::Part;
+        }
         if only_if_cached(&request.fields, self.choices(resource)) {
             return Onward::OnlyIfCached;
         }
         if request.method == Method::HEAD {
-            return Onward::Pass(missed.detail);
-        }
-        // On a route the whole is fetched, and the part taken out of it.
-        if resource.route.is_none() && asks_for_part(&request.fields) {
-            return Onward::Pass(Some(Detail::PartialContent));
+            return Onward::Head;
         }
         Onward::Fetch
     }
@@ -113,4 +114,8 @@ impl Shared {
     pub(super) fn judge(&self, entry: &StoredResponse, request: &Admitted, choices: &Choices) -> Reuse {
         reuse(&stored(entry), &request.fields, choices, self.clock.now())
     }
+}
+
+fn hit(ttl_left: i64, detail: Option<Detail>) -> CacheStatus {
+    CacheStatus { hit: true, ttl: Some(ttl_left), detail, ..CacheStatus::default() }
 }

@@ -154,6 +154,14 @@ impl Place {
         Self { group: Arc::clone(&self.group), tags: vec![Tag::around(name)].into(), key }
     }
 
+    /// Where a part of this place's answer is kept: it goes with the same writes.
+    #[must_use]
+    pub fn part(&self) -> Self {
+        let name = format!("{}#part", self.key.name);
+        let key = CacheKey { route: Arc::clone(&self.key.route), name };
+        Self { group: Arc::clone(&self.group), key, tags: self.tags.clone() }
+    }
+
     /// The same place for requests with one text of selecting fields, whatever the response says.
     #[must_use]
     pub fn selected_by(mut self, selecting: &str) -> Self {

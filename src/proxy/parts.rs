@@ -1,0 +1,154 @@
+//! Parts of answers, where no route speaks: a 206 is kept beside its whole answer's place, joined to what is kept there,
+//! and is the whole answer once nothing is missing (RFC 9111 sections 3.3 and 3.4).
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::{AGE, IF_MODIFIED_SINCE, IF_NONE_MATCH, VIA};
+use http::{HeaderValue, Response, StatusCode};
+
+use super::answer::{Answer, VIA_ASIDE};
+use super::deliver::part;
+use super::error::{Refusal, no_answer};
+use super::fetch::Fetch;
+use super::ingress::Admitted;
+use super::keep::{Judged, KeptAnswer, Received};
+use super::lookup::{Missed, Resource};
+use super::pass::passed_status;
+use super::{Proxy, fault_detail};
+use crate::fields::{ByteRange, CacheStatus, ContentRange, Detail, Forward};
+use crate::origin::{Answered, Body, Collected, OriginError};
+use crate::policy::{Reuse, combined, joined, only_if_cached, selected_of_part, storable_part};
+use crate::rules::Place;
+use crate::store::{Kind, Lookup, StoredResponse};
+
+/// A part that came, and what is to be done with it.
+struct Came {
+    fetch: Fetch,
+    received: Received,
+    judged: Judged,
+    range: ContentRange,
+    /// The part that is kept already.
+    known: Option<Arc<StoredResponse>>,
+    /// Where the whole answer is kept.
+    whole: Place,
+    /// What [`Flights::landed`](super::Flights::landed) said before the lookup.
+    landed: u64,
+}
+
+impl Proxy {
+    /// Answers a request for a part of what is not stored whole: from a stored part, or with the origin's answer.
+    pub(super) async fn part(
+        self: &Arc<Self>,
+        resource: Resource,
+        request: Admitted,
+        missed: Missed,
+        landed: u64,
+    ) -> Answer {
+        let conditional = [IF_NONE_MATCH, IF_MODIFIED_SINCE].iter().any(|name| request.fields.contains_key(name));
+        let single = ByteRange::of(&request.fields).is_some() && !conditional;
+        let seen = match self.store.lookup(&resource.place.part()).await {
+            Ok(seen) => seen,
+            Err(fault) => return self.pass(request, Forward::Miss, Some(fault_detail(&fault))).await,
+        };
+        let known = seen.entry.as_ref().filter(|entry| single && entry.kind == Kind::Response);
+        let fresh = known.and_then(|entry| match self.shared.judge(entry, &request, self.choices(&resource)) {
+            Reuse::Fresh { age, ttl_left } => Some((entry, HeaderValue::from(age.as_secs()), ttl_left)),
+            _ => None,
+        });
+        if let Some((entry, age, ttl_left)) = &fresh
+            && let Some(mut response) = self.of_part(entry, &request)
+        {
+            response.headers_mut().insert(AGE, age.clone());
+            return Answer::new(response, CacheStatus { hit: true, ttl: Some(*ttl_left), ..CacheStatus::default() });
+        }
+        if only_if_cached(&request.fields, self.choices(&resource)) {
+            return Refusal::OnlyIfCached.answer();
+        }
+        let forward = if fresh.is_some() { Forward::Partial } else { missed.forward };
+        if !single {
+            return self.pass(request, forward, Some(Detail::PartialContent)).await;
+        }
+        self.fetch_part(resource, request, Missed { forward, ..missed }, seen, landed).await
+    }
+
+    /// What a stored part has of what is asked for; `None` where it is not all of it.
+    fn of_part(&self, entry: &StoredResponse, request: &Admitted) -> Option<Response<Body>> {
+        let at = ContentRange::of(&entry.fields)?;
+        let head = entry.head(|entry| self.prepare(entry, None));
+        let wanted = selected_of_part(&request.fields, head, at)?;
+        Some(part(entry, head, wanted, at.first))
+    }
+
+    async fn fetch_part(
+        self: &Arc<Self>,
+        resource: Resource,
+        request: Admitted,
+        missed: Missed,
+        seen: Lookup,
+        landed: u64,
+    ) -> Answer {
+        let (forward, detail) = (missed.forward, Some(Detail::PartialContent));
+        let request_time = self.shared.clock.now();
+        let answered = match self.forward(&request, Body::Empty).await {
+            Ok(answered) => answered,
+            Err(error) => return no_answer(&error, forward),
+        };
+        let status = passed_status(forward, answered.head.status, detail);
+        let (received, body) = self.receive(answered, request_time);
+        let whole = resource.place.clone();
+        let resource = Resource { place: whole.part(), ..resource };
+        let missed = Missed { token: seen.token, forward, detail, stale: None, index: None };
+        let fetch = Fetch::new(resource, request, missed, None);
+        let Some((range, judged)) = self.judge_part(&fetch, &received) else {
+            return Answer::passed(Answered { head: received.into_head(), body }, status);
+        };
+        let mut head = received.head();
+        head.headers.append(VIA, VIA_ASIDE);
+        let answer = |body, status| Answer::new(Response::from_parts(head, body), status);
+        match body.collect_until(self.choices(&fetch.resource).max_body, Some(self.end_of_fill())).await {
+            Collected::Whole(bytes) => {
+                let came = Came { fetch, received, judged, range, known: seen.entry, whole, landed };
+                let kept = self.keep_part(came, bytes.clone()).await;
+                let status = CacheStatus { stored: kept.stored, ttl: kept.ttl, detail: kept.detail, ..status };
+                answer(Body::full(bytes), status)
+            }
+            Collected::Larger(ahead, rest) | Collected::Slow(ahead, rest) => answer(Body::stream(ahead, rest), status),
+            Collected::Failed(error) => no_answer(&OriginError::Broken(error.to_string()), forward),
+        }
+    }
+
+    /// Whether a 206 may be kept: as the 200 that it is a part of might, with a lifetime that the origin named.
+    fn judge_part(&self, fetch: &Fetch, received: &Received) -> Option<(ContentRange, Judged)> {
+        if received.status != StatusCode::PARTIAL_CONTENT {
+            return None;
+        }
+        let range = storable_part(&received.fields, received.framing())?;
+        let judged = self.judge_fill(fetch, &received.clone().of_range(None)).ok()?;
+        judged.is_explicit().then_some((range, judged))
+    }
+
+    async fn keep_part(&self, came: Came, body: Bytes) -> KeptAnswer {
+        let Came { mut fetch, received, judged, mut range, known, whole, landed } = came;
+        let mut body = body;
+        let most = self.choices(&fetch.resource).max_body;
+        if let Some((before, at)) = known.as_deref().and_then(|known| Some((known, ContentRange::of(&known.fields)?)))
+            && let Some(both) = combined((&before.fields, at), (&received.fields, range))
+            && both.length() <= most
+        {
+            body = joined((&before.body, at), (&body, range)).into();
+            range = both;
+        }
+        // Unless another answer of this key came meanwhile, or is about to: that one is newer.
+        if range.is_all()
+            && let Some(leader) = self.shared.flights.lead(&whole.key, landed)
+        {
+            let resource = Resource { place: whole, ..fetch.resource };
+            fetch = Fetch::new(resource, fetch.request, fetch.missed, Some(leader));
+            let kept = self.keep(&fetch, received.of_range(None), judged, body).await;
+            fetch.land(kept.landing.clone(), &self.shared.flights);
+            return kept;
+        }
+        self.keep(&fetch, received.of_range(Some(range)), judged, body).await
+    }
+}
