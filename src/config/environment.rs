@@ -3,9 +3,6 @@
 use super::findings::Problem;
 use super::outside::{Outside, encoded};
 
-/// What an environment says about one name.
-pub(super) type Lookup<'e> = &'e dyn Fn(&str) -> Option<String>;
-
 /// One variable of this process's environment; `None` when it is not set or no UTF-8.
 #[allow(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
 pub(super) fn of_process(name: &str) -> Option<String> {

@@ -51,10 +51,9 @@ use crate::server::ServerSettings;
 use crate::store::StoreSettings;
 use crate::telemetry::{LogFormat, LogSettings};
 use diagnostic::Source;
-use environment::Lookup;
 use file::File;
 use findings::{Findings, Problem};
-use outside::Outside;
+use outside::{Lookup, Outside};
 
 const LOG_FILTER: &str = "ASIDE_LOG";
 

@@ -6,9 +6,11 @@ use std::io::Read as _;
 use std::path::Path;
 
 use super::diagnostic::Diagnostic;
-use super::environment::Lookup;
 use super::findings::Problem;
 use super::size::show;
+
+/// What an environment says about one name.
+pub(super) type Lookup<'e> = &'e dyn Fn(&str) -> Option<String>;
 
 /// Larger files hold no single value.
 const LARGEST: u64 = 64 << 10;

@@ -4,7 +4,6 @@ use http::HeaderMap;
 use http::header::CACHE_CONTROL;
 
 use super::list::list_members;
-use super::targeted::targeted;
 
 /// What a number of seconds that is too large to matter is read as: 68 years.
 ///
@@ -73,13 +72,6 @@ impl CacheControl {
             read.add(directive, parts.next().map(|argument| unquoted(argument.trim_ascii())));
         }
         read
-    }
-
-    /// What a response says to a shared cache: its CDN-Cache-Control where that counts, else its Cache-Control.
-    ///
-    /// Source: RFC 9213 section 2.2
-    pub fn of_response(fields: &HeaderMap) -> Self {
-        targeted(fields).unwrap_or_else(|| Self::parse(fields))
     }
 
     /// True when a lifetime is named for a shared cache, whatever it is.

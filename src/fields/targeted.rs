@@ -11,13 +11,22 @@ use super::cache_control::{CacheControl, MAX_DELTA_SECONDS};
 /// Source: RFC 9213 section 3
 pub const CDN_CACHE_CONTROL: HeaderName = HeaderName::from_static("cdn-cache-control");
 
+impl CacheControl {
+    /// What a response says to a shared cache: its CDN-Cache-Control where that counts, else its Cache-Control.
+    ///
+    /// Source: RFC 9213 section 2.2
+    pub fn of_response(fields: &HeaderMap) -> Self {
+        targeted(fields).unwrap_or_else(|| Self::parse(fields))
+    }
+}
+
 /// The directives of CDN-Cache-Control; `None` when it is absent, empty or malformed, so that Cache-Control counts.
 ///
 /// It is a dictionary of structured fields, read strictly: a key in capitals, a number in quotes or a stray character
 /// makes all of it malformed. Where it counts, Cache-Control and Expires do not.
 ///
 /// Source: RFC 9213 section 2.1
-pub(super) fn targeted(fields: &HeaderMap) -> Option<CacheControl> {
+fn targeted(fields: &HeaderMap) -> Option<CacheControl> {
     let lines: Vec<&[u8]> = fields.get_all(&CDN_CACHE_CONTROL).into_iter().map(http::HeaderValue::as_bytes).collect();
     if lines.is_empty() {
         return None;
