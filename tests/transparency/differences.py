@@ -52,6 +52,10 @@ SEEN_DROPPED = {
     "x_under_score": "WSGI cannot tell `X_Under_Score` from `X-Under-Score`, so a name with `_` goes no further",
 }
 
+# Methods whose requests, where they have a body, tell the app to close: a server that leaves such a body unread would take
+# it for the next request on the connection, which is another client's.
+SEEN_CLOSING = {"GET", "HEAD", "DELETE"}
+
 # Where what the app calls cacheable is cached, no answer here is a hit, and one thing more differs: fields of the request
 # that the app does not see.
 SEEN_DROPPED_ON_A_FILL = {

@@ -9,7 +9,15 @@ import json
 import sys
 from collections import defaultdict
 
-from differences import ADDED, ADDED_WITH_A_CACHE, NOT_COMPARED, SEEN_ADDED, SEEN_DROPPED, SEEN_DROPPED_ON_A_FILL
+from differences import (
+    ADDED,
+    ADDED_WITH_A_CACHE,
+    NOT_COMPARED,
+    SEEN_ADDED,
+    SEEN_CLOSING,
+    SEEN_DROPPED,
+    SEEN_DROPPED_ON_A_FILL,
+)
 from exchanges import CLIENT_HOST, EXCHANGES, REFUSED, SOCKET, Exchange
 from wire import Answer, Connection, Cut
 
@@ -82,6 +90,11 @@ def compare_seen(direct: dict, proxied: dict, dropped: set[str]):
         if joined not in allowed:
             yield f"the app saw {name}: {joined}, expected {own} and {value}"
         expected.pop(name, None)
+    if direct["method"] in SEEN_CLOSING and (chunked or expected.get("content-length", ["0"]) != ["0"]):
+        expected.pop("connection", None)
+        closing = found.pop("connection", [])
+        if closing != ["close"]:
+            yield f"the app saw connection: {closing}, expected close for a {direct['method']} with a body"
     if chunked:
         found.pop("content-length", None)
     for name in sorted({*expected, *found}):
