@@ -61,7 +61,7 @@ impl EntityTag {
         }
         let opaque = std::str::from_utf8(opaque).ok()?;
         // One that was weakened here means what the origin's own does.
-        let opaque = opaque.strip_suffix(OWN_MARK).filter(|_| weak).unwrap_or(opaque).to_owned();
+        let opaque = if weak { opaque.trim_end_matches(OWN_MARK) } else { opaque }.to_owned();
         Some((Self { weak, opaque }, quote_on.get(1..)?))
     }
 }

@@ -8,8 +8,11 @@ use std::time::Duration;
 
 use super::Token;
 use crate::clock::Millis;
-use crate::policy::{Lifetime, StoredFlags};
+use crate::policy::{Lifetime, StoredFlags, has_validator};
 use crate::rules::Tag;
+
+const A_MINUTE: Duration = Duration::from_secs(60);
+const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What an entry stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,9 +112,12 @@ impl StoredResponse {
         (self.body.len() + fields * 2 + tags + 512) as u64
     }
 
-    /// How long the entry is of any use after it was received: freshness and the longer of the stale windows.
+    /// How long the entry is of any use after it was received: freshness and the longest of what follows it, the stale
+    /// windows and, where it has a validator, as long again, in which a 304 may make it fresh.
     pub fn useful_for(&self) -> Duration {
-        let stale = self.lifetime.stale_while_revalidate.max(self.lifetime.stale_if_error);
-        self.lifetime.fresh_for.saturating_add(stale).saturating_sub(self.initial_age)
+        let Lifetime { fresh_for, stale_while_revalidate, stale_if_error, .. } = self.lifetime;
+        let validated = if has_validator(&self.fields) { fresh_for.clamp(A_MINUTE, A_DAY) } else { Duration::ZERO };
+        let stale = stale_while_revalidate.max(stale_if_error).max(validated);
+        fresh_for.saturating_add(stale).saturating_sub(self.initial_age)
     }
 }
