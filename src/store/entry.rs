@@ -116,7 +116,9 @@ impl StoredResponse {
     /// windows and, where it has a validator, as long again, in which a 304 may make it fresh.
     pub fn useful_for(&self) -> Duration {
         let Lifetime { fresh_for, stale_while_revalidate, stale_if_error, .. } = self.lifetime;
-        let validated = if has_validator(&self.fields) { fresh_for.clamp(A_MINUTE, A_DAY) } else { Duration::ZERO };
+        // An index has to last as long as the variants that it leads to.
+        let confirmable = self.kind == Kind::VaryIndex || has_validator(&self.fields);
+        let validated = if confirmable { fresh_for.clamp(A_MINUTE, A_DAY) } else { Duration::ZERO };
         let stale = stale_while_revalidate.max(stale_if_error).max(validated);
         fresh_for.saturating_add(stale).saturating_sub(self.initial_age)
     }
