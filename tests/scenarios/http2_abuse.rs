@@ -7,29 +7,13 @@ use http_body_util::BodyExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+use super::support::frames::{
+    CONTINUATION, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, PING, PREFACE, RST_STREAM, SETTINGS, WINDOW_UPDATE,
+    frame, frames,
+};
 use super::support::node::Node;
 use super::support::origin::{Origin, json, response};
 use super::support::tls::H2;
-
-const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-const DATA: u8 = 0;
-const HEADERS: u8 = 1;
-const RST_STREAM: u8 = 3;
-const SETTINGS: u8 = 4;
-const PING: u8 = 6;
-const GOAWAY: u8 = 7;
-const WINDOW_UPDATE: u8 = 8;
-const CONTINUATION: u8 = 9;
-const END_STREAM: u8 = 1;
-const END_HEADERS: u8 = 4;
-
-fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
-    let mut frame = u32::try_from(payload.len()).unwrap().to_be_bytes()[1..].to_vec();
-    frame.extend([kind, flags]);
-    frame.extend(stream.to_be_bytes());
-    frame.extend(payload);
-    frame
-}
 
 /// `GET http://a/` in indexed fields and one literal.
 const GET: &[u8] = b"\x82\x86\x84\x41\x01a";
@@ -51,17 +35,6 @@ async fn until_frame(stream: &mut TcpStream, wanted: impl Fn(&(u8, u32, Vec<u8>)
     };
     let _ = tokio::time::timeout(Duration::from_secs(10), reading).await;
     frames(&bytes)
-}
-
-fn frames(mut bytes: &[u8]) -> Vec<(u8, u32, Vec<u8>)> {
-    let mut frames = Vec::new();
-    while let Some((head, rest)) = bytes.split_at_checked(9) {
-        let length = u32::from_be_bytes([0, head[0], head[1], head[2]]) as usize;
-        let Some((payload, rest)) = rest.split_at_checked(length) else { break };
-        frames.push((head[3], u32::from_be_bytes(head[5..9].try_into().unwrap()), payload.to_vec()));
-        bytes = rest;
-    }
-    frames
 }
 
 async fn begin(address: SocketAddr) -> TcpStream {

@@ -3,6 +3,7 @@
 #![allow(dead_code, unreachable_pub, reason = "each test target uses its own part of this module")]
 
 pub mod client;
+pub mod frames;
 pub mod https;
 pub mod node;
 pub mod origin;

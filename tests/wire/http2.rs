@@ -4,23 +4,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::origin::strict;
+use super::support::frames::{
+    DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, PREFACE, RST_STREAM, SETTINGS, frame, frames,
+};
 use super::support::node::Node;
-
-const DATA: u8 = 0;
-const HEADERS: u8 = 1;
-const RST_STREAM: u8 = 3;
-const SETTINGS: u8 = 4;
-const GOAWAY: u8 = 7;
-const END_STREAM: u8 = 1;
-const END_HEADERS: u8 = 4;
-
-fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
-    let mut frame = u32::try_from(payload.len()).unwrap().to_be_bytes()[1..].to_vec();
-    frame.extend([kind, flags]);
-    frame.extend(stream.to_be_bytes());
-    frame.extend(payload);
-    frame
-}
 
 /// A request: its fields in their order, and its body if it has one.
 #[derive(Clone, Debug)]
@@ -76,7 +63,7 @@ impl Sent {
     /// Sends it on a connection of its own and waits until it is answered or refused.
     async fn to(&self, node: &Node) {
         let mut stream = TcpStream::connect(node.address).await.unwrap();
-        let begin = [b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", &frame(SETTINGS, 0, 0, &[])[..], &self.frames()].concat();
+        let begin = [PREFACE, &frame(SETTINGS, 0, 0, &[])[..], &self.frames()].concat();
         stream.write_all(&begin).await.unwrap();
         let mut bytes = Vec::new();
         let reading =
@@ -86,16 +73,8 @@ impl Sent {
 }
 
 /// Whether the stream's head or its refusal is among these frames.
-fn is_over(mut bytes: &[u8]) -> bool {
-    while let Some((head, rest)) = bytes.split_at_checked(9) {
-        let length = u32::from_be_bytes([0, head[0], head[1], head[2]]) as usize;
-        let Some((_, rest)) = rest.split_at_checked(length) else { return false };
-        if [HEADERS, RST_STREAM, GOAWAY].contains(&head[3]) {
-            return true;
-        }
-        bytes = rest;
-    }
-    false
+fn is_over(bytes: &[u8]) -> bool {
+    frames(bytes).iter().any(|(kind, ..)| [HEADERS, RST_STREAM, GOAWAY].contains(kind))
 }
 
 /// Every one of these is refused before the origin hears of it.
