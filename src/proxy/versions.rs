@@ -18,14 +18,10 @@ pub(super) fn unify(head: &mut Parts) -> Result<(), Refusal> {
     if head.headers.values().any(|value| value.as_bytes().trim_ascii().len() != value.len()) {
         return Err(Refusal::BadRequest("A field's value begins or ends with whitespace."));
     }
-    let mut crumbs = head.headers.get_all(COOKIE).iter();
-    if let (Some(first), Some(_)) = (crumbs.next(), crumbs.next()) {
-        let mut cookie = first.as_bytes().to_vec();
-        for crumb in head.headers.get_all(COOKIE).iter().skip(1) {
-            cookie.extend_from_slice(b"; ");
-            cookie.extend_from_slice(crumb.as_bytes());
-        }
-        let cookie = HeaderValue::from_maybe_shared(cookie)
+    if head.headers.get_all(COOKIE).iter().nth(1).is_some() {
+        // One without anything in it would leave whitespace at an end, which the next hop reads away.
+        let crumbs = head.headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes).filter(|crumb| !crumb.is_empty());
+        let cookie = HeaderValue::from_maybe_shared(crumbs.collect::<Vec<_>>().join(&b"; "[..]))
             .map_err(|_| Refusal::BadRequest("The Cookie field is malformed."))?;
         head.headers.insert(COOKIE, cookie);
     }
@@ -66,6 +62,9 @@ mod tests {
         let mut two = head(Version::HTTP_2, "https://a/", &[("cookie", "a=1"), ("cookie", "b=2"), ("cookie", "c=3")]);
         unify(&mut two).unwrap();
         assert_eq!(two.headers.get_all(COOKIE).iter().collect::<Vec<_>>(), ["a=1; b=2; c=3"]);
+        let mut empty = head(Version::HTTP_2, "https://a/", &[("cookie", ""), ("cookie", "a=1"), ("cookie", "")]);
+        unify(&mut empty).unwrap();
+        assert_eq!(empty.headers.get_all(COOKIE).iter().collect::<Vec<_>>(), ["a=1"]);
         let mut one = head(Version::HTTP_11, "/", &[("cookie", "a=1"), ("cookie", "b=2")]);
         unify(&mut one).unwrap();
         assert_eq!(one.headers.get_all(COOKIE).iter().count(), 2);
