@@ -22,6 +22,8 @@ pub(super) struct Address {
     pub(super) host: Option<HeaderValue>,
     under_way: AtomicUsize,
     circuit: Circuit,
+    /// Whether there is no other.
+    alone: bool,
     /// Health checks failed in a row.
     unhealthy: AtomicU32,
     /// Whether it was said that it cannot be reached: once when it begins and once when it ends.
@@ -59,6 +61,7 @@ impl Addresses {
                 host: HeaderValue::from_str(authority.as_str()).ok(),
                 under_way: AtomicUsize::new(0),
                 circuit: Circuit::new(clock.clone()),
+                alone: authorities.len() == 1,
                 unhealthy: AtomicU32::new(0),
                 unreachable: AtomicBool::new(false),
             })
@@ -157,6 +160,8 @@ impl Address {
                     tracing::info!("the origin at {authority} answers again");
                 }
             }
+            // Somebody is there who breaks off what was asked for. Others may still be answered, and nowhere else.
+            Err(OriginError::Broken(_)) if self.alone => {}
             Err(error) if error.is_of_address() => {
                 if let OriginError::Connect(why) = error
                     && !self.unreachable.swap(true, Ordering::Relaxed)
@@ -244,6 +249,18 @@ mod tests {
         probe.address.learn(probe.attempt, &Ok(()));
         drop(probe);
         assert_eq!(names(&addresses, 8).len(), 2);
+    }
+
+    #[test]
+    fn what_breaks_off_takes_an_address_out_of_use_only_if_there_is_another() {
+        for (count, chosen) in [(1, vec!["h0:1"]), (2, vec!["h1:1"])] {
+            let (addresses, _) = addresses(count, false);
+            for _ in 0..5 {
+                let turn = addresses.all[0].turn();
+                turn.address.learn::<()>(turn.attempt, &Err(OriginError::Broken("reset".to_owned())));
+            }
+            assert_eq!(names(&addresses, 8), chosen);
+        }
     }
 
     #[test]

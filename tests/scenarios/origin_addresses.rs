@@ -7,18 +7,13 @@ use std::time::Duration;
 
 use super::support::client::Answer;
 use super::support::node::Node;
-use super::support::origin::{self, Gate, Origin, json, response, say};
+use super::support::origin::{self, Gate, Origin, json, nobody, response, say};
 use super::support::until;
 
 /// A node with a clock of its own in front of these addresses, and more of the `[origin]` table.
 fn node(addresses: &[SocketAddr], more: &str) -> Node {
     let urls: Vec<String> = addresses.iter().map(|address| format!("\"http://{address}\"")).collect();
     Node::timed(addresses[0], &format!("[origin]\nurl = [{}]\n{more}\n", urls.join(", ")))
-}
-
-/// An address where nobody listens.
-fn nobody() -> SocketAddr {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
 /// Origins that answer with their own Host.
@@ -87,7 +82,8 @@ async fn an_address_that_dies_costs_no_request() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_moves_on_from_an_address_where_nobody_listens_with_all_of_its_body() {
     let living = Origin::start(|asked| async move { response(200, &[], &asked.body.len().to_string()) }).await;
-    let node = node(&[nobody(), living.address], "");
+    let (dead, _held) = nobody();
+    let node = node(&[dead, living.address], "");
     for size in [0, 10, 300_000] {
         for _ in 0..3 {
             let answer = node.client().send("PUT", "/x", &[], &"x".repeat(size)).await;
@@ -114,13 +110,13 @@ async fn a_read_whose_connection_breaks_is_asked_of_another_address_and_a_write_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_address_comes_back_once_a_request_has_tried_it() {
-    let dead = nobody();
+    let (dead, held) = nobody();
     let living = naming().await;
     let node = node(&[dead, living.address], "");
     for _ in 0..20 {
         assert_eq!(node.client().get("/x").await.status, 200);
     }
-    let _back = origin::raw_at(tokio::net::TcpListener::bind(dead).await.unwrap(), |_, mut stream| async move {
+    let _back = origin::raw_at(held.listen(100).unwrap(), |_, mut stream| async move {
         say(&mut stream, "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 4\r\n\r\nback").await;
     });
     for _ in 0..10 {
@@ -159,7 +155,8 @@ async fn who_tries_an_address_that_hangs_is_answered_by_another_one() {
 #[tokio::test(flavor = "multi_thread")]
 async fn who_tries_an_address_for_others_tries_no_second_one() {
     let living = naming().await;
-    let node = node(&[nobody(), nobody(), nobody(), living.address], "");
+    let dead = [nobody(), nobody(), nobody()];
+    let node = node(&[dead[0].0, dead[1].0, dead[2].0, living.address], "");
     let text = living.address.to_string();
     for _ in 0..30 {
         node.client().get("/x").await;
@@ -176,25 +173,10 @@ async fn who_tries_an_address_for_others_tries_no_second_one() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_origin_that_is_down_is_tried_by_one_and_everybody_else_hears_at_once_how_long_to_wait() {
     let (gate, mut keeper) = Gate::new();
-    let (asked, well) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
-    let origin = {
-        let (asked, well) = (Arc::clone(&asked), Arc::clone(&well));
-        origin::raw(move |_, mut stream| {
-            asked.fetch_add(1, Ordering::SeqCst);
-            let (gate, well) = (gate.clone(), Arc::clone(&well));
-            async move {
-                if well.load(Ordering::SeqCst) {
-                    gate.pass().await;
-                    say(&mut stream, "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n").await;
-                }
-            }
-        })
-        .await
-    };
-    let node = node(&[origin], "");
-    for n in 1..=5 {
+    let (dead, held) = nobody();
+    let node = node(&[dead], "");
+    for _ in 1..=5 {
         assert_eq!(node.client().put("/x", "{}").await.status, 502);
-        assert_eq!(asked.load(Ordering::SeqCst), n);
     }
     let refused = |answer: &Answer| {
         assert_eq!((answer.status, answer.field("retry-after")), (503, "1"), "{}", answer.text());
@@ -203,7 +185,16 @@ async fn an_origin_that_is_down_is_tried_by_one_and_everybody_else_hears_at_once
     for method in ["PUT", "GET"] {
         refused(&node.client().send(method, "/x", &[], "").await);
     }
-    well.store(true, Ordering::SeqCst);
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&asked);
+    origin::raw_at(held.listen(100).unwrap(), move |_, mut stream| {
+        count.fetch_add(1, Ordering::SeqCst);
+        let gate = gate.clone();
+        async move {
+            gate.pass().await;
+            say(&mut stream, "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n").await;
+        }
+    });
     node.clock.advance(Duration::from_secs(1));
     let client = node.client();
     let probe = tokio::spawn(async move { client.get("/probe").await });
@@ -211,10 +202,25 @@ async fn an_origin_that_is_down_is_tried_by_one_and_everybody_else_hears_at_once
     for _ in 0..10 {
         refused(&node.client().get("/y").await);
     }
-    assert_eq!(asked.load(Ordering::SeqCst), 6);
+    assert_eq!(asked.load(Ordering::SeqCst), 1);
     keeper.let_go(100);
     assert_eq!(probe.await.unwrap().status, 200);
     assert_eq!(node.client().put("/x", "{}").await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_only_address_that_breaks_off_one_thing_is_asked_for_the_others() {
+    let origin = origin::raw(|head, mut stream| async move {
+        if !head.starts_with("PUT /broken") {
+            say(&mut stream, "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n").await;
+        }
+    })
+    .await;
+    let node = node(&[origin], "");
+    for _ in 0..8 {
+        assert_eq!(node.client().put("/broken", "{}").await.status, 502);
+    }
+    assert_eq!(node.client().get("/x").await.status, 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -309,14 +315,14 @@ async fn an_address_that_fails_its_health_check_is_not_asked_until_it_passes() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_health_check_brings_an_address_back_without_a_request_to_try_it() {
-    let dead = nobody();
+    let (dead, held) = nobody();
     let living = naming().await;
     let node = node(&[dead, living.address], "[origin.health]\npath = \"/\"\ninterval = \"20ms\"");
     let client = node.client();
     for _ in 0..20 {
         assert_eq!(client.get("/x").await.status, 200);
     }
-    let _back = origin::raw_at(tokio::net::TcpListener::bind(dead).await.unwrap(), |_, mut stream| async move {
+    let _back = origin::raw_at(held.listen(100).unwrap(), |_, mut stream| async move {
         say(&mut stream, "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 4\r\n\r\nback").await;
     });
     until("it is asked", || async { client.get("/x").await.text() == "back" }).await;

@@ -5,14 +5,14 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::support::node::Node;
-use super::support::origin::{self, Origin, response, say};
+use super::support::origin::{self, Origin, nobody, response, say};
 
 const ROUTE: &str = "[[route]]\npath = \"/x\"\nttl = \"1h\"\nstale_if_error = \"0s\"\n";
 
 #[tokio::test]
 async fn an_origin_that_is_down_is_a_502_that_says_so() {
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let node = Node::start(free, ROUTE);
+    let (dead, _held) = nobody();
+    let node = Node::start(dead, ROUTE);
     for target in ["/x", "/other"] {
         let answer = node.client().get(target).await;
         assert_eq!((answer.status, answer.field("content-type")), (502, "application/problem+json"));

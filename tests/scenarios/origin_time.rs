@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::support::node::Node;
-use super::support::origin::{self, Gate, Origin, say};
+use super::support::origin::{self, Gate, Origin, nobody, say};
 use super::support::until;
 
 const ROUTE: &str = "[[route]]\npath = \"/kept\"\nttl = \"1h\"\nstale_if_error = \"0s\"\n";
@@ -83,12 +83,12 @@ async fn a_head_that_does_not_come_before_all_is_to_be_over_is_a_504() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_body_that_drips_for_too_long_goes_to_its_own_client_and_is_not_stored() {
     let drip = |chunked: bool| async move {
-        let (origin, asked) = dripping(60, chunked).await;
+        let (origin, asked) = dripping(110, chunked).await;
         // Ten times this is the most that a fill may take.
-        let node = Node::start(origin, &format!("[origin]\nurl = \"ORIGIN\"\nresponse_timeout = \"250ms\"\n{ROUTE}"));
+        let node = Node::start(origin, &format!("[origin]\nurl = \"ORIGIN\"\nresponse_timeout = \"500ms\"\n{ROUTE}"));
         for _ in 0..2 {
             let answer = node.client().get("/kept").await;
-            assert_eq!((answer.text(), answer.cache()), ("x".repeat(60).as_str(), "MISS"));
+            assert_eq!((answer.text(), answer.cache()), ("x".repeat(110).as_str(), "MISS"));
             assert_eq!(answer.cache_status().contains("detail=too-slow"), !chunked, "{}", answer.cache_status());
         }
         assert_eq!(asked.load(Ordering::SeqCst), 2);
@@ -287,8 +287,8 @@ async fn a_body_in_very_many_pieces_is_stored_as_any_other() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_write_that_nobody_listens_to_was_seen_by_nobody() {
     let origin = Origin::counting().await;
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let node = Node::start(free, ROUTE);
+    let (dead, _held) = nobody();
+    let node = Node::start(dead, ROUTE);
     assert_eq!(node.client().put("/kept", "{}").await.status, 502);
     assert_eq!(origin.count(), 0);
 }

@@ -13,7 +13,7 @@ use hyper::service::service_fn;
 use hyper::{HeaderMap, Method, Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{Semaphore, mpsc};
 
 /// A request as the origin saw it.
@@ -144,7 +144,14 @@ where
     raw_at(TcpListener::bind("127.0.0.1:0").await.unwrap(), answer)
 }
 
-/// The same on a listener of the test's choice.
+/// An address where nobody listens, and nobody will for as long as the socket lives, unless it does.
+pub fn nobody() -> (SocketAddr, TcpSocket) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    (socket.local_addr().unwrap(), socket)
+}
+
+/// What [`raw`] does, on a listener of the test's choice.
 pub fn raw_at<F, A>(listener: TcpListener, answer: F) -> SocketAddr
 where
     F: Fn(String, TcpStream) -> A + Send + Sync + 'static,
