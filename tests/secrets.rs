@@ -147,8 +147,7 @@ struct Serving {
 
 impl Serving {
     fn start(folder: &Path, format: &str) -> Self {
-        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let mut command = aside(folder, &["serve", "--log", format, "--listen", &address.to_string()]);
+        let mut command = aside(folder, &["serve", "--log", format, "--listen", "127.0.0.1:0"]);
         let mut child = command.stderr(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let log = Arc::new(Mutex::new(String::new()));
         let streams: [Box<dyn Read + Send>; 2] =
@@ -162,9 +161,17 @@ impl Serving {
                 }
             });
         }
-        let serving = Self { child, address, log };
-        serving.until("it listens", |serving| TcpStream::connect(serving.address).is_ok());
+        let mut serving = Self { child, address: SocketAddr::from(([127, 0, 0, 1], 0)), log };
+        serving.until("it listens", |serving| serving.listens_on().is_some());
+        serving.address = serving.listens_on().unwrap();
         serving
+    }
+
+    /// Where its log says it listens.
+    fn listens_on(&self) -> Option<SocketAddr> {
+        let log = self.log();
+        let (_, rest) = log.split_once("listening on http://")?;
+        rest.split_once(',')?.0.parse().ok()
     }
 
     fn log(&self) -> String {

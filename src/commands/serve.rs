@@ -26,6 +26,10 @@ pub(super) fn run(config: Config) -> ExitCode {
 
 fn serve(config: Config) -> Result<(), Box<dyn std::error::Error>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    // Before anybody can connect: a signal that nobody waits for would end the process.
+    let _inside = runtime.enter();
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let mut hangup = signal(SignalKind::hangup())?;
     let routes = super::count_routes(&config);
     let file = config.file.as_ref().map_or_else(|| "no file".to_owned(), |path| path.display().to_string());
     let server = Server::bind(config.server)?;
@@ -35,10 +39,6 @@ fn serve(config: Config) -> Result<(), Box<dyn std::error::Error>> {
         store: store::Shared::new(&config.store),
         origin: Arc::new(origin::Shared::new(config.origin, &Clock::System)),
     };
-    // Before anybody can connect: a signal that nobody waits for would end the process.
-    let _inside = runtime.enter();
-    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-    let mut hangup = signal(SignalKind::hangup())?;
     let running = server.start(&parts)?;
     let scheme = if running.is_secure() { "https" } else { "http" };
     for address in running.addresses() {

@@ -78,13 +78,11 @@ async fn a_fill_that_raced_a_write_on_another_node_is_never_kept() {
 async fn a_fill_that_raced_a_write_through_another_process_is_never_kept() {
     let (origin, keeper) = versioned().await;
     let redis = RedisServer::start();
-    let processes = [(); 2].map(|()| Process::start(origin.address, &redis.url(), ROUTE));
+    let store = redis.url();
+    let start = || Process::start(origin.address, &store, ROUTE);
+    let processes = [start().await, start().await];
     let [reader, writer] = processes.each_ref().map(Process::client);
     for client in [&reader, &writer] {
-        super::support::until("the process serves", || async {
-            client.try_send("HEAD", "/fruit/0", &[], "").await.is_ok()
-        })
-        .await;
         connected(client).await;
     }
     a_late_fill_is_refused(&reader, &writer, keeper, &origin).await;

@@ -96,8 +96,7 @@ async fn a_hangup_reads_the_certificate_again_and_ends_nothing() {
     let origin = Origin::counting().await;
     let certificate = Certificate::new();
     for (table, said) in [(certificate.table(), "was read again"), (String::new(), "SIGHUP: ")] {
-        let process = Process::start(origin.address, "memory://", &table);
-        until("it listens", || async { TcpStream::connect(process.address).await.is_ok() }).await;
+        let process = Process::start(origin.address, "memory://", &table).await;
         process.hang_up();
         process.says(said).await;
         assert!(TcpStream::connect(process.address).await.is_ok());

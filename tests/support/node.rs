@@ -102,17 +102,26 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts the binary in front of an origin, with the rest of a `proxy.toml`, on a port that was free just now.
-    pub fn start(origin: SocketAddr, store: &str, config: &str) -> Self {
+    /// Starts the binary in front of an origin, with the rest of a `proxy.toml`; returns once it listens.
+    pub async fn start(origin: SocketAddr, store: &str, config: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let file = folder.path().join("proxy.toml");
-        let head = format!("listen = \"{address}\"\norigin = \"http://{origin}\"\nstore = \"{store}\"\n");
+        let head = format!("listen = \"127.0.0.1:0\"\norigin = \"http://{origin}\"\nstore = \"{store}\"\n");
         std::fs::write(&file, format!("{head}{config}\n[log]\nrequests = false\n")).unwrap();
         let log = folder.path().join(LOG);
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_aside"));
         let child = command.arg("serve").arg("--config").arg(&file).stderr(File::create(log).unwrap()).spawn().unwrap();
-        Self { child, address, folder }
+        let mut process = Self { child, address: origin, folder };
+        process.says(", origin ").await;
+        let log = process.log();
+        let (_, rest) = log.split_once("listening on ").unwrap();
+        let (url, _) = rest.split_once(',').unwrap();
+        process.address = url.split_once("://").unwrap().1.parse().unwrap();
+        process
+    }
+
+    fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join(LOG)).unwrap()
     }
 
     pub fn client(&self) -> Client {
@@ -126,8 +135,7 @@ impl Process {
 
     /// Waits until its log has this text.
     pub async fn says(&self, text: &str) {
-        let log = self.folder.path().join(LOG);
-        super::until(text, || async { std::fs::read_to_string(&log).unwrap().contains(text) }).await;
+        super::until(text, || async { self.log().contains(text) }).await;
     }
 
     /// How many file descriptors it has open.

@@ -2,6 +2,7 @@
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a test that gets no Redis fails by panicking")]
 
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
@@ -154,9 +155,18 @@ impl Reply {
     }
 }
 
+/// A port that nobody listens on, below those that the system gives to outgoing connections: the server that is killed
+/// and started again finds it free.
 fn free_port() -> u16 {
-    let probe = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
-    probe.local_addr().expect("its address").port()
+    let mut hasher = RandomState::new().build_hasher();
+    for attempt in 0..1000 {
+        hasher.write_u32(attempt);
+        let port = 10_000 + u16::try_from(hasher.finish() % 20_000).expect("less than 20,000");
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+    panic!("no port is free");
 }
 
 fn spawn(port: u16, options: &[String], folder: &TempDir) -> Child {
