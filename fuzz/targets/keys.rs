@@ -84,8 +84,8 @@ impl Parsed {
     fn is_dropped_by_a_write(&self, place: &Place) -> bool {
         let paths = write_paths(&self.path);
         let query = self.query.as_deref().unwrap_or_default();
-        let write = Write { method: &Method::PUT, paths: &paths, also: &[],
-        groups: &[], query, body: None, response: None };
+        let write =
+            Write { method: &Method::PUT, paths: &paths, also: &[], groups: &[], query, body: None, response: None };
         let drops = ROUTES.invalidations(&write);
         drops.iter().any(|drop| drop.group == place.group && place.tags.contains(&drop.tag))
     }

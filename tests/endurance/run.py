@@ -11,6 +11,7 @@ import time
 
 import connections
 import curl
+import h2spec
 import memory
 import slow
 import slowhttptest
@@ -23,6 +24,7 @@ CHECKS = {
     "streams": streams,
     "slowhttptest": slowhttptest,
     "curl": curl,
+    "h2spec": h2spec,
 }
 
 
