@@ -42,6 +42,7 @@ pub(super) struct OriginTable {
     pub(super) response_timeout: Option<Spanned<WrittenDuration>>,
     pub(super) total_timeout: Option<Spanned<WrittenDuration>>,
     pub(super) idle_timeout: Option<Spanned<WrittenDuration>>,
+    pub(super) reuse_after_body: Option<bool>,
     pub(super) max_connections: Option<Spanned<WrittenCount>>,
     pub(super) upgrade: Option<bool>,
     pub(super) tunnel_idle: Option<Spanned<WrittenDuration>>,

@@ -47,6 +47,7 @@ pub(super) fn mean(
         response_timeout: not_zero(table.response_timeout, Duration::from_secs(30), findings),
         total_timeout: table.total_timeout.map(|written| total_timeout(&written, findings)),
         idle_timeout: not_zero(table.idle_timeout, Duration::from_secs(1), findings),
+        reuse_after_body: table.reuse_after_body.unwrap_or(true),
         max_connections: at_least(1, table.max_connections, 1024, findings),
         health: table.health.and_then(|written| health(written, findings)),
         upgrade: table.upgrade.unwrap_or(false),

@@ -317,7 +317,8 @@ impl Origin {
         if let Some(host) = host {
             request.headers_mut().insert(HOST, host);
         }
-        if !hyper::body::Body::is_end_stream(request.body()) && !may_have_content(request.method()) {
+        let is_kept = settings.reuse_after_body && may_have_content(request.method());
+        if !is_kept && !hyper::body::Body::is_end_stream(request.body()) {
             request.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
         // Said in so many words: else hyper would drop such a body of a GET.

@@ -35,6 +35,8 @@ pub struct OriginSettings {
     pub total_timeout: Option<Duration>,
     /// How long an idle connection is kept for the next request; below the origin's own limit (gunicorn: 2 s).
     pub idle_timeout: Duration,
+    /// Whether a connection that a request's body went over is kept for the next request.
+    pub reuse_after_body: bool,
     /// How many requests may be under way to the origin at once; further ones wait their turn within `connect_timeout`.
     pub max_connections: usize,
     /// How its addresses are looked after; `None` where only requests tell.

@@ -35,7 +35,7 @@ fn everything_has_a_default() {
         (config.origin.connect_timeout, config.origin.response_timeout),
         (Duration::from_secs(1), Duration::from_secs(30))
     );
-    assert_eq!(config.origin.max_connections, 1024);
+    assert_eq!((config.origin.max_connections, config.origin.reuse_after_body), (1024, true));
     assert!(config.origin.total_timeout.is_none() && config.origin.health.is_none() && config.origin.tls.is_none());
     assert_eq!((config.origin.upgrade, config.origin.tunnel_idle), (false, Duration::from_secs(3600)));
     assert_eq!((config.proxy.max_target, config.proxy.max_request_body), (8192, None));
