@@ -137,6 +137,14 @@ pub fn only_if_cached(request: &HeaderMap, choices: &Choices) -> bool {
     directives(request, choices).is_some_and(|asked| asked.only_if_cached)
 }
 
+/// True when the request is a matter between this client and the origin: it takes nothing that is stored, however new, or
+/// wants its answer stored for nobody.
+///
+/// Source: RFC 9111 sections 5.2.1.1, 5.2.1.4 and 5.2.1.5
+pub fn wants_the_origin(request: &HeaderMap, choices: &Choices) -> bool {
+    directives(request, choices).is_some_and(|asked| asked.no_cache || asked.no_store || asked.max_age == Some(0))
+}
+
 fn may_answer(stored: &Stored, request: &HeaderMap, choices: &Choices) -> bool {
     if stored.flags.private && !choices.overrides_private(stored.status) {
         return false;

@@ -159,7 +159,9 @@ fn is_understood(status: StatusCode) -> bool {
 }
 
 /// True for errors that speak of one request or one moment and not of the resource.
-fn blames_the_request(status: StatusCode) -> bool {
+///
+/// Source: RFC 9110 section 15.1
+pub fn blames_the_request(status: StatusCode) -> bool {
     (status.is_client_error() || status.is_server_error()) && !is_heuristically_cacheable(status)
 }
 

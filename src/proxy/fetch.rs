@@ -21,7 +21,7 @@ use super::lookup::{Missed, Resource};
 use super::{Proxy, annotate};
 use crate::fields::{CacheStatus, Detail};
 use crate::origin::{Answered, Body, BodyError, Collected, OriginError, Outgoing, Relaying, Timed};
-use crate::policy::{asks_for_part, conditional_for, confirms};
+use crate::policy::{asks_for_part, blames_the_request, conditional_for, confirms};
 use crate::rules::{Place, Read, Tag};
 use crate::store::StoredResponse;
 
@@ -31,17 +31,19 @@ pub(super) struct Fetch {
     pub(super) request: Admitted,
     pub(super) missed: Missed,
     leader: Option<Leader>,
+    /// The origin has said of what is stored that it is another representation than its own.
+    contradicted: bool,
 }
 
 impl Fetch {
     pub(super) fn new(resource: Resource, request: Admitted, missed: Missed, leader: Option<Leader>) -> Self {
-        Self { resource, request, missed, leader }
+        Self { resource, request, missed, leader, contradicted: false }
     }
 
     pub(super) fn land(&mut self, landing: Landing, flights: &Flights) {
         match self.leader.take() {
             Some(leader) => leader.land(landing),
-            None if matches!(landing, Landing::Stored(_)) => flights.shareable(&self.resource.place.key),
+            None if matches!(landing, Landing::Stored(..)) => flights.shareable(&self.resource.place.key),
             None => {}
         }
     }
@@ -102,11 +104,13 @@ impl Proxy {
         }
         let (received, body) = self.receive(answered, request_time);
         if received.status == StatusCode::NOT_MODIFIED
-            && let Some(stale) = fetch.missed.stale.take()
+            && !fetch.contradicted
+            && let Some(stale) = fetch.missed.stale.clone()
         {
             if !confirms(&stale.fields, &received.fields) {
                 // It speaks of another representation than ours: ask again, unconditionally.
                 drop(body);
+                fetch.contradicted = true;
                 return Box::pin(self.fill(fetch, tell)).await;
             }
             let answer = self.freshened(&mut fetch, received, &stale).await;
@@ -116,7 +120,7 @@ impl Proxy {
         match self.judge_fill(&fetch, &received) {
             Err(detail) => {
                 fetch.land(Landing::Unshareable, &self.shared.flights);
-                if fetch.missed.stale.is_some() {
+                if fetch.missed.stale.is_some() && speaks_of_the_resource(&fetch, received.status, detail) {
                     self.forget(&fetch, received.status).await;
                 }
                 if detail == Detail::TooLarge && asks_for_part(&fetch.request.fields) {
@@ -151,7 +155,7 @@ impl Proxy {
 
     fn stale_instead(&self, fetch: &mut Fetch, status: StatusCode) -> Option<Answer> {
         let answer = self.stale_on_error(&fetch.resource, &fetch.request, &fetch.missed, Some(status))?;
-        fetch.land(Landing::Failed(OriginError::Broken(format!("it answered {status}"))), &self.shared.flights);
+        fetch.land(Landing::Trouble(status), &self.shared.flights);
         Some(answer)
     }
 
@@ -250,7 +254,7 @@ impl Proxy {
         let mut answer = match self.judge_fill(fetch, &received) {
             Ok(judged) => {
                 let kept = self.keep(fetch, received, judged, stale.body.clone()).await;
-                fetch.land(kept.landing, &self.shared.flights);
+                fetch.land(kept.landing.with_status(forward_status), &self.shared.flights);
                 let status = CacheStatus { stored: kept.stored, ttl: kept.ttl, detail: kept.detail, ..status };
                 self.deliver(&fetch.resource, &fetch.request, &kept.entry, kept.entry.initial_age, status)
             }
@@ -269,6 +273,12 @@ impl Proxy {
         }
         answer
     }
+}
+
+/// Whether an answer that is not stored tells what the resource is like now. One that this client's own fields have
+/// brought about does not, and what everybody else is given stays.
+fn speaks_of_the_resource(fetch: &Fetch, status: StatusCode, detail: Detail) -> bool {
+    detail != Detail::RequestDirective && (fetch.resource.route.is_some() || !blames_the_request(status))
 }
 
 /// What the origin sees: for a route a function of the key and of nothing else; without one the client's fields.
@@ -292,7 +302,7 @@ pub(super) fn outgoing(fetch: &Fetch) -> Outgoing {
     for name in [IF_NONE_MATCH, IF_MODIFIED_SINCE, RANGE, IF_RANGE] {
         fields.remove(name);
     }
-    if let Some(stale) = &fetch.missed.stale {
+    if let Some(stale) = fetch.missed.stale.as_ref().filter(|_| !fetch.contradicted) {
         fields.extend(conditional_for(&stale.fields));
     }
     Outgoing {
