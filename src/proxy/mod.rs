@@ -27,7 +27,6 @@ mod post;
 mod reuse;
 mod settings;
 mod tasks;
-mod trusted;
 mod tunnel;
 mod variants;
 mod versions;
