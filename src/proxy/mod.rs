@@ -13,6 +13,7 @@ mod deliver;
 mod egress;
 mod error;
 mod fetch;
+mod fill;
 mod forwarded;
 #[cfg(fuzzing)]
 pub mod fuzzing;
