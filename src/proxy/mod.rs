@@ -14,6 +14,7 @@ mod egress;
 mod error;
 mod fetch;
 mod fill;
+mod finish;
 mod forwarded;
 #[cfg(fuzzing)]
 pub mod fuzzing;
@@ -31,6 +32,7 @@ mod tasks;
 mod tunnel;
 mod variants;
 mod versions;
+mod words;
 mod write;
 mod write_policy;
 
