@@ -2,6 +2,8 @@
 
 mod address;
 mod body;
+mod body_error;
+mod causes;
 mod circuit;
 mod connect;
 mod early;
@@ -36,7 +38,8 @@ use connect::Connector;
 use interim::{Interim, MAX_INTERIM};
 use lend::{Lent, lend};
 
-pub use body::{Body, BodyError};
+pub use body::Body;
+pub use body_error::BodyError;
 pub use early::{EarlyAnswer, EarlyAnswers};
 pub use error::OriginError;
 pub use relay::Relaying;

@@ -11,6 +11,7 @@ mod forgeable;
 mod freshness;
 mod head;
 mod invalidation;
+mod lifetime;
 mod partial;
 mod reuse;
 mod storable;
@@ -22,9 +23,10 @@ pub use choices::Choices;
 pub use coding::{coding_for, forbids_transforming, may_encode};
 pub use credentials::{credential_in, is_credential};
 pub use forgeable::is_forgeable;
-pub use freshness::{Lifetime, LifetimeSource, is_heuristically_cacheable, lifetime};
+pub use freshness::{is_heuristically_cacheable, lifetime};
 pub use head::{Told, told_by_head};
 pub use invalidation::{invalidates, is_safe};
+pub use lifetime::{Lifetime, LifetimeSource};
 pub use partial::{Selected, asks_for_part, combined, joined, selected, selected_of_part, storable_part};
 pub use reuse::{
     Reuse, Stored, StoredFlags, lifetime_today, may_serve_on_error, only_if_cached, reuse, ttl_left, wants_the_origin,

@@ -7,7 +7,8 @@ use http::{HeaderMap, StatusCode};
 
 use super::age::current_age;
 use super::choices::Choices;
-use super::freshness::{Lifetime, LifetimeSource, forbids_stale};
+use super::freshness::forbids_stale;
+use super::lifetime::{Lifetime, LifetimeSource};
 use super::storable::{credential_that_counts, is_public_enough};
 use crate::clock::Millis;
 use crate::fields::CacheControl;

@@ -5,7 +5,8 @@ use http::{HeaderMap, Method, StatusCode};
 
 use super::choices::Choices;
 use super::credentials::{credential_in, is_credential};
-use super::freshness::{Lifetime, is_heuristically_cacheable, lifetime};
+use super::freshness::{is_heuristically_cacheable, lifetime};
+use super::lifetime::Lifetime;
 use super::validation::has_validator;
 use crate::clock::Millis;
 use crate::fields::{CacheControl, Detail, Vary};

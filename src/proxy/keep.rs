@@ -225,6 +225,19 @@ impl Proxy {
         let asked = reuse(&stored(entry), &HeaderMap::new(), self.choices(&fetch.resource), self.shared.clock.now());
         matches!(asked, Reuse::Fresh { .. } | Reuse::StaleWhileRevalidate { .. })
     }
+
+    /// Where an answer without a route goes that varies; `None` for one that does not.
+    ///
+    /// On a route the origin sees only what is in the key, so whatever its Vary names cannot have differed.
+    fn variant_of(&self, fetch: &Fetch, response: &HeaderMap) -> Option<Variant> {
+        let Fetch { resource, request, missed, .. } = fetch;
+        if resource.route.is_some() {
+            return None;
+        }
+        let any_order = self.choices(resource).any_order;
+        let limit = self.shared.settings.max_variants;
+        Variant::of(response, request, &resource.place, missed.index.as_deref(), any_order, limit)
+    }
 }
 
 /// Whether the store kept an entry, and if not why.

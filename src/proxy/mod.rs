@@ -13,6 +13,8 @@ mod deliver;
 mod egress;
 mod error;
 mod fetch;
+mod fill;
+mod finish;
 mod forwarded;
 #[cfg(fuzzing)]
 pub mod fuzzing;
@@ -27,10 +29,10 @@ mod post;
 mod reuse;
 mod settings;
 mod tasks;
-mod trusted;
 mod tunnel;
 mod variants;
 mod versions;
+mod words;
 mod write;
 mod write_policy;
 

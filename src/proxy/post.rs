@@ -16,8 +16,8 @@ use super::fetch::Fetch;
 use super::ingress::Admitted;
 use super::keep::{Judged, Received, tags};
 use super::lookup::{Missed, Resource};
-use super::pass::passed_status;
-use super::write::{Words, passed};
+use super::pass::{passed, passed_status};
+use super::words::Words;
 use crate::clock::Millis;
 use crate::fields::{Detail, Forward};
 use crate::origin::{Answered, Body, Collected, OriginError};
@@ -57,7 +57,9 @@ impl Proxy {
         let fetch = Fetch::new(before.resource, as_get(request), missed, None);
         let Ok(judged) = self.judge_fill(&fetch, &received) else {
             let answered = Answered { head: received.into_head(), body };
-            return self.made_old(&words.write(request, None), StatusCode::OK, passed(answered)).await;
+            return self
+                .made_old(&words.write(request, None), StatusCode::OK, passed(answered, Forward::Method, None))
+                .await;
         };
         let mut head = received.head();
         head.headers.append(VIA, VIA_ASIDE);

@@ -12,9 +12,10 @@ use super::answer::Answer;
 use super::error::Refusal;
 use super::ingress::Admitted;
 use super::keep::verdict;
-use super::write::{Words, groups_made_old, passed, succeeded};
+use super::pass::passed;
+use super::words::{Words, groups_made_old};
 use super::{Client, Proxy, fault_detail};
-use crate::fields::{CacheControl, CacheStatus, Detail};
+use crate::fields::{CacheControl, CacheStatus, Detail, Forward};
 use crate::origin::Body;
 use crate::policy::{Lifetime, LifetimeSource, StoredFlags, lifetime};
 use crate::rules::{JsonTemplate, Place, Route, Tag, Write, WriteTarget, Written};
@@ -53,13 +54,14 @@ impl Proxy {
         };
         let status = answered.head.status;
         if status.is_client_error() {
-            return passed(answered);
+            return passed(answered, Forward::Method, None);
         }
         let groups = groups_made_old(request, &answered.head.headers);
-        let mut answer = passed(answered);
+        let mut answer = passed(answered, Forward::Method, None);
         let write = Write { groups: &groups, ..words.write(request, None) };
         let drops = self.shared.settings.routes.invalidations(&write);
-        if !succeeded(status) {
+        let took_place = status.is_success() || status.is_redirection();
+        if !took_place {
             return match self.finish(&drops, &[], None).await {
                 Ok(_) => answer,
                 Err(fault) => self.unfinished(answer, &fault),

@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use ipnet::IpNet;
 
 use super::Client;
-use super::ingress::is_host;
+use super::host::is_host;
 use crate::fields::list_members;
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
