@@ -25,7 +25,7 @@ pub use credentials::{credential_in, is_credential};
 pub use forgeable::is_forgeable;
 pub use freshness::{is_heuristically_cacheable, lifetime};
 pub use head::{Told, told_by_head};
-pub use invalidation::{invalidates, is_safe};
+pub use invalidation::{invalidates, is_safe, named_on_origin};
 pub use lifetime::{Lifetime, LifetimeSource};
 pub use partial::{Selected, asks_for_part, combined, joined, selected, selected_of_part, storable_part};
 pub use reuse::{

@@ -6,11 +6,11 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use http::HeaderMap;
 use http::header::{CONTENT_LOCATION, LOCATION};
-use http::uri::Authority;
-use http::{HeaderMap, Uri};
 use serde_json::Value;
 use tokio::sync::oneshot;
+use url::Url;
 
 use super::Proxy;
 use super::answer::Answer;
@@ -22,7 +22,7 @@ use super::words::{Words, groups_made_old};
 use super::write_policy::Chosen;
 use crate::fields::Forward;
 use crate::origin::{Answered, Body, OriginError};
-use crate::policy::invalidates;
+use crate::policy::{invalidates, named_on_origin};
 use crate::rules::{WriteTarget, write_paths};
 
 impl Proxy {
@@ -96,17 +96,18 @@ impl Proxy {
         self.made_old(&words.write(&request, response.as_ref()), status, answer).await
     }
 
-    /// The decoded paths on this origin that Location and Content-Location name (RFC 9111 section 4.4).
-    fn named_by(&self, request: &Admitted, fields: &HeaderMap) -> Vec<String> {
-        let origin = &self.origin.settings().addresses;
-        let is_own = |named: &Authority| named == request.host_text() || origin.contains(named);
-        let named = [LOCATION, CONTENT_LOCATION].into_iter().filter_map(|name| fields.get(name)?.to_str().ok());
-        let paths = named.filter_map(|target| {
-            let uri: Uri = target.parse().ok()?;
-            let ours = uri.authority().is_none_or(is_own);
-            (ours && uri.path().starts_with('/')).then(|| write_paths(uri.path()))
-        });
-        paths.flatten().collect()
+    /// The decoded paths on this origin that the answer to a write names.
+    pub(super) fn named_by(&self, request: &Admitted, answer: &HeaderMap) -> Vec<String> {
+        if !answer.contains_key(LOCATION) && !answer.contains_key(CONTENT_LOCATION) {
+            return Vec::new();
+        }
+        let own: Vec<Url> = self.origin.settings().urls().iter().filter_map(|url| Url::parse(url).ok()).collect();
+        let scheme = if request.client.secure { "https" } else { "http" };
+        let asked = Url::parse(&format!("{scheme}://{}{}", request.host_text(), request.target)).ok();
+        // Without a Host, as HTTP/1.0 allows it, the API is asked under its own name.
+        let asked = asked.or_else(|| own.first()?.join(request.target.as_str()).ok());
+        let named = asked.map(|asked| named_on_origin(answer, &asked, &own)).unwrap_or_default();
+        named.iter().flat_map(|path| write_paths(path)).collect()
     }
 
     /// The answer, with its JSON where the rules want to see it.

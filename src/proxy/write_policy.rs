@@ -56,9 +56,10 @@ impl Proxy {
         if status.is_client_error() {
             return passed(answered, Forward::Method, None);
         }
-        let groups = groups_made_old(request, &answered.head.headers);
+        let (groups, also) =
+            (groups_made_old(request, &answered.head.headers), self.named_by(request, &answered.head.headers));
         let mut answer = passed(answered, Forward::Method, None);
-        let write = Write { groups: &groups, ..words.write(request, None) };
+        let write = Write { groups: &groups, also: &also, ..words.write(request, None) };
         let drops = self.shared.settings.routes.invalidations(&write);
         let took_place = status.is_success() || status.is_redirection();
         if !took_place {
