@@ -157,9 +157,8 @@ impl Proxy {
 
     /// Lookup, reuse, and otherwise one fetch for all who ask.
     async fn answer(self: &Arc<Self>, resource: Resource, request: Admitted) -> Answer {
-        let mut looks = 0;
+        let mut looks_left = LOOKS;
         loop {
-            looks += 1;
             let landed = self.shared.flights.landed(&resource.place.key);
             let seen = match self.shared.lookup(&self.store, &resource, &request).await {
                 Ok(seen) => seen,
@@ -182,9 +181,10 @@ impl Proxy {
                 Onward::Head => return self.head(resource, request, missed, landed).await,
                 Onward::Fetch => {}
             }
-            if looks > LOOKS || self.goes_alone(&resource, &request, &missed) {
+            if looks_left == 0 || self.goes_alone(&resource, &request, &missed) {
                 return self.fetch(Fetch::new(resource, request, missed, None)).await;
             }
+            looks_left -= 1;
             let follower = match self.shared.flights.join(&resource.place.key, landed) {
                 Join::Lead(leader) => return self.fetch(Fetch::new(resource, request, missed, Some(leader))).await,
                 Join::Alone => return self.fetch(Fetch::new(resource, request, missed, None)).await,
@@ -206,7 +206,8 @@ impl Proxy {
                         None => self.fetch(Fetch::new(resource, request, missed, None)).await,
                     };
                 }
-                Landing::Unshareable => return self.fetch(Fetch::new(resource, request, missed, None)).await,
+                // What is stored by now may still be validated, or stand in.
+                Landing::Unshareable => looks_left = 0,
                 Landing::Again => {}
             }
         }

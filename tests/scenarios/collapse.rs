@@ -46,12 +46,18 @@ async fn an_answer_that_is_not_for_others_releases_everyone_at_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_that_is_stored_and_never_fresh_releases_everyone_at_once() {
     for config in ["", ROUTE] {
-        releases_everyone(|| response(200, &[("cache-control", "no-cache"), ("etag", "\"a\"")], "x"), config).await;
-        releases_everyone(|| response(200, &[("cache-control", "max-age=0"), ("etag", "\"a\"")], "x"), config).await;
+        for answer in [
+            || response(200, &[("cache-control", "no-cache"), ("etag", "\"a\"")], "x"),
+            || response(200, &[("cache-control", "max-age=0"), ("etag", "\"a\"")], "x"),
+        ] {
+            let origin = releases_everyone(answer, config).await;
+            // Each validates what the first one brought.
+            assert!(origin.asked()[1..].iter().all(|asked| asked.field("if-none-match") == Some("\"a\"")));
+        }
     }
 }
 
-async fn releases_everyone(answer: fn() -> Response<Full<Bytes>>, config: &str) {
+async fn releases_everyone(answer: fn() -> Response<Full<Bytes>>, config: &str) -> Origin {
     let (origin, mut keeper) = Origin::gated(answer).await;
     let node = Node::start(origin.address, config);
     let client = node.client();
@@ -67,6 +73,7 @@ async fn releases_everyone(answer: fn() -> Response<Full<Bytes>>, config: &str) 
         assert_eq!(asked.await.unwrap().text(), "x");
     }
     assert_eq!(origin.count(), 20);
+    origin
 }
 
 #[tokio::test(flavor = "multi_thread")]
