@@ -134,10 +134,7 @@ impl Index {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn fields(lines: &[(&'static str, &'static str)]) -> HeaderMap {
-        lines.iter().map(|&(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value))).collect()
-    }
+    use crate::fields::literal::fields;
 
     #[test]
     fn coded_content_is_chosen_by_accept_encoding() {

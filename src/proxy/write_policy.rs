@@ -19,7 +19,7 @@ use crate::fields::{CacheControl, CacheStatus, Detail, Forward};
 use crate::origin::Body;
 use crate::policy::{Lifetime, LifetimeSource, StoredFlags, lifetime};
 use crate::rules::{JsonTemplate, Place, Route, Tag, Write, WriteTarget, Written};
-use crate::store::{Kind, Since, StoredResponse, Token};
+use crate::store::{Finished, Kind, Since, StoredResponse, Token};
 
 /// What a write chose of a route's policy.
 pub(super) struct Chosen {
@@ -82,21 +82,32 @@ impl Proxy {
             Err(fault) => return self.unfinished(answer, &fault),
         };
         let (Some(written), Some(after)) = (written, finished.get(&route.group)) else { return answer };
-        let status = &mut answer.cache_status;
-        if chosen.target == WriteTarget::Around {
-            status.detail = Some(Detail::WriteAround);
+        let before = before.map(|_| ());
+        let (stored, detail) = self.mark_or_refill(&values, &written, before, *after).await;
+        (answer.cache_status.stored, answer.cache_status.detail) = (stored, Some(detail));
+        answer
+    }
+
+    /// What becomes of the entry of a finished write, which could not be looked up before it where `before` says so:
+    /// whether it is stored, and what that is told as.
+    async fn mark_or_refill(
+        self: &Arc<Self>,
+        values: &Values<'_>,
+        written: &Written,
+        before: Result<(), Detail>,
+        after: Finished,
+    ) -> (bool, Detail) {
+        if values.chosen.target == WriteTarget::Around {
             self.mark_around(&written.place.around(), after.token).await;
-            return answer;
+            return (false, Detail::WriteAround);
         }
         let kept = match before {
             Err(detail) => Err(detail),
             // Another write of the same entry was under way: which came last only the origin knows.
-            Ok(_) if !after.alone => Err(Detail::RacedWrite),
-            Ok(_) => self.refill(&values, &written, after.token).await,
+            Ok(()) if !after.alone => Err(Detail::RacedWrite),
+            Ok(()) => self.refill(values, written, after.token).await,
         };
-        status.stored = kept == Ok(true);
-        status.detail = Some(kept.err().unwrap_or(Detail::WriteThrough));
-        answer
+        (kept == Ok(true), kept.err().unwrap_or(Detail::WriteThrough))
     }
 
     /// `cache`: the proxy answers, and the origin never sees the write.
