@@ -3,6 +3,22 @@
 use super::support::node::Node;
 use super::support::origin::{Origin, json};
 
+const ORDERS: &str = r#"
+[[route]]
+path = "/orders/{page}"
+ttl = "1h"
+invalidated_by = ["POST /orders", "PUT /orders/{order_id}"]
+"#;
+
+const ACTIVE: &str = r#"
+[[route]]
+path = "/active"
+query = ["country", "city"]
+key = "{country}-{city}"
+ttl = "1h"
+invalidated_by = ["PUT /active"]
+"#;
+
 #[tokio::test]
 async fn a_write_whose_variables_are_known_drops_that_entry_only() {
     let origin = Origin::counting().await;
@@ -27,13 +43,7 @@ invalidated_by = ["PUT /fruit/{id}", "DELETE /fruit/{id}"]
 #[tokio::test]
 async fn a_write_that_does_not_tell_a_variable_drops_the_whole_route() {
     let origin = Origin::counting().await;
-    let config = r#"
-[[route]]
-path = "/orders/{page}"
-ttl = "1h"
-invalidated_by = ["POST /orders", "PUT /orders/{order_id}"]
-"#;
-    let node = Node::start(origin.address, config);
+    let node = Node::start(origin.address, ORDERS);
     let client = node.client();
     for write in [("POST", "/orders"), ("PUT", "/orders/7")] {
         client.fill(&["/orders/1", "/orders/99"]).await;
@@ -89,19 +99,7 @@ variables = { id = "{response:/created/id}" }
 #[tokio::test]
 async fn a_query_or_body_field_that_the_origin_may_ignore_does_not_narrow_an_invalidation() {
     let origin = Origin::counting().await;
-    let config = r#"
-[[route]]
-path = "/orders/{page}"
-ttl = "1h"
-invalidated_by = ["POST /orders", "PUT /orders/{order_id}"]
-[[route]]
-path = "/active"
-query = ["country", "city"]
-key = "{country}-{city}"
-ttl = "1h"
-invalidated_by = ["PUT /active"]
-"#;
-    let node = Node::start(origin.address, config);
+    let node = Node::start(origin.address, &[ORDERS, ACTIVE].concat());
     let client = node.client();
     for (method, write, body) in [
         ("POST", "/orders?page=5", "{}"),
@@ -123,15 +121,7 @@ invalidated_by = ["PUT /active"]
 #[tokio::test]
 async fn an_entry_without_a_listed_parameter_goes_with_every_other() {
     let origin = Origin::counting().await;
-    let config = r#"
-[[route]]
-path = "/active"
-query = ["country", "city"]
-key = "{country}-{city}"
-ttl = "1h"
-invalidated_by = ["PUT /active"]
-"#;
-    let node = Node::start(origin.address, config);
+    let node = Node::start(origin.address, ACTIVE);
     let client = node.client();
     let all = ["/active?city=Leon", "/active", "/active?country=NI&city=Leon", "/active?country=NI&city=Rivas"];
     client.fill(&all).await;
@@ -142,8 +132,7 @@ invalidated_by = ["PUT /active"]
 #[tokio::test]
 async fn a_method_in_lower_case_is_the_same_write() {
     let origin = Origin::counting().await;
-    let config = "[[route]]\npath = \"/orders/{page}\"\nttl = \"1h\"\ninvalidated_by = [\"POST /orders\"]\n";
-    let node = Node::start(origin.address, config);
+    let node = Node::start(origin.address, ORDERS);
     let client = node.client();
     for method in ["post", "Post"] {
         client.fill(&["/orders/1"]).await;
