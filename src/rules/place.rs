@@ -115,7 +115,7 @@ impl Route {
         if read.secure {
             name.push_str("#https");
         }
-        if let Some(selecting) = self.selecting(read.fields) {
+        if let Some(selecting) = self.selecting(read) {
             let _ = write!(name, "#{}", short_hash(&selecting));
         }
         let key = CacheKey { route: Arc::clone(&self.name), name };
