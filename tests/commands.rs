@@ -248,6 +248,19 @@ fn what_a_write_drops_is_told_in_words() {
 }
 
 #[test]
+fn a_path_spelt_otherwise_has_a_key_of_its_own_and_a_long_one_is_cut_in_its_tags() {
+    let (plain, other) = (explain(SHIPPED, &["GET", "/fruit/a:b"]).1, explain(SHIPPED, &["GET", "/fruit/a%3Ab"]).1);
+    assert_eq!((&plain["key"], &plain["tags"]), (&Value::from("fruit:a%3Ab"), &other["tags"]));
+    assert!(other["key"].as_str().is_some_and(|key| key.starts_with("fruit:a%3Ab#")), "{other}");
+    let long = format!("/fruit/{}", "x".repeat(200));
+    let (text, json) = explain(SHIPPED, &["PUT", &format!("{long}/y")]);
+    let shown = format!("paths without a route: /fruit/{}#", "x".repeat(73));
+    assert!(says(&text, "drops", &[&shown, "because it is the target itself"]), "{text}");
+    assert!(says(&text, "drops", &[&shown, "because the target lies in it"]), "{text}");
+    assert!(json["drops"].as_array().unwrap().iter().all(|drop| drop["tag"].as_str().unwrap().len() < 120), "{json}");
+}
+
+#[test]
 fn groups_and_tags_of_ones_own_are_told() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("p.toml");

@@ -18,7 +18,8 @@ const LONGEST_NAME: usize = 22;
 /// Numbers are seconds, at most [`MAX_DELTA_SECONDS`]. A directive that is repeated counts in its most restrictive
 /// form; one whose number cannot be read counts as the most restrictive number, for whoever wrote it meant a limit.
 /// A directive that allows something does not count when it has an argument, one that forbids something does:
-/// a qualified `no-cache="set-cookie"` or `private="x"` is read as if it stood alone.
+/// a qualified `no-cache="set-cookie"` or `private="x"` is read as if it stood alone. `private` and `no-store` count also
+/// as a word of what is no directive.
 ///
 /// Source: RFC 9111 section 5.2, RFC 5861
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -69,7 +70,11 @@ impl CacheControl {
         for member in list_members(fields, &CACHE_CONTROL) {
             let mut parts = member.splitn(2, |&byte| byte == b'=');
             let directive = parts.next().unwrap_or_default().trim_ascii();
-            read.add(directive, parts.next().map(|argument| unquoted(argument.trim_ascii())));
+            let argument = parts.next().map(<[u8]>::trim_ascii);
+            read.add(directive, argument.map(unquoted));
+            if !is_token(directive) || argument.is_some_and(|argument| !is_token(argument) && !is_quoted(argument)) {
+                read.add_forbidding(member);
+            }
         }
         read
     }
@@ -77,6 +82,15 @@ impl CacheControl {
     /// True when a lifetime is named for a shared cache, whatever it is.
     pub fn names_lifetime(&self) -> bool {
         self.s_maxage.or(self.max_age).is_some()
+    }
+
+    /// What forbids in a member that is no directive, as in `no-store; max-age=5`: whoever wrote it meant it.
+    fn add_forbidding(&mut self, member: &[u8]) {
+        for word in member.split(|&byte| byte != b'=' && !is_token_octet(byte)) {
+            let name = word.split(|&byte| byte == b'=').next().unwrap_or_default();
+            self.no_store |= name.eq_ignore_ascii_case(b"no-store");
+            self.private |= name.eq_ignore_ascii_case(b"private");
+        }
     }
 
     fn add(&mut self, directive: &[u8], argument: Option<&[u8]>) {
@@ -119,6 +133,27 @@ pub fn delta_seconds(text: &[u8]) -> Option<u64> {
         let digit = byte.is_ascii_digit().then(|| u64::from(byte - b'0'))?;
         Some((sum * 10 + digit).min(MAX_DELTA_SECONDS))
     })
+}
+
+/// Source: RFC 9110 section 5.6.2
+fn is_token(text: &[u8]) -> bool {
+    !text.is_empty() && text.iter().copied().all(is_token_octet)
+}
+
+fn is_token_octet(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+/// Source: RFC 9110 section 5.6.4
+fn is_quoted(text: &[u8]) -> bool {
+    let Some(inside) = text.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\"")) else { return false };
+    let mut bytes = inside.iter();
+    while let Some(byte) = bytes.next() {
+        if *byte == b'"' || (*byte == b'\\' && bytes.next().is_none()) {
+            return false;
+        }
+    }
+    true
 }
 
 fn unquoted(argument: &[u8]) -> &[u8] {
@@ -234,6 +269,43 @@ mod tests {
         assert_eq!(parse(&[r#"ext="max-age=1, no-store", max-age=60"#]).max_age, Some(60));
         assert!(!parse(&[r#"ext="a, no-store""#]).no_store);
         assert!(parse(&[r#"ext="a, no-store"#]).no_store);
+    }
+
+    #[test]
+    fn what_is_no_directive_still_forbids() {
+        for (line, private) in [
+            ("private;max-age=5", true),
+            ("private; max-age=5", true),
+            ("Private max-age=60", true),
+            ("max-age=60; private", true),
+            ("\"private\", max-age=60", true),
+            ("max-age=60;private=x", true),
+            ("max-age=60 \"PRIVATE", true),
+            ("{private}", true),
+            ("no-store; max-age=5", false),
+            ("max-age=60 no-store", false),
+            ("max-age=60\tNo-Store", false),
+            ("no-store/public", false),
+            ("ext=\"a\" no-store", false),
+        ] {
+            let read = parse(&[line]);
+            assert_eq!((read.private, read.no_store), (private, !private), "{line}");
+        }
+        for line in [
+            r#"ext="no-store""#,
+            r#"ext="a \" private; no-store""#,
+            r#"ext = "private; no-store""#,
+            "ext=private",
+            "ext=no-store, max-age=60",
+            "ext=private; x=no-store",
+            "no-storeX; xprivate; private-x",
+            "'private'",
+            "a b c; d",
+            "",
+        ] {
+            let read = parse(&[line]);
+            assert!(!read.private && !read.no_store, "{line}");
+        }
     }
 
     #[test]

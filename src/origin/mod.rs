@@ -238,6 +238,10 @@ impl Origin {
         };
         let Ok(second) = second else { return Err(error) };
         drop(first);
+        // One request has one series of interim answers: what the first try handed on is not said once more.
+        if !matches!(error, OriginError::Connect(_)) {
+            outgoing.early = None;
+        }
         // What was not sent yet has its time anew; what was is over when it should have been.
         let rest = if matches!(error, OriginError::Broken(_)) { end.duration_since(Instant::now()) } else { limit };
         let (answer, _) = self.attempt(&second, outgoing.with(body), rest, overall).await;

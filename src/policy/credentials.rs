@@ -25,6 +25,10 @@ pub fn is_credential(name: &HeaderName) -> bool {
     if matches!(name, "authorization" | "cookie" | "sec-fetch-user" | "sec-websocket-key") {
         return false;
     }
+    // What a proxy in front says of the client's certificate.
+    if name.strip_prefix("x-").unwrap_or(name).starts_with("ssl-client-") {
+        return true;
+    }
     let mut words = name.split(['-', '_']).peekable();
     let mut before = "";
     while let Some(word) = words.next() {
@@ -38,20 +42,21 @@ pub fn is_credential(name: &HeaderName) -> bool {
 
 fn tells_users_apart(before: &str, word: &str, after: &str) -> bool {
     match word {
-        "account" | "apikey" | "assertion" | "auth" | "authentication" | "authorization" | "authtoken" | "bearer"
-        | "cert" | "certificate" | "claim" | "claims" | "cookie2" | "credential" | "credentials" | "csrf"
-        | "csrftoken" | "customer" | "dpop" | "email" | "impersonate" | "identity" | "jwt" | "login" | "oidc"
-        | "otp" | "passcode" | "passwd" | "password" | "principal" | "secret" | "session" | "sessionid" | "sid"
-        | "signature" | "subject" | "tenant" | "token" | "userid" | "username" | "webauth" | "xsrf" | "xsrftoken" => {
-            true
-        }
+        "account" | "assertion" | "auth" | "authentication" | "authorization" | "bearer" | "cert" | "certificate"
+        | "claim" | "claims" | "cookie2" | "credential" | "credentials" | "csrf" | "customer" | "dpop" | "email"
+        | "impersonate" | "identity" | "jwt" | "login" | "oidc" | "otp" | "passcode" | "passwd" | "password"
+        | "principal" | "session" | "sessionid" | "sid" | "signature" | "subject" | "tenant" | "userid"
+        | "username" | "webauth" | "xsrf" => true,
         "from" => before.is_empty() && after.is_empty(),
         "key" => !matches!(before, "cache" | "idempotency" | "partition" | "routing" | "sort" | "surrogate" | ""),
         "user" => after != "agent" && !before.is_empty(),
         "groups" | "name" | "roles" => matches!(before, "forwarded" | "remote"),
-        _ => false,
+        _ => SECRETS.iter().any(|secret| word.ends_with(secret)),
     }
 }
+
+/// What words end in that name a secret, written as one: `AccessToken`, `X-ClientSecret`, `AuthKey`.
+const SECRETS: [&str; 7] = ["token", "secret", "apikey", "authkey", "accesskey", "sessionkey", "appkey"];
 
 #[cfg(test)]
 mod tests {
@@ -113,6 +118,25 @@ mod tests {
             "x-user-id",
             "x-webauth-user",
             "proxy-authorization",
+            "accesstoken",
+            "x-accesstoken",
+            "authkey",
+            "x-authkey",
+            "sessiontoken",
+            "usertoken",
+            "idtoken",
+            "refreshtoken",
+            "logintoken",
+            "x-apitoken",
+            "xauthtoken",
+            "authorizationtoken",
+            "clientsecret",
+            "appkey",
+            "x-sessionkey",
+            "x-accesskey-id",
+            "x-ssl-client-s-dn",
+            "x-ssl-client-verify",
+            "ssl-client-cert",
         ] {
             assert!(is_credential(&HeaderName::from_static(name)), "{name}");
         }
@@ -136,6 +160,9 @@ mod tests {
             "user-agent",
             "x-device-user-agent",
             "key",
+            "monkey",
+            "tokens-left",
+            "x-ssl",
             "surrogate-key",
             "x-forwarded-for",
             "x-real-ip",

@@ -9,15 +9,15 @@ use http::HeaderName;
 pub fn is_forgeable(name: &HeaderName) -> bool {
     let name = name.as_str();
     // Few fields of an everyday request begin with `X-`: for the others a handful of comparisons is enough.
-    let told = match name.strip_prefix("x-") {
-        Some(own) => FAMILIES.iter().any(|family| own.starts_with(family)) || EXTENDED.contains(&own),
-        None => name.starts_with("forwarded") || STANDING.contains(&name),
+    let (own, by_family) = match name.strip_prefix("x-") {
+        Some(own) => (own, own == "host" || FAMILIES.iter().any(|family| own.starts_with(family))),
+        None => (name, name.starts_with("forwarded")),
     };
-    told || tells_an_address(name)
+    by_family || NAMES.binary_search(&own).is_ok() || tells_an_address(name)
 }
 
 /// What such names begin with after `X-`.
-const FAMILIES: [&str; 12] = [
+const FAMILIES: [&str; 13] = [
     "forwarded",
     "forward-",
     "forwarder-",
@@ -30,6 +30,7 @@ const FAMILIES: [&str; 12] = [
     "proxy-",
     "envoy-",
     "arr-",
+    "invoke-",
 ];
 
 /// `X-Client-IP`, `True-Client-IP`, `CF-Connecting-IPv6`, `X-Azure-SocketIP`, `X-Remote-Addr` and the like.
@@ -43,34 +44,41 @@ fn tells_an_address(name: &str) -> bool {
     }
 }
 
-/// Further names after `X-`.
-const EXTENDED: [&str; 9] = [
+/// Further names, with and without `X-` before them; in order.
+const NAMES: [&str; 31] = [
     // The origin's own web server would be told which files to hand out.
     "accel-mapping",
-    "host",
-    "host-override",
-    "method-override",
-    "middleware-subrequest",
-    "scheme",
-    "script-name",
-    "sendfile-type",
-    "url-scheme",
-];
-
-const STANDING: [&str; 12] = [
     "base-url",
+    "cf-visitor",
     "client-ip",
+    "cloudfront-forwarded-proto",
+    "fastly-ssl",
     "front-end-https",
+    "host-override",
     "http-host",
+    "http-method-override",
     "http-url",
+    "matched-path",
+    "method-override",
+    "middleware-rewrite",
+    "middleware-subrequest",
+    "now-route-matches",
+    "path-info",
+    "protocol",
     // CGI programs take it for the proxy that they are to use.
     "proxy",
     "proxy-host",
     "proxy-url",
+    "remote-addr",
     "request-uri",
+    "scheme",
+    "script-name",
+    "sendfile-type",
     "surrogate-capability",
     "uri",
     "url",
+    "url-scheme",
+    "wl-proxy-ssl",
 ];
 
 #[cfg(test)]
@@ -116,6 +124,19 @@ mod tests {
     }
 
     #[test]
+    fn with_an_x_or_without_it_is_the_same_name() {
+        assert!(NAMES.is_sorted());
+        for name in NAMES {
+            for name in [name.to_owned(), format!("x-{name}")] {
+                assert!(is_forgeable(&name.parse().unwrap()), "{name}");
+            }
+        }
+        for name in ["x-invoke-path", "x-invoke-query", "x-invoke-status", "x-host"] {
+            assert!(is_forgeable(&HeaderName::from_static(name)), "{name}");
+        }
+    }
+
+    #[test]
     fn what_clients_say_of_themselves_is_not() {
         for name in [
             "accept",
@@ -125,6 +146,9 @@ mod tests {
             "dnt",
             "from",
             "host",
+            "http-referer",
+            "http2-settings",
+            "idempotency-key",
             "if-none-match",
             "origin",
             "referer",
@@ -134,6 +158,8 @@ mod tests {
             "via",
             "x-api-key",
             "x-api-version",
+            "x-csrf-token",
+            "x-middleware-prefetch",
             "x-remote-user",
             "x-request-id",
             "x-requested-with",

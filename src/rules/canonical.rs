@@ -35,16 +35,42 @@ fn plain_octets(path: &str) -> bool {
             }
             continue;
         }
-        let (Some(high), Some(low)) = (bytes.next().and_then(upper_hex), bytes.next().and_then(upper_hex)) else {
-            return false;
-        };
-        let octet = high * 16 + low;
+        let Some(octet) = encoded_octet(&mut bytes) else { return false };
         let needless = octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'.' | b'_' | b'~');
         if needless || octet.is_ascii_control() || matches!(octet, b'/' | b'\\' | b';' | b'%' | b'?' | b'#') {
             return false;
         }
     }
     percent_decode_str(path).decode_utf8().is_ok()
+}
+
+/// Whether a canonical path is spelt as RFC 3986 would have it: bare what may stand bare in a segment, encoded all else.
+///
+/// Two such paths that decode to the same text are the same. `/x%3Ay` decodes to what `/x:y` does and is not spelt so: an
+/// origin may tell the two apart.
+///
+/// Source: RFC 3986 sections 2.2 and 3.3
+pub(super) fn is_spelt_plainly(path: &str) -> bool {
+    let mut bytes = path.bytes();
+    while let Some(byte) = bytes.next() {
+        let encoded = byte == b'%';
+        let octet = if encoded { encoded_octet(&mut bytes) } else { Some(byte) };
+        if octet.is_none_or(|octet| encoded == may_stand_bare(octet)) {
+            return false;
+        }
+    }
+    true
+}
+
+/// Whether an octet may stand in a path as it is; `;` too, though nothing with it is canonical.
+fn may_stand_bare(octet: u8) -> bool {
+    octet.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@/".contains(&octet)
+}
+
+/// What the two digits after a `%` stand for.
+fn encoded_octet(digits: &mut impl Iterator<Item = u8>) -> Option<u8> {
+    let (high, low) = (digits.next().and_then(upper_hex)?, digits.next().and_then(upper_hex)?);
+    Some(high * 16 + low)
 }
 
 fn is_plain(byte: u8) -> bool {
@@ -133,6 +159,22 @@ mod tests {
     fn ordinary_paths_are_canonical() {
         for path in ["/", "/orders/99", "/orders/", "/a-b_c.d~e", "/caf%C3%A9", "/a%20b", "/@x:y,z=1+2"] {
             assert!(is_canonical(path), "{path}");
+        }
+    }
+
+    #[test]
+    fn one_spelling_of_a_path_is_the_plain_one() {
+        for path in
+            ["/", "/orders/99", "/a-b_c.d~e/", "/caf%C3%A9", "/a%20b", "/@x:y,z=1+2!$&'()*", "/a%7Cb%5Bc%5D%5E%60"]
+        {
+            assert!(is_canonical(path) && is_spelt_plainly(path), "{path}");
+        }
+        for octet in b"!$&'()*+,:=@" {
+            let path = format!("/x%{octet:02X}y");
+            assert!(is_canonical(&path) && !is_spelt_plainly(&path), "{path}");
+        }
+        for path in ["/a|b", "/a[1]", "/a^b", "/a`b"] {
+            assert!(is_canonical(path) && !is_spelt_plainly(path), "{path}");
         }
     }
 

@@ -4,6 +4,7 @@
 //! and asked at every request.
 
 mod canonical;
+mod digest;
 mod fold;
 mod foreign;
 mod invalidated_by;

@@ -227,9 +227,26 @@ impl PathPattern {
     }
 }
 
-/// Everything but RFC 3986's unreserved characters: what [`super::is_canonical`] calls needlessly encoded stays bare.
-const SEGMENT: &percent_encoding::AsciiSet =
-    &percent_encoding::NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+/// Everything but what may stand bare in a segment: of all spellings this is the one whose key has no suffix.
+///
+/// Source: RFC 3986 section 3.3
+const SEGMENT: &percent_encoding::AsciiSet = &percent_encoding::NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~')
+    .remove(b'!')
+    .remove(b'$')
+    .remove(b'&')
+    .remove(b'\'')
+    .remove(b'(')
+    .remove(b')')
+    .remove(b'*')
+    .remove(b'+')
+    .remove(b',')
+    .remove(b'=')
+    .remove(b':')
+    .remove(b'@');
 
 fn encode(text: &str) -> String {
     percent_encoding::utf8_percent_encode(text, SEGMENT).to_string()

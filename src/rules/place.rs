@@ -3,9 +3,8 @@
 use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
-use sha2::{Digest, Sha256};
-
 use super::canonical::is_canonical;
+use super::digest::short_hash;
 use super::path::Captures;
 use super::query::plain_query_octet;
 use super::read::{Bypass, Read};
@@ -116,7 +115,7 @@ impl Route {
         if read.secure {
             name.push_str("#https");
         }
-        if let Some(selecting) = self.selecting(read.fields) {
+        if let Some(selecting) = self.selecting(read) {
             let _ = write!(name, "#{}", short_hash(&selecting));
         }
         let key = CacheKey { route: Arc::clone(&self.name), name };
@@ -127,13 +126,4 @@ impl Route {
 /// What tells a variant from the others of its key, from a text of its selecting fields.
 pub fn variant_id(selecting: &str) -> String {
     short_hash(selecting.as_bytes())
-}
-
-/// 128 bits of SHA-256 in hex: long enough that nobody finds two texts with the same, or a credential from it.
-pub(super) fn short_hash(text: &[u8]) -> String {
-    let digest = Sha256::digest(text);
-    digest.iter().take(16).fold(String::with_capacity(32), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use http::HeaderMap;
 use http::header::{ACCEPT, ACCEPT_LANGUAGE, AUTHORIZATION, COOKIE, HeaderName, HeaderValue, ORIGIN};
 
+use super::canonical::is_spelt_plainly;
 use super::fold::{fold_owned, fold_path};
 use super::invalidated_by::{Condition, InvalidationRule};
 use super::numbers::scalar;
@@ -261,15 +262,20 @@ impl Route {
         self.vary.iter().chain([&ORIGIN]).chain(authorization).chain(credentials).chain(cookie)
     }
 
-    /// A text of the keyed fields that differ from what a plain client sends; `None` when none does.
-    pub(super) fn selecting(&self, fields: &HeaderMap) -> Option<Vec<u8>> {
+    /// A text of the keyed fields that differ from what a plain client sends, and of the path where it is spelt otherwise,
+    /// for its variables are decoded and the origin sees it as it is; `None` when nothing differs.
+    pub(super) fn selecting(&self, read: &Read<'_>) -> Option<Vec<u8>> {
         let mut text = Vec::new();
-        for name in self.keyed(fields) {
-            if let Some(value) = keyed_value(fields, name) {
+        for name in self.keyed(read.fields) {
+            if let Some(value) = keyed_value(read.fields, name) {
                 text.extend_from_slice(name.as_str().as_bytes());
                 text.extend_from_slice(format!(":{}:", value.len()).as_bytes());
                 text.extend_from_slice(&value);
             }
+        }
+        // No field's name begins with a slash.
+        if !is_spelt_plainly(read.path) {
+            text.extend_from_slice(read.path.as_bytes());
         }
         (!text.is_empty()).then_some(text)
     }

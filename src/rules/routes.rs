@@ -6,10 +6,11 @@ use std::sync::{Arc, LazyLock};
 use http::header::ORIGIN;
 
 use super::canonical::is_canonical;
+use super::digest::short_hash;
 use super::fold::fold_path;
 use super::invalidation::{ALSO, GROUPS, Invalidation, Scope, parent};
 use super::path::Captures;
-use super::place::{CacheKey, Place, short_hash};
+use super::place::{CacheKey, Place};
 use super::query::plain_query_octet;
 use super::read::{Bypass, Read};
 use super::route::{Route, keyed_value};

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use aside::config::Config;
-use aside::rules::{Read, Routes, Source, Template, Write, find_parameter, is_canonical, write_paths};
+use aside::rules::{CacheKey, Read, Routes, Source, Template, Write, find_parameter, is_canonical, write_paths};
 use http::{HeaderMap, Method};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use proptest::prelude::*;
@@ -24,6 +24,10 @@ invalidated_by = ["PUT /active"]
 [[route]]
 path = "/users/{user}/orders/{order}"
 ttl = "1h"
+[[route]]
+path = "/rest:a/{*rest}"
+query = ["a"]
+ttl = "1h"
 "#;
 
 fn routes() -> Routes {
@@ -38,6 +42,22 @@ fn render(template: &str, values: &[Option<String>]) -> String {
 
 fn encode(text: &str) -> String {
     utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
+}
+
+/// The key of a read of this target, and the target that its fill asks the origin for; `None` where it goes past the cache.
+fn kept_and_asked(routes: &Routes, target: &str) -> Option<(CacheKey, String)> {
+    let (path, query) = target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
+    let read = Read { path, query, fields: &HeaderMap::new(), host: None, secure: false };
+    Some(match routes.find(path) {
+        Some((route, captures)) => (route.place(&read, &captures).ok()?.key, route.fill(&read).target),
+        None => (routes.routeless_place(&read).ok()?.key, target.to_owned()),
+    })
+}
+
+/// A text with its octets bare or encoded, as `how` has it in turn.
+fn spelt(text: &str, how: &[bool]) -> String {
+    let octets = text.bytes().zip(how.iter().cycle());
+    octets.map(|(octet, bare)| if *bare { char::from(octet).to_string() } else { format!("%{octet:02X}") }).collect()
 }
 
 /// Group and tags of a read of this target; none where it goes past the cache.
@@ -91,6 +111,25 @@ proptest! {
     fn keys_are_plain(value in values()) {
         let key = render("fruit:{id}", &[Some(value)]);
         prop_assert!(key.bytes().all(|byte| byte.is_ascii_graphic() && !b"{}#*\"'\\".contains(&byte)), "{}", key);
+    }
+
+    /// A cached answer is a function of its key: two reads with one key ask the origin for one target.
+    #[test]
+    fn reads_with_one_key_ask_the_origin_for_one_target(
+        route in 0..5, value in "[a-z~!$&'()*+,:=@|^\\[\\]`]{1,3}", a in prop::collection::vec(any::<bool>(), 10), b in prop::collection::vec(any::<bool>(), 10),
+    ) {
+        let routes = routes();
+        let target = |how: &[bool]| match route {
+            0 => format!("/fruit/{}", spelt(&value, how)),
+            1 => format!("/users/{}/orders/1", spelt(&value, how)),
+            2 => format!("/{}/x/{}", spelt("rest:a", &[true, true, true, true, how[0], true]), spelt(&value, how)),
+            3 => format!("/active?country={}&city=x", spelt(&value, how)),
+            _ => format!("/elsewhere/{}", spelt(&value, how)),
+        };
+        let (one, two) = (kept_and_asked(&routes, &target(&a)), kept_and_asked(&routes, &target(&b)));
+        if let (Some((one, asked)), Some((two, asked_too))) = (one, two) && one == two {
+            prop_assert_eq!(asked, asked_too, "{}", one);
+        }
     }
 
     /// Whatever a read is stored under, a write to the same path drops.

@@ -1,5 +1,8 @@
 //! Interim answers (RFC 9110 section 15.2): handed on before the final one is there, and never kept.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -55,6 +58,28 @@ async fn hints_come_before_the_answer_and_are_not_kept_with_it() {
         let hit = until(&mut client, "body").await;
         assert!(hit.starts_with("HTTP/1.1 200 OK\r\n") && hit.contains("x-cache: HIT"), "{hit}");
     }
+}
+
+/// Source: RFC 8297 section 2: hints are the client's to act on as they come, and there is one final answer to them.
+#[tokio::test]
+async fn the_hints_of_a_try_that_broke_off_are_not_followed_by_those_of_the_next() {
+    let tries = Arc::new(AtomicUsize::new(0));
+    let asked = Arc::clone(&tries);
+    let origin = raw(move |_, mut stream| {
+        let broken = tries.fetch_add(1, Ordering::Relaxed) == 0;
+        async move {
+            say(&mut stream, &HINT.repeat(15)).await;
+            if !broken {
+                say(&mut stream, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nbody").await;
+            }
+        }
+    })
+    .await;
+    let node = Node::start(origin, "");
+    let mut client = TcpStream::connect(node.address).await.unwrap();
+    client.write_all(b"GET /x HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+    let answer = until(&mut client, "body").await;
+    assert_eq!((answer.matches(" 103 ").count(), asked.load(Ordering::Relaxed)), (15, 2), "{answer}");
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use super::support::client::raw;
 use super::support::node::Node;
-use super::support::origin::Origin;
+use super::support::origin::{Origin, response};
 
 #[tokio::test]
 async fn the_query_is_part_of_the_key_unless_the_route_lists_parameters() {
@@ -50,6 +50,45 @@ async fn paths_that_can_be_read_in_two_ways_are_never_hits() {
                 raw(node.address, format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").as_bytes())
                     .await;
             assert!(answer.contains("detail=path-ambiguous"), "{path}: {answer}");
+        }
+    }
+}
+
+/// What may stand in a path bare or encoded, and what a route's key decodes, an origin may tell apart (RFC 3986 section 2.2).
+#[tokio::test]
+async fn two_spellings_of_a_path_that_an_origin_may_tell_apart_are_two_entries() {
+    let config = r#"
+[[route]]
+path = "/a/{id}"
+ttl = "1h"
+[[route]]
+path = "/k/{id}"
+key = "k:{id}"
+ttl = "1h"
+[[route]]
+path = "/rest/{*rest}"
+ttl = "1h"
+"#;
+    let origin = Origin::start(|asked| async move { response(200, &[], &asked.target) }).await;
+    let node = Node::start(origin.address, config);
+    for (route, octet) in
+        ["/a/", "/k/", "/rest/"].iter().flat_map(|route| b"!$&'()*+,:=@|[]^".map(|octet| (route, octet)))
+    {
+        let (encoded, bare) = (format!("{route}x%{octet:02X}y"), format!("{route}x{}y", char::from(octet)));
+        for (round, cache) in ["MISS", "HIT"].into_iter().enumerate() {
+            for path in [&encoded, &bare] {
+                let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+                let answer = raw(node.address, request.as_bytes()).await;
+                assert!(answer.ends_with(&format!("\r\n\r\n{path}")), "{path}, round {round}: {answer}");
+                assert!(answer.contains(&format!("x-cache: {cache}")), "{path}, round {round}: {answer}");
+            }
+        }
+        // A write by either spelling drops both.
+        let put = format!("PUT {bare} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+        raw(node.address, put.as_bytes()).await;
+        for path in [&encoded, &bare] {
+            let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+            assert!(raw(node.address, request.as_bytes()).await.contains("x-cache: MISS"), "{path} after a write");
         }
     }
 }

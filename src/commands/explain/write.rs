@@ -261,9 +261,11 @@ fn because(drop: &Invalidation, named: &str, readings: &[String]) -> String {
     }
     let folder = format!("{}/", named.trim_end_matches('/'));
     let lies_below = |path: &String| path.len() > folder.len() && path.to_lowercase().starts_with(&folder);
+    // A long path is cut in its tag.
+    let is_target = readings.iter().any(|path| drop.tag.is_of_path(path));
     match drop.scope {
         Scope::Route => "it lies below the target".to_owned(),
-        _ if readings.iter().any(lies_below) => "the target lies in it".to_owned(),
+        _ if !is_target || readings.iter().any(lies_below) => "the target lies in it".to_owned(),
         _ => "it is the target itself".to_owned(),
     }
 }

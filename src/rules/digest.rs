@@ -1,0 +1,14 @@
+//! What stands for a text that is long or secret.
+
+use std::fmt::Write as _;
+
+use sha2::{Digest, Sha256};
+
+/// 128 bits of SHA-256 in hex: long enough that nobody finds two texts with the same, or a credential from it.
+pub(super) fn short_hash(text: &[u8]) -> String {
+    let digest = Sha256::digest(text);
+    digest.iter().take(16).fold(String::with_capacity(32), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
+}
