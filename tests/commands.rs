@@ -174,11 +174,32 @@ fn wrong_usage_is_2() {
 }
 
 #[test]
+fn a_result_that_cannot_be_written_is_1() {
+    let config = ["--config", SHIPPED];
+    for arguments in
+        [&["check"][..], &["check", "--json"], &["routes"], &["explain", "GET", "/a"], &["--help"], &["-V"]]
+    {
+        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_aside"));
+        command.args(arguments).args(config.iter().filter(|_| !arguments[0].starts_with('-')));
+        let output = command.stdout(full).output().unwrap();
+        assert_eq!(code(&output), 1, "{arguments:?}");
+        assert!(complained(&output).contains("standard output cannot be written"), "{}", complained(&output));
+        let (reader, gone) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = command.stdout(gone).output().unwrap();
+        assert_eq!(code(&output), 1, "{arguments:?}");
+        assert!(!complained(&output).contains("error"), "{}", complained(&output));
+    }
+}
+
+#[test]
 fn an_address_that_is_taken_is_1() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let output = aside(&["serve", "--origin", "http://127.0.0.1:1", "--listen", &address]);
-    assert_eq!(code(&output), 1, "{}", complained(&output));
+    assert_eq!(code(&output), 1);
+    assert!(complained(&output).contains("in use"), "{}", complained(&output));
 }
 
 #[test]

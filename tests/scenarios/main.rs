@@ -25,6 +25,7 @@ mod http2_abuse;
 mod invalidation;
 mod keys;
 mod lifecycle;
+mod logs;
 mod origin_addresses;
 mod origin_faults;
 mod origin_time;

@@ -189,9 +189,9 @@ pub(super) fn run(arguments: &ExplainArguments) -> ExitCode {
         Err(error) => return refuse(&error),
     };
     let Told { text, value, unseen } = explain(&asked, &config);
-    say(&if arguments.json { value.to_string() } else { text });
+    let said = say(&if arguments.json { value.to_string() } else { text });
     match unseen {
-        None => ExitCode::SUCCESS,
+        None => said,
         Some(why) => {
             say_aside(&format!("error: {why}"));
             ExitCode::from(UNAVAILABLE)
