@@ -27,6 +27,6 @@ pub use head::{Told, told_by_head};
 pub use invalidation::{invalidates, is_safe};
 pub use partial::{Selected, asks_for_part, combined, joined, selected, selected_of_part, storable_part};
 pub use reuse::{Reuse, Stored, StoredFlags, lifetime_today, may_serve_on_error, only_if_cached, reuse, ttl_left};
-pub use storable::{BodyFraming, Exchange, storable};
+pub use storable::{BodyFraming, Exchange, credential_that_counts, storable};
 pub use validation::{conditional_for, confirms, fields_for_304, freshen, has_validator, not_modified};
 pub use vary::selecting;

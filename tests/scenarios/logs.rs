@@ -1,10 +1,14 @@
-//! The log: never in a request's way, complete at the end, and telling what a person has to know.
+//! The log: never in a request's way, complete at the end, and telling what a person has to know. And the output of the
+//! other commands, which is their result.
 
 use std::io::Read as _;
 use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::support::node::Process;
-use super::support::origin::Origin;
+use super::support::origin::{Origin, nobody, raw, response};
+use super::support::redis::RedisServer;
 
 /// More than a pipe holds.
 const REQUESTS: usize = 200;
@@ -64,4 +68,134 @@ async fn a_filter_that_is_none_is_told_and_an_empty_one_is_unset() {
         assert_eq!(log.contains(&warning), told, "{log}");
         assert_eq!(log.contains("aside=info is used instead"), told, "{log}");
     }
+}
+
+#[test]
+fn a_result_that_cannot_be_written_is_1() {
+    let config = concat!(env!("CARGO_MANIFEST_DIR"), "/proxy.toml");
+    for line in ["check -c", "check --json -c", "routes -c", "explain GET /a -c", "--help", "-V"] {
+        let words = line.split(' ').chain(line.ends_with("-c").then_some(config));
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_aside"));
+        command.args(words);
+        let mut run = |stdout: Stdio| {
+            let output = command.stdout(stdout).output().unwrap();
+            (output.status.code(), String::from_utf8(output.stderr).unwrap())
+        };
+        let (code, complaint) = run(std::fs::File::options().write(true).open("/dev/full").unwrap().into());
+        assert_eq!(code, Some(1), "{line}: {complaint}");
+        assert!(complaint.contains("standard output cannot be written"), "{complaint}");
+        let (reader, gone) = std::io::pipe().unwrap();
+        drop(reader);
+        let (code, complaint) = run(gone.into());
+        assert_eq!(code, Some(1), "{line}: {complaint}");
+        assert!(!complaint.contains("error"), "{complaint}");
+    }
+}
+
+#[tokio::test]
+async fn what_aside_answers_by_itself_has_its_cause_in_the_log() {
+    let origin = Origin::counting().await;
+    let limits = "[limits]\nrequest_body = \"10B\"\ntarget = \"1KiB\"\n";
+    let node = Process::telling(origin.address, "memory://", limits).await;
+    let client = node.client();
+    let long = format!("/{}", "x".repeat(2000));
+    for (method, target, fields, body, status, why) in [
+        ("PUT", "/a", &[][..], "more than ten bytes", 413, "The request body is larger than 10 bytes."),
+        ("GET", &long, &[], "", 414, "The request target is longer than 1024 bytes."),
+        ("TRACE", "/a", &[], "", 405, "CONNECT and TRACE are not forwarded."),
+        ("GET", "/a", &[("connection", "cookie")], "", 400, "Connection names a field that is not hop-by-hop."),
+    ] {
+        assert_eq!(client.send(method, target, fields, body).await.status, status, "{why}");
+        node.says(why).await;
+        let log = node.log();
+        let line = log.lines().find(|line| line.contains(why)).unwrap();
+        assert!(line.contains(&format!("status={status}")) && line.contains("INFO"), "{line}");
+    }
+    assert_eq!(origin.count(), 0);
+}
+
+#[tokio::test]
+async fn why_the_origin_gave_no_answer_is_for_the_log_and_not_for_the_client() {
+    let (nobody, _socket) = nobody();
+    let broken = raw(|_, stream| async move { drop(stream) }).await;
+    for (origin, method, sentence, cause) in [
+        (nobody, "GET", "The origin cannot be reached.", "Connection refused"),
+        (
+            broken,
+            "PUT",
+            "The origin broke the connection off, or did not answer in HTTP.",
+            "the origin's answer broke off",
+        ),
+    ] {
+        let node = Process::telling(origin, "memory://", "").await;
+        let answer = node.client().send(method, "/a", &[], "").await;
+        assert_eq!((answer.status, answer.json()["detail"].as_str().unwrap()), (502, sentence));
+        node.says(cause).await;
+        let log = node.log();
+        let line = log.lines().find(|line| line.contains("status=502")).unwrap();
+        assert!(line.contains("WARN") && line.contains("why=") && line.contains(cause), "{line}");
+    }
+}
+
+#[tokio::test]
+async fn stale_answers_that_stand_in_for_a_failing_origin_are_told_of_once_a_route() {
+    let fails = Arc::new(AtomicBool::new(false));
+    let failing = Arc::clone(&fails);
+    let origin = Origin::start(move |_| {
+        let status = if failing.load(Ordering::SeqCst) { 503 } else { 200 };
+        async move { response(status, &[], "{}") }
+    })
+    .await;
+    let routes = "[[route]]\npath = \"/a/{id}\"\nttl = \"1ms\"\n[[route]]\npath = \"/b/{id}\"\nttl = \"1ms\"\n";
+    let node = Process::telling(origin.address, "memory://", routes).await;
+    let client = node.client();
+    let paths = ["/a/1", "/a/2", "/b/1"];
+    for path in paths {
+        assert_eq!(client.get(path).await.status, 200);
+    }
+    fails.store(true, Ordering::SeqCst);
+    for path in paths.iter().cycle().take(9) {
+        let is_stale = || async { client.get(path).await.cache() == "STALE" };
+        super::support::until("a stale answer", is_stale).await;
+    }
+    for route in ["/a/{id}", "/b/{id}"] {
+        let told = format!("the origin fails for {route}: stored answers");
+        node.says(&told).await;
+        assert_eq!(node.log().matches(&told).count(), 1, "{}", node.log());
+    }
+}
+
+const FRUIT: &str = "[[route]]\npath = \"/fruit/{id}\"\nkey = \"fruit:{id}\"\nttl = \"1h\"\n";
+
+async fn with_redis(config: &str) -> (RedisServer, Process) {
+    let (redis, origin) = (RedisServer::start(), Origin::counting().await);
+    let node = Process::telling(origin.address, &redis.url(), config).await;
+    node.says("is in use").await;
+    (redis, node)
+}
+
+#[tokio::test]
+async fn an_invalidation_that_was_owed_is_told_of_when_it_is_made() {
+    let (mut redis, node) = with_redis(FRUIT).await;
+    let made = "the invalidations that were owed to Redis at";
+    redis.kill();
+    assert_eq!(node.client().put("/fruit/1", "{}").await.status, 200);
+    node.says("an invalidation is owed to the store").await;
+    assert!(!node.log().contains(made));
+    redis.restart();
+    node.says(made).await;
+}
+
+#[tokio::test]
+async fn a_redis_without_room_is_told_of_once() {
+    let (redis, node) = with_redis(FRUIT).await;
+    let client = node.client();
+    assert_eq!(client.get("/fruit/0").await.status, 200);
+    redis.command(&["CONFIG", "SET", "maxmemory", "1"]);
+    for n in 1..10 {
+        let answer = client.get(&format!("/fruit/{n}")).await;
+        assert!(answer.cache_status().contains("detail=store-full"), "{}", answer.cache_status());
+    }
+    node.says("is full (maxmemory)").await;
+    assert_eq!(node.log().matches("is full (maxmemory)").count(), 1, "{}", node.log());
 }

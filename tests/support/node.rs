@@ -144,8 +144,8 @@ impl Process {
         filter: Option<&str>,
     ) -> Self {
         let file = folder.path().join("proxy.toml");
-        let head = format!("listen = \"127.0.0.1:{port}\"\norigin = \"http://{origin}\"\n");
-        std::fs::write(&file, head + config).unwrap();
+        let url = if config.contains("[origin]") { String::new() } else { format!("origin = \"http://{origin}\"\n") };
+        std::fs::write(&file, format!("listen = \"127.0.0.1:{port}\"\n{url}{config}")).unwrap();
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_aside"));
         command.env_remove("ASIDE_LOG").envs(filter.map(|filter| ("ASIDE_LOG", filter)));
         let child = command.arg("serve").arg("--config").arg(&file).stderr(log).spawn().unwrap();
