@@ -9,6 +9,7 @@
     reason = "a test fails by panicking"
 )]
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -64,6 +65,21 @@ impl Source {
         first.strip_suffix(".rs").unwrap_or(first)
     }
 
+    /// Its module: `proxy::ingress::host` for `proxy/ingress/host.rs`, `proxy` for `proxy/mod.rs`.
+    fn module(&self) -> String {
+        let path = self.path.with_extension("").to_str().unwrap().replace('/', "::");
+        path.strip_suffix("::mod").unwrap_or(&path).to_owned()
+    }
+
+    /// What stands behind `use `, and after it `from::`, outside of its unit tests.
+    fn imports<'s>(&'s self, from: &'s str) -> impl Iterator<Item = &'s str> {
+        let code = self.text.split("#[cfg(test)]\nmod tests").next().unwrap();
+        code.split(';').filter_map(move |statement| {
+            let (_, import) = statement.rsplit_once("use ")?;
+            import.strip_prefix(from)?.strip_prefix("::")
+        })
+    }
+
     /// The lines of code, numbered from 1, without comments.
     fn lines(&self) -> impl Iterator<Item = (usize, &str)> {
         let numbered = self.text.lines().enumerate().map(|(index, line)| (index + 1, line));
@@ -108,6 +124,34 @@ fn named_after(line: &str, word: &str) -> Vec<String> {
     names
 }
 
+/// The names that an import begins with: `a` of `a::{b, c}`, `a` and `b` of `{a, b::c}`.
+fn first_names(import: &str) -> Vec<&str> {
+    let names = match import.strip_prefix('{') {
+        Some(group) => group.trim_end_matches('}').split(',').collect(),
+        None => vec![import],
+    };
+    names.into_iter().map(|name| name.split("::").next().unwrap().trim()).collect()
+}
+
+/// The modules beside each module that it imports from, also where the module above hands their names on.
+fn neighbours(sources: &[Source]) -> BTreeMap<String, BTreeSet<String>> {
+    let modules: BTreeMap<String, &Source> = sources.iter().map(|source| (source.module(), source)).collect();
+    let beside = |module: &str| {
+        let (above, _) = module.rsplit_once("::")?;
+        let named = |name: &str| Some(format!("{above}::{name}")).filter(|found| modules.contains_key(found));
+        let handed_on = |name: &str| {
+            let children = modules.keys().filter(|child| child.rsplit_once("::").is_some_and(|(of, _)| of == above));
+            children.into_iter().find(|child| {
+                let child = child.rsplit("::").next().unwrap();
+                modules[above].imports(child).any(|import| first_names(import).contains(&name))
+            })
+        };
+        let names = modules[module].imports("super").flat_map(first_names);
+        Some(names.filter_map(|name| named(name).or_else(|| handed_on(name).cloned())).collect())
+    };
+    modules.keys().map(|module| (module.clone(), beside(module).unwrap_or_default())).collect()
+}
+
 fn breaches(check: impl Fn(&Source, usize, &str) -> Option<String>) {
     let mut found = Vec::new();
     for source in sources() {
@@ -134,6 +178,28 @@ fn rooms_name_only_the_rooms_below_them() {
             .find(|name| known(name) && name != room && !allowed.contains(&name.as_str()))?;
         Some(format!("{room} may not name {named}"))
     });
+}
+
+#[test]
+fn files_do_not_import_each_other_in_a_loop() {
+    let mut left = neighbours(&sources());
+    assert!(left["proxy::fill"].contains("proxy::fetch"), "the reader of imports is blind");
+    assert!(left["rules::overlap"].contains("rules::path"), "the reader of imports is blind");
+    // Whoever imports nothing that is left is in no loop, and so is whoever nothing that is left imports.
+    loop {
+        let before = left.len();
+        let named: BTreeSet<String> = left.values().flatten().cloned().collect();
+        left.retain(|module, _| named.contains(module));
+        let known: BTreeSet<String> = left.keys().cloned().collect();
+        for imported in left.values_mut() {
+            imported.retain(|module| known.contains(module));
+        }
+        left.retain(|_, imported| !imported.is_empty());
+        if left.len() == before {
+            break;
+        }
+    }
+    assert!(left.is_empty(), "these import each other: {left:#?}");
 }
 
 #[test]
@@ -177,4 +243,6 @@ fn the_reader_of_use_lines_sees_them() {
     assert_eq!(named_after("let x = crate::origin::join(y);", "crate"), ["origin"]);
     assert_eq!(named_after("use hyper_util::rt::TokioIo;", "hyper"), Vec::<String>::new());
     assert_eq!(named_after("use tokio::net;", "tokio"), ["net"]);
+    assert_eq!(first_names("path::{Captures, PathPattern}"), ["path"]);
+    assert_eq!(first_names("{PatternError, foreign::instead}"), ["PatternError", "foreign"]);
 }

@@ -117,14 +117,11 @@ pub fn is_encoded(fields: &HeaderMap) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fields::literal::field;
     use ContentCoding::{Br, Gzip, Zstd};
 
     fn chosen(lines: &[&'static str]) -> Option<ContentCoding> {
-        let mut request = HeaderMap::new();
-        for line in lines {
-            request.append(ACCEPT_ENCODING, HeaderValue::from_static(line));
-        }
-        AcceptEncoding::of(&request)?.choose(&ContentCoding::ALL)
+        AcceptEncoding::of(&field(&ACCEPT_ENCODING, lines))?.choose(&ContentCoding::ALL)
     }
 
     #[test]

@@ -146,14 +146,10 @@ fn stricter(before: Option<u64>, said: Option<u64>) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use http::HeaderValue;
+    use crate::fields::literal::field;
 
     fn parse(lines: &[&str]) -> CacheControl {
-        let mut fields = HeaderMap::new();
-        for line in lines {
-            fields.append(CACHE_CONTROL, HeaderValue::from_bytes(line.as_bytes()).unwrap());
-        }
-        CacheControl::parse(&fields)
+        CacheControl::parse(&field(&CACHE_CONTROL, lines))
     }
 
     #[test]

@@ -42,10 +42,10 @@ fn string(member: ListEntry) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use http::HeaderValue;
+    use crate::fields::literal::field;
 
     fn read(lines: &[&'static str]) -> Vec<String> {
-        cache_groups(&lines.iter().map(|line| (CACHE_GROUPS, HeaderValue::from_static(line))).collect(), &CACHE_GROUPS)
+        cache_groups(&field(&CACHE_GROUPS, lines), &CACHE_GROUPS)
     }
 
     #[test]

@@ -84,15 +84,8 @@ fn is_end_to_end(name: &HeaderName) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fields::literal::fields;
     use http::HeaderValue;
-
-    fn fields(lines: &[(&'static str, &'static str)]) -> HeaderMap {
-        let mut fields = HeaderMap::new();
-        for (name, value) in lines {
-            fields.append(*name, HeaderValue::from_static(value));
-        }
-        fields
-    }
 
     #[test]
     fn hop_by_hop_fields_go_and_the_others_stay() {

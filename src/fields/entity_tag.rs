@@ -115,7 +115,7 @@ fn read_tags(mut rest: &[u8], tags: &mut Vec<EntityTag>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use http::HeaderValue;
+    use crate::fields::literal::field;
     use http::header::IF_NONE_MATCH;
 
     fn tag(weak: bool, opaque: &str) -> EntityTag {
@@ -123,11 +123,7 @@ mod tests {
     }
 
     fn listed(lines: &[&[u8]]) -> Option<EntityTags> {
-        let mut fields = HeaderMap::new();
-        for line in lines {
-            fields.append(IF_NONE_MATCH, HeaderValue::from_bytes(line).unwrap());
-        }
-        EntityTags::of(&fields, &IF_NONE_MATCH)
+        EntityTags::of(&field(&IF_NONE_MATCH, lines), &IF_NONE_MATCH)
     }
 
     #[test]

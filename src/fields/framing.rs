@@ -85,19 +85,11 @@ pub fn response_fault(status: StatusCode, fields: &HeaderMap) -> Option<String> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use http::HeaderValue;
-
-    fn fields(name: &HeaderName, lines: &[&str]) -> HeaderMap {
-        let mut fields = HeaderMap::new();
-        for line in lines {
-            fields.append(name, HeaderValue::from_str(line).unwrap());
-        }
-        fields
-    }
+    use crate::fields::literal::{field, fields};
 
     #[test]
     fn chunked_is_one_word_on_one_line() {
-        let coding = |lines: &[&str]| transfer_coding(&fields(&TRANSFER_ENCODING, lines));
+        let coding = |lines: &[&str]| transfer_coding(&field(&TRANSFER_ENCODING, lines));
         assert_eq!(coding(&[]), TransferCoding::None);
         for chunked in ["chunked", "Chunked", " chunked\t"] {
             assert_eq!(coding(&[chunked]), TransferCoding::Chunked, "{chunked}");
@@ -118,7 +110,7 @@ mod tests {
 
     #[test]
     fn a_length_is_digits_and_said_once_or_said_alike() {
-        let length = |lines: &[&str]| content_length(&fields(&CONTENT_LENGTH, lines));
+        let length = |lines: &[&str]| content_length(&field(&CONTENT_LENGTH, lines));
         assert_eq!(length(&[]), Ok(None));
         for five in [&["5"][..], &["005"], &["5", "5"], &["5, 5"], &["5,05"]] {
             assert_eq!(length(five), Ok(Some(5)), "{five:?}");
@@ -142,11 +134,7 @@ mod tests {
     #[test]
     fn a_response_that_two_would_read_differently_has_a_fault() {
         let fault = |status: u16, lines: &[(&'static str, &'static str)]| {
-            let mut fields = HeaderMap::new();
-            for (name, value) in lines {
-                fields.append(*name, HeaderValue::from_static(value));
-            }
-            response_fault(StatusCode::from_u16(status).unwrap(), &fields)
+            response_fault(StatusCode::from_u16(status).unwrap(), &fields(lines))
         };
         assert_eq!(fault(200, &[]), None);
         assert_eq!(fault(599, &[("content-length", "5, 5")]), None);

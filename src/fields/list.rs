@@ -73,7 +73,7 @@ fn closing_quote(inside: &[u8]) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use http::HeaderValue;
+    use crate::fields::literal::field;
 
     fn split(value: &str) -> Vec<&str> {
         split_list(value.as_bytes()).map(|member| std::str::from_utf8(member).unwrap()).collect()
@@ -111,10 +111,7 @@ mod tests {
     #[test]
     fn the_lines_of_a_field_are_one_list() {
         let name = HeaderName::from_static("x-list");
-        let mut fields = HeaderMap::new();
-        for line in ["a, ,b", "", "c"] {
-            fields.append(&name, HeaderValue::from_static(line));
-        }
+        let fields = field(&name, &["a, ,b", "", "c"]);
         assert_eq!(list_members(&fields, &name).collect::<Vec<_>>(), [b"a", b"b", b"c"]);
     }
 }

@@ -13,6 +13,8 @@ mod detail;
 mod entity_tag;
 mod framing;
 mod list;
+#[cfg(test)]
+pub(crate) mod literal;
 mod own_tag;
 mod range;
 mod targeted;

@@ -110,11 +110,7 @@ fn number(text: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use http::{HeaderName, HeaderValue};
-
-    fn with(name: &HeaderName, lines: &[&'static str]) -> HeaderMap {
-        lines.iter().map(|line| (name.clone(), HeaderValue::from_static(line))).collect()
-    }
+    use crate::fields::literal::field;
 
     #[test]
     fn one_part_is_asked_for_in_three_ways() {
@@ -125,7 +121,7 @@ mod tests {
             ("bytes=-7", Some(ByteRange::Suffix(7))),
             ("bytes= 3-3 ", from(3, Some(3))),
         ] {
-            assert_eq!(ByteRange::of(&with(&RANGE, &[line])), range, "{line}");
+            assert_eq!(ByteRange::of(&field(&RANGE, &[line])), range, "{line}");
         }
     }
 
@@ -144,7 +140,7 @@ mod tests {
             &["bytes"],
             &[""],
         ] {
-            assert_eq!(ByteRange::of(&with(&RANGE, lines)), None, "{lines:?}");
+            assert_eq!(ByteRange::of(&field(&RANGE, lines)), None, "{lines:?}");
         }
     }
 
@@ -169,7 +165,7 @@ mod tests {
     #[test]
     fn the_place_of_a_part_is_read_as_it_is_written() {
         for line in ["bytes 0-4/10", "bytes 5-5/*", "bytes 0-18446744073709551614/18446744073709551615"] {
-            let read = ContentRange::of(&with(&CONTENT_RANGE, &[line])).unwrap();
+            let read = ContentRange::of(&field(&CONTENT_RANGE, &[line])).unwrap();
             assert_eq!(read.to_string(), line);
         }
         assert_eq!(ContentRange { first: 2, last: 4, complete: None }.length(), 3);
@@ -180,8 +176,8 @@ mod tests {
         for line in
             ["bytes */10", "bytes 5-4/10", "bytes 0-10/10", "items 0-1/2", "bytes 0-1", "bytes -1/2", "0-1/2", ""]
         {
-            assert_eq!(ContentRange::of(&with(&CONTENT_RANGE, &[line])), None, "{line}");
+            assert_eq!(ContentRange::of(&field(&CONTENT_RANGE, &[line])), None, "{line}");
         }
-        assert_eq!(ContentRange::of(&with(&CONTENT_RANGE, &["bytes 0-1/2", "bytes 0-1/2"])), None);
+        assert_eq!(ContentRange::of(&field(&CONTENT_RANGE, &["bytes 0-1/2", "bytes 0-1/2"])), None);
     }
 }

@@ -86,11 +86,10 @@ fn flag_or_fields(value: &BareItem) -> Option<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use http::HeaderValue;
+    use crate::fields::literal::field;
 
     fn read(lines: &[&'static str]) -> Option<CacheControl> {
-        let line = |value: &&'static str| (CDN_CACHE_CONTROL, HeaderValue::from_static(value));
-        targeted(&lines.iter().map(line).collect())
+        targeted(&field(&CDN_CACHE_CONTROL, lines))
     }
 
     #[test]

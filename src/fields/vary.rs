@@ -35,14 +35,10 @@ impl Vary {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use http::HeaderValue;
+    use crate::fields::literal::field;
 
     fn vary(lines: &[&[u8]]) -> Vary {
-        let mut fields = HeaderMap::new();
-        for line in lines {
-            fields.append(VARY, HeaderValue::from_bytes(line).unwrap());
-        }
-        Vary::of(&fields)
+        Vary::of(&field(&VARY, lines))
     }
 
     #[test]

@@ -1,50 +1,16 @@
 //! Message bodies as they pass through: whole, streaming, or relayed by a task that reads ahead.
 
-use std::fmt;
-use std::num::NonZeroU64;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 
+use super::body_error::BodyError;
 use super::gathered::Gathered;
 use super::relay::{End, Relayed, Relaying, relay};
 use super::timed::Timed;
 use super::upload::{Progress, Upload, upload};
-
-/// Why a body ended before it was whole. The connection it was being sent on is then cut, so that the receiver can tell.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum BodyError {
-    /// The sender closed or broke the connection, or its framing was wrong.
-    Broken(String),
-    /// Nothing came for this long.
-    Stalled(Duration),
-    /// It came with fewer bytes a second than this.
-    TooSlow(NonZeroU64),
-    /// It was not whole when the time for the whole exchange was over.
-    Late(Duration),
-    /// It grew larger than allowed.
-    TooLarge,
-    /// A trailer section follows it where none is taken.
-    Trailers,
-}
-
-impl fmt::Display for BodyError {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Broken(why) => write!(out, "the body was cut short: {why}"),
-            Self::Stalled(limit) => write!(out, "nothing more of the body came for {limit:?}"),
-            Self::TooSlow(rate) => write!(out, "the body came with less than {rate} bytes a second"),
-            Self::Late(limit) => write!(out, "the body was not whole within {limit:?}"),
-            Self::TooLarge => out.write_str("the body is larger than allowed"),
-            Self::Trailers => out.write_str("a trailer section follows the body, and none is forwarded"),
-        }
-    }
-}
-
-impl std::error::Error for BodyError {}
 
 /// A request's or response's body.
 #[derive(Debug, Default)]

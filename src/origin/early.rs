@@ -120,11 +120,7 @@ fn written(status: StatusCode, fields: &HeaderMap) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use http::HeaderValue;
-
-    fn hints(lines: &[(&'static str, &'static str)]) -> HeaderMap {
-        lines.iter().map(|(name, value)| (name.parse().unwrap(), HeaderValue::from_static(value))).collect()
-    }
+    use crate::fields::literal::fields;
 
     fn taken(answers: &EarlyAnswers) -> String {
         let context = Context::from_waker(Waker::noop());
@@ -136,7 +132,7 @@ mod tests {
         let answers = Arc::new(EarlyAnswers::default());
         let early = answers.begin();
         let fields =
-            hints(&[("link", "</a.css>; rel=preload"), ("connection", "x"), ("x", "1"), ("content-length", "3")]);
+            fields(&[("link", "</a.css>; rel=preload"), ("connection", "x"), ("x", "1"), ("content-length", "3")]);
         early.send(StatusCode::EARLY_HINTS, &fields);
         early.send(StatusCode::PROCESSING, &HeaderMap::new());
         early.end();
@@ -166,7 +162,7 @@ mod tests {
         let answers = Arc::new(EarlyAnswers::default());
         let early = answers.begin();
         for _ in 0..10_000 {
-            early.send(StatusCode::EARLY_HINTS, &hints(&[("link", "</a-rather-long-name.css>; rel=preload")]));
+            early.send(StatusCode::EARLY_HINTS, &fields(&[("link", "</a-rather-long-name.css>; rel=preload")]));
         }
         assert!(taken(&answers).len() <= MOST);
     }

@@ -3,7 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::body::BodyError;
+use super::body_error::BodyError;
+use super::causes::{cause, causes};
 use super::tls;
 
 /// Why the origin gave no answer.
@@ -59,9 +60,7 @@ impl OriginError {
         }
         Self::Broken(cause(error))
     }
-}
 
-impl OriginError {
     /// What the client's body did that was against a limit.
     fn of_client_body(error: &BodyError) -> Option<Self> {
         match error {
@@ -94,20 +93,4 @@ impl std::error::Error for OriginError {}
 fn whole_seconds(wait: Duration) -> u64 {
     let begun = u64::from(wait.subsec_nanos() > 0);
     (wait.as_secs() + begun).max(1)
-}
-
-/// The innermost cause of an error: what a person can act on.
-pub(super) fn cause(error: &dyn std::error::Error) -> String {
-    let mut innermost = error;
-    while let Some(source) = innermost.source() {
-        innermost = source;
-    }
-    innermost.to_string()
-}
-
-/// All that caused an error.
-pub(super) fn causes<'a>(
-    error: &'a (dyn std::error::Error + 'static),
-) -> impl Iterator<Item = &'a (dyn std::error::Error + 'static)> {
-    std::iter::successors(error.source(), |inner| inner.source())
 }

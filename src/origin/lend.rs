@@ -8,7 +8,8 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 
-use super::body::{Body, BodyError};
+use super::body::Body;
+use super::body_error::BodyError;
 
 /// The body as the HTTP client has it.
 #[derive(Debug)]

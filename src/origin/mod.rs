@@ -2,6 +2,8 @@
 
 mod address;
 mod body;
+mod body_error;
+mod causes;
 mod circuit;
 mod connect;
 mod early;
@@ -36,7 +38,8 @@ use connect::Connector;
 use interim::{Interim, MAX_INTERIM};
 use lend::{Lent, lend};
 
-pub use body::{Body, BodyError};
+pub use body::Body;
+pub use body_error::BodyError;
 pub use early::{EarlyAnswer, EarlyAnswers};
 pub use error::OriginError;
 pub use relay::Relaying;
@@ -329,12 +332,12 @@ impl Origin {
     }
 }
 
-/// Whether the method gives a body a meaning. A server may leave others unread, and what was sent as a body is then its next
-/// request, whose answer would be the next client's: nobody else uses such a connection.
+/// Whether every server reads the body of this method. Of others it may leave it unread, and what was sent as a body is then
+/// its next request, whose answer would be the next client's: nobody else uses such a connection.
 ///
-/// Source: RFC 9110 sections 9.3.1, 9.3.2 and 9.3.5
+/// Source: RFC 9110 sections 9.3.1 to 9.3.7
 fn may_have_content(method: &Method) -> bool {
-    !matches!(*method, Method::GET | Method::HEAD | Method::DELETE)
+    matches!(*method, Method::POST | Method::PUT | Method::PATCH)
 }
 
 fn too_many_interim() -> OriginError {

@@ -6,7 +6,7 @@ use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 
-use super::body::BodyError;
+use super::body_error::BodyError;
 use super::timed::Timed;
 
 /// The most that a receiver is given at once, in bytes, while more is coming.

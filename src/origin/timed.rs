@@ -11,8 +11,8 @@ use hyper::body::{Body as _, Incoming};
 use tokio::time::{Instant, Sleep, sleep, sleep_until, timeout_at};
 
 use super::Place;
-use super::body::BodyError;
-use super::error::cause;
+use super::body_error::BodyError;
+use super::causes::cause;
 use super::gathered::Gathered;
 use super::pace::Pace;
 

@@ -15,7 +15,7 @@ use tokio_rustls::rustls::{
     WantsVerifier,
 };
 
-use super::error::causes;
+use super::causes::causes;
 
 /// How to speak TLS to the origin. Made once, shared by all cores.
 #[derive(Clone)]

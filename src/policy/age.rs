@@ -34,10 +34,10 @@ pub fn current_age(initial: Duration, response_time: Millis, now: Millis) -> Dur
     initial.saturating_add(Duration::from_millis(now.saturating_sub(response_time)))
 }
 
-/// The first member counts, and one that is no number counts as none.
+/// What Age says: its first member counts, and one that is no number counts as none.
 ///
 /// Source: RFC 9111 section 5.1
-fn age_value(response: &HeaderMap) -> Duration {
+pub fn age_value(response: &HeaderMap) -> Duration {
     let first = response.get(AGE).and_then(|line| split_list(line.as_bytes()).next());
     Duration::from_secs(first.and_then(delta_seconds).unwrap_or(0))
 }

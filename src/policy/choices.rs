@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 
-use super::freshness::LifetimeSource;
+use super::lifetime::LifetimeSource;
 
 /// The caching choices of one route, or of all that has no route: that is the [`Default`].
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -60,11 +60,7 @@ fn shrinks(fields: &HeaderMap) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use http::HeaderName;
-
-    fn fields(lines: &[(&'static str, &'static str)]) -> HeaderMap {
-        lines.iter().map(|&(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value))).collect()
-    }
+    use crate::fields::literal::fields;
 
     fn of_type(kind: &'static str) -> bool {
         may_encode(StatusCode::OK, &fields(&[("content-type", kind)]), LEAST)

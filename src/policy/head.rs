@@ -39,7 +39,7 @@ pub fn told_by_head(stored: (StatusCode, &HeaderMap, u64), status: StatusCode, h
 #[cfg(test)]
 mod tests {
     use super::*;
-    use http::HeaderValue;
+    use crate::fields::literal::fields;
 
     type Lines<'a> = &'a [(&'static str, &'static str)];
 
@@ -51,11 +51,8 @@ mod tests {
     }
 
     fn told_after(stored_status: u16, stored: Lines<'_>, status: u16, head: Lines<'_>) -> Told {
-        let fields = |lines: Lines<'_>| {
-            lines.iter().map(|&(name, value)| (name.parse().unwrap(), HeaderValue::from_static(value))).collect()
-        };
         let code = |status| StatusCode::from_u16(status).unwrap();
-        let (stored, head): (HeaderMap, HeaderMap) = (fields(stored), fields(head));
+        let (stored, head) = (fields(stored), fields(head));
         told_by_head((code(stored_status), &stored, 4), code(status), &head)
     }
 

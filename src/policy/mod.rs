@@ -11,22 +11,26 @@ mod forgeable;
 mod freshness;
 mod head;
 mod invalidation;
+mod lifetime;
 mod partial;
 mod reuse;
 mod storable;
 mod validation;
 mod vary;
 
-pub use age::{corrected_initial_age, current_age};
+pub use age::{age_value, corrected_initial_age, current_age};
 pub use choices::Choices;
 pub use coding::{coding_for, forbids_transforming, may_encode};
 pub use credentials::{credential_in, is_credential};
 pub use forgeable::is_forgeable;
-pub use freshness::{Lifetime, LifetimeSource, is_heuristically_cacheable, lifetime};
+pub use freshness::{is_heuristically_cacheable, lifetime};
 pub use head::{Told, told_by_head};
-pub use invalidation::{invalidates, is_safe};
+pub use invalidation::{invalidates, is_safe, named_on_origin};
+pub use lifetime::{Lifetime, LifetimeSource};
 pub use partial::{Selected, asks_for_part, combined, joined, selected, selected_of_part, storable_part};
-pub use reuse::{Reuse, Stored, StoredFlags, lifetime_today, may_serve_on_error, only_if_cached, reuse, ttl_left};
-pub use storable::{BodyFraming, Exchange, credential_that_counts, storable};
+pub use reuse::{
+    Reuse, Stored, StoredFlags, lifetime_today, may_serve_on_error, only_if_cached, reuse, ttl_left, wants_the_origin,
+};
+pub use storable::{BodyFraming, Exchange, blames_the_request, credential_that_counts, storable};
 pub use validation::{conditional_for, confirms, fields_for_304, freshen, has_validator, not_modified};
 pub use vary::selecting;

@@ -122,14 +122,10 @@ fn if_range_holds(request: &HeaderMap, response: &HeaderMap) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use http::HeaderValue;
+    use crate::fields::literal::fields;
 
     const EARLY: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
     const LATE: &str = "Mon, 07 Nov 1994 08:49:37 GMT";
-
-    fn fields(lines: &[(&'static str, &'static str)]) -> HeaderMap {
-        lines.iter().map(|(name, value)| (name.parse().unwrap(), HeaderValue::from_static(value))).collect()
-    }
 
     fn of_ten(request: &[(&'static str, &'static str)], response: &[(&'static str, &'static str)]) -> Selected {
         selected(&fields(request), StatusCode::OK, &fields(response), 10)

@@ -7,7 +7,8 @@ use http::{HeaderMap, StatusCode};
 
 use super::age::current_age;
 use super::choices::Choices;
-use super::freshness::{Lifetime, LifetimeSource, forbids_stale};
+use super::freshness::forbids_stale;
+use super::lifetime::{Lifetime, LifetimeSource};
 use super::storable::{credential_that_counts, is_public_enough};
 use crate::clock::Millis;
 use crate::fields::CacheControl;
@@ -137,6 +138,14 @@ pub fn only_if_cached(request: &HeaderMap, choices: &Choices) -> bool {
     directives(request, choices).is_some_and(|asked| asked.only_if_cached)
 }
 
+/// True when the request is a matter between this client and the origin: it takes nothing that is stored, however new, or
+/// wants its answer stored for nobody.
+///
+/// Source: RFC 9111 sections 5.2.1.1, 5.2.1.4 and 5.2.1.5
+pub fn wants_the_origin(request: &HeaderMap, choices: &Choices) -> bool {
+    directives(request, choices).is_some_and(|asked| asked.no_cache || asked.no_store || asked.max_age == Some(0))
+}
+
 fn may_answer(stored: &Stored, request: &HeaderMap, choices: &Choices) -> bool {
     if stored.flags.private && !choices.overrides_private(stored.status) {
         return false;
@@ -194,7 +203,7 @@ pub fn ttl_left(fresh_for: Duration, age: Duration) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use http::{HeaderName, HeaderValue};
+    use crate::fields::literal::fields;
 
     const CAME: Millis = 1_000_000_000_000;
 
@@ -212,7 +221,7 @@ mod tests {
                 stale_while_revalidate: seconds(10),
                 stale_if_error: seconds(100),
             },
-            flags: StoredFlags::of(&CacheControl::parse(&request(&[("cache-control", cache_control)]))),
+            flags: StoredFlags::of(&CacheControl::parse(&fields(&[("cache-control", cache_control)]))),
             initial_age: Duration::ZERO,
             response_time: CAME,
         }
@@ -222,12 +231,8 @@ mod tests {
         stored(LifetimeSource::MaxAge, "max-age=60")
     }
 
-    fn request(lines: &[(&'static str, &'static str)]) -> HeaderMap {
-        lines.iter().map(|&(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value))).collect()
-    }
-
     fn asked(directive: &'static str, age: u64) -> Reuse {
-        reuse(&by_origin(), &request(&[("cache-control", directive)]), &Choices::default(), CAME + age * 1000)
+        reuse(&by_origin(), &fields(&[("cache-control", directive)]), &Choices::default(), CAME + age * 1000)
     }
 
     fn route(ttl: u64) -> Choices {
@@ -249,7 +254,7 @@ mod tests {
     fn an_untrusted_clock_only_ever_asks_the_origin() {
         let now = CAME - 7_200_000;
         for directive in ["max-stale", "max-stale=99999999999", "x"] {
-            let request = request(&[("cache-control", directive)]);
+            let request = fields(&[("cache-control", directive)]);
             assert_eq!(
                 reuse(&by_origin(), &request, &Choices::default(), now),
                 Reuse::Validate { age: Duration::MAX },
@@ -261,7 +266,7 @@ mod tests {
 
     #[test]
     fn anybodys_answer_is_not_given_to_somebody() {
-        let with_cookie = request(&[("cookie", "a=b")]);
+        let with_cookie = fields(&[("cookie", "a=b")]);
         let at = |stored: &Stored, choices: &Choices| reuse(stored, &with_cookie, choices, CAME);
         assert_eq!(at(&by_origin(), &Choices::default()), Reuse::Credentials);
         let public = stored(LifetimeSource::MaxAge, "public, max-age=60");
@@ -309,7 +314,7 @@ mod tests {
             assert!(matches!(asked(directive, age), Reuse::Fresh { .. }), "{directive}");
         }
         let deaf = Choices { honour_request_directives: false, ..Choices::default() };
-        let no_cache = request(&[("cache-control", "no-cache")]);
+        let no_cache = fields(&[("cache-control", "no-cache")]);
         assert!(matches!(reuse(&by_origin(), &no_cache, &deaf, CAME), Reuse::Fresh { .. }));
     }
 
@@ -320,7 +325,7 @@ mod tests {
         assert!(matches!(asked("max-stale=19", 80), Reuse::Validate { .. }));
         for directive in ["must-revalidate", "proxy-revalidate", "s-maxage=60", "no-cache"] {
             let strict = stored(LifetimeSource::MaxAge, directive);
-            let request = request(&[("cache-control", "max-stale")]);
+            let request = fields(&[("cache-control", "max-stale")]);
             let found = reuse(&strict, &request, &Choices::default(), CAME + 80_000);
             assert!(matches!(found, Reuse::Validate { .. }), "{directive}");
         }
@@ -341,7 +346,7 @@ mod tests {
 
     #[test]
     fn only_if_cached_is_heard_where_clients_are() {
-        let wanted = request(&[("cache-control", "only-if-cached")]);
+        let wanted = fields(&[("cache-control", "only-if-cached")]);
         assert!(only_if_cached(&wanted, &Choices::default()));
         assert!(!only_if_cached(&HeaderMap::new(), &Choices::default()));
         assert!(!only_if_cached(&wanted, &Choices { honour_request_directives: false, ..Choices::default() }));

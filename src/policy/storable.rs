@@ -5,7 +5,8 @@ use http::{HeaderMap, Method, StatusCode};
 
 use super::choices::Choices;
 use super::credentials::{credential_in, is_credential};
-use super::freshness::{Lifetime, is_heuristically_cacheable, lifetime};
+use super::freshness::{is_heuristically_cacheable, lifetime};
+use super::lifetime::Lifetime;
 use super::validation::has_validator;
 use crate::clock::Millis;
 use crate::fields::{CacheControl, Detail, Vary};
@@ -159,7 +160,9 @@ fn is_understood(status: StatusCode) -> bool {
 }
 
 /// True for errors that speak of one request or one moment and not of the resource.
-fn blames_the_request(status: StatusCode) -> bool {
+///
+/// Source: RFC 9110 section 15.1
+pub fn blames_the_request(status: StatusCode) -> bool {
     (status.is_client_error() || status.is_server_error()) && !is_heuristically_cacheable(status)
 }
 

@@ -123,18 +123,10 @@ fn entity_tag(fields: &HeaderMap) -> Option<EntityTag> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use http::HeaderValue;
+    use crate::fields::literal::fields;
 
     const EARLY: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
     const LATE: &str = "Mon, 07 Nov 1994 08:49:37 GMT";
-
-    fn fields(lines: &[(&'static str, &'static str)]) -> HeaderMap {
-        let mut fields = HeaderMap::new();
-        for (name, value) in lines {
-            fields.append(*name, HeaderValue::from_static(value));
-        }
-        fields
-    }
 
     #[test]
     fn a_matching_condition_is_answered_304() {

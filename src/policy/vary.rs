@@ -58,15 +58,12 @@ fn push_encoded(text: &mut String, value: &[u8]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fields::literal::field;
     use http::HeaderValue;
 
     fn text(lines: &[&[u8]]) -> String {
         let name = HeaderName::from_static("accept");
-        let mut request = HeaderMap::new();
-        for line in lines {
-            request.append(&name, HeaderValue::from_bytes(line).unwrap());
-        }
-        selecting(&[name], &request, false)
+        selecting(std::slice::from_ref(&name), &field(&name, lines), false)
     }
 
     #[test]

@@ -58,6 +58,12 @@ impl Answer {
         self
     }
 
+    /// The answer of one who waited for somebody else's request (RFC 9211 section 2.7).
+    pub(super) fn collapsed(mut self) -> Self {
+        self.cache_status.collapsed = true;
+        self
+    }
+
     /// The answer to a HEAD request: everything but the body.
     pub(super) fn without_body(mut self) -> Self {
         if let Body::Full(bytes) = self.response.body() {

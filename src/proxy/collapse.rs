@@ -9,6 +9,7 @@ use std::hash::{BuildHasher, Hash, RandomState};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use http::StatusCode;
 use quick_cache::sync::Cache;
 use tokio::sync::watch;
 
@@ -19,14 +20,26 @@ use crate::store::StoredResponse;
 /// How a fetch ended, for those who waited.
 #[derive(Clone, Debug)]
 pub(super) enum Landing {
-    /// The answer is stored and may be shared.
-    Stored(Arc<StoredResponse>),
+    /// The answer is stored and may be shared; and the status that the origin gave for it.
+    Stored(Arc<StoredResponse>, StatusCode),
     /// The answer is not for others: each fetches its own, at once.
     Unshareable,
     /// The origin gave no answer: nobody needs to ask it again right now.
     Failed(OriginError),
+    /// The origin answered that it is in trouble, and something stale stood in.
+    Trouble(StatusCode),
     /// A write overtook the fetch, or the leader went away: look again.
     Again,
+}
+
+impl Landing {
+    /// The same, where the origin gave this status for it.
+    pub(super) fn with_status(self, status: StatusCode) -> Self {
+        match self {
+            Self::Stored(entry, _) => Self::Stored(entry, status),
+            other => other,
+        }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -130,10 +143,10 @@ impl Flights {
         let hash = self.hash(key);
         match landing {
             Landing::Unshareable => self.unshareable.insert(hash, ()),
-            Landing::Stored(_) => {
+            Landing::Stored(..) => {
                 self.unshareable.remove(&hash);
             }
-            Landing::Failed(_) | Landing::Again => {}
+            Landing::Failed(_) | Landing::Trouble(_) | Landing::Again => {}
         }
         let mut shard = self.shard(key);
         shard.flights.remove(key);
@@ -201,7 +214,7 @@ impl Follower {
     pub(super) async fn landing(mut self) -> Landing {
         let landed = self.progress.wait_for(|progress| matches!(progress, Progress::Landed(_))).await;
         match landed.as_deref() {
-            Ok(Progress::Landed(Landing::Stored(_))) if !self.early => Landing::Again,
+            Ok(Progress::Landed(Landing::Stored(..))) if !self.early => Landing::Again,
             Ok(Progress::Landed(landing)) => landing.clone(),
             Ok(Progress::Fetching | Progress::Storing) | Err(_) => Landing::Again,
         }

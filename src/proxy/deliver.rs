@@ -69,15 +69,22 @@ impl Proxy {
     }
 
     /// Answers a follower with what its leader stored; `None` when it may not be shared with this request.
-    pub(super) fn share(&self, resource: &Resource, request: &Admitted, entry: &Arc<StoredResponse>) -> Option<Answer> {
+    pub(super) fn share(
+        &self,
+        resource: &Resource,
+        request: &Admitted,
+        missed: &Missed,
+        entry: &Arc<StoredResponse>,
+        forward_status: StatusCode,
+    ) -> Option<Answer> {
         if entry.kind != Kind::Response || (resource.route.is_none() && !chosen_by(&entry.fields).is_empty()) {
             return None;
         }
         match self.shared.judge(entry, request, self.choices(resource)) {
             Reuse::Fresh { age, ttl_left } => {
                 let status = CacheStatus {
-                    forward: Some(Forward::UriMiss),
-                    forward_status: Some(entry.status.as_u16()),
+                    forward: Some(missed.forward),
+                    forward_status: Some(forward_status.as_u16()),
                     ttl: Some(ttl_left),
                     collapsed: true,
                     ..CacheStatus::default()

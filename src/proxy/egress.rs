@@ -43,7 +43,9 @@ static SINGLE: [HeaderName; 6] =
 ///
 /// Source: RFC 9110 sections 7.6.1 and 8.6, RFC 9112 section 6
 pub(super) fn ready(head: &mut Parts, body: Extent) -> Said {
-    let said = Said { framing: framing(&head.headers, body), unsound: unsound(&head.headers) };
+    let misplaced = has_no_body(head.status) && !matches!(body, Extent::Done | Extent::Length(0));
+    let unsound = unsound(&head.headers).or(misplaced.then_some(Detail::Ambiguous));
+    let said = Said { framing: framing(&head.headers, body), unsound };
     let length = length(head.status, &head.headers, body);
     strip_hop_by_hop(&mut head.headers);
     match length {

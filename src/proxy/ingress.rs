@@ -3,26 +3,28 @@
 mod framing;
 mod host;
 mod target;
+mod trusted;
+mod upgrade;
 
 use http::header::{EXPECT, HOST};
 use http::request::Parts;
 use http::uri::PathAndQuery;
-use http::{HeaderMap, HeaderValue, Method, Request, Version};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Version};
 use hyper::body::{Body as _, Incoming};
 use hyper::upgrade::OnUpgrade;
 
 use super::error::Refusal;
-use super::forwarded::drop_forgeable;
-use super::trusted::{Asking, asking};
-use super::{Client, ProxySettings, tunnel, versions};
+use super::{Client, ProxySettings, versions};
 use crate::fields::{nominates_end_to_end, restore_entity_tags, strip_hop_by_hop};
 use crate::origin::EarlyAnswer;
+use crate::policy::{is_credential, is_forgeable};
 use framing::{count_hop, settle};
 use host::host;
 use target::target;
+use trusted::{Asking, asking};
+use upgrade::upgrade;
 
 pub(super) use framing::Content;
-pub(super) use host::is_host;
 
 /// A request that may go on: its hop-by-hop fields gone, its host and target settled.
 #[derive(Debug)]
@@ -60,7 +62,7 @@ pub(super) fn admit(
     client: Client,
     early: Option<EarlyAnswer>,
 ) -> Result<Admitted, Refusal> {
-    let upgrade = tunnel::asked(&mut request);
+    let upgrade = upgrade(&mut request);
     let (head, body) = request.into_parts();
     let content = match (body.is_end_stream(), body.size_hint().exact()) {
         (true, _) => Content::None,
@@ -119,6 +121,20 @@ fn met_expectation(fields: &mut HeaderMap, version: Version) -> Result<(), Refus
     }
     fields.remove(EXPECT);
     Ok(())
+}
+
+/// Drops the fields that only a proxy may say, and those with a `_` in their name: WSGI and CGI servers cannot tell
+/// `X_User` from `X-User`. Whom a trusted proxy says the client to be (`X-Forwarded-User` and the like) stays.
+///
+/// Goes over the request's own few fields, since looking up every such name showed in the profile of a hit.
+fn drop_forgeable(fields: &mut HeaderMap, peer_is_trusted: bool) {
+    let gone = |name: &&HeaderName| {
+        name.as_str().contains('_') || (is_forgeable(name) && !(peer_is_trusted && is_credential(name)))
+    };
+    let gone: Vec<HeaderName> = fields.keys().filter(gone).cloned().collect();
+    for name in gone {
+        fields.remove(name);
+    }
 }
 
 impl Admitted {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ACCEPT_ENCODING, CONTENT_RANGE};
+use http::header::{ACCEPT_ENCODING, CONTENT_RANGE, DATE, Entry};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use hyper::ext::ReasonPhrase;
 
@@ -12,12 +12,16 @@ use super::answer::extent;
 use super::collapse::Landing;
 use super::egress::{Said, ready};
 use super::fetch::Fetch;
+use super::lookup::stored;
 use super::variants::Variant;
 use super::{Proxy, fault_detail};
 use crate::clock::Millis;
-use crate::fields::{CACHE_GROUPS, CacheControl, ContentRange, Detail, cache_groups, is_encoded};
+use crate::fields::{CACHE_GROUPS, CacheControl, ContentRange, Detail, cache_groups, format_http_date, is_encoded};
 use crate::origin::{Answered, Timed};
-use crate::policy::{BodyFraming, Exchange, Lifetime, StoredFlags, corrected_initial_age, freshen, storable, ttl_left};
+use crate::policy::{
+    BodyFraming, Exchange, Lifetime, LifetimeSource, Reuse, StoredFlags, age_value, corrected_initial_age, freshen,
+    reuse, storable, ttl_left,
+};
 use crate::rules::Tag;
 use crate::store::{Fault, Kept, Kind, StoredResponse};
 
@@ -106,6 +110,12 @@ impl Proxy {
         let response_time = self.shared.clock.now();
         let Said { framing, unsound } = ready(&mut head, extent(&body));
         let initial_age = corrected_initial_age(&head.headers, request_time, response_time);
+        // RFC 9110 section 6.6.1: where the origin does not say when, the time of receipt stands in, for every reuse.
+        if let Entry::Vacant(date) = head.headers.entry(DATE)
+            && let Ok(now) = HeaderValue::from_str(&format_http_date(response_time))
+        {
+            date.insert(now);
+        }
         let received = Received {
             status: head.status,
             reason: head.extensions.remove(),
@@ -141,13 +151,11 @@ impl Proxy {
         if let Some(route) = &fetch.resource.route {
             lifetime.fresh_for = lifetime.fresh_for.mul_f64(1.0 - route.ttl_jitter * random_share());
         }
-        // What a route gives counts from the answer, however long the origin took for it; what the origin gives counts as
-        // RFC 9111 section 4.2.3 has it, from the request.
-        let initial_age = if lifetime.source.is_explicit() {
-            received.initial_age
-        } else {
-            corrected_initial_age(&received.fields, received.response_time, received.response_time)
-        };
+        // What a route gives counts from the answer, however long the origin took for it and whatever its clock says;
+        // what the origin gives counts as RFC 9111 section 4.2.3 has it, from the request.
+        let by_route =
+            matches!(lifetime.source, LifetimeSource::Override | LifetimeSource::RouteTtl | LifetimeSource::Status);
+        let initial_age = if by_route { age_value(&received.fields) } else { received.initial_age };
         Ok(Judged { lifetime, flags: StoredFlags::of(&control), initial_age })
     }
 
@@ -185,7 +193,7 @@ impl Proxy {
         // Copied: what came from the connection is a slice of its read buffer, which an entry would keep whole.
         let response = entry(Kind::Response, copied(&received.fields), Bytes::copy_from_slice(&body), own);
         if let Some(detail) = refused {
-            return outcome(response, Err(detail));
+            return self.outcome(fetch, response, Err(detail));
         }
         fetch.storing();
         let kept = match variant {
@@ -197,7 +205,38 @@ impl Proxy {
                 }
             }
         };
-        outcome(response, verdict(kept))
+        self.outcome(fetch, response, verdict(kept))
+    }
+
+    fn outcome(&self, fetch: &Fetch, entry: Arc<StoredResponse>, kept: Result<(), Detail>) -> KeptAnswer {
+        let landing = match kept {
+            // What nobody may be given without the origin's word is not worth waiting for.
+            Ok(()) if !self.is_shareable(fetch, &entry) => Landing::Unshareable,
+            Ok(()) => Landing::Stored(Arc::clone(&entry), entry.status),
+            Err(Detail::NewerFill | Detail::RacedWrite) => Landing::Again,
+            Err(_) => Landing::Unshareable,
+        };
+        let ttl = kept.is_ok().then(|| ttl_left(entry.lifetime.fresh_for, entry.initial_age));
+        KeptAnswer { entry, landing, stored: kept.is_ok(), ttl, detail: kept.err() }
+    }
+
+    /// Whether somebody who asks for nothing in particular would be given it now.
+    fn is_shareable(&self, fetch: &Fetch, entry: &StoredResponse) -> bool {
+        let asked = reuse(&stored(entry), &HeaderMap::new(), self.choices(&fetch.resource), self.shared.clock.now());
+        matches!(asked, Reuse::Fresh { .. } | Reuse::StaleWhileRevalidate { .. })
+    }
+
+    /// Where an answer without a route goes that varies; `None` for one that does not.
+    ///
+    /// On a route the origin sees only what is in the key, so whatever its Vary names cannot have differed.
+    fn variant_of(&self, fetch: &Fetch, response: &HeaderMap) -> Option<Variant> {
+        let Fetch { resource, request, missed, .. } = fetch;
+        if resource.route.is_some() {
+            return None;
+        }
+        let any_order = self.choices(resource).any_order;
+        let limit = self.shared.settings.max_variants;
+        Variant::of(response, request, &resource.place, missed.index.as_deref(), any_order, limit)
     }
 }
 
@@ -212,19 +251,9 @@ pub(super) fn verdict(kept: Result<Kept, Fault>) -> Result<(), Detail> {
     }
 }
 
-fn outcome(entry: Arc<StoredResponse>, kept: Result<(), Detail>) -> KeptAnswer {
-    let landing = match kept {
-        Ok(()) => Landing::Stored(Arc::clone(&entry)),
-        Err(Detail::NewerFill | Detail::RacedWrite) => Landing::Again,
-        Err(_) => Landing::Unshareable,
-    };
-    let ttl = kept.is_ok().then(|| ttl_left(entry.lifetime.fresh_for, entry.initial_age));
-    KeptAnswer { entry, landing, stored: kept.is_ok(), ttl, detail: kept.err() }
-}
-
 /// The entry's tags: those of its place, the route's own, and those that the response names. `None` where the answer
 /// does not say the value of one.
-fn tags(fetch: &Fetch, received: &Received, body: &Bytes, host_in_key: bool) -> Option<Vec<Tag>> {
+pub(super) fn tags(fetch: &Fetch, received: &Received, body: &Bytes, host_in_key: bool) -> Option<Vec<Tag>> {
     let host_in_key = host_in_key || fetch.resource.route.is_none();
     let mut tags = fetch.resource.place.tags.to_vec();
     if let Some(route) = fetch.resource.route.as_ref().filter(|route| !route.tags.is_empty()) {

@@ -10,8 +10,8 @@ use super::variants::Index;
 use super::{Choices, NEVER, Shared};
 use crate::fields::{Detail, Forward};
 use crate::policy::{Stored, selecting};
-use crate::rules::{Bypass, Place, Read, Route, WriteTarget};
-use crate::store::{Fault, Kind, Store, StoredResponse, Token};
+use crate::rules::{Bypass, Place, Read, Route, Tag, WriteTarget};
+use crate::store::{Fault, Kind, Lookup, Store, StoredResponse, Token};
 
 /// What a read asks for: its route, if one speaks, and its place in the store.
 #[derive(Clone, Debug)]
@@ -128,6 +128,29 @@ impl Shared {
             entry => entry.clone(),
         };
         Ok(Seen { entry, invalidated: first.invalidated, ..Seen::nothing(first.token) })
+    }
+
+    /// What the index that the first lookup found leads to.
+    async fn variant(
+        &self,
+        store: &Store,
+        resource: &Resource,
+        request: &Admitted,
+        first: &Lookup,
+        entry: &StoredResponse,
+    ) -> Result<Seen, Fault> {
+        let index = Index::of(entry);
+        let mut seen = Seen::nothing(first.token);
+        if let Some(index) = &index
+            && let (Some(slot), id) = index.selected(request, self.choices(resource).any_order)
+        {
+            let second = store.lookup(&resource.place.variant(slot, &id)).await?;
+            seen.invalidated = second.invalidated;
+            seen.entry = second.entry.filter(|entry| entry.tags.contains(&Tag::variant(&id)));
+        }
+        seen.vary_miss = seen.entry.is_none();
+        seen.index = index.map(Arc::new);
+        Ok(seen)
     }
 
     /// The choices that hold for a resource: its route's, or those for paths without one.

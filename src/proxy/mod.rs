@@ -13,6 +13,8 @@ mod deliver;
 mod egress;
 mod error;
 mod fetch;
+mod fill;
+mod finish;
 mod forwarded;
 #[cfg(fuzzing)]
 pub mod fuzzing;
@@ -28,10 +30,10 @@ mod reuse;
 mod settings;
 mod standing_in;
 mod tasks;
-mod trusted;
 mod tunnel;
 mod variants;
 mod versions;
+mod words;
 mod write;
 mod write_policy;
 
@@ -44,7 +46,7 @@ use tokio::time::timeout;
 use crate::clock::Clock;
 use crate::fields::{Detail, Forward};
 use crate::origin::{Body, EarlyAnswer, Origin};
-use crate::policy::{Choices, credential_in, is_safe};
+use crate::policy::{Choices, credential_in, is_safe, only_if_cached, wants_the_origin};
 use crate::rules::Bypass;
 use crate::store::{Fault, Store};
 use crate::telemetry::RequestLine;
@@ -139,6 +141,10 @@ impl Proxy {
         let resource = match self.shared.resource(&request) {
             Ok(resource) => resource,
             Err((Bypass(detail), route)) => {
+                let choices = route.as_ref().map(|route| &route.choices).or(self.shared.settings.unrouted.as_ref());
+                if choices.is_some_and(|choices| only_if_cached(&request.fields, choices)) {
+                    return Refusal::OnlyIfCached.answer();
+                }
                 let limit = route.as_ref().map_or(0, |route| route.choices.max_body);
                 let answer = self.pass(request, Forward::Bypass, Some(detail)).await;
                 return annotate::missed(answer, route.as_deref(), limit).await;
@@ -156,7 +162,8 @@ impl Proxy {
 
     /// Lookup, reuse, and otherwise one fetch for all who ask.
     async fn answer(self: &Arc<Self>, resource: Resource, request: Admitted) -> Answer {
-        for _ in 0..LOOKS {
+        let mut looks_left = LOOKS;
+        loop {
             let landed = self.shared.flights.landed(&resource.place.key);
             let seen = match self.shared.lookup(&self.store, &resource, &request).await {
                 Ok(seen) => seen,
@@ -179,9 +186,10 @@ impl Proxy {
                 Onward::Head => return self.head(resource, request, missed, landed).await,
                 Onward::Fetch => {}
             }
-            if goes_alone(&resource, &request, &missed) {
+            if looks_left == 0 || self.goes_alone(&resource, &request, &missed) {
                 return self.fetch(Fetch::new(resource, request, missed, None)).await;
             }
+            looks_left -= 1;
             let follower = match self.shared.flights.join(&resource.place.key, landed) {
                 Join::Lead(leader) => return self.fetch(Fetch::new(resource, request, missed, Some(leader))).await,
                 Join::Alone => return self.fetch(Fetch::new(resource, request, missed, None)).await,
@@ -191,32 +199,38 @@ impl Proxy {
             // An origin that drips its answer to the leader holds up nobody else for longer than it may take for a head.
             let patience = self.origin.settings().response_timeout;
             match timeout(patience, follower.landing()).await.unwrap_or(Landing::Unshareable) {
-                Landing::Stored(entry) => {
-                    if let Some(answer) = self.share(&resource, &request, &entry) {
+                Landing::Stored(entry, status) => {
+                    if let Some(answer) = self.share(&resource, &request, &missed, &entry, status) {
                         return answer;
                     }
                 }
-                Landing::Unshareable => return self.fetch(Fetch::new(resource, request, missed, None)).await,
-                Landing::Failed(error) => return self.failed(&resource, &request, &missed, &error),
+                Landing::Failed(error) => return self.failed(&resource, &request, &missed, &error).collapsed(),
+                Landing::Trouble(status) => {
+                    return match self.stale_on_error(&resource, &request, &missed, Some(status)) {
+                        Some(answer) => answer.collapsed(),
+                        None => self.fetch(Fetch::new(resource, request, missed, None)).await,
+                    };
+                }
+                // What is stored by now may still be validated, or stand in.
+                Landing::Unshareable => looks_left = 0,
                 Landing::Again => {}
             }
         }
-        match self.shared.lookup(&self.store, &resource, &request).await {
-            Ok(seen) => self.fetch(Fetch::new(resource, request, seen.missed(), None)).await,
-            Err(fault) => self.pass(request, Forward::Miss, Some(fault_detail(&fault))).await,
-        }
+    }
+
+    /// Whether a request fetches by itself although others may be fetching: it has little to hope for from a stranger's
+    /// answer. So has one that takes nothing stored; and, where no route speaks, one with a credential, or one whose
+    /// answers are known to vary.
+    fn goes_alone(&self, resource: &Resource, request: &Admitted, missed: &Missed) -> bool {
+        let unrouted = resource.route.is_none();
+        wants_the_origin(&request.fields, self.choices(resource))
+            || (unrouted && (missed.forward == Forward::VaryMiss || credential_in(&request.fields).is_some()))
     }
 
     /// The choices that hold for a resource: its route's, or those for paths without one.
     fn choices<'a>(&'a self, resource: &'a Resource) -> &'a Choices {
         self.shared.choices(resource)
     }
-}
-
-/// Whether a request fetches by itself although others may be fetching: where no route speaks, one with a credential, or
-/// one whose answers are known to vary, has little to hope for from a stranger's answer.
-fn goes_alone(resource: &Resource, request: &Admitted, missed: &Missed) -> bool {
-    resource.route.is_none() && (missed.forward == Forward::VaryMiss || credential_in(&request.fields).is_some())
 }
 
 /// What holds where nothing is cached.

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::header::{AGE, IF_MODIFIED_SINCE, IF_NONE_MATCH, VIA};
 use http::{HeaderValue, Response, StatusCode};
 
-use super::answer::{Answer, VIA_ASIDE};
+use super::answer::{Answer, VIA_ASIDE, is_origin_trouble};
 use super::deliver::part;
 use super::error::{Refusal, no_answer};
 use super::fetch::Fetch;
@@ -66,10 +66,7 @@ impl Proxy {
             return Refusal::OnlyIfCached.answer();
         }
         let forward = if fresh.is_some() { Forward::Partial } else { missed.forward };
-        if !single {
-            return self.pass(request, forward, Some(Detail::PartialContent)).await;
-        }
-        self.fetch_part(resource, request, Missed { forward, ..missed }, seen, landed).await
+        self.fetch_part(resource, request, Missed { forward, ..missed }, single.then_some(seen), landed).await
     }
 
     /// What a stored part has of what is asked for; `None` where it is not all of it.
@@ -80,21 +77,29 @@ impl Proxy {
         Some(part(entry, head, wanted, at.first))
     }
 
+    /// Asks the origin; what it gives is kept where the place of parts was `seen`.
     async fn fetch_part(
         self: &Arc<Self>,
         resource: Resource,
         request: Admitted,
         missed: Missed,
-        seen: Lookup,
+        seen: Option<Lookup>,
         landed: u64,
     ) -> Answer {
         let (forward, detail) = (missed.forward, Some(Detail::PartialContent));
         let request_time = self.shared.clock.now();
         let answered = match self.forward(&request, Body::Empty).await {
             Ok(answered) => answered,
-            Err(error) => return no_answer(&error, forward),
+            Err(error) => return self.failed(&resource, &request, &missed, &error),
         };
-        let status = passed_status(forward, answered.head.status, detail);
+        let status = answered.head.status;
+        if is_origin_trouble(status)
+            && let Some(answer) = self.stale_on_error(&resource, &request, &missed, Some(status))
+        {
+            return answer;
+        }
+        let status = passed_status(forward, status, detail);
+        let Some(seen) = seen else { return Answer::passed(answered, status) };
         let (received, body) = self.receive(answered, request_time);
         let whole = resource.place.clone();
         let resource = Resource { place: whole.part(), ..resource };

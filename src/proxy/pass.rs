@@ -24,10 +24,7 @@ impl Proxy {
             Err(refusal) => return refusal.answer(),
         };
         match self.forward(&request, body).await {
-            Ok(answered) => {
-                let status = passed_status(forward, answered.head.status, detail);
-                Answer::passed(answered, status)
-            }
+            Ok(answered) => passed(answered, forward, detail),
             Err(error) => no_answer(&error, forward),
         }
     }
@@ -68,6 +65,12 @@ impl Proxy {
             Collected::Failed(error) => Err(Refusal::BodyBroken(error.to_string())),
         }
     }
+}
+
+/// An answer that the store had no part in, as it comes.
+pub(super) fn passed(answered: Answered, forward: Forward, detail: Option<Detail>) -> Answer {
+    let status = passed_status(forward, answered.head.status, detail);
+    Answer::passed(answered, status)
 }
 
 /// The Cache-Status of an answer that the store had no part in.

@@ -14,10 +14,11 @@ use super::answer::{Answer, VIA_ASIDE};
 use super::error::no_answer;
 use super::fetch::Fetch;
 use super::ingress::Admitted;
-use super::keep::{Judged, Received};
+use super::keep::{Judged, Received, tags};
 use super::lookup::{Missed, Resource};
-use super::pass::passed_status;
-use super::write::{Words, passed};
+use super::pass::{passed, passed_status};
+use super::words::Words;
+use crate::clock::Millis;
 use crate::fields::{Detail, Forward};
 use crate::origin::{Answered, Body, Collected, OriginError};
 use crate::rules::Write;
@@ -27,6 +28,7 @@ use crate::store::{Since, Token};
 pub(super) struct BeforePost {
     resource: Resource,
     token: Token,
+    request_time: Millis,
 }
 
 impl Proxy {
@@ -39,7 +41,7 @@ impl Proxy {
         let resource = self.shared.resource(&as_get(request)).ok().filter(|resource| resource.route.is_none())?;
         // Taken before the origin sees the POST: whoever writes the same meanwhile is noticed.
         let token = self.store.lookup(&resource.place).await.ok()?.token;
-        Some(BeforePost { resource, token })
+        Some(BeforePost { resource, token, request_time: self.shared.clock.now() })
     }
 
     /// Makes old what the POST made old, and keeps its answer unless another write came in between.
@@ -50,12 +52,14 @@ impl Proxy {
         words: &Words,
         before: BeforePost,
     ) -> Answer {
-        let (received, body) = self.receive(answered, self.shared.clock.now());
+        let (received, body) = self.receive(answered, before.request_time);
         let missed = Missed { token: before.token, forward: Forward::Method, detail: None, stale: None, index: None };
         let fetch = Fetch::new(before.resource, as_get(request), missed, None);
         let Ok(judged) = self.judge_fill(&fetch, &received) else {
             let answered = Answered { head: received.into_head(), body };
-            return self.made_old(&words.write(request, None), StatusCode::OK, passed(answered)).await;
+            return self
+                .made_old(&words.write(request, None), StatusCode::OK, passed(answered, Forward::Method, None))
+                .await;
         };
         let mut head = received.head();
         head.headers.append(VIA, VIA_ASIDE);
@@ -86,7 +90,12 @@ impl Proxy {
     ) -> Answer {
         let drops = self.shared.settings.routes.invalidations(&write);
         let place = &fetch.resource.place;
-        let since = Since { token: fetch.missed.token, watched: place.tags.to_vec() };
+        // A tag that the answer names, too, may have been made old by a write that was answered meanwhile.
+        let Some(tags) = tags(&fetch, &received, &body, self.shared.settings.host_in_key) else {
+            answer.cache_status.detail = Some(Detail::TagUnknown);
+            return self.made_old(&write, StatusCode::OK, answer).await;
+        };
+        let since = Since { token: fetch.missed.token, watched: tags };
         let finished = match self.finish(&drops, &[], Some((&place.group, since))).await {
             Ok(finished) => finished,
             Err(fault) => return self.unfinished(answer, &fault),

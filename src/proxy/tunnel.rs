@@ -11,8 +11,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use http::header::{CONNECTION, UPGRADE};
-use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
-use hyper::body::{Body as _, Incoming};
+use http::{HeaderValue, Response, StatusCode};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf, copy_bidirectional_with_sizes};
@@ -23,7 +22,7 @@ use super::answer::Answer;
 use super::error::no_answer;
 use super::ingress::Admitted;
 use super::pass::passed_status;
-use crate::fields::{Detail, Forward, nominated};
+use crate::fields::{Detail, Forward};
 use crate::origin::{Answered, Body, Timed};
 
 const WEBSOCKET: HeaderValue = HeaderValue::from_static("websocket");
@@ -44,22 +43,6 @@ struct Ends {
     /// Holds the place among the requests under way to the origin.
     place: Timed,
     idle: Duration,
-}
-
-/// The client's side of a WebSocket, if that is what a request asks for, and nothing else beside it.
-///
-/// Source: RFC 9110 section 7.8, RFC 6455 section 4.2.1
-pub(super) fn asked(request: &mut Request<Incoming>) -> Option<OnUpgrade> {
-    let fields = request.headers();
-    let mut protocols = fields.get_all(UPGRADE).iter();
-    let websocket = protocols.next()?.as_bytes().eq_ignore_ascii_case(WEBSOCKET.as_bytes());
-    let fits = websocket
-        && protocols.next().is_none()
-        && request.method() == Method::GET
-        && request.version() == Version::HTTP_11
-        && request.body().is_end_stream()
-        && nominated(fields).contains(&UPGRADE);
-    fits.then(|| hyper::upgrade::on(request))
 }
 
 impl Proxy {

@@ -4,20 +4,15 @@
 //! variant takes the slot of the oldest. What stands in a slot bears the variant's tag, so an index that two fills wrote
 //! at once, or an old one, leads at worst to another variant, which is a miss. No race makes more entries than slots.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use http::header::{ACCEPT_ENCODING, VARY};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::fetch::Fetch;
 use super::ingress::Admitted;
-use super::lookup::{Resource, Seen};
-use super::{Proxy, Shared};
 use crate::fields::{Vary, is_encoded};
 use crate::policy::selecting;
 use crate::rules::{Place, Tag, variant_id};
-use crate::store::{Fault, Kind, Lookup, Store, StoredResponse};
+use crate::store::{Kind, StoredResponse};
 
 /// Which variants of a key are stored, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +34,29 @@ pub(super) struct Variant {
     pub(super) index: (HeaderMap, Bytes),
 }
 
+impl Variant {
+    /// What is to be stored for an answer to this request, which belongs to `place`; `None` for one that does not vary.
+    /// `known` is the index that was stored at the lookup.
+    pub(super) fn of(
+        response: &HeaderMap,
+        request: &Admitted,
+        place: &Place,
+        known: Option<&Index>,
+        any_order: bool,
+        limit: usize,
+    ) -> Option<Self> {
+        let names = chosen_by(response);
+        if names.is_empty() {
+            return None;
+        }
+        let known = known.filter(|index| index.names == names);
+        let mut index = known.map_or_else(|| Index::new(names), Index::clone);
+        let id = index.id(request, any_order);
+        let slot = index.admit(&id, limit);
+        Some(Self { place: place.variant(slot, &id), tag: Tag::variant(&id), index: index.written()? })
+    }
+}
+
 /// The request fields that an answer was chosen by, where the origin saw all of them. Content that is coded is not for
 /// those who did not ask for the coding, also where the origin forgot to say so.
 pub(super) fn chosen_by(response: &HeaderMap) -> Vec<HeaderName> {
@@ -55,7 +73,7 @@ impl Index {
     }
 
     /// Reads the index that an entry is; `None` where it is none.
-    fn of(entry: &StoredResponse) -> Option<Self> {
+    pub(super) fn of(entry: &StoredResponse) -> Option<Self> {
         let names = chosen_by(&entry.fields);
         if entry.kind != Kind::VaryIndex || names.is_empty() {
             return None;
@@ -113,62 +131,10 @@ impl Index {
     }
 }
 
-impl Shared {
-    /// What the index that the first lookup found leads to.
-    pub(super) async fn variant(
-        &self,
-        store: &Store,
-        resource: &Resource,
-        request: &Admitted,
-        first: &Lookup,
-        entry: &StoredResponse,
-    ) -> Result<Seen, Fault> {
-        let index = Index::of(entry);
-        let mut seen = Seen::nothing(first.token);
-        if let Some(index) = &index
-            && let (Some(slot), id) = index.selected(request, self.choices(resource).any_order)
-        {
-            let second = store.lookup(&resource.place.variant(slot, &id)).await?;
-            seen.invalidated = second.invalidated;
-            seen.entry = second.entry.filter(|entry| entry.tags.contains(&Tag::variant(&id)));
-        }
-        seen.vary_miss = seen.entry.is_none();
-        seen.index = index.map(Arc::new);
-        Ok(seen)
-    }
-}
-
-impl Proxy {
-    /// Where an answer without a route goes that varies; `None` for one that does not.
-    ///
-    /// On a route the origin sees only what is in the key, so whatever its Vary names cannot have differed.
-    pub(super) fn variant_of(&self, fetch: &Fetch, response: &HeaderMap) -> Option<Variant> {
-        if fetch.resource.route.is_some() {
-            return None;
-        }
-        let names = chosen_by(response);
-        if names.is_empty() {
-            return None;
-        }
-        let known = fetch.missed.index.as_ref().filter(|index| index.names == names);
-        let mut index = known.map_or_else(|| Index::new(names.clone()), |index| Index::clone(index));
-        let id = index.id(&fetch.request, self.choices(&fetch.resource).any_order);
-        let slot = index.admit(&id, self.shared.settings.max_variants);
-        Some(Variant {
-            place: fetch.resource.place.variant(slot, &id),
-            tag: Tag::variant(&id),
-            index: index.written()?,
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn fields(lines: &[(&'static str, &'static str)]) -> HeaderMap {
-        lines.iter().map(|&(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value))).collect()
-    }
+    use crate::fields::literal::fields;
 
     #[test]
     fn coded_content_is_chosen_by_accept_encoding() {

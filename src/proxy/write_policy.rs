@@ -12,13 +12,14 @@ use super::answer::Answer;
 use super::error::Refusal;
 use super::ingress::Admitted;
 use super::keep::verdict;
-use super::write::{Words, groups_made_old, passed, succeeded};
+use super::pass::passed;
+use super::words::{Words, groups_made_old};
 use super::{Client, Proxy, fault_detail};
-use crate::fields::{CacheControl, CacheStatus, Detail};
+use crate::fields::{CacheControl, CacheStatus, Detail, Forward};
 use crate::origin::Body;
 use crate::policy::{Lifetime, LifetimeSource, StoredFlags, lifetime};
 use crate::rules::{JsonTemplate, Place, Route, Tag, Write, WriteTarget, Written};
-use crate::store::{Kind, Since, StoredResponse, Token};
+use crate::store::{Finished, Kind, Since, StoredResponse, Token};
 
 /// What a write chose of a route's policy.
 pub(super) struct Chosen {
@@ -53,13 +54,15 @@ impl Proxy {
         };
         let status = answered.head.status;
         if status.is_client_error() {
-            return passed(answered);
+            return passed(answered, Forward::Method, None);
         }
-        let groups = groups_made_old(request, &answered.head.headers);
-        let mut answer = passed(answered);
-        let write = Write { groups: &groups, ..words.write(request, None) };
+        let (groups, also) =
+            (groups_made_old(request, &answered.head.headers), self.named_by(request, &answered.head.headers));
+        let mut answer = passed(answered, Forward::Method, None);
+        let write = Write { groups: &groups, also: &also, ..words.write(request, None) };
         let drops = self.shared.settings.routes.invalidations(&write);
-        if !succeeded(status) {
+        let took_place = status.is_success() || status.is_redirection();
+        if !took_place {
             return match self.finish(&drops, &[], None).await {
                 Ok(_) => answer,
                 Err(fault) => self.unfinished(answer, &fault),
@@ -79,21 +82,32 @@ impl Proxy {
             Err(fault) => return self.unfinished(answer, &fault),
         };
         let (Some(written), Some(after)) = (written, finished.get(&route.group)) else { return answer };
-        let status = &mut answer.cache_status;
-        if chosen.target == WriteTarget::Around {
-            status.detail = Some(Detail::WriteAround);
+        let before = before.map(|_| ());
+        let (stored, detail) = self.mark_or_refill(&values, &written, before, *after).await;
+        (answer.cache_status.stored, answer.cache_status.detail) = (stored, Some(detail));
+        answer
+    }
+
+    /// What becomes of the entry of a finished write, which could not be looked up before it where `before` says so:
+    /// whether it is stored, and what that is told as.
+    async fn mark_or_refill(
+        self: &Arc<Self>,
+        values: &Values<'_>,
+        written: &Written,
+        before: Result<(), Detail>,
+        after: Finished,
+    ) -> (bool, Detail) {
+        if values.chosen.target == WriteTarget::Around {
             self.mark_around(&written.place.around(), after.token).await;
-            return answer;
+            return (false, Detail::WriteAround);
         }
         let kept = match before {
             Err(detail) => Err(detail),
             // Another write of the same entry was under way: which came last only the origin knows.
-            Ok(_) if !after.alone => Err(Detail::RacedWrite),
-            Ok(_) => self.refill(&values, &written, after.token).await,
+            Ok(()) if !after.alone => Err(Detail::RacedWrite),
+            Ok(()) => self.refill(values, written, after.token).await,
         };
-        status.stored = kept == Ok(true);
-        status.detail = Some(kept.err().unwrap_or(Detail::WriteThrough));
-        answer
+        (kept == Ok(true), kept.err().unwrap_or(Detail::WriteThrough))
     }
 
     /// `cache`: the proxy answers, and the origin never sees the write.

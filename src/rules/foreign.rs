@@ -1,5 +1,7 @@
 //! Path variables as other tools write them: read as literals they would match nothing and nobody would notice.
 
+use super::variable::check_name;
+
 /// What to write instead of this segment of a pattern; `None` for one that means itself.
 pub(super) fn instead(segment: &str) -> Option<String> {
     if segment == "*" || segment == "**" {
@@ -19,7 +21,7 @@ pub(super) fn instead(segment: &str) -> Option<String> {
 }
 
 fn is_name(text: &str) -> bool {
-    super::path::check_name(text, 0).is_ok()
+    check_name(text, 0).is_ok()
 }
 
 #[cfg(test)]

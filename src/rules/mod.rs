@@ -6,6 +6,7 @@
 mod canonical;
 mod fold;
 mod foreign;
+mod invalidated_by;
 mod invalidation;
 mod json_template;
 mod numbers;
@@ -13,25 +14,36 @@ mod overlap;
 mod path;
 mod place;
 mod query;
+mod read;
 mod request_pattern;
 mod route;
 mod routes;
+mod tag;
 mod tags;
 mod template;
+mod variable;
+mod write;
 mod write_policy;
+mod written;
 
 pub use canonical::{is_canonical, write_paths};
-pub use invalidation::{Condition, Invalidation, InvalidationRule, Scope, Subject, Write, Written};
+pub use invalidated_by::{Condition, InvalidationRule, Subject};
+pub use invalidation::{Invalidation, Scope};
 pub use json_template::JsonTemplate;
+pub use numbers::scalar;
 pub use path::{Captures, PathPattern};
-pub use place::{Bypass, CacheKey, Fill, Place, Read, Tag, variant_id};
+pub use place::{CacheKey, Place, variant_id};
 pub use query::{Found, find_parameter, parameters};
+pub use read::{Bypass, Read};
 pub use request_pattern::RequestPattern;
-pub use route::{Annotate, Credential, Route, RouteQuery, scalar};
+pub use route::{Annotate, Credential, Fill, Route, RouteQuery};
 pub use routes::{BodiesRead, ROUTELESS, Routes, Unreachable};
+pub use tag::Tag;
 pub use tags::Tags;
 pub use template::{Pointer, Source, Template};
+pub use write::Write;
 pub use write_policy::{Reply, Selection, WritePolicy, WriteTarget};
+pub use written::Written;
 
 /// A pattern or template that cannot be used: what is wrong and where in its text.
 #[derive(Clone, Debug, PartialEq, Eq)]

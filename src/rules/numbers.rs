@@ -1,4 +1,4 @@
-//! One number, however it is spelt: in a path, a query, JSON or a tag.
+//! JSON values as text, and one number however it is spelt: in a path, a query, JSON or a tag.
 
 use std::borrow::Cow;
 
@@ -7,9 +7,19 @@ use serde_json::{Number, Value};
 /// The largest magnitude up to which every whole number is a float of its own.
 const EXACT: f64 = 9_007_199_254_740_992.0;
 
+/// The text of a JSON scalar; `None` for null, arrays, objects and numbers that backends read differently.
+pub fn scalar(value: &Value) -> Option<Cow<'_, str>> {
+    match value {
+        Value::String(text) => Some(Cow::Borrowed(text)),
+        Value::Number(number) => json_number(number),
+        Value::Bool(flag) => Some(Cow::Borrowed(if *flag { "true" } else { "false" })),
+        _ => None,
+    }
+}
+
 /// The text of a JSON number; `None` where backends differ in what they read: fractions, and whole numbers that are
 /// too large for 64 bits and come rounded.
-pub(super) fn json_number(number: &Number) -> Option<Cow<'_, str>> {
+fn json_number(number: &Number) -> Option<Cow<'_, str>> {
     if number.is_i64() || number.is_u64() {
         return Some(Cow::Owned(number.to_string()));
     }

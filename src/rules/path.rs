@@ -5,6 +5,7 @@ use std::fmt;
 
 use percent_encoding::percent_decode_str;
 
+use super::variable::check_name;
 use super::{PatternError, foreign};
 
 /// A pattern that a path matches segment by segment.
@@ -287,19 +288,6 @@ fn parse_segment(piece: &str, at: usize, last: bool) -> Result<Segment, PatternE
     }
     check_name(name, opened + 1)?;
     Ok(Segment::Variable { before: before.to_owned(), name: name.to_owned(), after: after.to_owned() })
-}
-
-pub(super) fn check_name(name: &str, at: usize) -> Result<(), PatternError> {
-    let first = name.chars().next();
-    if first.is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
-        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
-    {
-        return Ok(());
-    }
-    Err(PatternError::new(
-        at,
-        format!("`{name}` is no variable name; use letters, digits, `_` and `-`, as in {{order_id}}"),
-    ))
 }
 
 #[cfg(test)]

@@ -3,84 +3,16 @@
 use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
-use http::HeaderMap;
 use sha2::{Digest, Sha256};
 
-use super::fold::fold_tag;
+use super::canonical::is_canonical;
+use super::path::Captures;
+use super::query::plain_query_octet;
+use super::read::{Bypass, Read};
+use super::route::{Route, RouteQuery};
+use super::tag::Tag;
 use super::tags::Tags;
 use crate::fields::Detail;
-
-/// What a write makes old: one entry, one path, a whole route, or whatever shares a tag.
-///
-/// Tags are folded, so that one may cover several keys; they are compared as text.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Tag(Arc<str>);
-
-impl Tag {
-    /// Everything in one route of a group.
-    pub fn route(name: &str) -> Self {
-        Self(format!("r:{name}").into())
-    }
-
-    /// Every entry of one folded path, whatever its query and variant.
-    pub fn path(folded: &str) -> Self {
-        Self(format!("p:{folded}").into())
-    }
-
-    /// Every variant of one key of a route.
-    pub fn key(folded: &str) -> Self {
-        Self(format!("k:{folded}").into())
-    }
-
-    /// Every entry of a route that lacks a value of its key: the origin may have put any value in its place.
-    pub fn absent(route: &str) -> Self {
-        Self(format!("a:{route}").into())
-    }
-
-    /// A tag from the configuration or from a response field: folded, because the one has to meet the other.
-    pub fn named(text: &str) -> Self {
-        Self(format!("n:{}", fold_tag(text)).into())
-    }
-
-    /// One variant of a key, whichever slot it stands in: no write names it.
-    pub fn variant(id: &str) -> Self {
-        Self(format!("v:{id}").into())
-    }
-
-    /// A group of cached responses, as an answer names it: case counts, and it is a group of one host's, lower-cased; of
-    /// every host's where the host is empty.
-    ///
-    /// Source: RFC 9875 section 2
-    pub fn cache_group(host: &str, name: &str) -> Self {
-        Self(format!("g:{}:{name}", host.to_ascii_lowercase()).into())
-    }
-
-    /// The `write.around` marker of one key.
-    fn around(key: &str) -> Self {
-        Self(format!("w:{key}").into())
-    }
-
-    /// Rebuilds a tag from [`Tag::as_str`].
-    pub fn from_stored(text: &str) -> Self {
-        Self(text.into())
-    }
-
-    /// Whether it stands for one key or one path.
-    pub fn is_of_entry(&self) -> bool {
-        self.0.starts_with("k:") || self.0.starts_with("p:")
-    }
-
-    /// The tag as the store writes it.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for Tag {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(&self.0)
-    }
-}
 
 /// The key of one stored response (RFC 9111 section 2): unique among all routes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -107,34 +39,6 @@ pub struct Place {
     pub key: CacheKey,
     /// The tags known from the request alone; a stored response may have more.
     pub tags: Tags,
-}
-
-/// A read as the rules see it.
-#[derive(Clone, Copy, Debug)]
-pub struct Read<'a> {
-    /// The raw path.
-    pub path: &'a str,
-    /// The raw query, without its `?`.
-    pub query: Option<&'a str>,
-    /// The request's fields.
-    pub fields: &'a HeaderMap,
-    /// The host that is part of the key, where the origin sees the client's: empty for a request without one.
-    pub host: Option<&'a str>,
-    /// Whether it was asked by https: the origin is told so, and an answer may have links of that scheme.
-    pub secure: bool,
-}
-
-/// Why a read is neither looked up nor stored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Bypass(pub Detail);
-
-/// What the origin sees on a fill: a function of the key, and of nothing else in the request.
-#[derive(Clone, Debug)]
-pub struct Fill {
-    /// Path and query.
-    pub target: String,
-    /// The keyed fields.
-    pub fields: HeaderMap,
 }
 
 impl Place {
@@ -180,6 +84,43 @@ impl Place {
             key: CacheKey { route: Arc::clone(&self.key.route), name },
             tags: tags.into(),
         }
+    }
+}
+
+/// No request can have a longer one.
+const LONGEST_TARGET: usize = u16::MAX as usize - 1;
+
+impl Route {
+    /// Where this read's answer is kept, or why it is kept nowhere.
+    pub fn place(self: &Arc<Self>, read: &Read<'_>, captures: &Captures<'_>) -> Result<Place, Bypass> {
+        if !is_canonical(read.path) {
+            return Err(Bypass(Detail::PathAmbiguous));
+        }
+        self.refuse_credentials(read.fields)?;
+        let query = read.query.unwrap_or_default();
+        // Written anew, each of its bytes may take three.
+        if self.query != RouteQuery::Raw && read.path.len() + 3 * query.len() > LONGEST_TARGET {
+            return Err(Bypass(Detail::QueryAmbiguous));
+        }
+        let mut name = self.render(query, captures, |_, value| value).ok_or(Bypass(Detail::QueryAmbiguous))?;
+        if self.query == RouteQuery::Raw && !query.is_empty() {
+            if !query.bytes().all(plain_query_octet) {
+                return Err(Bypass(Detail::QueryAmbiguous));
+            }
+            let _ = write!(name, "?{query}");
+        }
+        if let Some(host) = read.host {
+            // Also where it is empty: a raw query may have an `@`, so the last one must always be this one.
+            let _ = write!(name, "@{host}");
+        }
+        if read.secure {
+            name.push_str("#https");
+        }
+        if let Some(selecting) = self.selecting(read.fields) {
+            let _ = write!(name, "#{}", short_hash(&selecting));
+        }
+        let key = CacheKey { route: Arc::clone(&self.name), name };
+        Ok(Place { group: Arc::clone(&self.group), key, tags: Tags::of_route(self, read.path, query) })
     }
 }
 

@@ -1,4 +1,4 @@
-//! Query strings as web frameworks read them: `&` separates, `+` is a space.
+//! Query strings as web frameworks read them: `&` separates, `+` is a space. And as they are written for the origin.
 
 use std::borrow::Cow;
 
@@ -44,6 +44,14 @@ fn decode(text: &str) -> Cow<'_, str> {
     }
     let spaced = text.replace('+', " ");
     Cow::Owned(percent_decode_str(&spaced).decode_utf8_lossy().into_owned())
+}
+
+pub(super) fn plain_query_octet(byte: u8) -> bool {
+    byte.is_ascii_graphic() && !matches!(byte, b'{' | b'}' | b'#' | b'"' | b'<' | b'>' | b'\\')
+}
+
+pub(super) fn encode(text: &str) -> percent_encoding::PercentEncode<'_> {
+    percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC)
 }
 
 #[cfg(test)]

@@ -7,14 +7,13 @@ use std::sync::Arc;
 use http::HeaderMap;
 use http::header::{ACCEPT, ACCEPT_LANGUAGE, AUTHORIZATION, COOKIE, HeaderName, HeaderValue, ORIGIN};
 
-use super::canonical::is_canonical;
-use super::fold::{fold, fold_path};
-use super::invalidation::{Condition, InvalidationRule};
-use super::numbers::json_number;
+use super::fold::{fold_owned, fold_path};
+use super::invalidated_by::{Condition, InvalidationRule};
+use super::numbers::scalar;
 use super::path::{Captures, PathPattern};
-use super::place::{Bypass, CacheKey, Fill, Place, Read, Tag, short_hash};
-use super::query::{Found, find_parameter};
-use super::tags::{Tags, path_tag};
+use super::query::{Found, encode, find_parameter};
+use super::read::{Bypass, Read};
+use super::tag::{Tag, path_tag};
 use super::template::{Source, Template};
 use super::write_policy::WritePolicy;
 use crate::fields::Detail;
@@ -50,6 +49,15 @@ pub struct Annotate {
     pub hit: serde_json::Value,
     /// Its value on a miss.
     pub miss: serde_json::Value,
+}
+
+/// What the origin sees on a fill: a function of the key, and of nothing else in the request.
+#[derive(Clone, Debug)]
+pub struct Fill {
+    /// Path and query.
+    pub target: String,
+    /// The keyed fields.
+    pub fields: HeaderMap,
 }
 
 /// One `[[route]]`, compiled.
@@ -93,42 +101,7 @@ pub struct Route {
     pub compress: bool,
 }
 
-/// No request can have a longer one.
-const LONGEST_TARGET: usize = u16::MAX as usize - 1;
-
 impl Route {
-    /// Where this read's answer is kept, or why it is kept nowhere.
-    pub fn place(self: &Arc<Self>, read: &Read<'_>, captures: &Captures<'_>) -> Result<Place, Bypass> {
-        if !is_canonical(read.path) {
-            return Err(Bypass(Detail::PathAmbiguous));
-        }
-        self.refuse_credentials(read.fields)?;
-        let query = read.query.unwrap_or_default();
-        // Written anew, each of its bytes may take three.
-        if self.query != RouteQuery::Raw && read.path.len() + 3 * query.len() > LONGEST_TARGET {
-            return Err(Bypass(Detail::QueryAmbiguous));
-        }
-        let mut name = self.render(query, captures, |_, value| value).ok_or(Bypass(Detail::QueryAmbiguous))?;
-        if self.query == RouteQuery::Raw && !query.is_empty() {
-            if !query.bytes().all(plain_query_octet) {
-                return Err(Bypass(Detail::QueryAmbiguous));
-            }
-            let _ = write!(name, "?{query}");
-        }
-        if let Some(host) = read.host {
-            // Also where it is empty: a raw query may have an `@`, so the last one must always be this one.
-            let _ = write!(name, "@{host}");
-        }
-        if read.secure {
-            name.push_str("#https");
-        }
-        if let Some(selecting) = self.selecting(read.fields) {
-            let _ = write!(name, "#{}", short_hash(&selecting));
-        }
-        let key = CacheKey { route: Arc::clone(&self.name), name };
-        Ok(Place { group: Arc::clone(&self.group), key, tags: Tags::of_route(self, read.path, query) })
-    }
-
     /// The tags of a read that has a key.
     pub(super) fn tags_of(&self, path: &str, query: &str) -> Vec<Tag> {
         let captures = self.path.matches(path).unwrap_or_default();
@@ -220,7 +193,8 @@ impl Route {
         }
     }
 
-    fn render<'v>(
+    /// The text of a read's key, each value in this form; `None` where the query tells a value in two ways.
+    pub(super) fn render<'v>(
         &self,
         query: &'v str,
         captures: &'v Captures<'_>,
@@ -288,7 +262,7 @@ impl Route {
     }
 
     /// A text of the keyed fields that differ from what a plain client sends; `None` when none does.
-    fn selecting(&self, fields: &HeaderMap) -> Option<Vec<u8>> {
+    pub(super) fn selecting(&self, fields: &HeaderMap) -> Option<Vec<u8>> {
         let mut text = Vec::new();
         for name in self.keyed(fields) {
             if let Some(value) = keyed_value(fields, name) {
@@ -344,26 +318,4 @@ fn tag_text<'v>(
         };
         found.map(|value| fold_owned(&value))
     })
-}
-
-/// The text of a JSON scalar; `None` for null, arrays, objects and numbers that backends read differently.
-pub fn scalar(value: &serde_json::Value) -> Option<Cow<'_, str>> {
-    match value {
-        serde_json::Value::String(text) => Some(Cow::Borrowed(text)),
-        serde_json::Value::Number(number) => json_number(number),
-        serde_json::Value::Bool(flag) => Some(Cow::Borrowed(if *flag { "true" } else { "false" })),
-        _ => None,
-    }
-}
-
-pub(super) fn fold_owned<'v>(value: &str) -> Cow<'v, str> {
-    Cow::Owned(fold(value).into_owned())
-}
-
-pub(super) fn plain_query_octet(byte: u8) -> bool {
-    byte.is_ascii_graphic() && !matches!(byte, b'{' | b'}' | b'#' | b'"' | b'<' | b'>' | b'\\')
-}
-
-pub(super) fn encode(text: &str) -> percent_encoding::PercentEncode<'_> {
-    percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC)
 }

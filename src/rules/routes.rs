@@ -7,11 +7,15 @@ use http::header::ORIGIN;
 
 use super::canonical::is_canonical;
 use super::fold::fold_path;
-use super::invalidation::{ALSO, GROUPS, Invalidation, Scope, Write, parent};
+use super::invalidation::{ALSO, GROUPS, Invalidation, Scope, parent};
 use super::path::Captures;
-use super::place::{Bypass, CacheKey, Place, Read, Tag, short_hash};
-use super::route::{Route, keyed_value, plain_query_octet};
+use super::place::{CacheKey, Place, short_hash};
+use super::query::plain_query_octet;
+use super::read::{Bypass, Read};
+use super::route::{Route, keyed_value};
+use super::tag::Tag;
 use super::tags::Tags;
+use super::write::Write;
 use super::write_policy::WritePolicy;
 use crate::fields::Detail;
 

@@ -4,9 +4,8 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
 
-use super::fold::fold_path;
-use super::place::Tag;
 use super::route::Route;
+use super::tag::{Tag, path_tag};
 
 /// The tags that make an entry old, as far as its request tells them.
 #[derive(Clone)]
@@ -36,11 +35,6 @@ impl Tags {
     pub(super) fn of_path(path: &str) -> Self {
         Self { made: OnceLock::new(), of: Asked::Path(path.into()) }
     }
-}
-
-/// The tag of a raw path.
-pub(super) fn path_tag(path: &str) -> Tag {
-    Tag::path(&fold_path(&percent_encoding::percent_decode_str(path).decode_utf8_lossy()))
 }
 
 impl Deref for Tags {

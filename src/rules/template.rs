@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use super::PatternError;
-use super::path::check_name;
+use super::variable::check_name;
 
 /// A template of a key or a tag.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,5 +1,9 @@
 //! One fetch a key, however many ask.
 
+use bytes::Bytes;
+use http::Response;
+use http_body_util::Full;
+
 use super::support::client::{Answer, Client};
 use super::support::node::Node;
 use super::support::origin::{Gate, Origin, json, response};
@@ -36,8 +40,26 @@ async fn five_hundred_clients_on_a_cold_key_cost_one_request() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_that_is_not_for_others_releases_everyone_at_once() {
-    let (origin, mut keeper) = Origin::gated(|| response(200, &[("cache-control", "private")], "x")).await;
-    let node = Node::start(origin.address, ROUTE);
+    releases_everyone(|| response(200, &[("cache-control", "private")], "x"), ROUTE).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_is_stored_and_never_fresh_releases_everyone_at_once() {
+    for config in ["", ROUTE] {
+        for answer in [
+            || response(200, &[("cache-control", "no-cache"), ("etag", "\"a\"")], "x"),
+            || response(200, &[("cache-control", "max-age=0"), ("etag", "\"a\"")], "x"),
+        ] {
+            let origin = releases_everyone(answer, config).await;
+            // Each validates what the first one brought.
+            assert!(origin.asked()[1..].iter().all(|asked| asked.field("if-none-match") == Some("\"a\"")));
+        }
+    }
+}
+
+async fn releases_everyone(answer: fn() -> Response<Full<Bytes>>, config: &str) -> Origin {
+    let (origin, mut keeper) = Origin::gated(answer).await;
+    let node = Node::start(origin.address, config);
     let client = node.client();
     let asking = ask(&client, 20);
     keeper.arrived().await;
@@ -51,6 +73,7 @@ async fn an_answer_that_is_not_for_others_releases_everyone_at_once() {
         assert_eq!(asked.await.unwrap().text(), "x");
     }
     assert_eq!(origin.count(), 20);
+    origin
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -122,4 +145,93 @@ async fn a_key_that_was_unshareable_once_is_waited_for_again_when_its_answers_ca
         assert_eq!(asked.await.unwrap().status, 200);
     }
     assert_eq!(origin.count(), 3);
+}
+
+// RFC 9111 sections 5.2.1.4 and 5.2.1.5: such an answer is for the one who asked, and nobody else waits for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_takes_nothing_stored_holds_up_nobody() {
+    for said in ["no-store", "no-cache", "max-age=0"] {
+        let (origin, mut keeper) = Origin::gated(|| response(200, &[("cache-control", "max-age=60")], "x")).await;
+        let node = Node::start(origin.address, "");
+        let client = node.client();
+        let alone = {
+            let client = client.clone();
+            tokio::spawn(async move { client.get_with("/x", &[("cache-control", said)]).await })
+        };
+        keeper.arrived().await;
+        let asking = ask(&client, 10);
+        keeper.arrived().await;
+        keeper.let_go(2);
+        for asked in asking {
+            assert_eq!(asked.await.unwrap().status, 200);
+        }
+        assert_eq!((alone.await.unwrap().status, origin.count()), (200, 2), "{said}");
+    }
+}
+
+// RFC 9211 sections 2.2 and 2.4: what it was forwarded for is the follower's own, and the status is the origin's.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_follows_a_validation_says_so() {
+    let (gate, mut keeper) = Gate::new();
+    let origin = Origin::start(move |asked| {
+        let gate = gate.clone();
+        async move {
+            let fields = [("cache-control", "max-age=60"), ("etag", "\"a\"")];
+            if asked.field("if-none-match").is_none() {
+                return response(200, &fields, "x");
+            }
+            gate.pass().await;
+            response(304, &fields, "")
+        }
+    })
+    .await;
+    let node = Node::timed(origin.address, "");
+    let client = node.client();
+    client.get("/x").await;
+    node.clock.advance(std::time::Duration::from_secs(61));
+    let asking = ask(&client, 100);
+    keeper.arrived().await;
+    keeper.let_go(1);
+    let mut followed = 0;
+    for asked in asking {
+        let answer = asked.await.unwrap();
+        if answer.cache_status().contains("collapsed") {
+            assert_eq!(answer.cache_status(), "aside; fwd=stale; fwd-status=304; ttl=60; collapsed");
+            followed += 1;
+        }
+    }
+    assert_eq!(origin.count(), 2);
+    assert!(followed > 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_follows_one_that_met_trouble_gets_what_is_stale_and_the_origins_status() {
+    let (gate, mut keeper) = Gate::new();
+    let first = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(true));
+    let origin = Origin::start(move |_| {
+        let (gate, first) = (gate.clone(), first.swap(false, std::sync::atomic::Ordering::SeqCst));
+        async move {
+            if first {
+                return response(200, &[("cache-control", "max-age=60, stale-if-error=60")], "x");
+            }
+            gate.pass().await;
+            response(503, &[], "down")
+        }
+    })
+    .await;
+    let node = Node::timed(origin.address, "");
+    let client = node.client();
+    client.get("/x").await;
+    node.clock.advance(std::time::Duration::from_secs(70));
+    let asking = ask(&client, 100);
+    keeper.arrived().await;
+    keeper.let_go(100);
+    for asked in asking {
+        let answer = asked.await.unwrap();
+        let said = answer.cache_status().replace("; collapsed", "");
+        assert_eq!(
+            (answer.text(), said.as_str()),
+            ("x", "aside; fwd=stale; fwd-status=503; ttl=-10; detail=stale-if-error")
+        );
+    }
 }

@@ -120,6 +120,14 @@ async fn a_head_that_never_ends_ends_the_connection() {
 }
 
 #[tokio::test]
+async fn a_head_that_stops_half_way_ends_the_connection_though_it_answers_nothing() {
+    let (node, _) = node("[limits]\nidle_timeout = \"200ms\"\nheader_timeout = \"300ms\"\n").await;
+    let mut stream = begin(node.address).await;
+    stream.write_all(&frame(HEADERS, END_STREAM, 1, GET)).await.unwrap();
+    until_closed(&mut stream).await.expect("the connection is ended, long before `write_stall`");
+}
+
+#[tokio::test]
 async fn a_head_that_is_too_large_is_a_431_and_reaches_nobody() {
     let (node, origin) = node("").await;
     let (client, _) = H2::to(node.address).await;

@@ -23,6 +23,8 @@ mod hits;
 mod http2;
 mod http2_abuse;
 mod invalidation;
+mod invalidation_default;
+mod invalidation_tags;
 mod keys;
 mod lifecycle;
 mod logs;

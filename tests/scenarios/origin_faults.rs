@@ -169,18 +169,44 @@ async fn leaves_bodies_unread() -> std::net::SocketAddr {
     .await
 }
 
-// RFC 9110 sections 9.3.1, 9.3.2 and 9.3.5: the content of such a request means nothing that servers agree about.
+// RFC 9110 sections 9.3.1, 9.3.2, 9.3.5 and 9.3.7: the content of such a request means nothing that servers agree about.
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_else_is_asked_for_on_a_connection_whose_request_had_a_body_that_some_leave_unread() {
     let never = "[origin]\nurl = \"ORIGIN\"\nreuse_after_body = false\n";
-    for (method, table) in
-        [("GET", ""), ("HEAD", ""), ("DELETE", ""), ("POST", never), ("PUT", never), ("PATCH", never)]
-    {
+    for (method, table) in [
+        ("GET", ""),
+        ("HEAD", ""),
+        ("DELETE", ""),
+        ("OPTIONS", ""),
+        ("LINK", ""),
+        ("POST", never),
+        ("PUT", never),
+        ("PATCH", never),
+    ] {
         let config = format!("{table}[[route]]\npath = \"/mine\"\nttl = \"1h\"\n");
         let node = Node::start(leaves_bodies_unread().await, &config);
         let evil = "GET /evil HTTP/1.1\r\nHost: a\r\n\r\n";
         let client = node.client();
         assert_eq!(client.send(method, "/x", &[], evil).await.status, 200);
         assert_eq!(client.get("/mine").await.text(), "/mine", "{method}");
+    }
+}
+
+// RFC 9110 section 15.3.6: who knows that a 205 has no body takes one for the next answer.
+#[tokio::test]
+async fn the_body_of_a_205_reaches_nobody_and_is_not_stored() {
+    for framing in ["Content-Length: 4\r\n\r\nEVIL", "Transfer-Encoding: chunked\r\n\r\n4\r\nEVIL\r\n0\r\n\r\n"] {
+        let origin = origin::raw(move |_, mut stream| async move {
+            let head = "HTTP/1.1 205 Reset Content\r\nCache-Control: max-age=60\r\nConnection: close";
+            say(&mut stream, &format!("{head}\r\n{framing}")).await;
+        })
+        .await;
+        let node = Node::start(origin, "[[route]]\npath = \"/kept\"\nstatuses = { 205 = \"1h\" }\n");
+        for target in ["/kept", "/kept", "/passed", "/passed"] {
+            let head = format!("GET {target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+            let answer = super::support::client::raw(node.address, head.as_bytes()).await;
+            assert!(answer.contains("content-length: 0") && answer.ends_with("\r\n\r\n"), "{answer}");
+            assert!(answer.contains("detail=ambiguous"), "{answer}");
+        }
     }
 }

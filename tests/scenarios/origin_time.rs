@@ -212,16 +212,7 @@ async fn a_client_that_reads_slowly_does_not_hold_up_those_who_wait_for_the_same
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_fill_outlives_the_client_that_began_it() {
-    let (gate, mut keeper) = Gate::new();
-    let origin = origin::raw(move |_, mut stream| {
-        let gate = gate.clone();
-        async move {
-            say(&mut stream, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nfirst\r\n").await;
-            gate.pass().await;
-            say(&mut stream, "6\r\nsecond\r\n0\r\n\r\n").await;
-        }
-    })
-    .await;
+    let (origin, mut keeper) = origin::in_two_pieces().await;
     let node = Node::start(origin, ROUTE);
     let mut leaves = TcpStream::connect(node.address).await.unwrap();
     leaves.write_all(b"GET /kept HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();

@@ -74,3 +74,54 @@ async fn an_answer_to_post_that_raced_another_write_is_not_kept() {
     let read = client.get("/x").await;
     assert_eq!((read.text(), read.cache()), ("GET", "MISS"));
 }
+
+// RFC 9875 section 3: the group is named by the answer alone, which comes after the write that made it old.
+#[tokio::test]
+async fn an_answer_to_post_is_not_kept_if_one_of_its_groups_was_made_old_meanwhile() {
+    let (gate, mut keeper) = Gate::new();
+    let origin = Origin::start(move |asked: Asked| {
+        let gate = gate.clone();
+        async move {
+            match asked.method.as_str() {
+                "POST" => {
+                    gate.pass().await;
+                    response(200, &[FRESH, ("content-location", "/x"), ("cache-groups", "\"g\"")], "old")
+                }
+                "PUT" => response(200, &[("cache-group-invalidation", "\"g\"")], ""),
+                _ => response(200, &[FRESH], "new"),
+            }
+        }
+    })
+    .await;
+    let node = Node::start(origin.address, STORING);
+    let client = node.client();
+    let slow = tokio::spawn({
+        let client = node.client();
+        async move { client.post("/x", "{}").await }
+    });
+    keeper.arrived().await;
+    client.put("/elsewhere/1", "{}").await;
+    keeper.let_go(1);
+    assert_eq!(slow.await.unwrap().cache_status(), "aside; fwd=method; fwd-status=200; detail=raced-write");
+    assert_eq!(client.get("/x").await.text(), "new");
+}
+
+#[tokio::test]
+async fn section_4_2_3_the_age_of_an_answer_to_post_has_the_time_it_took() {
+    let (gate, mut keeper) = Gate::new();
+    let origin = Origin::start(move |_| {
+        let gate = gate.clone();
+        async move {
+            gate.pass().await;
+            response(200, &[("cache-control", "max-age=4"), ("content-location", "/x")], "")
+        }
+    })
+    .await;
+    let node = Node::timed(origin.address, STORING);
+    let client = node.client();
+    let slow = tokio::spawn(async move { client.post("/x", "{}").await });
+    keeper.arrived().await;
+    node.clock.advance(std::time::Duration::from_secs(3));
+    keeper.let_go(1);
+    assert_eq!(slow.await.unwrap().cache_status(), "aside; fwd=method; fwd-status=200; ttl=1; stored");
+}

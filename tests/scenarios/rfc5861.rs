@@ -224,3 +224,32 @@ async fn section_4_what_a_write_made_old_stands_in_for_nothing() {
         assert_eq!(node.client().get("/x").await.status, 503);
     }
 }
+
+#[tokio::test]
+async fn section_4_a_part_of_what_is_stale_stands_in_too() {
+    for dies in [false, true] {
+        let asked = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&asked);
+        let origin = origin::raw(move |_, mut stream| {
+            let first = count.fetch_add(1, Ordering::SeqCst) == 0;
+            async move {
+                let control = "Cache-Control: max-age=5, stale-if-error=60\r\nConnection: close";
+                if first {
+                    say(&mut stream, &format!("HTTP/1.1 200 OK\r\n{control}\r\nContent-Length: 10\r\n\r\n0123456789"))
+                        .await;
+                } else if !dies {
+                    say(&mut stream, "HTTP/1.1 503 Down\r\nConnection: close\r\nContent-Length: 0\r\n\r\n").await;
+                }
+            }
+        })
+        .await;
+        let node = Node::timed(origin, "");
+        let client = node.client();
+        client.get("/x").await;
+        node.clock.advance(Duration::from_secs(10));
+        for (range, status, body) in [("bytes=2-4", 206, "234"), ("bytes=0-1, 3-4", 200, "0123456789")] {
+            let answer = client.get_with("/x", &[("range", range)]).await;
+            assert_eq!((answer.status, answer.text(), answer.cache()), (status, body, "STALE"), "{range} {dies}");
+        }
+    }
+}

@@ -110,6 +110,12 @@ async fn a_stale_answer_stands_in_for_a_head_too() {
     assert_eq!(head.cache_status(), "aside; fwd=stale; fwd-status=503; ttl=-5; detail=stale-if-error");
 }
 
+/// A HEAD that goes on while the test does something else.
+fn head_meanwhile(node: &Node) -> tokio::task::JoinHandle<Answer> {
+    let client = node.client();
+    tokio::spawn(async move { client.send("HEAD", "/x", &[], "").await })
+}
+
 #[tokio::test]
 async fn a_head_that_a_write_overtook_brings_nothing_back() {
     let (gate, mut keeper) = Gate::new();
@@ -128,10 +134,7 @@ async fn a_head_that_a_write_overtook_brings_nothing_back() {
         let client = node.client();
         client.get("/x").await;
         node.clock.advance(Duration::from_secs(10));
-        let slow = tokio::spawn({
-            let client = node.client();
-            async move { client.send("HEAD", "/x", &[], "").await }
-        });
+        let slow = head_meanwhile(&node);
         keeper.arrived().await;
         client.put("/x", "{}").await;
         keeper.let_go(1);
@@ -165,10 +168,7 @@ async fn a_head_does_not_put_an_answer_back_that_a_newer_one_has_replaced() {
     let client = node.client();
     client.get("/x").await;
     node.clock.advance(Duration::from_secs(10));
-    let slow = tokio::spawn({
-        let client = node.client();
-        async move { client.send("HEAD", "/x", &[], "").await }
-    });
+    let slow = head_meanwhile(&node);
     keeper.arrived().await;
     assert_eq!(client.get("/x").await.text(), "new");
     keeper.let_go(1);

@@ -231,3 +231,39 @@ async fn section_4_4_what_an_answer_names_is_made_old_on_this_origin_only() {
         assert_eq!(stored(&client, "/named").await, kept, "{named}");
     }
 }
+
+// What one client's own words have brought about says nothing of what the others are given.
+#[tokio::test]
+async fn a_clients_own_words_drop_nothing_that_others_are_given() {
+    let origin = Origin::start(|asked: Asked| async move {
+        match asked.field("x-odd") {
+            Some(_) => response(400, &[], "odd"),
+            None => response(200, &[("cache-control", "max-age=60")], "x"),
+        }
+    })
+    .await;
+    let node = Node::timed(origin.address, "");
+    let client = node.client();
+    for target in ["/x?a", "/x?b"] {
+        client.get(target).await;
+    }
+    let odd = client.get_with("/x?a", &[("cache-control", "no-cache"), ("x-odd", "1")]).await;
+    assert_eq!(odd.status, 400);
+    client.get_with("/x?a", &[("cache-control", "no-cache, no-store")]).await;
+    for target in ["/x?a", "/x?b"] {
+        assert_eq!(client.get(target).await.cache(), "HIT", "{target}");
+    }
+}
+
+#[tokio::test]
+async fn section_5_2_1_7_only_if_cached_holds_where_nothing_may_be_looked_up_too() {
+    let origin = lasting_a_minute().await;
+    let node = Node::start(origin.address, HONOURING);
+    for (target, field) in [("/a%2Fb", ("x-a", "1")), ("/y", ("if-match", "\"a\"")), ("/x", ("if-match", "\"a\""))] {
+        let answer = node.client().get_with(target, &[("cache-control", "only-if-cached"), field]).await;
+        assert_eq!(answer.status, 504, "{target}");
+    }
+    assert_eq!(origin.count(), 0);
+    let off = Node::start(origin.address, "[unrouted]\ncache = false\n");
+    assert_eq!(off.client().get_with("/y", &[("cache-control", "only-if-cached")]).await.status, 200);
+}

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::support::node::Node;
-use super::support::origin::{Asked, Origin, response};
+use super::support::origin::{self, Asked, Origin, response, say};
 
 type Fields = &'static [(&'static str, &'static str)];
 
@@ -176,5 +176,64 @@ async fn rfc_9110_section_13_conditions_on_a_match_are_the_origins_to_judge() {
     for condition in [("if-match", "\"a\""), ("if-unmodified-since", LONG_AGO)] {
         let answer = node.client().get_with("/x", &[condition]).await;
         assert_eq!((answer.status, answer.cache()), (412, "BYPASS"));
+    }
+}
+
+// RFC 5861 section 4: what the origin has contradicted stands in for no later failure.
+#[tokio::test]
+async fn a_304_of_another_representation_leaves_nothing_to_stand_in() {
+    let count = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let origin = Origin::start(move |asked: Asked| {
+        let n = count.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        async move {
+            match n {
+                0 => response(200, &[("cache-control", "max-age=5, stale-if-error=600"), ("etag", "\"a\"")], "old"),
+                1 => response(304, &[("etag", "\"b\"")], ""),
+                2 => {
+                    assert!(asked.field("if-none-match").is_none());
+                    response(404, &[], "gone")
+                }
+                _ => response(503, &[], "down"),
+            }
+        }
+    })
+    .await;
+    let node = Node::timed(origin.address, "");
+    let client = node.client();
+    client.get("/x").await;
+    node.clock.advance(Duration::from_secs(10));
+    assert_eq!(client.get("/x").await.status, 404);
+    assert_eq!(client.get("/x").await.status, 503);
+}
+
+// RFC 9110 section 6.6.1, RFC 9111 section 4.3.2: where the origin does not say when, the time of receipt counts.
+#[tokio::test]
+async fn an_answer_without_a_date_has_the_one_it_came_at_for_every_reuse() {
+    let origin = origin::raw(|_, mut stream| async move {
+        say(
+            &mut stream,
+            "HTTP/1.1 200 OK\r\nCache-Control: max-age=600\r\nConnection: close\r\nContent-Length: 1\r\n\r\nx",
+        )
+        .await;
+    })
+    .await;
+    let node = Node::timed(origin, "");
+    let first = node.client().get("/x").await;
+    node.clock.advance(Duration::from_secs(20));
+    let second = node.client().get("/x").await;
+    assert_eq!((second.cache(), second.field("age"), second.field("date")), ("HIT", "20", first.field("date")));
+    let known = [("if-modified-since", first.field("date"))];
+    assert_eq!(node.client().get_with("/x", &known).await.status, 304);
+}
+
+// RFC 9111 section 4.2.3 counts what the origin gives from its Date; a route's time is the route's own.
+#[tokio::test]
+async fn a_routes_ttl_is_no_matter_of_the_origins_clock() {
+    for (fields, expected) in [(&[DATE] as Fields, "aside; hit; ttl=5"), (&[DATE, ("age", "2")], "aside; hit; ttl=3")] {
+        let origin = Origin::numbered(&[(200, fields)]).await;
+        let node = Node::timed(origin.address, "[[route]]\npath = \"/{n}\"\nttl = \"5s\"\n");
+        node.clock.advance(Duration::from_secs(3600));
+        node.client().get("/0").await;
+        assert_eq!(node.client().get("/0").await.cache_status(), expected);
     }
 }

@@ -28,16 +28,7 @@ async fn read_until(stream: &mut TcpStream, text: &str) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_chunked_answer_is_handed_on_as_it_comes_and_stored_once_whole() {
-    let (gate, mut keeper) = Gate::new();
-    let origin = origin::raw(move |_, mut stream| {
-        let gate = gate.clone();
-        async move {
-            say(&mut stream, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nfirst\r\n").await;
-            gate.pass().await;
-            say(&mut stream, "6\r\nsecond\r\n0\r\n\r\n").await;
-        }
-    })
-    .await;
+    let (origin, mut keeper) = origin::in_two_pieces().await;
     let node = Node::start(origin, "[[route]]\npath = \"/x\"\nttl = \"1h\"\n");
     let mut stream = ask(&node, "/x").await;
     read_until(&mut stream, "first").await;

@@ -244,3 +244,21 @@ entry = '{"book": {body}}'
     let read = node.client().get("/books/1").await;
     assert_eq!(read.json()["book"]["by"], "the last", "{}", read.cache_status());
 }
+
+// RFC 9111 section 4.4: what the answer names is made old, whoever filled the entry of the write itself.
+#[tokio::test]
+async fn what_the_answer_names_is_dropped_by_through_and_around_too() {
+    let origin = Origin::start(|asked| async move {
+        let named = [("location", "orders/../lists/7")];
+        if asked.method == "POST" { response(201, &named, "{}") } else { json("{}") }
+    })
+    .await;
+    let node = Node::start(origin.address, &format!("{ORDERS}[[route]]\npath = \"/lists/{{id}}\"\nttl = \"1h\"\n"));
+    let client = node.client();
+    for target in ["both", "oracle"] {
+        client.get("/lists/7").await;
+        assert_eq!(client.get("/lists/7").await.cache(), "HIT");
+        client.post(&format!("/orders?target={target}"), r#"{"order_id": 1}"#).await;
+        assert_eq!(client.get("/lists/7").await.cache(), "MISS", "{target}");
+    }
+}

@@ -96,6 +96,21 @@ impl Client {
     pub async fn post(&self, target: &str, json: &str) -> Answer {
         self.send("POST", target, &[("content-type", "application/json")], json).await
     }
+
+    /// Has these answers stored.
+    pub async fn fill(&self, targets: &[&str]) {
+        for target in targets {
+            self.get(target).await;
+            assert_eq!(self.get(target).await.cache(), "HIT", "{target} is not stored");
+        }
+    }
+
+    /// Gets each of these, one after another, and is told this of the cache.
+    pub async fn expect(&self, expected: &[(&str, &str)]) {
+        for (target, cache) in expected {
+            assert_eq!(self.get(target).await.cache(), *cache, "{target}");
+        }
+    }
 }
 
 /// Sends bytes as they are and returns all that comes back until the server closes or nothing comes for two seconds.

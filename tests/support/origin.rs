@@ -185,6 +185,21 @@ pub async fn say(stream: &mut TcpStream, text: &str) {
     let _ = stream.flush().await;
 }
 
+/// An origin whose chunked answer is `first`, and `second` once the keeper lets it go.
+pub async fn in_two_pieces() -> (SocketAddr, Keeper) {
+    let (gate, keeper) = Gate::new();
+    let address = raw(move |_, mut stream| {
+        let gate = gate.clone();
+        async move {
+            say(&mut stream, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nfirst\r\n").await;
+            gate.pass().await;
+            say(&mut stream, "6\r\nsecond\r\n0\r\n\r\n").await;
+        }
+    })
+    .await;
+    (address, keeper)
+}
+
 /// A 200 with a JSON body.
 pub fn json(body: &str) -> Response<Full<Bytes>> {
     Response::builder().header("content-type", "application/json").body(Full::from(body.to_owned())).unwrap()

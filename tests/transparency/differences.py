@@ -52,9 +52,9 @@ SEEN_DROPPED = {
     "x_under_score": "WSGI cannot tell `X_Under_Score` from `X-Under-Score`, so a name with `_` goes no further",
 }
 
-# Methods whose requests, where they have a body, tell the app to close: a server that leaves such a body unread would take
-# it for the next request on the connection, which is another client's.
-SEEN_CLOSING = {"GET", "HEAD", "DELETE"}
+# Methods whose bodies every server reads. Requests of others, where they have a body, tell the app to close: one that left
+# such a body unread would take it for the next request on the connection, which is another client's.
+SEEN_STAYING = {"POST", "PUT", "PATCH"}
 
 # Where what the app calls cacheable is cached, no answer here is a hit, and one thing more differs: fields of the request
 # that the app does not see.

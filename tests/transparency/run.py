@@ -14,7 +14,7 @@ from differences import (
     ADDED_WITH_A_CACHE,
     NOT_COMPARED,
     SEEN_ADDED,
-    SEEN_CLOSING,
+    SEEN_STAYING,
     SEEN_DROPPED,
     SEEN_DROPPED_ON_A_FILL,
 )
@@ -90,7 +90,7 @@ def compare_seen(direct: dict, proxied: dict, dropped: set[str]):
         if joined not in allowed:
             yield f"the app saw {name}: {joined}, expected {own} and {value}"
         expected.pop(name, None)
-    if direct["method"] in SEEN_CLOSING and (chunked or expected.get("content-length", ["0"]) != ["0"]):
+    if direct["method"] not in SEEN_STAYING and (chunked or expected.get("content-length", ["0"]) != ["0"]):
         expected.pop("connection", None)
         closing = found.pop("connection", [])
         if closing != ["close"]:

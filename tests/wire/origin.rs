@@ -120,8 +120,8 @@ const NEVER: [&str; 9] = [
     "x-original-url",
 ];
 
-/// Methods that give a body no meaning.
-const UNREAD: [&str; 3] = ["GET", "HEAD", "DELETE"];
+/// Methods whose bodies every server reads.
+const READ: [&str; 3] = ["POST", "PUT", "PATCH"];
 
 fn has_body(seen: &Seen) -> bool {
     !seen.field("transfer-encoding").is_empty() || seen.field("content-length").iter().any(|length| *length != "0")
@@ -150,7 +150,7 @@ fn complaint(seen: &Seen) -> Option<&'static str> {
             return Some("an odd field");
         }
         // The proxy's own word where some servers would leave the body unread: nothing else comes on that connection.
-        let ends = name == "connection" && value == "close" && has_body(seen) && UNREAD.contains(&words[0]);
+        let ends = name == "connection" && value == "close" && has_body(seen) && !READ.contains(&words[0]);
         if NEVER.contains(&name.to_ascii_lowercase().as_str()) && !ends {
             return Some("a field that ends at the proxy");
         }
@@ -168,7 +168,7 @@ fn complaint(seen: &Seen) -> Option<&'static str> {
     if codings.iter().any(|coding| *coding != "chunked") {
         return Some("an odd coding");
     }
-    if has_body(seen) && UNREAD.contains(&words[0]) && seen.field("connection") != ["close"] {
+    if has_body(seen) && !READ.contains(&words[0]) && seen.field("connection") != ["close"] {
         return Some("a body that may be the next request");
     }
     (seen.field("host").len() != 1).then_some("not one Host")

@@ -73,14 +73,7 @@ pub(super) fn count_hop(method: &Method, fields: &mut HeaderMap) -> Result<(), R
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn fields(lines: &[(&'static str, &'static str)]) -> HeaderMap {
-        let mut fields = HeaderMap::new();
-        for (name, value) in lines {
-            fields.append(*name, HeaderValue::from_static(value));
-        }
-        fields
-    }
+    use crate::fields::literal::fields;
 
     #[test]
     fn a_length_is_written_as_it_was_read() {

@@ -36,7 +36,7 @@ pub(super) fn host(uri: &Uri, fields: &HeaderMap, version: Version) -> Result<Op
 
 /// A name or an address, and perhaps a port: narrower than RFC 3986, whose sub-delimiters and percent-encoding no host
 /// that is reached over a network needs, and which the servers behind do not agree about.
-pub(in crate::proxy) fn is_host(text: &str) -> bool {
+pub(super) fn is_host(text: &str) -> bool {
     if let Some((address, port)) = text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
         return address.parse::<Ipv6Addr>().is_ok() && (port.is_empty() || port.strip_prefix(':').is_some_and(is_port));
     }

@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::Version;
 use hyper::Request;
 use hyper::body::{Body as _, Incoming};
@@ -106,32 +107,39 @@ where
         .max_headers(settings.max_fields)
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
-    let why = match drive(&mut serving, timers, &mut context.stopped, |serving| Pin::new(serving).graceful_shutdown())
-        .await
-    {
+    match drive(&mut serving, timers, &mut context.stopped, |serving| Pin::new(serving).graceful_shutdown()).await {
         End::Done(ended) => {
             tunnel.run().await;
-            return ended.map(|()| None);
+            ended.map(|()| None)
         }
-        End::Cut(why) => why,
-    };
-    let Some(Parts { io, read_buf, .. }) = serving.into_parts() else { return Ok(None) };
-    let mut stream = io.into_inner();
+        End::Cut(why) => match serving.into_parts() {
+            Some(Parts { io, read_buf, .. }) => Ok(cut(why, io.into_inner(), read_buf).await),
+            None => Ok(None),
+        },
+    }
+}
+
+/// What is left of a connection that a timer took from hyper, with what was read of the next request.
+async fn cut<S: AsyncRead + AsyncWrite + Unpin>(
+    why: Expired,
+    mut stream: Watched<S>,
+    read: Bytes,
+) -> Option<Watched<S>> {
     match why {
         // The request was read to its end and the answer taken, so that nothing but the next request can follow.
         Expired::Quiet => {
-            stream.give_back(read_buf);
-            return Ok(Some(stream));
+            stream.give_back(read);
+            Some(stream)
         }
         // Without a piece of a head, a 408 would be taken for the answer to the next request.
-        Expired::Head if !read_buf.is_empty() => {
+        Expired::Head if !read.is_empty() => {
             let _ = timeout(LAST_WORD, async {
                 stream.write_all(HEAD_TOO_SLOW).await?;
                 stream.shutdown().await
             })
             .await;
+            None
         }
-        _ => {}
+        _ => None,
     }
-    Ok(None)
 }

@@ -45,6 +45,8 @@ pub(super) struct Timers {
     /// `None` on HTTP/2, where frames come for many requests at once.
     head: Option<Duration>,
     stall: Duration,
+    /// How long a client may take for its part in the end of a connection. On HTTP/2 a half head may stand there.
+    ending: Duration,
     /// Since when a part of a head is there.
     begun: Option<Instant>,
     /// Since when a write waits, and how often the client had taken something before.
@@ -65,6 +67,7 @@ impl Timers {
             idle: settings.idle_timeout,
             head: with_heads.then_some(settings.header_timeout),
             stall: settings.write_stall,
+            ending: if with_heads { settings.write_stall } else { settings.write_stall.min(settings.header_timeout) },
             begun: None,
             blocked: None,
             given_up: (0, Instant::now()),
@@ -143,7 +146,7 @@ impl Timers {
         if self.closing.is_some() {
             let closing = since(self.closing, taken);
             self.closing = Some(closing);
-            return Some((closing.1 + self.stall, Expired::Stalled));
+            return Some((closing.1 + self.ending, Expired::Stalled));
         }
         let idle_since = self.activity.idle_since();
         if self.quiet && QUIET < self.idle && !self.activity.may_be_unread() {

@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use ipnet::IpNet;
 
 use super::Client;
-use super::ingress::is_host;
+use super::host::is_host;
 use crate::fields::list_members;
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -124,17 +124,12 @@ fn parameter<'a>(element: &'a [u8], name: &str) -> Option<&'a [u8]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fields::literal::fields;
 
     fn told(peer: &str, lines: &[(&'static str, &'static str)]) -> (String, bool, String) {
         let trusted: Vec<IpNet> = ["10.0.0.0/8", "::1/128"].iter().map(|text| text.parse().unwrap()).collect();
-        let fields =
-            lines.iter().map(|&(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
-        let mut all = HeaderMap::new();
-        fields.for_each(|(name, value)| {
-            all.append(name, value);
-        });
         let client = Client { address: Some(peer.parse().unwrap()), secure: false };
-        let found = asking(client, Some(HeaderValue::from_static("own.example")), &all, &trusted);
+        let found = asking(client, Some(HeaderValue::from_static("own.example")), &fields(lines), &trusted);
         let host = found.host.unwrap().to_str().unwrap().to_owned();
         (found.client.address.unwrap().to_string(), found.client.secure, host)
     }

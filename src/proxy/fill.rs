@@ -1,0 +1,277 @@
+//! A fill: one request to the origin on behalf of all who wait for the same key.
+//!
+//! It runs in a task of its own, so that a client who leaves takes nobody else's answer along.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::{AGE, SET_COOKIE, VIA};
+use http::{HeaderMap, HeaderValue, StatusCode};
+use tokio::sync::oneshot;
+use tokio::time::{Instant, timeout_at};
+
+use super::answer::{Answer, VIA_ASIDE, is_origin_trouble};
+use super::collapse::Landing;
+use super::error::no_answer;
+use super::fetch::{Fetch, outgoing};
+use super::keep::{Judged, Received};
+use super::{Proxy, annotate};
+use crate::fields::{CacheStatus, Detail};
+use crate::origin::{Answered, Body, BodyError, Collected, OriginError, Relaying, Timed};
+use crate::policy::{asks_for_part, blames_the_request, confirms};
+use crate::rules::{Place, Tag};
+use crate::store::StoredResponse;
+
+/// How many times the origin's `response_timeout` a body may take to be stored.
+const PATIENCE: u32 = 10;
+
+impl Proxy {
+    /// Fetches and answers. Dropping the future stops nothing: the fill goes on for the others and for the store.
+    pub(super) async fn fetch(self: &Arc<Self>, fetch: Fetch) -> Answer {
+        let forward = fetch.missed.forward;
+        let (tell, told) = oneshot::channel();
+        tokio::spawn(Arc::clone(self).fill(fetch, tell));
+        told.await.unwrap_or_else(|_| no_answer(&OriginError::Broken("the fetch was given up".to_owned()), forward))
+    }
+
+    /// Fetches for the store alone: the client has its (stale) answer already.
+    pub(super) fn refresh(self: &Arc<Self>, fetch: Fetch) {
+        let (tell, _) = oneshot::channel();
+        tokio::spawn(Arc::clone(self).fill(fetch, tell));
+    }
+
+    async fn fill(self: Arc<Self>, mut fetch: Fetch, tell: oneshot::Sender<Answer>) {
+        let request_time = self.shared.clock.now();
+        let answered = match self.origin.send(outgoing(&fetch)).await {
+            Ok(answered) => answered,
+            Err(error) => {
+                let answer = self.failed(&fetch.resource, &fetch.request, &fetch.missed, &error);
+                fetch.land(Landing::Failed(error), &self.shared.flights);
+                let _ = tell.send(answer);
+                return;
+            }
+        };
+        if is_origin_trouble(answered.head.status)
+            && let Some(answer) = self.stale_instead(&mut fetch, answered.head.status)
+        {
+            let _ = tell.send(answer);
+            return;
+        }
+        let (received, body) = self.receive(answered, request_time);
+        if received.status == StatusCode::NOT_MODIFIED
+            && !fetch.contradicted
+            && let Some(stale) = fetch.missed.stale.clone()
+        {
+            if !confirms(&stale.fields, &received.fields) {
+                // It speaks of another representation than ours: ask again, unconditionally.
+                drop(body);
+                fetch.contradicted = true;
+                return Box::pin(self.fill(fetch, tell)).await;
+            }
+            let answer = self.freshened(&mut fetch, received, &stale).await;
+            let _ = tell.send(answer);
+            return;
+        }
+        match self.judge_fill(&fetch, &received) {
+            Err(detail) => {
+                fetch.land(Landing::Unshareable, &self.shared.flights);
+                if fetch.missed.stale.is_some() && speaks_of_the_resource(&fetch, received.status, detail) {
+                    self.forget(&fetch, received.status).await;
+                }
+                if detail == Detail::TooLarge && asks_for_part(&fetch.request.fields) {
+                    // Too large to be kept, and so to be fetched whole for a part of it.
+                    drop(body);
+                    let answer = self.pass(fetch.request, fetch.missed.forward, Some(detail)).await;
+                    let _ = tell.send(answer);
+                    return;
+                }
+                let status = CacheStatus { detail: Some(detail), ..fetch.cache_status(received.status) };
+                let answered = Answered { head: received.into_head(), body };
+                let _ = tell.send(Answer::passed(answered, status).under_conditions_of(&fetch.request.fields));
+            }
+            Ok(judged) if reads_whole(&fetch, &received, &body) => {
+                self.fill_whole(fetch, received, judged, body, tell).await;
+            }
+            Ok(judged) => self.fill_relayed(fetch, received, judged, body, tell).await,
+        }
+    }
+
+    /// Drops a stale entry that the origin has answered otherwise about: it must not stand in for a later failure.
+    pub(super) async fn forget(&self, fetch: &Fetch, status: StatusCode) {
+        if status.is_server_error() {
+            return;
+        }
+        let Place { group, tags, .. } = &fetch.resource.place;
+        let own: Vec<Tag> = tags.iter().filter(|tag| tag.is_of_entry()).cloned().collect();
+        if let Err(fault) = self.store.finish(group, &own, None).await {
+            tracing::debug!(%fault, "a stale entry could not be dropped");
+        }
+    }
+
+    fn stale_instead(&self, fetch: &mut Fetch, status: StatusCode) -> Option<Answer> {
+        let answer = self.stale_on_error(&fetch.resource, &fetch.request, &fetch.missed, Some(status))?;
+        fetch.land(Landing::Trouble(status), &self.shared.flights);
+        Some(answer)
+    }
+
+    async fn fill_whole(
+        &self,
+        mut fetch: Fetch,
+        received: Received,
+        judged: Judged,
+        body: Timed,
+        tell: oneshot::Sender<Answer>,
+    ) {
+        match body.collect_until(self.choices(&fetch.resource).max_body, Some(self.end_of_fill())).await {
+            Collected::Whole(bytes) => {
+                let status = fetch.cache_status(received.status);
+                let kept = self.keep(&fetch, received, judged, bytes).await;
+                fetch.land(kept.landing, &self.shared.flights);
+                let detail = kept.detail.or(status.detail);
+                let status = CacheStatus { stored: kept.stored, ttl: kept.ttl, detail, ..status };
+                let answer = self.deliver(&fetch.resource, &fetch.request, &kept.entry, kept.entry.initial_age, status);
+                let _ = tell.send(with_the_origins_age(answer, &kept.entry.fields));
+            }
+            Collected::Larger(ahead, rest) => self.stream_on(fetch, received, (ahead, rest), Detail::TooLarge, tell),
+            Collected::Slow(ahead, rest) => self.stream_on(fetch, received, (ahead, rest), Detail::TooSlow, tell),
+            Collected::Failed(error) => {
+                let error = OriginError::Broken(error.to_string());
+                let answer = self.failed(&fetch.resource, &fetch.request, &fetch.missed, &error);
+                fetch.land(Landing::Failed(error), &self.shared.flights);
+                let _ = tell.send(answer);
+            }
+        }
+    }
+
+    /// Hands on what is not stored after all, as it comes.
+    fn stream_on(
+        &self,
+        mut fetch: Fetch,
+        received: Received,
+        (ahead, rest): (Bytes, Timed),
+        why: Detail,
+        tell: oneshot::Sender<Answer>,
+    ) {
+        fetch.land(Landing::Unshareable, &self.shared.flights);
+        let status = CacheStatus { detail: Some(why), ..fetch.cache_status(received.status) };
+        let response = http::Response::from_parts(received.into_head(), Body::stream(ahead, rest));
+        let mut answer = Answer::new(response, status);
+        answer.response.headers_mut().append(VIA, VIA_ASIDE);
+        let _ = tell.send(answer.under_conditions_of(&fetch.request.fields));
+    }
+
+    /// Hands the body on as it comes, and keeps it once it is whole. Reads ahead of a slow client, up to `max_body`.
+    async fn fill_relayed(
+        &self,
+        mut fetch: Fetch,
+        received: Received,
+        judged: Judged,
+        mut body: Timed,
+        tell: oneshot::Sender<Answer>,
+    ) {
+        let (relaying, relay) = Body::relayed();
+        let mut head = received.head();
+        head.headers.append(VIA, VIA_ASIDE);
+        let status = fetch.cache_status(received.status);
+        let answer = Answer::new(http::Response::from_parts(head, relay), status);
+        let _ = tell.send(answer.under_conditions_of(&fetch.request.fields));
+        match read_ahead(&mut body, &relaying, self.choices(&fetch.resource).max_body, self.end_of_fill()).await {
+            Ahead::Whole(bytes) => {
+                let kept = self.keep(&fetch, received, judged, bytes).await;
+                fetch.land(kept.landing, &self.shared.flights);
+                relaying.end();
+            }
+            Ahead::LargerOrSlow => {
+                fetch.land(Landing::Unshareable, &self.shared.flights);
+                relaying.rest(body);
+            }
+            Ahead::Failed(error) => {
+                fetch.land(Landing::Failed(OriginError::Broken(error.to_string())), &self.shared.flights);
+                relaying.fail(error);
+            }
+        }
+    }
+
+    /// When a fill's body must be whole to be stored: one that drips holds its key's flight no longer than this, and goes
+    /// on for its own client only.
+    pub(super) fn end_of_fill(&self) -> Instant {
+        Instant::now() + self.origin.settings().response_timeout * PATIENCE
+    }
+
+    /// RFC 9111 section 4.3.3: a 304 makes the stale entry fresh again.
+    async fn freshened(&self, fetch: &mut Fetch, received: Received, stale: &Arc<StoredResponse>) -> Answer {
+        let forward_status = received.status;
+        // For this client alone: never stored, and nobody who follows gets them.
+        let cookies: Vec<HeaderValue> = received.fields.get_all(SET_COOKIE).iter().cloned().collect();
+        let received = received.freshening(stale);
+        let status =
+            CacheStatus { forward_status: Some(forward_status.as_u16()), ..fetch.cache_status(received.status) };
+        let mut answer = match self.judge_fill(fetch, &received) {
+            Ok(judged) => {
+                let kept = self.keep(fetch, received, judged, stale.body.clone()).await;
+                fetch.land(kept.landing.with_status(forward_status), &self.shared.flights);
+                let status = CacheStatus { stored: kept.stored, ttl: kept.ttl, detail: kept.detail, ..status };
+                self.deliver(&fetch.resource, &fetch.request, &kept.entry, kept.entry.initial_age, status)
+            }
+            Err(detail) => {
+                fetch.land(Landing::Unshareable, &self.shared.flights);
+                if detail != Detail::RequestDirective {
+                    // What the origin now calls private must not stand in for a later failure either.
+                    self.forget(fetch, forward_status).await;
+                }
+                let status = CacheStatus { detail: Some(detail), ..status };
+                self.deliver(&fetch.resource, &fetch.request, stale, received.initial_age, status)
+            }
+        };
+        for cookie in cookies {
+            answer.response.headers_mut().append(SET_COOKIE, cookie);
+        }
+        answer
+    }
+}
+
+/// Whether an answer that is not stored tells what the resource is like now. One that this client's own fields have
+/// brought about does not, and what everybody else is given stays.
+fn speaks_of_the_resource(fetch: &Fetch, status: StatusCode, detail: Detail) -> bool {
+    detail != Detail::RequestDirective && (fetch.resource.route.is_some() || !blames_the_request(status))
+}
+
+/// Whether the body is read in full before anything is answered: where it is known to be small, and where the
+/// answer has to be changed.
+fn reads_whole(fetch: &Fetch, received: &Received, body: &Timed) -> bool {
+    let annotated = fetch.resource.route.as_ref().is_some_and(|route| route.annotate.is_some());
+    body.exact_length().is_some() || (annotated && annotate::is_json(&received.fields))
+}
+
+/// An answer fresh from the origin has the Age that the origin sent, if any.
+fn with_the_origins_age(mut answer: Answer, fields: &HeaderMap) -> Answer {
+    match fields.get(AGE) {
+        Some(age) => answer.response.headers_mut().insert(AGE, age.clone()),
+        None => answer.response.headers_mut().remove(AGE),
+    };
+    answer
+}
+
+enum Ahead {
+    Whole(Bytes),
+    LargerOrSlow,
+    Failed(BodyError),
+}
+
+async fn read_ahead(body: &mut Timed, relaying: &Relaying, limit: u64, end: Instant) -> Ahead {
+    let mut size = 0u64;
+    loop {
+        match timeout_at(end, body.next()).await {
+            Err(_) => return Ahead::LargerOrSlow,
+            Ok(None) => return Ahead::Whole(relaying.whole()),
+            Ok(Some(Err(error))) => return Ahead::Failed(error),
+            Ok(Some(Ok(piece))) => {
+                size += piece.len() as u64;
+                relaying.push(&piece);
+                if size > limit {
+                    return Ahead::LargerOrSlow;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! Forward and finish, as every write does them: what it made old is made old in the store before it is answered, also
+//! where nobody knows whether it took place.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::StatusCode;
+
+use super::answer::Answer;
+use super::error::{Refusal, no_answer};
+use super::ingress::Admitted;
+use super::words::Words;
+use super::{Proxy, fault_detail};
+use crate::fields::Forward;
+use crate::origin::{Answered, Body};
+use crate::rules::{Invalidation, ROUTELESS, Tag, Write};
+use crate::store::{Fault, Finished, Since};
+
+/// When a write of unknown outcome is made good again, each after the one before: half a minute in all.
+const LATE_COMMITS: [Duration; 4] =
+    [Duration::from_secs(1), Duration::from_secs(4), Duration::from_secs(10), Duration::from_secs(15)];
+
+/// What came of telling the store.
+pub(super) type Outcome = Result<BTreeMap<Arc<str>, Finished>, Fault>;
+
+impl Proxy {
+    /// Forwards a write. Where its outcome is unknown, all that it may have made old is made old before the error is told.
+    pub(super) async fn forward_write(
+        self: &Arc<Self>,
+        request: &Admitted,
+        body: Body,
+        words: &Words,
+    ) -> Result<Answered, Answer> {
+        match self.forward(request, body).await {
+            Ok(answered) => Ok(answered),
+            Err(error) => {
+                let answer = no_answer(&error, Forward::Method);
+                if !error.may_have_acted() {
+                    return Err(answer);
+                }
+                let drops = self.shared.settings.routes.invalidations(&words.write(request, None));
+                let finished = self.finish(&drops, &[], None).await;
+                self.finish_again(drops);
+                match finished {
+                    Ok(_) => Err(answer),
+                    Err(fault) => Err(self.unfinished(answer, &fault)),
+                }
+            }
+        }
+    }
+
+    /// Makes old again, for a while, what a write of unknown outcome may still be about to change: an origin that was too
+    /// slow may commit after its time was up.
+    fn finish_again(self: &Arc<Self>, drops: Vec<Invalidation>) {
+        let proxy = Arc::clone(self);
+        tokio::spawn(async move {
+            for pause in LATE_COMMITS {
+                tokio::time::sleep(pause).await;
+                drop(proxy.finish(&drops, &[], None).await);
+            }
+        });
+    }
+
+    /// Makes old what the rules say of a write that the origin answered with this status, and gives the answer back when
+    /// that is done.
+    pub(super) async fn made_old(self: &Arc<Self>, write: &Write<'_>, status: StatusCode, answer: Answer) -> Answer {
+        let mut drops = self.shared.settings.routes.invalidations(write);
+        if status.is_server_error() {
+            // A view that committed and then failed has changed what it wrote. Where a route speaks that is never
+            // served; without one RFC 9111 section 4.4 leaves what is stored alone.
+            drops.retain(|drop| *drop.group != *ROUTELESS);
+        }
+        match self.finish(&drops, &[], None).await {
+            Ok(_) => answer,
+            Err(fault) => self.unfinished(answer, &fault),
+        }
+    }
+
+    /// Makes old what a write made old: one atomic step a group, all of them before the write is answered.
+    ///
+    /// `besides` are further tags for the group of `since`, which asks whether another write came in between.
+    pub(super) async fn finish(
+        &self,
+        drops: &[Invalidation],
+        besides: &[Tag],
+        since: Option<(&Arc<str>, Since)>,
+    ) -> Outcome {
+        let mut groups: BTreeMap<Arc<str>, Vec<Tag>> = BTreeMap::new();
+        for drop in drops {
+            groups.entry(Arc::clone(&drop.group)).or_default().push(drop.tag.clone());
+        }
+        if let Some((group, _)) = &since {
+            groups.entry(Arc::clone(group)).or_default().extend_from_slice(besides);
+        }
+        let since = &since;
+        let steps = groups.into_iter().map(|(group, tags)| async move {
+            let since = since.as_ref().filter(|(known, _)| **known == group).map(|(_, since)| since);
+            let finished = self.store.finish(&group, &tags, since).await;
+            (group, finished)
+        });
+        let mut outcome = Ok(BTreeMap::new());
+        for (group, finished) in futures_util::future::join_all(steps).await {
+            match (finished, &mut outcome) {
+                (Ok(finished), Ok(known)) => {
+                    known.insert(group, finished);
+                }
+                (Ok(_), Err(_)) => {}
+                (Err(fault), _) => outcome = Err(fault),
+            }
+        }
+        outcome
+    }
+
+    /// The answer of a write whose invalidation is owed to the store: the origin's under `when_down = "forward"`, an
+    /// error under `"refuse"`, whose promise is unconditional.
+    pub(super) fn unfinished(&self, mut answer: Answer, fault: &Fault) -> Answer {
+        tracing::warn!(%fault, "an invalidation is owed to the store; nothing is read from it until that is made good");
+        if !self.store.admits_writes() {
+            return Refusal::NotInvalidated.answer();
+        }
+        answer.cache_status.detail = Some(fault_detail(fault));
+        answer
+    }
+}
