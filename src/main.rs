@@ -2,8 +2,6 @@
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
-
 fn main() -> ExitCode {
-    aside::commands::run(aside::commands::Cli::parse())
+    aside::commands::main()
 }

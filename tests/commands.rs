@@ -178,7 +178,8 @@ fn an_address_that_is_taken_is_1() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let output = aside(&["serve", "--origin", "http://127.0.0.1:1", "--listen", &address]);
-    assert_eq!(code(&output), 1, "{}", complained(&output));
+    assert_eq!(code(&output), 1);
+    assert!(complained(&output).contains("in use"), "{}", complained(&output));
 }
 
 #[test]
@@ -366,6 +367,8 @@ fn a_bypass_says_why() {
         assert_eq!((&json["cached"], &json["bypass"]["reason"]), (&Value::Bool(false), &Value::from(reason)));
         assert!(says(&text, "bypass", &[reason]) && !text.contains("hunter2"), "{text}");
     }
+    let (text, _) = explain(SHIPPED, &["GET", "/fruit/1", "-H", "If-Match: \"a\""]);
+    assert!(says(&text, "bypass", &["precondition: ", "If-Match"]), "{text}");
     let (_, json) = explain(SHIPPED, &["GET", "/fruit//1"]);
     assert_eq!(json["cached"], false, "{json}");
     let (_, json) = explain(SHIPPED, &["GET", "/active?city=a&city=b"]);
@@ -380,6 +383,12 @@ fn paths_without_a_route_and_other_methods() {
         (&Value::Null, &Value::from("/other?x=1@127.0.0.1:8080"), &Value::from("origin"))
     );
     assert!(says(&text, "dropped by", &["any write to /other"]), "{text}");
+    for (header, reason) in [("Authorization: hunter2", "authorization"), ("X-Api-Key: hunter2", "credential")] {
+        let (text, json) = explain(SHIPPED, &["GET", "/other", "--header", header]);
+        assert_eq!((&json["cached"], &json["credential"]["reason"]), (&Value::Bool(true), &Value::from(reason)));
+        assert!(says(&text, "credential", &[reason, "bypasses the store, unless", "public"]), "{text}");
+    }
+    assert_eq!(json["credential"], Value::Null);
     let (text, json) = explain(SHIPPED, &["OPTIONS", "/fruit/1"]);
     assert_eq!(json["kind"], "passed");
     assert!(text.contains("never stored"), "{text}");

@@ -19,17 +19,13 @@ use super::{BAD_CONFIG, ConfigArguments, coloured, configuration, count_routes, 
 use crate::config::{Config, ConfigError, Overrides, size};
 use crate::store::StoreUrl;
 
-/// Reads the configuration and says what it found: 0 when it can be used, 78 when not.
+/// Reads the configuration and says what it found: 0 when it can be used, 78 when not, 1 where that cannot be told.
 pub(super) fn run(arguments: &ConfigArguments, json: bool) -> ExitCode {
     match configuration(arguments, &Overrides::default()) {
-        Ok(config) if json => {
-            say(&good_json(&config));
-            ExitCode::SUCCESS
-        }
+        Ok(config) if json => say(&good_json(&config)),
         Ok(config) => {
             say_aside(&config.remarks.render(coloured()));
-            say(&good(&config));
-            ExitCode::SUCCESS
+            say(&good(&config))
         }
         Err(error) if json => {
             say(&bad_json(&error));

@@ -29,6 +29,10 @@ const USAGE: u8 = 2;
 /// Read where no `--config` names another.
 const DEFAULT_FILE: &str = "proxy.toml";
 
+const AFTER_SERVE: &str = "Environment:
+  ASIDE_LOG  Which lines are logged, in place of aside=info: a level (off, error, warn, info, debug, trace), aside=debug,
+             or several with commas";
+
 /// A transparent caching reverse proxy that is never stale after a write.
 #[derive(Debug, Parser)]
 #[command(name = "aside", version, about, max_term_width = 100)]
@@ -42,6 +46,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Serve: listen, answer from the cache, forward the rest.
+    #[command(after_help = AFTER_SERVE)]
     Serve(ServeArguments),
     /// Check the configuration and stop before anything is opened.
     Check(CheckArguments),
@@ -93,6 +98,17 @@ pub struct CheckArguments {
     /// Print JSON, for programs.
     #[arg(long)]
     json: bool,
+}
+
+/// Reads the arguments and runs the command. What comes back is the process's exit code.
+pub fn main() -> ExitCode {
+    match Cli::try_parse() {
+        Ok(cli) => run(cli),
+        Err(told) => {
+            let printed = told.print().and_then(|()| io::stdout().flush());
+            if told.use_stderr() { ExitCode::from(USAGE) } else { said(printed) }
+        }
+    }
 }
 
 /// Runs a command. What comes back is the process's exit code.
@@ -154,9 +170,8 @@ fn coloured() -> bool {
     io::stderr().is_terminal() && !wants_no_colours()
 }
 
-/// Prints a result, with control characters escaped: a decoded URL may hold some. A reader that has gone away is no
-/// fault.
-fn say(text: &str) {
+/// Prints a result, with control characters escaped: a decoded URL may hold some. 1 where it cannot be written.
+fn say(text: &str) -> ExitCode {
     let mut shown = String::with_capacity(text.len() + 1);
     for character in text.chars() {
         if character.is_control() && character != '\n' {
@@ -166,7 +181,21 @@ fn say(text: &str) {
         }
     }
     shown.push('\n');
-    let _ = io::stdout().write_all(shown.as_bytes());
+    let mut out = io::stdout().lock();
+    said(out.write_all(shown.as_bytes()).and_then(|()| out.flush()))
+}
+
+/// What writing to standard output came to.
+fn said(written: io::Result<()>) -> ExitCode {
+    match written {
+        Ok(()) => ExitCode::SUCCESS,
+        // Whoever reads has gone, as `head` does, and wants to hear no more.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::FAILURE,
+        Err(error) => {
+            say_aside(&format!("error: standard output cannot be written: {error}"));
+            ExitCode::FAILURE
+        }
+    }
 }
 
 /// Prints what is not the result; nothing if there is nothing.

@@ -20,8 +20,7 @@ pub(super) fn run(arguments: &ConfigArguments, json: bool) -> ExitCode {
         Ok(config) => config,
         Err(error) => return refuse(&error),
     };
-    say(&if json { as_json(&config).to_string() } else { table(&config) });
-    ExitCode::SUCCESS
+    say(&if json { as_json(&config).to_string() } else { table(&config) })
 }
 
 fn lines(config: &Config) -> impl Iterator<Item = (usize, &Route)> {

@@ -8,14 +8,15 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::server::{Parts, Server};
+use crate::telemetry::Log;
 use crate::{origin, proxy, store, telemetry};
 
 /// Serves until SIGINT or SIGTERM; a second one does not wait for requests under way. SIGHUP reads the certificate again.
 ///
 /// 0 after an orderly stop, 1 where a socket cannot be opened.
 pub(super) fn run(config: Config) -> ExitCode {
-    telemetry::start(config.log, config.log_filter.as_deref());
-    match serve(config) {
+    let log = telemetry::start(config.log, config.log_filter.as_deref());
+    match serve(config, &log) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("{error}");
@@ -24,7 +25,7 @@ pub(super) fn run(config: Config) -> ExitCode {
     }
 }
 
-fn serve(config: Config) -> Result<(), Box<dyn std::error::Error>> {
+fn serve(config: Config, log: &Log) -> Result<(), Box<dyn std::error::Error>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     // Before anybody can connect: a signal that nobody waits for would end the process.
     let _inside = runtime.enter();
@@ -69,6 +70,7 @@ fn serve(config: Config) -> Result<(), Box<dyn std::error::Error>> {
             stopped = stopping => stopped.map_err(std::io::Error::other)?,
             again = stop_signal() => {
                 tracing::warn!("{again} again: stopping without waiting");
+                log.flush();
                 std::process::exit(EXIT_SECOND_SIGNAL);
             }
         }

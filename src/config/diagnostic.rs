@@ -37,6 +37,8 @@ pub struct Diagnostic {
     pub(super) severity: Severity,
     pub(super) message: String,
     pub(super) help: String,
+    /// Whether an option of the command line is to blame, and not the file.
+    pub(super) of_option: bool,
     /// Byte range in the file's text; `None` where no text is to blame.
     pub(super) place: Option<Range<usize>>,
     /// A second place that matters, and what it is.
@@ -136,6 +138,9 @@ impl Report {
         };
         let title = level.primary_title(finding.message.as_str());
         let help = Level::HELP.message(normalize_untrusted_str(&finding.help));
+        if finding.of_option {
+            return title.element(help);
+        }
         let Some(place) = &finding.place else {
             return title.element(Origin::path(self.source.name.as_str())).element(help);
         };
@@ -149,12 +154,12 @@ impl Report {
     }
 
     /// The findings for programs: a list of `{"severity", "file", "line", "column", "message", "help"}`; line and
-    /// column are null where no text is to blame.
+    /// column are null where no text is to blame, the file too where it is an option of the command line.
     pub fn to_json(&self) -> Value {
         let one = |(finding, place): (&Diagnostic, Option<Position>)| {
             json!({
                 "severity": finding.severity.as_str(),
-                "file": self.source.name,
+                "file": (!finding.of_option).then_some(&self.source.name),
                 "line": place.map(|place| place.line),
                 "column": place.map(|place| place.column),
                 "message": finding.message,
@@ -194,6 +199,7 @@ mod tests {
             severity: Severity::Error,
             message: "`ttl` is wrong".to_owned(),
             help: "write \"1h\"".to_owned(),
+            of_option: false,
             place,
             also: None,
         };

@@ -65,6 +65,14 @@ impl<'t> Findings<'t> {
         self.add(Severity::Error, None, problem.message, problem.help);
     }
 
+    /// An error in an option of the command line.
+    pub(super) fn error_in_option(&mut self, problem: Problem) {
+        self.error_nowhere(problem);
+        if let Some(finding) = self.found.last_mut() {
+            finding.of_option = true;
+        }
+    }
+
     /// An error about two places: what is wrong at the first, and what the second is.
     pub(super) fn error_beside(&mut self, place: Range<usize>, problem: Problem, other: Range<usize>, label: &str) {
         self.error(place, problem.message, problem.help);
@@ -121,7 +129,14 @@ impl<'t> Findings<'t> {
     ) {
         // Places come from the parser; one past the end would make the printer fail, so it is cut.
         let place = place.map(|place| place.start.min(self.text.len())..place.end.min(self.text.len()));
-        self.found.push(Diagnostic { severity, message: message.into(), help: help.into(), place, also: None });
+        self.found.push(Diagnostic {
+            severity,
+            message: message.into(),
+            help: help.into(),
+            of_option: false,
+            place,
+            also: None,
+        });
     }
 }
 

@@ -39,7 +39,7 @@ pub(super) fn given(texts: &[String], findings: &mut Findings<'_>) -> Vec<Socket
             Ok(address) => addresses.push(address),
             Err(problem) => {
                 let help = problem.help.replace("write \"", "write --listen \"");
-                findings.error_nowhere(Problem::new(format!("--listen: {}", problem.message), help));
+                findings.error_in_option(Problem::new(format!("--listen: {}", problem.message), help));
             }
         }
     }

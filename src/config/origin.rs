@@ -34,7 +34,7 @@ pub(super) fn mean(
         let help = "write the address of the API, or let aside listen on another port";
         match place {
             Some(place) => findings.error(place.clone(), message, help),
-            None => findings.error_nowhere(Problem::new(message, help)),
+            None => findings.error_in_option(Problem::new(format!("--origin: {message}"), help)),
         }
     }
     let secure = urls.first().is_some_and(|(url, _)| url.secure);
@@ -65,7 +65,7 @@ fn urls_given(url: &str, findings: &mut Findings<'_>) -> Vec<Placed> {
         Ok(url) => vec![(url, None)],
         Err(problem) => {
             let help = problem.help.replace("write origin = ", "write --origin ");
-            findings.error_nowhere(Problem::new(format!("--origin: {}", problem.message), help));
+            findings.error_in_option(Problem::new(format!("--origin: {}", problem.message), help));
             Vec::new()
         }
     }

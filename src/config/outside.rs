@@ -147,6 +147,7 @@ mod tests {
         let outside = outside(folder.path());
         outside.file("secret").unwrap();
         let said = |text: &str| Diagnostic {
+            of_option: false,
             severity: super::super::Severity::Error,
             message: text.to_owned(),
             help: text.to_owned(),

@@ -21,7 +21,7 @@ pub(super) fn parse(text: &str, outside: &Outside<'_>, findings: &mut Findings<'
         Ok(root) => root,
         // One slip in TOML often makes the parser stumble again right after it: the first is the one to mend.
         Err(error) => {
-            syntax(&error, findings);
+            syntax(&error, text, findings);
             return File::default();
         }
     };
@@ -42,36 +42,37 @@ fn read_on(mut root: Spanned<DeTable<'_>>, findings: &mut Findings<'_>) -> File 
             findings.error(0..0, message, help);
             return File::default();
         };
-        let found = remove_at(root.get_mut(), &place);
+        let removed = remove_at(root.get_mut(), &place);
+        let help = removed.as_deref().filter(|_| help == IN_QUOTES).and_then(words_of).map_or(help, str::to_owned);
         findings.error(place, message, help);
-        if !found {
+        if removed.is_none() {
             return File::default();
         }
     }
 }
 
-/// Takes the innermost value at a place out, a list as a whole; false when nothing stands there.
-fn remove_at(table: &mut DeTable<'_>, place: &Range<usize>) -> bool {
+/// Takes the innermost value at a place out, a list as a whole. Its key, unless nothing stands there.
+fn remove_at(table: &mut DeTable<'_>, place: &Range<usize>) -> Option<String> {
     let mut removed = None;
     for (key, value) in table.iter_mut() {
         let whole = key.span() == *place || value.span() == *place;
         let within = match value.get_mut() {
             DeValue::Table(below) => remove_at(below, place),
-            DeValue::Array(members) => members.iter_mut().any(|member| match member.get_mut() {
+            DeValue::Array(members) => members.iter_mut().find_map(|member| match member.get_mut() {
                 DeValue::Table(below) => remove_at(below, place),
-                _ => false,
+                _ => None,
             }),
-            _ => false,
+            _ => None,
         };
-        if within {
-            return true;
+        if within.is_some() {
+            return within;
         }
         if whole || is_member(value.get_ref(), place) {
             removed = Some(key.get_ref().clone().into_owned());
             break;
         }
     }
-    removed.is_some_and(|key| table.remove(key.as_str()).is_some())
+    removed.filter(|key| table.remove(key.as_str()).is_some())
 }
 
 fn is_member(value: &DeValue<'_>, place: &Range<usize>) -> bool {
@@ -97,8 +98,45 @@ fn expand_value(value: &mut Spanned<DeValue<'_>>, outside: &Outside<'_>, finding
     }
 }
 
-fn syntax(error: &Error, findings: &mut Findings<'_>) {
+/// The keys that are one of a few words, for whoever writes true or a number.
+fn words_of(key: &str) -> Option<&'static str> {
+    Some(match key {
+        "cookies" | "authorization" => "write \"bypass\" (the default), \"ignore\" or, on a route, \"key\"",
+        "request_directives" => "write \"ignore\" or \"honour\"",
+        "set_cookie" => "write \"refuse\" or \"store\"",
+        "post" => "write \"pass\" or \"store\"",
+        "when_down" => "write \"forward\" or \"refuse\"",
+        "http2" => "write \"tls\", \"off\" or \"always\"",
+        "policy" => "write \"through\", \"around\" or \"cache\"",
+        _ => return None,
+    })
+}
+
+/// The table whose short form stands beside it: `store = "…"` and `[store]`, or `store.prefix = "…"`.
+fn in_both_forms(message: &str, text: &str, place: &Range<usize>) -> Option<&'static str> {
+    let (before, after) = (text.get(..place.start)?, text.get(place.end..)?);
+    let is_table = before.ends_with('[') || after.starts_with('.');
+    let twice = message.contains("duplicate key") || message.contains("cannot extend");
+    let short = |table: &str| {
+        let word = |line: &str| line.split('=').next().is_some_and(|key| key.trim() == table);
+        before.lines().take_while(|line| !line.starts_with('[')).any(word)
+    };
+    ["store", "origin"]
+        .into_iter()
+        .find(|table| twice && is_table && text.get(place.clone()) == Some(*table) && short(table))
+}
+
+fn syntax(error: &Error, text: &str, findings: &mut Findings<'_>) {
     let message = error.message();
+    let place = error.span().unwrap_or(0..0);
+    if let Some(table) = in_both_forms(message, text, &place) {
+        findings.error(
+            place,
+            format!("`{table}` is there twice: as a URL and as a table"),
+            format!("move the URL into the table: delete the line `{table} = …`, and write url = … below [{table}]"),
+        );
+        return;
+    }
     let help = if message.contains("duplicate key") {
         "it stands above already: delete one of the two"
     } else if message.contains("quot") || message.contains("string") || message.contains("invalid") {
@@ -106,8 +144,10 @@ fn syntax(error: &Error, findings: &mut Findings<'_>) {
     } else {
         "see https://toml.io for how TOML is written"
     };
-    findings.error(error.span().unwrap_or(0..0), format!("this is not TOML: {message}"), help);
+    findings.error(place, format!("this is not TOML: {message}"), help);
 }
+
+const IN_QUOTES: &str = "write it in quotes";
 
 /// A reader's message taken apart: what is wrong, and what to write.
 fn words(message: &str) -> (String, String) {
@@ -122,7 +162,7 @@ fn words(message: &str) -> (String, String) {
     let help = if message.ends_with("a boolean") {
         "write true or false, without quotes"
     } else if message.ends_with("a string") {
-        "write it in quotes"
+        IN_QUOTES
     } else {
         "write it as a table: { key = value }"
     };

@@ -27,7 +27,7 @@ pub(super) fn mean(
     let url = match (given, &table.url) {
         (Some(text), _) => url(text)
             .map_err(|problem| {
-                findings.error_nowhere(Problem::new(format!("--store: {}", problem.message), problem.help));
+                findings.error_in_option(Problem::new(format!("--store: {}", problem.message), problem.help));
             })
             .ok(),
         (None, Some(text)) => findings.check(text, url(text.get_ref())),

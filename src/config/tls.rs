@@ -19,8 +19,9 @@ pub(super) fn mean(
     let table = table?;
     let place = table.span();
     let TlsTable { cert, key } = table.into_inner();
+    let missing = if cert.is_none() { "cert" } else { "key" };
     let (Some(cert), Some(key)) = (cert, key) else {
-        findings.error(place, "[tls] needs both `cert` and `key`", HELP);
+        findings.error(place, format!("[tls] needs both `cert` and `key`: `{missing}` is missing"), HELP);
         return None;
     };
     for path in [&cert, &key].into_iter().filter(|path| path.get_ref().is_empty()) {
@@ -30,7 +31,7 @@ pub(super) fn mean(
     let settings = TlsSettings { cert: from.join(cert.get_ref()), key: from.join(key.get_ref()) };
     if let (Some(_), Err(error)) = (folder, settings.check()) {
         let place = if error.in_key { key.span() } else { cert.span() };
-        findings.error(place, error.to_string(), HELP);
+        findings.error(place, error.to_string(), error.help);
     }
     Some(settings)
 }

@@ -33,6 +33,7 @@ details! {
     Credential, "credential", "The request carries a credential, so its answer may be for one user only.";
     RequestBody, "request-body", "The request has a body, which no key accounts for.";
     RequestDirective, "request-directive", "The client's Cache-Control asked for it.";
+    Precondition, "precondition", "Only the origin knows whether it still has what If-Match or If-Unmodified-Since names.";
     Upgrade, "upgrade", "The connection becomes a tunnel for another protocol.";
     PathAmbiguous, "path-ambiguous", "The path can be read in more than one way.";
     QueryAmbiguous, "query-ambiguous", "The query can be read in more than one way.";

@@ -31,6 +31,6 @@ pub use partial::{Selected, asks_for_part, combined, joined, selected, selected_
 pub use reuse::{
     Reuse, Stored, StoredFlags, lifetime_today, may_serve_on_error, only_if_cached, reuse, ttl_left, wants_the_origin,
 };
-pub use storable::{BodyFraming, Exchange, blames_the_request, storable};
+pub use storable::{BodyFraming, Exchange, blames_the_request, credential_that_counts, storable};
 pub use validation::{conditional_for, confirms, fields_for_304, freshen, has_validator, not_modified};
 pub use vary::selecting;

@@ -73,7 +73,7 @@ pub(super) fn is_public_enough(cache_control: &CacheControl) -> bool {
 }
 
 /// The first sign of an identity in a request, but for a Cookie where that is said to be none.
-pub(super) fn credential_that_counts(request: &HeaderMap, choices: &Choices) -> Option<Detail> {
+pub fn credential_that_counts(request: &HeaderMap, choices: &Choices) -> Option<Detail> {
     match credential_in(request) {
         Some(Detail::Cookie) if choices.ignore_cookies => {
             request.keys().any(is_credential).then_some(Detail::Credential)

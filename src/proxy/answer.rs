@@ -16,7 +16,7 @@ pub(super) struct Answer {
     pub(super) cache_status: CacheStatus,
     /// The content coding that its body is to be sent in, if it turns out smaller.
     pub(super) coding: Option<ContentCoding>,
-    /// Why the origin gave none, for the log.
+    /// Why it is not the origin's, for the log.
     pub(super) why: Option<String>,
 }
 

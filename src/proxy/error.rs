@@ -109,6 +109,7 @@ impl Refusal {
         let detail =
             matches!(self, Self::StoreDown | Self::NotKept | Self::NotInvalidated).then_some(Detail::StoreDown);
         let mut answer = own(self.status(), &self.sentence(), CacheStatus { detail, ..CacheStatus::default() });
+        answer.why = (*self != Self::LastHop).then(|| self.sentence());
         if self.ends_connection() {
             answer.response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
@@ -134,18 +135,27 @@ pub(super) fn no_answer(error: &OriginError, forward: Forward) -> Answer {
         OriginError::ClientBodyTooSlow(_) => (StatusCode::REQUEST_TIMEOUT, None),
         OriginError::ClientBodyTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, None),
     };
-    let mut sentence = error.to_string();
-    if let Some(first) = sentence.get_mut(..1) {
-        first.make_ascii_uppercase();
-    }
-    sentence.push('.');
     let cache_status = CacheStatus { forward: Some(forward), detail, ..CacheStatus::default() };
-    let mut answer = own(status, &sentence, cache_status);
+    let mut answer = own(status, &told_to_clients(error), cache_status);
     answer.why = Some(error.to_string());
     if let Some(seconds) = error.retry_after() {
         answer.response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
     }
     answer
+}
+
+/// What clients are told. Why a connection could not be opened, or broke off, is for the log alone.
+fn told_to_clients(error: &OriginError) -> String {
+    let mut sentence = match error {
+        OriginError::Connect(_) => "the origin cannot be reached".to_owned(),
+        OriginError::Broken(_) => "the origin broke the connection off, or did not answer in HTTP".to_owned(),
+        _ => error.to_string(),
+    };
+    if let Some(first) = sentence.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+    sentence.push('.');
+    sentence
 }
 
 /// A problem document (RFC 9457) that no cache keeps.

@@ -100,10 +100,10 @@ impl Shared {
             return Err((Bypass(Detail::RequestBody), route));
         }
         let place = match &found {
-            Some(_) if request.is_conditional_on_match() => Err(Bypass(Detail::RequestDirective)),
+            Some(_) if request.is_conditional_on_match() => Err(Bypass(Detail::Precondition)),
             Some((route, captures)) => route.place(&read, captures),
             None if settings.unrouted.is_none() => Err(Bypass(Detail::RouteOff)),
-            None if request.is_conditional_on_match() => Err(Bypass(Detail::RequestDirective)),
+            None if request.is_conditional_on_match() => Err(Bypass(Detail::Precondition)),
             // Without a route the origin is told the client's Host in X-Forwarded-Host, whatever it sees as its own.
             None => settings.routes.routeless_place(&Read { host: Some(host), ..read }).map(|place| {
                 if settings.unrouted_by_all_fields { place.selected_by(&all_fields(&request.fields)) } else { place }

@@ -28,6 +28,7 @@ mod pass;
 mod post;
 mod reuse;
 mod settings;
+mod standing_in;
 mod tasks;
 mod tunnel;
 mod variants;
@@ -57,6 +58,7 @@ use fetch::Fetch;
 use ingress::Admitted;
 use lookup::{Missed, Resource};
 use reuse::{Onward, Verdict};
+use standing_in::StandingIn;
 use tasks::Tasks;
 
 pub use client::Client;
@@ -71,6 +73,7 @@ pub struct Shared {
     settings: Arc<ProxySettings>,
     flights: Arc<Flights>,
     codings: Arc<Codings>,
+    standing_in: Arc<StandingIn>,
     clock: Clock,
     log_requests: bool,
 }
@@ -80,7 +83,8 @@ impl Shared {
     pub fn new(settings: ProxySettings, clock: Clock, log_requests: bool) -> Self {
         let flights = Arc::new(Flights::new(settings.max_waiters));
         let codings = Arc::new(Codings::new(&settings.compression));
-        Self { settings: Arc::new(settings), flights, codings, clock, log_requests }
+        let standing_in = Arc::default();
+        Self { settings: Arc::new(settings), flights, codings, standing_in, clock, log_requests }
     }
 }
 
@@ -150,6 +154,7 @@ impl Proxy {
         let head_only = request.method == Method::HEAD;
         let limit = self.choices(&resource).max_body;
         let answer = self.answer(resource, request).await;
+        self.shared.standing_in.note(route.as_deref(), &answer.cache_status, self.shared.clock.ticks());
         let answer = annotate::missed(answer, route.as_deref(), limit).await;
         let answer = self.shared.codings.apply(answer).await;
         if head_only { answer.without_body() } else { answer }

@@ -35,6 +35,8 @@ pub struct TlsSettings {
 pub struct TlsError {
     /// Whether the key's file is at fault, and not the certificate's.
     pub in_key: bool,
+    /// What to do about it.
+    pub help: &'static str,
     file: PathBuf,
     cause: String,
 }
@@ -47,6 +49,15 @@ impl fmt::Display for TlsError {
 
 impl std::error::Error for TlsError {}
 
+const READABLE: &str =
+    "name a file that is there and that this user may read; relative paths begin where proxy.toml is";
+const CERTIFICATE: &str = "name the file of the certificate and those up to its root: parts between \
+     -----BEGIN CERTIFICATE----- and -----END CERTIFICATE-----";
+const KEY: &str = "name the file with -----BEGIN PRIVATE KEY----- (RSA, ECDSA or Ed25519); one that is encrypted can be \
+     used after openssl pkey -in key.pem -out plain.pem";
+const PAIR: &str = "name the key that this certificate was made for, and the server's certificate before all others in \
+     its file: of a pair, openssl x509 -in cert.pem -noout -pubkey and openssl pkey -in key.pem -pubout print the same";
+
 impl TlsSettings {
     /// Reads both files and looks whether they belong together.
     pub fn check(&self) -> Result<(), TlsError> {
@@ -54,27 +65,29 @@ impl TlsSettings {
     }
 
     fn read(&self, protocols: &[&[u8]]) -> Result<Arc<ServerConfig>, TlsError> {
-        let of_cert = |cause: String| TlsError { in_key: false, file: self.cert.clone(), cause };
-        let of_key = |cause: String| TlsError { in_key: true, file: self.key.clone(), cause };
-        let text = read(&self.cert).map_err(|error| of_cert(unreadable(&error)))?;
+        let of_cert = |cause, help| TlsError { in_key: false, help, file: self.cert.clone(), cause };
+        let of_key = |cause, help| TlsError { in_key: true, help, file: self.key.clone(), cause };
+        let text = read(&self.cert).map_err(|error| of_cert(unreadable(&error), READABLE))?;
         let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
-        let chain = chain.map_err(|_| of_cert("is no PEM file".to_owned()))?;
+        let chain = chain.map_err(|_| of_cert("is no PEM file".to_owned(), CERTIFICATE))?;
         if chain.is_empty() {
-            return Err(of_cert("holds no certificate in PEM form".to_owned()));
+            return Err(of_cert("holds no certificate in PEM form".to_owned(), CERTIFICATE));
         }
-        let text = read(&self.key).map_err(|error| of_key(unreadable(&error)))?;
+        let text = read(&self.key).map_err(|error| of_key(unreadable(&error), READABLE))?;
         let key = PrivateKeyDer::from_pem_slice(&text)
-            .map_err(|_| of_key("holds no private key in PEM form that is not encrypted".to_owned()))?;
+            .map_err(|_| of_key("holds no private key in PEM form that is not encrypted".to_owned(), KEY))?;
         let builder = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_protocol_versions(&[&TLS13, &TLS12])
-            .map_err(|error| of_cert(format!("cannot be used: {error}")))?;
+            .map_err(|error| of_cert(format!("cannot be used: {error}"), CERTIFICATE))?;
         let config = builder.with_no_client_auth().with_single_cert(chain, key);
         let mut config = config.map_err(|error| match error {
             rustls::Error::InconsistentKeys(_) => {
-                of_key(format!("is not the key of the certificate in {}", self.cert.display()))
+                of_key(format!("is not the key of the certificate in {}", self.cert.display()), PAIR)
             }
-            rustls::Error::InvalidCertificate(why) => of_cert(format!("holds a certificate that is broken: {why:?}")),
-            _ => of_key("holds a private key of a kind that is not known".to_owned()),
+            rustls::Error::InvalidCertificate(why) => {
+                of_cert(format!("holds a certificate that is broken: {why:?}"), CERTIFICATE)
+            }
+            _ => of_key("holds a private key of a kind that is not known".to_owned(), KEY),
         })?;
         config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
         Ok(Arc::new(config))

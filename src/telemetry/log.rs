@@ -3,8 +3,9 @@
 use std::io::IsTerminal;
 
 use http::{Method, StatusCode};
-use tracing_subscriber::EnvFilter;
 
+use super::filter::filter;
+use super::queue::Queue;
 use crate::clock::Stopwatch;
 use crate::fields::CacheStatus;
 
@@ -27,16 +28,39 @@ pub struct LogSettings {
     pub requests: bool,
 }
 
-/// Sends log lines to standard error from now on. `filter` overrides what is logged (`aside=debug`); text that is no
-/// filter is ignored. A second call in one process changes nothing.
-pub fn start(settings: LogSettings, filter: Option<&str>) {
-    let filter = filter.and_then(|text| EnvFilter::try_new(text).ok()).unwrap_or_else(|| EnvFilter::new("aside=info"));
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+/// The log. Its last lines are written when it is dropped.
+#[derive(Debug)]
+pub struct Log(Queue);
+
+/// Sends log lines to standard error from now on, without ever waiting for it. `wanted` overrides what is logged
+/// (`aside=debug`). A second call in one process changes nothing.
+pub fn start(settings: LogSettings, wanted: Option<&str>) -> Log {
+    let (filter, told) = filter(wanted);
+    let queue = Queue::before(std::io::stderr());
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(queue.clone()).log_internal_errors(false);
     let started = match settings.format {
         LogFormat::Text => lines.with_target(false).with_ansi(std::io::stderr().is_terminal()).try_init(),
         LogFormat::Json => lines.json().flatten_event(true).with_target(false).try_init(),
     };
     drop(started);
+    if let Some(told) = told {
+        tracing::warn!("{told}");
+    }
+    Log(queue)
+}
+
+impl Log {
+    /// Waits until everything logged so far is written, but no longer than a second: whoever reads the log may have
+    /// stopped doing so.
+    pub fn flush(&self) {
+        self.0.drain();
+    }
+}
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        self.flush();
+    }
 }
 
 /// A request's line in the log: its method and its path, not its query. Dropped before it is written, it says that the
@@ -58,13 +82,16 @@ impl RequestLine {
         Self { method: method.clone(), path, stopwatch: Stopwatch::start(), written: false }
     }
 
-    /// Writes the line. `micros` is the time until the answer's head was there; `why` is why the origin gave none.
+    /// Writes the line. `micros` is the time until the answer's head was there; `why` is why the answer is not
+    /// the origin's, where it is neither that nor a stored one.
     pub fn log(mut self, status: StatusCode, cache: &CacheStatus, why: Option<&str>) {
         self.written = true;
         let (method, path, cache) = (self.method.as_str(), self.path.as_str(), cache.to_string());
         let (status, micros) = (status.as_u16(), self.micros());
         match why {
             None => tracing::info!(method, path, status, cache, micros, "request"),
+            // What is wrong with a request is its client's affair, and clients can be wrong as often as they like.
+            Some(why) if status < 500 => tracing::info!(method, path, status, cache, micros, why, "request"),
             Some(why) => tracing::warn!(method, path, status, cache, micros, why, "request"),
         }
     }

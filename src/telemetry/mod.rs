@@ -1,5 +1,7 @@
 //! Logs: one line a request and one an event.
 
+mod filter;
 mod log;
+mod queue;
 
-pub use log::{LogFormat, LogSettings, RequestLine, start};
+pub use log::{Log, LogFormat, LogSettings, RequestLine, start};

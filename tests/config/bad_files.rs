@@ -7,6 +7,10 @@ fn what_is_not_toml() {
     for (text, help) in [
         ("origin = «http://a\n", "quotes"),
         ("origin = \"http://a\"\n«origin = \"http://b\"\n", "delete one of the two"),
+        ("store = \"redis://a\"\n[«store]\nprefix = \"a\"\n", "write url = … below [store]"),
+        ("origin = \"http://a\"\n[«origin]\nupgrade = true\n", "write url = … below [origin]"),
+        ("origin = \"http://a\"\n«origin.host = \"client\"\n", "write url = … below [origin]"),
+        ("[origin]\nurl = \"http://a\"\n[«origin]\n", "delete one of the two"),
         ("listen = [\"127.0.0.1:1\"«", "toml.io"),
         ("origin = \"http://a\"\n[[route]]\npath = \"/a\"\nttl = «1h\n", "ttl = \"10m\""),
         ("«= 1\n", ""),
@@ -97,7 +101,7 @@ fn what_this_version_does_not_have() {
 #[test]
 fn what_clients_may_speak() {
     assert_bad("origin = \"http://a\"\n[clients]\nhttp2 = «\"tsl\"", "write \"tls\"");
-    assert_bad("origin = \"http://a\"\n[clients]\nhttp2 = «true", "in quotes");
+    assert_bad("origin = \"http://a\"\n[clients]\nhttp2 = «true", "write \"tls\", \"off\" or \"always\"");
     assert_bad("origin = \"http://a\"\n[clients]\n«h2c = true", "\"always\"");
     assert_bad("origin = \"http://a\"\n[tls]\n«cert_file = \"a\"\ncert = \"a\"\nkey = \"b\"", "cert = ");
     assert_bad("origin = \"http://a\"\n[limits]\nidle_timeout = «\"0s\"", "\"1m\" without this line");

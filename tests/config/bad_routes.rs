@@ -10,6 +10,18 @@ fn in_route(lines: &str) -> String {
 }
 
 #[test]
+fn a_word_for_true_or_false() {
+    for key in ["cookies", "authorization"] {
+        for value in ["true", "1"] {
+            let help = "write \"bypass\" (the default), \"ignore\" or, on a route, \"key\"";
+            assert_bad(&in_route(&format!("{key} = «{value}")), help);
+        }
+    }
+    assert_bad(&in_route("request_directives = «false"), "\"honour\"");
+    assert_bad(&in_route("name = «1"), "in quotes");
+}
+
+#[test]
 fn paths() {
     for (text, help) in [
         ("«[[route]]\nttl = \"1h\"\n", "add path = "),

@@ -7,6 +7,9 @@ use aside::config::{Config, Overrides};
 
 const TABLE: &str = "origin = \"http://127.0.0.1:1\"\n[tls]\ncert = \"cert.pem\"\nkey = \"key.pem\"\n";
 
+/// What is in the two files, the place and the message of what is wrong, and what to do.
+type Case<'a> = (Option<&'a str>, Option<&'a str>, &'static str, &'static str, &'static str);
+
 fn load(folder: &Path, text: &str) -> Result<Config, String> {
     let file = folder.join("proxy.toml");
     fs::write(&file, text).unwrap();
@@ -34,18 +37,36 @@ fn a_fault_names_the_file_and_the_cause_and_nothing_of_the_key() {
     let (other, _) = pair();
     let secret: String = key.lines().nth(1).unwrap().chars().take(16).collect();
     let torn = format!("-----BEGIN PRIVATE KEY-----\n{secret}\n-----END PRIVATE KEY-----\n");
-    let cases: [(Option<&str>, Option<&str>, &str, &str); 9] = [
-        (None, Some(&key), ":3:8", "cert.pem cannot be read: No such file"),
-        (Some(&cert), None, ":4:7", "key.pem cannot be read: No such file"),
-        (Some(""), Some(&key), ":3:8", "cert.pem holds no certificate"),
-        (Some(&key), Some(&key), ":3:8", "cert.pem holds no certificate"),
-        (Some("-----BEGIN CERTIFICATE-----\nAAAA"), Some(&key), ":3:8", "cert.pem is no PEM file"),
-        (Some("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"), Some(&key), ":3:8", "broken"),
-        (Some(&cert), Some(&cert), ":4:7", "key.pem holds no private key"),
-        (Some(&cert), Some(&torn), ":4:7", "key.pem holds a private key of a kind that is not known"),
-        (Some(&other), Some(&key), ":4:7", "key.pem is not the key of the certificate in"),
+    let cases: [Case<'_>; 9] = [
+        (None, Some(&key), ":3:8", "cert.pem cannot be read: No such file", "name a file that is there"),
+        (Some(&cert), None, ":4:7", "key.pem cannot be read: No such file", "name a file that is there"),
+        (Some(""), Some(&key), ":3:8", "cert.pem holds no certificate", "BEGIN CERTIFICATE"),
+        (Some(&key), Some(&key), ":3:8", "cert.pem holds no certificate", "BEGIN CERTIFICATE"),
+        (Some("-----BEGIN CERTIFICATE-----\nAAAA"), Some(&key), ":3:8", "cert.pem is no PEM file", "BEGIN CERTIFICATE"),
+        (
+            Some("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"),
+            Some(&key),
+            ":3:8",
+            "broken",
+            "BEGIN CERTIFICATE",
+        ),
+        (Some(&cert), Some(&cert), ":4:7", "key.pem holds no private key", "BEGIN PRIVATE KEY"),
+        (
+            Some(&cert),
+            Some(&torn),
+            ":4:7",
+            "key.pem holds a private key of a kind that is not known",
+            "BEGIN PRIVATE KEY",
+        ),
+        (
+            Some(&other),
+            Some(&key),
+            ":4:7",
+            "key.pem is not the key of the certificate in",
+            "name the key that this certificate was made for",
+        ),
     ];
-    for (cert, key, place, cause) in cases {
+    for (cert, key, place, cause, help) in cases {
         let folder = tempfile::tempdir().unwrap();
         for (name, text) in [("cert.pem", cert), ("key.pem", key)] {
             if let Some(text) = text {
@@ -54,6 +75,7 @@ fn a_fault_names_the_file_and_the_cause_and_nothing_of_the_key() {
         }
         let error = load(folder.path(), TABLE).unwrap_err();
         assert!(error.contains(cause) && error.contains(place), "{cause}: {error}");
+        assert!(error.split("help: ").nth(1).is_some_and(|told| told.contains(help)), "{cause}: {error}");
         assert!(!error.contains(&secret), "{error}");
     }
 }
@@ -61,9 +83,11 @@ fn a_fault_names_the_file_and_the_cause_and_nothing_of_the_key() {
 #[test]
 fn both_files_are_needed() {
     let folder = tempfile::tempdir().unwrap();
-    for table in ["[tls]\n", "[tls]\ncert = \"cert.pem\"\n", "[tls]\nkey = \"key.pem\"\n"] {
+    for (table, missing) in
+        [("[tls]\n", "cert"), ("[tls]\ncert = \"cert.pem\"\n", "key"), ("[tls]\nkey = \"key.pem\"\n", "cert")]
+    {
         let error = load(folder.path(), &format!("origin = \"http://127.0.0.1:1\"\n{table}")).unwrap_err();
-        assert!(error.contains("[tls] needs both `cert` and `key`"), "{error}");
+        assert!(error.contains(&format!("[tls] needs both `cert` and `key`: `{missing}` is missing")), "{error}");
     }
     let error = load(folder.path(), &TABLE.replace("key.pem", "")).unwrap_err();
     assert!(error.contains("the path is empty"), "{error}");

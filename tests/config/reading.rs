@@ -62,5 +62,7 @@ fn the_command_line_wins() {
     ] {
         let error = Config::load(&path, &bad).unwrap_err();
         assert!(message(&error).starts_with(option), "{error}");
+        assert!(!error.to_string().contains("-->") && !error.to_string().contains("proxy.toml"), "{error}");
+        assert_eq!(error.report().to_json()[0]["file"], serde_json::Value::Null);
     }
 }

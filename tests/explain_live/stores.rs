@@ -107,6 +107,26 @@ async fn a_lost_record_is_told() {
     assert_agrees("a lost record", &told["verdict"], &node.client().get("/a").await);
 }
 
+#[tokio::test]
+async fn what_is_not_asides_is_told_as_that() {
+    let redis = RedisServer::start();
+    let file = file(NOWHERE, &redis.url(), "[[route]]\npath = \"/fruit/{id}\"\nkey = \"fruit:{id}\"\nttl = \"1h\"\n");
+    redis.command(&["SET", "fruit:1", "by hand"]);
+    redis.command(&["HSET", "fruit:2", "a", "b"]);
+    for (target, foreign) in [("/fruit/1", true), ("/fruit/2", true), ("/fruit/3", false)] {
+        let told = live(&file, "GET", target, &[]);
+        assert_eq!((&told["foreign"], &told["entry"]), (&foreign.into(), &serde_json::Value::Null), "{told}");
+        let text = String::from_utf8(explain(&file, "GET", target, &[]).stdout).unwrap();
+        for (part, there) in [
+            ("something under this key that is not aside's", foreign),
+            ("What lies under this key is not used.", foreign),
+            ("nothing for this request in", !foreign),
+        ] {
+            assert_eq!(text.contains(part), there, "{target}, {part}: {text}");
+        }
+    }
+}
+
 #[test]
 fn a_redis_that_is_not_there_is_69() {
     let mut redis = RedisServer::start();
@@ -126,9 +146,8 @@ fn memory_cannot_be_looked_into_and_it_says_what_can_be_done() {
     let output = explain(&file(NOWHERE, "memory://", ""), "GET", "/a?b='1'", &[]);
     assert_eq!(output.status.code(), Some(69));
     let (text, complaint) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
-    for said in [&text, &complaint] {
-        assert!(said.contains("curl -sD - -o /dev/null 'http://127.0.0.1:8080/a?b='\\''1'\\'''"), "{said}");
-    }
+    assert!(text.contains("not looked at") && !text.contains("curl"), "said once: {text}");
+    assert!(complaint.contains("curl -sD - -o /dev/null 'http://127.0.0.1:8080/a?b='\\''1'\\'''"), "{complaint}");
 }
 
 #[test]

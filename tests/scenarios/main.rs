@@ -27,6 +27,7 @@ mod invalidation_default;
 mod invalidation_tags;
 mod keys;
 mod lifecycle;
+mod logs;
 mod origin_addresses;
 mod origin_faults;
 mod origin_time;

@@ -5,7 +5,7 @@ use std::path::Path;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::support::https::{self, Authority, Issued};
-use super::support::node::Node;
+use super::support::node::{Node, Process};
 use super::support::origin::{self, Origin};
 
 /// Answers one request a connection with the Host it saw.
@@ -44,8 +44,24 @@ impl Files {
 
     /// A node whose `[origin.tls]` is this, with `FOLDER` for where the files are.
     fn node(&self, origin: std::net::SocketAddr, tls: &str) -> Node {
+        Node::start(origin, &self.config(origin, tls))
+    }
+
+    fn config(&self, origin: std::net::SocketAddr, tls: &str) -> String {
         let tls = tls.replace("FOLDER", &self.0.path().display().to_string());
-        Node::start(origin, &format!("[origin]\nurl = \"https://{origin}\"\nconnect_timeout = \"2s\"\n{tls}\n"))
+        format!("[origin]\nurl = \"https://{origin}\"\nconnect_timeout = \"2s\"\n{tls}\n")
+    }
+
+    /// Asks once in vain; the log says why, and the client is not told.
+    async fn fails(&self, origin: std::net::SocketAddr, tls: &str, why: &str) {
+        let process = Process::telling(origin, "memory://", &self.config(origin, tls)).await;
+        let answer = process.client().get("/x").await;
+        assert_eq!((answer.status, answer.json()["detail"].as_str().unwrap()), (502, "The origin cannot be reached."));
+        assert!(answer.cache_status().contains("detail=origin-down"), "{}", answer.cache_status());
+        process.says("status=502").await;
+        let log = process.log();
+        let line = log.lines().find(|line| line.contains("status=502")).unwrap();
+        assert!(line.split("why=").nth(1).is_some_and(|told| told.contains(why)), "{why}: {line}");
     }
 }
 
@@ -63,7 +79,7 @@ async fn an_origin_with_a_good_certificate_is_reached() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_certificate_that_is_not_to_be_believed_is_a_502_that_says_why() {
+async fn a_certificate_that_is_not_to_be_believed_is_a_502_and_the_log_says_why() {
     let (authority, stranger) = (Authority::new(), Authority::new());
     for (shown, why) in [
         (authority.issue("other.test"), "for another name"),
@@ -72,10 +88,7 @@ async fn a_certificate_that_is_not_to_be_believed_is_a_502_that_says_why() {
         (stranger.issue("127.0.0.1"), "unknown issuer"),
     ] {
         let origin = answering(&shown, None).await;
-        let answer = Files::with(&authority).node(origin, CA).client().get("/x").await;
-        assert_eq!(answer.status, 502);
-        assert!(answer.text().contains(why), "{why}: {}", answer.text());
-        assert!(answer.cache_status().contains("detail=origin-down"), "{}", answer.cache_status());
+        Files::with(&authority).fails(origin, CA, why).await;
     }
 }
 
@@ -83,9 +96,7 @@ async fn a_certificate_that_is_not_to_be_believed_is_a_502_that_says_why() {
 async fn without_a_ca_only_those_are_believed_whom_the_machine_trusts() {
     let authority = Authority::new();
     let origin = answering(&authority.issue("127.0.0.1"), None).await;
-    let answer = Files::with(&authority).node(origin, "").client().get("/x").await;
-    assert_eq!(answer.status, 502);
-    assert!(answer.text().contains("unknown issuer"), "{}", answer.text());
+    Files::with(&authority).fails(origin, "", "unknown issuer").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -132,7 +143,5 @@ async fn an_origin_that_speaks_no_tls_is_a_502() {
 async fn a_handshake_without_end_is_a_502_within_the_time_to_connect() {
     let silent = origin::raw(|_, _| std::future::ready(())).await;
     let files = Files::with(&Authority::new());
-    let answer = files.node(silent, CA).client().get("/x").await;
-    assert_eq!(answer.status, 502);
-    assert!(answer.text().contains("no connection within 2s"), "{}", answer.text());
+    files.fails(silent, CA, "no connection within 2s").await;
 }

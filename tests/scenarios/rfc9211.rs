@@ -33,7 +33,7 @@ async fn every_way_of_an_answer_has_its_own_text() {
         ("GET", "/x", &[], "aside; fwd=uri-miss; fwd-status=200; ttl=60; stored; detail=invalidated"),
         ("GET", "/y", &[("x-control", "no-store")], "aside; fwd=uri-miss; fwd-status=200; detail=no-store"),
         ("GET", "/x", &[("authorization", "a")], "aside; fwd=bypass; fwd-status=200; detail=authorization"),
-        ("GET", "/x", &[("if-match", "*")], "aside; fwd=bypass; fwd-status=200; detail=request-directive"),
+        ("GET", "/x", &[("if-match", "*")], "aside; fwd=bypass; fwd-status=200; detail=precondition"),
         ("GET", "/a//b", &[], "aside; fwd=bypass; fwd-status=200; detail=path-ambiguous"),
     ] {
         let answer = client.send(method, target, fields, "").await;

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::net::SocketAddr;
+use std::process::Stdio;
 
 use aside::clock::Clock;
 use aside::config::Config;
@@ -104,14 +105,19 @@ pub struct Process {
 impl Process {
     /// Starts the binary in front of an origin, with the rest of a `proxy.toml`; returns once it listens.
     pub async fn start(origin: SocketAddr, store: &str, config: &str) -> Self {
+        Self::with_filter(origin, store, &format!("{config}\n[log]\nrequests = false\n"), None).await
+    }
+
+    /// Starts it with a line for each request.
+    pub async fn telling(origin: SocketAddr, store: &str, config: &str) -> Self {
+        Self::with_filter(origin, store, config, None).await
+    }
+
+    /// Starts it with a value for `ASIDE_LOG`.
+    pub async fn with_filter(origin: SocketAddr, store: &str, config: &str, filter: Option<&str>) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("proxy.toml");
-        let head = format!("listen = \"127.0.0.1:0\"\norigin = \"http://{origin}\"\nstore = \"{store}\"\n");
-        std::fs::write(&file, format!("{head}{config}\n[log]\nrequests = false\n")).unwrap();
-        let log = folder.path().join(LOG);
-        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_aside"));
-        let child = command.arg("serve").arg("--config").arg(&file).stderr(File::create(log).unwrap()).spawn().unwrap();
-        let mut process = Self { child, address: origin, folder };
+        let log = File::create(folder.path().join(LOG)).unwrap();
+        let mut process = Self::spawn(folder, origin, 0, &format!("store = \"{store}\"\n{config}"), log, filter);
         process.says(", origin ").await;
         let log = process.log();
         let (_, rest) = log.split_once("listening on ").unwrap();
@@ -120,7 +126,46 @@ impl Process {
         process
     }
 
-    fn log(&self) -> String {
+    /// Starts it with its log in a place that the test cannot read, or does not; returns once it listens.
+    pub async fn unheard(origin: SocketAddr, log: impl Into<Stdio>) -> Self {
+        let (folder, port) = (tempfile::tempdir().unwrap(), super::redis::free_port());
+        let mut process = Self::spawn(folder, origin, port, "", log, None);
+        process.address = SocketAddr::from(([127, 0, 0, 1], port));
+        super::until("it listens", || async { tokio::net::TcpStream::connect(process.address).await.is_ok() }).await;
+        process
+    }
+
+    fn spawn(
+        folder: tempfile::TempDir,
+        origin: SocketAddr,
+        port: u16,
+        config: &str,
+        log: impl Into<Stdio>,
+        filter: Option<&str>,
+    ) -> Self {
+        let file = folder.path().join("proxy.toml");
+        let url = if config.contains("[origin]") { String::new() } else { format!("origin = \"http://{origin}\"\n") };
+        std::fs::write(&file, format!("listen = \"127.0.0.1:{port}\"\n{url}{config}")).unwrap();
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_aside"));
+        command.env_remove("ASIDE_LOG").envs(filter.map(|filter| ("ASIDE_LOG", filter)));
+        let child = command.arg("serve").arg("--config").arg(&file).stderr(log).spawn().unwrap();
+        Self { child, address: origin, folder }
+    }
+
+    /// Tells it to stop, and waits for its exit code.
+    pub async fn stop(&mut self) -> Option<i32> {
+        kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
+        let ended = std::cell::Cell::new(None);
+        let child = std::cell::RefCell::new(&mut self.child);
+        super::until("it has stopped", || async {
+            ended.set(child.borrow_mut().try_wait().unwrap());
+            ended.get().is_some()
+        })
+        .await;
+        ended.get().unwrap().code()
+    }
+
+    pub fn log(&self) -> String {
         std::fs::read_to_string(self.folder.path().join(LOG)).unwrap()
     }
 

@@ -157,7 +157,7 @@ impl Reply {
 
 /// A port that nobody listens on, below those that the system gives to outgoing connections: the server that is killed
 /// and started again finds it free.
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     let mut hasher = RandomState::new().build_hasher();
     for attempt in 0..1000 {
         hasher.write_u32(attempt);

@@ -20,11 +20,16 @@ use crate::store::{self, Kind, StoreSettings, StoreUrl, StoredResponse};
 /// A person waits longer for one command than a request does.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// What is no entry: set by hand or by another program, of another type, or with one of its two halves gone or changed.
+const FOREIGN: &str = "something under this key that is not aside's, or no longer as aside left it";
+
 /// What was seen, in which store.
 #[derive(Debug)]
 pub(super) struct Live {
     store: String,
     seen: Inspection,
+    /// Whether something lies under the key that is no entry.
+    foreign: bool,
 }
 
 /// Looks into the store. The error says why that cannot be done, and what can.
@@ -43,7 +48,8 @@ pub(super) fn look(shared: &Shared, question: &Question, asked: &Asked, config: 
     };
     let help = "the proxy answers from the origin while it cannot use its store either; see [store] url";
     let seen = runtime.block_on(looking).map_err(|why| format!("{url} cannot be looked into: {why}; {help}"))?;
-    Ok(Live { store: url, seen })
+    let foreign = seen.selection.is_none() && node.unsound() > 0;
+    Ok(Live { store: url, seen, foreign })
 }
 
 fn of_memory(asked: &Asked, config: &Config) -> String {
@@ -57,9 +63,9 @@ fn of_memory(asked: &Asked, config: &Config) -> String {
     )
 }
 
-/// What is printed where nothing was looked at.
+/// What is printed where nothing was looked at. People get the reason once, as an error.
 pub(super) fn unseen(why: &str) -> (String, Value) {
-    (layout(&[("stored", format!("not looked at: {why}"))]), json!({ "looked": false, "because": why }))
+    (layout(&[("stored", "not looked at".to_owned())]), json!({ "looked": false, "because": why }))
 }
 
 impl Live {
@@ -69,6 +75,7 @@ impl Live {
         let mut lines = match selection {
             Some(selection) => selection.text(),
             None if cache_status.forward == Some(Forward::Bypass) => vec![("stored", "not looked up".to_owned())],
+            None if self.foreign => vec![("stored", format!("{FOREIGN}, in {}", self.store))],
             None => vec![("stored", format!("nothing for this request in {}", self.store))],
         };
         lines.extend(variants.as_ref().map(|variants| ("variants", variants.text())));
@@ -83,6 +90,7 @@ impl Live {
         json!({
             "looked": true,
             "store": self.store,
+            "foreign": self.foreign,
             "entry": selection.as_ref().map(Selection::json),
             "variants": variants.as_ref().map(Variants::json),
             "verdict": {
@@ -120,6 +128,11 @@ impl Live {
             Some(Forward::Stale) => selection.as_ref().map_or_else(String::new, Selection::stale),
             Some(Forward::VaryMiss) if told.is_none() => {
                 "No stored answer was chosen by such request fields. The origin is asked.".to_owned()
+            }
+            Some(Forward::UriMiss) if told.is_none() && self.foreign => {
+                "What lies under this key is not used. The origin is asked, and an answer that may be stored takes its \
+                 place."
+                    .to_owned()
             }
             Some(Forward::UriMiss) if told.is_none() => {
                 "Nothing is stored under this key. The origin is asked.".to_owned()

@@ -9,7 +9,7 @@
 //! ```json
 //! {"kind": "read", "method": "GET", "target": "/fruit/1",
 //!  "route": {"name": "/fruit/{id}", "file": "proxy.toml", "line": 12, "path": "/fruit/{id}"},
-//!  "variables": {"id": "1"}, "cached": true, "bypass": null, "key": "fruit:1", "group": "/fruit/{id}",
+//!  "variables": {"id": "1"}, "cached": true, "bypass": null, "credential": null, "key": "fruit:1", "group": "/fruit/{id}",
 //!  "tags": ["r:/fruit/{id}", "p:/fruit/1", "k:fruit:1"],
 //!  "lifetime": {"source": "route-ttl", "seconds": 600.0, "statuses": {"200": 600.0}, "jitter": 0.0,
 //!               "stale_while_revalidate": 0.0, "stale_if_error": 86400.0},
@@ -19,7 +19,8 @@
 //! ```
 //!
 //! `route` is null on a path without one; `key`, `group` and `fill` are null where the request bypasses the cache, and
-//! `bypass` is `{"reason", "because"}` then. A write, in [`write::Explained`]:
+//! `bypass` is `{"reason", "because"}` then; so is `credential` on a path without a route, where a request with one is
+//! answered from the store, and its answer stored, only if the origin says so. A write, in [`write::Explained`]:
 //!
 //! ```json
 //! {"kind": "write", "method": "PUT", "target": "/fruit/1", "readings": ["/fruit/1"],
@@ -38,7 +39,7 @@
 //! With `--live` a read has `live` too ([`live::Live`]): what is stored for it, and why that is or is not reused now.
 //!
 //! ```json
-//! {"looked": true, "store": "redis://127.0.0.1:6379",
+//! {"looked": true, "store": "redis://127.0.0.1:6379", "foreign": false,
 //!  "entry": {"key": "fruit:1", "kind": "response", "status": 200, "size": 34, "received_ms": 1767225600000, "age": 12.5,
 //!            "ttl": 588, "lifetime": {"seconds": 600.0, "stored_seconds": 600.0, "source": "route-ttl",
 //!                                     "because": "the route's ttl", "stale_while_revalidate": 0.0, "stale_if_error": 0.0},
@@ -49,7 +50,7 @@
 //!              "detail": null, "ttl": 588, "status": null, "because": "It is reused, fresh for 588 s more."}}
 //! ```
 //!
-//! `outcome` is `fresh`, `stale-while-revalidate` or `max-stale` where the entry is reused, `invalidated`, `refused`, or
+//! `foreign` says that something lies under the key that is not aside's. `outcome` is `fresh`, `stale-while-revalidate` or `max-stale` where the entry is reused, `invalidated`, `refused`, or
 //! the word after `fwd=` in Cache-Status. Where the store cannot be looked into, it is `{"looked": false, "because"}`, and
 //! the exit code is 69.
 
@@ -189,9 +190,9 @@ pub(super) fn run(arguments: &ExplainArguments) -> ExitCode {
         Err(error) => return refuse(&error),
     };
     let Told { text, value, unseen } = explain(&asked, &config);
-    say(&if arguments.json { value.to_string() } else { text });
+    let said = say(&if arguments.json { value.to_string() } else { text });
     match unseen {
-        None => ExitCode::SUCCESS,
+        None => said,
         Some(why) => {
             say_aside(&format!("error: {why}"));
             ExitCode::from(UNAVAILABLE)

@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use super::{Asked, layout};
 use crate::config::{Config, duration};
 use crate::fields::Detail;
-use crate::policy::{Choices, LifetimeSource, is_credential};
+use crate::policy::{Choices, LifetimeSource, credential_that_counts, is_credential};
 use crate::rules::{
     Condition, Credential, Fill, InvalidationRule, PathPattern, Place, Read, RequestPattern, Route, RouteQuery, Source,
     Subject,
@@ -26,6 +26,8 @@ pub(crate) struct Explained {
     file: String,
     variables: BTreeMap<String, String>,
     place: Result<Place, Detail>,
+    /// Without a route: the sign of an identity, which only the origin's word lets past.
+    credential: Option<Detail>,
     choices: Option<Choices>,
     fill: Option<Fill>,
     dropped_by: Vec<Dropping>,
@@ -53,6 +55,7 @@ pub(super) fn explain(asked: &Asked, config: &Config, place: Result<Place, Detai
         file: config.file.as_ref().map(|file| file.display().to_string()).unwrap_or_default(),
         variables: BTreeMap::new(),
         place,
+        credential: None,
         choices: None,
         fill: None,
         dropped_by: Vec::new(),
@@ -66,6 +69,8 @@ pub(super) fn explain(asked: &Asked, config: &Config, place: Result<Place, Detai
         explained.dropped_by = dropped_by(route, path, &explained.variables);
         explained.route = Some((Arc::clone(route), line));
     } else if let Some(choices) = &config.proxy.unrouted {
+        let kept = explained.place.is_ok() && asked.data.is_none();
+        explained.credential = credential_that_counts(&asked.fields, choices).filter(|_| kept);
         explained.choices = Some(choices.clone());
         explained.dropped_by = dropped_by_default(path, None);
     }
@@ -108,10 +113,12 @@ impl Explained {
                 }
             }
             Err(detail) => {
-                let sentence = detail.describe();
-                lines
-                    .push(("bypass", format!("{}: {sentence} Nothing is looked up, nothing stored.", detail.as_str())));
+                let why = format!("{}: {}", detail.as_str(), detail.describe());
+                lines.push(("bypass", format!("{why} Nothing is looked up, nothing stored.")));
             }
+        }
+        if let Some(detail) = self.credential {
+            lines.push(("credential", format!("{}: {}", detail.as_str(), credential_text(detail))));
         }
         if let Some(choices) = &self.choices {
             lines.extend(self.lifetime_text(choices).into_iter().map(|text| ("lifetime", text)));
@@ -204,6 +211,9 @@ impl Explained {
             "variables": self.variables,
             "cached": place.is_some(),
             "bypass": bypass.map(|detail| json!({ "reason": detail.as_str(), "because": detail.describe() })),
+            "credential": self.credential.map(|detail| {
+                json!({ "reason": detail.as_str(), "because": credential_text(detail) })
+            }),
             "key": place.map(|place| place.key.to_string()),
             "group": place.map(|place| place.group.to_string()),
             "tags": place.map(|place| place.tags.iter().map(ToString::to_string).collect::<Vec<_>>()).unwrap_or_default(),
@@ -239,6 +249,12 @@ fn lifetime_source(choices: &Choices) -> Option<LifetimeSource> {
         return Some(LifetimeSource::Override);
     }
     choices.route_lifetime(StatusCode::OK).map(|(_, source)| source)
+}
+
+/// What a credential does where no route speaks (RFC 9111 section 3.5).
+fn credential_text(detail: Detail) -> String {
+    let unless = "It bypasses the store, unless the origin says public, s-maxage or must-revalidate in its answer.";
+    format!("{} {unless}", detail.describe())
 }
 
 fn query_text(query: &RouteQuery) -> String {

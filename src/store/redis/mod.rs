@@ -118,7 +118,11 @@ impl Redis {
         let (token, entry, invalidated) = match (record, entry) {
             // An epoch that no record has: nothing is ever kept under it.
             (None, entry) if self.0.reads_only => (Token { epoch: fresh_epoch(), seq: 0 }, None, entry.is_some()),
-            (None, entry) => (session.renew(keys.record).await?, None, entry.is_some()),
+            (None, entry) => {
+                let token = session.renew(keys.record).await;
+                self.node().report.stored(|| self.node().url.address(), &token);
+                (token?, None, entry.is_some())
+            }
             (Some(record), None) => (record.now, None, false),
             (Some(record), Some(entry)) => {
                 let valid =
@@ -153,7 +157,9 @@ impl Redis {
         let head = [write_epoch(entry.token.epoch), entry.token.seq.to_string(), life.as_millis().to_string()];
         let args =
             head.into_iter().map(Bytes::from).chain([entry.body.clone()]).chain(codec::encode(&place.key, &entry));
-        let kept = session.keep(self.node().layout.keys(place), args).await?;
+        let kept = session.keep(self.node().layout.keys(place), args).await;
+        self.node().report.stored(|| self.node().url.address(), &kept);
+        let kept = kept?;
         match kept.as_str() {
             "stored" => Ok(Kept::Stored),
             "raced" => Ok(Kept::RacedWrite),

@@ -5,6 +5,9 @@ use std::sync::{Mutex, PoisonError};
 
 use tracing::{info, warn};
 
+use crate::clock::{Clock, Episode};
+use crate::store::Fault;
+
 /// Why Redis cannot be used. The texts have no secrets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Outage {
@@ -32,7 +35,10 @@ impl fmt::Display for Outage {
 
 /// What the log has been told about one Redis, by all cores together.
 #[derive(Debug, Default)]
-pub(super) struct Report(Mutex<Told>);
+pub(super) struct Report {
+    told: Mutex<Told>,
+    full: Episode,
+}
 
 #[derive(Debug, Default)]
 struct Told {
@@ -92,7 +98,20 @@ impl Report {
         self.with(|told| told.down = told.down.saturating_sub(usize::from(!had_session)));
     }
 
+    /// What came of storing something. Tells when Redis has no room, and when it has some again.
+    pub(super) fn stored<T>(&self, address: impl Fn() -> String, outcome: &Result<T, Fault>) {
+        let now = Clock::System.ticks();
+        match outcome {
+            Err(Fault::Full) if self.full.met(now) => warn!(
+                "Redis at {} is full (maxmemory) and takes no more answers: the origin gives them each time",
+                address()
+            ),
+            Ok(_) if self.full.is_over(now) => info!("Redis at {} has room again", address()),
+            _ => {}
+        }
+    }
+
     fn with<T>(&self, work: impl FnOnce(&mut Told) -> T) -> T {
-        work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        work(&mut self.told.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

@@ -75,6 +75,9 @@ async fn pay(link: &Link, session: &Session) -> Result<(), Outage> {
             return Err(session.ended().await);
         }
         node.owed.settle(&debt);
+        if node.owed.is_empty() {
+            tracing::info!("the invalidations that were owed to Redis at {} have been made", node.url.address());
+        }
     }
     Ok(())
 }

@@ -1,0 +1,201 @@
+//! The log: never in a request's way, complete at the end, and telling what a person has to know. And the output of the
+//! other commands, which is their result.
+
+use std::io::Read as _;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::support::node::Process;
+use super::support::origin::{Origin, nobody, raw, response};
+use super::support::redis::RedisServer;
+
+/// More than a pipe holds.
+const REQUESTS: usize = 200;
+
+async fn serves_and_stops(log: impl Into<Stdio>) {
+    let origin = Origin::counting().await;
+    let mut node = Process::unheard(origin.address, log).await;
+    let path = format!("/{}", "x".repeat(1000));
+    for _ in 0..REQUESTS {
+        assert_eq!(node.client().get(&path).await.status, 200);
+    }
+    assert_eq!(node.client().send("PUT", "/x", &[], "{}").await.status, 200);
+    assert_eq!(origin.count(), REQUESTS + 1);
+    assert_eq!(node.stop().await, Some(0));
+}
+
+#[tokio::test]
+async fn a_full_disk_under_the_log_costs_no_request() {
+    serves_and_stops(std::fs::File::options().write(true).open("/dev/full").unwrap()).await;
+}
+
+#[tokio::test]
+async fn a_reader_of_the_log_that_has_gone_costs_no_request() {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    serves_and_stops(writer).await;
+}
+
+#[tokio::test]
+async fn a_reader_of_the_log_that_does_not_read_holds_up_nobody() {
+    let (mut reader, writer) = std::io::pipe().unwrap();
+    serves_and_stops(writer).await;
+    let mut log = String::new();
+    reader.read_to_string(&mut log).unwrap();
+    assert!(log.contains("listening on") && !log.contains("PUT"), "it was not full");
+}
+
+#[tokio::test]
+async fn the_last_lines_are_in_the_log_when_it_has_stopped() {
+    let origin = Origin::counting().await;
+    let mut node = Process::telling(origin.address, "memory://", "").await;
+    for n in 0..REQUESTS {
+        node.client().get(&format!("/{n}")).await;
+    }
+    assert_eq!(node.stop().await, Some(0));
+    let log = node.log();
+    assert_eq!(log.matches(" method=\"GET\"").count(), REQUESTS, "{log}");
+    assert!(log.trim_end().ends_with("stopped"), "{log}");
+}
+
+#[tokio::test]
+async fn a_filter_that_is_none_is_told_and_an_empty_one_is_unset() {
+    let origin = Origin::counting().await;
+    for (filter, told) in [("", false), ("nonsense", true), ("aside=loud", true), ("aside=info", false)] {
+        let node = Process::with_filter(origin.address, "memory://", "", Some(filter)).await;
+        let (log, warning) = (node.log(), format!("`{filter}` in ASIDE_LOG is neither a level"));
+        assert_eq!(log.contains(&warning), told, "{log}");
+        assert_eq!(log.contains("aside=info is used instead"), told, "{log}");
+    }
+}
+
+#[test]
+fn a_result_that_cannot_be_written_is_1() {
+    let config = concat!(env!("CARGO_MANIFEST_DIR"), "/proxy.toml");
+    for line in ["check -c", "check --json -c", "routes -c", "explain GET /a -c", "--help", "-V"] {
+        let words = line.split(' ').chain(line.ends_with("-c").then_some(config));
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_aside"));
+        command.args(words);
+        let mut run = |stdout: Stdio| {
+            let output = command.stdout(stdout).output().unwrap();
+            (output.status.code(), String::from_utf8(output.stderr).unwrap())
+        };
+        let (code, complaint) = run(std::fs::File::options().write(true).open("/dev/full").unwrap().into());
+        assert_eq!(code, Some(1), "{line}: {complaint}");
+        assert!(complaint.contains("standard output cannot be written"), "{complaint}");
+        let (reader, gone) = std::io::pipe().unwrap();
+        drop(reader);
+        let (code, complaint) = run(gone.into());
+        assert_eq!(code, Some(1), "{line}: {complaint}");
+        assert!(!complaint.contains("error"), "{complaint}");
+    }
+}
+
+#[tokio::test]
+async fn what_aside_answers_by_itself_has_its_cause_in_the_log() {
+    let origin = Origin::counting().await;
+    let limits = "[limits]\nrequest_body = \"10B\"\ntarget = \"1KiB\"\n";
+    let node = Process::telling(origin.address, "memory://", limits).await;
+    let client = node.client();
+    let long = format!("/{}", "x".repeat(2000));
+    for (method, target, fields, body, status, why) in [
+        ("PUT", "/a", &[][..], "more than ten bytes", 413, "The request body is larger than 10 bytes."),
+        ("GET", &long, &[], "", 414, "The request target is longer than 1024 bytes."),
+        ("TRACE", "/a", &[], "", 405, "CONNECT and TRACE are not forwarded."),
+        ("GET", "/a", &[("connection", "cookie")], "", 400, "Connection names a field that is not hop-by-hop."),
+    ] {
+        assert_eq!(client.send(method, target, fields, body).await.status, status, "{why}");
+        node.says(why).await;
+        let log = node.log();
+        let line = log.lines().find(|line| line.contains(why)).unwrap();
+        assert!(line.contains(&format!("status={status}")) && line.contains("INFO"), "{line}");
+    }
+    assert_eq!(origin.count(), 0);
+}
+
+#[tokio::test]
+async fn why_the_origin_gave_no_answer_is_for_the_log_and_not_for_the_client() {
+    let (nobody, _socket) = nobody();
+    let broken = raw(|_, stream| async move { drop(stream) }).await;
+    for (origin, method, sentence, cause) in [
+        (nobody, "GET", "The origin cannot be reached.", "Connection refused"),
+        (
+            broken,
+            "PUT",
+            "The origin broke the connection off, or did not answer in HTTP.",
+            "the origin's answer broke off",
+        ),
+    ] {
+        let node = Process::telling(origin, "memory://", "").await;
+        let answer = node.client().send(method, "/a", &[], "").await;
+        assert_eq!((answer.status, answer.json()["detail"].as_str().unwrap()), (502, sentence));
+        node.says(cause).await;
+        let log = node.log();
+        let line = log.lines().find(|line| line.contains("status=502")).unwrap();
+        assert!(line.contains("WARN") && line.contains("why=") && line.contains(cause), "{line}");
+    }
+}
+
+#[tokio::test]
+async fn stale_answers_that_stand_in_for_a_failing_origin_are_told_of_once_a_route() {
+    let fails = Arc::new(AtomicBool::new(false));
+    let failing = Arc::clone(&fails);
+    let origin = Origin::start(move |_| {
+        let status = if failing.load(Ordering::SeqCst) { 503 } else { 200 };
+        async move { response(status, &[], "{}") }
+    })
+    .await;
+    let routes = "[[route]]\npath = \"/a/{id}\"\nttl = \"1ms\"\n[[route]]\npath = \"/b/{id}\"\nttl = \"1ms\"\n";
+    let node = Process::telling(origin.address, "memory://", routes).await;
+    let client = node.client();
+    let paths = ["/a/1", "/a/2", "/b/1"];
+    for path in paths {
+        assert_eq!(client.get(path).await.status, 200);
+    }
+    fails.store(true, Ordering::SeqCst);
+    for path in paths.iter().cycle().take(9) {
+        let is_stale = || async { client.get(path).await.cache() == "STALE" };
+        super::support::until("a stale answer", is_stale).await;
+    }
+    for route in ["/a/{id}", "/b/{id}"] {
+        let told = format!("the origin fails for {route}: stored answers");
+        node.says(&told).await;
+        assert_eq!(node.log().matches(&told).count(), 1, "{}", node.log());
+    }
+}
+
+const FRUIT: &str = "[[route]]\npath = \"/fruit/{id}\"\nkey = \"fruit:{id}\"\nttl = \"1h\"\n";
+
+async fn with_redis(config: &str) -> (RedisServer, Process) {
+    let (redis, origin) = (RedisServer::start(), Origin::counting().await);
+    let node = Process::telling(origin.address, &redis.url(), config).await;
+    node.says("is in use").await;
+    (redis, node)
+}
+
+#[tokio::test]
+async fn an_invalidation_that_was_owed_is_told_of_when_it_is_made() {
+    let (mut redis, node) = with_redis(FRUIT).await;
+    let made = "the invalidations that were owed to Redis at";
+    redis.kill();
+    assert_eq!(node.client().put("/fruit/1", "{}").await.status, 200);
+    node.says("an invalidation is owed to the store").await;
+    assert!(!node.log().contains(made));
+    redis.restart();
+    node.says(made).await;
+}
+
+#[tokio::test]
+async fn a_redis_without_room_is_told_of_once() {
+    let (redis, node) = with_redis(FRUIT).await;
+    let client = node.client();
+    assert_eq!(client.get("/fruit/0").await.status, 200);
+    redis.command(&["CONFIG", "SET", "maxmemory", "1"]);
+    for n in 1..10 {
+        let answer = client.get(&format!("/fruit/{n}")).await;
+        assert!(answer.cache_status().contains("detail=store-full"), "{}", answer.cache_status());
+    }
+    node.says("is full (maxmemory)").await;
+    assert_eq!(node.log().matches("is full (maxmemory)").count(), 1, "{}", node.log());
+}
