@@ -34,6 +34,7 @@ mod origin_tls;
 mod posts;
 mod private;
 mod races;
+mod races_renewal;
 mod ranges;
 mod requests;
 mod rfc5861;
