@@ -44,6 +44,7 @@ details! {
     Invalidated, "invalidated", "A write has made the stored answer old.";
     RacedWrite, "raced-write", "A write came in between fetching the answer and storing it.";
     NewerFill, "newer-fill", "A newer answer is stored already.";
+    Gone, "gone", "What the answer is to renew is not stored any more.";
     WriteAround, "write-around", "The entry was written around the cache and waits for a write through it.";
     WriteThrough, "write-through", "The write went to the origin and the entry was filled again.";
     WriteCache, "write-cache", "The write went to the cache only, and the origin has not seen it.";

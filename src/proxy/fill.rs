@@ -20,7 +20,7 @@ use crate::fields::{CacheStatus, Detail};
 use crate::origin::{Answered, Body, BodyError, Collected, OriginError, Relaying, Timed};
 use crate::policy::{asks_for_part, blames_the_request, confirms};
 use crate::rules::{Place, Tag};
-use crate::store::StoredResponse;
+use crate::store::{StoredResponse, Upon};
 
 /// How many times the origin's `response_timeout` a body may take to be stored.
 const PATIENCE: u32 = 10;
@@ -208,7 +208,8 @@ impl Proxy {
             CacheStatus { forward_status: Some(forward_status.as_u16()), ..fetch.cache_status(received.status) };
         let mut answer = match self.judge_fill(fetch, &received) {
             Ok(judged) => {
-                let kept = self.keep(fetch, received, judged, stale.body.clone()).await;
+                let upon = Upon::Entry(Arc::clone(stale));
+                let kept = self.keep_upon(upon, fetch, received, judged, stale.body.clone()).await;
                 fetch.land(kept.landing.with_status(forward_status), &self.shared.flights);
                 let status = CacheStatus { stored: kept.stored, ttl: kept.ttl, detail: kept.detail, ..status };
                 self.deliver(&fetch.resource, &fetch.request, &kept.entry, kept.entry.initial_age, status)

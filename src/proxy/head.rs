@@ -14,7 +14,7 @@ use super::lookup::{Missed, Resource};
 use crate::fields::{CacheStatus, Detail};
 use crate::origin::{Answered, Outgoing};
 use crate::policy::{Told, told_by_head};
-use crate::store::StoredResponse;
+use crate::store::{StoredResponse, Upon};
 
 impl Proxy {
     /// Answers a HEAD that nothing stored may answer. `landed` is what [`Flights::landed`](super::Flights::landed) said
@@ -58,7 +58,7 @@ impl Proxy {
         &self,
         fetch: Fetch,
         received: Received,
-        stale: &StoredResponse,
+        stale: &Arc<StoredResponse>,
         landed: u64,
         status: CacheStatus,
     ) -> CacheStatus {
@@ -67,7 +67,8 @@ impl Proxy {
         let received = received.freshening(stale);
         match self.judge_fill(&fetch, &received) {
             Ok(judged) => {
-                let kept = self.keep(&fetch, received, judged, stale.body.clone()).await;
+                let upon = Upon::Entry(Arc::clone(stale));
+                let kept = self.keep_upon(upon, &fetch, received, judged, stale.body.clone()).await;
                 fetch.land(kept.landing, &self.shared.flights);
                 CacheStatus { stored: kept.stored, ttl: kept.ttl, detail: kept.detail.or(status.detail), ..status }
             }

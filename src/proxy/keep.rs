@@ -13,7 +13,7 @@ use super::collapse::Landing;
 use super::egress::{Said, ready};
 use super::fetch::Fetch;
 use super::lookup::stored;
-use super::variants::Variant;
+use super::variants::{Variant, at_key};
 use super::{Proxy, fault_detail};
 use crate::clock::Millis;
 use crate::fields::{CACHE_GROUPS, CacheControl, ContentRange, Detail, cache_groups, format_http_date, is_encoded};
@@ -23,7 +23,7 @@ use crate::policy::{
     reuse, storable, ttl_left,
 };
 use crate::rules::Tag;
-use crate::store::{Fault, Kept, Kind, StoredResponse};
+use crate::store::{Fault, Kept, Kind, StoredResponse, Upon};
 
 /// A response's head as it came, its hop-by-hop fields gone and its framing noted.
 #[derive(Clone)]
@@ -161,6 +161,18 @@ impl Proxy {
 
     /// Asks the store to keep an answer under its token.
     pub(super) async fn keep(&self, fetch: &Fetch, received: Received, judged: Judged, body: Bytes) -> KeptAnswer {
+        self.keep_upon(Upon::Anything, fetch, received, judged, body).await
+    }
+
+    /// The same for an answer that was made of what the lookup saw.
+    pub(super) async fn keep_upon(
+        &self,
+        upon: Upon,
+        fetch: &Fetch,
+        received: Received,
+        judged: Judged,
+        body: Bytes,
+    ) -> KeptAnswer {
         let place = &fetch.resource.place;
         let tags = tags(fetch, &received, &body, self.shared.settings.host_in_key);
         let route = fetch.resource.route.as_deref();
@@ -196,13 +208,13 @@ impl Proxy {
             return self.outcome(fetch, response, Err(detail));
         }
         fetch.storing();
+        let at_key = at_key(&upon, fetch.missed.index.as_deref());
         let kept = match variant {
-            None => self.store.keep(place, Arc::clone(&response)).await,
-            Some(Variant { place: slot, index: (fields, ids), .. }) => {
-                match self.store.keep(place, entry(Kind::VaryIndex, fields, ids, None)).await {
-                    Ok(Kept::Stored | Kept::NewerFill) => self.store.keep(&slot, Arc::clone(&response)).await,
-                    refused => refused,
-                }
+            None => self.store.keep(place, Arc::clone(&response), at_key).await,
+            Some(variant) => {
+                let (fields, ids) = variant.index.clone();
+                let index = entry(Kind::VaryIndex, fields, ids, None);
+                variant.keep(&self.store, (place, index, at_key), (Arc::clone(&response), upon)).await
             }
         };
         self.outcome(fetch, response, verdict(kept))
@@ -213,7 +225,7 @@ impl Proxy {
             // What nobody may be given without the origin's word is not worth waiting for.
             Ok(()) if !self.is_shareable(fetch, &entry) => Landing::Unshareable,
             Ok(()) => Landing::Stored(Arc::clone(&entry), entry.status),
-            Err(Detail::NewerFill | Detail::RacedWrite) => Landing::Again,
+            Err(Detail::NewerFill | Detail::Gone | Detail::RacedWrite) => Landing::Again,
             Err(_) => Landing::Unshareable,
         };
         let ttl = kept.is_ok().then(|| ttl_left(entry.lifetime.fresh_for, entry.initial_age));
@@ -245,6 +257,7 @@ pub(super) fn verdict(kept: Result<Kept, Fault>) -> Result<(), Detail> {
     match kept {
         Ok(Kept::Stored) => Ok(()),
         Ok(Kept::NewerFill) => Err(Detail::NewerFill),
+        Ok(Kept::Gone) => Err(Detail::Gone),
         Ok(Kept::RacedWrite) => Err(Detail::RacedWrite),
         Ok(Kept::TooLarge) => Err(Detail::TooLarge),
         Err(fault) => Err(fault_detail(&fault)),

@@ -137,7 +137,7 @@ impl Shared {
         resource: &Resource,
         request: &Admitted,
         first: &Lookup,
-        entry: &StoredResponse,
+        entry: &Arc<StoredResponse>,
     ) -> Result<Seen, Fault> {
         let index = Index::of(entry);
         let mut seen = Seen::nothing(first.token);

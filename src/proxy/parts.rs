@@ -15,12 +15,13 @@ use super::ingress::Admitted;
 use super::keep::{Judged, KeptAnswer, Received};
 use super::lookup::{Missed, Resource};
 use super::pass::passed_status;
+use super::variants::at_key;
 use super::{Proxy, fault_detail};
 use crate::fields::{ByteRange, CacheStatus, ContentRange, Detail, Forward};
 use crate::origin::{Answered, Body, Collected, OriginError};
 use crate::policy::{Reuse, combined, joined, only_if_cached, selected_of_part, storable_part};
 use crate::rules::Place;
-use crate::store::{Kind, Lookup, StoredResponse};
+use crate::store::{Kind, Lookup, StoredResponse, Upon};
 
 /// A part that came, and what is to be done with it.
 struct Came {
@@ -30,8 +31,8 @@ struct Came {
     range: ContentRange,
     /// The part that is kept already.
     known: Option<Arc<StoredResponse>>,
-    /// Where the whole answer is kept.
-    whole: Place,
+    /// Where the whole answer is kept, and what the lookup saw there.
+    whole: (Place, Upon),
     /// What [`Flights::landed`](super::Flights::landed) said before the lookup.
     landed: u64,
 }
@@ -101,8 +102,9 @@ impl Proxy {
         let status = passed_status(forward, status, detail);
         let Some(seen) = seen else { return Answer::passed(answered, status) };
         let (received, body) = self.receive(answered, request_time);
-        let whole = resource.place.clone();
-        let resource = Resource { place: whole.part(), ..resource };
+        let place = resource.place.part();
+        let whole = (resource.place, at_key(&upon(missed.stale), missed.index.as_deref()));
+        let resource = Resource { place, route: resource.route };
         let missed = Missed { token: seen.token, forward, detail, stale: None, index: None };
         let fetch = Fetch::new(resource, request, missed, None);
         let Some((range, judged)) = self.judge_part(&fetch, &received) else {
@@ -146,14 +148,19 @@ impl Proxy {
         }
         // Unless another answer of this key came meanwhile, or is about to: that one is newer.
         if range.is_all()
-            && let Some(leader) = self.shared.flights.lead(&whole.key, landed)
+            && let Some(leader) = self.shared.flights.lead(&whole.0.key, landed)
         {
-            let resource = Resource { place: whole, ..fetch.resource };
+            let (place, upon) = whole;
+            let resource = Resource { place, ..fetch.resource };
             fetch = Fetch::new(resource, fetch.request, fetch.missed, Some(leader));
-            let kept = self.keep(&fetch, received.of_range(None), judged, body).await;
+            let kept = self.keep_upon(upon, &fetch, received.of_range(None), judged, body).await;
             fetch.land(kept.landing.clone(), &self.shared.flights);
             return kept;
         }
-        self.keep(&fetch, received.of_range(Some(range)), judged, body).await
+        self.keep_upon(upon(known), &fetch, received.of_range(Some(range)), judged, body).await
     }
+}
+
+fn upon(seen: Option<Arc<StoredResponse>>) -> Upon {
+    seen.map_or(Upon::Nothing, Upon::Entry)
 }

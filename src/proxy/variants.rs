@@ -4,6 +4,8 @@
 //! variant takes the slot of the oldest. What stands in a slot bears the variant's tag, so an index that two fills wrote
 //! at once, or an old one, leads at worst to another variant, which is a miss. No race makes more entries than slots.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::header::{ACCEPT_ENCODING, VARY};
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -12,11 +14,13 @@ use super::ingress::Admitted;
 use crate::fields::{Vary, is_encoded};
 use crate::policy::selecting;
 use crate::rules::{Place, Tag, variant_id};
-use crate::store::{Kind, StoredResponse};
+use crate::store::{Fault, Kept, Kind, Store, StoredResponse, Upon};
 
 /// Which variants of a key are stored, and where.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(super) struct Index {
+    /// The entry that it was read from.
+    entry: Option<Arc<StoredResponse>>,
     names: Vec<HeaderName>,
     /// The slot that the next new variant takes.
     next: usize,
@@ -32,6 +36,8 @@ pub(super) struct Variant {
     pub(super) tag: Tag,
     /// The index that leads to it: its fields and its body.
     pub(super) index: (HeaderMap, Bytes),
+    /// The lookup has looked into this very slot.
+    same_slot: bool,
 }
 
 impl Variant {
@@ -49,11 +55,53 @@ impl Variant {
         if names.is_empty() {
             return None;
         }
+        let looked_into = known.and_then(|index| index.selected(request, any_order).0);
         let known = known.filter(|index| index.names == names);
         let mut index = known.map_or_else(|| Index::new(names), Index::clone);
         let id = index.id(request, any_order);
         let slot = index.admit(&id, limit);
-        Some(Self { place: place.variant(slot, &id), tag: Tag::variant(&id), index: index.written()? })
+        Some(Self {
+            place: place.variant(slot, &id),
+            tag: Tag::variant(&id),
+            index: index.written()?,
+            same_slot: looked_into == Some(slot),
+        })
+    }
+
+    /// Keeps the variant, and then the index that leads to it: what is refused leaves the index as it was. `at_key` is
+    /// what the index takes the place of, `upon` what the variant is built upon.
+    pub(super) async fn keep(
+        &self,
+        store: &Store,
+        (key, index, at_key): (&Place, Arc<StoredResponse>, Upon),
+        (response, upon): (Arc<StoredResponse>, Upon),
+    ) -> Result<Kept, Fault> {
+        // What is freshened under other selecting fields than before moves to a slot of which nothing is known yet.
+        let moved = matches!(upon, Upon::Entry(_)) && !self.same_slot;
+        let upon = if moved { self.other_variant(store).await? } else { upon };
+        let kept = store.keep(&self.place, response, upon).await?;
+        if kept != Kept::Stored {
+            return Ok(kept);
+        }
+        match store.keep(key, index, at_key).await? {
+            // Another variant came: its index knows this slot too, or leads to a miss.
+            Kept::NewerFill if !moved => Ok(Kept::Stored),
+            kept => Ok(kept),
+        }
+    }
+
+    /// What may be replaced in the slot: another variant, but not this one.
+    async fn other_variant(&self, store: &Store) -> Result<Upon, Fault> {
+        let there = store.lookup(&self.place).await?.entry;
+        Ok(there.filter(|there| !there.tags.contains(&self.tag)).map_or(Upon::Nothing, Upon::Entry))
+    }
+}
+
+/// What the lookup saw at the key itself, by what the answer is built upon: the index, where one leads to that.
+pub(super) fn at_key(upon: &Upon, index: Option<&Index>) -> Upon {
+    match (upon, index.and_then(|index| index.entry.as_ref())) {
+        (Upon::Entry(_) | Upon::Nothing, Some(index)) => Upon::Entry(Arc::clone(index)),
+        _ => upon.clone(),
     }
 }
 
@@ -69,18 +117,18 @@ pub(super) fn chosen_by(response: &HeaderMap) -> Vec<HeaderName> {
 
 impl Index {
     fn new(names: Vec<HeaderName>) -> Self {
-        Self { names, next: 0, slots: Vec::new() }
+        Self { entry: None, names, next: 0, slots: Vec::new() }
     }
 
     /// Reads the index that an entry is; `None` where it is none.
-    pub(super) fn of(entry: &StoredResponse) -> Option<Self> {
+    pub(super) fn of(entry: &Arc<StoredResponse>) -> Option<Self> {
         let names = chosen_by(&entry.fields);
         if entry.kind != Kind::VaryIndex || names.is_empty() {
             return None;
         }
         let mut lines = std::str::from_utf8(&entry.body).unwrap_or_default().lines();
         let next = lines.next().and_then(|line| line.parse().ok()).unwrap_or(0);
-        Some(Self { names, next, slots: lines.map(ToOwned::to_owned).collect() })
+        Some(Self { entry: Some(Arc::clone(entry)), names, next, slots: lines.map(ToOwned::to_owned).collect() })
     }
 
     fn slot_of(&self, id: &str) -> Option<usize> {

@@ -19,7 +19,7 @@ use crate::fields::{CacheControl, CacheStatus, Detail, Forward};
 use crate::origin::Body;
 use crate::policy::{Lifetime, LifetimeSource, StoredFlags, lifetime};
 use crate::rules::{JsonTemplate, Place, Route, Tag, Write, WriteTarget, Written};
-use crate::store::{Finished, Kind, Since, StoredResponse, Token};
+use crate::store::{Finished, Kind, Since, StoredResponse, Token, Upon};
 
 /// What a write chose of a route's policy.
 pub(super) struct Chosen {
@@ -185,7 +185,7 @@ impl Proxy {
         let mut tags = written.place.tags.to_vec();
         tags.extend(written_tags(route, written, &json).ok_or(Detail::TagUnknown)?);
         let entry = self.entry(Kind::Written, fields, json, lifetime, tags, token);
-        verdict(self.store.keep(&written.place, Arc::new(entry)).await)
+        verdict(self.store.keep(&written.place, Arc::new(entry), Upon::Anything).await)
     }
 
     /// Leaves a marker beside the entry: answers of this key are not stored until a `through` write takes it away.
@@ -197,7 +197,7 @@ impl Proxy {
             stale_if_error: Duration::ZERO,
         };
         let entry = self.entry(Kind::Around, HeaderMap::new(), Bytes::new(), lifetime, place.tags.to_vec(), token);
-        if let Err(fault) = self.store.keep(place, Arc::new(entry)).await {
+        if let Err(fault) = self.store.keep(place, Arc::new(entry), Upon::Anything).await {
             tracing::debug!(%fault, key = %place.key, "a write-around marker was not kept");
         }
     }

@@ -28,7 +28,7 @@ use quick_cache::sync::{Cache, DefaultLifecycle};
 use quick_cache::{DefaultHashBuilder, Options, OptionsBuilder, Weighter};
 
 use self::group::Group;
-use super::{Finished, Kept, Lookup, Since, StoredResponse, Token};
+use super::{Finished, Kept, Lookup, Since, StoredResponse, Token, Upon};
 use crate::rules::{CacheKey, Place, Tag};
 
 /// A shard is a lock and a share of the bytes: no entry may be larger than its shard.
@@ -87,8 +87,8 @@ impl Memory {
         })
     }
 
-    /// Keeps an entry unless its token says that it may be old.
-    pub fn keep(&self, place: &Place, entry: Arc<StoredResponse>) -> Kept {
+    /// Keeps an entry unless its token says that it may be old, or something else is there than what it is built upon.
+    pub fn keep(&self, place: &Place, entry: Arc<StoredResponse>, upon: &Upon) -> Kept {
         let weight = entry.weight() + (place.key.name.len() + place.key.route.len()) as u64;
         if weight > self.heaviest {
             return Kept::TooLarge;
@@ -99,12 +99,10 @@ impl Memory {
             if entry.token.epoch != now.epoch || !marks.spare(&entry, place) {
                 return Kept::RacedWrite;
             }
-            if let Some(old) = self.entries.peek(&place.key)
-                && old.entry.token.epoch == now.epoch
-                && old.entry.token.seq > entry.token.seq
-                && marks.spare(&old.entry, place)
-            {
-                return Kept::NewerFill;
+            let there = self.entries.peek(&place.key).map(|slot| Arc::clone(&slot.entry));
+            let there = there.filter(|there| there.token.epoch == now.epoch && marks.spare(there, place));
+            if let Some(refused) = refusal(there.as_ref(), &entry, upon) {
+                return refused;
             }
             let slot = Slot { entry, checked: AtomicU64::new(now.seq), weight };
             self.entries.insert(place.key.clone(), Arc::new(slot));
@@ -136,6 +134,17 @@ impl Memory {
             groups
         });
         found
+    }
+}
+
+/// Why an entry is not kept where this valid one is, or none.
+fn refusal(there: Option<&Arc<StoredResponse>>, entry: &StoredResponse, upon: &Upon) -> Option<Kept> {
+    match (upon, there) {
+        (_, Some(there)) if there.token.seq > entry.token.seq => Some(Kept::NewerFill),
+        (Upon::Anything, _) | (Upon::Nothing, None) => None,
+        (Upon::Entry(beneath), Some(there)) if Arc::ptr_eq(beneath, there) => None,
+        (Upon::Entry(_), None) => Some(Kept::Gone),
+        (Upon::Nothing | Upon::Entry(_), Some(_)) => Some(Kept::NewerFill),
     }
 }
 
@@ -214,7 +223,7 @@ mod tests {
             place.tags.to_vec(),
             memory.lookup(&place).token,
         );
-        memory.keep(&place, Arc::new(entry))
+        memory.keep(&place, Arc::new(entry), &Upon::Anything)
     }
 
     #[test]

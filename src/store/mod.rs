@@ -5,6 +5,9 @@
 //! origin and back. [`Store::keep`] refuses the fill if any of its tags was invalidated after the token, and
 //! [`Store::lookup`] checks the same at every read, so no clock is involved. A group whose record is lost gets an epoch
 //! never used before, which makes everything older invalid: every loss fails safe, to a miss.
+//!
+//! The token tells of invalidations and of nothing else. What is made of a stored entry says so, [`Upon`] it, and is kept
+//! only where that entry still is: neither a newer answer nor a deletion is undone by an answer about what was before.
 
 mod entry;
 pub mod memory;
@@ -60,6 +63,17 @@ pub struct Overtaken {
     pub record_lost: bool,
 }
 
+/// What an entry is made of besides the origin's answer, and so what has to be in its place when it is kept.
+#[derive(Clone, Debug)]
+pub enum Upon {
+    /// Nothing but the answer: whatever is there makes room.
+    Anything,
+    /// Nothing was there: a valid entry that came since stays.
+    Nothing,
+    /// This entry, as a lookup gave it or as it was kept: another one stays, and what was deleted is not brought back.
+    Entry(Arc<StoredResponse>),
+}
+
 /// What became of a fill.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kept {
@@ -67,8 +81,10 @@ pub enum Kept {
     Stored,
     /// One of its tags was invalidated, or the group's epoch changed, after its token.
     RacedWrite,
-    /// A fill with a later token is there already.
+    /// A fill with a later token is there already, or another one than what it is built upon.
     NewerFill,
+    /// The entry that it is built upon is not there any more: deleted, evicted or made old.
+    Gone,
     /// It is larger than the store takes.
     TooLarge,
 }
@@ -228,15 +244,15 @@ impl Store {
         }
     }
 
-    /// Keeps an entry unless its token says that it may be old: one atomic step. The entry's tags have the place's among
-    /// them.
+    /// Keeps an entry unless its token says that it may be old, or something else is there than what it is built `upon`:
+    /// one atomic step. The entry's tags have the place's among them.
     ///
     /// When the future is dropped the entry may or may not be kept; either is safe.
-    pub async fn keep(&self, place: &Place, entry: Arc<StoredResponse>) -> Result<Kept, Fault> {
+    pub async fn keep(&self, place: &Place, entry: Arc<StoredResponse>, upon: Upon) -> Result<Kept, Fault> {
         debug_assert!(place.tags.iter().all(|tag| entry.tags.contains(tag)), "the place's tags are the entry's too");
         match self {
-            Self::Memory(memory) => Ok(memory.keep(place, entry)),
-            Self::Redis(redis) => redis.keep(place, entry).await,
+            Self::Memory(memory) => Ok(memory.keep(place, entry, &upon)),
+            Self::Redis(redis) => redis.keep(place, entry, &upon).await,
         }
     }
 

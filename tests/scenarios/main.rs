@@ -35,6 +35,7 @@ mod origin_tls;
 mod posts;
 mod private;
 mod races;
+mod races_renewal;
 mod ranges;
 mod requests;
 mod rfc5861;

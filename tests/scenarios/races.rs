@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::support::client::Client;
+use super::support::connected;
 use super::support::node::{Node, Process};
 use super::support::origin::{Gate, Keeper, Origin, json};
 use super::support::redis::RedisServer;
@@ -86,21 +87,6 @@ async fn a_fill_that_raced_a_write_through_another_process_is_never_kept() {
         connected(client).await;
     }
     a_late_fill_is_refused(&reader, &writer, keeper, &origin).await;
-}
-
-/// Waits until every core of the node has its session with the store: a read of a path that the origin never sees
-/// stored tells.
-async fn connected(client: &Client) {
-    super::support::until("the node has its sessions", || async {
-        let mut up = true;
-        for _ in 0..8 {
-            // A new connection each time, so that both cores are asked.
-            let answer = client.on_new_connections().send("HEAD", "/fruit/0", &[], "").await;
-            up &= !answer.cache_status().contains("store-");
-        }
-        up
-    })
-    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,7 +7,7 @@ use std::time::Duration;
 use aside::policy::{Lifetime, LifetimeSource, StoredFlags};
 use aside::rules::{CacheKey, Place, Tag};
 use aside::store::{
-    Fault, Kept, Kind, Lookup, RedisUrl, Shared, Store, StoreSettings, StoreUrl, StoredResponse, Token, WhenDown,
+    Fault, Kept, Kind, Lookup, RedisUrl, Shared, Store, StoreSettings, StoreUrl, StoredResponse, Token, Upon, WhenDown,
 };
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode};
@@ -170,7 +170,7 @@ pub async fn fill(store: &Store, place: &Place, body: &str) -> Token {
 }
 
 pub async fn keep(store: &Store, place: &Place, entry: StoredResponse) -> Kept {
-    store.keep(place, Arc::new(entry)).await.unwrap()
+    store.keep(place, Arc::new(entry), Upon::Anything).await.unwrap()
 }
 
 pub async fn lookup(store: &Store, place: &Place) -> Lookup {

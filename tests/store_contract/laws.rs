@@ -6,6 +6,11 @@ use aside::store::{Finished, Kept, Kind, Since, Store, StoredResponse, Token};
 use crate::fixture::{
     Harness, InMemory, InRedis, entry, fill, hit, keep, key_tag, lookup, place, place_in, tagged_entry, token,
 };
+use crate::upon::{
+    an_entry_is_the_same_in_the_hand_that_kept_it, two_answers_are_never_taken_for_one,
+    what_another_node_kept_or_read_counts_the_same, what_is_built_upon_an_entry_replaces_that_one_only,
+    what_is_built_upon_nothing_replaces_no_valid_entry, what_is_gone_is_not_brought_back,
+};
 
 macro_rules! laws {
     ($($law:ident)*) => {
@@ -37,6 +42,12 @@ laws! {
     a_group_may_begin_with_an_invalidation
     a_full_tag_list_invalidates_more_and_never_less
     a_second_node_shares_entries_and_invalidations
+    what_is_built_upon_nothing_replaces_no_valid_entry
+    what_is_built_upon_an_entry_replaces_that_one_only
+    an_entry_is_the_same_in_the_hand_that_kept_it
+    two_answers_are_never_taken_for_one
+    what_is_gone_is_not_brought_back
+    what_another_node_kept_or_read_counts_the_same
 }
 
 async fn finish(store: &Store, tags: &[Tag]) -> Finished {

@@ -16,6 +16,8 @@ mod redis_keys;
 mod redis_login;
 mod redis_outage;
 mod redis_spoilt;
+mod redis_upon;
+mod upon;
 
 #[path = "../support/redis.rs"]
 #[allow(dead_code, reason = "other tests use the rest of it")]

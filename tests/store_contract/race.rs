@@ -6,7 +6,7 @@ use std::thread::{scope, sleep};
 use std::time::Duration;
 
 use aside::rules::Tag;
-use aside::store::{Shared, Store, StoreUrl};
+use aside::store::{Shared, Store, StoreUrl, Upon};
 
 use crate::fixture::{entry, place, redis_settings, settings, usable};
 use crate::redis::RedisServer;
@@ -84,7 +84,7 @@ async fn read(store: &Store, origin: &Origin, reader: usize, reads: usize) {
         }
         let version = origin.committed[key].load(Ordering::SeqCst);
         pause(turn + reader).await;
-        let _ = store.keep(&place, Arc::new(entry(&place, &version.to_string(), found.token))).await;
+        let _ = store.keep(&place, Arc::new(entry(&place, &version.to_string(), found.token)), Upon::Anything).await;
     }
 }
 

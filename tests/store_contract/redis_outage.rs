@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::{Context, Waker};
 use std::time::Duration;
 
-use aside::store::{Fault, Kept, Shared, StoreSettings, WhenDown};
+use aside::store::{Fault, Kept, Shared, StoreSettings, Upon, WhenDown};
 
 use crate::fixture::{
     Harness, InRedis, down, entry, eventually, fill, hit, keep, key_tag, lookup, place, place_in, redis_settings,
@@ -26,7 +26,7 @@ async fn a_killed_redis_is_down_at_once_and_returns_without_the_old() {
 
     redis.server.kill();
     down(&redis.store).await;
-    let kept = redis.store.keep(&apple, Arc::new(entry(&apple, "old", begun))).await;
+    let kept = redis.store.keep(&apple, Arc::new(entry(&apple, "old", begun)), Upon::Anything).await;
     assert_eq!(kept.unwrap_err(), Fault::Down);
     assert_eq!(redis.store.finish("fruit", &key_tag("fruit:1"), None).await.unwrap_err(), Fault::Down);
 
@@ -164,7 +164,7 @@ async fn a_full_redis_takes_invalidations_and_no_fills() {
     redis.server.command(&["CONFIG", "SET", "maxmemory", "1"]);
 
     assert_eq!(hit(&redis.store, &apple).await.as_deref(), Some("apple"));
-    let kept = redis.store.keep(&pear, Arc::new(entry(&pear, "pear", begun))).await;
+    let kept = redis.store.keep(&pear, Arc::new(entry(&pear, "pear", begun)), Upon::Anything).await;
     assert_eq!(kept.unwrap_err(), Fault::Full);
     redis.store.finish("fruit", &key_tag("fruit:1"), None).await.unwrap();
     assert_eq!(hit(&redis.store, &apple).await, None);

@@ -22,3 +22,18 @@ pub async fn until<F: Future<Output = bool>>(what: &str, mut condition: impl FnM
     };
     assert!(tokio::time::timeout(Duration::from_secs(10), patience).await.is_ok(), "never came true: {what}");
 }
+
+/// Waits until every core of the node has its session with the store: a read of a path that the origin never sees
+/// stored tells.
+pub async fn connected(client: &client::Client) {
+    until("the node has its sessions", || async {
+        let mut up = true;
+        for _ in 0..8 {
+            // A new connection each time, so that both cores are asked.
+            let answer = client.on_new_connections().send("HEAD", "/fruit/0", &[], "").await;
+            up &= !answer.cache_status().contains("store-");
+        }
+        up
+    })
+    .await;
+}

@@ -85,6 +85,13 @@ pub(super) fn encode(key: &CacheKey, entry: &StoredResponse) -> [Bytes; META_LEN
     [version, key, token, tags, fields, about, sum]
 }
 
+/// What tells an entry from every other one of its key, the same for one that was kept and for one that was read again:
+/// its token, its `about` with the time at which it was received, and the sum of all of it.
+pub(super) fn identity(key: &CacheKey, entry: &StoredResponse) -> [Bytes; 3] {
+    let [_, _, token, _, _, about, sum] = encode(key, entry);
+    [token, about, sum]
+}
+
 /// The entry that a body and the values of [`META_FIELDS`] make up; nothing if they are not what [`encode`] wrote for
 /// this very key and body.
 pub(super) fn decode(key: &CacheKey, body: &Value, meta: &[Value]) -> Option<StoredResponse> {
@@ -271,6 +278,29 @@ mod tests {
         assert_eq!(after.lifetime.stale_if_error, Duration::from_millis(u64::MAX));
         let flags = (after.flags.public_enough, after.flags.must_revalidate, after.flags.private);
         assert_eq!(flags, (true, false, true));
+    }
+
+    #[test]
+    fn an_entry_that_was_read_again_is_the_same() {
+        let mut before = entry();
+        before.initial_age = Duration::from_micros(2_500_400);
+        let read = |entry: &StoredResponse| decode(&key(), &Value::Bytes(entry.body.clone()), &values(entry)).unwrap();
+        let after = read(&before);
+        assert_eq!(identity(&key(), &after), identity(&key(), &before));
+        assert_eq!(identity(&key(), &read(&after)), identity(&key(), &before));
+
+        let changes: [fn(&mut StoredResponse); 5] = [
+            |entry| entry.response_time += 1,
+            |entry| entry.token.seq += 1,
+            |entry| entry.fields.clear(),
+            |entry| entry.tags.clear(),
+            |entry| entry.body = Bytes::from_static(b"{\"id\": 2}\0\xff"),
+        ];
+        for change in changes {
+            let mut other = entry();
+            change(&mut other);
+            assert_ne!(identity(&key(), &other), identity(&key(), &entry()));
+        }
     }
 
     #[test]

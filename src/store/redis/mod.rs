@@ -32,7 +32,8 @@ use self::owed::Owed;
 use self::report::Report;
 pub use self::url::RedisUrl;
 use super::{
-    Fault, Finished, Kept, Lookup, Overtaken, Since, StoreSettings, StoredResponse, Token, WhenDown, fresh_epoch,
+    Fault, Finished, Kept, Kind, Lookup, Overtaken, Since, StoreSettings, StoredResponse, Token, Upon, WhenDown,
+    fresh_epoch,
 };
 use crate::rules::{Place, Tag};
 
@@ -146,17 +147,19 @@ impl Redis {
         Ok(Some(Overtaken { entry: Arc::new(entry), by: by.unwrap_or_default(), record_lost }))
     }
 
-    /// Keeps an entry unless its token says that it may be old: one atomic step.
+    /// Keeps an entry unless its token says that it may be old, or something else is there than what it is built upon:
+    /// one atomic step.
     ///
     /// When the future is dropped the entry may or may not be kept; either is safe.
-    pub async fn keep(&self, place: &Place, entry: Arc<StoredResponse>) -> Result<Kept, Fault> {
+    pub async fn keep(&self, place: &Place, entry: Arc<StoredResponse>, upon: &Upon) -> Result<Kept, Fault> {
         self.may_write()?;
         let session = self.session()?;
         let _permit = self.0.link.permit(entry.body.len())?;
         let life = entry.useful_for().clamp(SHORTEST_LIFE, LONGEST_LIFE);
         let head = [write_epoch(entry.token.epoch), entry.token.seq.to_string(), life.as_millis().to_string()];
-        let args =
-            head.into_iter().map(Bytes::from).chain([entry.body.clone()]).chain(codec::encode(&place.key, &entry));
+        let head = head.into_iter().map(Bytes::from).chain([entry.body.clone()]);
+        let index = flag(entry.kind == Kind::VaryIndex);
+        let args = head.chain(codec::encode(&place.key, &entry)).chain([index]).chain(beneath(place, &entry, upon));
         let kept = session.keep(self.node().layout.keys(place), args).await;
         self.node().report.stored(|| self.node().url.address(), &kept);
         let kept = kept?;
@@ -164,6 +167,7 @@ impl Redis {
             "stored" => Ok(Kept::Stored),
             "raced" => Ok(Kept::RacedWrite),
             "newer" => Ok(Kept::NewerFill),
+            "gone" => Ok(Kept::Gone),
             _ => Err(Fault::Refused(format!("a script answered {kept}"))),
         }
     }
@@ -226,6 +230,23 @@ impl Redis {
         }
         entry
     }
+}
+
+/// What an entry is built upon, as the script takes it.
+fn beneath(place: &Place, entry: &StoredResponse, upon: &Upon) -> Vec<Bytes> {
+    match upon {
+        Upon::Anything => vec!["anything".into()],
+        Upon::Nothing => vec!["nothing".into()],
+        Upon::Entry(beneath) => {
+            // A person may have put another body there. Where it was to stay as it is, the script can see that.
+            let same_body = flag(beneath.body == entry.body);
+            [Bytes::from("entry")].into_iter().chain(codec::identity(&place.key, beneath)).chain([same_body]).collect()
+        }
+    }
+}
+
+fn flag(set: bool) -> Bytes {
+    Bytes::from_static(if set { b"1" } else { b"0" })
 }
 
 /// Whether the tags that only the response has named spare the entry too.

@@ -1,6 +1,7 @@
--- Keeps a fill unless its token says that it may be old.
+-- Keeps a fill unless its token says that it may be old, or something else is there than what it is built upon.
 -- KEYS: body, meta, gen. ARGV: replid, epoch, seq, time to live in ms, body, format version, key, token, tags, fields,
--- about, sum. Returns stored, raced or newer.
+-- about, sum, 1 for an index of variants, and what it is built upon: `anything`, `nothing` or `entry`. For an entry its
+-- token, about and sum follow, and 1 if its body is the one that is kept now. Returns stored, raced, newer or gone.
 local body, meta, gen = KEYS[1], KEYS[2], KEYS[3]
 local epoch, seq = ARGV[2], tonumber(ARGV[3])
 
@@ -9,27 +10,68 @@ if now_epoch ~= epoch or now_seq < seq or floor > seq or invalidated_after(gen, 
   return 'raced'
 end
 
--- Whether what is there is this very key's, and valid.
-local function is_valid(version, key, text)
-  if version ~= ARGV[6] or key ~= ARGV[7] or type_of(body) ~= 'string' then
-    return false
+-- A table from JSON; nothing where it is none.
+local function parse(text)
+  local readable, value = pcall(cjson.decode, text)
+  if readable and type(value) == 'table' then
+    return value
   end
-  local readable, tags = pcall(cjson.decode, text)
-  if not readable or type(tags) ~= 'table' then
-    return false
-  end
-  return true, tags
 end
 
-if type_of(meta) == 'hash' then
-  local old = redis.call('HMGET', meta, 'v', 'key', 'token', 'tags')
+local function tags_of(text)
+  local tags = parse(text)
+  for _, tag in ipairs(tags or {}) do
+    if type(tag) ~= 'string' then
+      return
+    end
+  end
+  return tags
+end
+
+-- What the meta of a valid entry of this very key says, and the seq of its token; nothing where there is none.
+local function valid_entry()
+  if type_of(meta) ~= 'hash' or type_of(body) ~= 'string' then
+    return
+  end
+  local old = redis.call('HMGET', meta, 'v', 'key', 'token', 'tags', 'about', 'sum')
   local old_epoch, old_seq = string.match(old[3] or '', '^(%x+):(%d+)$')
   old_seq = whole(old_seq)
-  if old_epoch == epoch and old_seq and old_seq > seq and floor <= old_seq then
-    local valid, tags = is_valid(old[1], old[2], old[4])
-    if valid and not invalidated_after(gen, tags, old_seq) then
-      return 'newer'
-    end
+  if old[1] ~= ARGV[6] or old[2] ~= ARGV[7] or old_epoch ~= epoch or not old_seq or floor > old_seq then
+    return
+  end
+  local tags = tags_of(old[4])
+  if tags and not invalidated_after(gen, tags, old_seq) then
+    return { token = old[3], about = old[5], sum = old[6], seq = old_seq }
+  end
+end
+
+-- Why nothing may be kept in the place of what is there; nothing where it may.
+local function refusal(there, upon)
+  if there and (there.seq > seq or upon == 'nothing') then
+    return 'newer'
+  elseif upon ~= 'entry' then
+    return
+  elseif not there then
+    return 'gone'
+  elseif there.token ~= ARGV[15] or there.about ~= ARGV[16] or there.sum ~= ARGV[17] then
+    return 'newer'
+  elseif ARGV[18] == '1' and redis.call('GET', body) ~= ARGV[5] then
+    return 'gone'
+  end
+end
+
+local there = valid_entry()
+local refused = refusal(there, ARGV[14])
+if refused then
+  return refused
+end
+
+local life = tonumber(ARGV[4])
+if there and ARGV[13] == '1' then
+  -- An index has to last as long as the longest of its variants, whichever came last.
+  local about = parse(there.about)
+  if about and about.kind == 'vary-index' then
+    life = math.max(life, redis.call('PTTL', body))
   end
 end
 
@@ -39,7 +81,7 @@ redis.call('HSET', meta, 'v', ARGV[6], 'key', ARGV[7], 'token', ARGV[8], 'tags',
   'about', ARGV[11], 'sum', ARGV[12])
 -- One moment for both: two times to live, set one after the other, may end a millisecond apart.
 local time = redis.call('TIME')
-local ends = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000) + ARGV[4])
+local ends = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000) + life)
 redis.call('PEXPIREAT', body, ends)
 redis.call('PEXPIREAT', meta, ends)
 return 'stored'
