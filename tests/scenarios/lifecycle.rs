@@ -9,6 +9,7 @@ use aside::server::Server;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
+use super::support::connected;
 use super::support::node::Node;
 use super::support::origin::{Gate, Origin, json};
 use super::support::redis::RedisServer;
@@ -43,17 +44,6 @@ async fn a_request_under_way_is_answered_before_the_server_stops() {
 const FRUIT: &str =
     "[[route]]\npath = \"/fruit/{id}\"\nkey = \"fruit:{id}\"\nttl = \"1h\"\ninvalidated_by = [\"PUT /fruit/{id}\"]\n";
 
-async fn connected(node: &Node) {
-    super::support::until("the node has its sessions", || async {
-        let mut up = true;
-        for _ in 0..8 {
-            up &= !node.client().send("HEAD", "/fruit/0", &[], "").await.cache_status().contains("store-");
-        }
-        up
-    })
-    .await;
-}
-
 /// One of two nodes is told to stop while the origin works on a write of its; the other must not go on with old data.
 async fn a_write_outlives(client_stays: bool) {
     let (gate, mut keeper) = Gate::new();
@@ -78,8 +68,8 @@ async fn a_write_outlives(client_stays: bool) {
     let limits = "[limits]\nshutdown_timeout = \"300ms\"\n";
     let mut one = Node::on(origin.address, &redis.url(), &format!("{FRUIT}{limits}"));
     let two = Node::on(origin.address, &redis.url(), FRUIT);
-    connected(&one).await;
-    connected(&two).await;
+    connected(&one.client()).await;
+    connected(&two.client()).await;
     assert_eq!(two.client().get("/fruit/1").await.json()["v"], 1);
     let mut stream = TcpStream::connect(one.address).await.unwrap();
     stream.write_all(b"PUT /fruit/1 HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}").await.unwrap();

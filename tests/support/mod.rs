@@ -28,7 +28,7 @@ pub async fn until<F: Future<Output = bool>>(what: &str, mut condition: impl FnM
 pub async fn connected(client: &client::Client) {
     until("the node has its sessions", || async {
         let mut up = true;
-        for _ in 0..8 {
+        for _ in 0..16 {
             // A new connection each time, so that both cores are asked.
             let answer = client.on_new_connections().send("HEAD", "/fruit/0", &[], "").await;
             up &= !answer.cache_status().contains("store-");
