@@ -88,8 +88,12 @@ impl CacheControl {
     fn add_forbidding(&mut self, member: &[u8]) {
         for word in member.split(|&byte| byte != b'=' && !is_token_octet(byte)) {
             let name = word.split(|&byte| byte == b'=').next().unwrap_or_default();
-            self.no_store |= name.eq_ignore_ascii_case(b"no-store");
-            self.private |= name.eq_ignore_ascii_case(b"private");
+            let is = |directive: &[u8]| name.eq_ignore_ascii_case(directive);
+            self.no_store |= is(b"no-store");
+            self.private |= is(b"private");
+            self.no_cache |= is(b"no-cache");
+            self.must_revalidate |= is(b"must-revalidate");
+            self.proxy_revalidate |= is(b"proxy-revalidate");
         }
     }
 
@@ -291,6 +295,11 @@ mod tests {
             let read = parse(&[line]);
             assert_eq!((read.private, read.no_store), (private, !private), "{line}");
         }
+        for line in ["no-cache; max-age=60", "must-revalidate; no-cache", "max-age=60 No-Cache"] {
+            assert!(parse(&[line]).no_cache, "{line}");
+        }
+        let read = parse(&["max-age=5; must-revalidate", "s-maxage=5; proxy-revalidate"]);
+        assert!(read.must_revalidate && read.proxy_revalidate && !read.no_cache);
         for line in [
             r#"ext="no-store""#,
             r#"ext="a \" private; no-store""#,

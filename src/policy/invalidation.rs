@@ -19,15 +19,35 @@ pub fn is_safe(method: &Method) -> bool {
     matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE)
 }
 
-/// The paths that Location and Content-Location name on the origin of the request's target, where `also` is known to be
-/// the same one; percent-encoded as they came, without dot segments. Empty where they name none.
+/// The paths that Location and Content-Location name on the origin of a request for `target`, a path and perhaps a query,
+/// at this scheme and host, and where `also` is known to be the same one; percent-encoded, without dot segments. Empty
+/// where they name none.
 ///
 /// Source: RFC 9111 section 4.4; RFC 3986 section 5
-pub fn named_on_origin(answer: &HeaderMap, target: &Url, also: &[Url]) -> Vec<String> {
-    let is_own = |named: &Url| std::iter::once(target).chain(also).any(|known| is_of_same_host(known, named));
+pub fn named_on_origin(answer: &HeaderMap, (scheme, host, target): (&str, &str, &str), also: &[Url]) -> Vec<String> {
+    // A host that is in no URL, `app.1` for one, may be the client's word for this origin all the same.
+    let at = |host: &str| Url::parse(&format!("{scheme}://{host}{target}"));
+    let Ok(asked) = at(host).or_else(|_| at("nowhere.invalid")) else { return Vec::new() };
+    let is_own = |named: &Url| std::iter::once(&asked).chain(also).any(|known| is_of_same_host(known, named));
     let lines = [LOCATION, CONTENT_LOCATION].into_iter().flat_map(|name| answer.get_all(name));
-    let named = lines.filter_map(|line| target.join(line.to_str().ok()?).ok());
+    let named = lines.filter_map(|line| {
+        let reference = String::from_utf8_lossy(line.as_bytes());
+        asked.join(path_on(host, &reference).unwrap_or(&reference)).ok()
+    });
     named.filter(is_own).map(|named| named.path().to_owned()).collect()
+}
+
+/// What comes after the authority of a reference that has this one, word for word.
+fn path_on<'a>(host: &str, reference: &'a str) -> Option<&'a str> {
+    let (scheme, rest) = reference.split_once("//")?;
+    let is_http = ["", "http:", "https:"].iter().any(|known| known.eq_ignore_ascii_case(scheme));
+    let (authority, path) = rest.split_at_checked(host.len())?;
+    let is_own = is_http && !host.is_empty() && authority.eq_ignore_ascii_case(host);
+    match path.bytes().next() {
+        Some(b'/') if is_own => Some(path),
+        None | Some(b'?' | b'#') if is_own => Some("/"),
+        _ => None,
+    }
 }
 
 /// Whichever scheme: TLS may end before an origin that does not know of it.
@@ -44,8 +64,8 @@ mod tests {
     fn references_are_resolved_and_leave_this_origin_for_none() {
         let named = |reference: &'static str| {
             let answer = HeaderMap::from_iter([(LOCATION, HeaderValue::from_static(reference))]);
-            let target = Url::parse("http://api.example/l/4?page=1").unwrap();
-            named_on_origin(&answer, &target, &[Url::parse("http://127.0.0.1:5000").unwrap()]).pop()
+            let own = [Url::parse("http://127.0.0.1:5000").unwrap()];
+            named_on_origin(&answer, ("http", "api.example", "/l/4?page=1"), &own).pop()
         };
         for reference in [
             "/l/9",
@@ -82,8 +102,32 @@ mod tests {
         for (name, value) in [(LOCATION, "/a"), (LOCATION, "/b"), (CONTENT_LOCATION, "/c"), (CONTENT_LOCATION, "/d")] {
             answer.append(name, HeaderValue::from_static(value));
         }
-        let target = Url::parse("http://api.example/").unwrap();
-        assert_eq!(named_on_origin(&answer, &target, &[]), ["/a", "/b", "/c", "/d"]);
+        assert_eq!(named_on_origin(&answer, ("http", "api.example", "/"), &[]), ["/a", "/b", "/c", "/d"]);
+    }
+
+    #[test]
+    fn a_host_that_is_in_no_url_names_this_origin_too() {
+        for host in ["app.1", "1.2.3.999", "xn--a", "app.1:8080", "my_api", "api.example:443", "[::1]:5000"] {
+            let named = |reference: &str| {
+                let answer = HeaderMap::from_iter([(LOCATION, HeaderValue::from_str(reference).unwrap())]);
+                named_on_origin(&answer, ("https", host, "/n/zz"), &[]).pop()
+            };
+            for scheme in ["http:", "https:", "HTTP:", ""] {
+                assert_eq!(named(&format!("{scheme}//{host}/n/80")).as_deref(), Some("/n/80"), "{host}");
+                assert_eq!(named(&format!("{scheme}//{host}?a")).as_deref(), Some("/"), "{host}");
+            }
+            assert_eq!(named("80").as_deref(), Some("/n/80"), "{host}");
+            for elsewhere in [format!("http://{host}x.example/n/80"), format!("http://{host}@b.example/n/80")] {
+                assert_eq!(named(&elsewhere), None, "{elsewhere}");
+            }
+        }
+        assert_eq!(path_on("", "http:///n/80"), None);
+    }
+
+    #[test]
+    fn octets_outside_ascii_are_a_path_as_well() {
+        let answer = HeaderMap::from_iter([(LOCATION, HeaderValue::from_bytes("/caf\u{e9}".as_bytes()).unwrap())]);
+        assert_eq!(named_on_origin(&answer, ("http", "api.example", "/"), &[]), ["/caf%C3%A9"]);
     }
 
     #[test]

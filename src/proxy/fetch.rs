@@ -18,13 +18,11 @@ pub(super) struct Fetch {
     pub(super) request: Admitted,
     pub(super) missed: Missed,
     leader: Option<Leader>,
-    /// The origin has said of what is stored that it is another representation than its own.
-    pub(super) contradicted: bool,
 }
 
 impl Fetch {
     pub(super) fn new(resource: Resource, request: Admitted, missed: Missed, leader: Option<Leader>) -> Self {
-        Self { resource, request, missed, leader, contradicted: false }
+        Self { resource, request, missed, leader }
     }
 
     pub(super) fn land(&mut self, landing: Landing, flights: &Flights) {
@@ -75,7 +73,7 @@ pub(super) fn outgoing(fetch: &Fetch) -> Outgoing {
     for name in [IF_NONE_MATCH, IF_MODIFIED_SINCE, RANGE, IF_RANGE] {
         fields.remove(name);
     }
-    if let Some(stale) = fetch.missed.stale.as_ref().filter(|_| !fetch.contradicted) {
+    if let Some(stale) = &fetch.missed.stale {
         fields.extend(conditional_for(&stale.fields));
     }
     Outgoing {

@@ -20,7 +20,7 @@ use crate::fields::{CacheStatus, Detail};
 use crate::origin::{Answered, Body, BodyError, Collected, OriginError, Relaying, Timed};
 use crate::policy::{asks_for_part, blames_the_request, confirms};
 use crate::rules::{Place, Tag};
-use crate::store::{StoredResponse, Upon};
+use crate::store::{StoredResponse, Token, Upon};
 
 /// How many times the origin's `response_timeout` a body may take to be stored.
 const PATIENCE: u32 = 10;
@@ -59,13 +59,16 @@ impl Proxy {
         }
         let (received, body) = self.receive(answered, request_time);
         if received.status == StatusCode::NOT_MODIFIED
-            && !fetch.contradicted
             && let Some(stale) = fetch.missed.stale.clone()
         {
             if !confirms(&stale.fields, &received.fields) {
-                // It speaks of another representation than ours: ask again, unconditionally.
+                // It speaks of another representation than ours, which is over: ask again, unconditionally.
                 drop(body);
-                fetch.contradicted = true;
+                fetch.missed.stale = None;
+                fetch.request.early = None;
+                if let Some(token) = self.forget(&fetch, received.status).await {
+                    fetch.missed.token = token;
+                }
                 return Box::pin(self.fill(fetch, tell)).await;
             }
             let answer = self.freshened(&mut fetch, received, &stale).await;
@@ -81,6 +84,7 @@ impl Proxy {
                 if detail == Detail::TooLarge && asks_for_part(&fetch.request.fields) {
                     // Too large to be kept, and so to be fetched whole for a part of it.
                     drop(body);
+                    fetch.request.early = None;
                     let answer = self.pass(fetch.request, fetch.missed.forward, Some(detail)).await;
                     let _ = tell.send(answer);
                     return;
@@ -96,15 +100,20 @@ impl Proxy {
         }
     }
 
-    /// Drops a stale entry that the origin has answered otherwise about: it must not stand in for a later failure.
-    pub(super) async fn forget(&self, fetch: &Fetch, status: StatusCode) {
+    /// Drops a stale entry that the origin has answered otherwise about: it must not stand in for a later failure. Comes
+    /// back with the token of a fetch that begins after it.
+    pub(super) async fn forget(&self, fetch: &Fetch, status: StatusCode) -> Option<Token> {
         if status.is_server_error() {
-            return;
+            return None;
         }
         let Place { group, tags, .. } = &fetch.resource.place;
         let own: Vec<Tag> = tags.iter().filter(|tag| tag.is_of_entry()).cloned().collect();
-        if let Err(fault) = self.store.finish(group, &own, None).await {
-            tracing::debug!(%fault, "a stale entry could not be dropped");
+        match self.store.finish(group, &own, None).await {
+            Ok(finished) => Some(finished.token),
+            Err(fault) => {
+                tracing::debug!(%fault, "a stale entry could not be dropped");
+                None
+            }
         }
     }
 

@@ -47,7 +47,7 @@ impl Proxy {
         let mut cache_status = fetch.cache_status(status);
         match told_by_head((stale.status, &stale.fields, stale.body.len() as u64), status, &received.fields) {
             Told::Nothing => {}
-            Told::Other => self.forget(&fetch, status).await,
+            Told::Other => drop(self.forget(&fetch, status).await),
             Told::Same => cache_status = self.freshened_by_head(fetch, received, &stale, landed, cache_status).await,
         }
         Answer::passed(Answered { head, body }, cache_status).under_conditions_of(&conditions)

@@ -103,10 +103,7 @@ impl Proxy {
         }
         let own: Vec<Url> = self.origin.settings().urls().iter().filter_map(|url| Url::parse(url).ok()).collect();
         let scheme = if request.client.secure { "https" } else { "http" };
-        let asked = Url::parse(&format!("{scheme}://{}{}", request.host_text(), request.target)).ok();
-        // Without a Host, as HTTP/1.0 allows it, the API is asked under its own name.
-        let asked = asked.or_else(|| own.first()?.join(request.target.as_str()).ok());
-        let named = asked.map(|asked| named_on_origin(answer, &asked, &own)).unwrap_or_default();
+        let named = named_on_origin(answer, (scheme, request.host_text(), request.target.as_str()), &own);
         named.iter().flat_map(|path| write_paths(path)).collect()
     }
 

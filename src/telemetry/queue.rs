@@ -11,7 +11,7 @@ use tracing_subscriber::fmt::MakeWriter;
 
 use crate::clock::Stopwatch;
 
-/// Some megabytes at the most, and a burst of a third of a second at full speed.
+/// Some twenty megabytes at the most, where paths are long, and a burst of a third of a second at full speed.
 const LONGEST: usize = 16_384;
 /// How long the last lines may take.
 const PATIENCE: Duration = Duration::from_secs(1);

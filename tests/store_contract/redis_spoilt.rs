@@ -30,7 +30,7 @@ async fn halves_that_do_not_fit_are_a_miss() {
         &[&["SET", "fruit:1", "appl", "KEEPTTL"]],
         &[&["APPEND", "fruit:1", "s"]],
         &[&["SET", "fruit:1", "", "KEEPTTL"]],
-        &[&["HSET", "{fruit:1}:meta", "v", "2"]],
+        &[&["HSET", "{fruit:1}:meta", "v", "0"]],
         &[&["HDEL", "{fruit:1}:meta", "fields"]],
         &[&["HSET", "{fruit:1}:meta", "about", "{}"]],
     ];

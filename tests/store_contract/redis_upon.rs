@@ -43,9 +43,9 @@ async fn what_a_person_deleted_or_changed_is_not_brought_back() {
 async fn a_fill_that_began_with_nothing_is_kept_where_somebody_left_half_an_entry() {
     let redis = InRedis::start().await;
     let (store, apple) = (&redis.store, place("fruit:1"));
-    for command in [["DEL", "fruit:1"], ["DEL", "{fruit:1}:meta"]] {
+    for command in [&["DEL", "fruit:1"][..], &["DEL", "{fruit:1}:meta"], &["SET", "fruit:1", "junk"]] {
         let begun = fill(store, &apple, "old").await;
-        redis.server.command(&command);
+        redis.server.command(command);
         assert_eq!(keep_upon(store, &apple, Upon::Nothing, entry(&apple, "new", begun)).await, Kept::Stored);
         assert_eq!(hit(store, &apple).await.as_deref(), Some("new"));
     }

@@ -15,7 +15,7 @@ use crate::rules::{CacheKey, Tag};
 use crate::store::{Kind, StoredResponse};
 
 /// Entries of any other version are misses.
-const VERSION: &str = "1";
+const VERSION: &str = "2";
 
 const META_LENGTH: usize = 7;
 
