@@ -27,8 +27,8 @@ use support::client::Answer;
 fn file(listen: SocketAddr, store: &str, rest: &str) -> NamedTempFile {
     let file = NamedTempFile::new().unwrap();
     // The command asks no origin, so this one is nobody's.
-    let head = format!("listen = \"{listen}\"\norigin = \"http://127.0.0.1:1\"\nstore = \"{store}\"\n");
-    std::fs::write(file.path(), format!("{head}{rest}")).unwrap();
+    let head = format!("listen = \"{listen}\"\norigin = \"http://127.0.0.1:1\"\n");
+    std::fs::write(file.path(), format!("{head}{rest}\n{}", support::node::patient(store))).unwrap();
     file
 }
 

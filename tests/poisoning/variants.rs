@@ -18,16 +18,10 @@ async fn get(node: &Node, language: usize) -> (String, String) {
     (answer.cache().to_owned(), answer.cache_status().to_owned())
 }
 
-/// A node that a busy machine does not keep from its store.
-fn patient(origin: &Origin, store: &str, config: &str) -> Node {
-    let table = format!("[store]\nurl = \"{store}\"\ntimeout = \"20s\"\n");
-    Node::with_store_table(origin.address, &table, config)
-}
-
 /// Fills a key to its limit and beyond.
 async fn at_the_edge(store: &str, config: &str, limit: usize) {
     let origin = languages().await;
-    let node = patient(&origin, store, config);
+    let node = Node::on(origin.address, store, config);
     super::support::connected(&node.client()).await;
     for language in 0..limit {
         let (cache, status) = get(&node, language).await;
@@ -70,7 +64,7 @@ async fn a_key_has_thirty_two_variants_in_redis_and_so_many_entries() {
 async fn a_crowd_of_variants_makes_no_more_entries_than_there_are_slots() {
     let redis = RedisServer::start();
     let origin = languages().await;
-    let node = patient(&origin, &redis.url(), "[limits]\nvariants = 4\n");
+    let node = Node::on(origin.address, &redis.url(), "[limits]\nvariants = 4\n");
     super::support::connected(&node.client()).await;
     for _ in 0..3 {
         futures_util::future::join_all((0..60).map(|language| get(&node, language))).await;

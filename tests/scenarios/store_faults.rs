@@ -14,11 +14,16 @@ async fn hits(node: &Node, target: &str) {
     until("the store answers", || async { node.client().get(target).await.cache() == "HIT" }).await;
 }
 
+/// A node that waits for its store no longer than any does.
+fn hasty(origin: &Origin, redis: &RedisServer) -> Node {
+    Node::with_store_table(origin.address, &format!("store = \"{}\"", redis.url()), ROUTE)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn redis_killed_and_restarted_under_load_costs_no_client_an_error() {
     let origin = Origin::counting().await;
     let mut redis = RedisServer::start();
-    let node = Arc::new(Node::on(origin.address, &redis.url(), ROUTE));
+    let node = Arc::new(hasty(&origin, &redis));
     hits(&node, "/fruit/0").await;
     let stop = Arc::new(AtomicBool::new(false));
     let served = Arc::new(AtomicUsize::new(0));
@@ -59,7 +64,7 @@ async fn an_absent_redis_keeps_nobody_from_starting_and_is_used_when_it_comes() 
     let origin = Origin::counting().await;
     let mut redis = RedisServer::start();
     redis.kill();
-    let node = Node::on(origin.address, &redis.url(), ROUTE);
+    let node = hasty(&origin, &redis);
     let answer = node.client().get("/fruit/1").await;
     assert_eq!((answer.status, answer.cache()), (200, "MISS"));
     assert!(answer.cache_status().contains("detail=store-down"), "{}", answer.cache_status());
@@ -71,7 +76,7 @@ async fn an_absent_redis_keeps_nobody_from_starting_and_is_used_when_it_comes() 
 async fn a_write_during_an_outage_is_made_good_before_anything_is_read_again() {
     let origin = Origin::counting().await;
     let redis = RedisServer::start();
-    let node = Node::on(origin.address, &redis.url(), ROUTE);
+    let node = hasty(&origin, &redis);
     hits(&node, "/fruit/1").await;
     let before = node.client().get("/fruit/1").await.json()["n"].as_u64();
     redis.pause();
@@ -99,7 +104,7 @@ async fn with_when_down_refuse_a_write_is_not_forwarded_while_the_store_is_away(
 async fn a_foreign_or_damaged_value_is_a_miss() {
     let origin = Origin::counting().await;
     let redis = RedisServer::start();
-    let node = Node::on(origin.address, &redis.url(), ROUTE);
+    let node = hasty(&origin, &redis);
     for (what, commands) in [
         ("another type", vec![vec!["DEL", "fruit:1"], vec!["LPUSH", "fruit:1", "x"]]),
         ("a changed body", vec![vec!["SETRANGE", "fruit:1", "3", "XX"]]),
@@ -123,7 +128,7 @@ async fn a_foreign_or_damaged_value_is_a_miss() {
 async fn redis_shows_the_keys_and_bodies_that_people_expect() {
     let origin = Origin::counting().await;
     let redis = RedisServer::start();
-    let node = Node::on(origin.address, &redis.url(), ROUTE);
+    let node = hasty(&origin, &redis);
     hits(&node, "/fruit/1").await;
     let body = node.client().get("/fruit/1").await;
     assert!(redis.command(&["KEYS", "*"]).texts().contains(&"fruit:1".to_owned()));

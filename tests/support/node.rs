@@ -22,6 +22,11 @@ pub struct Node {
 /// A time for clocks that stand still: 2026-01-01T00:00:00Z.
 pub const NEW_YEAR: u64 = 1_767_225_600_000;
 
+/// The table of a store that a busy machine keeps nobody from.
+pub fn patient(store: &str) -> String {
+    format!("[store]\nurl = \"{store}\"\ntimeout = \"10s\"\n")
+}
+
 impl Node {
     /// Starts a node in front of an origin, with the rest of a `proxy.toml` and the system's clock.
     pub fn start(origin: SocketAddr, config: &str) -> Self {
@@ -52,7 +57,7 @@ impl Node {
         } else {
             format!("origin = \"http://{origin}\"\n{config}")
         };
-        Self::from_text(&format!("listen = \"127.0.0.1:0\"\nstore = \"{store}\"\n{origin}"), clock)
+        Self::from_text(&format!("listen = \"127.0.0.1:0\"\n{origin}\n{}", patient(store)), clock)
     }
 
     fn from_text(text: &str, clock: Clock) -> Self {
@@ -117,7 +122,7 @@ impl Process {
     pub async fn with_filter(origin: SocketAddr, store: &str, config: &str, filter: Option<&str>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let log = File::create(folder.path().join(LOG)).unwrap();
-        let mut process = Self::spawn(folder, origin, 0, &format!("store = \"{store}\"\n{config}"), log, filter);
+        let mut process = Self::spawn(folder, origin, 0, &format!("{config}\n{}", patient(store)), log, filter);
         process.says(", origin ").await;
         let log = process.log();
         let (_, rest) = log.split_once("listening on ").unwrap();
