@@ -73,6 +73,11 @@ impl LifetimeSource {
     pub const fn is_explicit(self) -> bool {
         matches!(self, Self::SMaxAge | Self::MaxAge | Self::Expires)
     }
+
+    /// True when the route gave the time.
+    pub const fn is_of_route(self) -> bool {
+        matches!(self, Self::Override | Self::RouteTtl | Self::Status)
+    }
 }
 
 #[cfg(test)]

@@ -225,7 +225,7 @@ impl Proxy {
             }
             Err(detail) => {
                 fetch.land(Landing::Unshareable, &self.shared.flights);
-                if detail != Detail::RequestDirective {
+                if speaks_of_the_resource(fetch, forward_status, detail) {
                     // What the origin now calls private must not stand in for a later failure either.
                     self.forget(fetch, forward_status).await;
                 }

@@ -19,8 +19,8 @@ use crate::clock::Millis;
 use crate::fields::{CACHE_GROUPS, CacheControl, ContentRange, Detail, cache_groups, format_http_date, is_encoded};
 use crate::origin::{Answered, Timed};
 use crate::policy::{
-    BodyFraming, Exchange, Lifetime, LifetimeSource, Reuse, StoredFlags, age_value, corrected_initial_age, freshen,
-    reuse, storable, ttl_left,
+    BodyFraming, Exchange, Lifetime, Reuse, StoredFlags, age_value, corrected_initial_age, freshen, reuse, storable,
+    ttl_left,
 };
 use crate::rules::Tag;
 use crate::store::{Fault, Kept, Kind, StoredResponse, Upon};
@@ -153,9 +153,8 @@ impl Proxy {
         }
         // What a route gives counts from the answer, however long the origin took for it and whatever its clock says;
         // what the origin gives counts as RFC 9111 section 4.2.3 has it, from the request.
-        let by_route =
-            matches!(lifetime.source, LifetimeSource::Override | LifetimeSource::RouteTtl | LifetimeSource::Status);
-        let initial_age = if by_route { age_value(&received.fields) } else { received.initial_age };
+        let of_route = lifetime.source.is_of_route();
+        let initial_age = if of_route { age_value(&received.fields) } else { received.initial_age };
         Ok(Judged { lifetime, flags: StoredFlags::of(&control), initial_age })
     }
 

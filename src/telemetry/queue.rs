@@ -221,6 +221,7 @@ mod tests {
         queue.drain();
         assert!(queue.counts.is_empty());
     }
+
     #[derive(Clone)]
     struct Capture(Arc<Mutex<Vec<u8>>>);
 

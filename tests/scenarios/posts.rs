@@ -1,5 +1,8 @@
 //! Answers to POST that later GETs are given, where somebody chose so (RFC 9110 section 9.3.3).
 
+use tokio::task::JoinHandle;
+
+use super::support::client::Answer;
 use super::support::node::Node;
 use super::support::origin::{Asked, Gate, Origin, response};
 
@@ -17,6 +20,12 @@ async fn naming() -> Origin {
         }
     })
     .await
+}
+
+/// A POST that the test goes on beside.
+fn posting(node: &Node) -> JoinHandle<Answer> {
+    let client = node.client();
+    tokio::spawn(async move { client.post("/x", "{}").await })
 }
 
 #[tokio::test]
@@ -62,10 +71,7 @@ async fn an_answer_to_post_that_raced_another_write_is_not_kept() {
     .await;
     let node = Node::start(origin.address, STORING);
     let client = node.client();
-    let slow = tokio::spawn({
-        let client = node.client();
-        async move { client.post("/x", "{}").await }
-    });
+    let slow = posting(&node);
     keeper.arrived().await;
     client.put("/x", "{}").await;
     keeper.let_go(1);
@@ -95,10 +101,7 @@ async fn an_answer_to_post_is_not_kept_if_one_of_its_groups_was_made_old_meanwhi
     .await;
     let node = Node::start(origin.address, STORING);
     let client = node.client();
-    let slow = tokio::spawn({
-        let client = node.client();
-        async move { client.post("/x", "{}").await }
-    });
+    let slow = posting(&node);
     keeper.arrived().await;
     client.put("/elsewhere/1", "{}").await;
     keeper.let_go(1);
@@ -118,8 +121,7 @@ async fn section_4_2_3_the_age_of_an_answer_to_post_has_the_time_it_took() {
     })
     .await;
     let node = Node::timed(origin.address, STORING);
-    let client = node.client();
-    let slow = tokio::spawn(async move { client.post("/x", "{}").await });
+    let slow = posting(&node);
     keeper.arrived().await;
     node.clock.advance(std::time::Duration::from_secs(3));
     keeper.let_go(1);

@@ -90,6 +90,16 @@ impl Stand {
         slow
     }
 
+    /// The other node fetches meanwhile: what comes late is refused, and both have what that node has.
+    async fn is_overtaken(&self, late: JoinHandle<Answer>) {
+        let [here, there] = self.clients();
+        assert_eq!(ask(&there, &[]).await.text(), "v2-3456789");
+        self.let_go(late, LATE).await;
+        for client in [&here, &there] {
+            is_hit(&ask(client, &[]).await, "v2-3456789");
+        }
+    }
+
     async fn let_go(&self, late: JoinHandle<Answer>, why: &str) {
         self.keeper.let_go(1);
         let late = late.await.unwrap();
@@ -145,15 +155,11 @@ async fn a_late_304_does_not_replace_what_another_node_has_fetched() {
 async fn a_late_head_does_not_replace_what_another_node_has_fetched() {
     for config in ["", ROUTE] {
         let mut stand = Stand::start(config, false, |asked| asked.method == "HEAD").await;
-        let [here, there] = stand.clients();
+        let [here, _] = stand.clients();
         ask(&here, &[]).await;
         stand.ten_seconds_pass();
         let late = stand.begin("HEAD", &[]).await;
-        assert_eq!(ask(&there, &[]).await.text(), "v2-3456789");
-        stand.let_go(late, LATE).await;
-        for client in [&here, &there] {
-            is_hit(&ask(client, &[]).await, "v2-3456789");
-        }
+        stand.is_overtaken(late).await;
     }
 }
 
@@ -224,18 +230,14 @@ async fn a_late_part_that_makes_it_whole_does_not_replace_what_another_node_has_
     // There was nothing whole, and there was something stale.
     for stale in [false, true] {
         let mut stand = Stand::start("", false, |asked| asked.fields.contains_key("x-slow")).await;
-        let [here, there] = stand.clients();
+        let [here, _] = stand.clients();
         if stale {
             ask(&here, &[]).await;
             stand.ten_seconds_pass();
         }
         ask(&here, &[("range", "bytes=0-3")]).await;
         let late = stand.begin("GET", &[("range", "bytes=4-9"), ("x-slow", "1")]).await;
-        assert_eq!(ask(&there, &[]).await.text(), "v2-3456789");
-        stand.let_go(late, LATE).await;
-        for client in [&here, &there] {
-            is_hit(&ask(client, &[]).await, "v2-3456789");
-        }
+        stand.is_overtaken(late).await;
     }
 }
 
