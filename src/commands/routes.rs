@@ -1,6 +1,6 @@
 //! `aside routes`: one line a route.
 //!
-//! With `--json`, a list of `{"name", "line", "path", "query": [..]|null, "key", "group", "ttl_seconds": n|null,
+//! With `--json`, a list of `{"name", "line", "path", "query": [..]|null, "key", "ttl_seconds": n|null,
 //! "invalidated_by": [..]|null}`; `query` is null where every parameter counts, `invalidated_by` where the default rule
 //! holds.
 
@@ -79,7 +79,6 @@ fn as_json(config: &Config) -> Value {
             "path": route.path.as_str(),
             "query": query,
             "key": route.key.as_str(),
-            "group": &*route.group,
             "ttl_seconds": route.choices.ttl.map(|ttl| ttl.as_secs_f64()),
             "invalidated_by": rules.map(|rules| rules.iter().map(|rule| rule.request.as_str()).collect::<Vec<_>>()),
         })

@@ -187,7 +187,6 @@ pub(super) struct UnroutedTable {
 pub(super) struct RouteTable {
     pub(super) path: Option<Text>,
     pub(super) name: Option<Text>,
-    pub(super) group: Option<Text>,
     pub(super) query: Option<Spanned<List<Text>>>,
     pub(super) vary: Option<List<Text>>,
     pub(super) key: Option<Text>,

@@ -58,7 +58,6 @@ pub(super) fn mean(written: Spanned<RouteTable>, findings: &mut Findings<'_>) ->
     let key_place = table.key.as_ref().map_or_else(|| path_place.clone(), Spanned::span);
     let write_place = table.write.as_ref().map(Spanned::span);
     let route = Route {
-        group: label(table.group, &name, findings),
         name,
         vary: vary::mean(table.vary, findings),
         choices,

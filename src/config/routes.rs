@@ -96,11 +96,6 @@ fn check_keys(earlier: &Draft, later: &Draft, findings: &mut Findings<'_>) {
         return;
     }
     let key = later.route.key.as_str();
-    if earlier.route.group == later.route.group {
-        let message = format!("two routes have keys like `{key}`: each keeps dropping the other's entries");
-        findings.warning(later.key.clone(), message, "give one of them a `key` of its own");
-        return;
-    }
     let problem = Problem::new(
         format!("two routes have keys like `{key}`: one entry cannot belong to both"),
         "give one of them a `key` of its own",

@@ -19,7 +19,7 @@ use super::{Proxy, annotate};
 use crate::fields::{CacheStatus, Detail};
 use crate::origin::{Answered, Body, BodyError, Collected, OriginError, Relaying, Timed};
 use crate::policy::{asks_for_part, blames_the_request, confirms};
-use crate::rules::{Place, Tag};
+use crate::rules::Tag;
 use crate::store::{StoredResponse, Token, Upon};
 
 /// How many times the origin's `response_timeout` a body may take to be stored.
@@ -106,9 +106,8 @@ impl Proxy {
         if status.is_server_error() {
             return None;
         }
-        let Place { group, tags, .. } = &fetch.resource.place;
-        let own: Vec<Tag> = tags.iter().filter(|tag| tag.is_of_entry()).cloned().collect();
-        match self.store.finish(group, &own, None).await {
+        let own: Vec<Tag> = fetch.resource.place.tags.iter().filter(|tag| tag.is_of_entry()).cloned().collect();
+        match self.store.finish(&own, None).await {
             Ok(finished) => Some(finished.token),
             Err(fault) => {
                 tracing::debug!(%fault, "a stale entry could not be dropped");

@@ -1,7 +1,6 @@
 //! Forward and finish, as every write does them: what it made old is made old in the store before it is answered, also
 //! where nobody knows whether it took place.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,9 +19,6 @@ use crate::store::{Fault, Finished, Since};
 /// When a write of unknown outcome is made good again, each after the one before: half a minute in all.
 const LATE_COMMITS: [Duration; 4] =
     [Duration::from_secs(1), Duration::from_secs(4), Duration::from_secs(10), Duration::from_secs(15)];
-
-/// What came of telling the store.
-pub(super) type Outcome = Result<BTreeMap<Arc<str>, Finished>, Fault>;
 
 impl Proxy {
     /// Forwards a write. Where its outcome is unknown, all that it may have made old is made old before the error is told.
@@ -69,7 +65,7 @@ impl Proxy {
         if status.is_server_error() {
             // A view that committed and then failed has changed what it wrote. Where a route speaks that is never
             // served; without one RFC 9111 section 4.4 leaves what is stored alone.
-            drops.retain(|drop| *drop.group != *ROUTELESS);
+            drops.retain(|drop| *drop.route != *ROUTELESS);
         }
         match self.finish(&drops, &[], None).await {
             Ok(_) => answer,
@@ -77,39 +73,19 @@ impl Proxy {
         }
     }
 
-    /// Makes old what a write made old: one atomic step a group, all of them before the write is answered.
+    /// Makes old what a write made old, in one atomic step, before the write is answered.
     ///
-    /// `besides` are further tags for the group of `since`, which asks whether another write came in between.
+    /// `besides` are further tags; `since` asks whether another write came in between.
     pub(super) async fn finish(
         &self,
         drops: &[Invalidation],
         besides: &[Tag],
-        since: Option<(&Arc<str>, Since)>,
-    ) -> Outcome {
-        let mut groups: BTreeMap<Arc<str>, Vec<Tag>> = BTreeMap::new();
-        for drop in drops {
-            groups.entry(Arc::clone(&drop.group)).or_default().push(drop.tag.clone());
-        }
-        if let Some((group, _)) = &since {
-            groups.entry(Arc::clone(group)).or_default().extend_from_slice(besides);
-        }
-        let since = &since;
-        let steps = groups.into_iter().map(|(group, tags)| async move {
-            let since = since.as_ref().filter(|(known, _)| **known == group).map(|(_, since)| since);
-            let finished = self.store.finish(&group, &tags, since).await;
-            (group, finished)
-        });
-        let mut outcome = Ok(BTreeMap::new());
-        for (group, finished) in futures_util::future::join_all(steps).await {
-            match (finished, &mut outcome) {
-                (Ok(finished), Ok(known)) => {
-                    known.insert(group, finished);
-                }
-                (Ok(_), Err(_)) => {}
-                (Err(fault), _) => outcome = Err(fault),
-            }
-        }
-        outcome
+        since: Option<&Since>,
+    ) -> Result<Finished, Fault> {
+        let mut tags: Vec<Tag> = drops.iter().map(|drop| drop.tag.clone()).chain(besides.iter().cloned()).collect();
+        tags.sort_unstable();
+        tags.dedup();
+        self.store.finish(&tags, since).await
     }
 
     /// The answer of a write whose invalidation is owed to the store: the origin's under `when_down = "forward"`, an

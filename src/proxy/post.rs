@@ -89,19 +89,18 @@ impl Proxy {
         mut answer: Answer,
     ) -> Answer {
         let drops = self.shared.settings.routes.invalidations(&write);
-        let place = &fetch.resource.place;
         // A tag that the answer names, too, may have been made old by a write that was answered meanwhile.
         let Some(tags) = tags(&fetch, &received, &body, self.shared.settings.host_in_key) else {
             answer.cache_status.detail = Some(Detail::TagUnknown);
             return self.made_old(&write, StatusCode::OK, answer).await;
         };
         let since = Since { token: fetch.missed.token, watched: tags };
-        let finished = match self.finish(&drops, &[], Some((&place.group, since))).await {
+        let finished = match self.finish(&drops, &[], Some(&since)).await {
             Ok(finished) => finished,
             Err(fault) => return self.unfinished(answer, &fault),
         };
         let status = &mut answer.cache_status;
-        match finished.get(&place.group).filter(|after| after.alone) {
+        match Some(finished).filter(|after| after.alone) {
             // Which of two writes came last only the origin knows.
             None => status.detail = Some(Detail::RacedWrite),
             Some(after) => {

@@ -72,18 +72,16 @@ impl Proxy {
         let besides: &[Tag] = if chosen.target == WriteTarget::Through { &marks } else { &[] };
         let values = Values { request, words, chosen };
         let since = match (&before, &written) {
-            (Ok(seen), Some(written)) => {
-                Some((&route.group, Since { token: seen.token, watched: values.watched(written) }))
-            }
+            (Ok(seen), Some(written)) => Some(Since { token: seen.token, watched: values.watched(written) }),
             _ => None,
         };
-        let finished = match self.finish(&drops, besides, since).await {
+        let finished = match self.finish(&drops, besides, since.as_ref()).await {
             Ok(finished) => finished,
             Err(fault) => return self.unfinished(answer, &fault),
         };
-        let (Some(written), Some(after)) = (written, finished.get(&route.group)) else { return answer };
+        let Some(written) = written else { return answer };
         let before = before.map(|_| ());
-        let (stored, detail) = self.mark_or_refill(&values, &written, before, *after).await;
+        let (stored, detail) = self.mark_or_refill(&values, &written, before, finished).await;
         (answer.cache_status.stored, answer.cache_status.detail) = (stored, Some(detail));
         answer
     }
@@ -136,12 +134,11 @@ impl Proxy {
         let drops = self.shared.settings.routes.invalidations(&words.write(request, None));
         let Ok(before) = self.store.lookup(&written.place).await else { return Refusal::NotKept.answer() };
         let marks = written.place.around().tags;
-        let Ok(finished) =
-            self.finish(&drops, &marks, Some((&route.group, Since { token: before.token, watched: Vec::new() }))).await
+        let Ok(finished) = self.finish(&drops, &marks, Some(&Since { token: before.token, watched: Vec::new() })).await
         else {
             return Refusal::NotKept.answer();
         };
-        let token = finished.get(&route.group).map_or(before.token, |after| after.token);
+        let token = finished.token;
         if self.keep_written(route, &written, json.into(), token).await.is_err() {
             return Refusal::NotKept.answer();
         }

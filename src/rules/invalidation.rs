@@ -21,13 +21,13 @@ pub enum Scope {
     Route,
     /// Whatever has a tag.
     Tag,
+    /// Everything that is stored.
+    Everything,
 }
 
 /// One thing that a write makes old.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Invalidation {
-    /// The group whose sequence it advances.
-    pub group: Arc<str>,
     /// The route it concerns; `unrouted` where no route speaks.
     pub route: Arc<str>,
     /// The tag.
@@ -73,7 +73,7 @@ impl Route {
         // An empty list says that no write makes the route old.
         if self.invalidated_by.as_ref().is_none_or(|rules| !rules.is_empty()) {
             for path in write.also.iter().filter(|path| self.path.matches_write(path).is_some()) {
-                drops.push(self.made_old(Tag::path(&fold_path(path)), Scope::Path, ALSO.to_owned()));
+                drops.push(self.made_old(Tag::path(&self.name, &fold_path(path)), Scope::Path, ALSO.to_owned()));
             }
         }
         let mut seen = Vec::new();
@@ -106,7 +106,7 @@ impl Route {
             }
         }
         if !spoken && self.path.matches_write(path).is_some() {
-            drops.push(self.made_old(Tag::path(&fold_path(path)), Scope::Path, "target URI".to_owned()));
+            drops.push(self.made_old(Tag::path(&self.name, &fold_path(path)), Scope::Path, "target URI".to_owned()));
         }
     }
 
@@ -174,7 +174,7 @@ impl Route {
 
     fn by_default(&self, path: &str, drops: &mut Vec<Invalidation>) {
         if self.path.matches_write(path).is_some() {
-            drops.push(self.made_old(Tag::path(&fold_path(path)), Scope::Path, "default rule".to_owned()));
+            drops.push(self.made_old(Tag::path(&self.name, &fold_path(path)), Scope::Path, "default rule".to_owned()));
         }
         if self.path.lies_under(path) {
             drops.push(self.made_old(Tag::route(&self.name), Scope::Route, "default rule".to_owned()));
@@ -182,12 +182,16 @@ impl Route {
         if let Some(parent) = parent(path)
             && self.path.matches_write(parent).is_some()
         {
-            drops.push(self.made_old(Tag::path(&fold_path(parent)), Scope::Path, "default rule".to_owned()));
+            drops.push(self.made_old(
+                Tag::path(&self.name, &fold_path(parent)),
+                Scope::Path,
+                "default rule".to_owned(),
+            ));
         }
     }
 
     pub(super) fn made_old(&self, tag: Tag, scope: Scope, because: String) -> Invalidation {
-        Invalidation { group: Arc::clone(&self.group), route: Arc::clone(&self.name), tag, scope, because }
+        Invalidation { route: Arc::clone(&self.name), tag, scope, because }
     }
 }
 

@@ -38,13 +38,16 @@ pub use query::{Found, find_parameter, parameters};
 pub use read::{Bypass, Read};
 pub use request_pattern::RequestPattern;
 pub use route::{Annotate, Credential, Fill, Route, RouteQuery};
-pub use routes::{BodiesRead, ROUTELESS, Routes, Unreachable};
-pub use tag::Tag;
+pub use routes::{BodiesRead, Routes, Unreachable};
+pub use tag::{Heir, Tag};
 pub use tags::Tags;
 pub use template::{Pointer, Source, Template};
 pub use write::Write;
 pub use write_policy::{Reply, Selection, WritePolicy, WriteTarget};
 pub use written::Written;
+
+/// The route label of paths without a route.
+pub const ROUTELESS: &str = "unrouted";
 
 /// A pattern or template that cannot be used: what is wrong and where in its text.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! Where a read's answer is kept: its group, its key and the tags that make it old.
+//! Where a read's answer is kept: its key and the tags that make it old.
 
 use std::fmt::{self, Write as _};
 use std::sync::Arc;
@@ -32,8 +32,6 @@ impl fmt::Display for CacheKey {
 /// Where a read's answer is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
-    /// The group whose sequence orders the entry's fills and invalidations.
-    pub group: Arc<str>,
     /// The entry's key.
     pub key: CacheKey,
     /// The tags known from the request alone; a stored response may have more.
@@ -45,7 +43,7 @@ impl Place {
     pub fn plain(&self) -> Option<Self> {
         let (name, _) = self.key.name.split_once('#')?;
         let key = CacheKey { route: Arc::clone(&self.key.route), name: name.to_owned() };
-        Some(Self { group: Arc::clone(&self.group), key, tags: self.tags.clone() })
+        Some(Self { key, tags: self.tags.clone() })
     }
 
     /// Where a `write.around` marker of this place, whatever its variant, is kept: with a tag of its own, so that writes
@@ -54,7 +52,7 @@ impl Place {
     pub fn around(&self) -> Self {
         let name = self.key.name.split('#').next().unwrap_or_default();
         let key = CacheKey { route: Arc::clone(&self.key.route), name: format!("{name}#around") };
-        Self { group: Arc::clone(&self.group), tags: vec![Tag::around(name)].into(), key }
+        Self { tags: vec![Tag::around(&key.route, name)].into(), key }
     }
 
     /// Where a part of this place's answer is kept: it goes with the same writes.
@@ -62,7 +60,7 @@ impl Place {
     pub fn part(&self) -> Self {
         let name = format!("{}#part", self.key.name);
         let key = CacheKey { route: Arc::clone(&self.key.route), name };
-        Self { group: Arc::clone(&self.group), key, tags: self.tags.clone() }
+        Self { key, tags: self.tags.clone() }
     }
 
     /// The same place for requests with one text of selecting fields, whatever the response says.
@@ -78,11 +76,7 @@ impl Place {
     pub fn variant(&self, slot: usize, id: &str) -> Self {
         let name = format!("{}#{slot}", self.key.name);
         let tags: Vec<Tag> = self.tags.iter().cloned().chain([Tag::variant(id)]).collect();
-        Self {
-            group: Arc::clone(&self.group),
-            key: CacheKey { route: Arc::clone(&self.key.route), name },
-            tags: tags.into(),
-        }
+        Self { key: CacheKey { route: Arc::clone(&self.key.route), name }, tags: tags.into() }
     }
 }
 
@@ -119,7 +113,7 @@ impl Route {
             let _ = write!(name, "#{}", short_hash(&selecting));
         }
         let key = CacheKey { route: Arc::clone(&self.name), name };
-        Ok(Place { group: Arc::clone(&self.group), key, tags: Tags::of_route(self, read.path, query) })
+        Ok(Place { key, tags: Tags::of_route(self, read.path, query) })
     }
 }
 

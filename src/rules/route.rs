@@ -66,8 +66,6 @@ pub struct Fill {
 pub struct Route {
     /// Label in logs and tags.
     pub name: Arc<str>,
-    /// Routes of one group share a sequence.
-    pub group: Arc<str>,
     /// The paths it speaks of.
     pub path: PathPattern,
     /// The query parameters that count.
@@ -106,10 +104,11 @@ impl Route {
     /// The tags of a read that has a key.
     pub(super) fn tags_of(&self, path: &str, query: &str) -> Vec<Tag> {
         let captures = self.path.matches(path).unwrap_or_default();
-        let mut tags = vec![Tag::route(&self.name), path_tag(path)];
+        let mut tags = vec![Tag::route(&self.name), path_tag(&self.name, path)];
         // There is one, as the key has been made from the same values.
         tags.extend(
-            self.render(query, &captures, |source, value| self.folded(source, &value)).map(|key| Tag::key(&key)),
+            self.render(query, &captures, |source, value| self.folded(source, &value))
+                .map(|key| Tag::key(&self.name, &key)),
         );
         if self.may_lack_values() && self.lacks_value(query, &captures) {
             tags.push(Tag::absent(&self.name));
@@ -154,7 +153,7 @@ impl Route {
     pub fn key_tag<'v>(&self, mut value: impl FnMut(&Source) -> Option<Cow<'v, str>>) -> Option<Tag> {
         self.key
             .render(|source| value(source).map(|value| Some(self.folded(source, &value))))
-            .map(|folded| Tag::key(&folded))
+            .map(|folded| Tag::key(&self.name, &folded))
     }
 
     /// The route's extra tags; `None` where the JSON answer, `response`, lacks a value of one of them. A tag whose

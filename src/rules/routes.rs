@@ -5,6 +5,7 @@ use std::sync::{Arc, LazyLock};
 
 use http::header::ORIGIN;
 
+use super::ROUTELESS;
 use super::canonical::is_canonical;
 use super::digest::short_hash;
 use super::fold::fold_path;
@@ -19,9 +20,6 @@ use super::tags::Tags;
 use super::write::Write;
 use super::write_policy::WritePolicy;
 use crate::fields::Detail;
-
-/// The group, route label and tag scope of paths without a route.
-pub const ROUTELESS: &str = "unrouted";
 
 static ROUTELESS_NAME: LazyLock<Arc<str>> = LazyLock::new(|| ROUTELESS.into());
 
@@ -86,11 +84,7 @@ impl Routes {
         if let Some(origin) = keyed_value(read.fields, &ORIGIN) {
             let _ = write!(name, "#{}", short_hash(&origin));
         }
-        Ok(Place {
-            group: Arc::clone(&ROUTELESS_NAME),
-            key: CacheKey { route: Arc::clone(&ROUTELESS_NAME), name },
-            tags: Tags::of_path(read.path),
-        })
+        Ok(Place { key: CacheKey { route: Arc::clone(&ROUTELESS_NAME), name }, tags: Tags::of_path(read.path) })
     }
 
     /// Everything that a successful write makes old, over all routes and the paths without one.
@@ -98,10 +92,9 @@ impl Routes {
     /// A write to a URI always invalidates that URI where no route speaks (RFC 9111 section 4.4), and its parent.
     pub fn invalidations(&self, write: &Write<'_>) -> Vec<Invalidation> {
         let mut drops: Vec<Invalidation> = self.0.iter().flat_map(|route| route.invalidations(write)).collect();
-        // Entries of every route of a group may have the tag that the write does not tell.
+        // Entries of every route may have the tag that the write does not tell.
         for (of, because) in self.0.iter().filter_map(|route| Some((route, route.unknown_tag(write)?))) {
-            let group = self.0.iter().filter(|route| route.group == of.group);
-            drops.extend(group.map(|route| route.made_old(Tag::route(&route.name), Scope::Route, because.to_owned())));
+            drops.push(of.made_old(Tag::everything(), Scope::Everything, because.to_owned()));
         }
         for path in write.paths {
             for target in std::iter::once(path.as_str()).chain(parent(path)) {
@@ -109,20 +102,19 @@ impl Routes {
             }
         }
         drops.extend(write.also.iter().map(|path| unrouted(path, ALSO)));
-        let grouped = |tag: &Tag, group: &Arc<str>, route: &Arc<str>| Invalidation {
-            group: Arc::clone(group),
+        let grouped = |tag: &Tag, route: &Arc<str>| Invalidation {
             route: Arc::clone(route),
             tag: tag.clone(),
             scope: Scope::Tag,
             because: GROUPS.to_owned(),
         };
         for tag in write.groups {
-            drops.push(grouped(tag, &ROUTELESS_NAME, &ROUTELESS_NAME));
-            drops.extend(self.0.iter().map(|route| grouped(tag, &route.group, &route.name)));
+            drops.push(grouped(tag, &ROUTELESS_NAME));
+            drops.extend(self.0.iter().map(|route| grouped(tag, &route.name)));
         }
         let mut seen = Vec::new();
         drops.retain(|drop| {
-            let identity = (Arc::clone(&drop.group), drop.tag.clone());
+            let identity = (Arc::clone(&drop.route), drop.tag.clone());
             let new = !seen.contains(&identity);
             seen.push(identity);
             new
@@ -160,9 +152,8 @@ impl Routes {
 /// One path without a route, made old.
 fn unrouted(path: &str, because: &str) -> Invalidation {
     Invalidation {
-        group: Arc::clone(&ROUTELESS_NAME),
         route: Arc::clone(&ROUTELESS_NAME),
-        tag: Tag::path(&fold_path(path)),
+        tag: Tag::path(ROUTELESS, &fold_path(path)),
         scope: Scope::Path,
         because: because.to_owned(),
     }

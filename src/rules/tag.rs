@@ -1,42 +1,83 @@
 //! What an entry is made old by.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use super::digest::short_hash;
 use super::fold::{fold_path, fold_tag};
 
-/// How many bytes a tag's text has at most; a longer one is cut.
+/// How many bytes of a text a tag has at most; a longer one is cut.
 const LONGEST: usize = 100;
 
 /// How many bytes of a long text are shown, but for those of a character that would be cut.
 const SHOWN: usize = 80;
 
-/// What a write makes old: one entry, one path, a whole route, or whatever shares a tag.
+/// What a write makes old: everything, a class of routes, one route, one entry, one path, or whatever shares a name.
 ///
+/// An entry has a tag for each of these scopes that it is in, and is old once one of them was invalidated after its token.
 /// Tags are folded, so that one may cover several keys; they are compared as text.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Tag(Arc<str>);
 
+static EVERYTHING: LazyLock<Tag> = LazyLock::new(|| Tag("*".into()));
+static UNLISTED: LazyLock<Tag> = LazyLock::new(|| Tag("d:*".into()));
+static ODD_NAMES: LazyLock<Tag> = LazyLock::new(|| Tag("o:*".into()));
+
+/// What counts as invalidated in place of a tag that a store lists no longer.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Heir {
+    /// Nothing: it is listed for good. There are only as many of its kind as there are routes.
+    Itself,
+    /// The whole route.
+    Route(Tag),
+    /// Everything.
+    Everything,
+}
+
 impl Tag {
-    /// Everything in one route of a group.
-    pub fn route(name: &str) -> Self {
-        Self::of('r', name)
+    /// Everything that is stored.
+    pub fn everything() -> Self {
+        EVERYTHING.clone()
     }
 
-    /// Every entry of one folded path, whatever its query and variant.
-    pub fn path(folded: &str) -> Self {
-        Self::of('p', folded)
+    /// Every route that does not say which writes drop it, and so is dropped by all that nothing is said of.
+    pub fn unlisted() -> Self {
+        UNLISTED.clone()
+    }
+
+    /// One such route, where it has a write policy: what the policy's own writes make old is for the policy to say.
+    pub fn unlisted_route(name: &str) -> Self {
+        Self::of_route('d', name)
+    }
+
+    /// Everything in one route.
+    pub fn route(name: &str) -> Self {
+        Self::of_route('r', name)
+    }
+
+    /// Every entry of one folded path of a route, whatever its query and variant.
+    pub fn path(route: &str, folded: &str) -> Self {
+        Self::within('p', route, folded)
     }
 
     /// Every variant of one key of a route.
-    pub fn key(folded: &str) -> Self {
-        Self::of('k', folded)
+    pub fn key(route: &str, folded: &str) -> Self {
+        Self::within('k', route, folded)
     }
 
     /// Every entry of a route that lacks a value of its key: the origin may have put any value in its place.
     pub fn absent(route: &str) -> Self {
-        Self::of('a', route)
+        Self::of_route('a', route)
+    }
+
+    /// Every entry of a route with a value that a backend may take for another one: nobody here knows for which.
+    pub fn odd(route: &str) -> Self {
+        Self::of_route('o', route)
+    }
+
+    /// Every entry that has a name with such a value in it.
+    pub fn odd_names() -> Self {
+        ODD_NAMES.clone()
     }
 
     /// A tag from the configuration or from a response field: folded, because the one has to meet the other.
@@ -58,24 +99,42 @@ impl Tag {
     }
 
     /// The `write.around` marker of one key.
-    pub(super) fn around(key: &str) -> Self {
-        Self::of('w', key)
+    pub(super) fn around(route: &str, key: &str) -> Self {
+        Self::within('w', route, key)
     }
 
-    /// A tag of one kind. Of a long text as much as a person needs is kept, then a hash of all of it: a store keeps a mark of
-    /// many a tag for long, and the texts are for whoever writes to choose. Such a tag is longer than any that is not cut.
     fn of(kind: char, text: &str) -> Self {
-        if text.len() <= LONGEST {
-            return Self(format!("{kind}:{text}").into());
-        }
-        let end = text.char_indices().map(|(at, _)| at).take_while(|at| *at <= SHOWN).last();
-        let shown = end.and_then(|end| text.get(..end)).unwrap_or_default();
-        Self(format!("{kind}:{shown}#{}", short_hash(text.as_bytes())).into())
+        let mut tag = format!("{kind}:");
+        push_cut(&mut tag, text);
+        Self(tag.into())
     }
 
-    /// Whether it stands for this decoded path.
-    pub fn is_of_path(&self, path: &str) -> bool {
-        *self == Self::path(&fold_path(path))
+    /// A route's name in one word.
+    fn of_route(kind: char, route: &str) -> Self {
+        Self::of(kind, &route.replace(char::is_whitespace, "_"))
+    }
+
+    /// A tag of something in a route, whose name comes first: see [`Tag::heir`].
+    fn within(kind: char, route: &str, text: &str) -> Self {
+        let mut tag = Self::of_route(kind, route).0.to_string();
+        tag.push(' ');
+        push_cut(&mut tag, text);
+        Self(tag.into())
+    }
+
+    /// What counts as invalidated in its place where a store lists it no longer.
+    pub fn heir(&self) -> Heir {
+        let (kind, text) = self.0.split_once(':').unwrap_or_default();
+        match (kind, text.split_once(' ')) {
+            ("p" | "k" | "w", Some((route, _))) => Heir::Route(Self(format!("r:{route}").into())),
+            ("r" | "d" | "a" | "o", _) => Heir::Itself,
+            _ => Heir::Everything,
+        }
+    }
+
+    /// Whether it stands for this decoded path of a route.
+    pub fn is_of_path(&self, route: &str, path: &str) -> bool {
+        *self == Self::path(route, &fold_path(path))
     }
 
     /// Rebuilds a tag from [`Tag::as_str`].
@@ -88,10 +147,36 @@ impl Tag {
         self.0.starts_with("k:") || self.0.starts_with("p:")
     }
 
+    /// Its text, as it was given; `None` for a tag that no configuration and no response named.
+    pub fn name(&self) -> Option<&str> {
+        self.0.strip_prefix("n:")
+    }
+
+    /// What it stands for, without the letter of its kind and without its route.
+    pub fn shown(&self) -> &str {
+        let (_, text) = self.0.split_once(':').unwrap_or(("", &self.0));
+        match self.heir() {
+            Heir::Route(_) => text.split_once(' ').map_or(text, |(_, named)| named),
+            Heir::Itself | Heir::Everything => text,
+        }
+    }
+
     /// The tag as the store writes it.
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// Of a long text as much as a person needs, then a hash of all of it: a store keeps a mark of many a tag for long, and the
+/// texts are for whoever writes to choose. A cut text is longer than any that is not.
+fn push_cut(tag: &mut String, text: &str) {
+    if text.len() <= LONGEST {
+        return tag.push_str(text);
+    }
+    let end = text.char_indices().map(|(at, _)| at).take_while(|at| *at <= SHOWN).last();
+    tag.push_str(end.and_then(|end| text.get(..end)).unwrap_or_default());
+    tag.push('#');
+    tag.push_str(&short_hash(text.as_bytes()));
 }
 
 impl fmt::Display for Tag {
@@ -100,9 +185,9 @@ impl fmt::Display for Tag {
     }
 }
 
-/// The tag of a raw path.
-pub(super) fn path_tag(path: &str) -> Tag {
-    Tag::path(&fold_path(&percent_encoding::percent_decode_str(path).decode_utf8_lossy()))
+/// The tag of a raw path of a route.
+pub(super) fn path_tag(route: &str, path: &str) -> Tag {
+    Tag::path(route, &fold_path(&percent_encoding::percent_decode_str(path).decode_utf8_lossy()))
 }
 
 #[cfg(test)]
@@ -112,17 +197,38 @@ mod tests {
     #[test]
     fn a_long_text_is_cut_and_still_told_from_others() {
         let (short, long) = ("/r/".to_owned() + &"z".repeat(97), "/r/".to_owned() + &"z".repeat(98));
-        assert_eq!(Tag::path(&short).as_str(), format!("p:{short}"));
-        let cut = Tag::path(&long);
-        assert!(cut.as_str().starts_with(&format!("p:/r/{}#", "z".repeat(77))), "{cut}");
+        assert_eq!(Tag::path("x", &short).as_str(), format!("p:x {short}"));
+        let cut = Tag::path("x", &long);
+        assert!(cut.as_str().starts_with(&format!("p:x /r/{}#", "z".repeat(77))), "{cut}");
         assert!(cut.is_of_entry());
-        assert_ne!(cut, Tag::path(&format!("{long}z")));
-        assert_ne!(cut, Tag::key(&long));
+        assert_ne!(cut, Tag::path("x", &format!("{long}z")));
+        assert_ne!(cut, Tag::path("y", &long));
+        assert_ne!(cut, Tag::key("x", &long));
         assert_eq!(Tag::from_stored(cut.as_str()), cut);
         for text in ["я".repeat(60), "ﬃ".repeat(4000), format!("a{}", "語".repeat(40))] {
             for tag in [Tag::route(&text), Tag::named(&text), Tag::absent(&text), Tag::cache_group(&text, &text)] {
                 assert!((110..=115).contains(&tag.as_str().len()), "{} bytes: {tag}", tag.as_str().len());
             }
+            let both = Tag::key(&text, &text);
+            assert!(both.as_str().len() <= 230, "{} bytes: {both}", both.as_str().len());
+        }
+    }
+
+    #[test]
+    fn what_is_listed_no_longer_has_an_heir_that_covers_it() {
+        for route in ["/fruit/{id}", "a b", &"long/".repeat(60)] {
+            for tag in [Tag::path(route, "/fruit/1"), Tag::key(route, "a b"), Tag::around(route, "x")] {
+                assert_eq!(tag.heir(), Heir::Route(Tag::route(route)), "{tag}");
+            }
+            for tag in [Tag::route(route), Tag::absent(route), Tag::odd(route), Tag::unlisted_route(route)] {
+                assert_eq!(tag.heir(), Heir::Itself, "{tag}");
+            }
+        }
+        for tag in [Tag::unlisted(), Tag::odd_names()] {
+            assert_eq!(tag.heir(), Heir::Itself, "{tag}");
+        }
+        for tag in [Tag::everything(), Tag::named("a b"), Tag::cache_group("h", "r: x"), Tag::variant("1")] {
+            assert_eq!(tag.heir(), Heir::Everything, "{tag}");
         }
     }
 }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
 
+use super::ROUTELESS;
 use super::route::Route;
 use super::tag::{Tag, path_tag};
 
@@ -43,7 +44,7 @@ impl Deref for Tags {
     fn deref(&self) -> &Vec<Tag> {
         self.made.get_or_init(|| match &self.of {
             Asked::Nothing => Vec::new(),
-            Asked::Path(path) => vec![path_tag(path)],
+            Asked::Path(path) => vec![Tag::route(ROUTELESS), path_tag(ROUTELESS, path)],
             Asked::Route(route, path, query) => route.tags_of(path, query),
         })
     }

@@ -48,7 +48,7 @@ pub struct StoredResponse {
     pub flags: StoredFlags,
     /// What makes it old: the tags of its place, and those that only the response named.
     pub tags: Vec<Tag>,
-    /// The point in the group's sequence that its fetch started from.
+    /// The point in the app's sequence that its fetch started from.
     pub token: Token,
     /// The header block of a hit but for Age and Cache-Status.
     head: OnceLock<HeaderMap>,

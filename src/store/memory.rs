@@ -1,8 +1,8 @@
-//! The store in this process: a bounded map of entries, and each group's sequence beside it.
+//! The store in this process: a bounded map of entries, and the app's sequence beside it.
 //!
 //! # Why no lookup is older than a finished invalidation
 //!
-//! A group has an atomic `seq` and, under one lock, the `seq` of each tag's last invalidation (its marks).
+//! The record is an atomic `seq` and, under one lock, the `seq` of each tag's last invalidation (the marks).
 //!
 //! - **finish** holds the write lock, raises the marks, then `seq`, and returns. The write is answered after that.
 //! - **keep** holds the write lock from its check to its insert. So it comes either before a `finish`, which then raises
@@ -16,18 +16,16 @@
 //!   not seen raises a mark above it, and the fill is refused. A write whose `finish` it has seen had been carried out by
 //!   the origin before, so the fill has it.
 
-mod group;
+mod record;
 
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use arc_swap::ArcSwap;
 use quick_cache::sync::{Cache, DefaultLifecycle};
 use quick_cache::{DefaultHashBuilder, Options, OptionsBuilder, Weighter};
 
-use self::group::Group;
+use self::record::Record;
 use super::{Finished, Kept, Lookup, Since, StoredResponse, Token, Upon};
 use crate::rules::{CacheKey, Place, Tag};
 
@@ -41,15 +39,14 @@ const TYPICAL_ENTRY: u64 = 2 << 10;
 /// A store in this process, shared by all of its cores.
 pub struct Memory {
     entries: Cache<CacheKey, Arc<Slot>, ByWeight>,
-    /// As many as the configuration has; read at every request and written once for each.
-    groups: ArcSwap<HashMap<Arc<str>, Arc<Group>>>,
+    record: Record,
     heaviest: u64,
 }
 
 /// An entry in its place.
 struct Slot {
     entry: Arc<StoredResponse>,
-    /// A point of the group's sequence at which the entry was found valid.
+    /// A point of the sequence at which the entry was found valid.
     checked: AtomicU64,
     weight: u64,
 }
@@ -72,19 +69,17 @@ impl Memory {
             Cache::with_options(options(bytes), ByWeight, DefaultHashBuilder::default(), DefaultLifecycle::default());
         // The map takes nothing that is heavier than the 97 % of a shard that it reserves for what is used often.
         let heaviest = entries.shard_capacity() / 100 * 97;
-        Self { entries, groups: ArcSwap::default(), heaviest }
+        Self { entries, record: Record::new(), heaviest }
     }
 
     /// Reads the entry of a place, and the token that a fill begun now has to carry.
     pub fn lookup(&self, place: &Place) -> Lookup {
-        self.in_group(&place.group, |group| {
-            let token = group.now();
-            let Some(slot) = self.entries.get(&place.key) else {
-                return Lookup { token, entry: None, invalidated: false };
-            };
-            let valid = slot.is_valid(group, token, place);
-            Lookup { token, entry: valid.then(|| Arc::clone(&slot.entry)), invalidated: !valid }
-        })
+        let token = self.record.now();
+        let Some(slot) = self.entries.get(&place.key) else {
+            return Lookup { token, entry: None, invalidated: false };
+        };
+        let valid = slot.is_valid(&self.record, token, place);
+        Lookup { token, entry: valid.then(|| Arc::clone(&slot.entry)), invalidated: !valid }
     }
 
     /// Keeps an entry unless its token says that it may be old, or something else is there than what it is built upon.
@@ -93,47 +88,24 @@ impl Memory {
         if weight > self.heaviest {
             return Kept::TooLarge;
         }
-        self.in_group(&place.group, |group| {
-            let marks = group.write();
-            let now = group.now();
-            if entry.token.epoch != now.epoch || !marks.spare(&entry, place) {
-                return Kept::RacedWrite;
-            }
-            let there = self.entries.peek(&place.key).map(|slot| Arc::clone(&slot.entry));
-            let there = there.filter(|there| there.token.epoch == now.epoch && marks.spare(there, place));
-            if let Some(refused) = refusal(there.as_ref(), &entry, upon) {
-                return refused;
-            }
-            let slot = Slot { entry, checked: AtomicU64::new(now.seq), weight };
-            self.entries.insert(place.key.clone(), Arc::new(slot));
-            Kept::Stored
-        })
+        let marks = self.record.write();
+        let now = self.record.now();
+        if entry.token.epoch != now.epoch || !marks.spare(&entry, place) {
+            return Kept::RacedWrite;
+        }
+        let there = self.entries.peek(&place.key).map(|slot| Arc::clone(&slot.entry));
+        let there = there.filter(|there| there.token.epoch == now.epoch && marks.spare(there, place));
+        if let Some(refused) = refusal(there.as_ref(), &entry, upon) {
+            return refused;
+        }
+        let slot = Slot { entry, checked: AtomicU64::new(now.seq), weight };
+        self.entries.insert(place.key.clone(), Arc::new(slot));
+        Kept::Stored
     }
 
     /// Makes everything with one of these tags old.
-    pub fn finish(&self, group: &str, tags: &[Tag], since: Option<&Since>) -> Finished {
-        self.in_group(group, |group| group.finish(tags, since))
-    }
-
-    fn in_group<T>(&self, name: &str, work: impl FnOnce(&Group) -> T) -> T {
-        let groups = self.groups.load();
-        match groups.get(name) {
-            Some(group) => work(group),
-            None => work(&self.found_group(name)),
-        }
-    }
-
-    /// The group of that name, made by whoever comes first.
-    fn found_group(&self, name: &str) -> Arc<Group> {
-        let made = Arc::new(Group::new());
-        let name: Arc<str> = name.into();
-        let mut found = Arc::clone(&made);
-        self.groups.rcu(|groups| {
-            let mut groups = HashMap::clone(groups);
-            found = Arc::clone(groups.entry(Arc::clone(&name)).or_insert_with(|| Arc::clone(&made)));
-            groups
-        });
-        found
+    pub fn finish(&self, tags: &[Tag], since: Option<&Since>) -> Finished {
+        self.record.finish(tags, since)
     }
 }
 
@@ -149,17 +121,17 @@ fn refusal(there: Option<&Arc<StoredResponse>>, entry: &StoredResponse, upon: &U
 }
 
 impl Slot {
-    fn is_valid(&self, group: &Group, start: Token, place: &Place) -> bool {
+    fn is_valid(&self, record: &Record, start: Token, place: &Place) -> bool {
         if self.entry.token.epoch != start.epoch {
             return false;
         }
         if self.checked.load(Ordering::SeqCst) >= start.seq {
             return true;
         }
-        let marks = group.read();
+        let marks = record.read();
         let valid = marks.spare(&self.entry, place);
         if valid {
-            self.checked.fetch_max(group.now().seq, Ordering::SeqCst);
+            self.checked.fetch_max(record.now().seq, Ordering::SeqCst);
         }
         valid
     }
@@ -200,7 +172,7 @@ mod tests {
 
     fn place(name: &str) -> Place {
         let key = CacheKey { route: "fruit".into(), name: name.to_owned() };
-        Place { group: "fruit".into(), key, tags: vec![Tag::route("fruit")].into() }
+        Place { key, tags: vec![Tag::route("fruit")].into() }
     }
 
     fn fill(memory: &Memory, name: &str, bytes: usize) -> Kept {
@@ -251,15 +223,5 @@ mod tests {
         }
         let held = (0..400).filter(|n| memory.lookup(&place(&n.to_string())).entry.is_some()).count();
         assert!(held > 100, "half of what would fit at the least: {held}");
-    }
-
-    #[test]
-    fn a_group_is_the_same_for_all_who_ask_first() {
-        let memory = Memory::new(1 << 20);
-        let tokens: Vec<Token> = std::thread::scope(|scope| {
-            let threads: Vec<_> = (0..8).map(|_| scope.spawn(|| memory.lookup(&place("1")).token)).collect();
-            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
-        });
-        assert!(tokens.iter().all(|token| *token == tokens[0]));
     }
 }

@@ -1,9 +1,9 @@
 //! Where answers are kept, under one law: a fill that an invalidation overtook is never kept, and an entry that was
 //! invalidated after its token is never given out.
 //!
-//! A *group* has one sequence. A [`Token`] is a point in it, handed out by every lookup; a fill carries it to the
+//! An app has one sequence. A [`Token`] is a point in it, handed out by every lookup; a fill carries it to the
 //! origin and back. [`Store::keep`] refuses the fill if any of its tags was invalidated after the token, and
-//! [`Store::lookup`] checks the same at every read, so no clock is involved. A group whose record is lost gets an epoch
+//! [`Store::lookup`] checks the same at every read, so no clock is involved. An app whose record is lost gets an epoch
 //! never used before, which makes everything older invalid: every loss fails safe, to a miss.
 //!
 //! The token tells of invalidations and of nothing else. What is made of a stored entry says so, [`Upon`] it, and is kept
@@ -23,19 +23,19 @@ use crate::rules::{Place, Tag};
 pub use memory::Memory;
 pub use redis::{Redis, RedisNode, RedisUrl};
 
-/// A point in a group's sequence.
+/// A point in the app's sequence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Token {
-    /// Which life of the group's record; random, never used twice.
+    /// Which life of the app's record; random, never used twice.
     pub epoch: u64,
-    /// How many invalidations the group had seen.
+    /// How many invalidations the app had seen.
     pub seq: u64,
 }
 
-/// How many tags a group lists before the oldest are folded into its floor.
+/// How many tags are listed before the oldest are folded into what covers them.
 const TAG_LIMIT: usize = 10_000;
 
-/// An epoch that no record of any group has had.
+/// An epoch that no record has had.
 fn fresh_epoch() -> u64 {
     // The second source draws from the system's randomness once a process, and then counts.
     getrandom::u64().unwrap_or_else(|_| RandomState::new().hash_one(std::process::id()))
@@ -44,7 +44,7 @@ fn fresh_epoch() -> u64 {
 /// What a lookup found, and the token that a fill begun now has to carry.
 #[derive(Clone, Debug)]
 pub struct Lookup {
-    /// The group's token, read no later than the entry was judged.
+    /// The token, read no later than the entry was judged.
     pub token: Token,
     /// The entry, if there is one and no invalidation came after its token. Whether it is fresh is not judged here.
     pub entry: Option<Arc<StoredResponse>>,
@@ -59,7 +59,7 @@ pub struct Overtaken {
     pub entry: Arc<StoredResponse>,
     /// Those of its tags that were invalidated after its token; empty where the store does not know any more which.
     pub by: Vec<Tag>,
-    /// The group's record is a new one: the old one was lost, and with it what it said of the entry.
+    /// The app's record is a new one: the old one was lost, and with it what it said of the entry.
     pub record_lost: bool,
 }
 
@@ -79,7 +79,7 @@ pub enum Upon {
 pub enum Kept {
     /// It is stored.
     Stored,
-    /// One of its tags was invalidated, or the group's epoch changed, after its token.
+    /// One of its tags was invalidated, or the epoch changed, after its token.
     RacedWrite,
     /// A fill with a later token is there already, or another one than what it is built upon.
     NewerFill,
@@ -101,7 +101,7 @@ pub struct Since {
 /// What an invalidation left behind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Finished {
-    /// The group's token right after the invalidation.
+    /// The token right after the invalidation.
     pub token: Token,
     /// No other invalidation of these tags, nor of the watched ones, came after the `since` token; false when none was
     /// given.
@@ -256,15 +256,15 @@ impl Store {
         }
     }
 
-    /// Makes everything with one of these tags old, before a write is answered: one atomic step a group.
+    /// Makes everything with one of these tags old, before a write is answered: one atomic step.
     ///
     /// `since` asks whether another invalidation of the tags, or of those it watches, came after its token. On a [`Fault`] the tags are owed:
     /// this process reads nothing from the store until they are invalidated there. Dropping the future loses nothing: the
     /// work goes on.
-    pub async fn finish(&self, group: &str, tags: &[Tag], since: Option<&Since>) -> Result<Finished, Fault> {
+    pub async fn finish(&self, tags: &[Tag], since: Option<&Since>) -> Result<Finished, Fault> {
         match self {
-            Self::Memory(memory) => Ok(memory.finish(group, tags, since)),
-            Self::Redis(redis) => redis.finish(group, tags, since).await,
+            Self::Memory(memory) => Ok(memory.finish(tags, since)),
+            Self::Redis(redis) => redis.finish(tags, since).await,
         }
     }
 

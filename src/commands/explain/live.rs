@@ -218,7 +218,7 @@ impl Selection {
     fn overtaken_text(&self) -> Option<String> {
         let overtaken = self.overtaken.as_ref()?;
         if overtaken.record_lost {
-            return Some("the store has lost the group's record, so nothing older counts".to_owned());
+            return Some("the store has lost its record of writes, so nothing older counts".to_owned());
         }
         let tags: Vec<&str> = overtaken.by.iter().map(crate::rules::Tag::as_str).collect();
         if tags.is_empty() {

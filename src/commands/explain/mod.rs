@@ -9,8 +9,8 @@
 //! ```json
 //! {"kind": "read", "method": "GET", "target": "/fruit/1",
 //!  "route": {"name": "/fruit/{id}", "file": "proxy.toml", "line": 12, "path": "/fruit/{id}"},
-//!  "variables": {"id": "1"}, "cached": true, "bypass": null, "credential": null, "key": "fruit:1", "group": "/fruit/{id}",
-//!  "tags": ["r:/fruit/{id}", "p:/fruit/1", "k:fruit:1"],
+//!  "variables": {"id": "1"}, "cached": true, "bypass": null, "credential": null, "key": "fruit:1",
+//!  "tags": ["r:/fruit/{id}", "p:/fruit/{id} /fruit/1", "k:/fruit/{id} fruit:1"],
 //!  "lifetime": {"source": "route-ttl", "seconds": 600.0, "statuses": {"200": 600.0}, "jitter": 0.0,
 //!               "stale_while_revalidate": 0.0, "stale_if_error": 86400.0},
 //!  "fields_in_key": ["accept", "accept-language", "origin"],
@@ -18,14 +18,14 @@
 //!  "dropped_by": [{"writes": "PUT /fruit/1", "drops": "this entry", "when": [], "because": "PUT /fruit/{id}"}]}
 //! ```
 //!
-//! `route` is null on a path without one; `key`, `group` and `fill` are null where the request bypasses the cache, and
+//! `route` is null on a path without one; `key` and `fill` are null where the request bypasses the cache, and
 //! `bypass` is `{"reason", "because"}` then; so is `credential` on a path without a route, where a request with one is
 //! answered from the store, and its answer stored, only if the origin says so. A write, in [`write::Explained`]:
 //!
 //! ```json
 //! {"kind": "write", "method": "PUT", "target": "/fruit/1", "readings": ["/fruit/1"],
 //!  "goes_to": "the origin", "policy": null,
-//!  "drops": [{"route": "/fruit/{id}", "group": "/fruit/{id}", "scope": "entry", "tag": "k:fruit:1",
+//!  "drops": [{"route": "/fruit/{id}", "scope": "entry", "tag": "k:/fruit/{id} fruit:1",
 //!             "because": "PUT /fruit/{id}"}],
 //!  "conditions": [{"route": "/active", "request": "PUT /active", "condition": "response /result is \"Ok\"", "holds": null}],
 //!  "unknown": [{"route": "/active", "request": "PUT /active", "variable": "{country}", "give": "--data"}]}

@@ -14,7 +14,7 @@ use crate::fields::Detail;
 use crate::policy::{Choices, LifetimeSource, credential_that_counts, is_credential};
 use crate::rules::{
     Condition, Credential, Fill, InvalidationRule, PathPattern, Place, Read, RequestPattern, Route, RouteQuery, Source,
-    Subject,
+    Subject, Tag,
 };
 
 /// What is known of a read beforehand.
@@ -103,11 +103,8 @@ impl Explained {
         match &self.place {
             Ok(place) => {
                 lines.push(("key", place.key.to_string()));
-                if self.route.as_ref().is_some_and(|(route, _)| route.group != route.name) {
-                    lines.push(("group", place.group.to_string()));
-                }
                 // The other kinds of tags repeat the route, the path and the key.
-                let own: Vec<&str> = place.tags.iter().filter_map(|tag| tag.as_str().strip_prefix("n:")).collect();
+                let own: Vec<&str> = place.tags.iter().filter_map(Tag::name).collect();
                 if !own.is_empty() {
                     lines.push(("tags", own.join(", ")));
                 }
@@ -215,7 +212,6 @@ impl Explained {
                 json!({ "reason": detail.as_str(), "because": credential_text(detail) })
             }),
             "key": place.map(|place| place.key.to_string()),
-            "group": place.map(|place| place.group.to_string()),
             "tags": place.map(|place| place.tags.iter().map(ToString::to_string).collect::<Vec<_>>()).unwrap_or_default(),
             "lifetime": self.choices.as_ref().map(|choices| self.lifetime_json(choices)),
             "fields_in_key": self.fields_in_key(),

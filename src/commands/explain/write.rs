@@ -243,13 +243,13 @@ fn braced(source: &Source) -> String {
 /// As in `/fruit/{id}: the entry fruit:1 in all its variants, because PUT /fruit/{id}`.
 fn drop_text(drop: &Invalidation, readings: &[String]) -> String {
     let route = if *drop.route == *ROUTELESS { "paths without a route" } else { &*drop.route };
-    // A tag is a kind of one letter, a colon, and what it names.
-    let named = drop.tag.as_str().split_once(':').map_or_else(|| drop.tag.as_str(), |(_, named)| named);
+    let named = drop.tag.shown();
     let what = match drop.scope {
         Scope::Entry => format!("the entry {named} in all its variants"),
         Scope::Path => format!("{named}, whatever the query"),
         Scope::Route => "every entry".to_owned(),
         Scope::Tag => format!("whatever has the tag {named}"),
+        Scope::Everything => "everything".to_owned(),
     };
     format!("{route}: {what}, because {}", because(drop, named, readings))
 }
@@ -262,7 +262,7 @@ fn because(drop: &Invalidation, named: &str, readings: &[String]) -> String {
     let folder = format!("{}/", named.trim_end_matches('/'));
     let lies_below = |path: &String| path.len() > folder.len() && path.to_lowercase().starts_with(&folder);
     // A long path is cut in its tag.
-    let is_target = readings.iter().any(|path| drop.tag.is_of_path(path));
+    let is_target = readings.iter().any(|path| drop.tag.is_of_path(&drop.route, path));
     match drop.scope {
         Scope::Route => "it lies below the target".to_owned(),
         _ if !is_target || readings.iter().any(lies_below) => "the target lies in it".to_owned(),
@@ -280,10 +280,10 @@ fn drop_json(drop: &Invalidation) -> Value {
         Scope::Path => "path",
         Scope::Route => "route",
         Scope::Tag => "tag",
+        Scope::Everything => "everything",
     };
     json!({
         "route": &*drop.route,
-        "group": &*drop.group,
         "scope": scope,
         "tag": drop.tag.as_str(),
         "because": drop.because,

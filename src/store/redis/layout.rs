@@ -1,15 +1,16 @@
-//! The names of keys in Redis, and what a group's record says.
+//! The names of keys in Redis, and what the app's record says.
 
 use bytes::Bytes;
 use fred::types::Value;
 
-use crate::rules::{Place, Tag};
+use crate::rules::{Heir, Place, Tag};
 use crate::store::Token;
 
 /// Names keys. A name that comes from a request has no braces, so none can be taken for one of the other two kinds.
 #[derive(Debug)]
 pub(super) struct Layout {
     prefix: String,
+    record: Bytes,
 }
 
 /// The keys of one entry.
@@ -18,28 +19,30 @@ pub(super) struct Keys {
     pub(super) body: Bytes,
     /// HASH: everything else of the entry. Its hash tag puts it into the body's cluster slot.
     pub(super) meta: Bytes,
-    /// HASH: the group's record.
+    /// HASH: the app's record.
     pub(super) record: Bytes,
 }
 
 impl Layout {
     pub(super) fn new(prefix: &str) -> Self {
-        Self { prefix: prefix.to_owned() }
+        // In braces, so that all records of an app lie in one slot of a cluster.
+        let app = if prefix.is_empty() { "aside" } else { prefix };
+        Self { prefix: prefix.to_owned(), record: format!("aside:{{{app}}}:gen").into() }
     }
 
     pub(super) fn keys(&self, place: &Place) -> Keys {
-        let Self { prefix } = self;
+        let Self { prefix, record } = self;
         let name = &place.key.name;
         Keys {
             body: [prefix, name.as_str()].concat().into(),
-            meta: [prefix, "{", name, "}:meta"].concat().into(),
-            record: self.record(&place.group),
+            meta: ["{", prefix, name, "}:meta"].concat().into(),
+            record: record.clone(),
         }
     }
 
-    /// The key of a group's record.
-    pub(super) fn record(&self, group: &str) -> Bytes {
-        [&self.prefix, "aside:{", group, "}:gen"].concat().into()
+    /// The key of the app's record.
+    pub(super) fn record(&self) -> Bytes {
+        self.record.clone()
     }
 }
 
@@ -51,7 +54,7 @@ const FLOOR: Bytes = Bytes::from_static(b"floor");
 /// The fields of a record to ask for, in the order that [`Record::decode`] takes them.
 pub(super) fn record_fields<'a>(tags: impl IntoIterator<Item = &'a Tag>) -> Vec<Bytes> {
     let mut fields = vec![EPOCH, REPLID, SEQ, FLOOR];
-    fields.extend(tags.into_iter().map(|tag| Bytes::from(["t:", tag.as_str()].concat())));
+    fields.extend(tags.into_iter().map(field));
     // fred takes a reply of three to five strings for a pub/sub message if the first one is spelt like one, drops it and
     // gives every later reply to the wrong caller. Nobody but a person can write such an epoch; a longer reply is safe.
     while fields.len() < 6 {
@@ -60,7 +63,17 @@ pub(super) fn record_fields<'a>(tags: impl IntoIterator<Item = &'a Tag>) -> Vec<
     fields
 }
 
-/// What a group's record says about some tags.
+/// The field that has a tag's last invalidation. `record.lua` names them alike.
+pub(super) fn field(tag: &Tag) -> Bytes {
+    let text = tag.as_str();
+    match tag.heir() {
+        _ if *tag == Tag::everything() => FLOOR,
+        Heir::Itself => ["f:", text.strip_prefix("r:").unwrap_or(text)].concat().into(),
+        Heir::Route(_) | Heir::Everything => ["t:", text].concat().into(),
+    }
+}
+
+/// What the app's record says about some tags.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Record {
     /// The point that the group's sequence has reached.

@@ -102,7 +102,7 @@ impl Session {
         Ok([self.reply(body)?, self.reply(meta)?, self.reply(record)?])
     }
 
-    /// Fields of a group's record.
+    /// Fields of the app's record.
     pub(super) async fn read_record(&self, record: Bytes, fields: Vec<Bytes>) -> Result<Reply, Fault> {
         let reply = self.within(Box::pin(self.client.hmget(record, fields))).await?;
         self.reply(reply)
@@ -114,14 +114,14 @@ impl Session {
         self.run(&self.scripts.keep, vec![keys.body, keys.meta, keys.record], args.collect()).await
     }
 
-    /// Makes sure that a group has a record, and reads its token.
+    /// Makes sure that the app has a record, and reads its token.
     pub(super) async fn renew(&self, record: Bytes) -> Result<Token, Fault> {
         let args = vec![self.replid.clone().into(), write_epoch(fresh_epoch()).into()];
         let answer = self.run(&self.scripts.renew, vec![record], args).await?;
         Ok(parse_answer(&answer).ok_or_else(|| strange(&answer))?.0)
     }
 
-    /// Makes tags of a group old, or all of it. A session that cannot do that ends.
+    /// Makes tags old, or everything. A session that cannot do that ends.
     pub(super) async fn finish(
         &self,
         record: Bytes,

@@ -1,6 +1,6 @@
 //! The store in a Redis that many nodes share.
 //!
-//! An entry is two keys and a group is one (`layout`, `codec`). Reads are plain commands in one round trip; what has to
+//! An entry is two keys and the app's record is one (`layout`, `codec`). Reads are plain commands in one round trip; what has to
 //! be atomic runs as a script inside Redis (`scripts`). Each core has a session of its own (`link`), which a task keeps up
 //! (`supervisor`, `connect`). An invalidation that Redis did not confirm is owed by the whole process (`owed`), which
 //! reads nothing from Redis until it is paid.
@@ -134,7 +134,7 @@ impl Redis {
         Ok(Lookup { token, entry, invalidated })
     }
 
-    /// The entry of a place whose tags, or whose group's record, are no longer as they were under its token.
+    /// The entry of a place whose tags, or whose record, are no longer as they were under its token.
     pub async fn overtaken(&self, place: &Place) -> Result<Option<Overtaken>, Fault> {
         let session = self.session()?;
         let keys = self.node().layout.keys(place);
@@ -175,17 +175,16 @@ impl Redis {
     /// Makes everything with one of these tags old: one atomic step. On a [`Fault`] the tags are owed.
     ///
     /// Dropping the future loses nothing: the work goes on in a task of its own.
-    pub async fn finish(&self, group: &str, tags: &[Tag], since: Option<&Since>) -> Result<Finished, Fault> {
+    pub async fn finish(&self, tags: &[Tag], since: Option<&Since>) -> Result<Finished, Fault> {
         self.may_write()?;
         let link = Arc::clone(&self.0.link);
-        let promise =
-            Promise { node: Arc::clone(&link.node), group: group.to_owned(), tags: tags.to_vec(), kept: false };
+        let promise = Promise { node: Arc::clone(&link.node), tags: tags.to_vec(), kept: false };
         let since = since.cloned();
         let work = tokio::spawn(async move {
             // Takes no permit: were it refused for a crowd of reads, the debt would close the cache to all of them.
             let finished = match link.session() {
                 Ok(session) => {
-                    let record = link.node.layout.record(&promise.group);
+                    let record = link.node.layout.record();
                     session.finish(record, false, &promise.tags, since.as_ref()).await
                 }
                 Err(fault) => Err(fault),
@@ -270,7 +269,6 @@ async fn spares_more(
 /// An invalidation under way. However it ends, it is either applied or owed.
 struct Promise {
     node: Arc<RedisNode>,
-    group: String,
     tags: Vec<Tag>,
     kept: bool,
 }
@@ -284,7 +282,7 @@ impl Promise {
 impl Drop for Promise {
     fn drop(&mut self) {
         if !self.kept {
-            self.node.owed.add(&self.group, &self.tags);
+            self.node.owed.add(&self.tags);
         }
     }
 }

@@ -7,42 +7,36 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 
 use crate::rules::Tag;
 
-/// With more tags than this, the whole group is owed.
+/// With more tags than this, everything is owed.
 const TAG_LIMIT: usize = 1_000;
 
 /// The invalidations that this process owes to Redis.
 #[derive(Debug, Default)]
 pub(super) struct Owed {
     book: Mutex<Book>,
-    /// Whether the book has an entry; changed under its lock.
+    /// Whether anything is in the book; changed under its lock.
     any: AtomicBool,
     added: Notify,
 }
 
 #[derive(Debug, Default)]
 struct Book {
-    groups: HashMap<Arc<str>, Group>,
+    /// Everything is owed, and when that was added last.
+    whole: Option<u64>,
+    tags: HashMap<Tag, u64>,
     /// Numbers what is added, so that what was owed again while it was applied stays owed.
     added: u64,
 }
 
-#[derive(Debug, Default)]
-struct Group {
-    /// Everything in the group, and when that was added last.
-    whole: Option<u64>,
-    tags: HashMap<Tag, u64>,
-}
-
-/// What is owed to one group.
+/// What is owed.
 pub(super) struct Debt {
-    pub(super) group: Arc<str>,
     pub(super) whole: bool,
     pub(super) tags: Vec<Tag>,
     /// Everything that was added until here is in it.
@@ -55,16 +49,15 @@ impl Owed {
     }
 
     /// Owes the invalidation of these tags.
-    pub(super) fn add(&self, group: &str, tags: &[Tag]) {
+    pub(super) fn add(&self, tags: &[Tag]) {
         let mut book = self.open();
         book.added += 1;
         let now = book.added;
-        let owed = book.groups.entry(group.into()).or_default();
-        if owed.whole.is_some() || owed.tags.len() + tags.len() > TAG_LIMIT {
-            owed.whole = Some(now);
-            owed.tags.clear();
+        if book.whole.is_some() || book.tags.len() + tags.len() > TAG_LIMIT {
+            book.whole = Some(now);
+            book.tags.clear();
         } else {
-            owed.tags.extend(tags.iter().map(|tag| (tag.clone(), now)));
+            book.tags.extend(tags.iter().map(|tag| (tag.clone(), now)));
         }
         self.any.store(true, Ordering::SeqCst);
         drop(book);
@@ -76,25 +69,19 @@ impl Owed {
         self.added.notified()
     }
 
-    /// What is owed to one of the groups.
+    /// All that is owed now, if anything is.
     pub(super) fn next(&self) -> Option<Debt> {
         let book = self.open();
-        let (group, owed) = book.groups.iter().next()?;
-        let tags = owed.tags.keys().cloned().collect();
-        Some(Debt { group: Arc::clone(group), whole: owed.whole.is_some(), tags, until: book.added })
+        let debt = Debt { whole: book.whole.is_some(), tags: book.tags.keys().cloned().collect(), until: book.added };
+        (debt.whole || !debt.tags.is_empty()).then_some(debt)
     }
 
     /// Strikes off what has been applied, and nothing that was added since.
     pub(super) fn settle(&self, debt: &Debt) {
         let mut book = self.open();
-        if let Some(owed) = book.groups.get_mut(&debt.group) {
-            owed.whole = owed.whole.filter(|&added| !debt.whole || added > debt.until);
-            owed.tags.retain(|_, added| *added > debt.until);
-            if owed.whole.is_none() && owed.tags.is_empty() {
-                book.groups.remove(&debt.group);
-            }
-        }
-        if book.groups.is_empty() {
+        book.whole = book.whole.filter(|&added| !debt.whole || added > debt.until);
+        book.tags.retain(|_, added| *added > debt.until);
+        if book.whole.is_none() && book.tags.is_empty() {
             self.any.store(false, Ordering::SeqCst);
         }
     }
@@ -117,8 +104,8 @@ mod tests {
     fn what_is_applied_is_struck_off() {
         let owed = Owed::default();
         assert!(owed.is_empty());
-        owed.add("a", &tags(0..2));
-        owed.add("b", &tags(0..1));
+        owed.add(&tags(0..2));
+        owed.add(&tags(5..6));
         while let Some(debt) = owed.next() {
             assert!(!owed.is_empty());
             owed.settle(&debt);
@@ -129,9 +116,9 @@ mod tests {
     #[test]
     fn what_is_owed_again_meanwhile_stays_owed() {
         let owed = Owed::default();
-        owed.add("a", &tags(0..2));
+        owed.add(&tags(0..2));
         let debt = owed.next().unwrap();
-        owed.add("a", &tags(1..3));
+        owed.add(&tags(1..3));
         owed.settle(&debt);
         let mut left = owed.next().unwrap().tags;
         left.sort();
@@ -139,15 +126,15 @@ mod tests {
     }
 
     #[test]
-    fn very_many_tags_become_the_whole_group() {
+    fn very_many_tags_become_everything() {
         let owed = Owed::default();
-        owed.add("a", &tags(0..600));
+        owed.add(&tags(0..600));
         let early = owed.next().unwrap();
-        owed.add("a", &tags(600..1200));
+        owed.add(&tags(600..1200));
         owed.settle(&early);
         let debt = owed.next().unwrap();
         assert!(debt.whole && debt.tags.is_empty());
-        owed.add("a", &tags(0..1));
+        owed.add(&tags(0..1));
         owed.settle(&debt);
         assert!(!owed.is_empty(), "the last one came after the whole was applied");
         owed.settle(&owed.next().unwrap());
@@ -158,7 +145,7 @@ mod tests {
     async fn an_addition_between_the_call_and_the_wait_is_noticed() {
         let owed = Owed::default();
         let added = owed.added();
-        owed.add("a", &tags(0..1));
+        owed.add(&tags(0..1));
         added.await;
     }
 }

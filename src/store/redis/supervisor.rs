@@ -70,7 +70,7 @@ async fn keep_up(link: &Link, session: Arc<Session>, mut connection: Connection,
 async fn pay(link: &Link, session: &Session) -> Result<(), Outage> {
     let node = &link.node;
     while let Some(debt) = node.owed.next() {
-        let record = node.layout.record(&debt.group);
+        let record = node.layout.record();
         if session.finish(record, debt.whole, &debt.tags, None).await.is_err() {
             return Err(session.ended().await);
         }

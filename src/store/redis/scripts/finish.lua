@@ -1,5 +1,5 @@
 -- Makes everything with one of the tags old.
--- KEYS: gen. ARGV: replid, a fresh epoch, whole (1 for everything in the group), epoch and seq of the `since` token
+-- KEYS: gen. ARGV: replid, a fresh epoch, whole (1 for everything), epoch and seq of the `since` token
 -- (empty for none), how many tags are listed at most, how many are made old, those, then those that are only watched.
 -- Returns epoch, seq, and 1 if nothing else invalidated any of the tags after `since`.
 local gen, replid, fresh = KEYS[1], ARGV[1], ARGV[2]
@@ -9,27 +9,39 @@ for i = 8, #ARGV do
   list[#list + 1] = ARGV[i]
 end
 
--- Raises the floor to the median, so that at least half of the tags need not be listed any more.
-local function forget_half(floor)
+-- Takes the older half of those tags out of the list that have most in common, and raises what covers them instead:
+-- their route, or for names everything. So a flood of writes to one route costs no other route its entries.
+local function forget_half()
   local record = redis.call('HGETALL', gen)
-  local seqs = {}
+  local known, seqs, most = {}, {}, nil
   for i = 1, #record, 2 do
-    if string.sub(record[i], 1, 2) == 't:' then
-      seqs[#seqs + 1] = whole(record[i + 1]) or 0
+    known[record[i]] = whole(record[i + 1]) or 0
+    local _, heir = field(string.match(record[i], '^t:(.*)$') or '*')
+    if heir then
+      local list = seqs[heir] or {}
+      list[#list + 1], seqs[heir] = known[record[i]], list
+      if not most or #list > #seqs[most] then
+        most = heir
+      end
     end
   end
-  table.sort(seqs)
-  local median = seqs[math.floor(#seqs / 2) + 1]
+  if not most then
+    return false
+  end
+  table.sort(seqs[most])
+  local median = seqs[most][math.floor(#seqs[most] / 2) + 1]
   local forgotten = {}
-  for i = 1, #record, 2 do
-    if string.sub(record[i], 1, 2) == 't:' and (whole(record[i + 1]) or 0) <= median then
-      forgotten[#forgotten + 1] = string.sub(record[i], 3)
+  for name, seq in pairs(known) do
+    local tag = string.match(name, '^t:(.*)$')
+    if tag and seq <= median and select(2, field(tag)) == most then
+      forgotten[#forgotten + 1] = tag
     end
   end
-  redis.call('HSET', gen, 'floor', string.format('%.0f', math.max(floor, median)))
+  redis.call('HSET', gen, most, string.format('%.0f', math.max(known[most] or 0, median)))
   by_chunk(forgotten, function(names)
     redis.call('HDEL', gen, unpack(names))
   end)
+  return true
 end
 
 local function finish()
@@ -50,14 +62,13 @@ local function finish()
     end
     redis.call('HSET', gen, unpack(marks))
   end)
-  if redis.call('HLEN', gen) - 4 > tonumber(ARGV[6]) then
-    forget_half(floor)
+  while redis.call('HLEN', gen) - 4 > tonumber(ARGV[6]) and forget_half() do
   end
   return epoch .. ' ' .. seq .. (alone and ' 1' or ' 0')
 end
 
 -- Before Redis 7 a script cannot say that it may run when the memory is used up. What it may do then is delete: without
--- its record the whole group is old.
+-- its record everything is old.
 local done, result = pcall(finish)
 if done then
   return result

@@ -1,4 +1,4 @@
--- What the scripts share, put in front of each: a group's record and its checks.
+-- What the scripts share, put in front of each: the app's record and its checks.
 -- What a person or another program has spoilt counts as no record at all.
 
 -- A whole number that a Lua number holds exactly.
@@ -31,12 +31,27 @@ local function reset_record(gen, replid, epoch)
   redis.call('HSET', gen, 'epoch', epoch, 'replid', replid, 'seq', '0', 'floor', '0')
 end
 
--- Runs `work` on the names of at most 500 tags at a time: Lua passes no more than some thousand arguments.
+-- The field that has a tag's last invalidation, and for one that may be taken out of the list what counts in its place:
+-- the field of its route, or the floor. As `layout::field` and `Tag::heir` have it.
+local function field(tag)
+  local kind, text = string.match(tag, '^(%a):(.*)$')
+  if tag == '*' then
+    return 'floor'
+  elseif kind == 'r' then
+    return 'f:' .. text
+  elseif kind == 'd' or kind == 'a' or kind == 'o' then
+    return 'f:' .. tag
+  end
+  local route = (kind == 'p' or kind == 'k' or kind == 'w') and string.match(text, '^([^ ]*) ')
+  return 't:' .. tag, route and 'f:' .. route or 'floor'
+end
+
+-- Runs `work` on the fields of at most 500 tags at a time: Lua passes no more than some thousand arguments.
 local function by_chunk(tags, work)
   for first = 1, #tags, 500 do
     local names = {}
     for i = first, math.min(first + 499, #tags) do
-      names[#names + 1] = 't:' .. tags[i]
+      names[#names + 1] = (field(tags[i]))
     end
     if work(names) then
       return true

@@ -1,4 +1,4 @@
--- Makes the record of a group that has none under this replication id.
+-- Makes the app's record where there is none under this replication id.
 -- KEYS: gen. ARGV: replid, a fresh epoch. Returns epoch and seq.
 local epoch, seq = read_record(KEYS[1], ARGV[1])
 if not epoch then

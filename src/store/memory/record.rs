@@ -1,21 +1,21 @@
-//! One group's sequence in memory: its epoch, how far it has come, and when each tag was last invalidated.
+//! The app's sequence in memory: its epoch, how far it has come, and when each tag was last invalidated.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use crate::rules::{Place, Tag};
+use crate::rules::{Heir, Place, Tag};
 use crate::store::{Finished, Since, StoredResponse, TAG_LIMIT, Token, fresh_epoch};
 
-/// One group's sequence.
-pub(super) struct Group {
+/// The app's sequence.
+pub(super) struct Record {
     epoch: u64,
     /// Raised only under the write lock of `marks`, after the marks themselves.
     seq: AtomicU64,
     marks: RwLock<Marks>,
 }
 
-/// When the tags of a group were last invalidated.
+/// When tags were last invalidated.
 #[derive(Default)]
 pub(super) struct Marks {
     /// Every tag that is not listed counts as invalidated here.
@@ -23,12 +23,12 @@ pub(super) struct Marks {
     tags: HashMap<Tag, u64>,
 }
 
-impl Group {
+impl Record {
     pub(super) fn new() -> Self {
         Self { epoch: fresh_epoch(), seq: AtomicU64::new(0), marks: RwLock::default() }
     }
 
-    /// The point that the group's sequence has reached.
+    /// The point that the sequence has reached.
     pub(super) fn now(&self) -> Token {
         Token { epoch: self.epoch, seq: self.seq.load(Ordering::SeqCst) }
     }
@@ -72,23 +72,39 @@ impl Marks {
 
     fn raise(&mut self, tags: &[Tag], seq: u64) {
         for tag in tags {
+            if *tag == Tag::everything() {
+                // Nothing that is listed lies above it.
+                (self.floor, self.tags) = (seq, HashMap::new());
+                continue;
+            }
             match self.tags.get_mut(tag) {
                 Some(last) => *last = seq,
                 None => drop(self.tags.insert(tag.clone(), seq)),
             }
         }
-        if self.tags.len() > TAG_LIMIT {
-            self.forget_half();
-        }
+        while self.tags.len() > TAG_LIMIT && self.forget_half() {}
     }
 
-    /// Raises the floor to the median: at least half of the tags need not be listed any more.
-    fn forget_half(&mut self) {
-        let mut seqs: Vec<u64> = self.tags.values().copied().collect();
+    /// Takes the older half of those tags out of the list that have most in common, and raises what covers them instead:
+    /// their route, or for names everything. False where there is nothing to take out.
+    fn forget_half(&mut self) -> bool {
+        let mut heirs: BTreeMap<Heir, Vec<u64>> = BTreeMap::new();
+        for (tag, seq) in &self.tags {
+            heirs.entry(tag.heir()).or_default().push(*seq);
+        }
+        heirs.remove(&Heir::Itself);
+        let Some((heir, mut seqs)) = heirs.into_iter().max_by_key(|(_, seqs)| seqs.len()) else { return false };
         let middle = seqs.len() / 2;
         let (_, &mut median, _) = seqs.select_nth_unstable(middle);
-        self.floor = self.floor.max(median);
-        self.tags.retain(|_, seq| *seq > median);
+        self.tags.retain(|tag, seq| *seq > median || tag.heir() != heir);
+        match heir {
+            Heir::Route(route) => {
+                let floor = self.tags.entry(route).or_default();
+                *floor = median.max(*floor);
+            }
+            Heir::Itself | Heir::Everything => self.floor = self.floor.max(median),
+        }
+        true
     }
 
     /// How many tags are listed.
@@ -104,27 +120,27 @@ mod tests {
 
     #[test]
     fn many_tags_raise_the_floor_and_lose_no_invalidation() {
-        let group = Group::new();
+        let record = Record::new();
         let tag = |n: usize| Tag::named(&n.to_string());
         let mut since = Vec::new();
         for n in 0..=TAG_LIMIT {
-            since.push(group.now());
-            group.finish(&[tag(n)], None);
+            since.push(record.now());
+            record.finish(&[tag(n)], None);
         }
-        let marks = group.read();
+        let marks = record.read();
         assert!(marks.len() <= TAG_LIMIT / 2);
         for (n, before) in since.iter().enumerate() {
             assert!(marks.latest(&[tag(n)]) > before.seq, "the invalidation of tag {n} was forgotten");
         }
-        assert!(marks.latest(&[tag(TAG_LIMIT + 1)]) < group.now().seq, "the floor takes no more than it has to");
+        assert!(marks.latest(&[tag(TAG_LIMIT + 1)]) < record.now().seq, "the floor takes no more than it has to");
     }
 
     #[test]
     fn one_invalidation_of_very_many_tags_stays_bounded() {
-        let group = Group::new();
+        let record = Record::new();
         let tags: Vec<Tag> = (0..=TAG_LIMIT).map(|n| Tag::named(&n.to_string())).collect();
-        let finished = group.finish(&tags, None);
-        assert_eq!(group.read().len(), 0);
-        assert_eq!(group.read().latest([]), finished.token.seq);
+        let finished = record.finish(&tags, None);
+        assert_eq!(record.read().len(), 0);
+        assert_eq!(record.read().latest([]), finished.token.seq);
     }
 }
