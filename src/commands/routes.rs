@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::{ConfigArguments, configuration, refuse, say};
 use crate::config::{Config, Overrides, duration};
-use crate::rules::{Route, RouteQuery};
+use crate::rules::{InvalidatedBy, Route, RouteQuery};
 
 const HEADINGS: [&str; 6] = ["LINE", "NAME", "PATH", "KEY", "TTL", "INVALIDATED BY"];
 
@@ -52,9 +52,10 @@ fn row(line: usize, route: &Route) -> [String; 6] {
     };
     let ttl = route.choices.ttl.map_or_else(|| "origin's".to_owned(), duration::show);
     let writes = match &route.invalidated_by {
-        None => "default rule".to_owned(),
-        Some(rules) if rules.is_empty() => "nothing".to_owned(),
-        Some(rules) => rules.iter().map(|rule| rule.request.as_str()).collect::<Vec<_>>().join(", "),
+        InvalidatedBy::Every => "every write".to_owned(),
+        InvalidatedBy::Path => "writes to paths around it".to_owned(),
+        InvalidatedBy::Listed(rules) if rules.is_empty() => "writes to it".to_owned(),
+        InvalidatedBy::Listed(rules) => rules.iter().map(|rule| rule.request.as_str()).collect::<Vec<_>>().join(", "),
     };
     [
         line.to_string(),
@@ -72,7 +73,11 @@ fn as_json(config: &Config) -> Value {
             RouteQuery::Raw => Value::Null,
             RouteQuery::Listed(names) => json!(names),
         };
-        let rules = route.invalidated_by.as_ref();
+        let writes = match &route.invalidated_by {
+            InvalidatedBy::Every => json!("every"),
+            InvalidatedBy::Path => json!("path"),
+            InvalidatedBy::Listed(rules) => json!(rules.iter().map(|rule| rule.request.as_str()).collect::<Vec<_>>()),
+        };
         json!({
             "name": &*route.name,
             "line": line,
@@ -80,7 +85,7 @@ fn as_json(config: &Config) -> Value {
             "query": query,
             "key": route.key.as_str(),
             "ttl_seconds": route.choices.ttl.map(|ttl| ttl.as_secs_f64()),
-            "invalidated_by": rules.map(|rules| rules.iter().map(|rule| rule.request.as_str()).collect::<Vec<_>>()),
+            "invalidated_by": writes,
         })
     };
     lines(config).map(one).collect()

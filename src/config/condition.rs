@@ -1,4 +1,7 @@
-//! `when`: what a write's JSON must say for an invalidation to happen. `unless`: what keeps an answer from being stored.
+//! `when`: what a write's JSON, or the status of its answer, must say for an invalidation to happen. `unless`: what keeps an answer from being stored.
+
+use http::StatusCode;
+use serde_json::Value;
 
 use super::findings::{Findings, Problem, Text};
 use super::forms::{Entries, Json};
@@ -7,13 +10,20 @@ use crate::rules::{Condition, Pointer, Subject};
 const HELP: &str =
     "write which body and where in it, as in \"response.result\", \"body.order.state\" or \"response:/order/state\"";
 
+/// What to write instead of a pointer to many places.
+pub(super) const ONE_PLACE: &str =
+    "name one place, as in \"body.items.0.id\"; without a value the whole route is dropped, which is safe";
+
 /// The conditions; all of them must hold.
 pub(super) fn mean(written: Option<Entries<Json>>, findings: &mut Findings<'_>) -> Vec<Condition> {
     let entries = written.into_iter().flat_map(|entries| entries.0);
     entries
         .filter_map(|(key, value)| {
+            if key.get_ref() == "status" {
+                return findings.check(&key, statuses(&value)).map(Condition::Status);
+            }
             let (subject, pointer) = findings.check(&key, read(&key, &value))?;
-            Some(Condition { subject, pointer, equals: value.0 })
+            Some(Condition::Says { subject, pointer, equals: value.0 })
         })
         .collect()
 }
@@ -22,11 +32,31 @@ pub(super) fn mean(written: Option<Entries<Json>>, findings: &mut Findings<'_>) 
 pub(super) fn of_answers(written: Option<Entries<Json>>, findings: &mut Findings<'_>) -> Vec<Condition> {
     let places: Vec<_> = written.iter().flat_map(|entries| &entries.0).map(|(key, _)| key.span()).collect();
     let conditions = mean(written, findings);
-    if let Some(place) = places.first().filter(|_| conditions.iter().any(|c| c.subject == Subject::Request)) {
-        let help = "write where in the answer's JSON, as in unless = { \"response.error\" = true }";
-        findings.error(place.clone(), "what is cached is the answer of a read, and a read has no body", help);
+    if let Some(place) = places.first().filter(|_| !conditions.iter().all(is_of_answer)) {
+        let help =
+            "write where in the answer's JSON, as in unless = { \"response.error\" = true }; statuses have `statuses`";
+        findings.error(place.clone(), "`unless` looks into the JSON of an answer, and nowhere else", help);
     }
     conditions
+}
+
+fn is_of_answer(condition: &Condition) -> bool {
+    matches!(condition, Condition::Says { subject: Subject::Response, .. })
+}
+
+/// Statuses, as in `[200, 201]` or `201`.
+pub(super) fn statuses(value: &Json) -> Result<Vec<StatusCode>, Problem> {
+    let help = "write statuses of answers, as in status = [201]";
+    let status = |value: &Value| {
+        let code = value.as_u64().and_then(|code| u16::try_from(code).ok()).filter(|code| (200..=599).contains(code));
+        let status = code.and_then(|code| StatusCode::from_u16(code).ok());
+        status.ok_or_else(|| Problem::new(format!("{value} is not a status from 200 to 599"), help))
+    };
+    match &value.0 {
+        Value::Array(list) if list.is_empty() => Err(Problem::new("there is no status in the list", help)),
+        Value::Array(list) => list.iter().map(status).collect(),
+        one => Ok(vec![status(one)?]),
+    }
 }
 
 /// Reads `response.a.b`, `body.a` or `response:/a/b`.
@@ -55,6 +85,9 @@ fn read(key: &Text, value: &Json) -> Result<(Subject, Pointer), Problem> {
         }
         _ => None,
     };
+    if rest.split(['.', '/']).any(|step| step == "*") {
+        return Err(Problem::new(format!("`*` stands for nothing in a place such as `{text}`"), ONE_PLACE));
+    }
     pointer
         .map(|pointer| (subject, pointer))
         .ok_or_else(|| Problem::new(format!("`{text}` says nowhere in the body"), HELP))

@@ -11,7 +11,7 @@ use toml::Spanned;
 
 use super::duration::WrittenDuration;
 use super::findings::Text;
-use super::forms::{Entries, HasShortForm, Json, List, OneOrMany, TextOr};
+use super::forms::{Entries, HasShortForm, Json, List, OneOrMany, TextOr, WordOrList};
 use super::size::{WrittenCount, WrittenShare, WrittenSize};
 use super::statuses::WrittenStatusTtl;
 
@@ -26,6 +26,7 @@ pub(super) struct File {
     pub(super) limits: LimitsTable,
     pub(super) log: LogTable,
     pub(super) unrouted: UnroutedTable,
+    pub(super) write: Option<List<Spanned<WriteRuleTable>>>,
     pub(super) route: Option<List<Spanned<RouteTable>>>,
 }
 
@@ -205,7 +206,7 @@ pub(super) struct RouteTable {
     pub(super) upgrade: Option<bool>,
     pub(super) unless: Option<Entries<Json>>,
     pub(super) tags: Option<List<Text>>,
-    pub(super) invalidated_by: Option<List<Spanned<TextOr<RuleTable>>>>,
+    pub(super) invalidated_by: Option<Spanned<WordOrList<Spanned<TextOr<RuleTable>>>>>,
     pub(super) annotate: Option<Spanned<AnnotateTable>>,
     pub(super) write: Option<Spanned<WriteTable>>,
     pub(super) compress: Option<bool>,
@@ -248,6 +249,38 @@ pub(super) struct WriteTable {
     pub(super) select: Option<Spanned<Entries<Text>>>,
     pub(super) entry: Option<Text>,
     pub(super) reply: Option<Spanned<ReplyTable>>,
+    pub(super) cache_by: Option<Spanned<TextOr<CacheByTable>>>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default, expecting = "a table\nwrite \"anyone\", or a table with `field` and `value`")]
+pub(super) struct CacheByTable {
+    pub(super) field: Option<Text>,
+    pub(super) value: Option<Text>,
+}
+
+impl HasShortForm for CacheByTable {
+    const FORMS: &'static str = "\"anyone\", or a table with `field` and `value`";
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(
+    deny_unknown_fields,
+    default,
+    expecting = "a table\nwrite [[write]] and its keys below it, as in request = \"POST /login\""
+)]
+pub(super) struct WriteRuleTable {
+    pub(super) request: Option<Spanned<OneOrMany>>,
+    pub(super) drops: Option<List<Text>>,
+    pub(super) when: Option<Entries<Json>>,
+    pub(super) refused: Option<Spanned<RefusedTable>>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default, expecting = "a table\nwrite refused = { status = [302], location = \"/login\" }")]
+pub(super) struct RefusedTable {
+    pub(super) status: Option<Spanned<Json>>,
+    pub(super) location: Option<Text>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]

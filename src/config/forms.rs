@@ -77,6 +77,37 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for List<T> {
     }
 }
 
+/// One word that stands for a list, or the list.
+#[derive(Clone, Debug)]
+pub(super) enum WordOrList<T> {
+    Word(String),
+    List(List<T>),
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for WordOrList<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Forms<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Forms<T> {
+            type Value = WordOrList<T>;
+
+            fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+                out.write_str("a list\nwrite it in brackets, as in [\"a\", \"b\"]")
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
+                Ok(WordOrList::Word(text.to_owned()))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, members: A) -> Result<Self::Value, A::Error> {
+                members_of(members).map(|members| WordOrList::List(List(members)))
+            }
+        }
+
+        deserializer.deserialize_any(Forms(PhantomData))
+    }
+}
+
 /// One text, or a list of them.
 #[derive(Clone, Debug)]
 pub(super) enum OneOrMany {

@@ -5,18 +5,41 @@ use toml::Spanned;
 use super::condition;
 use super::file::RuleTable;
 use super::findings::{Findings, Problem, Text, closest, listed};
-use super::forms::{List, TextOr};
+use super::forms::{List, TextOr, WordOrList};
 use super::key::template;
-use crate::rules::{InvalidationRule, RequestPattern, Source, Template};
+use crate::rules::{InvalidatedBy, InvalidationRule, RequestPattern, Source, Template};
 
 const REQUEST_HELP: &str = "write a method and a path, as in \"PUT /fruit/{id}\"";
 
-/// The rules, in the file's order.
+/// A list as it is written.
+type Written = List<Spanned<TextOr<RuleTable>>>;
+
+/// Which writes make a route old; without the key every write that nothing is said of.
 pub(super) fn mean(
-    written: List<Spanned<TextOr<RuleTable>>>,
+    written: Option<Spanned<WordOrList<Spanned<TextOr<RuleTable>>>>>,
     key: &Template,
     findings: &mut Findings<'_>,
-) -> Vec<InvalidationRule> {
+) -> InvalidatedBy {
+    let Some(written) = written else { return InvalidatedBy::Every };
+    let place = written.span();
+    match written.into_inner() {
+        WordOrList::List(list) => InvalidatedBy::Listed(rules(list, key, findings)),
+        WordOrList::Word(word) if word == "path" => InvalidatedBy::Path,
+        WordOrList::Word(word) => {
+            let help = match RequestPattern::parse(&word) {
+                Ok(_) => format!("write [\"{word}\"]"),
+                Err(_) => "write a list of writes, as in [\"PUT /fruit/{id}\"], or \"path\" for those to paths around \
+                           an entry's; without the key every write drops the route"
+                    .to_owned(),
+            };
+            findings.error(place, format!("`{word}` is not a list of writes"), help);
+            InvalidatedBy::Every
+        }
+    }
+}
+
+/// The rules, in the file's order.
+fn rules(written: Written, key: &Template, findings: &mut Findings<'_>) -> Vec<InvalidationRule> {
     let mut rules = Vec::new();
     for member in written.0 {
         let place = member.span();
@@ -33,7 +56,7 @@ pub(super) fn mean(
         let written = written.clone();
         let Some(rule) = rule(&written, table, key, findings) else { continue };
         if rules.contains(&rule) {
-            findings.error(written.span(), format!("`{}` stands twice", written.get_ref()), "delete one of the two");
+            findings.error(written.span(), format!("`{}` is listed twice", written.get_ref()), "delete one of the two");
             continue;
         }
         note_whole_route(&written, &rule, key, findings);

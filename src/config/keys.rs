@@ -4,8 +4,9 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::file::{
-    AnnotateTable, ClientsTable, File, LimitsTable, LogTable, OriginHealthTable, OriginTable, OriginTlsTable,
-    ReplyTable, RouteTable, RuleTable, StoreTable, TlsTable, UnroutedTable, WriteTable, keys_of,
+    AnnotateTable, CacheByTable, ClientsTable, File, LimitsTable, LogTable, OriginHealthTable, OriginTable,
+    OriginTlsTable, RefusedTable, ReplyTable, RouteTable, RuleTable, StoreTable, TlsTable, UnroutedTable,
+    WriteRuleTable, WriteTable, keys_of,
 };
 use super::findings::{Findings, closest, listed};
 use super::tombstones;
@@ -34,6 +35,7 @@ pub(super) static TOP: Level = Level {
         ("limits", &LIMITS),
         ("log", &LOG),
         ("unrouted", &UNROUTED),
+        ("write", &WRITE_RULE),
         ("route", &ROUTE),
     ],
     many: false,
@@ -60,12 +62,20 @@ static ROUTE: Level = Level {
 };
 static ANNOTATE: Level = level("annotate", keys_of::<AnnotateTable>);
 static RULE: Level = Level { title: "[[route.invalidated_by]]", keys: keys_of::<RuleTable>, below: &[], many: true };
-static WRITE: Level =
-    Level { title: "[route.write]", keys: keys_of::<WriteTable>, below: &[("reply", &REPLY)], many: false };
+static WRITE: Level = Level {
+    title: "[route.write]",
+    keys: keys_of::<WriteTable>,
+    below: &[("reply", &REPLY), ("cache_by", &CACHE_BY)],
+    many: false,
+};
+static CACHE_BY: Level = level("cache_by", keys_of::<CacheByTable>);
+static WRITE_RULE: Level =
+    Level { title: "[[write]]", keys: keys_of::<WriteRuleTable>, below: &[("refused", &REFUSED)], many: true };
+static REFUSED: Level = level("refused", keys_of::<RefusedTable>);
 static REPLY: Level = level("reply", keys_of::<ReplyTable>);
 
 /// Where a key that stands in the wrong table is looked for, the likeliest first.
-static LEVELS: [&Level; 15] = [
+static LEVELS: [&Level; 18] = [
     &ROUTE,
     &TOP,
     &ORIGIN,
@@ -79,6 +89,9 @@ static LEVELS: [&Level; 15] = [
     &WRITE,
     &ANNOTATE,
     &REPLY,
+    &CACHE_BY,
+    &WRITE_RULE,
+    &REFUSED,
     &ORIGIN_TLS,
     &ORIGIN_HEALTH,
 ];
@@ -113,6 +126,9 @@ fn descend(name: &str, value: &mut Spanned<DeValue<'_>>, level: &'static Level, 
         DeValue::Table(_) if level.many => {
             let help = match level.title {
                 "[[route]]" => "write [[route]] instead of [route]".to_owned(),
+                "[[write]]" => {
+                    "write [[write]] instead of [write]; what a write leaves in the cache is [route.write]".to_owned()
+                }
                 title => format!("write {title} above it, or a list: {name} = [{{ … }}]"),
             };
             findings.error(place, format!("there may be several of `{name}`, so it is a list of tables"), help);

@@ -40,6 +40,7 @@ mod trusted;
 mod unrouted;
 mod vary;
 mod write;
+mod write_rule;
 
 pub use diagnostic::{ConfigError, Diagnostic, Position, Report, Severity};
 pub use environment::wants_no_colours;
@@ -214,7 +215,8 @@ fn mean(
     let written = file.route.into_iter().flat_map(|routes| routes.0);
     let drafts: Vec<_> = written.filter_map(|written| route::mean(written, findings)).collect();
     let route_lines = drafts.iter().map(|draft| source.position(draft.header.start).line).collect();
-    let routes = routes::mean(drafts, findings);
+    let writes = write_rule::mean(file.write.map(|writes| writes.0).unwrap_or_default(), &drafts, findings);
+    let routes = routes::mean(drafts, writes, findings);
     let (origin, routes) = (origin?, routes?);
     let proxy = ProxySettings {
         routes,

@@ -68,7 +68,7 @@ pub(super) fn mean(written: Spanned<RouteTable>, findings: &mut Findings<'_>) ->
         upgrade: table.upgrade,
         unless: condition::of_answers(table.unless, findings),
         tags,
-        invalidated_by: table.invalidated_by.map(|rules| invalidated_by::mean(rules, &key, findings)),
+        invalidated_by: invalidated_by::mean(table.invalidated_by, &key, findings),
         annotate: table.annotate.and_then(|written| annotate::mean(written, findings)),
         compress: table.compress.unwrap_or(true),
         write: table.write.and_then(|written| write::mean(written, &key, findings)),

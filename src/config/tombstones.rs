@@ -124,7 +124,8 @@ static TOMBSTONES: &[Tombstone] = &[
             "drop_on",
             "clear_on",
         ],
-        "write invalidated_by = [\"PUT /orders/{id}\"] into the [[route]] that it makes old",
+        "write drops = [\"/orders/{id}\"] into the [[write]] that does it, or invalidated_by = [\"PUT /orders/{id}\"] into \
+         the [[route]] that it makes old",
     ),
     anywhere(
         &["headers", "vary_by", "vary_on", "vary_headers", "header_keys"],
@@ -170,7 +171,11 @@ static TOMBSTONES: &[Tombstone] = &[
     anywhere(&["logging", "log_format", "access_log"], "write format = \"json\" into [log]"),
     anywhere(&["auth"], "write authorization = \"bypass\", \"ignore\" or \"key\" into a [[route]]"),
     anywhere(&["override", "ignore_origin", "force"], "write override_origin = true into a [[route]]"),
-    anywhere(&["write_policy", "write_through", "writes"], "write a [route.write] table below its [[route]]"),
+    anywhere(&["write_policy", "write_through"], "write a [route.write] table below its [[route]]"),
+    anywhere(
+        &["writes"],
+        "what a write drops is a [[write]], what it leaves in the cache a [route.write] below its [[route]]",
+    ),
 ];
 
 /// What to write instead of a foreign or former key; `None` for one that nobody knows.

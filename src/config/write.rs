@@ -2,15 +2,16 @@
 
 use std::ops::Range;
 
-use http::{Method, StatusCode};
+use http::{HeaderName, Method, StatusCode};
 use toml::Spanned;
 
-use super::file::{ReplyTable, WriteTable};
+use super::file::{CacheByTable, ReplyTable, WriteTable};
 use super::findings::{Findings, Problem, Text, closest, one_of};
-use super::forms::Entries;
+use super::forms::{Entries, TextOr};
 use super::invalidated_by::request;
 use crate::rules::{
-    Credential, JsonTemplate, Reply, RequestPattern, Route, Selection, Source, Template, WritePolicy, WriteTarget,
+    CacheBy, Credential, JsonTemplate, Reply, RequestPattern, Route, Selection, Source, Template, WritePolicy,
+    WriteTarget, credential_hash,
 };
 
 const TARGETS: [(&str, WriteTarget); 3] =
@@ -35,15 +36,25 @@ pub(super) fn mean(written: Spanned<WriteTable>, key: &Template, findings: &mut 
         None
     };
     let select = selection(table.policy, table.select, &place, findings);
+    let says_by_whom = table.cache_by.is_some();
     let entry = table.entry.as_ref().map(|text| (text.span(), json(text, findings)));
     let reply = table.reply.map(|written| (written.span(), reply(written, findings)));
+    let cache_by = table.cache_by.and_then(|written| cache_by(written, findings));
     let select = select?;
+    if select.offers(WriteTarget::Cache) && !says_by_whom {
+        let help =
+            "add cache_by = \"anyone\", or cache_by = { field = \"Authorization\", value = \"Bearer ${CACHE_TOKEN}\" }";
+        let message = "a write to the cache only is checked by nobody: the origin never sees it, and what anybody writes so \
+                       everybody reads";
+        findings.error(place.clone(), message, help);
+    }
     complete(&select, entry.as_ref().map(|(place, _)| place), reply.as_ref().map(|(place, _)| place), &place, findings);
     Some(WritePolicy {
         request: request?,
         select,
         entry: entry.and_then(|(_, entry)| entry),
         reply: reply.and_then(|(_, reply)| reply),
+        cache_by,
     })
 }
 
@@ -85,6 +96,31 @@ fn complete(
     if let Some(entry) = entry.filter(|_| !cache && !select.offers(WriteTarget::Through)) {
         findings.warning(entry.clone(), "no write stores this entry: all go around the cache", "delete it");
     }
+}
+
+/// Whose writes go to the cache only.
+fn cache_by(written: Spanned<TextOr<CacheByTable>>, findings: &mut Findings<'_>) -> Option<CacheBy> {
+    let place = written.span();
+    let help = "write cache_by = \"anyone\", or { field = \"Authorization\", value = \"Bearer ${CACHE_TOKEN}\" }";
+    let table = match written.into_inner() {
+        TextOr::Text(word) if word == "anyone" => return Some(CacheBy::Anyone),
+        TextOr::Text(_) => {
+            findings.error(place, "this does not say whose writes may go to the cache only", help);
+            return None;
+        }
+        TextOr::Table(table) => table,
+    };
+    let (Some(field), Some(value)) = (table.field, table.value) else {
+        findings.error(place, "a credential has a `field` and the `value` that it must have", help);
+        return None;
+    };
+    if value.get_ref().trim().is_empty() {
+        findings.error(value.span(), "an empty credential is none", help);
+        return None;
+    }
+    let name = HeaderName::from_bytes(field.get_ref().as_bytes());
+    let name = name.map_err(|_| Problem::new(format!("`{}` is not the name of a field", field.get_ref()), help));
+    Some(CacheBy::Credential(findings.check(&field, name)?, credential_hash(value.get_ref().as_bytes())))
 }
 
 fn selection(

@@ -15,6 +15,7 @@ mod framing;
 mod list;
 #[cfg(test)]
 pub(crate) mod literal;
+mod media_type;
 mod own_tag;
 mod range;
 mod targeted;
@@ -31,6 +32,7 @@ pub use detail::Detail;
 pub use entity_tag::{EntityTag, EntityTags};
 pub use framing::{BadLength, TransferCoding, content_length, response_fault, transfer_coding};
 pub use list::{list_members, split_list};
+pub use media_type::{MediaType, is_plain_json, media_type};
 pub use own_tag::{restore_entity_tags, weaken_entity_tag};
 pub use range::{ByteRange, ContentRange};
 pub use targeted::CDN_CACHE_CONTROL;

@@ -16,6 +16,13 @@ pub fn is_forgeable(name: &HeaderName) -> bool {
     by_family || NAMES.binary_search(&own).is_ok() || tells_an_address(name)
 }
 
+/// True for a field by which a request names another method than its own. An app that uses it must have it, on writes.
+pub fn is_overriding(name: &HeaderName) -> bool {
+    let name = name.as_str();
+    let own = name.strip_prefix("x-").unwrap_or(name);
+    matches!(own, "http-method-override" | "method-override" | "http-method" | "override-method" | "real-method")
+}
+
 /// What such names begin with after `X-`.
 const FAMILIES: [&str; 13] = [
     "forwarded",

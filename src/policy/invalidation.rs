@@ -1,22 +1,39 @@
-//! Which answered requests make stored responses old.
+//! Which answered writes make stored responses old, and which others their answers name.
 
 use http::header::{CONTENT_LOCATION, LOCATION};
-use http::{HeaderMap, Method, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use url::Url;
 
-/// True when an answered request invalidates what is stored under its URI: a method that is unsafe, or unknown and so
-/// not known to be safe, with an answer that is no error.
-///
-/// Source: RFC 9111 section 4.4
-pub fn invalidates(method: &Method, status: StatusCode) -> bool {
-    !is_safe(method) && (status.is_success() || status.is_redirection())
+/// How much an answered write may have changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Nothing: it was refused, or is to be sent elsewhere and was not carried out.
+    Nothing,
+    /// What it was sent to has moved for good, and may answer otherwise now.
+    Target,
+    /// Anything.
+    Anything,
 }
 
-/// True for the methods that RFC 9110 calls safe: GET, HEAD, OPTIONS and TRACE.
+/// How much a write may have changed that was answered with this status; `None` for no answer at all.
 ///
-/// Source: RFC 9110 section 9.2.1
-pub fn is_safe(method: &Method) -> bool {
-    matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE)
+/// A view that has committed and then fails says 5xx, and a form that was taken says 302 or 303. 307 and 308 ask for the
+/// same request somewhere else, and 4xx refuses it.
+pub fn effect(status: Option<StatusCode>) -> Effect {
+    match status {
+        Some(StatusCode::MOVED_PERMANENTLY) => Effect::Target,
+        Some(StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT) => Effect::Nothing,
+        Some(status) if status.is_client_error() => Effect::Nothing,
+        _ => Effect::Anything,
+    }
+}
+
+/// Whether an answered write invalidates what is stored under its URI where no route speaks: an answer that is no error.
+/// Nobody knows of one without an answer, so that it counts too.
+///
+/// Source: RFC 9111 section 4.4
+pub fn invalidates(status: Option<StatusCode>) -> bool {
+    status.is_none_or(|status| status.is_success() || status.is_redirection())
 }
 
 /// The paths that Location and Content-Location name on the origin of a request for `target`, a path and perhaps a query,
@@ -35,6 +52,16 @@ pub fn named_on_origin(answer: &HeaderMap, (scheme, host, target): (&str, &str, 
         asked.join(path_on(host, &reference).unwrap_or(&reference)).ok()
     });
     named.filter(is_own).map(|named| named.path().to_owned()).collect()
+}
+
+/// The path, percent-encoded and without dot segments, that a reference in the exchange of a request for `target` names, on
+/// whichever host; `None` where it is none.
+///
+/// Source: RFC 3986 section 5
+pub fn path_of(reference: &HeaderValue, target: &str) -> Option<String> {
+    let asked = Url::parse(&format!("http://nowhere.invalid{target}")).ok()?;
+    let named = asked.join(&String::from_utf8_lossy(reference.as_bytes())).ok()?;
+    named.has_host().then(|| named.path().to_owned())
 }
 
 /// What comes after the authority of a reference that has this one, word for word.
@@ -58,7 +85,6 @@ fn is_of_same_host(one: &Url, other: &Url) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use http::HeaderValue;
 
     #[test]
     fn references_are_resolved_and_leave_this_origin_for_none() {
@@ -94,6 +120,28 @@ mod tests {
         ] {
             assert_eq!(named(elsewhere), None, "{elsewhere}");
         }
+    }
+
+    #[test]
+    fn a_status_says_what_may_have_changed() {
+        for (status, expected) in [
+            (200, Effect::Anything),
+            (204, Effect::Anything),
+            (300, Effect::Anything),
+            (301, Effect::Target),
+            (302, Effect::Anything),
+            (303, Effect::Anything),
+            (304, Effect::Anything),
+            (307, Effect::Nothing),
+            (308, Effect::Nothing),
+            (400, Effect::Nothing),
+            (422, Effect::Nothing),
+            (500, Effect::Anything),
+            (504, Effect::Anything),
+        ] {
+            assert_eq!(effect(StatusCode::from_u16(status).ok()), expected, "{status}");
+        }
+        assert_eq!(effect(None), Effect::Anything);
     }
 
     #[test]

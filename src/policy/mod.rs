@@ -12,6 +12,7 @@ mod freshness;
 mod head;
 mod invalidation;
 mod lifetime;
+mod methods;
 mod partial;
 mod reuse;
 mod storable;
@@ -22,11 +23,12 @@ pub use age::{age_value, corrected_initial_age, current_age};
 pub use choices::Choices;
 pub use coding::{coding_for, forbids_transforming, may_encode};
 pub use credentials::{credential_in, is_credential};
-pub use forgeable::is_forgeable;
+pub use forgeable::{is_forgeable, is_overriding};
 pub use freshness::{is_heuristically_cacheable, lifetime};
 pub use head::{Told, told_by_head};
-pub use invalidation::{invalidates, is_safe, named_on_origin};
+pub use invalidation::{Effect, effect, invalidates, named_on_origin, path_of};
 pub use lifetime::{Lifetime, LifetimeSource};
+pub use methods::{is_safe, registered, unsafe_methods};
 pub use partial::{Selected, asks_for_part, combined, joined, selected, selected_of_part, storable_part};
 pub use reuse::{
     Reuse, Stored, StoredFlags, lifetime_today, may_serve_on_error, only_if_cached, reuse, ttl_left, wants_the_origin,

@@ -9,7 +9,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::answer::Answer;
-use crate::fields::weaken_entity_tag;
+use crate::fields::{MediaType, media_type, weaken_entity_tag};
 use crate::origin::Body;
 use crate::policy::forbids_transforming;
 use crate::rules::{Annotate, Route};
@@ -78,9 +78,7 @@ pub(super) fn own_no_bytes(fields: &mut HeaderMap) {
 
 /// Whether the answer says that it is JSON.
 pub(super) fn is_json(fields: &HeaderMap) -> bool {
-    let Some(Ok(text)) = fields.get(CONTENT_TYPE).map(HeaderValue::to_str) else { return false };
-    let essence = text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
+    fields.get(CONTENT_TYPE).is_some_and(|value| media_type(value) == MediaType::Json)
 }
 
 /// The object with the field at its end, or in place of one of that name; its other members byte for byte as they were.

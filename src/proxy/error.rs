@@ -35,6 +35,8 @@ pub(super) enum Refusal {
     StoreDown,
     /// A write that was to go to the cache, and the cache did not take it.
     NotKept,
+    /// A write that was to go to the cache only, from somebody who may not.
+    NotAdmitted,
     /// A write that went to the origin, and whose invalidation could not be completed under `when_down = "refuse"`.
     NotInvalidated,
     /// `only-if-cached`, and it is not (RFC 9111 section 5.2.1.7).
@@ -50,6 +52,7 @@ impl Refusal {
             Self::BadRequest(_) | Self::BodyBroken(_) | Self::BadEntry(_) => StatusCode::BAD_REQUEST,
             Self::BodyTooSlow(_) => StatusCode::REQUEST_TIMEOUT,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::NotAdmitted => StatusCode::FORBIDDEN,
             Self::LastHop => StatusCode::OK,
             Self::TooManyFields(_) => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::UnknownExpectation => StatusCode::EXPECTATION_FAILED,
@@ -80,6 +83,9 @@ impl Refusal {
             Self::NotKept => {
                 "The cache did not take this write, and nothing else was asked to. Nothing is lost: send it again."
                     .to_owned()
+            }
+            Self::NotAdmitted => {
+                "Writes to the cache only need a credential, and this one has another or none.".to_owned()
             }
             Self::NotInvalidated => {
                 "The origin has answered this write, but the cache could not be told. Read before sending it again."

@@ -4,8 +4,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::StatusCode;
-
 use super::answer::Answer;
 use super::error::{Refusal, no_answer};
 use super::ingress::Admitted;
@@ -13,7 +11,7 @@ use super::words::Words;
 use super::{Proxy, fault_detail};
 use crate::fields::Forward;
 use crate::origin::{Answered, Body};
-use crate::rules::{Invalidation, ROUTELESS, Tag, Write};
+use crate::rules::{Invalidation, Tag, Write};
 use crate::store::{Fault, Finished, Since};
 
 /// When a write of unknown outcome is made good again, each after the one before: half a minute in all.
@@ -35,7 +33,7 @@ impl Proxy {
                 if !error.may_have_acted() {
                     return Err(answer);
                 }
-                let drops = self.shared.settings.routes.invalidations(&words.write(request, None));
+                let drops = self.shared.settings.routes.invalidations(&words.write(request));
                 let finished = self.finish(&drops, &[], None).await;
                 self.finish_again(drops);
                 match finished {
@@ -58,14 +56,11 @@ impl Proxy {
         });
     }
 
-    /// Makes old what the rules say of a write that the origin answered with this status, and gives the answer back when
-    /// that is done.
-    pub(super) async fn made_old(self: &Arc<Self>, write: &Write<'_>, status: StatusCode, answer: Answer) -> Answer {
-        let mut drops = self.shared.settings.routes.invalidations(write);
-        if status.is_server_error() {
-            // A view that committed and then failed has changed what it wrote. Where a route speaks that is never
-            // served; without one RFC 9111 section 4.4 leaves what is stored alone.
-            drops.retain(|drop| *drop.route != *ROUTELESS);
+    /// Makes old what the rules say of an answered write, and gives the answer back when that is done.
+    pub(super) async fn made_old(self: &Arc<Self>, write: &Write<'_>, answer: Answer) -> Answer {
+        let drops = self.shared.settings.routes.invalidations(write);
+        if drops.is_empty() {
+            return answer;
         }
         match self.finish(&drops, &[], None).await {
             Ok(_) => answer,

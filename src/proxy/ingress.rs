@@ -17,7 +17,7 @@ use super::error::Refusal;
 use super::{Client, ProxySettings, versions};
 use crate::fields::{nominates_end_to_end, restore_entity_tags, strip_hop_by_hop};
 use crate::origin::EarlyAnswer;
-use crate::policy::{is_credential, is_forgeable};
+use crate::policy::{is_credential, is_forgeable, is_overriding, is_safe};
 use framing::{count_hop, settle};
 use host::host;
 use target::target;
@@ -105,7 +105,7 @@ pub(super) fn read(
     count_hop(&method, &mut fields)?;
     met_expectation(&mut fields, version)?;
     strip_hop_by_hop(&mut fields);
-    drop_forgeable(&mut fields, peer_is_trusted);
+    drop_forgeable(&mut fields, peer_is_trusted, is_safe(&method));
     fields.remove(HOST);
     restore_entity_tags(&mut fields);
     Ok(Head { method, target, fields, host, client, version })
@@ -126,10 +126,14 @@ fn met_expectation(fields: &mut HeaderMap, version: Version) -> Result<(), Refus
 /// Drops the fields that only a proxy may say, and those with a `_` in their name: WSGI and CGI servers cannot tell
 /// `X_User` from `X-User`. Whom a trusted proxy says the client to be (`X-Forwarded-User` and the like) stays.
 ///
+/// An app that lets a POST say which method it is meant to be has to be told, and the rules look at it too; a read that is
+/// taken for something else would be stored as what it is not.
+///
 /// Goes over the request's own few fields, since looking up every such name showed in the profile of a hit.
-fn drop_forgeable(fields: &mut HeaderMap, peer_is_trusted: bool) {
+fn drop_forgeable(fields: &mut HeaderMap, peer_is_trusted: bool, safe: bool) {
     let gone = |name: &&HeaderName| {
-        name.as_str().contains('_') || (is_forgeable(name) && !(peer_is_trusted && is_credential(name)))
+        let said = (peer_is_trusted && is_credential(name)) || (!safe && is_overriding(name));
+        name.as_str().contains('_') || (is_forgeable(name) && !said)
     };
     let gone: Vec<HeaderName> = fields.keys().filter(gone).cloned().collect();
     for name in gone {

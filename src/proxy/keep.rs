@@ -268,6 +268,7 @@ pub(super) fn verdict(kept: Result<Kept, Fault>) -> Result<(), Detail> {
 pub(super) fn tags(fetch: &Fetch, received: &Received, body: &Bytes, host_in_key: bool) -> Option<Vec<Tag>> {
     let host_in_key = host_in_key || fetch.resource.route.is_none();
     let mut tags = fetch.resource.place.tags.to_vec();
+    tags.extend(fetch.resource.route.as_ref().and_then(|route| route.fetched_tag()));
     if let Some(route) = fetch.resource.route.as_ref().filter(|route| !route.tags.is_empty()) {
         let json = serde_json::from_slice(body).ok();
         let path = fetch.request.target.path().to_owned();

@@ -33,9 +33,9 @@ pub(super) struct BeforePost {
 
 impl Proxy {
     /// Where the answer to this write would be kept; `None` where it would not be.
-    pub(super) async fn before_post(&self, request: &Admitted) -> Option<BeforePost> {
+    pub(super) async fn before_post(&self, request: &Admitted, words: &Words) -> Option<BeforePost> {
         let choices = self.shared.settings.unrouted.as_ref()?;
-        if request.method != Method::POST || !choices.store_post {
+        if request.method != Method::POST || !choices.store_post || !words.write(request).overriding.is_none() {
             return None;
         }
         let resource = self.shared.resource(&as_get(request)).ok().filter(|resource| resource.route.is_none())?;
@@ -57,9 +57,7 @@ impl Proxy {
         let fetch = Fetch::new(before.resource, as_get(request), missed, None);
         let Ok(judged) = self.judge_fill(&fetch, &received) else {
             let answered = Answered { head: received.into_head(), body };
-            return self
-                .made_old(&words.write(request, None), StatusCode::OK, passed(answered, Forward::Method, None))
-                .await;
+            return self.made_old(&words.write(request), passed(answered, Forward::Method, None)).await;
         };
         let mut head = received.head();
         head.headers.append(VIA, VIA_ASIDE);
@@ -70,13 +68,13 @@ impl Proxy {
         let answer = match body.collect_until(self.choices(&fetch.resource).max_body, Some(self.end_of_fill())).await {
             Collected::Whole(bytes) => {
                 let answer = answer(Body::full(bytes.clone()), None);
-                return self.keep_whole_post(fetch, received, judged, bytes, words.write(request, None), answer).await;
+                return self.keep_whole_post(fetch, received, judged, bytes, words.write(request), answer).await;
             }
             Collected::Larger(ahead, rest) => answer(Body::stream(ahead, rest), Some(Detail::TooLarge)),
             Collected::Slow(ahead, rest) => answer(Body::stream(ahead, rest), Some(Detail::TooSlow)),
             Collected::Failed(error) => no_answer(&OriginError::Broken(error.to_string()), Forward::Method),
         };
-        self.made_old(&words.write(request, None), StatusCode::OK, answer).await
+        self.made_old(&words.write(request), answer).await
     }
 
     async fn keep_whole_post(
@@ -92,7 +90,7 @@ impl Proxy {
         // A tag that the answer names, too, may have been made old by a write that was answered meanwhile.
         let Some(tags) = tags(&fetch, &received, &body, self.shared.settings.host_in_key) else {
             answer.cache_status.detail = Some(Detail::TagUnknown);
-            return self.made_old(&write, StatusCode::OK, answer).await;
+            return self.made_old(&write, answer).await;
         };
         let since = Since { token: fetch.missed.token, watched: tags };
         let finished = match self.finish(&drops, &[], Some(&since)).await {

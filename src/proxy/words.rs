@@ -1,44 +1,136 @@
 //! A write's words, as far as the rules look at them: its own, and those of its answer.
 
 use bytes::Bytes;
-use http::HeaderMap;
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE, LOCATION};
+use http::{HeaderMap, StatusCode};
 use serde_json::Value;
 
 use super::ingress::Admitted;
-use crate::fields::{CACHE_GROUP_INVALIDATION, cache_groups};
-use crate::rules::{Tag, Write};
+use crate::fields::{CACHE_GROUP_INVALIDATION, cache_groups, is_plain_json};
+use crate::origin::Body;
+use crate::policy::path_of;
+use crate::rules::{
+    Content, Document, Overriding, Routes, Tag, Write, WriteAnswer, overriding, read_json, written_paths,
+};
 
 /// A write's own words, as far as the rules look at them.
 pub(super) struct Words {
-    pub(super) paths: Vec<String>,
-    pub(super) json: Option<Value>,
+    paths: Vec<String>,
+    overriding: Overriding,
+    body: ReadBody,
+    /// The body, where it is JSON.
     pub(super) raw: Bytes,
-    /// Paths of this origin that the answer's Location and Content-Location name.
-    pub(super) also: Vec<String>,
-    /// The groups that the answer makes old.
-    pub(super) groups: Vec<Tag>,
+    answer: AnswerWords,
+}
+
+/// What is there of the request's body.
+enum ReadBody {
+    Absent,
+    NotUnderstood,
+    Json(Value),
+}
+
+/// What the answer says that the rules look at.
+#[derive(Default)]
+pub(super) struct AnswerWords {
+    status: Option<StatusCode>,
+    location: Option<String>,
+    also: Vec<String>,
+    groups: Vec<Tag>,
+    response: Option<Value>,
 }
 
 impl Words {
+    /// Reads what the rules want to know of a write; `alone` where its answer may be stored too, and so has to be that of
+    /// the method in its request line.
+    pub(super) fn of(request: &Admitted, body: &Body, routes: &Routes, alone: bool) -> Self {
+        let mut words = Self {
+            paths: written_paths(request.target.as_str(), &request.fields),
+            overriding: Overriding::default(),
+            body: if matches!(body, Body::Empty) { ReadBody::Absent } else { ReadBody::NotUnderstood },
+            raw: Bytes::new(),
+            answer: AnswerWords::default(),
+        };
+        let told_apart = routes.tells_writes_apart();
+        if let Body::Full(bytes) = body
+            && told_apart
+            && says_json(&request.fields)
+            && let Some(json) = read_json(bytes)
+        {
+            words.body = ReadBody::Json(json);
+            words.raw = bytes.clone();
+        }
+        if told_apart || alone {
+            let content = match (&words.body, body) {
+                (ReadBody::Json(json), _) => Content::Json(json),
+                (_, Body::Empty) => Content::Absent,
+                (_, Body::Full(bytes)) => Content::Whole(bytes),
+                (_, Body::Stream(_)) => Content::Unread,
+            };
+            words.overriding = overriding(&request.method, &request.fields, request.query(), content);
+        }
+        words
+    }
+
+    /// Takes down what the answer says of what it made old, and what it names on this origin.
+    pub(super) fn hear(&mut self, request: &Admitted, status: StatusCode, fields: &HeaderMap, also: Vec<String>) {
+        let location = fields.get(LOCATION).and_then(|value| path_of(value, request.target.as_str()));
+        self.answer = AnswerWords {
+            status: Some(status),
+            location,
+            also,
+            groups: groups_made_old(request, fields),
+            response: None,
+        };
+    }
+
+    /// Takes down the answer's JSON.
+    pub(super) fn hear_body(&mut self, response: Option<Value>) {
+        self.answer.response = response;
+    }
+
+    /// Whether the request's body is JSON that was understood.
+    pub(super) fn has_json(&self) -> bool {
+        matches!(self.body, ReadBody::Json(_))
+    }
+
     /// The write as the rules see it.
-    pub(super) fn write<'a>(&'a self, request: &'a Admitted, response: Option<&'a Value>) -> Write<'a> {
+    pub(super) fn write<'a>(&'a self, request: &'a Admitted) -> Write<'a> {
+        let AnswerWords { status, location, also, groups, response } = &self.answer;
         Write {
             method: &request.method,
+            overriding: &self.overriding,
+            path: request.target.path(),
             paths: &self.paths,
-            also: &self.also,
-            groups: &self.groups,
             query: request.query(),
-            body: self.json.as_ref(),
-            response,
+            body: match &self.body {
+                ReadBody::Absent => Document::Absent,
+                ReadBody::NotUnderstood => Document::NotUnderstood,
+                ReadBody::Json(json) => Document::Json(json),
+            },
+            answer: WriteAnswer {
+                status: *status,
+                location: location.as_deref(),
+                also,
+                groups,
+                response: response.as_ref(),
+            },
         }
     }
+}
+
+/// Whether a request says that its body is JSON as it stands.
+fn says_json(fields: &HeaderMap) -> bool {
+    let mut types = fields.get_all(CONTENT_TYPE).iter();
+    let (Some(only), None) = (types.next(), types.next()) else { return false };
+    is_plain_json(only) && !fields.contains_key(CONTENT_ENCODING)
 }
 
 /// The groups that the answer to a write makes old: of the host that was written to, and of all hosts where the host is
 /// in no key.
 ///
 /// Source: RFC 9875 section 3
-pub(super) fn groups_made_old(request: &Admitted, answer: &HeaderMap) -> Vec<Tag> {
+fn groups_made_old(request: &Admitted, answer: &HeaderMap) -> Vec<Tag> {
     let names = cache_groups(answer, &CACHE_GROUP_INVALIDATION);
     let of = |host| names.iter().map(move |name| Tag::cache_group(host, name));
     of(request.host_text()).chain(of("")).collect()

@@ -5,7 +5,6 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use http::HeaderMap;
 use http::header::{CONTENT_LOCATION, LOCATION};
 use serde_json::Value;
@@ -18,12 +17,12 @@ use super::error::{Refusal, no_answer};
 use super::ingress::Admitted;
 use super::pass::passed;
 use super::post::names_itself;
-use super::words::{Words, groups_made_old};
+use super::words::Words;
 use super::write_policy::Chosen;
 use crate::fields::Forward;
 use crate::origin::{Answered, Body, OriginError};
-use crate::policy::{invalidates, named_on_origin};
-use crate::rules::{WriteTarget, write_paths};
+use crate::policy::named_on_origin;
+use crate::rules::{WriteTarget, read_json, write_paths};
 
 impl Proxy {
     /// Forwards a write and answers it once the store knows. Dropping the future stops nothing.
@@ -47,53 +46,36 @@ impl Proxy {
 
     async fn write_body(self: &Arc<Self>, request: Admitted, body: Body) -> Answer {
         let routes = &self.shared.settings.routes;
-        let mut words = Words {
-            paths: write_paths(request.target.path()),
-            json: None,
-            raw: Bytes::new(),
-            also: Vec::new(),
-            groups: Vec::new(),
-        };
-        let read = routes.reads_bodies_of(&words.write(&request, None));
-        if let (true, Body::Full(bytes)) = (read.request, &body) {
-            words.json = serde_json::from_slice(bytes).ok();
-            words.raw = bytes.clone();
-        }
-        let chosen = routes.write_policy(&words.write(&request, None)).and_then(|(route, policy, _)| {
+        let stores_post = self.shared.settings.unrouted.as_ref().is_some_and(|choices| choices.store_post);
+        let words = Words::of(&request, &body, routes, stores_post);
+        let chosen = routes.write_policy(&words.write(&request)).and_then(|(route, policy, _)| {
             let (target, value) = policy.select.choose(request.query())?;
             Some(Chosen { route: Arc::clone(route), target, value: value.into_owned() })
         });
         match chosen {
-            None => self.write_through(request, body, words, read.response).await,
+            None => self.write_through(request, body, words).await,
             Some(chosen) if chosen.target == WriteTarget::Cache => self.write_to_cache(&request, &words, &chosen).await,
-            Some(chosen) => self.write_by_policy(&request, body, &words, &chosen).await,
+            Some(chosen) => self.write_by_policy(&request, body, words, &chosen).await,
         }
     }
 
     /// The plain way: forward, make old what the rules say, answer.
-    async fn write_through(
-        self: &Arc<Self>,
-        request: Admitted,
-        body: Body,
-        mut words: Words,
-        read_response: bool,
-    ) -> Answer {
-        let before = if read_response { None } else { self.before_post(&request).await };
+    async fn write_through(self: &Arc<Self>, request: Admitted, body: Body, mut words: Words) -> Answer {
+        let read_response = self.shared.settings.routes.reads_response_to(&words.write(&request));
+        let before = if read_response { None } else { self.before_post(&request, &words).await };
         let answered = match self.forward_write(&request, body, &words).await {
             Ok(answered) => answered,
             Err(answer) => return answer,
         };
         let status = answered.head.status;
-        if !invalidates(&request.method, status) && !status.is_server_error() {
-            return passed(answered, Forward::Method, None);
-        }
-        words.also = self.named_by(&request, &answered.head.headers);
-        words.groups = groups_made_old(&request, &answered.head.headers);
+        words.hear(&request, status, &answered.head.headers, self.named_by(&request, &answered.head.headers));
         if let Some(before) = before.filter(|_| names_itself(&request, &answered)) {
             return self.keep_post(&request, answered, &words, before).await;
         }
+        // What a view says that failed is nothing to go by.
         let (answer, response) = self.read_response(answered, read_response && !status.is_server_error()).await;
-        self.made_old(&words.write(&request, response.as_ref()), status, answer).await
+        words.hear_body(response);
+        self.made_old(&words.write(&request), answer).await
     }
 
     /// The decoded paths on this origin that the answer to a write names.
@@ -118,7 +100,7 @@ impl Proxy {
         let (body, json) = match body {
             Body::Stream(stream) => match stream.collect(self.shared.settings.buffer_body).await {
                 Ok(bytes) => {
-                    let json = serde_json::from_slice(&bytes).ok();
+                    let json = read_json(&bytes);
                     (Body::full(bytes), json)
                 }
                 Err(body) => (body, None),

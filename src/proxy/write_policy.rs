@@ -13,12 +13,12 @@ use super::error::Refusal;
 use super::ingress::Admitted;
 use super::keep::verdict;
 use super::pass::passed;
-use super::words::{Words, groups_made_old};
+use super::words::Words;
 use super::{Client, Proxy, fault_detail};
 use crate::fields::{CacheControl, CacheStatus, Detail, Forward};
 use crate::origin::Body;
-use crate::policy::{Lifetime, LifetimeSource, StoredFlags, lifetime};
-use crate::rules::{JsonTemplate, Place, Route, Tag, Write, WriteTarget, Written};
+use crate::policy::{Effect, Lifetime, LifetimeSource, StoredFlags, lifetime};
+use crate::rules::{JsonTemplate, Place, Route, Tag, WriteTarget, Written};
 use crate::store::{Finished, Kind, Since, StoredResponse, Token, Upon};
 
 /// What a write chose of a route's policy.
@@ -38,17 +38,17 @@ impl Proxy {
         self: &Arc<Self>,
         request: &Admitted,
         body: Body,
-        words: &Words,
+        mut words: Words,
         chosen: &Chosen,
     ) -> Answer {
         let route = &chosen.route;
-        let written = self.written(request, words, route);
+        let written = self.written(request, &words, route);
         // The token is taken before the origin sees the write: whoever writes the same entry meanwhile is noticed.
         let before = match &written {
             Some(written) => self.store.lookup(&written.place).await.map_err(|fault| fault_detail(&fault)),
             None => Err(Detail::WriteThrough),
         };
-        let answered = match self.forward_write(request, body, words).await {
+        let answered = match self.forward_write(request, body, &words).await {
             Ok(answered) => answered,
             Err(answer) => return answer,
         };
@@ -56,12 +56,11 @@ impl Proxy {
         if status.is_client_error() {
             return passed(answered, Forward::Method, None);
         }
-        let (groups, also) =
-            (groups_made_old(request, &answered.head.headers), self.named_by(request, &answered.head.headers));
+        words.hear(request, status, &answered.head.headers, self.named_by(request, &answered.head.headers));
         let mut answer = passed(answered, Forward::Method, None);
-        let write = Write { groups: &groups, also: &also, ..words.write(request, None) };
-        let drops = self.shared.settings.routes.invalidations(&write);
-        let took_place = status.is_success() || status.is_redirection();
+        let drops = self.shared.settings.routes.invalidations(&words.write(request));
+        let took_place =
+            !status.is_server_error() && self.shared.settings.routes.effect(&words.write(request)) == Effect::Anything;
         if !took_place {
             return match self.finish(&drops, &[], None).await {
                 Ok(_) => answer,
@@ -70,7 +69,7 @@ impl Proxy {
         }
         let marks: Vec<Tag> = written.iter().flat_map(|written| written.place.around().tags.to_vec()).collect();
         let besides: &[Tag] = if chosen.target == WriteTarget::Through { &marks } else { &[] };
-        let values = Values { request, words, chosen };
+        let values = Values { request, words: &words, chosen };
         let since = match (&before, &written) {
             (Ok(seen), Some(written)) => Some(Since { token: seen.token, watched: values.watched(written) }),
             _ => None,
@@ -116,7 +115,15 @@ impl Proxy {
         else {
             return Refusal::NotKept.answer();
         };
-        if words.json.is_none() {
+        if !route
+            .write
+            .as_ref()
+            .and_then(|policy| policy.cache_by.as_ref())
+            .is_some_and(|by| by.admits(&request.fields))
+        {
+            return Refusal::NotAdmitted.answer();
+        }
+        if !words.has_json() {
             let why = "A write to the cache needs a JSON body, small enough to be read in full.";
             return Refusal::BadEntry(why.to_owned()).answer();
         }
@@ -131,7 +138,7 @@ impl Proxy {
         let (Some(json), Some(answer)) = (values.fill_in(entry), values.fill_in(&reply.json)) else {
             return Refusal::BadEntry("The JSON body lacks a value that the answer needs.".to_owned()).answer();
         };
-        let drops = self.shared.settings.routes.invalidations(&words.write(request, None));
+        let drops = self.shared.settings.routes.invalidations(&words.write(request));
         let Ok(before) = self.store.lookup(&written.place).await else { return Refusal::NotKept.answer() };
         let marks = written.place.around().tags;
         let Ok(finished) = self.finish(&drops, &marks, Some(&Since { token: before.token, watched: Vec::new() })).await
@@ -139,7 +146,7 @@ impl Proxy {
             return Refusal::NotKept.answer();
         };
         let token = finished.token;
-        if self.keep_written(route, &written, json.into(), token).await.is_err() {
+        if self.keep_written(route, &written, json.into(), token, true).await.is_err() {
             return Refusal::NotKept.answer();
         }
         let mut response = Response::new(Body::full(answer));
@@ -155,7 +162,7 @@ impl Proxy {
     fn written(&self, request: &Admitted, words: &Words, route: &Arc<Route>) -> Option<Written> {
         let settings = &self.shared.settings;
         let host = settings.host_in_key.then(|| request.host_text());
-        route.written(&words.write(request, None), host)
+        route.written(&words.write(request), host)
     }
 
     /// Keeps what a later GET is to answer, from the policy's template; or else has a GET fetch it, and says false.
@@ -170,16 +177,24 @@ impl Proxy {
             return Ok(false);
         };
         let json = values.fill_in(entry).ok_or(Detail::WriteThrough)?;
-        self.keep_written(route, written, json.into(), token).await.map(|()| true)
+        self.keep_written(route, written, json.into(), token, false).await.map(|()| true)
     }
 
-    async fn keep_written(&self, route: &Route, written: &Written, json: Bytes, token: Token) -> Result<(), Detail> {
+    async fn keep_written(
+        &self,
+        route: &Route,
+        written: &Written,
+        json: Bytes,
+        token: Token,
+        cache_only: bool,
+    ) -> Result<(), Detail> {
         let mut fields = HeaderMap::new();
         fields.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         let control = CacheControl::default();
         let now = self.shared.clock.now();
         let lifetime = lifetime(StatusCode::OK, &fields, &control, &route.choices, now).ok_or(Detail::NoFreshness)?;
         let mut tags = written.place.tags.to_vec();
+        tags.extend(route.fetched_tag().filter(|_| !cache_only));
         tags.extend(written_tags(route, written, &json).ok_or(Detail::TagUnknown)?);
         let entry = self.entry(Kind::Written, fields, json, lifetime, tags, token);
         verdict(self.store.keep(&written.place, Arc::new(entry), Upon::Anything).await)
@@ -256,8 +271,8 @@ impl Values<'_> {
 
     /// The template with the values put in; `None` when one of them is unknown, or the body is not there as JSON.
     fn fill_in(&self, template: &JsonTemplate) -> Option<String> {
-        let body = std::str::from_utf8(&self.words.raw).ok().filter(|_| self.words.json.is_some())?;
-        let write = self.words.write(self.request, None);
+        let body = std::str::from_utf8(&self.words.raw).ok().filter(|_| self.words.has_json())?;
+        let write = self.words.write(self.request);
         let parameter = self.chosen.route.write.as_ref().and_then(|policy| policy.select.parameter());
         template.render(body, |name| {
             if parameter == Some(name) {

@@ -88,10 +88,6 @@ pub(super) fn fold_tag(text: &str) -> String {
     folded
 }
 
-pub(super) fn fold_owned<'v>(value: &str) -> Cow<'v, str> {
-    Cow::Owned(fold(value).into_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,19 +1,21 @@
-//! What a write makes old: by a route's own list, by its write policy, or by the default rule.
+//! What of a route a write makes old: by the route's write policy, by its own list, or by what holds for all routes.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::fold::{fold_owned, fold_path};
-use super::invalidated_by::{Condition, InvalidationRule, Subject};
+use super::invalidated_by::{InvalidatedBy, InvalidationRule};
 use super::path::Captures;
+use super::request_pattern::RequestPattern;
 use super::route::Route;
 use super::tag::Tag;
-use super::template::Template;
+use super::template::{Source, Template};
+use super::value::plain;
 use super::write::{Asking, Write};
 
-/// How much of a route a write makes old.
+/// How much a write makes old.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
-    /// One entry, all its variants.
+    /// One entry of a route, all its variants.
     Entry,
     /// Every entry of one path, whatever the query.
     Path,
@@ -21,92 +23,89 @@ pub enum Scope {
     Route,
     /// Whatever has a tag.
     Tag,
+    /// Every route that does not say itself which writes drop it.
+    Unlisted,
     /// Everything that is stored.
     Everything,
+}
+
+/// Why something is made old.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// Nothing is said of the write, so it may have changed anything.
+    Unlisted,
+    /// It was sent there.
+    Target,
+    /// What it was sent to lies above, below or around (`invalidated_by = "path"`).
+    Path,
+    /// A route's list has this entry.
+    Rule(String),
+    /// A `[[write]]` has this request.
+    Write(String),
+    /// A write policy speaks of this request.
+    Policy(String),
+    /// Location or Content-Location of the answer names it (RFC 9111 section 4.4).
+    Named,
+    /// Cache-Group-Invalidation of the answer names it (RFC 9875).
+    Groups,
 }
 
 /// One thing that a write makes old.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Invalidation {
-    /// The route it concerns; `unrouted` where no route speaks.
-    pub route: Arc<str>,
+    /// The route it concerns, `unrouted` where no route speaks; `None` for what several may have.
+    pub route: Option<Arc<str>>,
     /// The tag.
     pub tag: Tag,
     /// How much that is.
     pub scope: Scope,
-    /// The rule's text, or `default rule`, `target URI`, `write policy`, `Location of the answer`.
-    pub because: String,
+    /// Why.
+    pub cause: Cause,
 }
 
-impl InvalidationRule {
-    /// The text of one of its tags; `None` when the write does not tell a value of it.
-    fn tag_text(&self, template: &Template, write: &Write<'_>, captures: &Captures<'_>) -> Option<String> {
-        template.render_plain(|source| write.value(source, captures, Asking::Tag(self)).map(|value| fold_owned(&value)))
+impl Invalidation {
+    /// Something that several routes may have.
+    pub(super) fn of_all(tag: Tag, scope: Scope, cause: Cause) -> Self {
+        Self { route: None, tag, scope, cause }
     }
 }
-
-impl Condition {
-    /// Whether it holds. A body that could not be read counts as if it did: never drop too little.
-    fn holds(&self, write: &Write<'_>) -> bool {
-        let document = match self.subject {
-            Subject::Request => write.body,
-            Subject::Response => write.response,
-        };
-        document.is_none_or(|document| self.is_met_by(document))
-    }
-}
-
-/// Why a path that only the answer named is made old (RFC 9111 section 4.4).
-pub(super) const ALSO: &str = "Location of the answer";
-
-/// What a group of cached responses is dropped by.
-pub(super) const GROUPS: &str = "Cache-Group-Invalidation of the answer";
 
 impl Route {
-    /// What of this route a successful write makes old. Its write policy decides for the writes it speaks of, then its
-    /// own list; for all others the default rule, or with a list the target URI (RFC 9111 section 4.4).
-    pub fn invalidations(&self, write: &Write<'_>) -> Vec<Invalidation> {
-        let mut drops = Vec::new();
+    /// What of this route the write makes old by what the route says itself. A route that says nothing is left to
+    /// [`super::Routes::invalidations`].
+    pub(super) fn invalidations(&self, write: &Write<'_>, drops: &mut Vec<Invalidation>) {
         for path in write.paths {
-            self.by_path(write, path, &mut drops);
-        }
-        // An empty list says that no write makes the route old.
-        if self.invalidated_by.as_ref().is_none_or(|rules| !rules.is_empty()) {
-            for path in write.also.iter().filter(|path| self.path.matches_write(path).is_some()) {
-                drops.push(self.made_old(Tag::path(&self.name, &fold_path(path)), Scope::Path, ALSO.to_owned()));
+            if let Some((request, captures)) = self.policy_for(write, path) {
+                let cause = Cause::Policy(request.as_str().to_owned());
+                self.entry_or_route(write, &captures, Asking::Spelt, &cause, drops);
+                continue;
+            }
+            match &self.invalidated_by {
+                InvalidatedBy::Every => {}
+                InvalidatedBy::Path => self.by_path(path, drops),
+                InvalidatedBy::Listed(rules) => self.by_list(write, path, rules, drops),
             }
         }
-        let mut seen = Vec::new();
-        drops.retain(|drop: &Invalidation| {
-            let new = !seen.contains(&drop.tag);
-            seen.push(drop.tag.clone());
-            new
-        });
-        drops
     }
 
-    fn by_path(&self, write: &Write<'_>, path: &str, drops: &mut Vec<Invalidation>) {
-        if let Some(policy) = &self.write
-            && let Some(captures) = policy.request.matches(write.method, path)
-        {
-            let because = || format!("write policy of {}", policy.request.as_str());
-            drops.extend(self.entry_or_route(write, &captures, Asking::Spelt, &because()));
-            return;
-        }
-        let Some(rules) = &self.invalidated_by else {
-            self.by_default(path, drops);
-            return;
-        };
-        let mut spoken = rules.is_empty();
+    /// The request of the route's write policy, if that speaks of the write. It takes the write for what its request line
+    /// says, so it says nothing of one that may be another.
+    pub fn policy_for<'a>(&'a self, write: &Write<'_>, path: &'a str) -> Option<(&'a RequestPattern, Captures<'a>)> {
+        let policy = self.write.as_ref().filter(|_| write.overriding.is_none())?;
+        Some((&policy.request, policy.request.matches(write, path)?))
+    }
+
+    fn by_list(&self, write: &Write<'_>, path: &str, rules: &[InvalidationRule], drops: &mut Vec<Invalidation>) {
+        let mut spoken = false;
         for rule in rules {
-            let Some(captures) = rule.request.matches(write.method, path) else { continue };
+            let Some(captures) = rule.request.matches(write, path) else { continue };
             spoken = true;
-            if rule.when.iter().all(|condition| condition.holds(write)) {
+            if rule.counts(write) {
                 self.by_rule(write, rule, &captures, drops);
             }
         }
-        if !spoken && self.path.matches_write(path).is_some() {
-            drops.push(self.made_old(Tag::path(&self.name, &fold_path(path)), Scope::Path, "target URI".to_owned()));
+        if !spoken {
+            self.path(path, &Cause::Target, drops);
         }
     }
 
@@ -117,38 +116,37 @@ impl Route {
         captures: &Captures<'_>,
         drops: &mut Vec<Invalidation>,
     ) {
-        let because = || rule.request.as_str().to_owned();
+        let cause = Cause::Rule(rule.request.as_str().to_owned());
         if rule.tags.is_empty() {
-            drops.extend(self.entry_or_route(write, captures, Asking::Key(self, rule), &because()));
+            return self.entry_or_route(write, captures, Asking::Key(self, rule), &cause, drops);
         }
         for template in &rule.tags {
-            let text = rule.tag_text(template, write, captures);
-            drops.push(match text {
-                Some(text) => self.made_old(Tag::named(&text), Scope::Tag, because()),
-                None => self.made_old(Tag::route(&self.name), Scope::Route, because()),
-            });
+            let told = tag_of(template, |source| write.value(source, captures, Asking::Tag(rule)));
+            push_named(told, &cause, drops);
         }
-        if !rule.tags.is_empty() {
-            drops.extend(self.lacking(&because()));
+        self.lacking(&cause, drops);
+    }
+
+    fn by_path(&self, path: &str, drops: &mut Vec<Invalidation>) {
+        self.path(path, &Cause::Path, drops);
+        if self.path.lies_under(path) {
+            drops.push(self.whole(Cause::Path));
+        }
+        if let Some(parent) = parent(path) {
+            self.path(parent, &Cause::Path, drops);
         }
     }
 
-    /// The rule by which this write makes a tag old without telling which one, if there is such a rule.
-    pub(super) fn unknown_tag(&self, write: &Write<'_>) -> Option<&str> {
-        let policy = self.write.as_ref().map(|policy| &policy.request);
-        let told = |rule: &InvalidationRule, captures: &Captures<'_>| {
-            rule.tags.iter().all(|template| rule.tag_text(template, write, captures).is_some())
-        };
-        write.paths.iter().filter(|path| policy.is_none_or(|mine| mine.matches(write.method, path).is_none())).find_map(
-            |path| {
-                let mut rules = self.invalidated_by.iter().flatten();
-                let rule = rules.find(|rule| {
-                    rule.request.matches(write.method, path).is_some_and(|captures| !told(rule, &captures))
-                        && rule.when.iter().all(|condition| condition.holds(write))
-                })?;
-                Some(rule.request.as_str())
-            },
-        )
+    /// Every entry of a decoded path, if the route has one there.
+    pub(super) fn path(&self, path: &str, cause: &Cause, drops: &mut Vec<Invalidation>) {
+        let Some(captures) = self.path.matches_write(path) else { return };
+        match self.path.folded(&captures) {
+            Some(folded) => {
+                drops.push(self.made_old(Tag::path(&self.name, &folded), Scope::Path, cause.clone()));
+                drops.push(self.odd(cause));
+            }
+            None => drops.push(self.whole(cause.clone())),
+        }
     }
 
     fn entry_or_route(
@@ -156,42 +154,55 @@ impl Route {
         write: &Write<'_>,
         captures: &Captures<'_>,
         asking: Asking<'_>,
-        because: &str,
-    ) -> Vec<Invalidation> {
-        match self.key_tag(|source| write.value(source, captures, asking)) {
+        cause: &Cause,
+        drops: &mut Vec<Invalidation>,
+    ) {
+        match self.key_tag(|source| write.value(source, captures, asking).map(Some)) {
             Some(tag) => {
-                let entry = self.made_old(tag, Scope::Entry, because.to_owned());
-                std::iter::once(entry).chain(self.lacking(because)).collect()
+                drops.push(self.made_old(tag, Scope::Entry, cause.clone()));
+                drops.push(self.odd(cause));
+                self.lacking(cause, drops);
             }
-            None => vec![self.made_old(Tag::route(&self.name), Scope::Route, because.to_owned())],
+            None => drops.push(self.whole(cause.clone())),
         }
     }
 
     /// The entries that lack a value: the origin may have answered them with the one that the write tells.
-    fn lacking(&self, because: &str) -> Option<Invalidation> {
-        self.may_lack_values().then(|| self.made_old(Tag::absent(&self.name), Scope::Tag, because.to_owned()))
-    }
-
-    fn by_default(&self, path: &str, drops: &mut Vec<Invalidation>) {
-        if self.path.matches_write(path).is_some() {
-            drops.push(self.made_old(Tag::path(&self.name, &fold_path(path)), Scope::Path, "default rule".to_owned()));
-        }
-        if self.path.lies_under(path) {
-            drops.push(self.made_old(Tag::route(&self.name), Scope::Route, "default rule".to_owned()));
-        }
-        if let Some(parent) = parent(path)
-            && self.path.matches_write(parent).is_some()
-        {
-            drops.push(self.made_old(
-                Tag::path(&self.name, &fold_path(parent)),
-                Scope::Path,
-                "default rule".to_owned(),
-            ));
+    fn lacking(&self, cause: &Cause, drops: &mut Vec<Invalidation>) {
+        if self.may_lack_values() {
+            drops.push(self.made_old(Tag::absent(&self.name), Scope::Tag, cause.clone()));
         }
     }
 
-    pub(super) fn made_old(&self, tag: Tag, scope: Scope, because: String) -> Invalidation {
-        Invalidation { route: Arc::clone(&self.name), tag, scope, because }
+    /// The entries with a value that a backend may take for the one that the write tells.
+    fn odd(&self, cause: &Cause) -> Invalidation {
+        self.made_old(Tag::odd(&self.name), Scope::Tag, cause.clone())
+    }
+
+    /// The whole route.
+    pub(super) fn whole(&self, cause: Cause) -> Invalidation {
+        self.made_old(Tag::route(&self.name), Scope::Route, cause)
+    }
+
+    fn made_old(&self, tag: Tag, scope: Scope, cause: Cause) -> Invalidation {
+        Invalidation { route: Some(Arc::clone(&self.name)), tag, scope, cause }
+    }
+}
+
+/// What a template of a tag names; `None` where a value is unknown or odd.
+pub(super) fn tag_of<'v>(template: &Template, mut value: impl FnMut(&Source) -> Option<Cow<'v, str>>) -> Option<Tag> {
+    let text = template.render_plain(|source| Some(Cow::Owned(plain(&value(source)?)?.into_owned())));
+    text.map(|text| Tag::named(&text))
+}
+
+/// Whatever has this tag; everything where the write does not tell which it is, for any entry may have it.
+pub(super) fn push_named(tag: Option<Tag>, cause: &Cause, drops: &mut Vec<Invalidation>) {
+    match tag {
+        Some(tag) => {
+            drops.push(Invalidation::of_all(tag, Scope::Tag, cause.clone()));
+            drops.push(Invalidation::of_all(Tag::odd_names(), Scope::Tag, cause.clone()));
+        }
+        None => drops.push(Invalidation::of_all(Tag::everything(), Scope::Everything, cause.clone())),
     }
 }
 

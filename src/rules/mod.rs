@@ -4,14 +4,19 @@
 //! and asked at every request.
 
 mod canonical;
+mod destination;
 mod digest;
+mod document;
 mod fold;
 mod foreign;
 mod invalidated_by;
 mod invalidation;
 mod json_template;
+mod loose;
+mod made_old;
 mod numbers;
 mod overlap;
+mod overriding;
 mod path;
 mod place;
 mod query;
@@ -22,28 +27,34 @@ mod routes;
 mod tag;
 mod tags;
 mod template;
+mod value;
 mod variable;
 mod write;
 mod write_policy;
+mod write_rule;
 mod written;
 
 pub use canonical::{is_canonical, write_paths};
-pub use invalidated_by::{Condition, InvalidationRule, Subject};
-pub use invalidation::{Invalidation, Scope};
+pub use destination::written_paths;
+pub use document::{Document, read_json};
+pub use invalidated_by::{Condition, InvalidatedBy, InvalidationRule, Subject};
+pub use invalidation::{Cause, Invalidation, Scope};
 pub use json_template::JsonTemplate;
 pub use numbers::scalar;
+pub use overriding::{Content, Overriding, overriding};
 pub use path::{Captures, PathPattern};
 pub use place::{CacheKey, Place, variant_id};
 pub use query::{Found, find_parameter, parameters};
 pub use read::{Bypass, Read};
 pub use request_pattern::RequestPattern;
 pub use route::{Annotate, Credential, Fill, Route, RouteQuery};
-pub use routes::{BodiesRead, Routes, Unreachable};
+pub use routes::{Routes, Unreachable};
 pub use tag::{Heir, Tag};
 pub use tags::Tags;
 pub use template::{Pointer, Source, Template};
-pub use write::Write;
-pub use write_policy::{Reply, Selection, WritePolicy, WriteTarget};
+pub use write::{Write, WriteAnswer};
+pub use write_policy::{CacheBy, Reply, Selection, WritePolicy, WriteTarget, credential_hash};
+pub use write_rule::{Drops, PathTemplate, RefusedAnswer, WriteRule};
 pub use written::Written;
 
 /// The route label of paths without a route.

@@ -110,27 +110,12 @@ impl PathPattern {
 
     /// Matches the raw path of a read. Values come decoded; the path must be canonical ([`super::is_canonical`]).
     pub fn matches<'a>(&'a self, path: &'a str) -> Option<Captures<'a>> {
-        self.walk(
-            path.strip_prefix('/')?,
-            |segment| percent_decode_str(segment).decode_utf8_lossy(),
-            |a, b| a == b,
-            cut,
-        )
+        Self::walk(&self.segments, path.strip_prefix('/')?, decode, |a, b| a == b, cut)
     }
 
-    /// Matches one decoded path of a write ([`super::write_paths`]): literals without regard to case, with or without
-    /// a trailing slash, because origins differ in both and a write must never drop too little.
-    pub fn matches_write<'a>(&'a self, path: &'a str) -> Option<Captures<'a>> {
-        let inner = path.strip_prefix('/')?;
-        let loose = |a: &str, b: &str| a.to_lowercase() == b.to_lowercase();
-        self.walk(inner, Cow::Borrowed, loose, cut_loosely).or_else(|| match inner.strip_suffix('/') {
-            Some(trimmed) => self.walk(trimmed, Cow::Borrowed, loose, cut_loosely),
-            None => None,
-        })
-    }
-
-    fn walk<'a>(
-        &'a self,
+    /// Matches what comes after a path's first slash, with these ways to decode and compare.
+    pub(super) fn walk<'a>(
+        segments: &'a [Segment],
         inner: &'a str,
         decode: impl Fn(&'a str) -> Cow<'a, str>,
         same: impl Fn(&str, &str) -> bool,
@@ -138,7 +123,7 @@ impl PathPattern {
     ) -> Option<Captures<'a>> {
         let mut captures = Vec::new();
         let mut left = Some(inner);
-        for segment in &self.segments {
+        for segment in segments {
             let rest = left?;
             let (piece, next) = match rest.split_once('/') {
                 Some((piece, next)) => (piece, Some(next)),
@@ -185,25 +170,6 @@ impl PathPattern {
             && matches!(self.segments.get(index), Some(Segment::Literal(literal)) if literal.is_empty())
     }
 
-    /// Whether paths that this pattern matches can lie strictly below a write's decoded path.
-    pub fn lies_under(&self, path: &str) -> bool {
-        let above: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
-        for (index, piece) in above.iter().enumerate() {
-            match self.segments.get(index) {
-                Some(Segment::Literal(literal)) if literal.to_lowercase() == piece.to_lowercase() => {}
-                Some(Segment::Variable { before, after, .. })
-                    if cut_loosely(Cow::Borrowed(*piece), before, after).is_some() => {}
-                Some(Segment::Rest(_)) => return true,
-                _ => return false,
-            }
-        }
-        match self.segments.get(above.len()) {
-            None => false,
-            Some(Segment::Literal(literal)) => !literal.is_empty(),
-            Some(_) => true,
-        }
-    }
-
     /// The path with values put in and encoded again; `None` when a variable has none.
     pub fn render<'v>(&self, value: impl Fn(&str) -> Option<Cow<'v, str>>) -> Option<String> {
         let mut path = String::new();
@@ -248,6 +214,11 @@ const SEGMENT: &percent_encoding::AsciiSet = &percent_encoding::NON_ALPHANUMERIC
     .remove(b':')
     .remove(b'@');
 
+/// The text of a raw segment; bytes that are no UTF-8 come as U+FFFD.
+pub(super) fn decode(segment: &str) -> Cow<'_, str> {
+    percent_decode_str(segment).decode_utf8_lossy()
+}
+
 fn encode(text: &str) -> String {
     percent_encoding::utf8_percent_encode(text, SEGMENT).to_string()
 }
@@ -258,21 +229,6 @@ pub(super) fn cut<'a>(piece: Cow<'a, str>, before: &str, after: &str) -> Option<
     }
     let value = piece.strip_prefix(before)?.strip_suffix(after)?;
     (!value.is_empty()).then(|| Cow::Owned(value.to_owned()))
-}
-
-/// The same without regard to the case of what stands around the variable.
-fn cut_loosely<'a>(piece: Cow<'a, str>, before: &str, after: &str) -> Option<Cow<'a, str>> {
-    if before.is_empty() && after.is_empty() {
-        return cut(piece, before, after);
-    }
-    let characters: Vec<char> = piece.chars().collect();
-    let (first, last) = (before.chars().count(), characters.len().checked_sub(after.chars().count())?);
-    let text = |range: std::ops::Range<usize>| characters.get(range).map(|part| part.iter().collect::<String>());
-    let same = |found: &str, wanted: &str| found.to_lowercase() == wanted.to_lowercase();
-    if !same(&text(0..first)?, before) || !same(&text(last..characters.len())?, after) {
-        return None;
-    }
-    text(first..last).filter(|value| !value.is_empty()).map(Cow::Owned)
 }
 
 fn parse_segment(piece: &str, at: usize, last: bool) -> Result<Segment, PatternError> {
@@ -330,30 +286,13 @@ mod tests {
     }
 
     #[test]
-    fn a_write_matches_loosely() {
-        assert_eq!(pattern("/files/v{n}.json").matches_write("/files/V2.JSON").unwrap().get("n"), Some("2"));
-        assert!(pattern("/files/v{n}.json").matches_write("/files/V.JSON").is_none());
-        let fruit = pattern("/fruit/{id}");
-        for path in ["/fruit/1", "/fruit/1/", "/FRUIT/1"] {
-            assert_eq!(fruit.matches_write(path).unwrap().get("id"), Some("1"), "{path}");
-        }
-    }
-
-    #[test]
-    fn covering_and_lying_under() {
+    fn what_covers_what() {
         assert!(pattern("/orders/{a}").covers(&pattern("/orders/latest")));
         assert!(pattern("/orders/{a}").covers(&pattern("/orders/{b}")));
         assert!(pattern("/{*all}").covers(&pattern("/orders/{b}/x")));
         assert!(!pattern("/orders/latest").covers(&pattern("/orders/{a}")));
         assert!(!pattern("/{a}/x").covers(&pattern("/y/{b}")));
         assert!(!pattern("/a").covers(&pattern("/a/{b}")));
-        assert!(pattern("/orders/{page}").lies_under("/orders"));
-        assert!(pattern("/users/{id}/orders").lies_under("/users/7"));
-        assert!(pattern("/users/{id}/orders").lies_under("/users/7/"));
-        assert!(pattern("/orders/{page}").lies_under("/"));
-        assert!(!pattern("/orders/{page}").lies_under("/orders/7"));
-        assert!(!pattern("/orders/{page}").lies_under("/fruit"));
-        assert!(!pattern("/").lies_under("/"));
     }
 
     #[test]

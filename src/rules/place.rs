@@ -95,7 +95,7 @@ impl Route {
         if self.query != RouteQuery::Raw && read.path.len() + 3 * query.len() > LONGEST_TARGET {
             return Err(Bypass(Detail::QueryAmbiguous));
         }
-        let mut name = self.render(query, captures, |_, value| value).ok_or(Bypass(Detail::QueryAmbiguous))?;
+        let mut name = self.render(query, captures).ok_or(Bypass(Detail::QueryAmbiguous))?;
         if self.query == RouteQuery::Raw && !query.is_empty() {
             if !query.bytes().all(plain_query_octet) {
                 return Err(Bypass(Detail::QueryAmbiguous));

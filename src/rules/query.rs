@@ -38,6 +38,23 @@ pub fn find_parameter<'a>(query: &'a str, name: &str) -> Found<'a> {
     found
 }
 
+/// The same for a write, whose origin may take another name for this one: in another case, as a list (`id[]`), or cut off by a
+/// `;`. Where something of that kind is there, the value is ambiguous.
+pub(super) fn find_loosely<'a>(query: &'a str, name: &str) -> Found<'a> {
+    let exact = find_parameter(query, name);
+    let other = |(known, _): &(Cow<'_, str>, Cow<'_, str>)| {
+        let known = known.split(['[', ';', '\0']).next().unwrap_or_default().trim();
+        known.eq_ignore_ascii_case(name)
+    };
+    let alike = parameters(query).filter(other).count();
+    let cut = query.contains(';') || query.contains("%3B") || query.contains("%3b");
+    match exact {
+        Found::Once(value) if alike == 1 && !cut => Found::Once(value),
+        Found::Absent if alike == 0 && !cut => Found::Absent,
+        _ => Found::Ambiguous,
+    }
+}
+
 fn decode(text: &str) -> Cow<'_, str> {
     if !text.bytes().any(|byte| byte == b'%' || byte == b'+') {
         return Cow::Borrowed(text);

@@ -4,6 +4,8 @@ use http::Method;
 
 use super::PatternError;
 use super::path::{Captures, PathPattern};
+use super::write::Write;
+use crate::policy::{registered, unsafe_methods};
 
 /// A method, or `*` for every unsafe one, and a path pattern.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,12 +42,35 @@ impl RequestPattern {
         &self.path
     }
 
-    /// Matches one decoded path of a write. Some origins take `put` for PUT, so case does not matter.
-    pub fn matches<'a>(&'a self, method: &Method, path: &'a str) -> Option<Captures<'a>> {
-        if self.method.as_ref().is_some_and(|mine| !mine.as_str().eq_ignore_ascii_case(method.as_str())) {
+    /// Matches one decoded path of a write, as loosely as an origin may.
+    pub fn matches<'a>(&'a self, write: &Write<'_>, path: &'a str) -> Option<Captures<'a>> {
+        if self.method.as_ref().is_some_and(|mine| !write.is_a(mine)) {
             return None;
         }
         self.path.matches_write(path)
+    }
+
+    /// Matches a write as it was sent, but for a slash at the end of its path.
+    pub(super) fn matches_strictly<'a>(&'a self, write: &Write<'a>) -> Option<Captures<'a>> {
+        if self.method.as_ref().is_some_and(|mine| mine != write.method) {
+            return None;
+        }
+        self.path.matches_strictly(write.path)
+    }
+}
+
+/// A rule of a method that nobody sends would never speak, and nobody would notice.
+fn unknown_method(text: &str) -> String {
+    let (distance, near) = unsafe_methods()
+        .map(|known| (strsim::damerau_levenshtein(text, known), known))
+        .min()
+        .unwrap_or((usize::MAX, "POST"));
+    match text {
+        "ANY" | "ALL" | "EVERY" => {
+            format!("`{text}` is not a method; write `*` for every one that may change something")
+        }
+        _ if distance <= 2 => format!("`{text}` is not a registered method; write `{near}`"),
+        _ => format!("`{text}` is not a registered method; write `*` for every one that may change something"),
     }
 }
 
@@ -56,15 +81,16 @@ fn parse_method(text: &str) -> Result<Option<Method>, PatternError> {
     if text.chars().any(|c| c.is_ascii_lowercase()) {
         return Err(PatternError::new(0, format!("methods are upper-case: write `{}`", text.to_ascii_uppercase())));
     }
-    if matches!(text, "GET" | "HEAD" | "OPTIONS" | "TRACE") {
-        return Err(PatternError::new(
-            0,
-            format!("{text} is safe and makes nothing old; name a POST, PUT, PATCH or DELETE"),
-        ));
-    }
-    match Method::from_bytes(text.as_bytes()) {
-        Ok(method) => Ok(Some(method)),
-        Err(_) => Err(PatternError::new(0, format!("`{text}` is no method"))),
+    match (registered(text), text) {
+        (Some(true), _) => {
+            let message = format!("{text} is safe and makes nothing old; name a POST, PUT, PATCH or DELETE");
+            Err(PatternError::new(0, message))
+        }
+        (Some(false), "CONNECT") => Err(PatternError::new(0, "CONNECT is refused and reaches no origin; delete it")),
+        (Some(false), _) => Method::from_bytes(text.as_bytes())
+            .map(Some)
+            .map_err(|_| PatternError::new(0, format!("`{text}` is not a method"))),
+        (None, _) => Err(PatternError::new(0, unknown_method(text))),
     }
 }
 

@@ -8,14 +8,15 @@ use http::HeaderMap;
 use http::header::{ACCEPT, ACCEPT_LANGUAGE, AUTHORIZATION, COOKIE, HeaderName, HeaderValue, ORIGIN};
 
 use super::canonical::is_spelt_plainly;
-use super::fold::{fold_owned, fold_path};
-use super::invalidated_by::{Condition, InvalidationRule};
+use super::invalidated_by::{Condition, InvalidatedBy};
+use super::invalidation::tag_of;
 use super::numbers::scalar;
 use super::path::{Captures, PathPattern};
 use super::query::{Found, encode, find_parameter};
 use super::read::{Bypass, Read};
-use super::tag::{Tag, path_tag};
+use super::tag::Tag;
 use super::template::{Source, Template};
+use super::value::{plain, plain_path};
 use super::write_policy::WritePolicy;
 use crate::fields::Detail;
 use crate::policy::is_credential;
@@ -90,8 +91,8 @@ pub struct Route {
     pub unless: Vec<Condition>,
     /// Extra tags.
     pub tags: Vec<Template>,
-    /// The writes that drop entries; `None` for the default rule.
-    pub invalidated_by: Option<Vec<InvalidationRule>>,
+    /// The writes that drop entries.
+    pub invalidated_by: InvalidatedBy,
     /// The field to add to JSON answers.
     pub annotate: Option<Annotate>,
     /// What a write does to the entry it writes.
@@ -104,19 +105,42 @@ impl Route {
     /// The tags of a read that has a key.
     pub(super) fn tags_of(&self, path: &str, query: &str) -> Vec<Tag> {
         let captures = self.path.matches(path).unwrap_or_default();
-        let mut tags = vec![Tag::route(&self.name), path_tag(&self.name, path)];
-        // There is one, as the key has been made from the same values.
-        tags.extend(
-            self.render(query, &captures, |source, value| self.folded(source, &value))
-                .map(|key| Tag::key(&self.name, &key)),
-        );
+        let mut tags = vec![Tag::route(&self.name)];
+        if self.is_unlisted() && self.write.is_none() {
+            tags.push(Tag::unlisted());
+        }
+        let by_path = self.path.folded(&captures).map(|folded| Tag::path(&self.name, &folded));
+        let by_key = self.key_tag(|source| match source {
+            Source::Name(name) => Some(self.read_value(name, query, &captures)),
+            Source::Body(_) | Source::Response(_) => None,
+        });
+        if by_path.is_none() || by_key.is_none() {
+            tags.push(Tag::odd(&self.name));
+        }
+        tags.extend([by_path, by_key].into_iter().flatten());
         if self.may_lack_values() && self.lacks_value(query, &captures) {
             tags.push(Tag::absent(&self.name));
         }
-        let asked = |name: &str| self.read_value(name, query, &captures);
-        let known = self.tags.iter().filter_map(|template| tag_text(template, &asked, None));
-        tags.extend(known.map(|text| Tag::named(&text)));
+        tags.extend(self.named_in_request(query, &captures));
         tags
+    }
+
+    fn is_unlisted(&self) -> bool {
+        self.invalidated_by == InvalidatedBy::Every
+    }
+
+    /// A further tag of what the origin had a part in, where the route has a write policy and no list: what a write left in
+    /// the cache alone no other write makes old, for the origin never saw it.
+    pub fn fetched_tag(&self) -> Option<Tag> {
+        (self.is_unlisted() && self.write.is_some()).then(|| Tag::unlisted_route(&self.name))
+    }
+
+    /// The extra tags that the request alone tells.
+    fn named_in_request(&self, query: &str, captures: &Captures<'_>) -> Vec<Tag> {
+        let of_request =
+            |template: &&Template| !template.variables().any(|source| matches!(source, Source::Response(_)));
+        let asked = |name: &str| self.read_value(name, query, captures);
+        self.tags.iter().filter(of_request).filter_map(|template| extra_tag(template, &asked, None)).collect()
     }
 
     /// What the origin sees on a fill of this read's place.
@@ -149,11 +173,14 @@ impl Route {
         answer().is_some_and(|answer| self.unless.iter().all(|condition| condition.is_met_by(&answer)))
     }
 
-    /// The tag of the entry whose key has these values; `None` when one of them is unknown.
-    pub fn key_tag<'v>(&self, mut value: impl FnMut(&Source) -> Option<Cow<'v, str>>) -> Option<Tag> {
-        self.key
-            .render(|source| value(source).map(|value| Some(self.folded(source, &value))))
-            .map(|folded| Tag::key(&self.name, &folded))
+    /// The tag of the entry whose key has these values: `value` gives `Some(None)` for one that is absent. `None` where one
+    /// is unknown, or odd.
+    pub fn key_tag<'v>(&self, mut value: impl FnMut(&Source) -> Option<Option<Cow<'v, str>>>) -> Option<Tag> {
+        let folded = self.key.render(|source| match value(source)? {
+            None => Some(None),
+            Some(value) => self.folded(source, &value).map(Some),
+        });
+        folded.map(|folded| Tag::key(&self.name, &folded))
     }
 
     /// The route's extra tags; `None` where the JSON answer, `response`, lacks a value of one of them. A tag whose
@@ -170,8 +197,7 @@ impl Route {
         if !self.tags.iter().flat_map(Template::variables).all(said) {
             return None;
         }
-        let known = self.tags.iter().filter_map(|template| tag_text(template, &value, response));
-        Some(known.map(|text| Tag::named(&text)).collect())
+        Some(self.tags.iter().filter_map(|template| extra_tag(template, &value, response)).collect())
     }
 
     /// The decoded value that a read gives a variable: from the path, else from the query.
@@ -185,28 +211,23 @@ impl Route {
         }
     }
 
-    /// A key variable's value folded; that of a `{*rest}` as a path, which it is.
-    fn folded<'v>(&self, source: &Source, value: &str) -> Cow<'v, str> {
+    /// The form of a key variable's value that stands for all its spellings; that of a `{*rest}` as a path, which it is.
+    fn folded<'v>(&self, source: &Source, value: &str) -> Option<Cow<'v, str>> {
         match source {
-            Source::Name(name) if self.path.is_rest(name) => Cow::Owned(fold_path(value)),
-            _ => fold_owned(value),
+            Source::Name(name) if self.path.is_rest(name) => plain_path(value).map(Cow::Owned),
+            _ => plain(value).map(|form| Cow::Owned(form.into_owned())),
         }
     }
 
-    /// The text of a read's key, each value in this form; `None` where the query tells a value in two ways.
-    pub(super) fn render<'v>(
-        &self,
-        query: &'v str,
-        captures: &'v Captures<'_>,
-        form: impl Fn(&Source, Cow<'v, str>) -> Cow<'v, str>,
-    ) -> Option<String> {
+    /// The text of a read's key; `None` where the query tells a value in two ways.
+    pub(super) fn render<'v>(&self, query: &'v str, captures: &'v Captures<'_>) -> Option<String> {
         self.key.render(|source| {
             let Source::Name(name) = source else { return None };
             if let Some(value) = captures.get(name) {
-                return Some(Some(form(source, Cow::Borrowed(value))));
+                return Some(Some(Cow::Borrowed(value)));
             }
             match find_parameter(query, name) {
-                Found::Once(value) => Some(Some(form(source, value))),
+                Found::Once(value) => Some(Some(value)),
                 Found::Absent => Some(None),
                 Found::Ambiguous => None,
             }
@@ -309,18 +330,20 @@ pub(super) fn keyed_value(fields: &HeaderMap, name: &HeaderName) -> Option<Vec<u
     (!says_nothing).then_some(value)
 }
 
-/// The text of an extra tag; `None` where a value is unknown.
-fn tag_text<'v>(
+/// An extra tag; `None` where a value is absent. One with an odd value has its name all the same for the one that tells it
+/// so, and is dropped whenever any name is: see [`Tag::odd_names`].
+fn extra_tag<'v>(
     template: &Template,
     value: &impl Fn(&str) -> Option<Cow<'v, str>>,
     response: Option<&serde_json::Value>,
-) -> Option<String> {
-    template.render_plain(|source| {
-        let found = match source {
-            Source::Name(name) => value(name),
-            Source::Body(_) => None,
-            Source::Response(pointer) => scalar(pointer.of(response?)?),
-        };
-        found.map(|value| fold_owned(&value))
-    })
+) -> Option<Tag> {
+    let said = |source: &Source| match source {
+        Source::Name(name) => value(name),
+        Source::Body(_) => None,
+        Source::Response(pointer) => scalar(pointer.of(response?)?).map(|value| Cow::Owned(value.into_owned())),
+    };
+    if !template.variables().all(|source| said(source).is_some()) {
+        return None;
+    }
+    Some(tag_of(template, said).unwrap_or_else(Tag::odd_names))
 }

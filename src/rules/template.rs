@@ -220,8 +220,14 @@ fn reserved_anyway(byte: u8) -> bool {
 
 fn parse_source(text: &str, at: usize) -> Result<Source, PatternError> {
     let pointer = |pointer: &str| {
+        if pointer.split('/').any(|step| step == "*") {
+            let message = format!(
+                "`*` stands for nothing in the JSON pointer `{pointer}`; name one place, as in {{body:/items/0/id}}"
+            );
+            return Err(PatternError::new(at, message));
+        }
         Pointer::parse(pointer).ok_or_else(|| {
-            PatternError::new(at, format!("`{pointer}` is no JSON pointer; write it as in {{body:/order/id}}"))
+            PatternError::new(at, format!("`{pointer}` is not a JSON pointer; write it as in {{body:/order/id}}"))
         })
     };
     match text.split_once(':') {

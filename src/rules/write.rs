@@ -2,34 +2,51 @@
 
 use std::borrow::Cow;
 
-use http::Method;
+use http::{Method, StatusCode};
 use serde_json::Value;
 
-use super::fold::fold;
+use super::canonical::is_canonical;
+use super::document::Document;
 use super::invalidated_by::InvalidationRule;
 use super::numbers::scalar;
+use super::overriding::Overriding;
 use super::path::Captures;
-use super::query::{Found, find_parameter};
+use super::query::{Found, find_loosely};
 use super::route::Route;
 use super::tag::Tag;
 use super::template::Source;
 
-/// A write that succeeded, as the rules see it.
+/// A write, as the rules see it.
 #[derive(Clone, Copy, Debug)]
 pub struct Write<'a> {
-    /// Its method.
+    /// The method of its request line.
     pub method: &'a Method,
-    /// Every reading of its path ([`super::write_paths`]).
+    /// What it may be taken for besides.
+    pub overriding: &'a Overriding,
+    /// Its path as it was sent.
+    pub path: &'a str,
+    /// Every reading of its path, and of what its Destination names ([`super::write_paths`]).
     pub paths: &'a [String],
-    /// The decoded paths that its answer's Location and Content-Location name on this host: they are made old too.
-    pub also: &'a [String],
-    /// The groups of cached responses that its answer makes old.
-    pub groups: &'a [Tag],
     /// Its raw query.
     pub query: &'a str,
-    /// Its JSON request body; `None` when it is none, or too large to read.
-    pub body: Option<&'a Value>,
-    /// Its JSON response body; `None` when it is none, or too large to read, or not known yet.
+    /// Its request body.
+    pub body: Document<'a>,
+    /// What it was answered.
+    pub answer: WriteAnswer<'a>,
+}
+
+/// What is known of the answer to a write; nothing by default.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct WriteAnswer<'a> {
+    /// Its status; `None` where there is no answer, or none yet: then the write may have changed anything.
+    pub status: Option<StatusCode>,
+    /// The raw path that its Location names, on whichever host.
+    pub location: Option<&'a str>,
+    /// The decoded paths that its Location and Content-Location name on this origin: they are made old too.
+    pub also: &'a [String],
+    /// The groups of cached responses that it makes old.
+    pub groups: &'a [Tag],
+    /// Its JSON body; `None` when it is none, or too large to read, or not known yet.
     pub response: Option<&'a Value>,
 }
 
@@ -40,12 +57,23 @@ pub(super) enum Asking<'r> {
     Key(&'r Route, &'r InvalidationRule),
     /// A rule's, for a tag that it names itself.
     Tag(&'r InvalidationRule),
-    /// A write policy's, or that of a `variables` entry: whoever wrote it meant the write's own words.
+    /// A write policy's, that of a `variables` entry, or that of `[[write]]`: whoever wrote it meant the write's own words.
     Spelt,
 }
 
 impl Write<'_> {
-    /// The value of a variable; `None` when the write does not tell.
+    /// Whether an origin may take it for one with this method. Some take `put` for PUT, so case does not matter.
+    pub fn is_a(&self, method: &Method) -> bool {
+        let same = |mine: &Method| mine.as_str().eq_ignore_ascii_case(method.as_str());
+        self.overriding.unknown || same(self.method) || self.overriding.methods.iter().any(same)
+    }
+
+    /// Whether every origin takes its method and its path in one way.
+    pub fn is_plain(&self) -> bool {
+        self.overriding.is_none() && is_canonical(self.path)
+    }
+
+    /// The value of a variable; `None` when the write does not tell, or tells it in two ways.
     pub(super) fn value<'s>(
         &'s self,
         source: &Source,
@@ -53,8 +81,8 @@ impl Write<'_> {
         asking: Asking<'_>,
     ) -> Option<Cow<'s, str>> {
         let name = match source {
-            Source::Body(pointer) => return scalar(pointer.of(self.body?)?),
-            Source::Response(pointer) => return scalar(pointer.of(self.response?)?),
+            Source::Body(pointer) => return scalar(pointer.of(self.body.json()?)?),
+            Source::Response(pointer) => return scalar(pointer.of(self.answer.response?)?),
             Source::Name(name) => name,
         };
         if let Asking::Key(_, rule) | Asking::Tag(rule) = asking
@@ -72,15 +100,39 @@ impl Write<'_> {
         {
             return None;
         }
-        let in_body = self.body.and_then(|body| body.get(name));
-        match find_parameter(self.query, name) {
-            // Which of the two the origin looks at, nobody here knows.
-            Found::Once(value) => match in_body {
-                None => Some(value),
-                Some(other) => scalar(other).filter(|other| fold(other) == fold(&value)).map(|_| value),
-            },
-            Found::Ambiguous => None,
-            Found::Absent => scalar(in_body?),
+        self.named(name)
+    }
+
+    /// The value that its query or its body gives a name: the same one, where both do. Which of two the origin looks at
+    /// nobody here knows, nor what it finds in a body that was not understood.
+    fn named(&self, name: &str) -> Option<Cow<'_, str>> {
+        let in_body = match self.body {
+            Document::Absent => None,
+            Document::NotUnderstood => return None,
+            Document::Json(body) => member(body, name)?,
+        };
+        match (find_loosely(self.query, name), in_body) {
+            (Found::Ambiguous, _) => None,
+            (Found::Absent, value) => written(value?),
+            (Found::Once(value), None) => Some(value),
+            (Found::Once(value), Some(other)) => written(other).filter(|other| *other == value),
         }
+    }
+}
+
+/// The text of a JSON value in a place where a query may have said it. A flag is `true`, `True`, `1` or `on` there.
+fn written(value: &Value) -> Option<Cow<'_, str>> {
+    if value.is_boolean() { None } else { scalar(value) }
+}
+
+/// A member of a JSON object; `Some(None)` where there is none. `None` where it cannot be told: the document is no object,
+/// or there is a member that differs by its case, which some backends take for this one.
+#[expect(clippy::option_option, reason = "told, told that it is absent, not told")]
+fn member<'a>(document: &'a Value, name: &str) -> Option<Option<&'a Value>> {
+    let object = document.as_object()?;
+    let alike = object.keys().filter(|known| known.trim().eq_ignore_ascii_case(name)).count();
+    match (object.get(name), alike) {
+        (found, 0) | (found @ Some(_), 1) => Some(found),
+        _ => None,
     }
 }

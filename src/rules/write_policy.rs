@@ -1,5 +1,8 @@
 //! Write policies: what a write does to the entry it writes (`[route.write]`).
 
+use http::{HeaderMap, HeaderName};
+use sha2::{Digest, Sha256};
+
 use super::json_template::JsonTemplate;
 use super::query::{Found, find_parameter};
 use super::request_pattern::RequestPattern;
@@ -75,6 +78,35 @@ pub struct Reply {
     pub json: JsonTemplate,
 }
 
+/// Whose word is enough for a write that the origin never sees: nobody else checks who it is from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CacheBy {
+    /// Anybody's.
+    Anyone,
+    /// Whoever sends this field with a value of this hash ([`credential_hash`]).
+    Credential(HeaderName, [u8; 32]),
+}
+
+impl CacheBy {
+    /// Whether a request may write to the cache.
+    pub fn admits(&self, fields: &HeaderMap) -> bool {
+        match self {
+            Self::Anyone => true,
+            // Hashes are compared, so the time it takes tells nothing of the value.
+            Self::Credential(name, hash) => {
+                let mut lines = fields.get_all(name).iter();
+                let (Some(only), None) = (lines.next(), lines.next()) else { return false };
+                credential_hash(only.as_bytes()) == *hash
+            }
+        }
+    }
+}
+
+/// What is kept of a credential: SHA-256 of its bytes.
+pub fn credential_hash(value: &[u8]) -> [u8; 32] {
+    Sha256::digest(value).into()
+}
+
 /// A route's write policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WritePolicy {
@@ -86,6 +118,8 @@ pub struct WritePolicy {
     pub entry: Option<JsonTemplate>,
     /// The answer to a write that goes to the cache only.
     pub reply: Option<Reply>,
+    /// Whose writes go to the cache only; `None` where none do.
+    pub cache_by: Option<CacheBy>,
 }
 
 #[cfg(test)]

@@ -25,21 +25,19 @@ pub struct Written {
 impl Route {
     /// The value that a write of the route's policy gives a variable: from its path, its query or its JSON body.
     pub fn written_value<'a>(&'a self, write: &Write<'a>, name: &str) -> Option<Cow<'a, str>> {
-        let policy = self.write.as_ref()?;
-        let captures = write.paths.iter().find_map(|path| policy.request.matches(write.method, path))?;
+        let (_, captures) = write.paths.iter().find_map(|path| self.policy_for(write, path))?;
         let told = write.value(&Source::Name(name.to_owned()), &captures, Asking::Spelt);
         told.map(|value| Cow::Owned(value.into_owned())).or_else(|| {
             // A fraction is no part of a key, but a template may show it.
             let in_query = find_parameter(write.query, name) != Found::Absent;
-            let number = write.body?.get(name)?.as_number().filter(|_| !in_query)?;
+            let number = write.body.json()?.get(name)?.as_number().filter(|_| !in_query)?;
             Some(Cow::Owned(number.to_string()))
         })
     }
 
     /// The entry that this write writes by the route's policy; `None` when a variable of its key is unknown.
     pub fn written(self: &Arc<Self>, write: &Write<'_>, host: Option<&str>) -> Option<Written> {
-        let policy = self.write.as_ref()?;
-        let captures = write.paths.iter().find_map(|path| policy.request.matches(write.method, path))?;
+        let (_, captures) = write.paths.iter().find_map(|path| self.policy_for(write, path))?;
         let value = |name: &str| write.value(&Source::Name(name.to_owned()), &captures, Asking::Spelt);
         let mut target = self.path.render(value)?;
         if let RouteQuery::Listed(names) = &self.query {

@@ -13,8 +13,8 @@ use crate::config::{Config, duration};
 use crate::fields::Detail;
 use crate::policy::{Choices, LifetimeSource, credential_that_counts, is_credential};
 use crate::rules::{
-    Condition, Credential, Fill, InvalidationRule, PathPattern, Place, Read, RequestPattern, Route, RouteQuery, Source,
-    Subject, Tag,
+    Condition, Credential, Fill, InvalidatedBy, InvalidationRule, PathPattern, Place, Read, RequestPattern, Route,
+    RouteQuery, Source, Subject, Tag,
 };
 
 /// What is known of a read beforehand.
@@ -296,18 +296,23 @@ fn dropped_by(route: &Route, path: &str, variables: &BTreeMap<String, String>) -
         let because = format!("write policy of {}", policy.request.as_str());
         droppings.push(by_request(route, &policy.request, &[], variables, because));
     }
-    let Some(rules) = &route.invalidated_by else {
-        droppings.extend(dropped_by_default(path, Some(&route.path)));
-        return droppings;
-    };
-    droppings.extend(rules.iter().map(|rule| by_rule(route, rule, variables)));
-    if !rules.is_empty() {
-        droppings.push(Dropping {
-            writes: format!("any other write to {path}"),
-            drops: "this path, whatever the query".to_owned(),
+    match &route.invalidated_by {
+        InvalidatedBy::Every => droppings.push(Dropping {
+            writes: "every write".to_owned(),
+            drops: "every entry of the route".to_owned(),
             when: Vec::new(),
-            because: "target URI".to_owned(),
-        });
+            because: "nothing is said of it".to_owned(),
+        }),
+        InvalidatedBy::Path => droppings.extend(dropped_by_default(path, Some(&route.path))),
+        InvalidatedBy::Listed(rules) => {
+            droppings.extend(rules.iter().map(|rule| by_rule(route, rule, variables)));
+            droppings.push(Dropping {
+                writes: format!("any other write to {path}"),
+                drops: "this path, whatever the query".to_owned(),
+                when: Vec::new(),
+                because: "target URI".to_owned(),
+            });
+        }
     }
     droppings
 }
@@ -388,9 +393,17 @@ fn dropped_by_default(path: &str, pattern: Option<&PathPattern>) -> Vec<Dropping
 
 /// A condition as a sentence: `response /result is "Ok"`.
 pub(super) fn condition(condition: &Condition) -> String {
-    let subject = match condition.subject {
-        Subject::Request => "body",
-        Subject::Response => "response",
-    };
-    format!("{subject} {} is {}", condition.pointer.as_str(), condition.equals)
+    match condition {
+        Condition::Says { subject, pointer, equals } => {
+            let subject = match subject {
+                Subject::Request => "body",
+                Subject::Response => "response",
+            };
+            format!("{subject} {} is {equals}", pointer.as_str())
+        }
+        Condition::Status(statuses) => {
+            let codes: Vec<&str> = statuses.iter().map(http::StatusCode::as_str).collect();
+            format!("status is {}", codes.join(" or "))
+        }
+    }
 }

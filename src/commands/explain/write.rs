@@ -7,8 +7,8 @@ use super::read::condition;
 use super::{Asked, layout};
 use crate::config::Config;
 use crate::rules::{
-    Captures, Condition, Found, Invalidation, InvalidationRule, ROUTELESS, Route, Scope, Source, Subject, Write,
-    WriteTarget, find_parameter, write_paths,
+    Captures, Cause, Content, Document, Found, Invalidation, InvalidationRule, ROUTELESS, Route, Scope, Source, Write,
+    WriteAnswer, WriteTarget, find_parameter, overriding, written_paths,
 };
 
 /// What is known of a write beforehand.
@@ -56,15 +56,16 @@ struct Unknown {
 
 /// Asks the rules about a write.
 pub(super) fn explain(asked: &Asked, config: &Config) -> Explained {
-    let readings = write_paths(asked.target.path());
+    let readings = written_paths(asked.target.as_str(), &asked.fields);
+    let overriding = overriding(&asked.method, &asked.fields, asked.query(), Content::Absent);
     let write = Write {
         method: &asked.method,
+        overriding: &overriding,
+        path: asked.target.path(),
         paths: &readings,
-        also: &[],
-        groups: &[],
         query: asked.query(),
-        body: asked.data.as_ref(),
-        response: asked.response.as_ref(),
+        body: asked.data.as_ref().map_or(Document::Absent, Document::Json),
+        answer: WriteAnswer { response: asked.response.as_ref(), ..WriteAnswer::default() },
     };
     let routes = &config.proxy.routes;
     let policy = routes.write_policy(&write).map(|(route, policy, _)| {
@@ -96,17 +97,12 @@ pub(super) fn explain(asked: &Asked, config: &Config) -> Explained {
 impl Explained {
     /// Notes the conditions and the unknown variables of a route's rules that speak of the write.
     fn look_into(&mut self, route: &Route, write: &Write<'_>) {
-        let policy = route.write.as_ref().map(|policy| &policy.request);
-        if let Some(request) =
-            policy.filter(|request| write.paths.iter().any(|path| request.matches(write.method, path).is_some()))
-        {
-            for captures in write.paths.iter().filter_map(|path| request.matches(write.method, path)) {
-                self.note_unknown(route, request.as_str(), None, &captures, write);
-            }
-            return;
+        let by_policy: Vec<_> = write.paths.iter().filter_map(|path| route.policy_for(write, path)).collect();
+        for (request, captures) in &by_policy {
+            self.note_unknown(route, request.as_str(), None, captures, write);
         }
-        for rule in route.invalidated_by.iter().flatten() {
-            for captures in write.paths.iter().filter_map(|path| rule.request.matches(write.method, path)) {
+        for rule in route.invalidated_by.rules().iter().filter(|_| by_policy.is_empty()) {
+            for captures in write.paths.iter().filter_map(|path| rule.request.matches(write, path)) {
                 self.note_conditions(route, rule, write);
                 self.note_unknown(route, rule.request.as_str(), Some(rule), &captures, write);
             }
@@ -119,7 +115,7 @@ impl Explained {
                 route: route.name.to_string(),
                 request: rule.request.as_str().to_owned(),
                 condition: condition(wanted),
-                holds: holds(wanted, write),
+                holds: wanted.known(write),
             };
             if !self.conditions.contains(&noted) {
                 self.conditions.push(noted);
@@ -162,7 +158,7 @@ impl Explained {
             lines.push(("policy", policy.text()));
         }
         for drop in &self.drops {
-            lines.push(("drops", drop_text(drop, &self.readings)));
+            lines.push(("drops", drop_text(drop)));
         }
         for conditional in &self.conditions {
             lines.push(("when", conditional.text()));
@@ -201,29 +197,20 @@ impl Explained {
     }
 }
 
-/// Whether a condition holds; `None` where the body was not given.
-fn holds(condition: &Condition, write: &Write<'_>) -> Option<bool> {
-    let document = match condition.subject {
-        Subject::Request => write.body,
-        Subject::Response => write.response,
-    };
-    document.map(|document| condition.is_met_by(document))
-}
-
 /// Where the value of a variable is not known, the option that could give it. `None` for a known one.
 #[expect(clippy::option_option, reason = "known, unknown for good, unknown without an option")]
 fn missing(source: &Source, captures: &Captures<'_>, write: &Write<'_>) -> Option<Option<&'static str>> {
     let in_body = |value: Option<&Value>| value.is_some_and(|value| crate::rules::scalar(value).is_some());
     match source {
-        Source::Body(pointer) => match write.body {
+        Source::Body(pointer) => match write.body.json() {
             None => Some(Some("--data")),
             Some(body) => (!in_body(pointer.of(body))).then_some(None),
         },
-        Source::Response(pointer) => match write.response {
+        Source::Response(pointer) => match write.answer.response {
             None => Some(Some("--response")),
             Some(response) => (!in_body(pointer.of(response))).then_some(None),
         },
-        Source::Name(name) => match (captures.get(name), find_parameter(write.query, name), write.body) {
+        Source::Name(name) => match (captures.get(name), find_parameter(write.query, name), write.body.json()) {
             (Some(_), _, _) | (None, Found::Once(_), _) => None,
             (None, Found::Ambiguous, _) => Some(None),
             (None, Found::Absent, None) => Some(Some("--data")),
@@ -241,38 +228,37 @@ fn braced(source: &Source) -> String {
 }
 
 /// As in `/fruit/{id}: the entry fruit:1 in all its variants, because PUT /fruit/{id}`.
-fn drop_text(drop: &Invalidation, readings: &[String]) -> String {
-    let route = if *drop.route == *ROUTELESS { "paths without a route" } else { &*drop.route };
+fn drop_text(drop: &Invalidation) -> String {
+    let route = match drop.route.as_deref() {
+        Some(ROUTELESS) => "paths without a route: ",
+        Some(name) => &format!("{name}: "),
+        None => "",
+    };
     let named = drop.tag.shown();
     let what = match drop.scope {
         Scope::Entry => format!("the entry {named} in all its variants"),
         Scope::Path => format!("{named}, whatever the query"),
         Scope::Route => "every entry".to_owned(),
         Scope::Tag => format!("whatever has the tag {named}"),
+        Scope::Unlisted => "every route without `invalidated_by`".to_owned(),
         Scope::Everything => "everything".to_owned(),
     };
-    format!("{route}: {what}, because {}", because(drop, named, readings))
+    format!("{route}{what}, because {}", because(&drop.cause))
 }
 
-/// The reason of an invalidation: the rule that speaks, or where the dropped path lies, seen from the write's.
-fn because(drop: &Invalidation, named: &str, readings: &[String]) -> String {
-    if !matches!(drop.because.as_str(), BY_TARGET | BY_DEFAULT) {
-        return drop.because.clone();
-    }
-    let folder = format!("{}/", named.trim_end_matches('/'));
-    let lies_below = |path: &String| path.len() > folder.len() && path.to_lowercase().starts_with(&folder);
-    // A long path is cut in its tag.
-    let is_target = readings.iter().any(|path| drop.tag.is_of_path(&drop.route, path));
-    match drop.scope {
-        Scope::Route => "it lies below the target".to_owned(),
-        _ if !is_target || readings.iter().any(lies_below) => "the target lies in it".to_owned(),
-        _ => "it is the target itself".to_owned(),
+/// The reason of an invalidation as a person reads it.
+fn because(cause: &Cause) -> String {
+    match cause {
+        Cause::Unlisted => "nothing is said of this write".to_owned(),
+        Cause::Target => "it is what the write is sent to".to_owned(),
+        Cause::Path => "it lies around what the write is sent to".to_owned(),
+        Cause::Rule(request) => format!("of {request}"),
+        Cause::Write(request) => format!("[[write]] {request}"),
+        Cause::Policy(request) => format!("of the write policy of {request}"),
+        Cause::Named => "the answer names it".to_owned(),
+        Cause::Groups => "the answer names its group".to_owned(),
     }
 }
-
-/// How the rules call what holds where no rule speaks.
-const BY_TARGET: &str = "target URI";
-const BY_DEFAULT: &str = "default rule";
 
 fn drop_json(drop: &Invalidation) -> Value {
     let scope = match drop.scope {
@@ -280,13 +266,14 @@ fn drop_json(drop: &Invalidation) -> Value {
         Scope::Path => "path",
         Scope::Route => "route",
         Scope::Tag => "tag",
+        Scope::Unlisted => "unlisted",
         Scope::Everything => "everything",
     };
     json!({
-        "route": &*drop.route,
+        "route": drop.route.as_deref(),
         "scope": scope,
         "tag": drop.tag.as_str(),
-        "because": drop.because,
+        "because": because(&drop.cause),
     })
 }
 

@@ -1,0 +1,185 @@
+//! `[[write]]`: what a write makes old, and which answers mean that nothing was written.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use toml::Spanned;
+
+use super::condition;
+use super::file::{RefusedTable, WriteRuleTable};
+use super::findings::{Findings, Problem, Text, closest, listed};
+use super::forms::OneOrMany;
+use super::invalidated_by::request;
+use super::key::template;
+use super::route::Draft;
+use crate::rules::{
+    Drops, InvalidatedBy, PathPattern, PathTemplate, RefusedAnswer, RequestPattern, Source, Template, WriteRule,
+};
+
+const DROPS_HELP: &str = "write a path, as in \"/articles/{slug}\", \"tag:name\" or \"route:name\"";
+
+/// All of them, in the file's order. `routes` are what they may drop.
+pub(super) fn mean(
+    written: Vec<Spanned<WriteRuleTable>>,
+    routes: &[Draft],
+    findings: &mut Findings<'_>,
+) -> Vec<WriteRule> {
+    let places: Vec<Range<usize>> = written.iter().map(Spanned::span).collect();
+    if let Some(place) = places.first().filter(|_| !routes.is_empty() && routes.iter().all(lists_its_own)) {
+        let message = "every route lists itself which writes drop it, so this narrows nothing";
+        findings.warning(place.clone(), message, "delete it, or the `invalidated_by` of the routes that it is for");
+    }
+    let mut rules: Vec<WriteRule> = Vec::new();
+    for table in written {
+        let Some((rule, requests)) = rule(table, routes, findings) else { continue };
+        for text in requests {
+            if rules.iter().flat_map(|rule| &rule.requests).any(|known| known.as_str() == text.get_ref()) {
+                let message =
+                    format!("another [[write]] speaks of `{}` too: what either drops is dropped", text.get_ref());
+                findings.warning(text.span(), message, "put the two together");
+            }
+        }
+        rules.push(rule);
+    }
+    rules
+}
+
+fn lists_its_own(draft: &Draft) -> bool {
+    draft.route.invalidated_by != InvalidatedBy::Every
+}
+
+/// One of them, and its requests as they are written.
+fn rule(
+    written: Spanned<WriteRuleTable>,
+    routes: &[Draft],
+    findings: &mut Findings<'_>,
+) -> Option<(WriteRule, Vec<Text>)> {
+    let place = written.span();
+    let table = written.into_inner();
+    let Some(texts) = table.request.map(texts).filter(|texts| !texts.is_empty()) else {
+        let help = "add request = \"POST /login\", or a list of them";
+        findings.error(place, "this does not say which writes it speaks of", help);
+        return None;
+    };
+    let requests = requests(&texts, findings);
+    if table.drops.is_none() && table.when.is_none() && table.refused.is_none() {
+        let message = "this says nothing of these writes: they drop every route, as others do";
+        findings.warning(place, message, "add drops = [], or a list of what they make old");
+    }
+    let drops =
+        table.drops.map(|list| list.0.iter().filter_map(|text| drops(text, &requests, routes, findings)).collect());
+    let rule = WriteRule {
+        requests,
+        drops,
+        when: condition::mean(table.when, findings),
+        refused: table.refused.and_then(|written| refused(written, findings)),
+    };
+    Some((rule, texts))
+}
+
+fn texts(written: Spanned<OneOrMany>) -> Vec<Text> {
+    let place = written.span();
+    match written.into_inner() {
+        OneOrMany::One(text) => vec![Spanned::new(place, text)],
+        OneOrMany::Many(texts) => texts,
+    }
+}
+
+fn requests(texts: &[Text], findings: &mut Findings<'_>) -> Vec<RequestPattern> {
+    let mut requests: Vec<RequestPattern> = Vec::new();
+    for text in texts {
+        let Some(request) = request(text, findings) else { continue };
+        if requests.contains(&request) {
+            findings.error(text.span(), format!("`{}` is listed twice", text.get_ref()), "delete one of the two");
+        }
+        requests.push(request);
+    }
+    requests
+}
+
+fn drops(text: &Text, requests: &[RequestPattern], routes: &[Draft], findings: &mut Findings<'_>) -> Option<Drops> {
+    let written = text.get_ref().as_str();
+    if let Some(name) = written.strip_prefix("route:") {
+        return route(text, name, routes, findings).map(Drops::Route);
+    }
+    if written.starts_with('/') {
+        let path =
+            findings.check(text, PathTemplate::parse(written).map_err(|e| Problem::of_pattern(e, DROPS_HELP)))?;
+        note_unreachable(text, &path, routes, findings);
+        note_untold(text, path.variables(), requests, findings);
+        return Some(Drops::Path(path));
+    }
+    let Some(tag) = written.strip_prefix("tag:").filter(|tag| !tag.is_empty()) else {
+        findings.error(text.span(), format!("`{written}` does not say what is dropped"), DROPS_HELP);
+        return None;
+    };
+    // The place of an error is one in the whole text.
+    let start = text.span().start + "tag:".len();
+    let tag: Template = template(&Spanned::new(start..text.span().end, tag.to_owned()), findings)?;
+    note_untold(text, tag.variables(), requests, findings);
+    Some(Drops::Tag(tag))
+}
+
+fn route(text: &Text, name: &str, routes: &[Draft], findings: &mut Findings<'_>) -> Option<Arc<str>> {
+    let known = || routes.iter().map(|draft| &*draft.route.name);
+    if let Some(draft) = routes.iter().find(|draft| *draft.route.name == *name) {
+        return Some(Arc::clone(&draft.route.name));
+    }
+    let help = match closest(name, known()) {
+        Some(near) => format!("write \"route:{near}\""),
+        None if routes.is_empty() => "there is no [[route]]".to_owned(),
+        None => format!("the routes are called {}", listed(known()).replace(" or ", " and ")),
+    };
+    findings.error(text.span(), format!("no route is called `{name}`"), help);
+    None
+}
+
+/// Legal, for the API itself may call such an answer fresh; and most often a misspelt path.
+fn note_unreachable(text: &Text, path: &PathTemplate, routes: &[Draft], findings: &mut Findings<'_>) {
+    if !routes.is_empty() && !routes.iter().any(|draft| draft.route.path.meets(path.shape())) {
+        let message = format!("no route has a path such as `{}`", path.as_str());
+        findings.warning(
+            text.span(),
+            message,
+            "write the path of a [[route]], with what the write calls its variables",
+        );
+    }
+}
+
+/// Where a write cannot tell a value, whatever may be meant is dropped: legal, and most often not what was meant.
+fn note_untold<'s>(
+    text: &Text,
+    variables: impl Iterator<Item = &'s Source>,
+    requests: &[RequestPattern],
+    findings: &mut Findings<'_>,
+) {
+    for source in variables {
+        let Source::Name(name) = source else { continue };
+        let bound = |request: &RequestPattern| request.path().variables().any(|known| known == name);
+        if let Some(request) = requests.iter().find(|request| !bound(request)) {
+            let message = format!(
+                "`{}` does not have {{{name}}} in its path: it is looked up in query and JSON body, and where it is not told \
+                 every entry is dropped that may be meant",
+                request.as_str()
+            );
+            findings.note(text.span(), message, "name it in the path, or write {body:/place} or {response:/place}");
+        }
+    }
+}
+
+fn refused(written: Spanned<RefusedTable>, findings: &mut Findings<'_>) -> Option<RefusedAnswer> {
+    let place = written.span();
+    let table = written.into_inner();
+    let Some(status) = table.status else {
+        let help = "add status = [302]";
+        findings.error(place, "`refused` does not say which answers mean that nothing was written", help);
+        return None;
+    };
+    let text = Spanned::new(status.span(), String::new());
+    let statuses = findings.check(&text, condition::statuses(status.get_ref()))?;
+    let location = table.location.and_then(|text| {
+        let help = "write the path that it names, as in location = \"/login\"";
+        findings.check(&text, PathPattern::parse(text.get_ref()).map_err(|error| Problem::of_pattern(error, help)))
+    });
+    Some(RefusedAnswer { statuses, location })
+}

@@ -1,0 +1,197 @@
+//! Paths as origins take them: with and without a slash at their end, and for writes in any case.
+
+use std::borrow::Cow;
+
+use super::path::{Captures, PathPattern, Segment, cut, decode};
+use super::value::{plain, plain_path};
+
+impl PathPattern {
+    /// Matches one decoded path of a write ([`super::write_paths`]): literals without regard to case, with or without
+    /// a trailing slash, because origins differ in both and a write must never drop too little.
+    pub fn matches_write<'a>(&'a self, path: &'a str) -> Option<Captures<'a>> {
+        let loose = |a: &str, b: &str| a.to_lowercase() == b.to_lowercase();
+        self.matches_but_for_a_slash(path, Cow::Borrowed, loose, cut_loosely)
+    }
+
+    /// Matches the raw path of a write that is spelt as the file has it, but for a trailing slash.
+    pub(super) fn matches_strictly<'a>(&'a self, path: &'a str) -> Option<Captures<'a>> {
+        self.matches_but_for_a_slash(path, decode, |a, b| a == b, cut)
+    }
+
+    fn matches_but_for_a_slash<'a>(
+        &'a self,
+        path: &'a str,
+        decode: impl Fn(&'a str) -> Cow<'a, str>,
+        same: impl Fn(&str, &str) -> bool,
+        cut: impl Fn(Cow<'a, str>, &str, &str) -> Option<Cow<'a, str>>,
+    ) -> Option<Captures<'a>> {
+        let inner = path.strip_prefix('/')?.trim_end_matches('/');
+        match self.without_slash() {
+            [] => inner.is_empty().then(Captures::default),
+            segments => Self::walk(segments, inner, decode, same, cut),
+        }
+    }
+
+    /// Its segments, but for the empty one after a slash at its end.
+    fn without_slash(&self) -> &[Segment] {
+        match self.segments.split_last() {
+            Some((Segment::Literal(last), before)) if last.is_empty() => before,
+            _ => &self.segments,
+        }
+    }
+
+    /// The one text that stands for all spellings of a path that it has matched, without a trailing slash; `None` where a
+    /// value is odd ([`super::value`]).
+    pub(super) fn folded(&self, captures: &Captures<'_>) -> Option<String> {
+        let mut folded = String::new();
+        for segment in self.without_slash() {
+            folded.push('/');
+            match segment {
+                Segment::Literal(literal) => folded.push_str(&literal.to_lowercase()),
+                Segment::Variable { before, name, after } => {
+                    folded.push_str(&before.to_lowercase());
+                    folded.push_str(&plain(captures.get(name)?)?);
+                    folded.push_str(&after.to_lowercase());
+                }
+                Segment::Rest(name) => folded.push_str(&plain_path(captures.get(name)?)?),
+            }
+        }
+        Some(folded)
+    }
+
+    /// Whether a path may match both this pattern and `other` for a write.
+    pub fn meets(&self, other: &Self) -> bool {
+        let (mut mine, mut others) = (self.without_slash(), other.without_slash());
+        loop {
+            match (mine.split_first(), others.split_first()) {
+                (None, None) => return true,
+                (Some((Segment::Rest(_), _)), Some(_)) | (Some(_), Some((Segment::Rest(_), _))) => return true,
+                (Some((one, my_rest)), Some((another, other_rest))) if may_be_same(one, another) => {
+                    (mine, others) = (my_rest, other_rest);
+                }
+                _ => return false,
+            }
+        }
+    }
+
+    /// Whether paths that this pattern matches can lie strictly below a write's decoded path.
+    pub fn lies_under(&self, path: &str) -> bool {
+        let above: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
+        for (index, piece) in above.iter().enumerate() {
+            match self.segments.get(index) {
+                Some(Segment::Literal(literal)) if literal.to_lowercase() == piece.to_lowercase() => {}
+                Some(Segment::Variable { before, after, .. })
+                    if cut_loosely(Cow::Borrowed(*piece), before, after).is_some() => {}
+                Some(Segment::Rest(_)) => return true,
+                _ => return false,
+            }
+        }
+        match self.segments.get(above.len()) {
+            None => false,
+            Some(Segment::Literal(literal)) => !literal.is_empty(),
+            Some(_) => true,
+        }
+    }
+}
+
+/// Whether one segment of a path may match both.
+fn may_be_same(one: &Segment, other: &Segment) -> bool {
+    match (one, other) {
+        (Segment::Literal(a), Segment::Literal(b)) => a.to_lowercase() == b.to_lowercase(),
+        (Segment::Literal(literal), Segment::Variable { before, after, .. })
+        | (Segment::Variable { before, after, .. }, Segment::Literal(literal)) => {
+            cut_loosely(Cow::Borrowed(literal), before, after).is_some()
+        }
+        _ => true,
+    }
+}
+
+/// What stands between `before` and `after`, without regard to their case.
+fn cut_loosely<'a>(piece: Cow<'a, str>, before: &str, after: &str) -> Option<Cow<'a, str>> {
+    if before.is_empty() && after.is_empty() {
+        return cut(piece, before, after);
+    }
+    let characters: Vec<char> = piece.chars().collect();
+    let (first, last) = (before.chars().count(), characters.len().checked_sub(after.chars().count())?);
+    let text = |range: std::ops::Range<usize>| characters.get(range).map(|part| part.iter().collect::<String>());
+    let same = |found: &str, wanted: &str| found.to_lowercase() == wanted.to_lowercase();
+    if !same(&text(0..first)?, before) || !same(&text(last..characters.len())?, after) {
+        return None;
+    }
+    text(first..last).filter(|value| !value.is_empty()).map(Cow::Owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pattern(text: &str) -> PathPattern {
+        PathPattern::parse(text).unwrap()
+    }
+
+    #[test]
+    fn a_write_matches_loosely() {
+        assert_eq!(pattern("/files/v{n}.json").matches_write("/files/V2.JSON").unwrap().get("n"), Some("2"));
+        assert!(pattern("/files/v{n}.json").matches_write("/files/V.JSON").is_none());
+        for fruit in [pattern("/fruit/{id}"), pattern("/fruit/{id}/")] {
+            for path in ["/fruit/1", "/fruit/1/", "/FRUIT/1", "/fruit/1//"] {
+                assert_eq!(fruit.matches_write(path).unwrap().get("id"), Some("1"), "{path}");
+            }
+            for path in ["/fruit", "/fruit/", "/fruit/1/2", "/"] {
+                assert!(fruit.matches_write(path).is_none(), "{path}");
+            }
+        }
+        assert!(pattern("/").matches_write("/").is_some());
+        assert!(pattern("/").matches_write("/a").is_none());
+        assert!(pattern("/{*rest}").matches_write("/").is_none());
+    }
+
+    #[test]
+    fn a_strict_match_forgives_a_slash_and_nothing_else() {
+        for login in [pattern("/login"), pattern("/login/")] {
+            assert!(login.matches_strictly("/login").is_some() && login.matches_strictly("/login/").is_some());
+            assert!(login.matches_strictly("/Login").is_none());
+        }
+        assert_eq!(pattern("/a/{b}").matches_strictly("/a/x%20y/").unwrap().get("b"), Some("x y"));
+    }
+
+    #[test]
+    fn all_spellings_of_a_path_fold_to_one_text() {
+        let file = pattern("/Files/v{n}.json/");
+        for path in ["/files/v7.json", "/FILES/V7.JSON/"] {
+            assert_eq!(file.folded(&file.matches_write(path).unwrap()).as_deref(), Some("/files/v7.json"), "{path}");
+        }
+        assert_eq!(file.folded(&file.matches_write("/files/v07.json").unwrap()), None);
+        let rest = pattern("/s/{*rest}");
+        assert_eq!(rest.folded(&rest.matches_write("/s/A/b/").unwrap()).as_deref(), Some("/s/a/b"));
+    }
+
+    #[test]
+    fn patterns_meet_where_one_path_matches_both() {
+        for (one, other) in [
+            ("/a/{x}", "/A/b/"),
+            ("/a/{x}", "/{y}/b"),
+            ("/{*rest}", "/a/{b}"),
+            ("/a/v{x}", "/a/{y}"),
+            ("/", "/"),
+            ("/v{x}", "/v1"),
+        ] {
+            assert!(pattern(one).meets(&pattern(other)) && pattern(other).meets(&pattern(one)), "{one} {other}");
+        }
+        for (one, other) in [("/a", "/b"), ("/a/{x}", "/a"), ("/v{x}", "/w1"), ("/{*rest}", "/")] {
+            assert!(!pattern(one).meets(&pattern(other)) && !pattern(other).meets(&pattern(one)), "{one} {other}");
+        }
+    }
+
+    #[test]
+    fn what_lies_under_a_path() {
+        assert!(pattern("/orders/{page}").lies_under("/orders"));
+        assert!(pattern("/users/{id}/orders").lies_under("/users/7"));
+        assert!(pattern("/users/{id}/orders").lies_under("/users/7/"));
+        assert!(pattern("/orders/{page}").lies_under("/"));
+        assert!(!pattern("/orders/{page}").lies_under("/orders/7"));
+        assert!(!pattern("/orders/{page}/").lies_under("/orders/7"));
+        assert!(!pattern("/orders/{page}").lies_under("/fruit"));
+        assert!(!pattern("/").lies_under("/"));
+    }
+}

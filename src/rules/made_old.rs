@@ -1,0 +1,210 @@
+//! Everything that an answered write makes old, over all routes and the paths without one.
+//!
+//! Safe by default: a write that nothing is said of may have changed anything, so it drops every route that does not say
+//! itself which writes drop it. `[[write]]` narrows that on the side of the write, `invalidated_by` on the side of a route.
+
+use std::sync::Arc;
+
+use super::ROUTELESS;
+use super::fold::fold_path;
+use super::invalidated_by::{InvalidatedBy, InvalidationRule};
+use super::invalidation::{Cause, Invalidation, Scope, parent, push_named, tag_of};
+use super::path::Captures;
+use super::routes::{ROUTELESS_NAME, Routes};
+use super::tag::Tag;
+use super::template::Source;
+use super::value::plain;
+use super::write::{Asking, Write};
+use super::write_rule::{Drops, PathTemplate, WriteRule};
+use crate::policy::{Effect, effect, invalidates};
+
+impl Routes {
+    /// Everything that a write makes old, as far as its answer is known; nothing where that refuses it.
+    ///
+    /// What lies on a path without a route is made old as RFC 9111 section 4.4 has it, by an answer that is no error.
+    pub fn invalidations(&self, write: &Write<'_>) -> Vec<Invalidation> {
+        let mut drops = Vec::new();
+        match self.effect(write) {
+            Effect::Anything => self.changed(write, &mut drops),
+            Effect::Target => self.target(write, &mut drops),
+            Effect::Nothing => {}
+        }
+        if invalidates(write.answer.status) {
+            unrouted(write, &mut drops);
+        }
+        let mut seen = Vec::new();
+        drops.retain(|drop| {
+            let new = !seen.contains(&drop.tag);
+            seen.push(drop.tag.clone());
+            new
+        });
+        drops
+    }
+
+    /// How much a write may have changed, by its status; nothing where a `[[write]]` says so of its answer.
+    pub fn effect(&self, write: &Write<'_>) -> Effect {
+        let refused = self.speaking(write).any(|(rule, ..)| rule.refuses(write));
+        if refused { Effect::Nothing } else { effect(write.answer.status) }
+    }
+
+    /// Those that speak of a write, with the text of the request that does and the variables of its path.
+    pub fn speaking<'a>(&'a self, write: &Write<'a>) -> impl Iterator<Item = (&'a WriteRule, &'a str, Captures<'a>)> {
+        let write = *write;
+        self.writes.iter().filter_map(move |rule| {
+            let (request, captures) = rule.speaks_of(&write)?;
+            Some((rule, request.as_str(), captures))
+        })
+    }
+
+    fn changed(&self, write: &Write<'_>, drops: &mut Vec<Invalidation>) {
+        self.unlisted(write, drops);
+        for route in &self.routes {
+            route.invalidations(write, drops);
+        }
+        // By far the most of them concern nobody: those that do are few.
+        for path in write.answer.also {
+            self.path(path, &Cause::Named, drops);
+        }
+        for tag in write.answer.groups {
+            drops.push(Invalidation::of_all(tag.clone(), Scope::Tag, Cause::Groups));
+        }
+    }
+
+    /// What it makes old of the routes that do not say themselves which writes drop them.
+    fn unlisted(&self, write: &Write<'_>, drops: &mut Vec<Invalidation>) {
+        let speaking: Vec<_> = self.speaking(write).collect();
+        let narrowing = speaking.iter().any(|(rule, ..)| rule.drops.is_some());
+        let mut counting =
+            speaking.iter().filter(|(rule, ..)| rule.drops.is_some() == narrowing && rule.counts(write)).peekable();
+        if speaking.is_empty() || (!narrowing && counting.peek().is_some()) {
+            return self.every_unlisted(write, drops);
+        }
+        for (rule, request, captures) in counting {
+            let cause = Cause::Write((*request).to_owned());
+            for dropped in rule.drops.iter().flatten() {
+                self.dropped(write, dropped, captures, &cause, drops);
+            }
+        }
+        self.target(write, drops);
+    }
+
+    /// Every route that says nothing. One with a write policy is told of apart: of its policy's own writes it is for the
+    /// policy to say what they make old.
+    fn every_unlisted(&self, write: &Write<'_>, drops: &mut Vec<Invalidation>) {
+        let unlisted = || self.routes.iter().filter(|route| route.invalidated_by == InvalidatedBy::Every);
+        if unlisted().any(|route| route.write.is_none()) {
+            drops.push(Invalidation::of_all(Tag::unlisted(), Scope::Unlisted, Cause::Unlisted));
+        }
+        for route in unlisted().filter(|route| route.write.is_some()) {
+            if !write.paths.iter().any(|path| route.policy_for(write, path).is_some()) {
+                drops.push(Invalidation {
+                    route: Some(Arc::clone(&route.name)),
+                    tag: Tag::unlisted_route(&route.name),
+                    scope: Scope::Route,
+                    cause: Cause::Unlisted,
+                });
+            }
+        }
+    }
+
+    fn dropped(
+        &self,
+        write: &Write<'_>,
+        dropped: &Drops,
+        captures: &Captures<'_>,
+        cause: &Cause,
+        drops: &mut Vec<Invalidation>,
+    ) {
+        match dropped {
+            Drops::Route(name) => {
+                drops.extend(
+                    self.routes.iter().filter(|route| route.name == *name).map(|route| route.whole(cause.clone())),
+                );
+            }
+            Drops::Tag(template) => {
+                push_named(tag_of(template, |source| write.value(source, captures, Asking::Spelt)), cause, drops);
+            }
+            Drops::Path(path) => match path.render(write, captures) {
+                Some(path) => self.path(&path, cause, drops),
+                None => self.whatever_meets(path, cause, drops),
+            },
+        }
+    }
+
+    /// Every entry of one decoded path.
+    fn path(&self, path: &str, cause: &Cause, drops: &mut Vec<Invalidation>) {
+        for route in &self.routes {
+            route.path(path, cause, drops);
+        }
+        drops.push(unrouted_path(path, cause.clone()));
+    }
+
+    /// Where a write does not tell which path it means.
+    fn whatever_meets(&self, path: &PathTemplate, cause: &Cause, drops: &mut Vec<Invalidation>) {
+        let meeting = self.routes.iter().filter(|route| route.path.meets(path.shape()));
+        drops.extend(meeting.map(|route| route.whole(cause.clone())));
+        drops.push(Invalidation {
+            route: Some(Arc::clone(&ROUTELESS_NAME)),
+            tag: Tag::route(ROUTELESS),
+            scope: Scope::Route,
+            cause: cause.clone(),
+        });
+    }
+
+    /// What a write was sent to, on every route.
+    fn target(&self, write: &Write<'_>, drops: &mut Vec<Invalidation>) {
+        for path in write.paths {
+            for route in &self.routes {
+                route.path(path, &Cause::Target, drops);
+            }
+        }
+    }
+
+    /// Whether any rule looks into the JSON of the answer to a write: if not it need not be read.
+    pub fn reads_response_to(&self, write: &Write<'_>) -> bool {
+        let concerns =
+            |rule: &InvalidationRule| write.paths.iter().any(|path| rule.request.matches(write, path).is_some());
+        let listed = self.routes.iter().flat_map(|route| route.invalidated_by.rules());
+        listed.filter(|rule| rule.reads_response()).any(concerns)
+            || self.writes.iter().filter(|rule| rule.reads_response()).any(|rule| rule.may_speak_of(write))
+    }
+
+    /// Whether any rule tells one write from another: by its method, by one that it names besides, or by its body.
+    pub fn tells_writes_apart(&self) -> bool {
+        !self.writes.is_empty()
+            || self.routes.iter().any(|route| route.write.is_some() || !route.invalidated_by.rules().is_empty())
+    }
+}
+
+impl PathTemplate {
+    /// The decoded path that a write means; `None` where a value is unknown, or odd.
+    fn render(&self, write: &Write<'_>, captures: &Captures<'_>) -> Option<String> {
+        self.template().render_plain(|source| {
+            let bound = matches!(source, Source::Name(name) if captures.get(name).is_some());
+            // What the path binds may be a path itself; nothing else may reach beyond its segment.
+            write.value(source, captures, Asking::Spelt).filter(|value| bound || plain(value).is_some())
+        })
+    }
+}
+
+/// What a write was sent to, where no route speaks, and its parent; and what its answer names.
+fn unrouted(write: &Write<'_>, drops: &mut Vec<Invalidation>) {
+    for path in write.paths {
+        for target in std::iter::once(path.as_str()).chain(parent(path)) {
+            drops.push(unrouted_path(target, Cause::Target));
+        }
+    }
+    drops.extend(write.answer.also.iter().map(|path| unrouted_path(path, Cause::Named)));
+    let groups = write.answer.groups.iter();
+    drops.extend(groups.map(|tag| Invalidation::of_all(tag.clone(), Scope::Tag, Cause::Groups)));
+}
+
+/// One path without a route.
+fn unrouted_path(path: &str, cause: Cause) -> Invalidation {
+    Invalidation {
+        route: Some(Arc::clone(&ROUTELESS_NAME)),
+        tag: Tag::path(ROUTELESS, &fold_path(path)),
+        scope: Scope::Path,
+        cause,
+    }
+}
