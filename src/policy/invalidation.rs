@@ -179,30 +179,32 @@ mod tests {
     }
 
     #[test]
-    fn an_unsafe_method_invalidates_unless_it_failed() {
-        for method in ["POST", "PUT", "PATCH", "DELETE", "PURGE", "get", "WHATEVER"] {
-            let method = Method::from_bytes(method.as_bytes()).unwrap();
-            assert!(!is_safe(&method), "{method}");
-            for (status, expected) in [
-                (200, true),
-                (201, true),
-                (204, true),
-                (303, true),
-                (304, true),
-                (100, false),
-                (400, false),
-                (500, false),
-            ] {
-                assert_eq!(invalidates(&method, StatusCode::from_u16(status).unwrap()), expected, "{method} {status}");
-            }
+    fn without_a_route_an_answer_that_is_no_error_invalidates() {
+        for (status, expected) in [
+            (200, true),
+            (201, true),
+            (204, true),
+            (301, true),
+            (303, true),
+            (304, true),
+            (307, true),
+            (308, true),
+            (100, false),
+            (400, false),
+            (500, false),
+        ] {
+            assert_eq!(invalidates(StatusCode::from_u16(status).ok()), expected, "{status}");
         }
+        assert!(invalidates(None));
     }
 
     #[test]
-    fn a_safe_method_never_invalidates() {
-        for method in [Method::GET, Method::HEAD, Method::OPTIONS, Method::TRACE] {
-            assert!(is_safe(&method));
-            assert!(!invalidates(&method, StatusCode::OK));
+    fn a_reference_has_a_path_on_whichever_host() {
+        let path = |reference: &'static str| path_of(&HeaderValue::from_static(reference), "/a/b?c=d");
+        for reference in ["/x/y", "//h/x/y", "http://h:1/x/y#z", "../x/y", "https://h/a/../x/y?q"] {
+            assert_eq!(path(reference).as_deref(), Some("/x/y"), "{reference}");
         }
+        assert_eq!(path("y").as_deref(), Some("/a/y"));
+        assert_eq!(path("mailto:a@b"), None);
     }
 }

@@ -97,20 +97,54 @@ fn parse_method(text: &str) -> Result<Option<Method>, PatternError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rules::{Document, Overriding, WriteAnswer};
 
-    #[test]
-    fn matches_its_method_only() {
-        let pattern = RequestPattern::parse("PUT /fruit/{id}").unwrap();
-        assert!(pattern.matches(&Method::PUT, "/fruit/1").is_some());
-        assert!(pattern.matches(&Method::POST, "/fruit/1").is_none());
-        assert!(pattern.matches(&Method::from_bytes(b"Put").unwrap(), "/fruit/1").is_some());
-        assert!(RequestPattern::parse("* /fruit/{id}").unwrap().matches(&Method::DELETE, "/fruit/1").is_some());
+    fn matches(pattern: &str, method: &str, overriding: &[Method], path: &str) -> (bool, bool) {
+        let pattern = RequestPattern::parse(pattern).unwrap();
+        let method = Method::from_bytes(method.as_bytes()).unwrap();
+        let overriding = Overriding { methods: overriding.to_vec(), unknown: false };
+        let write = Write {
+            method: &method,
+            overriding: &overriding,
+            path,
+            paths: &[],
+            query: "",
+            body: Document::Absent,
+            answer: WriteAnswer::default(),
+        };
+        (pattern.matches(&write, path).is_some(), pattern.matches_strictly(&write).is_some())
     }
 
     #[test]
-    fn a_bad_one_says_where() {
-        for (text, at) in [("PUT", 0), ("put /x", 0), ("GET /x", 0), ("PUT x", 4), ("PUT /x/{y", 7), ("P<T /x", 0)] {
-            assert_eq!(RequestPattern::parse(text).unwrap_err().at, at, "{text}");
+    fn matches_its_method_only() {
+        assert_eq!(matches("PUT /fruit/{id}", "PUT", &[], "/fruit/1"), (true, true));
+        assert_eq!(matches("PUT /fruit/{id}", "PUT", &[], "/FRUIT/1/"), (true, false));
+        assert_eq!(matches("PUT /fruit/{id}", "POST", &[], "/fruit/1"), (false, false));
+        assert_eq!(matches("PUT /fruit/{id}", "Put", &[], "/fruit/1"), (true, false));
+        assert_eq!(matches("PUT /fruit/{id}", "POST", &[Method::PUT], "/fruit/1"), (true, false));
+        assert_eq!(matches("* /fruit/{id}", "DELETE", &[], "/fruit/1"), (true, true));
+    }
+
+    #[test]
+    fn a_bad_one_says_where_and_what_to_write() {
+        for (text, at, help) in [
+            ("PUT", 0, "write a method and a path"),
+            ("put /x", 0, "write `PUT`"),
+            ("GET /x", 0, "safe"),
+            ("QUERY /x", 0, "safe"),
+            ("PROPFIND /x", 0, "safe"),
+            ("PUT x", 4, "starts with `/`"),
+            ("PUT /x/{y", 7, "never closed"),
+            ("P<T /x", 0, "write `PUT`"),
+            ("PSOT /x", 0, "write `POST`"),
+            ("ANY /x", 0, "write `*`"),
+            ("ALL /x", 0, "write `*`"),
+            ("FROBNICATE /x", 0, "write `*`"),
+            ("CONNECT /x", 0, "delete it"),
+        ] {
+            let error = RequestPattern::parse(text).unwrap_err();
+            assert!(error.at == at && error.message.contains(help), "{text}: {error:?}");
         }
+        assert!(RequestPattern::parse("MOVE /x").is_ok());
     }
 }
