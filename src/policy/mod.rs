@@ -23,7 +23,7 @@ pub use choices::Choices;
 pub use coding::{coding_for, forbids_transforming, may_encode};
 pub use credentials::{credential_in, is_credential};
 pub use forgeable::is_forgeable;
-pub use freshness::{is_heuristically_cacheable, lifetime};
+pub use freshness::{defeats_the_route, is_heuristically_cacheable, lifetime};
 pub use head::{Told, told_by_head};
 pub use invalidation::{invalidates, is_safe, named_on_origin};
 pub use lifetime::{Lifetime, LifetimeSource};
