@@ -96,6 +96,25 @@ async fn an_answer_that_comes_in_pieces_and_one_that_is_confirmed_say_so_too() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn one_who_waited_for_a_strangers_request_is_told_as_well() {
+    let (origin, mut keeper) = Origin::gated(|| response(200, &[("vary", "HX-Request")], "page")).await;
+    let node = Node::start(origin.address, PAGES);
+    let asking: Vec<_> = (0..20)
+        .map(|_| {
+            let client = node.client();
+            tokio::spawn(async move { client.get_with("/a/1", HTMX).await })
+        })
+        .collect();
+    keeper.arrived().await;
+    keeper.let_go(20);
+    for asked in asking {
+        let answer = asked.await.unwrap();
+        assert!(answer.cache_status().ends_with("; detail=vary-withheld"), "{}", answer.cache_status());
+    }
+    assert_eq!(origin.count(), 1);
+}
+
 #[tokio::test]
 async fn another_reason_goes_first() {
     let origin = varying("HX-Request").await;
