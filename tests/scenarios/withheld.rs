@@ -188,7 +188,7 @@ async fn a_ttl_that_the_origin_defeats_is_in_the_log_once_a_route() {
         ("s-maxage=0", "s-maxage=0"),
         ("expires", "Expires in the past"),
     ];
-    let kept = ["no-store", "private", "max-age=60", "public"];
+    let kept = ["no-cache,no-store", "private,max-age=0", "max-age=60", "public"];
     let route = |word: &str| format!("[[route]]\npath = \"/{word}/{{id}}\"\nttl = \"1h\"\n");
     let words = defeated.iter().map(|(word, _)| *word).chain(kept);
     let overriding = format!("{}override_origin = true\n", route("max-age=0,public"));
