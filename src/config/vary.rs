@@ -5,6 +5,7 @@ use http::header::{ACCEPT, ACCEPT_LANGUAGE, HeaderName};
 use super::findings::{Findings, Problem, Text};
 use super::forms::List;
 use crate::policy::{is_credential, is_forgeable};
+use crate::rules::is_dealt_with;
 
 /// The fields; Accept and Accept-Language unless the file says otherwise.
 pub(super) fn mean(written: Option<List<Text>>, findings: &mut Findings<'_>) -> Vec<HeaderName> {
@@ -36,23 +37,7 @@ fn field(text: &str) -> Result<HeaderName, Problem> {
             "name each field; a request that differs in others is not told apart",
         ),
         "origin" => refuse("`Origin` is in every key as it is".to_owned(), "delete it"),
-        "connection"
-        | "keep-alive"
-        | "te"
-        | "trailer"
-        | "transfer-encoding"
-        | "upgrade"
-        | "content-length"
-        | "content-type"
-        | "expect"
-        | "range"
-        | "if-match"
-        | "if-none-match"
-        | "if-modified-since"
-        | "if-unmodified-since"
-        | "if-range"
-        | "cache-control"
-        | "pragma" => {
+        _ if is_dealt_with(&name) => {
             refuse(format!("`{text}` does not select an answer"), "delete it; it is dealt with by the proxy itself")
         }
         "x-forwarded-proto" => refuse(format!("`{text}` is in every key as it is"), "delete it"),

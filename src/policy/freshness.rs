@@ -46,6 +46,23 @@ pub fn lifetime(
     Some(Lifetime { fresh_for, source, stale_while_revalidate, stale_if_error })
 }
 
+/// Whose word keeps a response from ever being fresh, or served while it is renewed, to which the route gives a lifetime.
+/// `None` where nobody's does, and where the route gives none.
+///
+/// Source: RFC 9111 section 4.2.1
+pub fn defeats_the_route(
+    status: StatusCode,
+    response: &HeaderMap,
+    cache_control: &CacheControl,
+    choices: &Choices,
+    response_time: Millis,
+) -> Option<LifetimeSource> {
+    choices.route_lifetime(status).filter(|(given, _)| !given.is_zero())?;
+    let lifetime = lifetime(status, response, cache_control, choices, response_time)?;
+    let usable_for = lifetime.fresh_for.max(lifetime.stale_while_revalidate);
+    (usable_for.is_zero() && !lifetime.source.is_of_route()).then_some(lifetime.source)
+}
+
 /// True for a status whose responses are storable without a word from the origin.
 ///
 /// Source: RFC 9110 section 15.1
@@ -227,6 +244,44 @@ mod tests {
         }
         let overriding = Choices { override_origin: true, ..route() };
         assert_eq!(fresh(200, &["cache-control: no-cache"], &overriding), Some((600, Override)));
+    }
+
+    #[test]
+    fn a_lifetime_of_nothing_defeats_the_routes_own() {
+        let defeated = |status, lines: &[(&'static str, &'static str)], choices: &Choices| {
+            let response: HeaderMap = lines
+                .iter()
+                .map(|&(name, value)| (http::HeaderName::from_static(name), http::HeaderValue::from_static(value)))
+                .collect();
+            let cache_control = CacheControl::of_response(&response);
+            defeats_the_route(StatusCode::from_u16(status).unwrap(), &response, &cache_control, choices, NOW)
+        };
+        let said = |value| [("cache-control", value)];
+        for (lines, by) in [
+            (&said("no-cache")[..], Some(NoCache)),
+            (&said("no-cache, max-age=60"), Some(NoCache)),
+            (&said("max-age=0"), Some(MaxAge)),
+            (&said("max-age=60, s-maxage=0"), Some(SMaxAge)),
+            (&[("cdn-cache-control", "max-age=0"), ("cache-control", "max-age=60")], Some(MaxAge)),
+            (&[("expires", "0")], Some(Expires)),
+            (&[("expires", "Thu, 01 Jan 1970 00:00:00 GMT")], Some(Expires)),
+            (&said("max-age=1"), None),
+            (&said("max-age=0, stale-while-revalidate=5"), None),
+            (&said("must-revalidate"), None),
+            (&[], None),
+        ] {
+            assert_eq!(defeated(200, lines, &route()), by, "{lines:?}");
+            assert_eq!(defeated(404, lines, &route()), by, "{lines:?}");
+            for status in [410, 500] {
+                assert_eq!(defeated(status, lines, &route()), None, "the route gives it nothing");
+            }
+            assert_eq!(defeated(200, lines, &Choices { override_origin: true, ..route() }), None);
+            assert_eq!(defeated(200, lines, &Choices { ttl: Some(Duration::ZERO), ..route() }), None);
+            assert_eq!(defeated(200, lines, &Choices::default()), None);
+        }
+        let windowed = Choices { stale_while_revalidate: TTL, ..route() };
+        assert_eq!(defeated(200, &said("max-age=0"), &windowed), None, "a hit while it is renewed");
+        assert_eq!(defeated(200, &said("no-cache"), &windowed), Some(NoCache));
     }
 
     #[test]

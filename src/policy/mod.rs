@@ -24,7 +24,7 @@ pub use choices::Choices;
 pub use coding::{coding_for, forbids_transforming, may_encode};
 pub use credentials::{credential_in, is_credential};
 pub use forgeable::{is_forgeable, is_overriding};
-pub use freshness::{is_heuristically_cacheable, lifetime};
+pub use freshness::{defeats_the_route, is_heuristically_cacheable, lifetime};
 pub use head::{Told, told_by_head};
 pub use invalidation::{Effect, effect, invalidates, named_on_origin, path_of};
 pub use lifetime::{Lifetime, LifetimeSource};

@@ -18,7 +18,7 @@ use crate::origin::{Body, OriginError};
 use crate::policy::{
     Reuse, Selected, coding_for, fields_for_304, may_encode, may_serve_on_error, not_modified, selected, ttl_left,
 };
-use crate::rules::{Annotate, Route};
+use crate::rules::{Annotate, Route, says_any, withheld};
 use crate::store::{Kind, StoredResponse};
 
 impl Proxy {
@@ -32,6 +32,7 @@ impl Proxy {
         status: CacheStatus,
     ) -> Answer {
         let route = resource.route.as_deref();
+        let status = self.shared.with_withheld(status, entry, request, route);
         let head = entry.head(|entry| self.prepare(entry, route));
         let coding = self.shared.coding(entry, request, route);
         let annotation = route.and_then(|route| route.annotate.as_ref());
@@ -130,6 +131,25 @@ impl Proxy {
 }
 
 impl Shared {
+    /// With `vary-withheld`, unless another reason stands there, where an entry may be the wrong answer for this request.
+    /// The log is told once a route.
+    pub(super) fn with_withheld(
+        &self,
+        status: CacheStatus,
+        entry: &StoredResponse,
+        request: &Admitted,
+        route: Option<&Route>,
+    ) -> CacheStatus {
+        let Some(route) = route else { return status };
+        let names = entry.withheld(|fields| withheld(route, fields));
+        if names.is_empty() {
+            return status;
+        }
+        self.notices.withheld(route, names);
+        let withheld = || says_any(&request.fields, names).then_some(Detail::VaryWithheld);
+        CacheStatus { detail: status.detail.or_else(withheld), ..status }
+    }
+
     /// The coding that an entry is to be sent in, if that turns out smaller.
     pub(super) fn coding(
         &self,

@@ -1,16 +1,16 @@
 //! A fetch: one request to the origin for an answer that may be kept, and what the origin sees of it.
 
 use http::header::{ACCEPT_ENCODING, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, RANGE, USER_AGENT, VIA};
-use http::{HeaderValue, Method, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 
 use super::answer::VIA_ASIDE;
 use super::collapse::{Flights, Landing, Leader};
 use super::ingress::Admitted;
 use super::lookup::{Missed, Resource};
-use crate::fields::CacheStatus;
+use crate::fields::{CacheStatus, Detail};
 use crate::origin::{Body, Outgoing};
 use crate::policy::conditional_for;
-use crate::rules::Read;
+use crate::rules::{Read, says_any, withheld};
 
 /// One fetch: for whom, where its answer is kept, and who waits for it.
 pub(super) struct Fetch {
@@ -39,13 +39,20 @@ impl Fetch {
         }
     }
 
-    pub(super) fn cache_status(&self, status: StatusCode) -> CacheStatus {
+    /// What Cache-Status says of an answer of the origin with this status and these fields.
+    pub(super) fn cache_status(&self, status: StatusCode, fields: &HeaderMap) -> CacheStatus {
+        let withheld = || says_any(&self.request.fields, &self.withheld(fields)).then_some(Detail::VaryWithheld);
         CacheStatus {
             forward: Some(self.missed.forward),
             forward_status: Some(status.as_u16()),
-            detail: self.missed.detail,
+            detail: self.missed.detail.or_else(withheld),
             ..CacheStatus::default()
         }
+    }
+
+    /// The request fields that an answer names in Vary and that the origin was not asked with.
+    pub(super) fn withheld(&self, answer: &HeaderMap) -> Vec<HeaderName> {
+        self.resource.route.as_ref().map_or_else(Vec::new, |route| withheld(route, answer))
     }
 }
 

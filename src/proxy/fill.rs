@@ -89,7 +89,8 @@ impl Proxy {
                     let _ = tell.send(answer);
                     return;
                 }
-                let status = CacheStatus { detail: Some(detail), ..fetch.cache_status(received.status) };
+                let status =
+                    CacheStatus { detail: Some(detail), ..fetch.cache_status(received.status, &received.fields) };
                 let answered = Answered { head: received.into_head(), body };
                 let _ = tell.send(Answer::passed(answered, status).under_conditions_of(&fetch.request.fields));
             }
@@ -132,7 +133,7 @@ impl Proxy {
     ) {
         match body.collect_until(self.choices(&fetch.resource).max_body, Some(self.end_of_fill())).await {
             Collected::Whole(bytes) => {
-                let status = fetch.cache_status(received.status);
+                let status = fetch.cache_status(received.status, &received.fields);
                 let kept = self.keep(&fetch, received, judged, bytes).await;
                 fetch.land(kept.landing, &self.shared.flights);
                 let detail = kept.detail.or(status.detail);
@@ -161,7 +162,7 @@ impl Proxy {
         tell: oneshot::Sender<Answer>,
     ) {
         fetch.land(Landing::Unshareable, &self.shared.flights);
-        let status = CacheStatus { detail: Some(why), ..fetch.cache_status(received.status) };
+        let status = CacheStatus { detail: Some(why), ..fetch.cache_status(received.status, &received.fields) };
         let response = http::Response::from_parts(received.into_head(), Body::stream(ahead, rest));
         let mut answer = Answer::new(response, status);
         answer.response.headers_mut().append(VIA, VIA_ASIDE);
@@ -180,7 +181,7 @@ impl Proxy {
         let (relaying, relay) = Body::relayed();
         let mut head = received.head();
         head.headers.append(VIA, VIA_ASIDE);
-        let status = fetch.cache_status(received.status);
+        let status = fetch.cache_status(received.status, &received.fields);
         let answer = Answer::new(http::Response::from_parts(head, relay), status);
         let _ = tell.send(answer.under_conditions_of(&fetch.request.fields));
         match read_ahead(&mut body, &relaying, self.choices(&fetch.resource).max_body, self.end_of_fill()).await {
@@ -212,8 +213,10 @@ impl Proxy {
         // For this client alone: never stored, and nobody who follows gets them.
         let cookies: Vec<HeaderValue> = received.fields.get_all(SET_COOKIE).iter().cloned().collect();
         let received = received.freshening(stale);
-        let status =
-            CacheStatus { forward_status: Some(forward_status.as_u16()), ..fetch.cache_status(received.status) };
+        let status = CacheStatus {
+            forward_status: Some(forward_status.as_u16()),
+            ..fetch.cache_status(received.status, &received.fields)
+        };
         let mut answer = match self.judge_fill(fetch, &received) {
             Ok(judged) => {
                 let upon = Upon::Entry(Arc::clone(stale));

@@ -44,7 +44,7 @@ impl Proxy {
         let (received, body) = self.receive(answered, request_time);
         let conditions = fetch.request.fields.clone();
         let head = received.head();
-        let mut cache_status = fetch.cache_status(status);
+        let mut cache_status = fetch.cache_status(status, &received.fields);
         match told_by_head((stale.status, &stale.fields, stale.body.len() as u64), status, &received.fields) {
             Told::Nothing => {}
             Told::Other => drop(self.forget(&fetch, status).await),

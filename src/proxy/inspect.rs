@@ -114,7 +114,11 @@ impl Shared {
 
     fn outlook(&self, resource: &Resource, request: &Admitted, seen: &Seen) -> (CacheStatus, Option<(u16, String)>) {
         match self.decide(resource, request, seen) {
-            Decision::Deliver { status, .. } => (status, None),
+            Decision::Deliver { status, .. } => {
+                let route = resource.route.as_deref();
+                let withheld = |entry: &Arc<_>| self.with_withheld(status, entry, request, route);
+                (seen.entry.as_ref().map_or(status, withheld), None)
+            }
             Decision::Pass(detail) => (forwarded(Forward::Bypass, Some(detail)), None),
             Decision::Fetch(missed) => match self.onward(resource, request) {
                 Onward::OnlyIfCached => (CacheStatus::default(), Some(told(&Refusal::OnlyIfCached))),

@@ -19,8 +19,8 @@ use crate::clock::Millis;
 use crate::fields::{CACHE_GROUPS, CacheControl, ContentRange, Detail, cache_groups, format_http_date, is_encoded};
 use crate::origin::{Answered, Timed};
 use crate::policy::{
-    BodyFraming, Exchange, Lifetime, Reuse, StoredFlags, age_value, corrected_initial_age, freshen, reuse, storable,
-    ttl_left,
+    BodyFraming, Choices, Exchange, Lifetime, LifetimeSource, Reuse, StoredFlags, age_value, corrected_initial_age,
+    defeats_the_route, freshen, reuse, storable, ttl_left,
 };
 use crate::rules::Tag;
 use crate::store::{Fault, Kept, Kind, StoredResponse, Upon};
@@ -83,6 +83,12 @@ impl Received {
         self.framing
     }
 
+    /// Whose word keeps it from being a hit to which these choices of a route give a lifetime.
+    fn defeats(&self, choices: &Choices) -> Option<LifetimeSource> {
+        let control = CacheControl::of_response(&self.fields);
+        defeats_the_route(self.status, &self.fields, &control, choices, self.response_time)
+    }
+
     /// The head of these bytes of the representation, or of all of it.
     pub(super) fn of_range(mut self, range: Option<ContentRange>) -> Self {
         self.status = if range.is_some() { StatusCode::PARTIAL_CONTENT } else { StatusCode::OK };
@@ -128,8 +134,21 @@ impl Proxy {
         (received, body)
     }
 
-    /// RFC 9111 section 3, under what the route says.
+    /// RFC 9111 section 3, under what the route says. What whoever wrote the route has to know of the answer is told.
     pub(super) fn judge_fill(&self, fetch: &Fetch, received: &Received) -> Result<Judged, Detail> {
+        let judged = self.judge(fetch, received);
+        if let Some(route) = &fetch.resource.route {
+            self.shared.notices.withheld(route, &fetch.withheld(&received.fields));
+            // What is refused for another reason has its name.
+            let defeated = matches!(judged, Ok(_) | Err(Detail::NoFreshness)).then(|| received.defeats(&route.choices));
+            if let Some(by) = defeated.flatten() {
+                self.shared.notices.defeated(route, received.status, by);
+            }
+        }
+        judged
+    }
+
+    fn judge(&self, fetch: &Fetch, received: &Received) -> Result<Judged, Detail> {
         if let Some(detail) = received.unsound {
             return Err(detail);
         }

@@ -23,6 +23,7 @@ mod ingress;
 mod inspect;
 mod keep;
 mod lookup;
+mod notices;
 mod parts;
 mod pass;
 mod post;
@@ -57,6 +58,7 @@ use error::Refusal;
 use fetch::Fetch;
 use ingress::Admitted;
 use lookup::{Missed, Resource};
+use notices::Notices;
 use reuse::{Onward, Verdict};
 use standing_in::StandingIn;
 use tasks::Tasks;
@@ -74,6 +76,7 @@ pub struct Shared {
     flights: Arc<Flights>,
     codings: Arc<Codings>,
     standing_in: Arc<StandingIn>,
+    notices: Arc<Notices>,
     clock: Clock,
     log_requests: bool,
 }
@@ -84,7 +87,8 @@ impl Shared {
         let flights = Arc::new(Flights::new(settings.max_waiters));
         let codings = Arc::new(Codings::new(&settings.compression));
         let standing_in = Arc::default();
-        Self { settings: Arc::new(settings), flights, codings, standing_in, clock, log_requests }
+        let notices = Arc::new(Notices::about(&settings.routes));
+        Self { settings: Arc::new(settings), flights, codings, standing_in, notices, clock, log_requests }
     }
 }
 

@@ -46,10 +46,17 @@ struct Ends {
 }
 
 impl Proxy {
-    /// Whether a request asks for a tunnel where one is allowed; elsewhere it is an ordinary request.
+    /// Whether a request asks for a tunnel where one is allowed; elsewhere it is an ordinary request, and the log is told.
     pub(super) fn may_tunnel(&self, request: &Admitted) -> bool {
-        let route = || self.shared.settings.routes.find(request.target.path()).and_then(|(route, _)| route.upgrade);
-        request.upgrade.is_some() && route().unwrap_or(self.origin.settings().upgrade)
+        if request.upgrade.is_none() {
+            return false;
+        }
+        let route = self.shared.settings.routes.find(request.target.path()).map(|(route, _)| &**route);
+        let allowed = route.and_then(|route| route.upgrade).unwrap_or(self.origin.settings().upgrade);
+        if !allowed {
+            self.shared.notices.no_upgrade(route);
+        }
+        allowed
     }
 
     /// Forwards the handshake. If the origin agrees, the answer brings the tunnel along; else it is an answer as any other.

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use http::header::CONTENT_LENGTH;
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -54,6 +54,8 @@ pub struct StoredResponse {
     head: OnceLock<HeaderMap>,
     /// The body as a hit of an annotated route sends it.
     annotated: OnceLock<Bytes>,
+    /// What its Vary names and its route kept from the origin.
+    withheld: OnceLock<Box<[HeaderName]>>,
 }
 
 impl StoredResponse {
@@ -84,6 +86,7 @@ impl StoredResponse {
             token,
             head: OnceLock::new(),
             annotated: OnceLock::new(),
+            withheld: OnceLock::new(),
         }
     }
 
@@ -95,6 +98,12 @@ impl StoredResponse {
     /// The annotated body of a hit, made by `annotate` the first time it is asked for.
     pub fn annotated(&self, annotate: impl FnOnce(&Bytes) -> Bytes) -> &Bytes {
         self.annotated.get_or_init(|| annotate(&self.body))
+    }
+
+    /// The request fields that its Vary names and its route kept from the origin, found by `find` the first time they are
+    /// asked for.
+    pub fn withheld(&self, find: impl FnOnce(&HeaderMap) -> Vec<HeaderName>) -> &[HeaderName] {
+        self.withheld.get_or_init(|| find(&self.fields).into())
     }
 
     /// The stored fields with Content-Length as the body really is.

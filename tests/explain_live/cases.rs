@@ -70,6 +70,7 @@ const ANSWERS: &[(&str, u16, Fields)] = &[
     ("/negative/1", 404, &[]),
     ("/varies", 200, &[("cache-control", LONG), ("vary", "Accept-Language")]),
     ("/dropped", 200, &[("cache-control", LONG)]),
+    ("/languages/2", 200, &[("vary", "accept-language, hx-request")]),
     ("/annotated/1", 200, &[("content-type", "application/json")]),
     ("/cdn", 200, &[("cdn-cache-control", LONG), ("cache-control", "no-store")]),
     ("/shared", 200, &[("cache-control", "s-maxage=36000, max-age=1")]),
@@ -83,6 +84,7 @@ const ANSWERS: &[(&str, u16, Fields)] = &[
 
 const EN: Fields = &[("accept-language", "en")];
 const DE: Fields = &[("accept-language", "de")];
+const HTMX: Fields = &[("hx-request", "true")];
 const GZIP: Fields = &[("accept-encoding", "gzip")];
 const BEARER: Fields = &[("authorization", "Bearer hunter2")];
 
@@ -116,6 +118,9 @@ const CASES: &[Case] = &[
     ("GET", "/varies", DE, "vary-miss", "/variants/slot", "null"),
     ("GET", "/languages/1", EN, "fresh", "/entry/lifetime/source", "route-ttl"),
     ("GET", "/languages/1", DE, "uri-miss", "/entry", "null"),
+    ("GET", "/languages/2", HTMX, "fresh", "/verdict/detail", "vary-withheld"),
+    ("GET", "/languages/2", HTMX, "fresh", "/verdict/because", "the route kept from the origin"),
+    ("GET", "/languages/2", &[], "fresh", "/verdict/detail", "null"),
     ("GET", "/dropped", &[], "invalidated", "/entry/invalidated/tags/0", "p:/dropped"),
     ("GET", "/annotated/1", &[], "fresh", "/entry/annotation", "source"),
     ("GET", "/annotated/1", &[("cookie", "a=b")], "bypass", "/verdict/detail", "cookie"),

@@ -11,3 +11,4 @@
 mod fields;
 mod keys;
 mod policy;
+mod withheld;

@@ -51,4 +51,5 @@ mod streams;
 mod tls;
 mod upgrade;
 mod uploads;
+mod withheld;
 mod write_policies;

@@ -110,7 +110,7 @@ impl Live {
         let Inspection { cache_status, refusal, .. } = &self.seen;
         match (cache_status.forward, cache_status.detail) {
             _ if refusal.is_some() => "refused",
-            (None, None) => "fresh",
+            (None, None | Some(Detail::VaryWithheld)) => "fresh",
             (None, Some(detail)) => detail.as_str(),
             (Some(_), Some(Detail::Invalidated)) => "invalidated",
             (Some(forward), _) => forward.as_str(),

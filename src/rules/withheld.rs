@@ -1,0 +1,97 @@
+//! What a route keeps from the origin although its answers say, in `Vary`, that they depend on it.
+//!
+//! Such an answer is the one for a request without the field, whoever asks.
+
+use http::HeaderMap;
+use http::header::{ACCEPT_ENCODING, AUTHORIZATION, COOKIE, HOST, HeaderName, ORIGIN};
+
+use super::route::{Credential, Route, keyed_value};
+use crate::fields::Vary;
+use crate::policy::{is_credential, is_forgeable};
+
+/// Which key of a route puts a field into its key, and so before the origin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Remedy {
+    /// It can stand in `vary`.
+    Vary,
+    /// `cookies = "key"`.
+    Cookies,
+    /// `authorization = "key"`.
+    Authorization,
+    /// None: only proxies may say it, so no client's own reaches the origin.
+    Nothing,
+}
+
+/// The request fields that this answer names in `Vary` and that the route neither keys nor passes on a fill, lower-cased,
+/// sorted, each once. Empty for `Vary: *`, which is never stored.
+///
+/// Source: RFC 9110 section 12.5.5
+pub fn withheld(route: &Route, answer: &HeaderMap) -> Vec<HeaderName> {
+    match Vary::of(answer) {
+        Vary::Any => Vec::new(),
+        Vary::Fields(mut names) => {
+            names.retain(|name| withholds(route, name));
+            names
+        }
+    }
+}
+
+/// Whether a request says anything in one of these fields that its absence, which is what the origin sees, does not.
+pub fn says_any(request: &HeaderMap, withheld: &[HeaderName]) -> bool {
+    withheld.iter().any(|name| keyed_value(request, name).is_some())
+}
+
+/// What to write into the route for a field that it withholds.
+pub fn remedy(name: &HeaderName) -> Remedy {
+    if *name == COOKIE {
+        Remedy::Cookies
+    } else if *name == AUTHORIZATION || is_credential(name) {
+        Remedy::Authorization
+    } else if is_forgeable(name) || name.as_str().contains('_') {
+        Remedy::Nothing
+    } else {
+        Remedy::Vary
+    }
+}
+
+/// True for a field that selects no answer, since the proxy itself deals with what it asks for: the connection's own, those
+/// of a body, conditions, parts, and the client's Cache-Control.
+pub fn is_dealt_with(name: &HeaderName) -> bool {
+    matches!(
+        name.as_str(),
+        "connection"
+            | "keep-alive"
+            | "te"
+            | "trailer"
+            | "transfer-encoding"
+            | "upgrade"
+            | "content-length"
+            | "content-type"
+            | "expect"
+            | "range"
+            | "if-match"
+            | "if-none-match"
+            | "if-modified-since"
+            | "if-unmodified-since"
+            | "if-range"
+            | "cache-control"
+            | "pragma"
+    )
+}
+
+fn withholds(route: &Route, name: &HeaderName) -> bool {
+    // The scheme is in every key. Which Host the origin sees is no choice of the route's. Without `vary` an answer in a
+    // coding is not stored, and codings are the proxy's own. A preflight is an OPTIONS, and passes.
+    let seen = [ACCEPT_ENCODING, HOST, ORIGIN].contains(name)
+        || name.as_str() == "x-forwarded-proto"
+        || name.as_str().starts_with("access-control-request-");
+    if seen || is_dealt_with(name) || route.vary.contains(name) {
+        return false;
+    }
+    // A request that carries one that is not ignored is keyed by it, or goes past the route's entries.
+    match remedy(name) {
+        Remedy::Cookies => route.cookies == Credential::Ignore,
+        Remedy::Authorization => route.authorization == Credential::Ignore,
+        Remedy::Vary | Remedy::Nothing => true,
+    }
+}
