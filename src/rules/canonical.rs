@@ -86,14 +86,18 @@ fn upper_hex(byte: u8) -> Option<u8> {
 }
 
 /// Every path an origin may take this raw write target for, decoded: as sent, with doubled slashes merged, with dot
-/// segments resolved, with `;` parameters cut, before or after; the same for a path that somebody decodes twice, or cuts
-/// at an encoded NUL, `?` or `#`. A few texts without repeats, each starting with `/`.
+/// segments resolved, with `;` parameters cut, before or after; the same for a path whose encoded slashes are a part of
+/// their segment (as U+FFFD), for one that somebody decodes twice, or cuts at an encoded NUL, `?` or `#`. A few texts without repeats, each starting with `/`.
 ///
 /// A write must drop what any of these readings drops: never too little.
 pub fn write_paths(raw: &str) -> Vec<String> {
     let once = decode(raw);
     let mut paths = Vec::with_capacity(1);
     add_readings(&once, &mut paths);
+    if let Some(within) = slashes_within(raw) {
+        // Routers that split the path before they decode it: what they find in the segment is no plain value.
+        add_readings(&decode(&within), &mut paths);
+    }
     if once.contains('%') {
         add_readings(&decode(&once), &mut paths);
     }
@@ -101,6 +105,12 @@ pub fn write_paths(raw: &str) -> Vec<String> {
         add_readings(before, &mut paths);
     }
     paths
+}
+
+/// The raw path with something that is no slash in place of each encoded one; `None` where there is none.
+fn slashes_within(raw: &str) -> Option<String> {
+    let encoded = raw.contains("%2F") || raw.contains("%2f");
+    encoded.then(|| raw.replace("%2F", "\u{fffd}").replace("%2f", "\u{fffd}"))
 }
 
 fn decode(text: &str) -> String {
@@ -224,6 +234,7 @@ mod tests {
     fn a_write_is_read_every_way_an_origin_may() {
         assert_eq!(write_paths("/fruit/1"), ["/fruit/1"]);
         assert!(write_paths("/fruit%2F1").contains(&"/fruit/1".to_owned()));
+        assert!(write_paths("/fruit/1%2Fx").contains(&"/fruit/1\u{fffd}x".to_owned()));
         assert!(write_paths("//fruit//1").contains(&"/fruit/1".to_owned()));
         assert!(write_paths("/x/../fruit/1").contains(&"/fruit/1".to_owned()));
         assert!(write_paths("/fruit/1;v=2").contains(&"/fruit/1".to_owned()));

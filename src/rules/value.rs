@@ -22,9 +22,11 @@ pub(super) fn plain(value: &str) -> Option<Cow<'_, str>> {
     if value.is_empty() || value.len() > LONGEST || !value.chars().all(is_plain) {
         return None;
     }
+    if let Some(told) = uuid(value) {
+        return told;
+    }
     match value.bytes().next() {
         Some(b'0'..=b'9' | b'-' | b'.') => from_digits(value),
-        _ if uuid(value).is_some() => uuid(value).flatten(),
         _ => Some(fold(value)),
     }
 }
@@ -78,9 +80,6 @@ fn from_digits(value: &str) -> Option<Cow<'_, str>> {
         // `-x` and `.x` are texts; `.5` is a number, and not in its plain form.
         let is_fraction = digits.strip_prefix('.').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
         return (!is_fraction).then(|| fold(value));
-    }
-    if let Some(told) = uuid(value) {
-        return told;
     }
     if sign.is_empty() && (is_date(value) || is_long_hex(value)) {
         return Some(Cow::Borrowed(value));
@@ -218,6 +217,7 @@ mod tests {
             "550e-8400e29b41d4a716446655440000",
             "DEADBEEFe29b41d4a716446655440000",
             "-550e8400e29b41d4a716446655440000",
+            "--550e8400-e29b41d4a716446655440000",
             "{7}",
             "a\0",
             "a\n",
