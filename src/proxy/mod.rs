@@ -19,6 +19,7 @@ mod forwarded;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 mod head;
+mod hosts;
 mod ingress;
 mod inspect;
 mod keep;
@@ -55,6 +56,7 @@ use coding::Codings;
 use collapse::{Flights, Join, Landing};
 use error::Refusal;
 use fetch::Fetch;
+use hosts::OtherHosts;
 use ingress::Admitted;
 use lookup::{Missed, Resource};
 use reuse::{Onward, Verdict};
@@ -74,6 +76,7 @@ pub struct Shared {
     flights: Arc<Flights>,
     codings: Arc<Codings>,
     standing_in: Arc<StandingIn>,
+    other_hosts: Arc<OtherHosts>,
     clock: Clock,
     log_requests: bool,
 }
@@ -83,8 +86,8 @@ impl Shared {
     pub fn new(settings: ProxySettings, clock: Clock, log_requests: bool) -> Self {
         let flights = Arc::new(Flights::new(settings.max_waiters));
         let codings = Arc::new(Codings::new(&settings.compression));
-        let standing_in = Arc::default();
-        Self { settings: Arc::new(settings), flights, codings, standing_in, clock, log_requests }
+        let (standing_in, other_hosts) = (Arc::default(), Arc::default());
+        Self { settings: Arc::new(settings), flights, codings, standing_in, other_hosts, clock, log_requests }
     }
 }
 

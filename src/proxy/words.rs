@@ -34,8 +34,7 @@ impl Words {
     }
 }
 
-/// The groups that the answer to a write makes old: of the host that was written to, and of all hosts where the host is
-/// in no key.
+/// The groups that the answer to a write makes old: of the host that was written to, and those of all hosts.
 ///
 /// Source: RFC 9875 section 3
 pub(super) fn groups_made_old(request: &Admitted, answer: &HeaderMap) -> Vec<Tag> {

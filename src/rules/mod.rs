@@ -7,6 +7,7 @@ mod canonical;
 mod digest;
 mod fold;
 mod foreign;
+mod hosts;
 mod invalidated_by;
 mod invalidation;
 mod json_template;
@@ -28,6 +29,7 @@ mod write_policy;
 mod written;
 
 pub use canonical::{is_canonical, write_paths};
+pub use hosts::{AskedHost, Hosts, KeyedHost, reachable};
 pub use invalidated_by::{Condition, InvalidationRule, Subject};
 pub use invalidation::{Invalidation, Scope};
 pub use json_template::JsonTemplate;

@@ -9,5 +9,6 @@
 )]
 
 mod fields;
+mod hosts;
 mod keys;
 mod policy;
