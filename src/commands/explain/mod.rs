@@ -14,7 +14,7 @@
 //!  "lifetime": {"source": "route-ttl", "seconds": 600.0, "statuses": {"200": 600.0}, "jitter": 0.0,
 //!               "stale_while_revalidate": 0.0, "stale_if_error": 86400.0},
 //!  "fields_in_key": ["accept", "accept-language", "origin"],
-//!  "fill": {"target": "/fruit/1", "fields": {"accept": "*/*"}},
+//!  "fill": {"target": "/fruit/1", "fields": {"accept": "*/*", "host": "127.0.0.1:8080"}},
 //!  "dropped_by": [{"writes": "PUT /fruit/1", "drops": "this entry", "when": [], "because": "PUT /fruit/{id}"}]}
 //! ```
 //!
@@ -72,7 +72,7 @@ use crate::clock::Clock;
 use crate::config::{Config, Overrides};
 use crate::policy::is_safe;
 use crate::proxy::{Client, Shared};
-use crate::rules::{Hosts, reachable};
+use crate::rules::{AskedHost, Fill, Hosts, reachable};
 
 /// `aside explain`.
 #[derive(Debug, Args)]
@@ -134,6 +134,18 @@ impl Asked {
             let hosts = config.proxy.hosts.clone().unwrap_or_else(|| Hosts::of_listeners(&config.server.listen));
             hosts.first().by_scheme(self.secure(config))
         })
+    }
+
+    /// A fill with the Host that the origin sees, where that is the client's.
+    fn with_host(&self, mut fill: Fill, config: &Config) -> Fill {
+        let Some(hosts) = &config.proxy.hosts else { return fill };
+        let secure = self.secure(config);
+        let host = match hosts.asked(&self.host(config), secure) {
+            AskedHost::Known => hosts.first().by_scheme(secure),
+            AskedHost::Other(host) => host,
+        };
+        fill.fields.extend(HeaderValue::from_str(&host).ok().map(|host| (HOST, host)));
+        fill
     }
 
     fn secure(&self, config: &Config) -> bool {
