@@ -376,11 +376,42 @@ fn a_bypass_says_why() {
 }
 
 #[test]
+fn hosts_are_told_as_they_are_kept_and_as_the_origin_sees_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let route = "[[route]]\npath = \"/fruit/{id}\"\nkey = \"fruit:{id}\"\nttl = \"1h\"\n";
+    let file = |name: &str, more: &str| {
+        let file = folder.path().join(name);
+        std::fs::write(&file, format!("{more}{route}")).unwrap();
+        file.display().to_string()
+    };
+    let own = file("own.toml", "origin = \"http://a\"\n");
+    let listed = file("listed.toml", "origin = \"http://a\"\n[clients]\nhosts = [\"shop.example\", \"b.example\"]\n");
+    let origins = file("origins.toml", "[origin]\nurl = \"http://a\"\nhost = \"origin\"\n");
+    for (file, host, key, sees) in [
+        (&own, None, Some("fruit:1"), Some("127.0.0.1:8080")),
+        (&own, Some("LOCALHOST:8080"), Some("fruit:1"), Some("127.0.0.1:8080")),
+        (&own, Some("Shop.Example:80"), Some("fruit:1@shop.example"), Some("shop.example")),
+        (&listed, None, Some("fruit:1"), Some("shop.example")),
+        (&listed, Some("b.example"), Some("fruit:1"), Some("shop.example")),
+        (&listed, Some("localhost:8080"), None, None),
+        (&origins, Some("localhost:8080"), Some("fruit:1"), None),
+    ] {
+        let host = host.map_or(Vec::new(), |host| vec!["--host", host]);
+        let (text, json) = explain(file, &[&["GET", "/fruit/1"], &*host].concat());
+        let told = (json["key"].as_str(), json["fill"]["fields"]["host"].as_str());
+        assert_eq!(told, (key, sees), "{file} {host:?}: {text}");
+        if key.is_none() {
+            assert!(says(&text, "bypass", &["host-unknown"]), "{text}");
+        }
+    }
+}
+
+#[test]
 fn paths_without_a_route_and_other_methods() {
     let (text, json) = explain(SHIPPED, &["GET", "/other?x=1"]);
     assert_eq!(
         (&json["route"], &json["key"], &json["lifetime"]["source"]),
-        (&Value::Null, &Value::from("/other?x=1@127.0.0.1:8080"), &Value::from("origin"))
+        (&Value::Null, &Value::from("/other?x=1"), &Value::from("origin"))
     );
     assert!(says(&text, "dropped by", &["any write to /other"]), "{text}");
     for (header, reason) in [("Authorization: hunter2", "authorization"), ("X-Api-Key: hunter2", "credential")] {

@@ -34,9 +34,11 @@ fn serve(config: Config, log: &Log) -> Result<(), Box<dyn std::error::Error>> {
     let routes = super::count_routes(&config);
     let file = config.file.as_ref().map_or_else(|| "no file".to_owned(), |path| path.display().to_string());
     let server = Server::bind(config.server)?;
+    // The kernel may have chosen a port.
+    let proxy = config.proxy.listening_on(server.addresses());
     let origin = config.origin.urls().join(" and ");
     let parts = Parts {
-        proxy: proxy::Shared::new(config.proxy, Clock::System, config.log.requests),
+        proxy: proxy::Shared::new(proxy, Clock::System, config.log.requests),
         store: store::Shared::new(&config.store),
         origin: Arc::new(origin::Shared::new(config.origin, &Clock::System)),
     };

@@ -6,7 +6,7 @@ use super::file::ClientsTable;
 use super::findings::{Findings, Text, one_of};
 use super::forms::List;
 use super::limits::size_from;
-use super::trusted;
+use super::{hosts, trusted};
 use crate::fields::ContentCoding;
 use crate::proxy::CompressionSettings;
 use crate::server::{Http2, ServerSettings};
@@ -17,6 +17,8 @@ const LEAST_MEMORY: u64 = 1 << 20;
 
 /// The settings of the rooms that meet clients.
 pub(super) struct Clients {
+    /// As the file has them.
+    pub(super) hosts: hosts::Written,
     pub(super) trusted_proxies: Vec<IpNet>,
     pub(super) compression: CompressionSettings,
 }
@@ -29,7 +31,7 @@ pub(super) fn mean(table: ClientsTable, server: &mut ServerSettings, findings: &
     let trusted_proxies = trusted::mean(table.trusted_proxies, findings);
     let memory = size_from(LEAST_MEMORY, u64::MAX, table.compression_memory, MEMORY, findings);
     let codings = codings(table.compression, findings);
-    Clients { trusted_proxies, compression: CompressionSettings { codings, memory } }
+    Clients { hosts: table.hosts, trusted_proxies, compression: CompressionSettings { codings, memory } }
 }
 
 fn codings(written: Option<List<Text>>, findings: &mut Findings<'_>) -> Vec<ContentCoding> {

@@ -119,6 +119,7 @@ pub(super) struct TlsTable {
 pub(super) struct ClientsTable {
     pub(super) http2: Option<Text>,
     pub(super) proxy_protocol: Option<bool>,
+    pub(super) hosts: Option<Spanned<List<Text>>>,
     pub(super) trusted_proxies: Option<List<Text>>,
     pub(super) compression: Option<List<Text>>,
     pub(super) compression_memory: Option<Spanned<WrittenSize>>,

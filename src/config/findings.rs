@@ -85,6 +85,11 @@ impl<'t> Findings<'t> {
         self.add(Severity::Warning, Some(place), message, help);
     }
 
+    /// A note about what may stand in the file or not.
+    pub(super) fn note_at(&mut self, place: Option<Range<usize>>, message: impl Into<String>, help: impl Into<String>) {
+        self.add(Severity::Note, place, message, help);
+    }
+
     pub(super) fn note(&mut self, place: Range<usize>, message: impl Into<String>, help: impl Into<String>) {
         self.add(Severity::Note, Some(place), message, help);
     }

@@ -16,6 +16,7 @@ mod environment;
 mod file;
 mod findings;
 mod forms;
+mod hosts;
 mod invalidated_by;
 mod key;
 mod keys;
@@ -46,10 +47,10 @@ pub use diagnostic::{ConfigError, Diagnostic, Position, Report, Severity};
 pub use environment::wants_no_colours;
 pub use secret::without_secrets;
 
-use crate::origin::{HostRule, OriginSettings};
+use crate::origin::OriginSettings;
 use crate::proxy::ProxySettings;
 use crate::server::ServerSettings;
-use crate::store::StoreSettings;
+use crate::store::{StoreSettings, StoreUrl};
 use crate::telemetry::{LogFormat, LogSettings};
 use diagnostic::Source;
 use file::File;
@@ -206,10 +207,16 @@ fn mean(
     };
     let beside = folder.or_else(|| Path::new(&source.name).parent()).unwrap_or(Path::new(""));
     let origin = origin::mean(file.origin, overrides.origin.as_deref(), &listen, beside, findings);
+    let shared_at = store::shared_at(file.store.as_ref());
     let store = store::mean(file.store, overrides.store.as_deref(), findings);
     let (mut server, limits) = limits::mean(file.limits, listen, findings);
     server.tls = tls::mean(file.tls, folder, findings);
     let clients = clients::mean(file.clients, &mut server, findings);
+    let rule = origin.as_ref().map(|origin| &origin.host);
+    let hosts = hosts::mean(clients.hosts, rule, &server.listen, findings);
+    if let StoreUrl::Redis(_) = &store.url {
+        hosts::note_for_nodes(hosts.as_ref(), shared_at, findings);
+    }
     let log = log::mean(file.log, overrides.log, findings);
     let (unrouted, unrouted_by_all_fields) = unrouted::mean(file.unrouted, findings);
     let written = file.route.into_iter().flat_map(|routes| routes.0);
@@ -222,7 +229,7 @@ fn mean(
         routes,
         unrouted,
         unrouted_by_all_fields,
-        host_in_key: origin.host == HostRule::Client,
+        hosts,
         trusted_proxies: clients.trusted_proxies,
         max_fields: limits.fields,
         max_target: limits.target,

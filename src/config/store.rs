@@ -1,5 +1,6 @@
 //! `store`: where answers are kept.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use toml::Spanned;
@@ -40,6 +41,14 @@ pub(super) fn mean(
         prefix: table.prefix.map(|prefix| check_prefix(prefix, findings)).unwrap_or_default(),
         timeout: not_zero(table.timeout, Duration::from_millis(50), findings),
         when_down: table.when_down.and_then(|word| one_of(&word, &words, findings)).unwrap_or_default(),
+    }
+}
+
+/// Where the store's URL stands.
+pub(super) fn shared_at(written: Option<&Spanned<TextOr<StoreTable>>>) -> Option<Range<usize>> {
+    match written?.get_ref() {
+        TextOr::Text(_) => written.map(Spanned::span),
+        TextOr::Table(table) => table.url.as_ref().map(Spanned::span),
     }
 }
 

@@ -65,6 +65,11 @@ static TOMBSTONES: &[Tombstone] = &[
     in_table("[origin]", &["health_check", "healthcheck"], "write [origin.health] and path = \"/health\" below it"),
     in_table("[origin.tls]", &["insecure", "insecure_skip_verify", "skip_verify"], "write verify = false"),
     in_table("[origin.tls]", &["server_name", "sni"], "write `name`"),
+    in_table(
+        "[clients]",
+        &["server_name", "server_names", "domain", "domains", "names", "virtual_hosts", "allowed_hosts"],
+        "write hosts = [\"shop.example\"]",
+    ),
     in_table("[origin]", &["keepalive", "keep_alive"], "write `idle_timeout`"),
     in_table(
         TOP,

@@ -22,6 +22,9 @@ pub(super) fn mean(written: Option<List<Text>>, findings: &mut Findings<'_>) -> 
     names
 }
 
+const HOSTS: &str =
+    "delete it; where the origin sees the client's Host (host = \"client\" in [origin]) hosts are told apart already";
+
 fn field(text: &str) -> Result<HeaderName, Problem> {
     let name: HeaderName = text.parse().map_err(|_| {
         let help = "write the name of a request field, as in \"Accept-Language\"";
@@ -31,7 +34,7 @@ fn field(text: &str) -> Result<HeaderName, Problem> {
     match name.as_str() {
         "cookie" => refuse("cookies are not keyed by `vary`".to_owned(), "write cookies = \"key\""),
         "authorization" => refuse("`Authorization` is not keyed by `vary`".to_owned(), "write authorization = \"key\""),
-        "host" => refuse("`Host` is not keyed by `vary`".to_owned(), "write host = \"client\" into [origin]"),
+        "host" => refuse("`Host` is not keyed by `vary`".to_owned(), HOSTS),
         "*" => refuse(
             "`*` is no field name".to_owned(),
             "name each field; a request that differs in others is not told apart",
@@ -41,10 +44,7 @@ fn field(text: &str) -> Result<HeaderName, Problem> {
             refuse(format!("`{text}` does not select an answer"), "delete it; it is dealt with by the proxy itself")
         }
         "x-forwarded-proto" => refuse(format!("`{text}` is in every key as it is"), "delete it"),
-        _ if is_forgeable(&name) => refuse(
-            format!("a client's `{text}` never reaches the origin"),
-            "delete it; for its host write host = \"client\" into [origin]",
-        ),
+        _ if is_forgeable(&name) => refuse(format!("a client's `{text}` never reaches the origin"), HOSTS),
         _ if is_credential(&name) => {
             refuse(format!("`{text}` names a person, as Authorization does"), "write authorization = \"key\"")
         }

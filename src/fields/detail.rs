@@ -37,6 +37,7 @@ details! {
     Upgrade, "upgrade", "The connection becomes a tunnel for another protocol.";
     PathAmbiguous, "path-ambiguous", "The path can be read in more than one way.";
     QueryAmbiguous, "query-ambiguous", "The query can be read in more than one way.";
+    HostUnknown, "host-unknown", "Answers for this Host are not stored: it is none of the names this proxy is known by.";
     RouteOff, "route-off", "Caching is turned off for this path.";
     StoreDown, "store-down", "The store cannot be reached.";
     StoreTimeout, "store-timeout", "The store did not answer in time.";

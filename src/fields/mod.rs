@@ -12,6 +12,7 @@ mod date;
 mod detail;
 mod entity_tag;
 mod framing;
+mod host;
 mod list;
 #[cfg(test)]
 pub(crate) mod literal;
@@ -31,6 +32,7 @@ pub use date::{date_in, format_http_date, parse_http_date};
 pub use detail::Detail;
 pub use entity_tag::{EntityTag, EntityTags};
 pub use framing::{BadLength, TransferCoding, content_length, response_fault, transfer_coding};
+pub use host::{HostName, is_host};
 pub use list::{list_members, split_list};
 pub use media_type::{MediaType, is_plain_json, media_type};
 pub use own_tag::{restore_entity_tags, weaken_entity_tag};

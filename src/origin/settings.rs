@@ -10,11 +10,11 @@ use super::tls::Tls;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum HostRule {
     /// Its own authority, from `url`.
-    #[default]
     Origin,
     /// A fixed one.
     Fixed(String),
-    /// The client's, which then is part of every key.
+    /// The client's, as it would without a proxy.
+    #[default]
     Client,
 }
 

@@ -3,6 +3,7 @@
 use http::header::{ACCEPT_ENCODING, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, RANGE, USER_AGENT, VIA};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 
+use super::Shared;
 use super::answer::VIA_ASIDE;
 use super::collapse::{Flights, Landing, Leader};
 use super::ingress::Admitted;
@@ -60,8 +61,9 @@ impl Fetch {
 const AGENT: HeaderValue = HeaderValue::from_static(concat!("aside/", env!("CARGO_PKG_VERSION")));
 
 /// What the origin sees: for a route a function of the key and of nothing else; without one the client's fields.
-pub(super) fn outgoing(fetch: &Fetch) -> Outgoing {
+pub(super) fn outgoing(fetch: &Fetch, shared: &Shared) -> Outgoing {
     let request = &fetch.request;
+    let host = shared.host_on_a_fill(&fetch.resource, request);
     let (target, mut fields) = match &fetch.resource.route {
         Some(route) => {
             let (path, query) = (request.target.path(), request.target.query());
@@ -74,7 +76,7 @@ pub(super) fn outgoing(fetch: &Fetch) -> Outgoing {
             fields.insert(VIA, VIA_ASIDE);
             (fill.target.parse().unwrap_or_else(|_| request.target.clone()), fields)
         }
-        None => (request.target.clone(), request.forwarded_fields()),
+        None => (request.target.clone(), request.forwarded_fields(host.as_ref())),
     };
     // The client's conditions and its part are for what is stored; the origin is asked for all of it.
     for name in [IF_NONE_MATCH, IF_MODIFIED_SINCE, RANGE, IF_RANGE] {
@@ -83,12 +85,5 @@ pub(super) fn outgoing(fetch: &Fetch) -> Outgoing {
     if let Some(stale) = &fetch.missed.stale {
         fields.extend(conditional_for(&stale.fields));
     }
-    Outgoing {
-        method: Method::GET,
-        target,
-        fields,
-        client_host: request.host.clone(),
-        body: Body::Empty,
-        early: request.early.clone(),
-    }
+    Outgoing { method: Method::GET, target, fields, client_host: host, body: Body::Empty, early: request.early.clone() }
 }

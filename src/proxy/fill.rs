@@ -42,7 +42,7 @@ impl Proxy {
 
     async fn fill(self: Arc<Self>, mut fetch: Fetch, tell: oneshot::Sender<Answer>) {
         let request_time = self.shared.clock.now();
-        let answered = match self.origin.send(outgoing(&fetch)).await {
+        let answered = match self.origin.send(outgoing(&fetch, &self.shared)).await {
             Ok(answered) => answered,
             Err(error) => {
                 let answer = self.failed(&fetch.resource, &fetch.request, &fetch.missed, &error);

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use http::header::{IF_MODIFIED_SINCE, IF_NONE_MATCH};
 use http::{Method, StatusCode};
 
-use super::Proxy;
 use super::answer::{Answer, is_origin_trouble};
 use super::fetch::{Fetch, outgoing};
 use super::ingress::Admitted;
 use super::keep::Received;
 use super::lookup::{Missed, Resource};
+use super::{Proxy, Shared};
 use crate::fields::{CacheStatus, Detail};
 use crate::origin::{Answered, Outgoing};
 use crate::policy::{Told, told_by_head};
@@ -31,7 +31,7 @@ impl Proxy {
         };
         let fetch = Fetch::new(resource, request, missed, None);
         let request_time = self.shared.clock.now();
-        let answered = match self.origin.send(asking(&fetch)).await {
+        let answered = match self.origin.send(asking(&fetch, &self.shared)).await {
             Ok(answered) => answered,
             Err(error) => return self.failed(&fetch.resource, &fetch.request, &fetch.missed, &error),
         };
@@ -83,8 +83,8 @@ impl Proxy {
 }
 
 /// The HEAD as a fill would be sent, without conditions: what comes back is to be for all.
-fn asking(fetch: &Fetch) -> Outgoing {
-    let mut outgoing = Outgoing { method: Method::HEAD, ..outgoing(fetch) };
+fn asking(fetch: &Fetch, shared: &Shared) -> Outgoing {
+    let mut outgoing = Outgoing { method: Method::HEAD, ..outgoing(fetch, shared) };
     outgoing.fields.remove(IF_NONE_MATCH);
     outgoing.fields.remove(IF_MODIFIED_SINCE);
     outgoing

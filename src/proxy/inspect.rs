@@ -137,8 +137,8 @@ impl Shared {
         overtaken: Option<Overtaken>,
     ) -> Selection {
         let place = match entry.kind {
-            Kind::Around => resource.place.around(),
-            Kind::Written => resource.place.plain().unwrap_or(at),
+            Kind::Around => resource.around(),
+            Kind::Written => resource.written().unwrap_or(at),
             Kind::Response | Kind::VaryIndex => at,
         };
         let lifetime = lifetime_today(&stored(&entry), self.choices(resource));

@@ -192,7 +192,7 @@ impl Proxy {
         body: Bytes,
     ) -> KeptAnswer {
         let place = &fetch.resource.place;
-        let tags = tags(fetch, &received, &body, self.shared.settings.host_in_key);
+        let tags = tags(fetch, &received, &body);
         let route = fetch.resource.route.as_deref();
         let refused = if route.is_some_and(|route| route.excludes(|| serde_json::from_slice(&body).ok())) {
             Some(Detail::Excluded)
@@ -203,6 +203,7 @@ impl Proxy {
                 Some(tags) => (tags.len() > MAX_TAGS).then_some(Detail::TooManyTags),
             }
         };
+        let refused = refused.or_else(|| self.shared.admits_host(&fetch.resource, &fetch.request).err());
         let tags = tags.unwrap_or_default();
         let variant = self.variant_of(fetch, &received.fields);
         let own = variant.as_ref().map(|variant| variant.tag.clone());
@@ -284,8 +285,7 @@ pub(super) fn verdict(kept: Result<Kept, Fault>) -> Result<(), Detail> {
 
 /// The entry's tags: those of its place, the route's own, and those that the response names. `None` where the answer
 /// does not say the value of one.
-pub(super) fn tags(fetch: &Fetch, received: &Received, body: &Bytes, host_in_key: bool) -> Option<Vec<Tag>> {
-    let host_in_key = host_in_key || fetch.resource.route.is_none();
+pub(super) fn tags(fetch: &Fetch, received: &Received, body: &Bytes) -> Option<Vec<Tag>> {
     let mut tags = fetch.resource.place.tags.to_vec();
     tags.extend(fetch.resource.route.as_ref().and_then(|route| route.fetched_tag()));
     if let Some(route) = fetch.resource.route.as_ref().filter(|route| !route.tags.is_empty()) {
@@ -295,8 +295,10 @@ pub(super) fn tags(fetch: &Fetch, received: &Received, body: &Bytes, host_in_key
         let query = fetch.request.query();
         tags.extend(route.named_tags(|name| route.read_value(name, query, &captures), json.as_ref())?);
     }
+    // Where the origin sees the client's Host, all hosts are the app's own: a write by one of them concerns them all.
+    let is_of_all_hosts = fetch.resource.host.is_some() || fetch.resource.route.is_some();
     for name in cache_groups(&received.fields, &CACHE_GROUPS) {
-        tags.push(Tag::cache_group(if host_in_key { fetch.request.host_text() } else { "" }, &name));
+        tags.push(Tag::cache_group(if is_of_all_hosts { "" } else { fetch.request.host_text() }, &name));
         tags.push(Tag::named(&name));
     }
     for (name, separator) in [("surrogate-key", ' '), ("xkey", ' '), ("cache-tag", ',')] {

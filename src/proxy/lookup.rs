@@ -10,7 +10,7 @@ use super::variants::Index;
 use super::{Choices, NEVER, Shared};
 use crate::fields::{Detail, Forward};
 use crate::policy::{Stored, selecting};
-use crate::rules::{Bypass, Place, Read, Route, Tag, WriteTarget};
+use crate::rules::{AskedHost, Bypass, Captures, KeyedHost, Place, Read, Route, Tag, WriteTarget};
 use crate::store::{Fault, Kind, Lookup, Store, StoredResponse, Token};
 
 /// What a read asks for: its route, if one speaks, and its place in the store.
@@ -18,6 +18,10 @@ use crate::store::{Fault, Kind, Lookup, Store, StoredResponse, Token};
 pub(super) struct Resource {
     pub(super) route: Option<Arc<Route>>,
     pub(super) place: Place,
+    /// Whom it is asked of, where the origin sees the client's Host.
+    pub(super) host: Option<AskedHost>,
+    /// Where what a write policy left for it is kept, if not in its own place.
+    written: Option<Place>,
 }
 
 /// What the store had.
@@ -42,6 +46,21 @@ pub(super) struct Missed {
 }
 
 impl Resource {
+    /// Where what a write policy left for it is kept, if not in its own place.
+    pub(super) fn written(&self) -> Option<Place> {
+        self.written.clone().or_else(|| self.place.plain())
+    }
+
+    /// The same with another place.
+    pub(super) fn at(self, place: Place) -> Self {
+        Self { place, ..self }
+    }
+
+    /// Where the `write.around` marker of it is kept.
+    pub(super) fn around(&self) -> Place {
+        self.written.as_ref().unwrap_or(&self.place).around()
+    }
+
     fn has_write_policy(&self) -> bool {
         self.route.as_ref().is_some_and(|route| route.write.is_some())
     }
@@ -68,8 +87,8 @@ impl Seen {
 
 /// What a write policy left where a read finds no entry of its own: the written entry, or a `write.around` marker.
 async fn written_or_around(store: &Store, resource: &Resource) -> Result<Option<Arc<StoredResponse>>, Fault> {
-    if let Some(plain) = resource.place.plain() {
-        let written = store.lookup(&plain).await?.entry.filter(|entry| entry.kind == Kind::Written);
+    if let Some(written) = resource.written() {
+        let written = store.lookup(&written).await?.entry.filter(|entry| entry.kind == Kind::Written);
         if written.is_some() {
             return Ok(written);
         }
@@ -77,16 +96,16 @@ async fn written_or_around(store: &Store, resource: &Resource) -> Result<Option<
     if !resource.offers(WriteTarget::Around) {
         return Ok(None);
     }
-    Ok(store.lookup(&resource.place.around()).await?.entry)
+    Ok(store.lookup(&resource.around()).await?.entry)
 }
 
 impl Shared {
     /// The route and place of a read; or why it has none, and the route that said so.
     pub(super) fn resource(&self, request: &Admitted) -> Result<Resource, (Bypass, Option<Arc<Route>>)> {
         let settings = &self.settings;
-        let host = request.host_text();
+        let host = self.asked_host(request);
+        let keyed_host = host.as_ref().map(AskedHost::keyed);
         let path = request.target.path();
-        let keyed_host = settings.host_in_key.then_some(host);
         let read = Read {
             path,
             query: request.target.query(),
@@ -105,14 +124,33 @@ impl Shared {
             None if settings.unrouted.is_none() => Err(Bypass(Detail::RouteOff)),
             None if request.is_conditional_on_match() => Err(Bypass(Detail::Precondition)),
             // Without a route the origin is told the client's Host in X-Forwarded-Host, whatever it sees as its own.
-            None => settings.routes.routeless_place(&Read { host: Some(host), ..read }).map(|place| {
-                if settings.unrouted_by_all_fields { place.selected_by(&all_fields(&request.fields)) } else { place }
-            }),
+            None => {
+                let host = keyed_host.or(Some(KeyedHost::Other(request.host_text())));
+                settings.routes.routeless_place(&Read { host, ..read }).map(|place| {
+                    if settings.unrouted_by_all_fields {
+                        place.selected_by(&all_fields(&request.fields))
+                    } else {
+                        place
+                    }
+                })
+            }
         };
-        match place {
-            Ok(place) => Ok(Resource { route, place }),
+        match place.and_then(|place| self.knows_host(host.as_ref()).map(|()| place).map_err(Bypass)) {
+            Ok(place) => {
+                let written = found.and_then(|(route, captures)| self.written_for_all(&read, route, &captures));
+                Ok(Resource { route, place, host, written })
+            }
             Err(bypass) => Err((bypass, route)),
         }
+    }
+
+    /// Where what a write policy left is kept, where the read asks for another host than the known ones.
+    fn written_for_all(&self, read: &Read<'_>, route: &Arc<Route>, captures: &Captures<'_>) -> Option<Place> {
+        if route.write.is_none() || !matches!(read.host, Some(KeyedHost::Other(_))) {
+            return None;
+        }
+        let place = route.place(&Read { host: self.host_of_written(), ..*read }, captures).ok()?;
+        Some(place.plain().unwrap_or(place))
     }
 
     /// Asks the store; a second time where the answers vary by fields that only the response named.

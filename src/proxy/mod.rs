@@ -19,6 +19,7 @@ mod forwarded;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 mod head;
+mod hosts;
 mod ingress;
 mod inspect;
 mod keep;
@@ -56,6 +57,7 @@ use coding::Codings;
 use collapse::{Flights, Join, Landing};
 use error::Refusal;
 use fetch::Fetch;
+use hosts::OtherHosts;
 use ingress::Admitted;
 use lookup::{Missed, Resource};
 use notices::Notices;
@@ -77,6 +79,7 @@ pub struct Shared {
     codings: Arc<Codings>,
     standing_in: Arc<StandingIn>,
     notices: Arc<Notices>,
+    other_hosts: Arc<OtherHosts>,
     clock: Clock,
     log_requests: bool,
 }
@@ -86,9 +89,9 @@ impl Shared {
     pub fn new(settings: ProxySettings, clock: Clock, log_requests: bool) -> Self {
         let flights = Arc::new(Flights::new(settings.max_waiters));
         let codings = Arc::new(Codings::new(&settings.compression));
-        let standing_in = Arc::default();
+        let (standing_in, other_hosts) = (Arc::default(), Arc::default());
         let notices = Arc::new(Notices::about(&settings.routes));
-        Self { settings: Arc::new(settings), flights, codings, standing_in, notices, clock, log_requests }
+        Self { settings: Arc::new(settings), flights, codings, standing_in, notices, other_hosts, clock, log_requests }
     }
 }
 

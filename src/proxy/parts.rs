@@ -89,7 +89,9 @@ impl Proxy {
     ) -> Answer {
         let (forward, detail) = (missed.forward, Some(Detail::PartialContent));
         let request_time = self.shared.clock.now();
-        let answered = match self.forward(&request, Body::Empty).await {
+        // What comes back may be kept, so it is asked for as a fill asks.
+        let host = self.shared.host_on_a_fill(&resource, &request);
+        let answered = match self.forward_to(host, &request, Body::Empty).await {
             Ok(answered) => answered,
             Err(error) => return self.failed(&resource, &request, &missed, &error),
         };
@@ -103,8 +105,8 @@ impl Proxy {
         let Some(seen) = seen else { return Answer::passed(answered, status) };
         let (received, body) = self.receive(answered, request_time);
         let place = resource.place.part();
-        let whole = (resource.place, at_key(&upon(missed.stale), missed.index.as_deref()));
-        let resource = Resource { place, route: resource.route };
+        let whole = (resource.place.clone(), at_key(&upon(missed.stale), missed.index.as_deref()));
+        let resource = resource.at(place);
         let missed = Missed { token: seen.token, forward, detail, stale: None, index: None };
         let fetch = Fetch::new(resource, request, missed, None);
         let Some((range, judged)) = self.judge_part(&fetch, &received) else {
@@ -151,7 +153,7 @@ impl Proxy {
             && let Some(leader) = self.shared.flights.lead(&whole.0.key, landed)
         {
             let (place, upon) = whole;
-            let resource = Resource { place, ..fetch.resource };
+            let resource = fetch.resource.at(place);
             fetch = Fetch::new(resource, fetch.request, fetch.missed, Some(leader));
             let kept = self.keep_upon(upon, &fetch, received.of_range(None), judged, body).await;
             fetch.land(kept.landing.clone(), &self.shared.flights);

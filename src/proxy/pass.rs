@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use http::StatusCode;
+use http::{HeaderValue, StatusCode};
 
 use super::answer::Answer;
 use super::error::{Refusal, no_answer};
@@ -29,14 +29,24 @@ impl Proxy {
         }
     }
 
-    /// Sends the request with the client's own fields.
+    /// Sends the request with the client's own fields and Host.
     pub(super) async fn forward(&self, request: &Admitted, body: Body) -> Result<Answered, OriginError> {
+        self.forward_to(request.host.clone(), request, body).await
+    }
+
+    /// Sends the request with the client's own fields, and this Host.
+    pub(super) async fn forward_to(
+        &self,
+        host: Option<HeaderValue>,
+        request: &Admitted,
+        body: Body,
+    ) -> Result<Answered, OriginError> {
         self.origin
             .send(Outgoing {
                 method: request.method.clone(),
                 target: request.target.clone(),
-                fields: request.forwarded_fields(),
-                client_host: request.host.clone(),
+                fields: request.forwarded_fields(host.as_ref()),
+                client_host: host,
                 body,
                 early: request.early.clone(),
             })

@@ -39,6 +39,10 @@ impl Proxy {
             return None;
         }
         let resource = self.shared.resource(&as_get(request)).ok().filter(|resource| resource.route.is_none())?;
+        // A write is sent with the client's own Host, which may have shaped its answer.
+        if self.shared.host_on_a_fill(&resource, request) != request.host {
+            return None;
+        }
         // Taken before the origin sees the POST: whoever writes the same meanwhile is noticed.
         let token = self.store.lookup(&resource.place).await.ok()?.token;
         Some(BeforePost { resource, token, request_time: self.shared.clock.now() })
@@ -88,7 +92,7 @@ impl Proxy {
     ) -> Answer {
         let drops = self.shared.settings.routes.invalidations(&write);
         // A tag that the answer names, too, may have been made old by a write that was answered meanwhile.
-        let Some(tags) = tags(&fetch, &received, &body, self.shared.settings.host_in_key) else {
+        let Some(tags) = tags(&fetch, &received, &body) else {
             answer.cache_status.detail = Some(Detail::TagUnknown);
             return self.made_old(&write, answer).await;
         };

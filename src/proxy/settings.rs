@@ -1,12 +1,13 @@
 //! What the configuration says about handling a request.
 
+use std::net::SocketAddr;
 use std::num::NonZeroU64;
 
 use ipnet::IpNet;
 
 use super::CompressionSettings;
 use crate::policy::Choices;
-use crate::rules::Routes;
+use crate::rules::{Hosts, Routes};
 
 /// Everything a request's way depends on, but for the origin and the store.
 #[derive(Clone, Debug)]
@@ -17,8 +18,9 @@ pub struct ProxySettings {
     pub unrouted: Option<Choices>,
     /// Whether every field of a request is in its key, where no route speaks (`[unrouted] vary = "all"`).
     pub unrouted_by_all_fields: bool,
-    /// Whether the client's Host is part of every key (`[origin] host = "client"`).
-    pub host_in_key: bool,
+    /// By which names clients know this proxy, where the origin sees their Host (`[origin] host = "client"`); `None` where
+    /// it sees another, and a route's keys say nothing of any host.
+    pub hosts: Option<Hosts>,
     /// Where the proxies in front of this one are, whose word about their clients is believed.
     pub trusted_proxies: Vec<IpNet>,
     /// How many fields a request may have.
@@ -38,4 +40,15 @@ pub struct ProxySettings {
     pub max_waiters: usize,
     /// The content codings that clients are offered.
     pub compression: CompressionSettings,
+}
+
+impl ProxySettings {
+    /// The same once it is known on which addresses the server listens: where the file names no hosts, they are the names.
+    #[must_use]
+    pub fn listening_on(mut self, addresses: &[SocketAddr]) -> Self {
+        if self.hosts.as_ref().is_some_and(Hosts::keeps_others_apart) {
+            self.hosts = Some(Hosts::of_listeners(addresses));
+        }
+        self
+    }
 }

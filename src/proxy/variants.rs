@@ -159,7 +159,8 @@ impl Index {
     }
 
     fn id(&self, request: &Admitted, any_order: bool) -> String {
-        variant_id(&selecting(&self.names, &request.forwarded_fields(), any_order))
+        // The host that the origin is told is in the key.
+        variant_id(&selecting(&self.names, &request.forwarded_fields(None), any_order))
     }
 
     /// The slot of the variant that a request selects, and its id; no slot where it is not stored.

@@ -126,8 +126,7 @@ fn says_json(fields: &HeaderMap) -> bool {
     is_plain_json(only) && !fields.contains_key(CONTENT_ENCODING)
 }
 
-/// The groups that the answer to a write makes old: of the host that was written to, and of all hosts where the host is
-/// in no key.
+/// The groups that the answer to a write makes old: of the host that was written to, and those of all hosts.
 ///
 /// Source: RFC 9875 section 3
 fn groups_made_old(request: &Admitted, answer: &HeaderMap) -> Vec<Tag> {

@@ -22,7 +22,7 @@ use super::write_policy::Chosen;
 use crate::fields::Forward;
 use crate::origin::{Answered, Body, OriginError};
 use crate::policy::named_on_origin;
-use crate::rules::{WriteTarget, read_json, write_paths};
+use crate::rules::{Hosts, WriteTarget, read_json, write_paths};
 
 impl Proxy {
     /// Forwards a write and answers it once the store knows. Dropping the future stops nothing.
@@ -83,8 +83,10 @@ impl Proxy {
         if !answer.contains_key(LOCATION) && !answer.contains_key(CONTENT_LOCATION) {
             return Vec::new();
         }
-        let own: Vec<Url> = self.origin.settings().urls().iter().filter_map(|url| Url::parse(url).ok()).collect();
         let scheme = if request.client.secure { "https" } else { "http" };
+        let known = self.shared.settings.hosts.iter().flat_map(Hosts::iter).map(|host| format!("{scheme}://{host}"));
+        let urls = self.origin.settings().urls().into_iter().chain(known);
+        let own: Vec<Url> = urls.filter_map(|url| Url::parse(&url).ok()).collect();
         let named = named_on_origin(answer, (scheme, request.host_text(), request.target.as_str()), &own);
         named.iter().flat_map(|path| write_paths(path)).collect()
     }

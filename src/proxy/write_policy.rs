@@ -160,9 +160,7 @@ impl Proxy {
     }
 
     fn written(&self, request: &Admitted, words: &Words, route: &Arc<Route>) -> Option<Written> {
-        let settings = &self.shared.settings;
-        let host = settings.host_in_key.then(|| request.host_text());
-        route.written(&words.write(request), host)
+        route.written(&words.write(request), self.shared.host_of_written())
     }
 
     /// Keeps what a later GET is to answer, from the policy's template; or else has a GET fetch it, and says false.

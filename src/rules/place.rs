@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::canonical::is_canonical;
 use super::digest::short_hash;
+use super::hosts::KeyedHost;
 use super::path::Captures;
 use super::query::plain_query_octet;
 use super::read::{Bypass, Read};
@@ -102,9 +103,11 @@ impl Route {
             }
             let _ = write!(name, "?{query}");
         }
-        if let Some(host) = read.host {
-            // Also where it is empty: a raw query may have an `@`, so the last one must always be this one.
-            let _ = write!(name, "@{host}");
+        match read.host {
+            Some(KeyedHost::Other(host)) => name.extend(["@", host]),
+            // Only a raw query brings an `@` of its own: the last one must always be this one.
+            Some(KeyedHost::Known) if self.query == RouteQuery::Raw && query.contains('@') => name.push('@'),
+            _ => {}
         }
         if read.secure {
             name.push_str("#https");

@@ -2,6 +2,7 @@
 
 use http::HeaderMap;
 
+use super::hosts::KeyedHost;
 use crate::fields::Detail;
 
 /// A read as the rules see it.
@@ -13,8 +14,8 @@ pub struct Read<'a> {
     pub query: Option<&'a str>,
     /// The request's fields.
     pub fields: &'a HeaderMap,
-    /// The host that is part of the key, where the origin sees the client's: empty for a request without one.
-    pub host: Option<&'a str>,
+    /// Whom it is for, where that is part of the key.
+    pub host: Option<KeyedHost<'a>>,
     /// Whether it was asked by https: the origin is told so, and an answer may have links of that scheme.
     pub secure: bool,
 }

@@ -8,6 +8,7 @@ use http::header::ORIGIN;
 use super::ROUTELESS;
 use super::canonical::is_canonical;
 use super::digest::short_hash;
+use super::hosts::KeyedHost;
 use super::path::Captures;
 use super::place::{CacheKey, Place};
 use super::query::plain_query_octet;
@@ -72,13 +73,12 @@ impl Routes {
             name.push('?');
             name.push_str(query);
         }
-        if let Some(host) = read.host {
-            // Also where it is empty: paths and queries may have an `@`, so the last one must always be this one.
-            name.push('@');
-            if read.secure {
-                name.push_str("https://");
-            }
-            name.push_str(host);
+        // Paths and queries may have an `@`, so the last one must always be the host's, also where that is empty.
+        match read.host {
+            Some(KeyedHost::Other(host)) => name.extend(["@", if read.secure { "https://" } else { "" }, host]),
+            _ if name.contains('@') => name.extend(["@", if read.secure { "#https" } else { "" }]),
+            _ if read.secure => name.push_str("#https"),
+            _ => {}
         }
         // Whatever the answer says: an origin that speaks of it only when it is asked with one gave everybody else's to
         // those scripts, and one site's to another's (Fetch, section "CORS protocol and HTTP caches").

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use http::HeaderMap;
 
+use super::hosts::KeyedHost;
 use super::place::Place;
 use super::query::{Found, encode, find_parameter};
 use super::read::Read;
@@ -36,7 +37,7 @@ impl Route {
     }
 
     /// The entry that this write writes by the route's policy; `None` when a variable of its key is unknown.
-    pub fn written(self: &Arc<Self>, write: &Write<'_>, host: Option<&str>) -> Option<Written> {
+    pub fn written(self: &Arc<Self>, write: &Write<'_>, host: Option<KeyedHost<'_>>) -> Option<Written> {
         let (_, captures) = write.paths.iter().find_map(|path| self.policy_for(write, path))?;
         let value = |name: &str| write.value(&Source::Name(name.to_owned()), &captures, Asking::Spelt);
         let mut target = self.path.render(value)?;

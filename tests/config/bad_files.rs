@@ -103,6 +103,22 @@ fn what_clients_may_speak() {
     assert_bad("origin = \"http://a\"\n[clients]\nhttp2 = «\"tsl\"", "write \"tls\"");
     assert_bad("origin = \"http://a\"\n[clients]\nhttp2 = «true", "write \"tls\", \"off\" or \"always\"");
     assert_bad("origin = \"http://a\"\n[clients]\n«h2c = true", "\"always\"");
+    for (text, help) in [
+        ("hosts = [«\"http://shop.example\"]", "write \"shop.example\""),
+        ("hosts = [\"a\", «\"shop.example/api\"]", "write \"shop.example\""),
+        ("hosts = [«\"*.example\"]", "each name in full"),
+        ("hosts = [«\"a b\"]", "\"localhost:8080\""),
+        ("hosts = [«\"\"]", "\"localhost:8080\""),
+        ("hosts = [\"shop.example\", «\"Shop.Example\"]", "delete one"),
+        ("hosts = [\"[::1]:80\", «\"[0::1]:080\"]", "delete one"),
+        ("hosts = «[]", "delete the line"),
+        ("hosts = «\"shop.example\"", "[\"shop.example\"]"),
+        ("hosts = [«80]", "write"),
+        ("«host = \"shop.example\"", "hosts"),
+        ("«server_name = \"shop.example\"", "hosts = ["),
+    ] {
+        assert_bad(&format!("origin = \"http://a\"\n[clients]\n{text}"), help);
+    }
     assert_bad("origin = \"http://a\"\n[tls]\n«cert_file = \"a\"\ncert = \"a\"\nkey = \"b\"", "cert = ");
     assert_bad("origin = \"http://a\"\n[limits]\nidle_timeout = «\"0s\"", "\"1m\" without this line");
     assert_bad("origin = \"http://a\"\n[limits]\n«keepalive_timeout = \"5s\"", "`idle_timeout`");

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use aside::origin::HostRule;
+use aside::rules::Hosts;
 use aside::rules::{Credential, RouteQuery, Selection, Source, Subject, WriteTarget};
 use aside::server::Http2;
 use aside::store::{StoreUrl, WhenDown};
@@ -29,7 +30,7 @@ fn everything_has_a_default() {
     assert_eq!(config.store.url, StoreUrl::Memory);
     assert_eq!((config.store.memory, config.store.timeout), (64 << 20, Duration::from_millis(50)));
     assert_eq!((config.store.when_down, config.store.prefix.as_str()), (WhenDown::Forward, ""));
-    assert_eq!(config.origin.host, HostRule::Origin);
+    assert_eq!(config.origin.host, HostRule::Client);
     assert_eq!(config.origin.idle_timeout, Duration::from_secs(1));
     assert_eq!(
         (config.origin.connect_timeout, config.origin.response_timeout),
@@ -41,7 +42,12 @@ fn everything_has_a_default() {
     assert_eq!((config.proxy.max_target, config.proxy.max_request_body), (8192, None));
     assert_eq!((config.proxy.buffer_body, config.proxy.max_waiters), (65_536, 1024));
     assert_eq!((config.proxy.trusted_proxies.len(), config.proxy.max_variants), (0, 32));
-    assert!(!config.proxy.host_in_key);
+    let hosts = config.proxy.hosts.clone().unwrap();
+    assert_eq!(
+        hosts.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        ["127.0.0.1:8080", "localhost:8080", "[::1]:8080"]
+    );
+    assert!(hosts.keeps_others_apart());
     let unrouted = config.proxy.unrouted.clone().unwrap();
     assert!(
         !unrouted.routed && !unrouted.heuristics && !unrouted.close_delimited && unrouted.honour_request_directives
@@ -58,6 +64,58 @@ fn clients_are_served_as_the_file_says() {
     assert_eq!((config.server.http2, config.server.proxy_protocol), (Http2::Always, true));
     assert_eq!((config.server.max_fields, config.proxy.max_fields), (7, 7));
     assert_eq!(good("origin = \"http://a\"\n[clients]\nhttp2 = \"off\"").server.http2, Http2::Off);
+}
+
+#[test]
+fn clients_know_the_proxy_by_the_names_that_the_file_lists() {
+    let hosts = |text: &str| good(&format!("origin = \"http://a\"\n{text}")).proxy.hosts.unwrap();
+    let names = |hosts: &Hosts| hosts.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let listed = hosts("[clients]\nhosts = [\"Shop.Example\", \"[::1]:8080\"]");
+    assert_eq!(
+        (names(&listed), listed.keeps_others_apart()),
+        (vec!["shop.example".into(), "[::1]:8080".into()], false)
+    );
+    let own = hosts("listen = [\"0.0.0.0:80\", \"127.0.0.1:81\"]");
+    assert_eq!((own.first().to_string().as_str(), names(&own).len()), ("127.0.0.1:80", 6));
+}
+
+/// Port 0 is the kernel's to choose.
+#[test]
+fn the_names_have_the_ports_that_the_listeners_got() {
+    let proxy = |more: &str| good(&format!("listen = \"127.0.0.1:0\"\norigin = \"http://a\"\n{more}")).proxy;
+    let first = |more: &str| {
+        let bound = proxy(more).listening_on(&["127.0.0.1:4711".parse().unwrap()]);
+        bound.hosts.map(|hosts| hosts.first().to_string())
+    };
+    assert_eq!(first("").as_deref(), Some("127.0.0.1:4711"));
+    assert_eq!(first("[clients]\nhosts = [\"shop.example\"]").as_deref(), Some("shop.example"));
+}
+
+#[test]
+fn nodes_on_one_redis_are_told_which_name_they_have_to_share() {
+    let notes = |text: &str| good(text).remarks.render(false);
+    for text in [
+        "origin = \"http://a\"\nstore = \"redis://h\"",
+        "[origin]\nurl = \"http://a\"\nhost = \"client\"\n[store]\nurl = \"redis://h\"",
+    ] {
+        let told = notes(text);
+        assert!(told.contains("note: ") && told.contains("here it is 127.0.0.1:8080"), "{told}");
+        assert!(told.contains(if text.contains("[store]") { ":5:7" } else { ":2:9" }), "{told}");
+    }
+    for text in [
+        "origin = \"http://a\"\nstore = \"redis://h\"\n[clients]\nhosts = [\"shop.example\"]",
+        "store = \"redis://h\"\n[origin]\nurl = \"http://a\"\nhost = \"origin\"",
+        "origin = \"http://a\"",
+    ] {
+        assert_eq!(notes(text), "", "{text}");
+    }
+}
+
+#[test]
+fn hosts_that_change_nothing_are_told() {
+    let told = good("[origin]\nurl = \"http://a\"\nhost = \"origin\"\n[clients]\nhosts = [\"shop.example\"]").remarks;
+    let told = told.render(false);
+    assert!(told.contains("warning: `hosts` changes nothing") && told.contains(":5:9"), "{told}");
 }
 
 #[test]
@@ -83,13 +141,13 @@ fn a_route_has_defaults_too() {
 #[test]
 fn tables_instead_of_texts() {
     let config = good(
-        "listen = [\"127.0.0.1:1\", \"[::1]:2\"]\n[origin]\nurl = \"http://a:1\"\nhost = \"client\"\n[store]\n\
+        "listen = [\"127.0.0.1:1\", \"[::1]:2\"]\n[origin]\nurl = \"http://a:1\"\nhost = \"origin\"\n[store]\n\
          url = \"redis://:secret@h:6379/2\"\nwhen_down = \"refuse\"\nprefix = \"shop:\"\n[unrouted]\ncache = false\n\
          [log]\nformat = \"json\"\nrequests = false\n[limits]\nrequest_body = \"10MiB\"\ncores = 3\n",
     );
     assert_eq!(config.server.listen.len(), 2);
     assert_eq!(config.server.cores, 3);
-    assert!(config.proxy.host_in_key && config.proxy.unrouted.is_none());
+    assert!(config.proxy.hosts.is_none() && config.proxy.unrouted.is_none());
     assert_eq!(config.proxy.max_request_body, Some(10 << 20));
     assert_eq!((config.store.when_down, config.store.prefix.as_str()), (WhenDown::Refuse, "shop:"));
     assert!(matches!(config.store.url, StoreUrl::Redis(_)));

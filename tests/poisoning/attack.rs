@@ -79,6 +79,7 @@ macro_rules! no_leak {
     };
 }
 
+const KNOWN: &str = "[clients]\nhosts = [\"shop.example\", \"localhost\"]\n";
 const ALL: &str = "[[route]]\npath = \"/{*rest}\"\nttl = \"1h\"\n";
 
 no_leak! {
@@ -89,8 +90,11 @@ no_leak! {
         &format!("{ALL}authorization = \"ignore\"\ncookies = \"ignore\"\nquery = [\"page\"]\nvary = []\n");
     nothing_leaks_where_credentials_are_keyed, Freshness::Silent,
         &format!("{ALL}authorization = \"key\"\ncookies = \"key\"\n");
-    nothing_leaks_where_the_origin_sees_the_clients_host, Freshness::Silent,
-        &format!("[origin]\nurl = \"ORIGIN\"\nhost = \"client\"\n{ALL}");
+    nothing_leaks_where_the_origin_sees_its_own_host, Freshness::Silent,
+        &format!("[origin]\nurl = \"ORIGIN\"\nhost = \"origin\"\n{ALL}");
+    nothing_leaks_where_the_host_is_known, Freshness::Silent, &format!("{KNOWN}{ALL}");
+    nothing_leaks_where_the_host_is_unknown, Freshness::Silent,
+        &format!("[clients]\nhosts = [\"other.example\"]\n{ALL}");
     nothing_leaks_where_a_route_keys_fields, Freshness::Silent,
         &format!("{ALL}vary = [\"User-Agent\", \"X-Locale\", \"Accept-Encoding\"]\n");
     nothing_leaks_where_answers_are_annotated, Freshness::Silent,
@@ -104,8 +108,9 @@ no_leak! {
     nothing_leaks_without_a_route_where_the_origin_varies, Freshness::Varying, "";
     nothing_leaks_without_a_route_behind_a_trusted_proxy, Freshness::Varying,
         "[clients]\ntrusted_proxies = [\"127.0.0.1\"]\n";
-    nothing_leaks_without_a_route_where_the_origin_sees_the_clients_host, Freshness::Varying,
-        "[origin]\nurl = \"ORIGIN\"\nhost = \"client\"\n";
+    nothing_leaks_without_a_route_where_the_origin_sees_its_own_host, Freshness::Varying,
+        "[origin]\nurl = \"ORIGIN\"\nhost = \"origin\"\n";
+    nothing_leaks_without_a_route_where_the_host_is_known, Freshness::Varying, KNOWN;
     nothing_leaks_without_a_route_where_all_fields_are_keyed, Freshness::ForAll, "[unrouted]\nvary = \"all\"\n";
     nothing_leaks_without_a_route_where_errors_are_stored, Freshness::Varying, "[unrouted]\nerrors = true\n";
 }

@@ -9,6 +9,7 @@
 )]
 
 mod fields;
+mod hosts;
 mod keys;
 mod policy;
 mod withheld;

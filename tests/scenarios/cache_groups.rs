@@ -37,7 +37,7 @@ async fn the_answer_to_a_write_makes_the_groups_old_that_it_names() {
 }
 
 #[tokio::test]
-async fn groups_are_a_hosts_own_and_safe_answers_make_none_old() {
+async fn groups_are_a_hosts_own_where_the_origin_sees_no_client_and_safe_answers_make_none_old() {
     let origin = Origin::start(|asked: Asked| async move {
         let groups = [("cache-groups", "\"a\""), ("cache-group-invalidation", "\"a\"")];
         let kept = ("cache-control", "max-age=60");
@@ -48,12 +48,15 @@ async fn groups_are_a_hosts_own_and_safe_answers_make_none_old() {
         }
     })
     .await;
-    let node = Node::start(origin.address, "");
-    let client = node.client();
-    client.get_with("/x", &[("host", "one")]).await;
-    client.get_with("/x", &[("host", "two")]).await;
-    assert_eq!(client.get_with("/x", &[("host", "one")]).await.cache(), "HIT");
-    client.send("POST", "/y", &[("host", "ONE")], "{}").await;
-    assert_eq!(client.get_with("/x", &[("host", "two")]).await.cache(), "HIT");
-    assert_eq!(client.get_with("/x", &[("host", "one")]).await.cache(), "MISS");
+    for (rule, other) in [("origin", "HIT"), ("client", "MISS")] {
+        let node = Node::start(origin.address, &format!("[origin]\nurl = \"ORIGIN\"\nhost = \"{rule}\"\n"));
+        let client = node.client();
+        client.get_with("/x", &[("host", "one")]).await;
+        client.get_with("/x", &[("host", "two")]).await;
+        assert_eq!(client.get_with("/x", &[("host", "one")]).await.cache(), "HIT");
+        client.send("POST", "/y", &[("host", "ONE")], "{}").await;
+        // Where the app sees the client's Host, all hosts are its own, and a write concerns them all.
+        assert_eq!(client.get_with("/x", &[("host", "two")]).await.cache(), other, "{rule}");
+        assert_eq!(client.get_with("/x", &[("host", "one")]).await.cache(), "MISS", "{rule}");
+    }
 }

@@ -26,7 +26,7 @@ async fn a_client_that_offers_it_in_the_handshake_gets_it() {
     assert_eq!(asked.field("via"), Some("2.0 aside"));
     assert_eq!(asked.field("x-forwarded-host"), Some("localhost"));
     assert_eq!(asked.field("x-forwarded-proto"), Some("https"));
-    assert_eq!(asked.field("host").unwrap(), origin.address.to_string());
+    assert_eq!(asked.field("host"), Some("localhost"));
 }
 
 #[tokio::test]
@@ -70,12 +70,13 @@ async fn both_versions_share_what_is_stored() {
     let origin = Origin::counting().await;
     let node = Node::start(origin.address, &format!("{ALWAYS}[[route]]\npath = \"/fruit/{{id}}\"\nttl = \"1h\"\n"));
     let (client, _) = H2::to(node.address).await;
+    let url = format!("http://{}/fruit/1", node.address);
     assert_eq!(node.client().get("/fruit/1").await.cache(), "MISS");
-    let hit = client.get("http://a/fruit/1").await;
+    let hit = client.get(&url).await;
     assert_eq!((hit.cache(), hit.json()["n"].as_u64()), ("HIT", Some(1)));
-    let head = client.try_send("HEAD", "http://a/fruit/1", &[], "").await.unwrap();
+    let head = client.try_send("HEAD", &url, &[], "").await.unwrap();
     assert_eq!((head.cache(), head.field("content-length"), head.text()), ("HIT", hit.field("content-length"), ""));
-    let written = client.try_send("PUT", "http://a/fruit/1", &[], "{}").await.unwrap();
+    let written = client.try_send("PUT", &url, &[], "{}").await.unwrap();
     assert_eq!(written.status, 200);
     assert_eq!(node.client().get("/fruit/1").await.cache(), "MISS");
 }

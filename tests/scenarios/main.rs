@@ -20,6 +20,7 @@ mod conditions;
 mod connections;
 mod early;
 mod hits;
+mod hosts;
 mod http2;
 mod http2_abuse;
 mod invalidation;

@@ -13,7 +13,7 @@ use super::support::until;
 /// A node with a clock of its own in front of these addresses, and more of the `[origin]` table.
 fn node(addresses: &[SocketAddr], more: &str) -> Node {
     let urls: Vec<String> = addresses.iter().map(|address| format!("\"http://{address}\"")).collect();
-    Node::timed(addresses[0], &format!("[origin]\nurl = [{}]\n{more}\n", urls.join(", ")))
+    Node::timed(addresses[0], &format!("[origin]\nurl = [{}]\nhost = \"origin\"\n{more}\n", urls.join(", ")))
 }
 
 /// Origins that answer with their own Host.

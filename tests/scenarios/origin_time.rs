@@ -199,7 +199,8 @@ async fn a_client_that_reads_slowly_does_not_hold_up_those_who_wait_for_the_same
     };
     let node = Node::start(origin, ROUTE);
     let mut reads_nothing = TcpStream::connect(node.address).await.unwrap();
-    reads_nothing.write_all(b"GET /kept HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await.unwrap();
+    let request = format!("GET /kept HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", node.address);
+    reads_nothing.write_all(request.as_bytes()).await.unwrap();
     keeper.arrived().await;
     let client = node.client();
     let follower = tokio::spawn(async move { client.get("/kept").await });
@@ -215,7 +216,7 @@ async fn a_fill_outlives_the_client_that_began_it() {
     let (origin, mut keeper) = origin::in_two_pieces().await;
     let node = Node::start(origin, ROUTE);
     let mut leaves = TcpStream::connect(node.address).await.unwrap();
-    leaves.write_all(b"GET /kept HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    leaves.write_all(format!("GET /kept HTTP/1.1\r\nHost: {}\r\n\r\n", node.address).as_bytes()).await.unwrap();
     keeper.arrived().await;
     assert!(leaves.read_u8().await.is_ok());
     drop(leaves);

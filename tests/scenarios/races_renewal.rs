@@ -63,7 +63,8 @@ impl Stand {
         })
         .await;
         let redis = RedisServer::start();
-        let node = || Node::with(origin.address, &redis.url(), config, Clock::at(NEW_YEAR));
+        let config = format!("{config}\n[clients]\nhosts = [\"api.example\"]\n");
+        let node = || Node::with(origin.address, &redis.url(), &config, Clock::at(NEW_YEAR));
         let nodes = [node(), node()];
         for node in &nodes {
             connected(&node.client()).await;

@@ -30,7 +30,7 @@ async fn what_passes_through_keeps_its_fields_but_for_hop_by_hop_and_forgeable_o
         assert_eq!(asked.field(gone), None, "{gone}");
     }
     assert_eq!(asked.field("x-forwarded-for"), Some("127.0.0.1"));
-    assert_eq!(asked.field("host").unwrap(), origin.address.to_string());
+    assert_eq!(asked.field("host").unwrap(), node.address.to_string());
     assert_eq!(asked.field("x-forwarded-host").unwrap(), node.address.to_string());
 }
 

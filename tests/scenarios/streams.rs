@@ -10,7 +10,7 @@ use super::support::origin::{self, Gate, Origin, say};
 
 async fn ask(node: &Node, target: &str) -> TcpStream {
     let mut stream = TcpStream::connect(node.address).await.unwrap();
-    let request = format!("GET {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    let request = format!("GET {target} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", node.address);
     stream.write_all(request.as_bytes()).await.unwrap();
     stream
 }

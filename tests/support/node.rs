@@ -66,7 +66,7 @@ impl Node {
         server.cores = 2;
         let server = Server::bind(server).unwrap();
         let parts = Parts {
-            proxy: proxy::Shared::new(config.proxy, clock.clone(), false),
+            proxy: proxy::Shared::new(config.proxy.listening_on(server.addresses()), clock.clone(), false),
             store: store::Shared::new(&config.store),
             origin: std::sync::Arc::new(origin::Shared::new(config.origin, &clock)),
         };

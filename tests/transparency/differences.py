@@ -27,7 +27,7 @@ SEEN_ADDED = {
     "via": ("1.1 aside", "1.0 aside"),  # RFC 9110 section 7.6.3: with the version that the client spoke
     "x-forwarded-for": "127.0.0.1",  # whom the app would have seen as its peer
     "x-forwarded-proto": "http",  # the scheme by which the client asked
-    "x-forwarded-host": None,  # the Host that the client sent, whatever it was
+    "x-forwarded-host": None,  # the Host that the client sent, and that the app sees as its own
 }
 
 # Fields of the request that the app sees only without the proxy.

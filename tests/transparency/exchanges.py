@@ -1,4 +1,4 @@
-"""The exchanges: what a client sends, as bytes. `{host}` is the authority of the app."""
+"""The exchanges: what a client sends, as bytes. `{host}` is a name that is neither the app's nor the proxy's address."""
 
 import hashlib
 import random
@@ -228,10 +228,14 @@ SOCKET = ask(
     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", apps=(NODE, ASGI),
 )
 
-# Through a proxy with `host = "client"`, where the app sees the Host that the client sent.
-CLIENT_HOST = [
-    ask("Host of the client", "GET /any/a", host="shop.example"),
+# Through every proxy, also one that is known by `{host}` alone: the app sees the Host that the client sent.
+HOSTS = [
+    ask("Host of the client", "GET /any/a"),
     ask("Host with a port", "GET /any/a", host="shop.example:8443"),
-    ask("redirect to the client's Host", "GET /redirect", host="shop.example"),
-    ask("redirect after a write", "POST /redirect", host="shop.example", body=b""),
+    ask("another Host", "GET /any/a", host="other.example"),
+    ask("another Host in a write", "POST /mirror", host="Other.Example", body=b"abc"),
+    ask("redirect to the client's Host", "GET /redirect"),
+    ask("redirect to another Host", "GET /redirect", host="other.example"),
+    ask("redirect after a write", "POST /redirect", body=b""),
 ]
+EXCHANGES += HOSTS

@@ -14,7 +14,7 @@
 //!  "lifetime": {"source": "route-ttl", "seconds": 600.0, "statuses": {"200": 600.0}, "jitter": 0.0,
 //!               "stale_while_revalidate": 0.0, "stale_if_error": 86400.0},
 //!  "fields_in_key": ["accept", "accept-language", "origin"],
-//!  "fill": {"target": "/fruit/1", "fields": {"accept": "*/*"}},
+//!  "fill": {"target": "/fruit/1", "fields": {"accept": "*/*", "host": "127.0.0.1:8080"}},
 //!  "dropped_by": [{"writes": "PUT /fruit/1", "drops": "this entry", "when": [], "because": "PUT /fruit/{id}"}]}
 //! ```
 //!
@@ -58,7 +58,6 @@ mod live;
 pub(super) mod read;
 pub(super) mod write;
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::process::ExitCode;
 
 use clap::Args;
@@ -73,6 +72,7 @@ use crate::clock::Clock;
 use crate::config::{Config, Overrides};
 use crate::policy::is_safe;
 use crate::proxy::{Client, Shared};
+use crate::rules::{AskedHost, Fill, Hosts, reachable};
 
 /// `aside explain`.
 #[derive(Debug, Args)]
@@ -87,7 +87,8 @@ pub struct ExplainArguments {
     /// Redis; nothing is written, and the origin is not asked.
     #[arg(long)]
     live: bool,
-    /// The host that the client asks, with the port if it is not the scheme's own; the first address of `listen`.
+    /// The host that the client asks, with the port if it is not the scheme's own; by default the first of `hosts` in
+    /// [clients], or else the first address of `listen`.
     #[arg(long, value_name = "HOST")]
     host: Option<String>,
     /// The client asks by https; so it is where [tls] is set, or the URL says so.
@@ -127,22 +128,24 @@ impl Asked {
         self.target.query().unwrap_or_default()
     }
 
-    /// The host that a client sends, by default as curl does for the first listener.
+    /// The host that a client sends: by default the first that this proxy is known by.
     fn host(&self, config: &Config) -> String {
         self.host.clone().unwrap_or_else(|| {
-            let default_port = if self.secure(config) { 443 } else { 80 };
-            let address = reachable(config);
-            match address.port() {
-                port if port != default_port => address.to_string(),
-                _ if address.is_ipv6() => format!("[{}]", address.ip()),
-                _ => address.ip().to_string(),
-            }
+            let hosts = config.proxy.hosts.clone().unwrap_or_else(|| Hosts::of_listeners(&config.server.listen));
+            hosts.first().by_scheme(self.secure(config))
         })
     }
 
-    /// The host where it is part of the key.
-    fn keyed_host(&self, config: &Config) -> Option<String> {
-        config.proxy.host_in_key.then(|| self.host(config))
+    /// A fill with the Host that the origin sees, where that is the client's.
+    fn with_host(&self, mut fill: Fill, config: &Config) -> Fill {
+        let Some(hosts) = &config.proxy.hosts else { return fill };
+        let secure = self.secure(config);
+        let host = match hosts.asked(&self.host(config), secure) {
+            AskedHost::Known => hosts.first().by_scheme(secure),
+            AskedHost::Other(host) => host,
+        };
+        fill.fields.extend(HeaderValue::from_str(&host).ok().map(|host| (HOST, host)));
+        fill
     }
 
     fn secure(&self, config: &Config) -> bool {
@@ -159,20 +162,9 @@ impl Asked {
 
     /// A client on this machine.
     fn client(&self, config: &Config) -> Client {
-        Client { address: Some(reachable(config).ip()), secure: self.secure(config) }
+        let listener = config.server.listen.first().map(|address| reachable(*address).ip());
+        Client { address: listener, secure: self.secure(config) }
     }
-}
-
-/// The first address to listen on, as a client on this machine can use it.
-fn reachable(config: &Config) -> SocketAddr {
-    let first = config.server.listen.first().copied();
-    let mut address = first.unwrap_or_else(|| SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 8080));
-    match address.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
-        IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
-        _ => {}
-    }
-    address
 }
 
 /// Explains one request: 0, 2 when it cannot be understood, 69 when the store cannot be looked into, 78 for a bad

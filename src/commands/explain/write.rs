@@ -7,8 +7,8 @@ use super::read::condition;
 use super::{Asked, layout};
 use crate::config::Config;
 use crate::rules::{
-    Captures, Cause, Content, Document, Found, Invalidation, InvalidationRule, ROUTELESS, Route, Scope, Source, Write,
-    WriteAnswer, WriteTarget, find_parameter, overriding, written_paths,
+    Captures, Cause, Content, Document, Found, Invalidation, InvalidationRule, KeyedHost, ROUTELESS, Route, Scope,
+    Source, Write, WriteAnswer, WriteTarget, find_parameter, overriding, written_paths,
 };
 
 /// What is known of a write beforehand.
@@ -75,7 +75,7 @@ pub(super) fn explain(asked: &Asked, config: &Config) -> Explained {
             target: chosen.as_ref().map(|(target, _)| *target),
             chosen: chosen.map(|(_, value)| value.into_owned()).unwrap_or_default(),
             entry: route
-                .written(&write, asked.keyed_host(config).as_deref())
+                .written(&write, config.proxy.hosts.as_ref().map(|_| KeyedHost::Known))
                 .map(|written| (written.place.key.to_string(), written.target)),
         }
     });

@@ -1,11 +1,10 @@
 //! Whom the request is for: one host that everybody reads the same way.
 
-use std::net::Ipv6Addr;
-
 use http::header::HOST;
 use http::{HeaderMap, HeaderValue, Uri, Version};
 
 use super::Refusal;
+use crate::fields::is_host;
 
 const MALFORMED: Refusal = Refusal::BadRequest("The Host is malformed.");
 
@@ -34,57 +33,9 @@ pub(super) fn host(uri: &Uri, fields: &HeaderMap, version: Version) -> Result<Op
     }
 }
 
-/// A name or an address, and perhaps a port: narrower than RFC 3986, whose sub-delimiters and percent-encoding no host
-/// that is reached over a network needs, and which the servers behind do not agree about.
-pub(super) fn is_host(text: &str) -> bool {
-    if let Some((address, port)) = text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-        return address.parse::<Ipv6Addr>().is_ok() && (port.is_empty() || port.strip_prefix(':').is_some_and(is_port));
-    }
-    let (name, port) = text.split_once(':').map_or((text, None), |(name, port)| (name, Some(port)));
-    !name.is_empty()
-        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte))
-        && port.is_none_or(is_port)
-}
-
-fn is_port(text: &str) -> bool {
-    text.bytes().all(|byte| byte.is_ascii_digit()) && text.parse::<u16>().is_ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_host_is_a_name_or_an_address_and_perhaps_a_port() {
-        for plain in ["a", "a.example", "A.Example:80", "my_api:5000", "127.0.0.1", "[::1]", "[::1]:65535", "a."] {
-            assert!(is_host(plain), "{plain}");
-        }
-        for other in [
-            "",
-            ":",
-            ":80",
-            "a:",
-            "a:x",
-            "a:+1",
-            "a:65536",
-            "a:1:2",
-            "a b",
-            "a,b",
-            "u@a",
-            "a/b",
-            "a%2e",
-            "[::1",
-            "[x]",
-            "[::1]x",
-            "::1",
-            "a;b",
-            "a'",
-            "[fe80::1%1]",
-        ] {
-            assert!(!is_host(other), "{other}");
-        }
-        assert!(!is_host("caf\u{e9}"));
-    }
 
     #[test]
     fn the_targets_authority_wins_and_each_version_has_its_own_need() {

@@ -66,10 +66,14 @@ pub fn cases() -> Vec<Case> {
         ("an IPv6 address", "[::1]"),
         ("an IPv6 address and a port", "[2001:db8::1]:65535"),
     ] {
-        cases.push(
-            passes(name, "GET /x", format!("GET /x HTTP/1.1\r\nHost: {host}\r\n\r\n")).with("x-forwarded-host", host),
-        );
+        for (method, seen) in [("GET", host.to_ascii_lowercase()), ("POST", host.to_owned())] {
+            let (line, name) = (format!("{method} /x"), format!("{name}, {method}"));
+            let case = passes(&name, &line, format!("{line} HTTP/1.1\r\nHost: {host}\r\n\r\n"));
+            cases.push(case.with("x-forwarded-host", &seen).with("host", &seen));
+        }
     }
-    cases.push(passes("HTTP/1.0 with none", "GET /x", "GET /x HTTP/1.0\r\n\r\n").without("x-forwarded-host").closes());
+    cases.push(passes("HTTP/1.0 with none", "GET /x", "GET /x HTTP/1.0\r\n\r\n").closes());
+    let post = "POST /x HTTP/1.0\r\n\r\n";
+    cases.push(passes("HTTP/1.0 with none, POST", "POST /x", post).without("x-forwarded-host").closes());
     cases
 }
