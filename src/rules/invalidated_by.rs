@@ -78,6 +78,15 @@ impl InvalidationRule {
             || self.tags.iter().any(|tag| tag.variables().any(reads))
     }
 
+    /// Where the value of a variable comes from.
+    pub(super) fn source_of<'a>(&'a self, source: &'a Source) -> (&'a Source, bool) {
+        let mapped = match source {
+            Source::Name(name) => self.variables.iter().find(|(known, _)| known == name),
+            Source::Body(_) | Source::Response(_) => None,
+        };
+        mapped.map_or((source, false), |(_, mapped)| (mapped, true))
+    }
+
     /// Whether its conditions hold, as far as is known.
     pub(super) fn counts(&self, write: &Write<'_>) -> bool {
         self.when.iter().all(|condition| condition.holds(write))

@@ -4,13 +4,13 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::invalidated_by::{InvalidatedBy, InvalidationRule};
+use super::named::tag_of;
 use super::path::Captures;
 use super::request_pattern::RequestPattern;
 use super::route::Route;
 use super::tag::Tag;
-use super::template::{Source, Template};
-use super::value::plain;
-use super::write::{Asking, Write};
+use super::template::Source;
+use super::write::Write;
 
 /// How much a write makes old.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,7 +77,7 @@ impl Route {
         for path in write.paths {
             if let Some((request, captures)) = self.policy_for(write, path) {
                 let cause = Cause::Policy(request.as_str().to_owned());
-                self.entry_or_route(write, &captures, Asking::Spelt, &cause, drops);
+                self.entry_or_route(|source| write.value(source, &captures), &cause, drops);
                 continue;
             }
             match &self.invalidated_by {
@@ -118,10 +118,10 @@ impl Route {
     ) {
         let cause = Cause::Rule(rule.request.as_str().to_owned());
         if rule.tags.is_empty() {
-            return self.entry_or_route(write, captures, Asking::Key(self, rule), &cause, drops);
+            return self.entry_or_route(|source| self.told_by(write, rule, source, captures), &cause, drops);
         }
         for template in &rule.tags {
-            let told = tag_of(template, |source| write.value(source, captures, Asking::Tag(rule)));
+            let told = tag_of(template, |source| write.value(rule.source_of(source).0, captures));
             push_named(told, &cause, drops);
         }
         self.lacking(&cause, drops);
@@ -149,15 +149,34 @@ impl Route {
         }
     }
 
-    fn entry_or_route(
+    /// The value that a write gives a variable of the key, by a rule.
+    fn told_by<'v>(
         &self,
-        write: &Write<'_>,
-        captures: &Captures<'_>,
-        asking: Asking<'_>,
+        write: &'v Write<'_>,
+        rule: &InvalidationRule,
+        source: &Source,
+        captures: &Captures<'v>,
+    ) -> Option<Cow<'v, str>> {
+        let (source, mapped) = rule.source_of(source);
+        // The origin reads a path variable from the path only. A query or body field that happens to have its name
+        // may mean something else, or nothing: `POST /orders?page=5` makes every page old.
+        if let Source::Name(name) = source
+            && !mapped
+            && captures.get(name).is_none()
+            && self.path.variables().any(|known| known == name)
+        {
+            return None;
+        }
+        write.value(source, captures)
+    }
+
+    fn entry_or_route<'v>(
+        &self,
+        mut value: impl FnMut(&Source) -> Option<Cow<'v, str>>,
         cause: &Cause,
         drops: &mut Vec<Invalidation>,
     ) {
-        match self.key_tag(|source| write.value(source, captures, asking).map(Some)) {
+        match self.key_tag(|source| value(source).map(Some)) {
             Some(tag) => {
                 drops.push(self.made_old(tag, Scope::Entry, cause.clone()));
                 drops.push(self.odd(cause));
@@ -187,12 +206,6 @@ impl Route {
     fn made_old(&self, tag: Tag, scope: Scope, cause: Cause) -> Invalidation {
         Invalidation { route: Some(Arc::clone(&self.name)), tag, scope, cause }
     }
-}
-
-/// What a template of a tag names; `None` where a value is unknown or odd.
-pub(super) fn tag_of<'v>(template: &Template, mut value: impl FnMut(&Source) -> Option<Cow<'v, str>>) -> Option<Tag> {
-    let text = template.render_plain(|source| Some(Cow::Owned(plain(&value(source)?)?.into_owned())));
-    text.map(|text| Tag::named(&text))
 }
 
 /// Whatever has this tag; everything where the write does not tell which it is, for any entry may have it.

@@ -8,13 +8,14 @@ use std::sync::Arc;
 use super::ROUTELESS;
 use super::fold::fold_path;
 use super::invalidated_by::{InvalidatedBy, InvalidationRule};
-use super::invalidation::{Cause, Invalidation, Scope, parent, push_named, tag_of};
+use super::invalidation::{Cause, Invalidation, Scope, parent, push_named};
+use super::named::tag_of;
 use super::path::Captures;
 use super::routes::{ROUTELESS_NAME, Routes};
 use super::tag::Tag;
 use super::template::Source;
 use super::value::plain;
-use super::write::{Asking, Write};
+use super::write::Write;
 use super::write_rule::{Drops, PathTemplate, WriteRule};
 use crate::policy::{Effect, effect, invalidates};
 
@@ -122,7 +123,7 @@ impl Routes {
                 );
             }
             Drops::Tag(template) => {
-                push_named(tag_of(template, |source| write.value(source, captures, Asking::Spelt)), cause, drops);
+                push_named(tag_of(template, |source| write.value(source, captures)), cause, drops);
             }
             Drops::Path(path) => match path.render(write, captures) {
                 Some(path) => self.path(&path, cause, drops),
@@ -182,7 +183,7 @@ impl PathTemplate {
         self.template().render_plain(|source| {
             let bound = matches!(source, Source::Name(name) if captures.get(name).is_some());
             // What the path binds may be a path itself; nothing else may reach beyond its segment.
-            write.value(source, captures, Asking::Spelt).filter(|value| bound || plain(value).is_some())
+            write.value(source, captures).filter(|value| bound || plain(value).is_some())
         })
     }
 }

@@ -15,6 +15,7 @@ mod invalidation;
 mod json_template;
 mod loose;
 mod made_old;
+mod named;
 mod numbers;
 mod overlap;
 mod overriding;

@@ -9,7 +9,7 @@ use http::header::{ACCEPT, ACCEPT_LANGUAGE, AUTHORIZATION, COOKIE, HeaderName, H
 
 use super::canonical::is_spelt_plainly;
 use super::invalidated_by::{Condition, InvalidatedBy};
-use super::invalidation::tag_of;
+use super::named::tag_of;
 use super::numbers::scalar;
 use super::path::{Captures, PathPattern};
 use super::query::{Found, encode, find_parameter};

@@ -7,12 +7,10 @@ use serde_json::Value;
 
 use super::canonical::is_canonical;
 use super::document::Document;
-use super::invalidated_by::InvalidationRule;
 use super::numbers::scalar;
 use super::overriding::Overriding;
 use super::path::Captures;
 use super::query::{Found, find_loosely};
-use super::route::Route;
 use super::tag::Tag;
 use super::template::Source;
 
@@ -50,17 +48,6 @@ pub struct WriteAnswer<'a> {
     pub response: Option<&'a Value>,
 }
 
-/// On whose behalf a write is asked for a variable's value.
-#[derive(Clone, Copy)]
-pub(super) enum Asking<'r> {
-    /// A rule's, for the route's key.
-    Key(&'r Route, &'r InvalidationRule),
-    /// A rule's, for a tag that it names itself.
-    Tag(&'r InvalidationRule),
-    /// A write policy's, that of a `variables` entry, or that of `[[write]]`: whoever wrote it meant the write's own words.
-    Spelt,
-}
-
 impl Write<'_> {
     /// Whether an origin may take it for one with this method. Some take `put` for PUT, so case does not matter.
     pub fn is_a(&self, method: &Method) -> bool {
@@ -74,33 +61,15 @@ impl Write<'_> {
     }
 
     /// The value of a variable; `None` when the write does not tell, or tells it in two ways.
-    pub(super) fn value<'s>(
-        &'s self,
-        source: &Source,
-        captures: &Captures<'s>,
-        asking: Asking<'_>,
-    ) -> Option<Cow<'s, str>> {
-        let name = match source {
-            Source::Body(pointer) => return scalar(pointer.of(self.body.json()?)?),
-            Source::Response(pointer) => return scalar(pointer.of(self.answer.response?)?),
-            Source::Name(name) => name,
-        };
-        if let Asking::Key(_, rule) | Asking::Tag(rule) = asking
-            && let Some((_, mapped)) = rule.variables.iter().find(|(known, _)| known == name)
-        {
-            return self.value(mapped, captures, Asking::Spelt);
+    pub(super) fn value<'s>(&'s self, source: &Source, captures: &Captures<'s>) -> Option<Cow<'s, str>> {
+        match source {
+            Source::Body(pointer) => scalar(pointer.of(self.body.json()?)?),
+            Source::Response(pointer) => scalar(pointer.of(self.answer.response?)?),
+            Source::Name(name) => match captures.get(name) {
+                Some(value) => Some(Cow::Owned(value.to_owned())),
+                None => self.named(name),
+            },
         }
-        if let Some(value) = captures.get(name) {
-            return Some(Cow::Owned(value.to_owned()));
-        }
-        // The origin reads a path variable from the path only. A query or body field that happens to have its name
-        // may mean something else, or nothing: `POST /orders?page=5` makes every page old.
-        if let Asking::Key(route, _) = asking
-            && route.path.variables().any(|known| known == name)
-        {
-            return None;
-        }
-        self.named(name)
     }
 
     /// The value that its query or its body gives a name: the same one, where both do. Which of two the origin looks at
