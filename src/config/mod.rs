@@ -49,6 +49,7 @@ pub use secret::without_secrets;
 
 use crate::origin::OriginSettings;
 use crate::proxy::ProxySettings;
+use crate::rules::Surroundings;
 use crate::server::ServerSettings;
 use crate::store::{StoreSettings, StoreUrl};
 use crate::telemetry::{LogFormat, LogSettings};
@@ -223,7 +224,9 @@ fn mean(
     let drafts: Vec<_> = written.filter_map(|written| route::mean(written, findings)).collect();
     let route_lines = drafts.iter().map(|draft| source.position(draft.header.start).line).collect();
     let writes = write_rule::mean(file.write.map(|writes| writes.0).unwrap_or_default(), &drafts, findings);
-    let routes = routes::mean(drafts, writes, findings);
+    let around =
+        Surroundings { host: format!("{rule:?}"), unrouted: unrouted.clone(), by_all_fields: unrouted_by_all_fields };
+    let routes = routes::mean(drafts, writes, &around, findings);
     let (origin, routes) = (origin?, routes?);
     let proxy = ProxySettings {
         routes,

@@ -71,6 +71,7 @@ pub(super) fn mean(written: Spanned<RouteTable>, findings: &mut Findings<'_>) ->
         invalidated_by: invalidated_by::mean(table.invalidated_by, &key, findings),
         annotate: table.annotate.and_then(|written| annotate::mean(written, findings)),
         compress: table.compress.unwrap_or(true),
+        fingerprint: 0,
         write: table.write.and_then(|written| write::mean(written, &key, findings)),
         path,
         query,

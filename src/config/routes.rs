@@ -2,10 +2,15 @@
 
 use super::findings::{Findings, Problem};
 use super::route::Draft;
-use crate::rules::{Routes, Template, WriteRule};
+use crate::rules::{Routes, Surroundings, Template, WriteRule};
 
 /// All routes in the file's order; `None` when they cannot stand together.
-pub(super) fn mean(drafts: Vec<Draft>, writes: Vec<WriteRule>, findings: &mut Findings<'_>) -> Option<Routes> {
+pub(super) fn mean(
+    drafts: Vec<Draft>,
+    writes: Vec<WriteRule>,
+    around: &Surroundings,
+    findings: &mut Findings<'_>,
+) -> Option<Routes> {
     for (index, later) in drafts.iter().enumerate() {
         for (before, earlier) in drafts.iter().take(index).enumerate() {
             let above = drafts.get(..before).unwrap_or_default();
@@ -22,7 +27,7 @@ pub(super) fn mean(drafts: Vec<Draft>, writes: Vec<WriteRule>, findings: &mut Fi
         note_no_lifetime(draft, findings);
     }
     let places: Vec<_> = drafts.iter().map(|draft| draft.path.clone()).collect();
-    let routes = Routes::new(drafts.into_iter().map(|draft| draft.route).collect(), writes);
+    let routes = Routes::new(drafts.into_iter().map(|draft| draft.route).collect(), writes, around);
     routes
         .map_err(|hidden| {
             let place = places.get(hidden.route).cloned().unwrap_or_default();

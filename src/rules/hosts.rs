@@ -2,6 +2,7 @@
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
+use super::fingerprint::fingerprint;
 use crate::fields::HostName;
 
 /// The host of a request as a part of its key, where the origin sees the client's.
@@ -38,13 +39,15 @@ pub struct Hosts {
     first: HostName,
     rest: Vec<HostName>,
     keeps_others_apart: bool,
+    fingerprint: u64,
 }
 
 impl Hosts {
     /// The names that a file lists; `None` for an empty list. Answers to requests for others are not stored.
     pub fn named(names: Vec<HostName>) -> Option<Self> {
         let mut names = names.into_iter();
-        Some(Self { first: names.next()?, rest: names.collect(), keeps_others_apart: false })
+        let first = names.next()?;
+        Some(Self { fingerprint: of_first(&first), first, rest: names.collect(), keeps_others_apart: false })
     }
 
     /// The names by which clients on this machine know a proxy that listens on these addresses, where nobody lists any:
@@ -70,13 +73,18 @@ impl Hosts {
                 rest.push(name);
             }
         }
-        Self { first, rest, keeps_others_apart: true }
+        Self { fingerprint: of_first(&first), first, rest, keeps_others_apart: true }
     }
 
     /// The name that the origin sees for any of them on a fill. Nodes that share a store share what was filled for known
     /// names only where it is the same.
     pub fn first(&self) -> &HostName {
         &self.first
+    }
+
+    /// What of the first name shapes an answer that was filled for a known one.
+    pub fn fingerprint(&self) -> u64 {
+        self.fingerprint
     }
 
     /// Every name, the first one first.
@@ -96,6 +104,10 @@ impl Hosts {
         }
         AskedHost::Other(HostName::parse(host).map_or_else(|| host.to_owned(), |host| host.by_scheme(secure)))
     }
+}
+
+fn of_first(first: &HostName) -> u64 {
+    fingerprint([&*first.to_string()])
 }
 
 /// An address to listen on, as a client on this machine can use it.

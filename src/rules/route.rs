@@ -99,6 +99,8 @@ pub struct Route {
     pub write: Option<WritePolicy>,
     /// Whether answers may be sent in a content coding that the client accepts.
     pub compress: bool,
+    /// What of the file shapes its entries, as [`super::Routes::new`] makes it.
+    pub fingerprint: u64,
 }
 
 impl Route {

@@ -8,6 +8,7 @@ use http::header::ORIGIN;
 use super::ROUTELESS;
 use super::canonical::is_canonical;
 use super::digest::short_hash;
+use super::fingerprint::{fingerprint, storing};
 use super::hosts::KeyedHost;
 use super::path::Captures;
 use super::place::{CacheKey, Place};
@@ -19,6 +20,7 @@ use super::write::Write;
 use super::write_policy::WritePolicy;
 use super::write_rule::WriteRule;
 use crate::fields::Detail;
+use crate::policy::Choices;
 
 pub(super) static ROUTELESS_NAME: LazyLock<Arc<str>> = LazyLock::new(|| ROUTELESS.into());
 
@@ -27,6 +29,19 @@ pub(super) static ROUTELESS_NAME: LazyLock<Arc<str>> = LazyLock::new(|| ROUTELES
 pub struct Routes {
     pub(super) routes: Vec<Arc<Route>>,
     pub(super) writes: Vec<WriteRule>,
+    /// What of the file shapes the entries of paths without a route.
+    pub(super) unrouted_fingerprint: u64,
+}
+
+/// What else of a file shapes the answers that are stored.
+#[derive(Clone, Debug, Default)]
+pub struct Surroundings {
+    /// What the origin sees as Host.
+    pub host: String,
+    /// The choices for paths without a route; `None` where they are never stored.
+    pub unrouted: Option<Choices>,
+    /// Whether every field of a request is in a key without a route.
+    pub by_all_fields: bool,
 }
 
 /// A route that no request can reach.
@@ -40,14 +55,20 @@ pub struct Unreachable {
 
 impl Routes {
     /// Puts routes together, and what is said of writes; the first route that an earlier one hides completely is an error.
-    pub fn new(routes: Vec<Route>, writes: Vec<WriteRule>) -> Result<Self, Unreachable> {
+    pub fn new(mut routes: Vec<Route>, writes: Vec<WriteRule>, around: &Surroundings) -> Result<Self, Unreachable> {
         for (index, route) in routes.iter().enumerate() {
             let hiding = routes.iter().take(index).position(|earlier| earlier.path.covers(&route.path));
             if let Some(behind) = hiding {
                 return Err(Unreachable { route: index, behind });
             }
         }
-        Ok(Self { routes: routes.into_iter().map(Arc::new).collect(), writes })
+        for route in &mut routes {
+            route.fingerprint = route.shaped_by(&writes, &around.host);
+        }
+        let Surroundings { host, unrouted, by_all_fields } = around;
+        let choices = unrouted.as_ref().map(storing).unwrap_or_default();
+        let unrouted_fingerprint = fingerprint([&**host, &choices, &by_all_fields.to_string()]);
+        Ok(Self { routes: routes.into_iter().map(Arc::new).collect(), writes, unrouted_fingerprint })
     }
 
     /// Every route, in order.
