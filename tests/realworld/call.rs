@@ -10,7 +10,7 @@ use super::support::origin::Asked;
 /// What the blog makes of a request: nobody who knows HTTP alone could tell all of it.
 #[derive(Clone, Debug, Default)]
 pub struct Call {
-    /// The method after `X-HTTP-Method-Override` and `_method`, which count on POST.
+    /// The method after `X-HTTP-Method-Override` and `_method` in query or body, which count on POST.
     pub method: String,
     /// The path's segments, decoded; a trailing slash makes no difference.
     pub path: Vec<String>,

@@ -85,7 +85,7 @@ pub async fn send(
 }
 
 /// The story, in an order that has everything there when it is needed.
-pub const STORY: [Write; 38] = [
+pub const STORY: [Write; 40] = [
     write("an account is opened", "", "POST", "/users").body(r#"{"name": "dora"}"#).answered(201),
     write("a login", "", "POST", "/users/login").body(r#"{"name": "ben"}"#).idle(),
     write("a new image", "ann", "PUT", "/user").body(r#"{"image": "/ann.png"}"#),
@@ -114,6 +114,9 @@ pub const STORY: [Write; 38] = [
         .body(r#"{"open": false}"#),
     write("comments open again, PUT by a query", "ann", "POST", "/articles/night-trains/comments?_method=PUT")
         .body(r#"{"open": true}"#),
+    write("comments closed, PUT by a member of JSON", "ann", "POST", "/articles/night-trains/comments")
+        .body(r#"{"open": false, "_method": "PUT"}"#),
+    write("comments open again, by PUT", "ann", "PUT", "/articles/night-trains/comments").body(r#"{"open": true}"#),
     write("DELETE by a form", "ben", "POST", "/articles/slow-bread/favorite").body("_method=DELETE"),
     write("PUT by a query", "ben", "POST", "/articles/old-maps?_method=PUT").body(r#"{"title": "Older maps"}"#),
     write("a method of its own", "ben", "LIKE", "/articles/night-trains"),
