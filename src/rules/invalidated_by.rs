@@ -121,7 +121,7 @@ impl Condition {
             Self::Status(statuses) => {
                 // A write that failed may have changed something all the same.
                 let failed =
-                    |status: &StatusCode| status.is_server_error() && !statuses.iter().any(|s| s.is_server_error());
+                    |status: &StatusCode| status.is_server_error() && !statuses.iter().any(StatusCode::is_server_error);
                 write.answer.status.filter(|status| !failed(status)).map(|status| statuses.contains(&status))
             }
         }

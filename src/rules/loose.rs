@@ -64,8 +64,9 @@ impl PathPattern {
         let (mut mine, mut others) = (self.without_slash(), other.without_slash());
         loop {
             match (mine.split_first(), others.split_first()) {
-                (None, None) => return true,
-                (Some((Segment::Rest(_), _)), Some(_)) | (Some(_), Some((Segment::Rest(_), _))) => return true,
+                (None, None) | (Some((Segment::Rest(_), _)), Some(_)) | (Some(_), Some((Segment::Rest(_), _))) => {
+                    return true;
+                }
                 (Some((one, my_rest)), Some((another, other_rest))) if may_be_same(one, another) => {
                     (mine, others) = (my_rest, other_rest);
                 }

@@ -26,6 +26,7 @@ pub(super) static ROUTELESS_NAME: LazyLock<Arc<str>> = LazyLock::new(|| ROUTELES
 
 /// The routes of a configuration, in its order, and what it says of writes.
 #[derive(Clone, Debug, Default)]
+#[expect(clippy::struct_field_names, reason = "routes are what it is about")]
 pub struct Routes {
     pub(super) routes: Vec<Arc<Route>>,
     pub(super) writes: Vec<WriteRule>,

@@ -1,6 +1,6 @@
 //! Which values every backend reads in the same way: only of those does a write tell which entry it means.
 //!
-//! `/fruit/%D9%A1` is fruit 1 to Flask, `1e0` to MariaDB, `7abc` is 7 to JavaScript's `parseInt`, `Müller` is `Myller` to a
+//! `/fruit/%D9%A1` is fruit 1 to Flask, `1e0` to `MariaDB`, `7abc` is 7 to `parseInt`, `Müller` is `Myller` to a
 //! Swedish collation, and a UUID needs no dashes in Python. No fold can know every backend. So there are few plain values,
 //! each with one form that stands for it, and all others are odd: a write with one drops the whole route, and an entry with
 //! one is dropped by every write that drops any entry of its route.
@@ -40,8 +40,8 @@ pub(super) fn plain_path(value: &str) -> Option<String> {
     Some(segments?.join("/"))
 }
 
-/// ASCII letters, digits and what stands bare in URLs; and the letters with accents that the usual collations of MySQL and
-/// MariaDB take for the letter alone, all of them: `ü` is `y` in the Swedish ones, `ä` is `ae` in German ones, `ß` is `s`
+/// ASCII letters, digits and what stands bare in URLs; and the letters with accents that the usual collations of `MySQL` and
+/// `MariaDB` take for the letter alone, all of them: `ü` is `y` in the Swedish ones, `ä` is `ae` in German ones, `ß` is `s`
 /// in some and `ss` in others.
 fn is_plain(character: char) -> bool {
     match character {
@@ -137,7 +137,7 @@ fn is_date(value: &str) -> bool {
 /// A hash, or an identifier made like one: nobody reads these as numbers.
 fn is_long_hex(value: &str) -> bool {
     let hex = value.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-    hex && value.len() >= 16 && value.bytes().filter(|byte| byte.is_ascii_alphabetic()).count() > 1
+    hex && value.len() >= 16 && value.bytes().filter(u8::is_ascii_alphabetic).count() > 1
 }
 
 #[cfg(test)]
