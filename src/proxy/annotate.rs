@@ -28,7 +28,7 @@ pub(super) async fn missed(answer: Answer, route: Option<&Route>, limit: u64) ->
     if answer.cache_status.hit || !wants(answer.response.status(), answer.response.headers()) {
         return answer;
     }
-    let Answer { response, cache_status, coding, why } = answer;
+    let Answer { response, cache_status, coding, why, dropped } = answer;
     let (mut head, body) = response.into_parts();
     let body = match whole(body, limit).await {
         Ok(bytes) => {
@@ -48,7 +48,7 @@ pub(super) async fn missed(answer: Answer, route: Option<&Route>, limit: u64) ->
         }
         Err(body) => body,
     };
-    Answer { response: http::Response::from_parts(head, body), cache_status, coding, why }
+    Answer { response: http::Response::from_parts(head, body), cache_status, coding, why, dropped }
 }
 
 async fn whole(body: Body, limit: u64) -> Result<Bytes, Body> {

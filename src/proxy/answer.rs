@@ -18,6 +18,8 @@ pub(super) struct Answer {
     pub(super) coding: Option<ContentCoding>,
     /// Why it is not the origin's, for the log.
     pub(super) why: Option<String>,
+    /// What the write that it answers made old on routes, for the log.
+    pub(super) dropped: Option<String>,
 }
 
 /// Fields that describe a body, and no answer without one.
@@ -28,7 +30,7 @@ pub(super) const VIA_ASIDE: HeaderValue = HeaderValue::from_static("1.1 aside");
 
 impl Answer {
     pub(super) fn new(response: Response<Body>, cache_status: CacheStatus) -> Self {
-        Self { response, cache_status, coding: None, why: None }
+        Self { response, cache_status, coding: None, why: None, dropped: None }
     }
 
     /// The origin's answer as it comes, its head made ready.

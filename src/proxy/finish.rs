@@ -11,7 +11,7 @@ use super::words::Words;
 use super::{Proxy, fault_detail};
 use crate::fields::Forward;
 use crate::origin::{Answered, Body};
-use crate::rules::{Invalidation, Tag, Write};
+use crate::rules::{Invalidation, Tag, Write, summary};
 use crate::store::{Fault, Finished, Since};
 
 /// When a write of unknown outcome is made good again, each after the one before: half a minute in all.
@@ -57,11 +57,12 @@ impl Proxy {
     }
 
     /// Makes old what the rules say of an answered write, and gives the answer back when that is done.
-    pub(super) async fn made_old(self: &Arc<Self>, write: &Write<'_>, answer: Answer) -> Answer {
+    pub(super) async fn made_old(self: &Arc<Self>, write: &Write<'_>, mut answer: Answer) -> Answer {
         let drops = self.shared.settings.routes.invalidations(write);
         if drops.is_empty() {
             return answer;
         }
+        answer.dropped = summary(&drops);
         match self.finish(&drops, &[], None).await {
             Ok(_) => answer,
             Err(fault) => self.unfinished(answer, &fault),

@@ -139,7 +139,7 @@ impl Proxy {
             Ok(admitted) => self.write(admitted).await,
         };
         if let Some(line) = line {
-            line.log(answer.response.status(), &answer.cache_status, answer.why.as_deref());
+            line.log(answer.response.status(), &answer.cache_status, answer.why.as_deref(), answer.dropped.as_deref());
         }
         answer.seal()
     }

@@ -83,16 +83,16 @@ impl RequestLine {
     }
 
     /// Writes the line. `micros` is the time until the answer's head was there; `why` is why the answer is not
-    /// the origin's, where it is neither that nor a stored one.
-    pub fn log(mut self, status: StatusCode, cache: &CacheStatus, why: Option<&str>) {
+    /// the origin's, where it is neither that nor a stored one; `dropped` what a write made old on routes.
+    pub fn log(mut self, status: StatusCode, cache: &CacheStatus, why: Option<&str>, dropped: Option<&str>) {
         self.written = true;
         let (method, path, cache) = (self.method.as_str(), self.path.as_str(), cache.to_string());
         let (status, micros) = (status.as_u16(), self.micros());
         match why {
-            None => tracing::info!(method, path, status, cache, micros, "request"),
+            None => tracing::info!(method, path, status, cache, micros, dropped, "request"),
             // What is wrong with a request is its client's affair, and clients can be wrong as often as they like.
-            Some(why) if status < 500 => tracing::info!(method, path, status, cache, micros, why, "request"),
-            Some(why) => tracing::warn!(method, path, status, cache, micros, why, "request"),
+            Some(why) if status < 500 => tracing::info!(method, path, status, cache, micros, why, dropped, "request"),
+            Some(why) => tracing::warn!(method, path, status, cache, micros, why, dropped, "request"),
         }
     }
 

@@ -1,0 +1,70 @@
+//! What a write made old, in few words, for a person who reads the log.
+
+use super::ROUTELESS;
+use super::invalidation::{Invalidation, Scope};
+use super::tag::Tag;
+
+/// So many things are named; of further ones it is said how many they are.
+const NAMED: usize = 3;
+
+/// As in `every route without invalidated_by`, or `fruit:1, /orders/{page}`; `None` where nothing is made old on any route.
+pub fn summary(drops: &[Invalidation]) -> Option<String> {
+    let has = |scope| drops.iter().any(|drop| drop.scope == scope);
+    if has(Scope::Everything) {
+        return Some("everything".to_owned());
+    }
+    let on_routes = || drops.iter().filter(|drop| drop.route.as_deref() != Some(ROUTELESS) && !is_besides(&drop.tag));
+    let mut names: Vec<&str> =
+        if has(Scope::Unlisted) { vec!["every route without invalidated_by"] } else { Vec::new() };
+    for drop in on_routes().filter(|drop| drop.scope != Scope::Unlisted) {
+        let name = match (&drop.route, drop.scope) {
+            (Some(route), Scope::Route) => route,
+            _ => drop.tag.shown(),
+        };
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    let more = names.len().saturating_sub(NAMED);
+    names.truncate(NAMED);
+    match (names.is_empty(), more) {
+        (true, _) => None,
+        (false, 0) => Some(names.join(", ")),
+        (false, more) => Some(format!("{} and {more} more", names.join(", "))),
+    }
+}
+
+/// What goes with whatever else of its route is dropped.
+fn is_besides(tag: &Tag) -> bool {
+    ["o:", "a:"].iter().any(|kind| tag.as_str().starts_with(kind))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::invalidation::Cause;
+
+    fn drop(route: Option<&str>, tag: Tag, scope: Scope) -> Invalidation {
+        Invalidation { route: route.map(Into::into), tag, scope, cause: Cause::Unlisted }
+    }
+
+    #[test]
+    fn it_says_what_a_person_wants_to_know() {
+        let unrouted = drop(Some(ROUTELESS), Tag::path(ROUTELESS, "/fruit/1"), Scope::Path);
+        let every = drop(None, Tag::unlisted(), Scope::Unlisted);
+        let entry = drop(Some("fruit"), Tag::key("fruit", "fruit:1"), Scope::Entry);
+        let odd = drop(Some("fruit"), Tag::odd("fruit"), Scope::Tag);
+        let route = |name: &str| drop(Some(name), Tag::route(name), Scope::Route);
+        for (drops, expected) in [
+            (vec![], None),
+            (vec![unrouted.clone()], None),
+            (vec![every.clone(), unrouted.clone()], Some("every route without invalidated_by")),
+            (vec![entry.clone(), odd, unrouted], Some("fruit:1")),
+            (vec![every, entry, route("/a")], Some("every route without invalidated_by, fruit:1, /a")),
+            (["/a", "/b", "/c", "/d", "/e"].map(route).to_vec(), Some("/a, /b, /c and 2 more")),
+            (vec![route("/a"), drop(None, Tag::everything(), Scope::Everything)], Some("everything")),
+        ] {
+            assert_eq!(summary(&drops).as_deref(), expected, "{drops:?}");
+        }
+    }
+}
