@@ -39,6 +39,11 @@ pub(super) fn mean(
     }
     let secure = urls.first().is_some_and(|(url, _)| url.secure);
     let place = urls.first().and_then(|(_, place)| place.clone());
+    if let Some(place) = place.clone().filter(|_| secure && table.host.is_none()) {
+        let message =
+            "the API sees the client's Host: one that is chosen by its own name answers it with somebody else's page";
+        findings.note(place, message, "write host = \"origin\" where it is, or host = \"client\" where it is not");
+    }
     let addresses: Vec<Authority> = urls.into_iter().map(|(url, _)| url.authority).collect();
     let settings = OriginSettings {
         tls: if addresses.is_empty() { None } else { origin_tls::mean(table.tls, secure, place, folder, findings) },

@@ -119,8 +119,8 @@ impl Words {
     }
 }
 
-/// Whether a request says that its body is JSON as it stands.
-fn says_json(fields: &HeaderMap) -> bool {
+/// Whether a message says that its body is JSON as it stands.
+pub(super) fn says_json(fields: &HeaderMap) -> bool {
     let mut types = fields.get_all(CONTENT_TYPE).iter();
     let (Some(only), None) = (types.next(), types.next()) else { return false };
     is_plain_json(only) && !fields.contains_key(CONTENT_ENCODING)

@@ -17,7 +17,7 @@ use super::error::{Refusal, no_answer};
 use super::ingress::Admitted;
 use super::pass::passed;
 use super::post::names_itself;
-use super::words::Words;
+use super::words::{Words, says_json};
 use super::write_policy::Chosen;
 use crate::fields::Forward;
 use crate::origin::{Answered, Body, OriginError};
@@ -93,6 +93,8 @@ impl Proxy {
 
     /// The answer, with its JSON where the rules want to see it.
     async fn read_response(&self, answered: Answered, wanted: bool) -> (Answer, Option<Value>) {
+        // What says to be something else than JSON may be read as something else.
+        let wanted = wanted && says_json(&answered.head.headers);
         let answer = passed(answered, Forward::Method, None);
         if !wanted {
             return (answer, None);
