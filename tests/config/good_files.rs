@@ -64,7 +64,7 @@ fn clients_are_served_as_the_file_says() {
 fn a_route_has_defaults_too() {
     let config = good("origin = \"http://a\"\n[[route]]\npath = \"/orders/{page}\"");
     let route = config.proxy.routes.iter().next().unwrap();
-    assert_eq!((&*route.name, &*route.group), ("/orders/{page}", "/orders/{page}"));
+    assert_eq!(&*route.name, "/orders/{page}");
     assert_eq!(route.key.as_str(), "/orders/{page}");
     assert_eq!(route.query, RouteQuery::Raw);
     assert_eq!(route.vary, ["accept", "accept-language"]);
@@ -100,7 +100,7 @@ fn tables_instead_of_texts() {
 #[test]
 fn every_choice_of_a_route() {
     let config = good(
-        "origin = \"http://a\"\n[[route]]\npath = \"/a/{id}\"\nname = \"a\"\ngroup = \"g\"\nquery = [\"lang\"]\n\
+        "origin = \"http://a\"\n[[route]]\npath = \"/a/{id}\"\nname = \"a\"\nquery = [\"lang\"]\n\
          vary = [\"Accept-Encoding\"]\nkey = \"a:{lang}:{id}\"\nttl = \"1h30m\"\noverride_origin = true\n\
          override_private = true\nstale_while_revalidate = \"5s\"\nstale_if_error = \"0s\"\nttl_jitter = \"10%\"\n\
          statuses = { 404 = \"10s\", 301 = \"ttl\" }\ncookies = \"ignore\"\nauthorization = \"key\"\n\
@@ -108,7 +108,7 @@ fn every_choice_of_a_route() {
          annotate = { field = \"x\", hit = { a = [1] }, miss = \"no\" }\n",
     );
     let route = config.proxy.routes.iter().next().unwrap();
-    assert_eq!((&*route.name, &*route.group, route.key.as_str()), ("a", "g", "a:{lang}:{id}"));
+    assert_eq!((&*route.name, route.key.as_str()), ("a", "a:{lang}:{id}"));
     assert_eq!(route.query, RouteQuery::Listed(vec!["lang".to_owned()]));
     assert_eq!(route.vary, ["accept-encoding"]);
     assert_eq!((route.cookies, route.authorization), (Credential::Ignore, Credential::Key));

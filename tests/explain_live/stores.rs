@@ -101,7 +101,7 @@ async fn a_lost_record_is_told() {
     let origin = fresh().await;
     let node = Node::on(origin.address, &redis.url(), "");
     is_hit(&node.client(), "/a").await;
-    assert_eq!(redis.command(&["DEL", "aside:{unrouted}:gen"]), Reply::Number(1));
+    assert_eq!(redis.command(&["DEL", "aside:{aside}:gen"]), Reply::Number(1));
     let told = live(&file(node.address, &redis.url(), ""), "GET", "/a", &[]);
     assert_eq!(told["entry"]["invalidated"]["record_lost"], true, "{told}");
     assert_agrees("a lost record", &told["verdict"], &node.client().get("/a").await);

@@ -85,18 +85,16 @@ async fn an_answer_that_does_not_say_a_tags_value_is_not_stored() {
 }
 
 #[tokio::test]
-async fn a_tag_that_the_write_does_not_tell_drops_every_route_of_the_group() {
+async fn a_tag_that_the_write_does_not_tell_drops_everything_with_such_a_tag() {
     let origin = Origin::start(|_| async { json(r#"{"customer_id": 7}"#) }).await;
     let config = r#"
 [[route]]
 path = "/a/{x}"
-group = "shop"
 ttl = "1h"
 tags = ["customer:{response:/customer_id}"]
 invalidated_by = [{ request = "POST /customers", tags = ["customer:{id}"] }]
 [[route]]
 path = "/b/{x}"
-group = "shop"
 ttl = "1h"
 tags = ["customer:{response:/customer_id}"]
 invalidated_by = []

@@ -112,7 +112,7 @@ async fn a_foreign_or_damaged_value_is_a_miss() {
         ("no body", vec![vec!["DEL", "fruit:1"]]),
         ("no meta", vec![vec!["DEL", "{fruit:1}:meta"]]),
         ("a foreign meta", vec![vec!["DEL", "{fruit:1}:meta"], vec!["SET", "{fruit:1}:meta", "x"]]),
-        ("no group", vec![vec!["FLUSHALL"]]),
+        ("no record", vec![vec!["FLUSHALL"]]),
     ] {
         hits(&node, "/fruit/1").await;
         for command in commands {

@@ -114,21 +114,20 @@ pub async fn eventually<F: Future<Output = bool>>(what: &str, mut holds: impl Fn
     assert!(tokio::time::timeout(PATIENCE, polling).await.is_ok(), "never came about: {what}");
 }
 
-/// The place of a key in the group `fruit`.
+/// The place of a key of the route `fruit`.
 pub fn place(name: &str) -> Place {
     place_in("fruit", name)
 }
 
-pub fn place_in(group: &str, name: &str) -> Place {
+pub fn place_in(route: &str, name: &str) -> Place {
     Place {
-        group: group.into(),
-        key: CacheKey { route: group.into(), name: name.to_owned() },
-        tags: vec![Tag::route(group), Tag::key(name)].into(),
+        key: CacheKey { route: route.into(), name: name.to_owned() },
+        tags: vec![Tag::route(route), Tag::key(route, name)].into(),
     }
 }
 
 pub fn key_tag(name: &str) -> [Tag; 1] {
-    [Tag::key(name)]
+    [Tag::key("fruit", name)]
 }
 
 pub fn entry(place: &Place, body: &str, token: Token) -> StoredResponse {

@@ -58,10 +58,10 @@ async fn write(store: &Store, origin: &Origin, writer: usize, writes: usize) {
     for turn in 0..writes {
         let key = (turn + writer) % KEYS.len();
         // Now and then a whole route.
-        let tag = if turn % 7 == 0 { Tag::route("fruit") } else { Tag::key(KEYS[key]) };
+        let tag = if turn % 7 == 0 { Tag::route("fruit") } else { Tag::key("fruit", KEYS[key]) };
         let version = origin.committed[key].fetch_add(1, Ordering::SeqCst) + 1;
         // Where the store cannot be reached the write is acknowledged all the same: its tags are owed.
-        let _ = store.finish("fruit", &[tag], None).await;
+        let _ = store.finish(&[tag], None).await;
         origin.acknowledged[key].fetch_max(version, Ordering::SeqCst);
         pause(turn + writer).await;
     }

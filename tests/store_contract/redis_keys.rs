@@ -27,11 +27,11 @@ async fn the_keys_are_those_that_the_pages_promise() {
     let redis = InRedis::start().await;
     redis.server.command(&["FLUSHALL"]);
     fill(&redis.store, &place("fruit:1"), "apple").await;
-    redis.store.finish("fruit", &[Tag::key("fruit:2")], None).await.unwrap();
+    redis.store.finish(&[Tag::key("fruit", "fruit:2")], None).await.unwrap();
     let keys = redis.server.command(&["KEYS", "*"]).texts();
-    assert_eq!(keys, ["aside:{fruit}:gen", "fruit:1", "{fruit:1}:meta"]);
-    let record = redis.server.command(&["HKEYS", "aside:{fruit}:gen"]).texts();
-    assert_eq!(record, ["epoch", "floor", "replid", "seq", "t:k:fruit:2"]);
+    assert_eq!(keys, ["aside:{aside}:gen", "fruit:1", "{fruit:1}:meta"]);
+    let record = redis.server.command(&["HKEYS", "aside:{aside}:gen"]).texts();
+    assert_eq!(record, ["epoch", "floor", "replid", "seq", "t:k:fruit fruit:2"]);
 }
 
 #[tokio::test]
@@ -42,7 +42,7 @@ async fn every_key_begins_with_the_prefix() {
     redis.server.command(&["FLUSHALL"]);
     fill(&redis.store, &place("fruit:1"), "apple").await;
     let keys = redis.server.command(&["KEYS", "*"]).texts();
-    assert_eq!(keys, ["app:aside:{fruit}:gen", "app:fruit:1", "app:{fruit:1}:meta"]);
+    assert_eq!(keys, ["app:fruit:1", "aside:{app:}:gen", "{app:fruit:1}:meta"]);
 }
 
 #[tokio::test]
@@ -53,7 +53,7 @@ async fn both_halves_go_at_the_same_time() {
     let Reply::Number(end) = redis.server.command(&["PEXPIRETIME", "fruit:1"]) else { panic!("no time") };
     assert!(end > 0);
     assert_eq!(redis.server.command(&["PEXPIRETIME", "{fruit:1}:meta"]), Reply::Number(end));
-    assert_eq!(redis.server.command(&["PTTL", "aside:{fruit}:gen"]), Reply::Number(-1));
+    assert_eq!(redis.server.command(&["PTTL", "aside:{aside}:gen"]), Reply::Number(-1));
 }
 
 #[tokio::test]
@@ -84,7 +84,7 @@ async fn a_deleted_newer_body_is_in_nobodys_way() {
     let redis = InRedis::start().await;
     let apple = place("fruit:1");
     let early = token(&redis.store, &apple).await;
-    redis.store.finish("fruit", &[Tag::key("fruit:2")], None).await.unwrap();
+    redis.store.finish(&[Tag::key("fruit", "fruit:2")], None).await.unwrap();
     fill(&redis.store, &apple, "newer").await;
     redis.server.command(&["DEL", "fruit:1"]);
     assert_eq!(keep(&redis.store, &apple, entry(&apple, "older", early)).await, Kept::Stored);
@@ -116,11 +116,11 @@ async fn a_record_put_back_makes_nothing_valid_that_came_after() {
     let redis = InRedis::start().await;
     let apple = place("fruit:1");
     fill(&redis.store, &apple, "old").await;
-    let Reply::Text(record) = redis.server.command(&["DUMP", "aside:{fruit}:gen"]) else { panic!("no dump") };
-    redis.store.finish("fruit", &[Tag::key("fruit:1")], None).await.unwrap();
+    let Reply::Text(record) = redis.server.command(&["DUMP", "aside:{aside}:gen"]) else { panic!("no dump") };
+    redis.store.finish(&[Tag::key("fruit", "fruit:1")], None).await.unwrap();
     let begun = fill(&redis.store, &apple, "new").await;
 
-    redis.server.command(&[b"RESTORE".as_slice(), b"aside:{fruit}:gen", b"0", &record, b"REPLACE"]);
+    redis.server.command(&[b"RESTORE".as_slice(), b"aside:{aside}:gen", b"0", &record, b"REPLACE"]);
     assert_eq!(hit(&redis.store, &apple).await, None, "its token is from the record's future");
     assert_eq!(keep(&redis.store, &apple, entry(&apple, "new", begun)).await, Kept::RacedWrite);
 }
@@ -133,10 +133,10 @@ async fn an_emptied_script_cache_does_no_harm() {
         redis.server.command(&["SCRIPT", "FLUSH"]);
         fill(&redis.store, &apple, "apple").await;
         redis.server.command(&["SCRIPT", "FLUSH"]);
-        redis.store.finish("fruit", &[Tag::key("fruit:1")], None).await.unwrap();
+        redis.store.finish(&[Tag::key("fruit", "fruit:1")], None).await.unwrap();
         assert_eq!(hit(&redis.store, &apple).await, None);
         redis.server.command(&["SCRIPT", "FLUSH"]);
-        redis.server.command(&["DEL", "aside:{fruit}:gen"]);
+        redis.server.command(&["DEL", "aside:{aside}:gen"]);
     }
 }
 

@@ -75,7 +75,7 @@ async fn another_keys_entry_under_this_name_is_a_miss() {
 #[tokio::test]
 async fn a_spoilt_record_is_a_new_life() {
     let redis = InRedis::start().await;
-    let (apple, record) = (place("fruit:1"), "aside:{fruit}:gen");
+    let (apple, record) = (place("fruit:1"), "aside:{aside}:gen");
     let attacks: [&[&[&str]]; 11] = [
         &[&["DEL", record]],
         &[&["DEL", record], &["SET", record, "a"]],
@@ -100,7 +100,7 @@ async fn a_spoilt_record_is_a_new_life() {
                 "finish" => drop(
                     redis
                         .store
-                        .finish("fruit", &key_tag("fruit:2"), Some(&Since { token: begun, watched: Vec::new() }))
+                        .finish(&key_tag("fruit:2"), Some(&Since { token: begun, watched: Vec::new() }))
                         .await
                         .unwrap(),
                 ),
@@ -123,10 +123,10 @@ async fn a_spoilt_tag_counts_as_invalidated() {
     let redis = InRedis::start().await;
     let apple = place("fruit:1");
     let begun = fill(&redis.store, &apple, "old").await;
-    redis.server.command(&["HSET", "aside:{fruit}:gen", "t:k:fruit:1", "many"]);
+    redis.server.command(&["HSET", "aside:{aside}:gen", "t:k:fruit fruit:1", "many"]);
     assert_eq!(hit(&redis.store, &apple).await, None);
     assert_eq!(keep(&redis.store, &apple, entry(&apple, "old", begun)).await, Kept::RacedWrite);
-    redis.store.finish("fruit", &[Tag::key("fruit:1")], None).await.unwrap();
+    redis.store.finish(&[Tag::key("fruit", "fruit:1")], None).await.unwrap();
     is_a_miss_and_recovers(&redis, "after the next invalidation").await;
 }
 
@@ -135,7 +135,7 @@ async fn names_of_pubsub_messages_confuse_nobody() {
     let redis = InRedis::start().await;
     fill(&redis.store, &place("fruit:1"), "apple").await;
     for word in ["message", "pmessage", "smessage", "subscribe", "unsubscribe", "pubsub"] {
-        for (key, field) in [("{fruit:1}:meta", "v"), ("{fruit:1}:meta", "key"), ("aside:{fruit}:gen", "epoch")] {
+        for (key, field) in [("{fruit:1}:meta", "v"), ("{fruit:1}:meta", "key"), ("aside:{aside}:gen", "epoch")] {
             redis.server.command(&["HSET", key, field, word]);
             let mut bare = place("fruit:1");
             bare.tags = Vec::new().into();

@@ -17,7 +17,7 @@ pub async fn keep_upon(store: &Store, place: &Place, upon: Upon, entry: StoredRe
 }
 
 async fn finish(store: &Store, tags: &[Tag]) -> Token {
-    store.finish("fruit", tags, None).await.unwrap().token
+    store.finish(tags, None).await.unwrap().token
 }
 
 pub async fn what_is_built_upon_nothing_replaces_no_valid_entry(harness: &impl Harness) {
