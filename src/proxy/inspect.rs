@@ -115,7 +115,7 @@ impl Shared {
     fn outlook(&self, resource: &Resource, request: &Admitted, seen: &Seen) -> (CacheStatus, Option<(u16, String)>) {
         match self.decide(resource, request, seen) {
             Decision::Deliver { status, .. } => (status, None),
-            Decision::Pass(detail) => (forwarded(Forward::Bypass, Some(detail)), None),
+            Decision::Pass(forward, detail) => (forwarded(forward, Some(detail)), None),
             Decision::Fetch(missed) => match self.onward(resource, request) {
                 Onward::OnlyIfCached => (CacheStatus::default(), Some(told(&Refusal::OnlyIfCached))),
                 Onward::Part => (forwarded(missed.forward, Some(Detail::PartialContent)), None),
@@ -134,7 +134,7 @@ impl Shared {
     ) -> Selection {
         let place = match entry.kind {
             Kind::Around => resource.place.around(),
-            Kind::Written => resource.place.plain().unwrap_or(at),
+            Kind::Written | Kind::CacheOnly => resource.place.plain().unwrap_or(at),
             Kind::Response | Kind::VaryIndex => at,
         };
         let lifetime = lifetime_today(&stored(&entry), self.choices(resource));

@@ -69,7 +69,7 @@ impl Seen {
 /// What a write policy left where a read finds no entry of its own: the written entry, or a `write.around` marker.
 async fn written_or_around(store: &Store, resource: &Resource) -> Result<Option<Arc<StoredResponse>>, Fault> {
     if let Some(plain) = resource.place.plain() {
-        let written = store.lookup(&plain).await?.entry.filter(|entry| entry.kind == Kind::Written);
+        let written = store.lookup(&plain).await?.entry.filter(|entry| entry.kind.is_written());
         if written.is_some() {
             return Ok(written);
         }

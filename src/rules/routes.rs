@@ -84,7 +84,8 @@ impl Routes {
         if let Some(origin) = keyed_value(read.fields, &ORIGIN) {
             let _ = write!(name, "#{}", short_hash(&origin));
         }
-        Ok(Place { key: CacheKey { route: Arc::clone(&ROUTELESS_NAME), name }, tags: Tags::of_path(read.path) })
+        let key = CacheKey { route: Arc::clone(&ROUTELESS_NAME), fingerprint: 0, name };
+        Ok(Place { key, tags: Tags::of_path(read.path) })
     }
 
     /// Everything that a successful write makes old, over all routes and the paths without one.

@@ -1,11 +1,12 @@
 //! The app's sequence in memory: its epoch, how far it has come, and when each tag was last invalidated.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::rules::{Heir, Place, Tag};
-use crate::store::{Finished, Since, StoredResponse, TAG_LIMIT, Token, fresh_epoch};
+use crate::store::{FORGOTTEN_AT_ONCE, Finished, Since, StoredResponse, TAG_LIMIT, Token, fresh_epoch};
 
 /// The app's sequence.
 pub(super) struct Record {
@@ -21,6 +22,8 @@ pub(super) struct Marks {
     /// Every tag that is not listed counts as invalidated here.
     floor: u64,
     tags: HashMap<Tag, u64>,
+    /// How many of them may be taken out of the list again, or a few more: those of routes are not.
+    listed: usize,
 }
 
 impl Record {
@@ -44,24 +47,41 @@ impl Record {
         self.marks.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Invalidates the tags in one step.
-    pub(super) fn finish(&self, tags: &[Tag], since: Option<&Since>) -> Finished {
-        let mut marks = self.write();
+    /// Invalidates the tags in one step. `put` does what belongs into it, under the token right after the invalidation,
+    /// before anybody reads that one.
+    pub(super) fn finish(
+        &self,
+        marks: &mut Marks,
+        tags: &[Tag],
+        since: Option<&Since>,
+        put: impl FnOnce(Token),
+    ) -> Finished {
         let alone = since.is_some_and(|since| {
-            let latest = marks.latest(tags.iter().chain(&since.watched));
+            let latest = marks.latest_or_heirs(tags.iter().chain(&since.watched));
             since.token.epoch == self.epoch && latest <= since.token.seq
         });
         let seq = self.seq.load(Ordering::SeqCst) + 1;
+        let token = Token { epoch: self.epoch, seq };
         marks.raise(tags, seq);
+        put(token);
         self.seq.store(seq, Ordering::SeqCst);
-        Finished { token: Token { epoch: self.epoch, seq }, alone }
+        Finished { token, alone }
     }
 }
 
 impl Marks {
-    /// The point of the sequence at which any of the tags was last invalidated; 0 for never.
+    /// The point of the sequence at which any of the tags was last invalidated; 0 for never. Of a tag that is listed no
+    /// longer its heir tells, which every entry that has the tag has too.
     pub(super) fn latest<'a>(&self, tags: impl IntoIterator<Item = &'a Tag>) -> u64 {
         tags.into_iter().filter_map(|tag| self.tags.get(tag)).fold(self.floor, |latest, &seq| latest.max(seq))
+    }
+
+    /// The same for tags whose heirs may not be among them.
+    fn latest_or_heirs<'a>(&self, tags: impl IntoIterator<Item = &'a Tag>) -> u64 {
+        tags.into_iter().fold(self.floor, |latest, tag| match tag.heir() {
+            Heir::Route(route) => latest.max(self.latest([tag, &route])),
+            Heir::Itself | Heir::Everything => latest.max(self.latest([tag])),
+        })
     }
 
     /// Whether no invalidation came after the entry's token, by its tags or by those of its place: they are among its own,
@@ -74,37 +94,60 @@ impl Marks {
         for tag in tags {
             if *tag == Tag::everything() {
                 // Nothing that is listed lies above it.
-                (self.floor, self.tags) = (seq, HashMap::new());
+                *self = Self { floor: seq, ..Self::default() };
                 continue;
             }
             match self.tags.get_mut(tag) {
                 Some(last) => *last = seq,
-                None => drop(self.tags.insert(tag.clone(), seq)),
+                None => {
+                    self.tags.insert(tag.clone(), seq);
+                    self.listed += 1;
+                }
             }
         }
-        while self.tags.len() > TAG_LIMIT && self.forget_half() {}
+        if self.listed > TAG_LIMIT {
+            self.forget();
+        }
     }
 
     /// Takes the older half of those tags out of the list that have most in common, and raises what covers them instead:
-    /// their route, or for names everything. False where there is nothing to take out.
-    fn forget_half(&mut self) -> bool {
+    /// their route, or for names everything. So a flood of writes to one route costs no other route its entries. Where that
+    /// is only a few of very many, the next ones follow: the list is not gone through for every write.
+    fn forget(&mut self) {
         let mut heirs: BTreeMap<Heir, Vec<u64>> = BTreeMap::new();
         for (tag, seq) in &self.tags {
             heirs.entry(tag.heir()).or_default().push(*seq);
         }
         heirs.remove(&Heir::Itself);
-        let Some((heir, mut seqs)) = heirs.into_iter().max_by_key(|(_, seqs)| seqs.len()) else { return false };
-        let middle = seqs.len() / 2;
-        let (_, &mut median, _) = seqs.select_nth_unstable(middle);
-        self.tags.retain(|tag, seq| *seq > median || tag.heir() != heir);
-        match heir {
-            Heir::Route(route) => {
-                let floor = self.tags.entry(route).or_default();
-                *floor = median.max(*floor);
-            }
-            Heir::Itself | Heir::Everything => self.floor = self.floor.max(median),
+        self.listed = heirs.values().map(Vec::len).sum();
+        let mut heirs: Vec<(Heir, Vec<u64>)> = heirs.into_iter().collect();
+        heirs.sort_by_key(|(_, seqs)| Reverse(seqs.len()));
+        let mut excess = self.listed.saturating_sub(TAG_LIMIT);
+        if excess > 0 {
+            excess += FORGOTTEN_AT_ONCE;
         }
-        true
+        let mut medians = BTreeMap::new();
+        for (heir, mut seqs) in heirs {
+            if excess == 0 {
+                break;
+            }
+            let middle = seqs.len() / 2;
+            let (_, &mut median, _) = seqs.select_nth_unstable(middle);
+            excess = excess.saturating_sub(seqs.iter().filter(|seq| **seq <= median).count());
+            medians.insert(heir, median);
+        }
+        let before = self.tags.len();
+        self.tags.retain(|tag, seq| medians.get(&tag.heir()).is_none_or(|median| *seq > *median));
+        self.listed -= before - self.tags.len();
+        for (heir, median) in medians {
+            match heir {
+                Heir::Route(route) => {
+                    let floor = self.tags.entry(route).or_default();
+                    *floor = median.max(*floor);
+                }
+                Heir::Itself | Heir::Everything => self.floor = self.floor.max(median),
+            }
+        }
     }
 
     /// How many tags are listed.
@@ -118,6 +161,10 @@ impl Marks {
 mod tests {
     use super::*;
 
+    fn finish(record: &Record, tags: &[Tag]) -> Finished {
+        record.finish(&mut record.write(), tags, None, |_| {})
+    }
+
     #[test]
     fn many_tags_raise_the_floor_and_lose_no_invalidation() {
         let record = Record::new();
@@ -125,7 +172,7 @@ mod tests {
         let mut since = Vec::new();
         for n in 0..=TAG_LIMIT {
             since.push(record.now());
-            record.finish(&[tag(n)], None);
+            finish(&record, &[tag(n)]);
         }
         let marks = record.read();
         assert!(marks.len() <= TAG_LIMIT / 2);
@@ -139,7 +186,7 @@ mod tests {
     fn one_invalidation_of_very_many_tags_stays_bounded() {
         let record = Record::new();
         let tags: Vec<Tag> = (0..=TAG_LIMIT).map(|n| Tag::named(&n.to_string())).collect();
-        let finished = record.finish(&tags, None);
+        let finished = finish(&record, &tags);
         assert_eq!(record.read().len(), 0);
         assert_eq!(record.read().latest([]), finished.token.seq);
     }
