@@ -133,12 +133,11 @@ impl Proxy {
             }
             (Ok(token), Left::Fetch) => {
                 let since = Since { token, watched: written.place.tags.to_vec() };
-                match self.finish(drops, &marks, Some(&since)).await?.alone {
-                    true => {
-                        self.fill_again(&written.target, values.request);
-                        Ok(false)
-                    }
-                    false => Err(Detail::RacedWrite),
+                if self.finish(drops, &marks, Some(&since)).await?.alone {
+                    self.fill_again(&written.target, values.request);
+                    Ok(false)
+                } else {
+                    Err(Detail::RacedWrite)
                 }
             }
             (Err(detail), _) | (Ok(_), Left::Nothing(detail)) => {

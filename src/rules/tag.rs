@@ -24,7 +24,7 @@ static UNLISTED: LazyLock<Tag> = LazyLock::new(|| Tag("d:*".into()));
 static ODD_NAMES: LazyLock<Tag> = LazyLock::new(|| Tag("o:*".into()));
 
 /// What counts as invalidated in place of a tag that a store lists no longer.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Heir {
     /// Nothing: it is listed for good. There are only as many of its kind as there are routes.
     Itself,

@@ -35,7 +35,7 @@ pub struct Token {
 /// How many tags are listed before older ones are folded into what covers them.
 const TAG_LIMIT: usize = 10_000;
 /// So many are folded at once, at the least: it takes a look at all of them.
-const FORGOTTEN_AT_ONCE: usize = 150;
+const FORGOTTEN_AT_ONCE: usize = 100;
 
 /// An epoch that no record has had.
 fn fresh_epoch() -> u64 {

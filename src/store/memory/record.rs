@@ -1,7 +1,7 @@
 //! The app's sequence in memory: its epoch, how far it has come, and when each tag was last invalidated.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -97,12 +97,11 @@ impl Marks {
                 *self = Self { floor: seq, ..Self::default() };
                 continue;
             }
-            match self.tags.get_mut(tag) {
-                Some(last) => *last = seq,
-                None => {
-                    self.tags.insert(tag.clone(), seq);
-                    self.listed += 1;
-                }
+            if let Some(last) = self.tags.get_mut(tag) {
+                *last = seq;
+            } else {
+                self.tags.insert(tag.clone(), seq);
+                self.listed += 1;
             }
         }
         if self.listed > TAG_LIMIT {
@@ -111,31 +110,9 @@ impl Marks {
     }
 
     /// Takes the older half of those tags out of the list that have most in common, and raises what covers them instead:
-    /// their route, or for names everything. So a flood of writes to one route costs no other route its entries. Where that
-    /// is only a few of very many, the next ones follow: the list is not gone through for every write.
+    /// their route, or for names everything. So a flood of writes to one route costs no other route its entries.
     fn forget(&mut self) {
-        let mut heirs: BTreeMap<Heir, Vec<u64>> = BTreeMap::new();
-        for (tag, seq) in &self.tags {
-            heirs.entry(tag.heir()).or_default().push(*seq);
-        }
-        heirs.remove(&Heir::Itself);
-        self.listed = heirs.values().map(Vec::len).sum();
-        let mut heirs: Vec<(Heir, Vec<u64>)> = heirs.into_iter().collect();
-        heirs.sort_by_key(|(_, seqs)| Reverse(seqs.len()));
-        let mut excess = self.listed.saturating_sub(TAG_LIMIT);
-        if excess > 0 {
-            excess += FORGOTTEN_AT_ONCE;
-        }
-        let mut medians = BTreeMap::new();
-        for (heir, mut seqs) in heirs {
-            if excess == 0 {
-                break;
-            }
-            let middle = seqs.len() / 2;
-            let (_, &mut median, _) = seqs.select_nth_unstable(middle);
-            excess = excess.saturating_sub(seqs.iter().filter(|seq| **seq <= median).count());
-            medians.insert(heir, median);
-        }
+        let medians = self.medians();
         let before = self.tags.len();
         self.tags.retain(|tag, seq| medians.get(&tag.heir()).is_none_or(|median| *seq > *median));
         self.listed -= before - self.tags.len();
@@ -148,6 +125,34 @@ impl Marks {
                 Heir::Itself | Heir::Everything => self.floor = self.floor.max(median),
             }
         }
+    }
+
+    /// How far what covers them is to be raised: for those that have most tags, and where the older half of these is only a
+    /// few, for the next ones too: the list is not gone through for every write. Counts what is listed on its way.
+    fn medians(&mut self) -> HashMap<Heir, u64> {
+        let mut heirs: HashMap<Heir, Vec<u64>> = HashMap::new();
+        for (tag, seq) in &self.tags {
+            heirs.entry(tag.heir()).or_default().push(*seq);
+        }
+        heirs.remove(&Heir::Itself);
+        self.listed = heirs.values().map(Vec::len).sum();
+        let mut excess = match self.listed.checked_sub(TAG_LIMIT + 1) {
+            Some(more) => more + 1 + FORGOTTEN_AT_ONCE,
+            None => 0,
+        };
+        let mut heirs: Vec<(Heir, Vec<u64>)> = heirs.into_iter().collect();
+        heirs.sort_by_key(|(_, seqs)| Reverse(seqs.len()));
+        let mut medians = HashMap::new();
+        for (heir, mut seqs) in heirs {
+            if excess == 0 {
+                break;
+            }
+            let middle = seqs.len() / 2;
+            let (_, &mut median, _) = seqs.select_nth_unstable(middle);
+            excess = excess.saturating_sub(seqs.iter().filter(|seq| **seq <= median).count());
+            medians.insert(heir, median);
+        }
+        medians
     }
 
     /// How many tags are listed.
@@ -180,6 +185,17 @@ mod tests {
             assert!(marks.latest(&[tag(n)]) > before.seq, "the invalidation of tag {n} was forgotten");
         }
         assert!(marks.latest(&[tag(TAG_LIMIT + 1)]) < record.now().seq, "the floor takes no more than it has to");
+    }
+
+    #[test]
+    fn very_many_routes_with_few_tags_each_stay_bounded_too() {
+        let record = Record::new();
+        for n in 0..=TAG_LIMIT {
+            finish(&record, &[Tag::key(&n.to_string(), "1")]);
+        }
+        let marks = record.read();
+        // Each of them left its route's floor in place of its own.
+        assert_eq!((marks.listed, marks.len()), (TAG_LIMIT - FORGOTTEN_AT_ONCE, TAG_LIMIT + 1));
     }
 
     #[test]

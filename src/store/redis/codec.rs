@@ -389,6 +389,54 @@ mod tests {
     }
 
     #[test]
+    fn no_mixture_of_two_entries_is_one() {
+        let one = entry();
+        let mut two = entry_of(Kind::Written, Bytes::from_static(b"{\"id\": 2}\0\xff"));
+        (two.tags, two.token.seq) = (vec![Tag::route("fruit")], 43);
+        two.fields.clear();
+        let sides = [&one, &two].map(|entry| {
+            let mut parts = values(entry);
+            parts.push(Value::Bytes(entry.body.clone()));
+            parts
+        });
+        // Version and key are the same in both.
+        let apart: Vec<usize> = (0..=META_LENGTH).filter(|part| sides[0][*part] != sides[1][*part]).collect();
+        assert_eq!(apart.len(), META_LENGTH - 1);
+        for mixture in 1..(1 << apart.len()) - 1 {
+            let mut parts = sides[0].clone();
+            for (_, part) in apart.iter().enumerate().filter(|(bit, _)| mixture & (1 << bit) != 0) {
+                parts[*part] = sides[1][*part].clone();
+            }
+            let body = parts.pop().unwrap();
+            assert_eq!(decode(&key(), &body, &parts).err(), Some(Unfit::Unsound), "mixture {mixture:b}");
+        }
+    }
+
+    /// As a script does that puts an entry under a token which it alone knows.
+    #[test]
+    fn a_token_may_be_given_later() {
+        let mut later = entry();
+        later.token = Token { epoch: 0xbeef, seq: 77 };
+        let Content { hash, .. } = Content::of(&key(), &entry());
+        let mut meta = values(&entry());
+        meta[2] = Value::Bytes(Bytes::from_static(b"000000000000beef:77"));
+        meta[6] = Value::Bytes([&hash, b"@000000000000beef:77".as_slice()].concat().into());
+        assert_eq!(meta, values(&later));
+        assert_eq!(decode(&key(), &Value::Bytes(later.body.clone()), &meta).unwrap().token, later.token);
+    }
+
+    #[test]
+    fn another_fingerprints_entry_is_told_from_a_spoilt_one() {
+        let sound = entry();
+        let body = Value::Bytes(sound.body.clone());
+        let other = CacheKey { fingerprint: 1, ..key() };
+        assert_eq!(decode(&other, &body, &values(&sound)).err(), Some(Unfit::OtherFingerprint));
+        assert_eq!(decode(&other, &Value::Null, &values(&sound)).err(), Some(Unfit::Unsound));
+        let another = CacheKey { fingerprint: 1, route: "fruits".into(), ..key() };
+        assert_eq!(decode(&another, &body, &values(&sound)).err(), Some(Unfit::Unsound));
+    }
+
+    #[test]
     fn missing_halves_and_short_replies_are_none() {
         let sound = entry();
         let body = Value::Bytes(sound.body.clone());
