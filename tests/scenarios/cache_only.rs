@@ -120,7 +120,7 @@ async fn no_write_is_lost_among_readers_in_memory() {
 async fn no_write_is_lost_among_readers_of_two_nodes_in_redis() {
     let origin = Origin::start(|_| async { json(r#"{"source": "Oracle"}"#) }).await;
     let redis = RedisServer::start();
-    let nodes = Arc::new(Vec::from_iter((0..2).map(|_| Node::on(origin.address, &redis.url(), ORDERS))));
+    let nodes = Arc::new((0..2).map(|_| Node::on(origin.address, &redis.url(), ORDERS)).collect::<Vec<_>>());
     for node in nodes.iter() {
         connected(&node.client()).await;
     }

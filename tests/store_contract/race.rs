@@ -114,17 +114,15 @@ fn race_of_the_only_copy(shared: &Shared, load: Load) {
     let (acknowledged, hits): ([AtomicU64; KEYS.len()], _) = Default::default();
     let (acknowledged, hits): (&[AtomicU64; KEYS.len()], &AtomicU64) = (&acknowledged, &hits);
     scope(|scope| {
-        for key in 0..KEYS.len() {
+        for (key, acknowledged) in acknowledged.iter().enumerate() {
             scope.spawn(move || {
-                on_a_core(shared, async |store| {
-                    write_the_only_copy(&store, &acknowledged[key], key, load.writes).await
-                });
+                on_a_core(shared, async |store| write_the_only_copy(&store, acknowledged, key, load.writes).await);
             });
         }
         for reader in 0..READERS {
             scope.spawn(move || {
                 on_a_core(shared, async |store| {
-                    read_the_only_copy(&store, acknowledged, hits, reader, load.reads).await
+                    read_the_only_copy(&store, acknowledged, hits, reader, load.reads).await;
                 });
             });
         }
@@ -172,7 +170,7 @@ async fn read_the_only_copy(
         } else {
             assert_eq!(least, 0, "{} is lost", KEYS[key]);
         }
-        if found.entry.is_none() || reader % 2 == 0 {
+        if found.entry.is_none() || reader.is_multiple_of(2) {
             pause(turn + reader).await;
             let _ = store.keep(&place, Arc::new(entry(&place, "0", found.token)), Upon::Anything).await;
         }

@@ -9,10 +9,10 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
+use super::about::About;
 use super::layout::{parse_token, text, write_token};
-use crate::policy::{Lifetime, LifetimeSource, StoredFlags};
 use crate::rules::{CacheKey, Tag};
-use crate::store::{Kind, StoredResponse};
+use crate::store::StoredResponse;
 
 /// Entries of any other version are misses.
 const VERSION: &str = "3";
@@ -29,37 +29,6 @@ pub(super) const META_FIELDS: [Bytes; META_LENGTH] = [
     Bytes::from_static(b"about"),
     Bytes::from_static(b"sum"),
 ];
-
-/// What the hash's field `about` says.
-#[derive(Serialize, Deserialize)]
-struct About<'a> {
-    kind: KindName,
-    status: u16,
-    length: usize,
-    received_ms: u64,
-    initial_age_ms: u64,
-    fresh_ms: u64,
-    #[serde(borrow)]
-    lifetime_from: Cow<'a, str>,
-    stale_while_revalidate_ms: u64,
-    stale_if_error_ms: u64,
-    #[serde(default, skip_serializing_if = "is_false")]
-    public: bool,
-    #[serde(default, skip_serializing_if = "is_false")]
-    must_revalidate: bool,
-    #[serde(default, skip_serializing_if = "is_false")]
-    private: bool,
-}
-
-#[derive(Clone, Copy, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum KindName {
-    Response,
-    VaryIndex,
-    Around,
-    Written,
-    CacheOnly,
-}
 
 /// A field's name, and its value with every byte as the character of that number: most bytes are ASCII, and none is lost.
 #[derive(Serialize, Deserialize)]
@@ -157,64 +126,6 @@ fn read(body: Bytes, meta: &[Value]) -> Option<StoredResponse> {
     ))
 }
 
-impl About<'_> {
-    fn of(entry: &StoredResponse) -> Self {
-        let StoredResponse { lifetime, flags, .. } = entry;
-        Self {
-            kind: entry.kind.into(),
-            status: entry.status.as_u16(),
-            length: entry.body.len(),
-            received_ms: entry.response_time,
-            // Rounded up where everything else is rounded down: never fresh for longer than before.
-            initial_age_ms: millis(entry.initial_age.saturating_add(Duration::from_nanos(999_999))),
-            fresh_ms: millis(lifetime.fresh_for),
-            lifetime_from: lifetime.source.as_str().into(),
-            stale_while_revalidate_ms: millis(lifetime.stale_while_revalidate),
-            stale_if_error_ms: millis(lifetime.stale_if_error),
-            public: flags.public_enough,
-            must_revalidate: flags.must_revalidate,
-            private: flags.private,
-        }
-    }
-
-    fn lifetime(&self) -> Option<Lifetime> {
-        Some(Lifetime {
-            fresh_for: Duration::from_millis(self.fresh_ms),
-            source: LifetimeSource::parse(&self.lifetime_from)?,
-            stale_while_revalidate: Duration::from_millis(self.stale_while_revalidate_ms),
-            stale_if_error: Duration::from_millis(self.stale_if_error_ms),
-        })
-    }
-
-    fn flags(&self) -> StoredFlags {
-        StoredFlags { public_enough: self.public, must_revalidate: self.must_revalidate, private: self.private }
-    }
-}
-
-impl From<Kind> for KindName {
-    fn from(kind: Kind) -> Self {
-        match kind {
-            Kind::Response => Self::Response,
-            Kind::VaryIndex => Self::VaryIndex,
-            Kind::Around => Self::Around,
-            Kind::Written => Self::Written,
-            Kind::CacheOnly => Self::CacheOnly,
-        }
-    }
-}
-
-impl From<KindName> for Kind {
-    fn from(name: KindName) -> Self {
-        match name {
-            KindName::Response => Self::Response,
-            KindName::VaryIndex => Self::VaryIndex,
-            KindName::Around => Self::Around,
-            KindName::Written => Self::Written,
-            KindName::CacheOnly => Self::CacheOnly,
-        }
-    }
-}
-
 /// Route, fingerprint and name: two routes may render the same name, and a person may rename keys.
 fn primary_key(key: &CacheKey) -> String {
     format!("{} {:016x} {}", key.route, key.fingerprint, key.name)
@@ -260,19 +171,11 @@ fn json(value: &impl Serialize) -> Bytes {
     serde_json::to_vec(value).unwrap_or_default().into()
 }
 
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
-}
-
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
-fn is_false(flag: &bool) -> bool {
-    !*flag
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::Token;
+    use crate::policy::{Lifetime, LifetimeSource, StoredFlags};
+    use crate::store::{Kind, Token};
 
     fn key() -> CacheKey {
         CacheKey { route: "fruit".into(), fingerprint: 0, name: "fruit:1".to_owned() }

@@ -5,6 +5,7 @@
 //! (`supervisor`, `connect`). An invalidation that Redis did not confirm is owed by the whole process (`owed`), which
 //! reads nothing from Redis until it is paid.
 
+mod about;
 mod codec;
 mod connect;
 #[cfg(fuzzing)]
