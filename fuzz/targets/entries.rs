@@ -15,7 +15,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use libfuzzer_sys::fuzz_target;
 
 fn key(name: &str) -> CacheKey {
-    CacheKey { route: "fruit".into(), name: name.to_owned() }
+    CacheKey { route: "fruit".into(), fingerprint: 0, name: name.to_owned() }
 }
 
 fn entry(data: &[u8]) -> StoredResponse {
@@ -59,18 +59,18 @@ fuzz_target!(|data: &[u8]| {
         0 => {
             let Some((meta, body)) = parts(data) else { return };
             if let Some(entry) = decode(&key("fruit:1"), body, &meta) {
-                assert!(entry.body == body && meta[1] == "fruit fruit:1");
+                assert!(entry.body == body && meta[1] == "fruit 0000000000000000 fruit:1");
             }
         }
         1 => {
             let Some((mut meta, body)) = parts(data) else { return };
             seal(&mut meta, body);
             if let Some(entry) = decode(&key("fruit:1"), body, &meta) {
-                assert!(entry.body == body && meta[1] == "fruit fruit:1");
+                assert!(entry.body == body && meta[1] == "fruit 0000000000000000 fruit:1");
                 let again = decode(&key("fruit:1"), &entry.body, &encode(&key("fruit:1"), &entry)).unwrap();
                 assert_eq!((again.fields, again.tags, again.token), (entry.fields, entry.tags, entry.token));
             }
-            assert!(decode(&key("fruit:2"), body, &meta).is_none() || meta[1] == "fruit fruit:2");
+            assert!(decode(&key("fruit:2"), body, &meta).is_none() || meta[1] == "fruit 0000000000000000 fruit:2");
         }
         _ => {
             let [which, at, bit, rest @ ..] = data else { return };

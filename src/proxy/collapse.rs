@@ -232,7 +232,7 @@ mod tests {
     use super::*;
 
     fn key(name: &str) -> CacheKey {
-        CacheKey { route: "r".into(), name: name.to_owned() }
+        CacheKey { route: "r".into(), fingerprint: 0, name: name.to_owned() }
     }
 
     fn lead(flights: &Arc<Flights>, key: &CacheKey) -> Leader {

@@ -78,10 +78,7 @@ impl Proxy {
         besides: &[Tag],
         since: Option<&Since>,
     ) -> Result<Finished, Fault> {
-        let mut tags: Vec<Tag> = drops.iter().map(|drop| drop.tag.clone()).chain(besides.iter().cloned()).collect();
-        tags.sort_unstable();
-        tags.dedup();
-        self.store.finish(&tags, since).await
+        self.store.finish(&tags(drops, besides), since).await
     }
 
     /// The answer of a write whose invalidation is owed to the store: the origin's under `when_down = "forward"`, an
@@ -94,4 +91,12 @@ impl Proxy {
         answer.cache_status.detail = Some(fault_detail(fault));
         answer
     }
+}
+
+/// All tags that a write makes old, each once.
+pub(super) fn tags(drops: &[Invalidation], besides: &[Tag]) -> Vec<Tag> {
+    let mut tags: Vec<Tag> = drops.iter().map(|drop| drop.tag.clone()).chain(besides.iter().cloned()).collect();
+    tags.sort_unstable();
+    tags.dedup();
+    tags
 }

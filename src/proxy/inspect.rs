@@ -119,7 +119,7 @@ impl Shared {
                 let withheld = |entry: &Arc<_>| self.with_withheld(status, entry, request, route);
                 (seen.entry.as_ref().map_or(status, withheld), None)
             }
-            Decision::Pass(detail) => (forwarded(Forward::Bypass, Some(detail)), None),
+            Decision::Pass(forward, detail) => (forwarded(forward, Some(detail)), None),
             Decision::Fetch(missed) => match self.onward(resource, request) {
                 Onward::OnlyIfCached => (CacheStatus::default(), Some(told(&Refusal::OnlyIfCached))),
                 Onward::Part => (forwarded(missed.forward, Some(Detail::PartialContent)), None),
@@ -138,7 +138,7 @@ impl Shared {
     ) -> Selection {
         let place = match entry.kind {
             Kind::Around => resource.around(),
-            Kind::Written => resource.written().unwrap_or(at),
+            Kind::Written | Kind::CacheOnly => resource.written().unwrap_or(at),
             Kind::Response | Kind::VaryIndex => at,
         };
         let lifetime = lifetime_today(&stored(&entry), self.choices(resource));

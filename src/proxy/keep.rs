@@ -179,7 +179,11 @@ impl Proxy {
 
     /// Asks the store to keep an answer under its token.
     pub(super) async fn keep(&self, fetch: &Fetch, received: Received, judged: Judged, body: Bytes) -> KeptAnswer {
-        self.keep_upon(Upon::Anything, fetch, received, judged, body).await
+        // What was written to the cache only makes room for nobody who has not seen it.
+        let place = &fetch.resource.place;
+        let over = fetch.missed.stale.as_ref().filter(|stale| stale.kind == Kind::CacheOnly && place.plain().is_none());
+        let upon = over.map_or(Upon::Anything, |stale| Upon::Entry(Arc::clone(stale)));
+        self.keep_upon(upon, fetch, received, judged, body).await
     }
 
     /// The same for an answer that was made of what the lookup saw.

@@ -88,7 +88,7 @@ impl Seen {
 /// What a write policy left where a read finds no entry of its own: the written entry, or a `write.around` marker.
 async fn written_or_around(store: &Store, resource: &Resource) -> Result<Option<Arc<StoredResponse>>, Fault> {
     if let Some(written) = resource.written() {
-        let written = store.lookup(&written).await?.entry.filter(|entry| entry.kind == Kind::Written);
+        let written = store.lookup(&written).await?.entry.filter(|entry| entry.kind.is_written());
         if written.is_some() {
             return Ok(written);
         }
@@ -137,10 +137,22 @@ impl Shared {
         };
         match place.and_then(|place| self.knows_host(host.as_ref()).map(|()| place).map_err(Bypass)) {
             Ok(place) => {
+                let place = self.known_by(place, host.as_ref(), route.as_deref());
                 let written = found.and_then(|(route, captures)| self.written_for_all(&read, route, &captures));
                 Ok(Resource { route, place, host, written })
             }
             Err(bypass) => Err((bypass, route)),
+        }
+    }
+
+    /// The same place for what is fetched by a known name: nodes that know themselves by other names keep their own. What a
+    /// write leaves says nothing of names, and is there for all of them.
+    fn known_by(&self, place: Place, asked: Option<&AskedHost>, route: Option<&Route>) -> Place {
+        match (&self.settings.hosts, asked) {
+            (Some(hosts), Some(AskedHost::Known)) if route.is_none_or(|route| route.write.is_none()) => {
+                place.known_by(hosts)
+            }
+            _ => place,
         }
     }
 

@@ -184,7 +184,7 @@ impl Proxy {
                     }
                     return answer;
                 }
-                Verdict::Pass(detail) => return self.pass(request, Forward::Bypass, Some(detail)).await,
+                Verdict::Pass(forward, detail) => return self.pass(request, forward, Some(detail)).await,
                 Verdict::Fetch(missed) => missed,
             };
             match self.shared.onward(&resource, &request) {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::Method;
+use http::{HeaderMap, Method};
 
 use super::answer::Answer;
 use super::ingress::Admitted;
@@ -18,8 +18,8 @@ pub(super) enum Verdict {
     Deliver(Answer),
     /// Stale, within its stale-while-revalidate window.
     DeliverAndRefresh(Answer, Missed),
-    /// The answer must not be stored: a `write.around` marker says so.
-    Pass(Detail),
+    /// The answer must not be stored.
+    Pass(Forward, Detail),
     Fetch(Missed),
 }
 
@@ -31,8 +31,8 @@ pub(super) enum Decision {
         status: CacheStatus,
         refresh: Option<Missed>,
     },
-    /// A `write.around` marker stands there.
-    Pass(Detail),
+    /// The answer must not be stored: a `write.around` marker stands there, or what the origin does not have.
+    Pass(Forward, Detail),
     Fetch(Missed),
 }
 
@@ -60,7 +60,7 @@ impl Proxy {
                 }
             }
             (Decision::Deliver { .. }, None) => Verdict::Fetch(seen.missed()),
-            (Decision::Pass(detail), _) => Verdict::Pass(detail),
+            (Decision::Pass(forward, detail), _) => Verdict::Pass(forward, detail),
             (Decision::Fetch(missed), _) => Verdict::Fetch(missed),
         }
     }
@@ -71,7 +71,7 @@ impl Shared {
     pub(super) fn decide(&self, resource: &Resource, request: &Admitted, seen: &Seen) -> Decision {
         let Some(entry) = &seen.entry else { return Decision::Fetch(seen.missed()) };
         if entry.kind == Kind::Around {
-            return Decision::Pass(Detail::WriteAround);
+            return Decision::Pass(Forward::Bypass, Detail::WriteAround);
         }
         let missed =
             |forward, detail, stale| Missed { token: seen.token, forward, detail, stale, index: seen.index.clone() };
@@ -85,6 +85,10 @@ impl Shared {
                 Decision::Deliver { age, status: hit(ttl_left, Some(Detail::StaleWhileRevalidate)), refresh }
             }
             Reuse::Validate { .. } => Decision::Fetch(missed(Forward::Stale, None, Some(Arc::clone(entry)))),
+            // The origin's answer is for this client alone: the entry is all there is of what was written to the cache only.
+            Reuse::RequestDirective if self.holds_out(entry, resource, request) => {
+                Decision::Pass(Forward::Request, Detail::RequestDirective)
+            }
             Reuse::RequestDirective => {
                 Decision::Fetch(missed(Forward::Request, Some(Detail::RequestDirective), Some(Arc::clone(entry))))
             }
@@ -93,6 +97,15 @@ impl Shared {
                 Decision::Fetch(missed(Forward::Bypass, Some(detail), None))
             }
         }
+    }
+
+    /// Whether an entry stays, and this request goes past it: it was written to the cache only, and is fresh for whoever
+    /// asks for nothing in particular.
+    fn holds_out(&self, entry: &StoredResponse, resource: &Resource, request: &Admitted) -> bool {
+        let (choices, now) = (self.choices(resource), self.clock.now());
+        entry.kind == Kind::CacheOnly
+            && matches!(reuse(&stored(entry), &HeaderMap::new(), choices, now), Reuse::Fresh { .. })
+            && !only_if_cached(&request.fields, choices)
     }
 
     /// How a request goes on that the store has no answer for.

@@ -10,6 +10,7 @@ use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 
 use super::answer::Answer;
 use super::error::Refusal;
+use super::finish::tags;
 use super::ingress::Admitted;
 use super::keep::verdict;
 use super::pass::passed;
@@ -18,8 +19,8 @@ use super::{Client, Proxy, fault_detail};
 use crate::fields::{CacheControl, CacheStatus, Detail, Forward};
 use crate::origin::Body;
 use crate::policy::{Effect, Lifetime, LifetimeSource, StoredFlags, lifetime};
-use crate::rules::{JsonTemplate, Place, Route, Tag, WriteTarget, Written};
-use crate::store::{Finished, Kind, Since, StoredResponse, Token, Upon};
+use crate::rules::{Invalidation, JsonTemplate, Place, Route, Tag, WriteTarget, Written};
+use crate::store::{Fault, Kept, Kind, Otherwise, Since, StoredResponse, Token};
 
 /// What a write chose of a route's policy.
 pub(super) struct Chosen {
@@ -28,6 +29,19 @@ pub(super) struct Chosen {
     /// The value of the parameter that chose.
     pub(super) value: String,
 }
+
+/// What a policy leaves in the place of an entry.
+enum Left {
+    /// This, there.
+    Entry(Place, Box<StoredResponse>),
+    /// What a GET fetches.
+    Fetch,
+    /// Nothing, for this reason.
+    Nothing(Detail),
+}
+
+/// How often a write to the cache only begins anew because of another one.
+const ATTEMPTS: usize = 32;
 
 /// How long a `write.around` marker is kept at most.
 const MARKED_FOR: Duration = Duration::from_secs(30 * 24 * 3600);
@@ -45,7 +59,10 @@ impl Proxy {
         let written = self.written(request, &words, route);
         // The token is taken before the origin sees the write: whoever writes the same entry meanwhile is noticed.
         let before = match &written {
-            Some(written) => self.store.lookup(&written.place).await.map_err(|fault| fault_detail(&fault)),
+            Some(written) => {
+                let seen = self.store.lookup(&written.place).await;
+                seen.map(|seen| seen.token).map_err(|fault| fault_detail(&fault))
+            }
             None => Err(Detail::WriteThrough),
         };
         let answered = match self.forward_write(request, body, &words).await {
@@ -67,44 +84,93 @@ impl Proxy {
                 Err(fault) => self.unfinished(answer, &fault),
             };
         }
-        let marks: Vec<Tag> = written.iter().flat_map(|written| written.place.around().tags.to_vec()).collect();
-        let besides: &[Tag] = if chosen.target == WriteTarget::Through { &marks } else { &[] };
         let values = Values { request, words: &words, chosen };
-        let since = match (&before, &written) {
-            (Ok(seen), Some(written)) => Some(Since { token: seen.token, watched: values.watched(written) }),
-            _ => None,
-        };
-        let finished = match self.finish(&drops, besides, since.as_ref()).await {
-            Ok(finished) => finished,
-            Err(fault) => return self.unfinished(answer, &fault),
-        };
-        let Some(written) = written else { return answer };
-        let before = before.map(|_| ());
-        let (stored, detail) = self.mark_or_refill(&values, &written, before, finished).await;
-        (answer.cache_status.stored, answer.cache_status.detail) = (stored, Some(detail));
-        answer
+        match self.invalidate_and_put(&values, written.as_ref(), before, &drops).await {
+            Ok(Some((stored, detail))) => {
+                (answer.cache_status.stored, answer.cache_status.detail) = (stored, Some(detail));
+                answer
+            }
+            Ok(None) => answer,
+            Err(fault) => self.unfinished(answer, &fault),
+        }
     }
 
-    /// What becomes of the entry of a finished write, which could not be looked up before it where `before` says so:
-    /// whether it is stored, and what that is told as.
-    async fn mark_or_refill(
+    /// Makes old what a write made old that the origin has carried out, and puts in the same step what the policy leaves
+    /// in the place of the entry. Says whether the entry is stored, and what that is told as; nothing where the write
+    /// does not name an entry.
+    ///
+    /// `before` is the token from before the write was forwarded: where another write of the same entry was under way
+    /// meanwhile, only the origin knows which came last, and nothing is put.
+    async fn invalidate_and_put(
         self: &Arc<Self>,
         values: &Values<'_>,
-        written: &Written,
-        before: Result<(), Detail>,
-        after: Finished,
-    ) -> (bool, Detail) {
-        if values.chosen.target == WriteTarget::Around {
-            self.mark_around(&written.place.around(), after.token).await;
-            return (false, Detail::WriteAround);
-        }
-        let kept = match before {
-            Err(detail) => Err(detail),
-            // Another write of the same entry was under way: which came last only the origin knows.
-            Ok(()) if !after.alone => Err(Detail::RacedWrite),
-            Ok(()) => self.refill(values, written, after.token).await,
+        written: Option<&Written>,
+        before: Result<Token, Detail>,
+        drops: &[Invalidation],
+    ) -> Result<Option<(bool, Detail)>, Fault> {
+        let Some(written) = written else {
+            self.finish(drops, &[], None).await?;
+            return Ok(None);
         };
-        (kept == Ok(true), kept.err().unwrap_or(Detail::WriteThrough))
+        let around = values.chosen.target == WriteTarget::Around;
+        let marks = if around { Vec::new() } else { vec![written.place.around_tag()] };
+        let left = self.left_by(values, written);
+        // A marker says nothing about what the origin has, so a token from after the write does, too.
+        let before = match before {
+            Err(_) if around => {
+                self.store.lookup(&written.place).await.map(|seen| seen.token).map_err(|_| Detail::StoreDown)
+            }
+            before => before,
+        };
+        let told = match (before, left) {
+            (Ok(token), Left::Entry(place, entry)) => {
+                let since = Since { token, watched: Vec::new() };
+                let tags = tags(drops, &marks);
+                let (_, kept) =
+                    self.store.finish_and_keep(&tags, &since, &place, *entry, Otherwise::Invalidate).await?;
+                verdict(kept).map(|()| !around)
+            }
+            (Ok(token), Left::Fetch) => {
+                let since = Since { token, watched: written.place.tags.to_vec() };
+                if self.finish(drops, &marks, Some(&since)).await?.alone {
+                    self.fill_again(&written.target, values.request);
+                    Ok(false)
+                } else {
+                    Err(Detail::RacedWrite)
+                }
+            }
+            (Err(detail), _) | (Ok(_), Left::Nothing(detail)) => {
+                self.finish(drops, &marks, None).await?;
+                Err(detail)
+            }
+        };
+        Ok(Some(match told {
+            _ if around => (false, Detail::WriteAround),
+            Ok(stored) => (stored, Detail::WriteThrough),
+            Err(detail) => (false, detail),
+        }))
+    }
+
+    /// What the policy leaves in the place of the entry that the origin has written.
+    ///
+    /// What a user writes whose reads go past the cache is for that user first of all: a GET without credentials tells
+    /// what all others may see of it.
+    fn left_by(&self, values: &Values<'_>, written: &Written) -> Left {
+        let route = &values.chosen.route;
+        if values.chosen.target == WriteTarget::Around {
+            let place = written.place.around();
+            let marker = Box::new(self.marker(&place));
+            return Left::Entry(place, marker);
+        }
+        let for_all = route.refuse_credentials(&values.request.fields).is_ok();
+        let Some(template) = route.write.as_ref().and_then(|policy| policy.entry.as_ref()).filter(|_| for_all) else {
+            return Left::Fetch;
+        };
+        let json = values.fill_in(template).ok_or(Detail::WriteThrough);
+        match json.and_then(|json| self.written_entry(Kind::Written, route, written, json.into())) {
+            Ok(entry) => Left::Entry(written.place.clone(), Box::new(entry)),
+            Err(detail) => Left::Nothing(detail),
+        }
     }
 
     /// `cache`: the proxy answers, and the origin never sees the write.
@@ -139,14 +205,8 @@ impl Proxy {
             return Refusal::BadEntry("The JSON body lacks a value that the answer needs.".to_owned()).answer();
         };
         let drops = self.shared.settings.routes.invalidations(&words.write(request));
-        let Ok(before) = self.store.lookup(&written.place).await else { return Refusal::NotKept.answer() };
-        let marks = written.place.around().tags;
-        let Ok(finished) = self.finish(&drops, &marks, Some(&Since { token: before.token, watched: Vec::new() })).await
-        else {
-            return Refusal::NotKept.answer();
-        };
-        let token = finished.token;
-        if self.keep_written(route, &written, json.into(), token, true).await.is_err() {
+        let tags = tags(&drops, &[written.place.around_tag()]);
+        if self.put_only(route, &written, &tags, json.into()).await.is_err() {
             return Refusal::NotKept.answer();
         }
         let mut response = Response::new(Body::full(answer));
@@ -163,66 +223,55 @@ impl Proxy {
         route.written(&words.write(request), self.shared.host_of_written())
     }
 
-    /// Keeps what a later GET is to answer, from the policy's template; or else has a GET fetch it, and says false.
-    ///
-    /// What a user writes whose reads go past the cache is for that user first of all: a GET without credentials tells
-    /// what all others may see of it.
-    async fn refill(self: &Arc<Self>, values: &Values<'_>, written: &Written, token: Token) -> Result<bool, Detail> {
-        let route = &values.chosen.route;
-        let for_all = route.refuse_credentials(&values.request.fields).is_ok();
-        let Some(entry) = route.write.as_ref().and_then(|policy| policy.entry.as_ref()).filter(|_| for_all) else {
-            self.fill_again(&written.target, values.request);
-            return Ok(false);
-        };
-        let json = values.fill_in(entry).ok_or(Detail::WriteThrough)?;
-        self.keep_written(route, written, json.into(), token, false).await.map(|()| true)
+    /// Makes the tags old and puts what a later GET is to answer, which the origin does not have, in one step. Who is raced
+    /// by another write has done nothing yet, and does it after that one; of several at least one gets on each time.
+    async fn put_only(&self, route: &Route, written: &Written, tags: &[Tag], json: Bytes) -> Result<(), Detail> {
+        let mut token = self.store.lookup(&written.place).await.map_err(|fault| fault_detail(&fault))?.token;
+        for _ in 0..ATTEMPTS {
+            let entry = self.written_entry(Kind::CacheOnly, route, written, json.clone())?;
+            let since = Since { token, watched: Vec::new() };
+            let done = self.store.finish_and_keep(tags, &since, &written.place, entry, Otherwise::Nothing).await;
+            match done.map_err(|fault| fault_detail(&fault))? {
+                (now, Ok(Kept::RacedWrite)) => token = now.token,
+                (_, kept) => return verdict(kept),
+            }
+        }
+        Err(Detail::RacedWrite)
     }
 
-    async fn keep_written(
+    /// The entry that a write leaves; its token is the store's to give.
+    fn written_entry(
         &self,
+        kind: Kind,
         route: &Route,
         written: &Written,
         json: Bytes,
-        token: Token,
-        cache_only: bool,
-    ) -> Result<(), Detail> {
+    ) -> Result<StoredResponse, Detail> {
         let mut fields = HeaderMap::new();
         fields.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         let control = CacheControl::default();
         let now = self.shared.clock.now();
         let lifetime = lifetime(StatusCode::OK, &fields, &control, &route.choices, now).ok_or(Detail::NoFreshness)?;
         let mut tags = written.place.tags.to_vec();
-        tags.extend(route.fetched_tag().filter(|_| !cache_only));
+        tags.extend(route.fetched_tag().filter(|_| kind != Kind::CacheOnly));
         tags.extend(written_tags(route, written, &json).ok_or(Detail::TagUnknown)?);
-        let entry = self.entry(Kind::Written, fields, json, lifetime, tags, token);
-        verdict(self.store.keep(&written.place, Arc::new(entry), Upon::Anything).await)
+        Ok(self.entry(kind, fields, json, lifetime, tags))
     }
 
-    /// Leaves a marker beside the entry: answers of this key are not stored until a `through` write takes it away.
-    async fn mark_around(&self, place: &Place, token: Token) {
+    /// What stands beside the entry: answers of this key are not stored until a `through` write takes it away.
+    fn marker(&self, place: &Place) -> StoredResponse {
         let lifetime = Lifetime {
             fresh_for: MARKED_FOR,
             source: LifetimeSource::RouteTtl,
             stale_while_revalidate: Duration::ZERO,
             stale_if_error: Duration::ZERO,
         };
-        let entry = self.entry(Kind::Around, HeaderMap::new(), Bytes::new(), lifetime, place.tags.to_vec(), token);
-        if let Err(fault) = self.store.keep(place, Arc::new(entry), Upon::Anything).await {
-            tracing::debug!(%fault, key = %place.key, "a write-around marker was not kept");
-        }
+        self.entry(Kind::Around, HeaderMap::new(), Bytes::new(), lifetime, place.tags.to_vec())
     }
 
-    fn entry(
-        &self,
-        kind: Kind,
-        fields: HeaderMap,
-        body: Bytes,
-        lifetime: Lifetime,
-        tags: Vec<Tag>,
-        token: Token,
-    ) -> StoredResponse {
+    fn entry(&self, kind: Kind, fields: HeaderMap, body: Bytes, lifetime: Lifetime, tags: Vec<Tag>) -> StoredResponse {
         let flags = StoredFlags::of(&CacheControl::default());
-        let now = self.shared.clock.now();
+        let (now, token) = (self.shared.clock.now(), Token { epoch: 0, seq: 0 });
         StoredResponse::new(kind, StatusCode::OK, fields, body, now, Duration::ZERO, lifetime, flags, tags, token)
     }
 
@@ -259,14 +308,6 @@ struct Values<'a> {
 }
 
 impl Values<'_> {
-    /// Whoever drops the entry by its path, with its route or by a tag counts as much as who drops it by its key.
-    fn watched(&self, written: &Written) -> Vec<Tag> {
-        let route = &self.chosen.route;
-        let entry = route.write.as_ref().and_then(|policy| policy.entry.as_ref());
-        let named = entry.and_then(|entry| written_tags(route, written, &self.fill_in(entry)?.into()));
-        written.place.tags.iter().cloned().chain(named.into_iter().flatten()).collect()
-    }
-
     /// The template with the values put in; `None` when one of them is unknown, or the body is not there as JSON.
     fn fill_in(&self, template: &JsonTemplate) -> Option<String> {
         let body = std::str::from_utf8(&self.words.raw).ok().filter(|_| self.words.has_json())?;

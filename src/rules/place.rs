@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::canonical::is_canonical;
 use super::digest::short_hash;
-use super::hosts::KeyedHost;
+use super::hosts::{Hosts, KeyedHost};
 use super::path::Captures;
 use super::query::plain_query_octet;
 use super::read::{Bypass, Read};
@@ -19,9 +19,18 @@ use crate::fields::Detail;
 pub struct CacheKey {
     /// The route it belongs to: two routes whose templates render the same text never share an entry.
     pub route: Arc<str>,
+    /// A hash of what of the file shapes the route's answers and their storing: an entry of another one is another entry.
+    pub fingerprint: u64,
     /// What `redis-cli KEYS '*'` shows: the template's text, `#https` where that was the scheme, and `#` with a hash or a
     /// number where a variant needs one.
     pub name: String,
+}
+
+impl CacheKey {
+    /// The key of another entry of the same route.
+    fn beside(&self, name: String) -> Self {
+        Self { route: Arc::clone(&self.route), fingerprint: self.fingerprint, name }
+    }
 }
 
 impl fmt::Display for CacheKey {
@@ -43,25 +52,35 @@ impl Place {
     /// The place of the variant that a plain client gets; `None` if it is this one.
     pub fn plain(&self) -> Option<Self> {
         let (name, _) = self.key.name.split_once('#')?;
-        let key = CacheKey { route: Arc::clone(&self.key.route), name: name.to_owned() };
-        Some(Self { key, tags: self.tags.clone() })
+        Some(Self { key: self.key.beside(name.to_owned()), tags: self.tags.clone() })
     }
 
-    /// Where a `write.around` marker of this place, whatever its variant, is kept: with a tag of its own, so that writes
+    /// Where a `write.around` marker of this place, whatever its variant, is kept: with tags of its own, so that writes
     /// that drop the entry leave the marker.
     #[must_use]
     pub fn around(&self) -> Self {
         let name = self.key.name.split('#').next().unwrap_or_default();
-        let key = CacheKey { route: Arc::clone(&self.key.route), name: format!("{name}#around") };
-        Self { tags: vec![Tag::around(&key.route, name)].into(), key }
+        let tags = vec![self.around_tag(), Tag::all_around(&self.key.route)];
+        Self { key: self.key.beside(format!("{name}#around")), tags: tags.into() }
+    }
+
+    /// What takes that marker away.
+    pub fn around_tag(&self) -> Tag {
+        Tag::around(&self.key.route, self.key.name.split('#').next().unwrap_or_default())
+    }
+
+    /// The place of what is fetched for a name that clients know the proxy by: the origin sees the first of these.
+    #[must_use]
+    pub fn known_by(mut self, hosts: &Hosts) -> Self {
+        self.key.fingerprint ^= hosts.fingerprint();
+        self
     }
 
     /// Where a part of this place's answer is kept: it goes with the same writes.
     #[must_use]
     pub fn part(&self) -> Self {
         let name = format!("{}#part", self.key.name);
-        let key = CacheKey { route: Arc::clone(&self.key.route), name };
-        Self { key, tags: self.tags.clone() }
+        Self { key: self.key.beside(name), tags: self.tags.clone() }
     }
 
     /// The same place for requests with one text of selecting fields, whatever the response says.
@@ -77,7 +96,7 @@ impl Place {
     pub fn variant(&self, slot: usize, id: &str) -> Self {
         let name = format!("{}#{slot}", self.key.name);
         let tags: Vec<Tag> = self.tags.iter().cloned().chain([Tag::variant(id)]).collect();
-        Self { key: CacheKey { route: Arc::clone(&self.key.route), name }, tags: tags.into() }
+        Self { key: self.key.beside(name), tags: tags.into() }
     }
 }
 
@@ -115,7 +134,7 @@ impl Route {
         if let Some(selecting) = self.selecting(read) {
             let _ = write!(name, "#{}", short_hash(&selecting));
         }
-        let key = CacheKey { route: Arc::clone(&self.name), name };
+        let key = CacheKey { route: Arc::clone(&self.name), fingerprint: self.fingerprint, name };
         Ok(Place { key, tags: Tags::of_route(self, read.path, query) })
     }
 }

@@ -107,7 +107,8 @@ impl Routes {
         if let Some(origin) = keyed_value(read.fields, &ORIGIN) {
             let _ = write!(name, "#{}", short_hash(&origin));
         }
-        Ok(Place { key: CacheKey { route: Arc::clone(&ROUTELESS_NAME), name }, tags: Tags::of_path(read.path) })
+        let key = CacheKey { route: Arc::clone(&ROUTELESS_NAME), fingerprint: self.unrouted_fingerprint, name };
+        Ok(Place { key, tags: Tags::of_path(read.path) })
     }
 
     /// The route whose write policy speaks of this write, with the variables of its path.

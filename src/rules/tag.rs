@@ -24,11 +24,11 @@ static UNLISTED: LazyLock<Tag> = LazyLock::new(|| Tag("d:*".into()));
 static ODD_NAMES: LazyLock<Tag> = LazyLock::new(|| Tag("o:*".into()));
 
 /// What counts as invalidated in place of a tag that a store lists no longer.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Heir {
     /// Nothing: it is listed for good. There are only as many of its kind as there are routes.
     Itself,
-    /// The whole route.
+    /// The whole route, or all markers of it. An entry that has the tag has this one, too.
     Route(Tag),
     /// Everything.
     Everything,
@@ -103,6 +103,11 @@ impl Tag {
         Self::within('w', route, key)
     }
 
+    /// All such markers of one route.
+    pub(super) fn all_around(route: &str) -> Self {
+        Self::of_route('w', route)
+    }
+
     fn of(kind: char, text: &str) -> Self {
         let mut tag = format!("{kind}:");
         push_cut(&mut tag, text);
@@ -126,8 +131,10 @@ impl Tag {
     pub fn heir(&self) -> Heir {
         let (kind, text) = self.0.split_once(':').unwrap_or_default();
         match (kind, text.split_once(' ')) {
-            ("p" | "k" | "w", Some((route, _))) => Heir::Route(Self(format!("r:{route}").into())),
-            ("r" | "d" | "a" | "o", _) => Heir::Itself,
+            ("p" | "k", Some((route, _))) => Heir::Route(Self(format!("r:{route}").into())),
+            // A marker is not dropped with its route, so it would not notice that one.
+            ("w", Some((route, _))) => Heir::Route(Self(format!("w:{route}").into())),
+            ("r" | "d" | "a" | "o" | "w", _) => Heir::Itself,
             _ => Heir::Everything,
         }
     }
@@ -217,9 +224,11 @@ mod tests {
     #[test]
     fn what_is_listed_no_longer_has_an_heir_that_covers_it() {
         for route in ["/fruit/{id}", "a b", &"long/".repeat(60)] {
-            for tag in [Tag::path(route, "/fruit/1"), Tag::key(route, "a b"), Tag::around(route, "x")] {
+            for tag in [Tag::path(route, "/fruit/1"), Tag::key(route, "a b")] {
                 assert_eq!(tag.heir(), Heir::Route(Tag::route(route)), "{tag}");
             }
+            assert_eq!(Tag::around(route, "x").heir(), Heir::Route(Tag::all_around(route)));
+            assert_eq!(Tag::all_around(route).heir(), Heir::Itself);
             for tag in [Tag::route(route), Tag::absent(route), Tag::odd(route), Tag::unlisted_route(route)] {
                 assert_eq!(tag.heir(), Heir::Itself, "{tag}");
             }

@@ -23,8 +23,18 @@ pub enum Kind {
     VaryIndex,
     /// What a write policy wrote: it answers whatever fields are in the route's key, since none of them shaped it.
     Written,
+    /// The same, of a write that the origin never saw: this is all there is of it, and no answer of the origin's takes its
+    /// place unless it is built upon it.
+    CacheOnly,
     /// A `write.around` marker: answers of this key are not to be stored.
     Around,
+}
+
+impl Kind {
+    /// Whether a write policy wrote it.
+    pub fn is_written(self) -> bool {
+        matches!(self, Self::Written | Self::CacheOnly)
+    }
 }
 
 /// A stored response (RFC 9111 section 3), or a marker in its place.

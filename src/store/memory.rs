@@ -4,7 +4,8 @@
 //!
 //! The record is an atomic `seq` and, under one lock, the `seq` of each tag's last invalidation (the marks).
 //!
-//! - **finish** holds the write lock, raises the marks, then `seq`, and returns. The write is answered after that.
+//! - **finish** holds the write lock, raises the marks, then `seq`, and returns. The write is answered after that. With an
+//!   entry to put it does so before it raises `seq`: whoever reads the new `seq` finds the entry.
 //! - **keep** holds the write lock from its check to its insert. So it comes either before a `finish`, which then raises
 //!   a mark above the entry's token, or after it and finds that mark. It never slips in between.
 //! - **lookup** reads `seq` first, then the entry. A lookup that starts after a `finish` has returned reads at least that
@@ -26,7 +27,7 @@ use quick_cache::sync::{Cache, DefaultLifecycle};
 use quick_cache::{DefaultHashBuilder, Options, OptionsBuilder, Weighter};
 
 use self::record::Record;
-use super::{Finished, Kept, Lookup, Since, StoredResponse, Token, Upon};
+use super::{Finished, Kept, Kind, Lookup, Otherwise, Since, StoredResponse, Token, Upon};
 use crate::rules::{CacheKey, Place, Tag};
 
 /// A shard is a lock and a share of the bytes: no entry may be larger than its shard.
@@ -74,20 +75,24 @@ impl Memory {
 
     /// Reads the entry of a place, and the token that a fill begun now has to carry.
     pub fn lookup(&self, place: &Place) -> Lookup {
-        let token = self.record.now();
-        let Some(slot) = self.entries.get(&place.key) else {
-            return Lookup { token, entry: None, invalidated: false };
-        };
-        let valid = slot.is_valid(&self.record, token, place);
-        Lookup { token, entry: valid.then(|| Arc::clone(&slot.entry)), invalidated: !valid }
+        loop {
+            let token = self.record.now();
+            let Some(slot) = self.entries.get(&place.key) else {
+                return Lookup { token, entry: None, invalidated: false };
+            };
+            if slot.is_valid(&self.record, token, place) {
+                return Lookup { token, entry: Some(Arc::clone(&slot.entry)), invalidated: false };
+            }
+            // What was put in the very step that made it old is there by now.
+            if self.entries.peek(&place.key).is_none_or(|now| Arc::ptr_eq(&now, &slot)) {
+                return Lookup { token, entry: None, invalidated: true };
+            }
+        }
     }
 
     /// Keeps an entry unless its token says that it may be old, or something else is there than what it is built upon.
     pub fn keep(&self, place: &Place, entry: Arc<StoredResponse>, upon: &Upon) -> Kept {
-        let weight = entry.weight() + (place.key.name.len() + place.key.route.len()) as u64;
-        if weight > self.heaviest {
-            return Kept::TooLarge;
-        }
+        let Some(weight) = self.weight(place, &entry) else { return Kept::TooLarge };
         let marks = self.record.write();
         let now = self.record.now();
         if entry.token.epoch != now.epoch || !marks.spare(&entry, place) {
@@ -105,7 +110,48 @@ impl Memory {
 
     /// Makes everything with one of these tags old.
     pub fn finish(&self, tags: &[Tag], since: Option<&Since>) -> Finished {
-        self.record.finish(tags, since)
+        self.record.finish(&mut self.record.write(), tags, since, |_| {})
+    }
+
+    /// The same, and puts an entry in its place in the same step, unless another invalidation came before.
+    pub fn finish_and_keep(
+        &self,
+        tags: &[Tag],
+        since: &Since,
+        place: &Place,
+        mut entry: StoredResponse,
+        otherwise: Otherwise,
+    ) -> (Finished, Kept) {
+        let weight = self.weight(place, &entry);
+        let mut marks = self.record.write();
+        let now = self.record.now();
+        let latest = marks.latest(entry.tags.iter().chain(&place.tags).chain(&since.watched));
+        let refused = if since.token.epoch != now.epoch || latest > since.token.seq {
+            Some(Kept::RacedWrite)
+        } else {
+            weight.is_none().then_some(Kept::TooLarge)
+        };
+        match (refused, weight) {
+            (None, Some(weight)) => {
+                let finished = self.record.finish(&mut marks, tags, Some(since), |token| {
+                    entry.token = token;
+                    let slot = Slot { entry: Arc::new(entry), checked: AtomicU64::new(token.seq), weight };
+                    self.entries.insert(place.key.clone(), Arc::new(slot));
+                });
+                (finished, Kept::Stored)
+            }
+            (refused, _) if otherwise == Otherwise::Invalidate => {
+                let finished = self.record.finish(&mut marks, tags, Some(since), |_| {});
+                (finished, refused.unwrap_or(Kept::TooLarge))
+            }
+            (refused, _) => (Finished { token: now, alone: false }, refused.unwrap_or(Kept::TooLarge)),
+        }
+    }
+
+    /// What an entry weighs; `None` where that is too much.
+    fn weight(&self, place: &Place, entry: &StoredResponse) -> Option<u64> {
+        let weight = entry.weight() + (place.key.name.len() + place.key.route.len()) as u64;
+        (weight <= self.heaviest).then_some(weight)
     }
 }
 
@@ -113,6 +159,7 @@ impl Memory {
 fn refusal(there: Option<&Arc<StoredResponse>>, entry: &StoredResponse, upon: &Upon) -> Option<Kept> {
     match (upon, there) {
         (_, Some(there)) if there.token.seq > entry.token.seq => Some(Kept::NewerFill),
+        (Upon::Anything, Some(there)) if there.kind == Kind::CacheOnly => Some(Kept::NewerFill),
         (Upon::Anything, _) | (Upon::Nothing, None) => None,
         (Upon::Entry(beneath), Some(there)) if Arc::ptr_eq(beneath, there) => None,
         (Upon::Entry(_), None) => Some(Kept::Gone),
@@ -168,10 +215,9 @@ mod tests {
 
     use super::*;
     use crate::policy::{Lifetime, LifetimeSource, StoredFlags};
-    use crate::store::Kind;
 
     fn place(name: &str) -> Place {
-        let key = CacheKey { route: "fruit".into(), name: name.to_owned() };
+        let key = CacheKey { route: "fruit".into(), fingerprint: 0, name: name.to_owned() };
         Place { key, tags: vec![Tag::route("fruit")].into() }
     }
 

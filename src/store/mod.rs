@@ -32,8 +32,10 @@ pub struct Token {
     pub seq: u64,
 }
 
-/// How many tags are listed before the oldest are folded into what covers them.
+/// How many tags are listed before older ones are folded into what covers them.
 const TAG_LIMIT: usize = 10_000;
+/// So many are folded at once, at the least: it takes a look at all of them.
+const FORGOTTEN_AT_ONCE: usize = 100;
 
 /// An epoch that no record has had.
 fn fresh_epoch() -> u64 {
@@ -81,7 +83,8 @@ pub enum Kept {
     Stored,
     /// One of its tags was invalidated, or the epoch changed, after its token.
     RacedWrite,
-    /// A fill with a later token is there already, or another one than what it is built upon.
+    /// A fill with a later token is there already, or another one than what it is built upon, or what was written to the
+    /// cache only.
     NewerFill,
     /// The entry that it is built upon is not there any more: deleted, evicted or made old.
     Gone,
@@ -106,6 +109,15 @@ pub struct Finished {
     /// No other invalidation of these tags, nor of the watched ones, came after the `since` token; false when none was
     /// given.
     pub alone: bool,
+}
+
+/// What is done where the entry that was to be put with an invalidation may not be put, or there is no room for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Otherwise {
+    /// The invalidation alone: the origin has changed.
+    Invalidate,
+    /// Nothing. Who was raced may ask again from where the sequence is now.
+    Nothing,
 }
 
 /// Why the store could not do its part. Costs a miss, never the response.
@@ -258,13 +270,41 @@ impl Store {
 
     /// Makes everything with one of these tags old, before a write is answered: one atomic step.
     ///
-    /// `since` asks whether another invalidation of the tags, or of those it watches, came after its token. On a [`Fault`] the tags are owed:
-    /// this process reads nothing from the store until they are invalidated there. Dropping the future loses nothing: the
-    /// work goes on.
+    /// `since` asks whether another invalidation of the tags, or of those it watches, came after its token. On a [`Fault`]
+    /// the tags are owed: this process reads nothing from the store until they are invalidated there. Dropping the future
+    /// loses nothing: the work goes on.
     pub async fn finish(&self, tags: &[Tag], since: Option<&Since>) -> Result<Finished, Fault> {
         match self {
             Self::Memory(memory) => Ok(memory.finish(tags, since)),
             Self::Redis(redis) => redis.finish(tags, since).await,
+        }
+    }
+
+    /// Makes everything with one of these tags old and puts an entry in its place, under the token right after that: one
+    /// atomic step, so that no fill can come between.
+    ///
+    /// The entry is put unless one of its tags, or of those that `since` watches, was invalidated after the `since` token.
+    /// So a step that is carried out late, when its caller has given it up and its tags were made old as owed, puts nothing.
+    ///
+    /// What became of the entry comes back beside the invalidation: [`Kept::Stored`], [`Kept::RacedWrite`],
+    /// [`Kept::TooLarge`], or [`Fault::Full`]; `otherwise` says what is done then, and after [`Otherwise::Nothing`] the
+    /// token is where the sequence is, or was at the last look. On a [`Fault`] of the whole the tags are owed as by
+    /// [`Store::finish`]. Dropping the future loses nothing: the work goes on.
+    pub async fn finish_and_keep(
+        &self,
+        tags: &[Tag],
+        since: &Since,
+        place: &Place,
+        entry: StoredResponse,
+        otherwise: Otherwise,
+    ) -> Result<(Finished, Result<Kept, Fault>), Fault> {
+        debug_assert!(place.tags.iter().all(|tag| entry.tags.contains(tag)), "the place's tags are the entry's too");
+        match self {
+            Self::Memory(memory) => {
+                let (finished, kept) = memory.finish_and_keep(tags, since, place, entry, otherwise);
+                Ok((finished, Ok(kept)))
+            }
+            Self::Redis(redis) => redis.finish_and_keep(tags, since, place, entry, otherwise).await,
         }
     }
 

@@ -14,6 +14,7 @@ mod support;
 
 mod annotate;
 mod cache_groups;
+mod cache_only;
 mod codings;
 mod collapse;
 mod conditions;

@@ -121,7 +121,7 @@ pub fn place(name: &str) -> Place {
 
 pub fn place_in(route: &str, name: &str) -> Place {
     Place {
-        key: CacheKey { route: route.into(), name: name.to_owned() },
+        key: CacheKey { route: route.into(), fingerprint: 0, name: name.to_owned() },
         tags: vec![Tag::route(route), Tag::key(route, name)].into(),
     }
 }

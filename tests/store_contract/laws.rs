@@ -6,6 +6,16 @@ use aside::store::{Finished, Kept, Kind, Since, Store, StoredResponse, Token};
 use crate::fixture::{
     Harness, InMemory, InRedis, entry, fill, hit, keep, key_tag, lookup, place, place_in, tagged_entry, token,
 };
+use crate::put::{
+    an_entry_is_put_in_the_step_of_the_invalidation, an_entry_of_another_fingerprint_is_another_entry,
+    what_is_in_the_cache_only_makes_room_for_what_is_built_upon_it, what_is_watched_counts_for_what_is_put,
+    what_was_raced_is_not_put, who_was_raced_may_go_on_from_the_token_that_came_back,
+};
+use crate::scopes::{
+    a_flood_of_writes_to_one_route_costs_other_routes_nothing, a_marker_does_not_come_back_when_its_end_is_forgotten,
+    every_kind_of_tag_drops_what_has_it_and_nothing_else, everything_is_one_tag,
+    who_is_alone_is_known_of_what_is_listed_no_longer,
+};
 use crate::upon::{
     an_entry_is_the_same_in_the_hand_that_kept_it, two_answers_are_never_taken_for_one,
     what_another_node_kept_or_read_counts_the_same, what_is_built_upon_an_entry_replaces_that_one_only,
@@ -48,6 +58,17 @@ laws! {
     two_answers_are_never_taken_for_one
     what_is_gone_is_not_brought_back
     what_another_node_kept_or_read_counts_the_same
+    everything_is_one_tag
+    every_kind_of_tag_drops_what_has_it_and_nothing_else
+    a_flood_of_writes_to_one_route_costs_other_routes_nothing
+    who_is_alone_is_known_of_what_is_listed_no_longer
+    a_marker_does_not_come_back_when_its_end_is_forgotten
+    an_entry_is_put_in_the_step_of_the_invalidation
+    what_was_raced_is_not_put
+    what_is_watched_counts_for_what_is_put
+    who_was_raced_may_go_on_from_the_token_that_came_back
+    what_is_in_the_cache_only_makes_room_for_what_is_built_upon_it
+    an_entry_of_another_fingerprint_is_another_entry
 }
 
 async fn finish(store: &Store, tags: &[Tag]) -> Finished {

@@ -11,12 +11,15 @@
 
 mod fixture;
 mod laws;
+mod put;
 mod race;
 mod redis_keys;
 mod redis_login;
 mod redis_outage;
+mod redis_put;
 mod redis_spoilt;
 mod redis_upon;
+mod scopes;
 mod upon;
 
 #[path = "../support/redis.rs"]

@@ -6,9 +6,10 @@ use std::thread::{scope, sleep};
 use std::time::Duration;
 
 use aside::rules::Tag;
-use aside::store::{Shared, Store, StoreUrl, Upon};
+use aside::store::{Kept, Kind, Otherwise, Shared, Since, Store, StoreUrl, Upon};
 
 use crate::fixture::{entry, place, redis_settings, settings, usable};
+use crate::put::written;
 use crate::redis::RedisServer;
 
 const WRITERS: usize = 4;
@@ -106,6 +107,85 @@ fn memory_is_never_older_than_an_acknowledged_write() {
 fn redis_is_never_older_than_an_acknowledged_write() {
     let server = RedisServer::start();
     race(&Shared::new(&redis_settings(&server)), Load { writes: 300, reads: 1_500 });
+}
+
+/// Each key has one writer, who writes past the origin; readers fill from an origin that knows nothing of it.
+fn race_of_the_only_copy(shared: &Shared, load: Load) {
+    let (acknowledged, hits): ([AtomicU64; KEYS.len()], _) = Default::default();
+    let (acknowledged, hits): (&[AtomicU64; KEYS.len()], &AtomicU64) = (&acknowledged, &hits);
+    scope(|scope| {
+        for (key, acknowledged) in acknowledged.iter().enumerate() {
+            scope.spawn(move || {
+                on_a_core(shared, async |store| write_the_only_copy(&store, acknowledged, key, load.writes).await);
+            });
+        }
+        for reader in 0..READERS {
+            scope.spawn(move || {
+                on_a_core(shared, async |store| {
+                    read_the_only_copy(&store, acknowledged, hits, reader, load.reads).await;
+                });
+            });
+        }
+    });
+    assert!(hits.load(Ordering::SeqCst) > 0, "without a hit the race says nothing");
+}
+
+async fn write_the_only_copy(store: &Store, acknowledged: &AtomicU64, key: usize, writes: usize) {
+    let place = place(KEYS[key]);
+    for version in 1..=writes as u64 {
+        let mut begun = store.lookup(&place).await.unwrap().token;
+        loop {
+            let entry = written(&place, &version.to_string(), Kind::CacheOnly);
+            // It drops more than its own entry, so that the keys' writers race each other.
+            let tags = [Tag::key("fruit", KEYS[key]), Tag::named("season")];
+            let watching = Since { token: begun, watched: vec![Tag::named("season")] };
+            let done = store.finish_and_keep(&tags, &watching, &place, entry, Otherwise::Nothing).await.unwrap();
+            match done {
+                (now, Ok(Kept::RacedWrite)) => begun = now.token,
+                (_, kept) => break assert_eq!(kept, Ok(Kept::Stored)),
+            }
+        }
+        acknowledged.store(version, Ordering::SeqCst);
+        pause(key + usize::try_from(version).unwrap()).await;
+    }
+}
+
+async fn read_the_only_copy(
+    store: &Store,
+    acknowledged: &[AtomicU64; KEYS.len()],
+    hits: &AtomicU64,
+    reader: usize,
+    reads: usize,
+) {
+    for turn in 0..reads {
+        let key = (turn * 5 + reader) % KEYS.len();
+        let place = place(KEYS[key]);
+        let least = acknowledged[key].load(Ordering::SeqCst);
+        let found = store.lookup(&place).await.unwrap();
+        // Every other reader goes to the origin whatever it found.
+        if let Some(hit) = &found.entry {
+            let version: u64 = std::str::from_utf8(&hit.body).unwrap().parse().unwrap();
+            assert!(version >= least, "{} is version {version} after {least}", KEYS[key]);
+            hits.fetch_add(1, Ordering::SeqCst);
+        } else {
+            assert_eq!(least, 0, "{} is lost", KEYS[key]);
+        }
+        if found.entry.is_none() || reader.is_multiple_of(2) {
+            pause(turn + reader).await;
+            let _ = store.keep(&place, Arc::new(entry(&place, "0", found.token)), Upon::Anything).await;
+        }
+    }
+}
+
+#[test]
+fn in_memory_the_only_copy_of_a_write_is_never_lost() {
+    race_of_the_only_copy(&Shared::new(&settings(StoreUrl::Memory)), Load { writes: 2_000, reads: 3_000 });
+}
+
+#[test]
+fn in_redis_the_only_copy_of_a_write_is_never_lost() {
+    let server = RedisServer::start();
+    race_of_the_only_copy(&Shared::new(&redis_settings(&server)), Load { writes: 300, reads: 1_500 });
 }
 
 /// The keys vanish, the scripts vanish and the connections break all the time.

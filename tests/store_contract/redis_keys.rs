@@ -31,7 +31,7 @@ async fn the_keys_are_those_that_the_pages_promise() {
     let keys = redis.server.command(&["KEYS", "*"]).texts();
     assert_eq!(keys, ["aside:{aside}:gen", "fruit:1", "{fruit:1}:meta"]);
     let record = redis.server.command(&["HKEYS", "aside:{aside}:gen"]).texts();
-    assert_eq!(record, ["epoch", "floor", "replid", "seq", "t:k:fruit fruit:2"]);
+    assert_eq!(record, ["epoch", "floor", "listed", "replid", "seq", "t:k:fruit fruit:2"]);
 }
 
 #[tokio::test]

@@ -45,6 +45,21 @@ async fn halves_that_do_not_fit_are_a_miss() {
 }
 
 #[tokio::test]
+async fn an_entry_of_another_fingerprint_is_replaced_and_is_no_damage() {
+    let redis = InRedis::start().await;
+    let (today, mut tomorrow) = (place("fruit:1"), place("fruit:1"));
+    tomorrow.key.fingerprint = u64::MAX;
+    fill(&redis.store, &today, "today").await;
+    assert_eq!(hit(&redis.store, &tomorrow).await, None);
+    assert_eq!(redis.shared.unsound(), 0);
+    fill(&redis.store, &tomorrow, "tomorrow").await;
+    let key = redis.server.command(&["HGET", "{fruit:1}:meta", "key"]);
+    assert_eq!(key, Reply::Text(b"fruit ffffffffffffffff fruit:1".to_vec()));
+    assert_eq!(hit(&redis.store, &today).await, None);
+    assert_eq!(hit(&redis.store, &tomorrow).await.as_deref(), Some("tomorrow"));
+}
+
+#[tokio::test]
 async fn a_flipped_bit_in_the_meta_is_a_miss() {
     let redis = InRedis::start().await;
     let apple = place("fruit:1");

@@ -307,6 +307,7 @@ fn kind(entry: &StoredResponse) -> &'static str {
         Kind::Response => "response",
         Kind::VaryIndex => "index of variants",
         Kind::Written => "response written by a write policy",
+        Kind::CacheOnly => "response written to the cache only",
         Kind::Around => "around marker",
     }
 }

@@ -1,11 +1,12 @@
 //! The app's sequence in memory: its epoch, how far it has come, and when each tag was last invalidated.
 
-use std::collections::{BTreeMap, HashMap};
+use std::cmp::Reverse;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::rules::{Heir, Place, Tag};
-use crate::store::{Finished, Since, StoredResponse, TAG_LIMIT, Token, fresh_epoch};
+use crate::store::{FORGOTTEN_AT_ONCE, Finished, Since, StoredResponse, TAG_LIMIT, Token, fresh_epoch};
 
 /// The app's sequence.
 pub(super) struct Record {
@@ -21,6 +22,8 @@ pub(super) struct Marks {
     /// Every tag that is not listed counts as invalidated here.
     floor: u64,
     tags: HashMap<Tag, u64>,
+    /// How many of them may be taken out of the list again, or a few more: those of routes are not.
+    listed: usize,
 }
 
 impl Record {
@@ -44,24 +47,41 @@ impl Record {
         self.marks.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Invalidates the tags in one step.
-    pub(super) fn finish(&self, tags: &[Tag], since: Option<&Since>) -> Finished {
-        let mut marks = self.write();
+    /// Invalidates the tags in one step. `put` does what belongs into it, under the token right after the invalidation,
+    /// before anybody reads that one.
+    pub(super) fn finish(
+        &self,
+        marks: &mut Marks,
+        tags: &[Tag],
+        since: Option<&Since>,
+        put: impl FnOnce(Token),
+    ) -> Finished {
         let alone = since.is_some_and(|since| {
-            let latest = marks.latest(tags.iter().chain(&since.watched));
+            let latest = marks.latest_or_heirs(tags.iter().chain(&since.watched));
             since.token.epoch == self.epoch && latest <= since.token.seq
         });
         let seq = self.seq.load(Ordering::SeqCst) + 1;
+        let token = Token { epoch: self.epoch, seq };
         marks.raise(tags, seq);
+        put(token);
         self.seq.store(seq, Ordering::SeqCst);
-        Finished { token: Token { epoch: self.epoch, seq }, alone }
+        Finished { token, alone }
     }
 }
 
 impl Marks {
-    /// The point of the sequence at which any of the tags was last invalidated; 0 for never.
+    /// The point of the sequence at which any of the tags was last invalidated; 0 for never. Of a tag that is listed no
+    /// longer its heir tells, which every entry that has the tag has too.
     pub(super) fn latest<'a>(&self, tags: impl IntoIterator<Item = &'a Tag>) -> u64 {
         tags.into_iter().filter_map(|tag| self.tags.get(tag)).fold(self.floor, |latest, &seq| latest.max(seq))
+    }
+
+    /// The same for tags whose heirs may not be among them.
+    fn latest_or_heirs<'a>(&self, tags: impl IntoIterator<Item = &'a Tag>) -> u64 {
+        tags.into_iter().fold(self.floor, |latest, tag| match tag.heir() {
+            Heir::Route(route) => latest.max(self.latest([tag, &route])),
+            Heir::Itself | Heir::Everything => latest.max(self.latest([tag])),
+        })
     }
 
     /// Whether no invalidation came after the entry's token, by its tags or by those of its place: they are among its own,
@@ -74,37 +94,65 @@ impl Marks {
         for tag in tags {
             if *tag == Tag::everything() {
                 // Nothing that is listed lies above it.
-                (self.floor, self.tags) = (seq, HashMap::new());
+                *self = Self { floor: seq, ..Self::default() };
                 continue;
             }
-            match self.tags.get_mut(tag) {
-                Some(last) => *last = seq,
-                None => drop(self.tags.insert(tag.clone(), seq)),
+            if let Some(last) = self.tags.get_mut(tag) {
+                *last = seq;
+            } else {
+                self.tags.insert(tag.clone(), seq);
+                self.listed += 1;
             }
         }
-        while self.tags.len() > TAG_LIMIT && self.forget_half() {}
+        if self.listed > TAG_LIMIT {
+            self.forget();
+        }
     }
 
     /// Takes the older half of those tags out of the list that have most in common, and raises what covers them instead:
-    /// their route, or for names everything. False where there is nothing to take out.
-    fn forget_half(&mut self) -> bool {
-        let mut heirs: BTreeMap<Heir, Vec<u64>> = BTreeMap::new();
+    /// their route, or for names everything. So a flood of writes to one route costs no other route its entries.
+    fn forget(&mut self) {
+        let medians = self.medians();
+        let before = self.tags.len();
+        self.tags.retain(|tag, seq| medians.get(&tag.heir()).is_none_or(|median| *seq > *median));
+        self.listed -= before - self.tags.len();
+        for (heir, median) in medians {
+            match heir {
+                Heir::Route(route) => {
+                    let floor = self.tags.entry(route).or_default();
+                    *floor = median.max(*floor);
+                }
+                Heir::Itself | Heir::Everything => self.floor = self.floor.max(median),
+            }
+        }
+    }
+
+    /// How far what covers them is to be raised: for those that have most tags, and where the older half of these is only a
+    /// few, for the next ones too: the list is not gone through for every write. Counts what is listed on its way.
+    fn medians(&mut self) -> HashMap<Heir, u64> {
+        let mut heirs: HashMap<Heir, Vec<u64>> = HashMap::new();
         for (tag, seq) in &self.tags {
             heirs.entry(tag.heir()).or_default().push(*seq);
         }
         heirs.remove(&Heir::Itself);
-        let Some((heir, mut seqs)) = heirs.into_iter().max_by_key(|(_, seqs)| seqs.len()) else { return false };
-        let middle = seqs.len() / 2;
-        let (_, &mut median, _) = seqs.select_nth_unstable(middle);
-        self.tags.retain(|tag, seq| *seq > median || tag.heir() != heir);
-        match heir {
-            Heir::Route(route) => {
-                let floor = self.tags.entry(route).or_default();
-                *floor = median.max(*floor);
+        self.listed = heirs.values().map(Vec::len).sum();
+        let mut excess = match self.listed.checked_sub(TAG_LIMIT + 1) {
+            Some(more) => more + 1 + FORGOTTEN_AT_ONCE,
+            None => 0,
+        };
+        let mut heirs: Vec<(Heir, Vec<u64>)> = heirs.into_iter().collect();
+        heirs.sort_by_key(|(_, seqs)| Reverse(seqs.len()));
+        let mut medians = HashMap::new();
+        for (heir, mut seqs) in heirs {
+            if excess == 0 {
+                break;
             }
-            Heir::Itself | Heir::Everything => self.floor = self.floor.max(median),
+            let middle = seqs.len() / 2;
+            let (_, &mut median, _) = seqs.select_nth_unstable(middle);
+            excess = excess.saturating_sub(seqs.iter().filter(|seq| **seq <= median).count());
+            medians.insert(heir, median);
         }
-        true
+        medians
     }
 
     /// How many tags are listed.
@@ -118,6 +166,10 @@ impl Marks {
 mod tests {
     use super::*;
 
+    fn finish(record: &Record, tags: &[Tag]) -> Finished {
+        record.finish(&mut record.write(), tags, None, |_| {})
+    }
+
     #[test]
     fn many_tags_raise_the_floor_and_lose_no_invalidation() {
         let record = Record::new();
@@ -125,7 +177,7 @@ mod tests {
         let mut since = Vec::new();
         for n in 0..=TAG_LIMIT {
             since.push(record.now());
-            record.finish(&[tag(n)], None);
+            finish(&record, &[tag(n)]);
         }
         let marks = record.read();
         assert!(marks.len() <= TAG_LIMIT / 2);
@@ -136,10 +188,21 @@ mod tests {
     }
 
     #[test]
+    fn very_many_routes_with_few_tags_each_stay_bounded_too() {
+        let record = Record::new();
+        for n in 0..=TAG_LIMIT {
+            finish(&record, &[Tag::key(&n.to_string(), "1")]);
+        }
+        let marks = record.read();
+        // Each of them left its route's floor in place of its own.
+        assert_eq!((marks.listed, marks.len()), (TAG_LIMIT - FORGOTTEN_AT_ONCE, TAG_LIMIT + 1));
+    }
+
+    #[test]
     fn one_invalidation_of_very_many_tags_stays_bounded() {
         let record = Record::new();
         let tags: Vec<Tag> = (0..=TAG_LIMIT).map(|n| Tag::named(&n.to_string())).collect();
-        let finished = record.finish(&tags, None);
+        let finished = finish(&record, &tags);
         assert_eq!(record.read().len(), 0);
         assert_eq!(record.read().latest([]), finished.token.seq);
     }

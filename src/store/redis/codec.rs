@@ -9,13 +9,13 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
+use super::about::About;
 use super::layout::{parse_token, text, write_token};
-use crate::policy::{Lifetime, LifetimeSource, StoredFlags};
 use crate::rules::{CacheKey, Tag};
-use crate::store::{Kind, StoredResponse};
+use crate::store::StoredResponse;
 
 /// Entries of any other version are misses.
-const VERSION: &str = "2";
+const VERSION: &str = "3";
 
 const META_LENGTH: usize = 7;
 
@@ -30,36 +30,6 @@ pub(super) const META_FIELDS: [Bytes; META_LENGTH] = [
     Bytes::from_static(b"sum"),
 ];
 
-/// What the hash's field `about` says.
-#[derive(Serialize, Deserialize)]
-struct About<'a> {
-    kind: KindName,
-    status: u16,
-    length: usize,
-    received_ms: u64,
-    initial_age_ms: u64,
-    fresh_ms: u64,
-    #[serde(borrow)]
-    lifetime_from: Cow<'a, str>,
-    stale_while_revalidate_ms: u64,
-    stale_if_error_ms: u64,
-    #[serde(default, skip_serializing_if = "is_false")]
-    public: bool,
-    #[serde(default, skip_serializing_if = "is_false")]
-    must_revalidate: bool,
-    #[serde(default, skip_serializing_if = "is_false")]
-    private: bool,
-}
-
-#[derive(Clone, Copy, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum KindName {
-    Response,
-    VaryIndex,
-    Around,
-    Written,
-}
-
 /// A field's name, and its value with every byte as the character of that number: most bytes are ASCII, and none is lost.
 #[derive(Serialize, Deserialize)]
 struct Field<'a>(#[serde(borrow)] Cow<'a, str>, #[serde(borrow)] Cow<'a, str>);
@@ -67,22 +37,39 @@ struct Field<'a>(#[serde(borrow)] Cow<'a, str>, #[serde(borrow)] Cow<'a, str>);
 #[derive(Serialize, Deserialize)]
 struct TagText<'a>(#[serde(borrow)] Cow<'a, str>);
 
+/// What of an entry is the same whatever its token, but for the body.
+pub(super) struct Content {
+    pub(super) version: Bytes,
+    pub(super) key: Bytes,
+    pub(super) tags: Bytes,
+    pub(super) fields: Bytes,
+    pub(super) about: Bytes,
+    /// A hash of all that, and of the body.
+    pub(super) hash: Bytes,
+}
+
+impl Content {
+    /// The content of an entry under its key.
+    pub(super) fn of(key: &CacheKey, entry: &StoredResponse) -> Self {
+        let tags: Vec<TagText> = entry.tags.iter().map(|tag| TagText(tag.as_str().into())).collect();
+        let fields: Vec<Field> = entry
+            .fields
+            .iter()
+            .map(|(name, value)| Field(name.as_str().into(), characters(value.as_bytes())))
+            .collect();
+        let version = Bytes::from_static(VERSION.as_bytes());
+        let (key, tags, fields, about) = (primary_key(key).into(), json(&tags), json(&fields), json(&About::of(entry)));
+        let hash = hash([&version, &key, &tags, &fields, &about].map(Bytes::as_ref), &entry.body).into();
+        Self { version, key, tags, fields, about, hash }
+    }
+}
+
 /// The values of [`META_FIELDS`] for an entry.
 pub(super) fn encode(key: &CacheKey, entry: &StoredResponse) -> [Bytes; META_LENGTH] {
-    let tags: Vec<TagText> = entry.tags.iter().map(|tag| TagText(tag.as_str().into())).collect();
-    let fields: Vec<Field> =
-        entry.fields.iter().map(|(name, value)| Field(name.as_str().into(), characters(value.as_bytes()))).collect();
-    let parts = [
-        Bytes::from_static(VERSION.as_bytes()),
-        primary_key(key).into(),
-        write_token(entry.token).into(),
-        json(&tags),
-        json(&fields),
-        json(&About::of(entry)),
-    ];
-    let sum = checksum(parts.iter().map(Bytes::as_ref), &entry.body).into();
-    let [version, key, token, tags, fields, about] = parts;
-    [version, key, token, tags, fields, about, sum]
+    let Content { version, key, tags, fields, about, hash } = Content::of(key, entry);
+    let token = write_token(entry.token);
+    let sum = [&hash, b"@".as_slice(), token.as_bytes()].concat();
+    [version, key, token.into(), tags, fields, about, sum.into()]
 }
 
 /// What tells an entry from every other one of its key, the same for one that was kept and for one that was read again:
@@ -92,18 +79,36 @@ pub(super) fn identity(key: &CacheKey, entry: &StoredResponse) -> [Bytes; 3] {
     [token, about, sum]
 }
 
-/// The entry that a body and the values of [`META_FIELDS`] make up; nothing if they are not what [`encode`] wrote for
-/// this very key and body.
-pub(super) fn decode(key: &CacheKey, body: &Value, meta: &[Value]) -> Option<StoredResponse> {
+/// Why what is stored is not the entry that is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unfit {
+    /// It was stored under another fingerprint of this key: it is sound, and another entry.
+    OtherFingerprint,
+    /// It is not what [`encode`] wrote for this very key and body.
+    Unsound,
+}
+
+/// The entry that a body and the values of [`META_FIELDS`] make up.
+pub(super) fn decode(key: &CacheKey, body: &Value, meta: &[Value]) -> Result<StoredResponse, Unfit> {
+    let body = body.clone().into_bytes().ok_or(Unfit::Unsound)?;
+    let primary = sealed(&body, meta).ok_or(Unfit::Unsound)?;
+    if primary == primary_key(key) {
+        return read(body, meta).ok_or(Unfit::Unsound);
+    }
+    Err(if differs_in_fingerprint(primary, key) { Unfit::OtherFingerprint } else { Unfit::Unsound })
+}
+
+/// The primary key of what is of this version and under the right sum.
+fn sealed<'a>(body: &[u8], meta: &'a [Value]) -> Option<&'a str> {
     let [version, primary, token, tags, fields, about, sum] = meta else { return None };
-    if text(version)? != VERSION || text(primary)? != primary_key(key) {
-        return None;
-    }
-    let parts = [version, primary, token, tags, fields, about];
-    let body = body.clone().into_bytes()?;
-    if text(sum)? != checksum(parts.into_iter().map(|part| part.as_bytes().unwrap_or_default()), &body) {
-        return None;
-    }
+    let parts = [version, primary, tags, fields, about].map(|part| part.as_bytes().unwrap_or_default());
+    let (stored, of) = text(sum)?.split_once('@')?;
+    let sound = text(version)? == VERSION && of == text(token)? && stored == hash(parts, body);
+    sound.then_some(text(primary)?)
+}
+
+fn read(body: Bytes, meta: &[Value]) -> Option<StoredResponse> {
+    let [_, _, token, tags, fields, about, _] = meta else { return None };
     let about: About = serde_json::from_str(text(about)?).ok()?;
     let tags: Vec<TagText> = serde_json::from_str(text(tags)?).ok()?;
     let (lifetime, flags) = (about.lifetime()?, about.flags());
@@ -121,70 +126,21 @@ pub(super) fn decode(key: &CacheKey, body: &Value, meta: &[Value]) -> Option<Sto
     ))
 }
 
-impl About<'_> {
-    fn of(entry: &StoredResponse) -> Self {
-        let StoredResponse { lifetime, flags, .. } = entry;
-        Self {
-            kind: entry.kind.into(),
-            status: entry.status.as_u16(),
-            length: entry.body.len(),
-            received_ms: entry.response_time,
-            // Rounded up where everything else is rounded down: never fresh for longer than before.
-            initial_age_ms: millis(entry.initial_age.saturating_add(Duration::from_nanos(999_999))),
-            fresh_ms: millis(lifetime.fresh_for),
-            lifetime_from: lifetime.source.as_str().into(),
-            stale_while_revalidate_ms: millis(lifetime.stale_while_revalidate),
-            stale_if_error_ms: millis(lifetime.stale_if_error),
-            public: flags.public_enough,
-            must_revalidate: flags.must_revalidate,
-            private: flags.private,
-        }
-    }
-
-    fn lifetime(&self) -> Option<Lifetime> {
-        Some(Lifetime {
-            fresh_for: Duration::from_millis(self.fresh_ms),
-            source: LifetimeSource::parse(&self.lifetime_from)?,
-            stale_while_revalidate: Duration::from_millis(self.stale_while_revalidate_ms),
-            stale_if_error: Duration::from_millis(self.stale_if_error_ms),
-        })
-    }
-
-    fn flags(&self) -> StoredFlags {
-        StoredFlags { public_enough: self.public, must_revalidate: self.must_revalidate, private: self.private }
-    }
-}
-
-impl From<Kind> for KindName {
-    fn from(kind: Kind) -> Self {
-        match kind {
-            Kind::Response => Self::Response,
-            Kind::VaryIndex => Self::VaryIndex,
-            Kind::Around => Self::Around,
-            Kind::Written => Self::Written,
-        }
-    }
-}
-
-impl From<KindName> for Kind {
-    fn from(name: KindName) -> Self {
-        match name {
-            KindName::Response => Self::Response,
-            KindName::VaryIndex => Self::VaryIndex,
-            KindName::Around => Self::Around,
-            KindName::Written => Self::Written,
-        }
-    }
-}
-
-/// Route and name: two routes may render the same name, and a person may rename keys.
+/// Route, fingerprint and name: two routes may render the same name, and a person may rename keys.
 fn primary_key(key: &CacheKey) -> String {
-    format!("{} {}", key.route, key.name)
+    format!("{} {:016x} {}", key.route, key.fingerprint, key.name)
 }
 
-/// One sum over all parts, each with the sum so far as its seed: neither a changed byte nor a moved boundary goes unseen.
-pub(super) fn checksum<'a>(parts: impl Iterator<Item = &'a [u8]>, body: &[u8]) -> String {
-    let meta = parts.fold(0, |sum, part| xxh3_64_with_seed(part, sum));
+/// Whether this is the primary key of another fingerprint's entry of the same route and name.
+fn differs_in_fingerprint(primary: &str, key: &CacheKey) -> bool {
+    let rest = primary.strip_prefix(&*key.route).and_then(|rest| rest.strip_prefix(' '));
+    let Some((fingerprint, name)) = rest.and_then(|rest| rest.split_once(' ')) else { return false };
+    name == key.name && fingerprint.len() == 16 && u64::from_str_radix(fingerprint, 16).is_ok()
+}
+
+/// One hash over all parts, each with the hash so far as its seed: neither a changed byte nor a moved boundary goes unseen.
+pub(super) fn hash<const PARTS: usize>(parts: [&[u8]; PARTS], body: &[u8]) -> String {
+    let meta = parts.into_iter().fold(0, |sum, part| xxh3_64_with_seed(part, sum));
     format!("{:016x}", xxh3_64_with_seed(body, meta))
 }
 
@@ -215,22 +171,14 @@ fn json(value: &impl Serialize) -> Bytes {
     serde_json::to_vec(value).unwrap_or_default().into()
 }
 
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
-}
-
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
-fn is_false(flag: &bool) -> bool {
-    !*flag
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::Token;
+    use crate::policy::{Lifetime, LifetimeSource, StoredFlags};
+    use crate::store::{Kind, Token};
 
     fn key() -> CacheKey {
-        CacheKey { route: "fruit".into(), name: "fruit:1".to_owned() }
+        CacheKey { route: "fruit".into(), fingerprint: 0, name: "fruit:1".to_owned() }
     }
 
     fn entry() -> StoredResponse {
@@ -305,7 +253,7 @@ mod tests {
 
     #[test]
     fn markers_survive() {
-        for kind in [Kind::VaryIndex, Kind::Around, Kind::Written] {
+        for kind in [Kind::VaryIndex, Kind::Around, Kind::Written, Kind::CacheOnly] {
             let before = entry_of(kind, Bytes::new());
             let after = decode(&key(), &Value::String("".into()), &values(&before)).unwrap();
             assert_eq!((after.kind, after.body.len()), (kind, 0));
@@ -323,13 +271,13 @@ mod tests {
                 flipped[bit / 8] ^= 1 << (bit % 8);
                 let mut meta = meta.clone();
                 meta[field] = Value::Bytes(flipped.into());
-                assert!(decode(&key(), &Value::Bytes(sound.body.clone()), &meta).is_none(), "field {field}, bit {bit}");
+                assert!(decode(&key(), &Value::Bytes(sound.body.clone()), &meta).is_err(), "field {field}, bit {bit}");
             }
         }
         for bit in 0..sound.body.len() * 8 {
             let mut flipped = sound.body.to_vec();
             flipped[bit / 8] ^= 1 << (bit % 8);
-            assert!(decode(&key(), &Value::Bytes(flipped.into()), &meta).is_none(), "body, bit {bit}");
+            assert!(decode(&key(), &Value::Bytes(flipped.into()), &meta).is_err(), "body, bit {bit}");
         }
     }
 
@@ -338,17 +286,65 @@ mod tests {
         let sound = entry();
         let body = Value::Bytes(sound.body.clone());
         for (route, name) in [("fruits", "fruit:1"), ("fruit", "fruit:2")] {
-            let other = CacheKey { route: route.into(), name: name.to_owned() };
-            assert!(decode(&other, &body, &values(&sound)).is_none());
+            let other = CacheKey { route: route.into(), fingerprint: 0, name: name.to_owned() };
+            assert_eq!(decode(&other, &body, &values(&sound)).err(), Some(Unfit::Unsound));
         }
+    }
+
+    #[test]
+    fn no_mixture_of_two_entries_is_one() {
+        let one = entry();
+        let mut two = entry_of(Kind::Written, Bytes::from_static(b"{\"id\": 2}\0\xff"));
+        (two.tags, two.token.seq) = (vec![Tag::route("fruit")], 43);
+        two.fields.clear();
+        let sides = [&one, &two].map(|entry| {
+            let mut parts = values(entry);
+            parts.push(Value::Bytes(entry.body.clone()));
+            parts
+        });
+        // Version and key are the same in both.
+        let apart: Vec<usize> = (0..=META_LENGTH).filter(|part| sides[0][*part] != sides[1][*part]).collect();
+        assert_eq!(apart.len(), META_LENGTH - 1);
+        for mixture in 1..(1 << apart.len()) - 1 {
+            let mut parts = sides[0].clone();
+            for (_, part) in apart.iter().enumerate().filter(|(bit, _)| mixture & (1 << bit) != 0) {
+                parts[*part] = sides[1][*part].clone();
+            }
+            let body = parts.pop().unwrap();
+            assert_eq!(decode(&key(), &body, &parts).err(), Some(Unfit::Unsound), "mixture {mixture:b}");
+        }
+    }
+
+    /// As a script does that puts an entry under a token which it alone knows.
+    #[test]
+    fn a_token_may_be_given_later() {
+        let mut later = entry();
+        later.token = Token { epoch: 0xbeef, seq: 77 };
+        let Content { hash, .. } = Content::of(&key(), &entry());
+        let mut meta = values(&entry());
+        meta[2] = Value::Bytes(Bytes::from_static(b"000000000000beef:77"));
+        meta[6] = Value::Bytes([&hash, b"@000000000000beef:77".as_slice()].concat().into());
+        assert_eq!(meta, values(&later));
+        assert_eq!(decode(&key(), &Value::Bytes(later.body.clone()), &meta).unwrap().token, later.token);
+    }
+
+    #[test]
+    fn another_fingerprints_entry_is_told_from_a_spoilt_one() {
+        let sound = entry();
+        let body = Value::Bytes(sound.body.clone());
+        let other = CacheKey { fingerprint: 1, ..key() };
+        assert_eq!(decode(&other, &body, &values(&sound)).err(), Some(Unfit::OtherFingerprint));
+        assert_eq!(decode(&other, &Value::Null, &values(&sound)).err(), Some(Unfit::Unsound));
+        let another = CacheKey { fingerprint: 1, route: "fruits".into(), ..key() };
+        assert_eq!(decode(&another, &body, &values(&sound)).err(), Some(Unfit::Unsound));
     }
 
     #[test]
     fn missing_halves_and_short_replies_are_none() {
         let sound = entry();
         let body = Value::Bytes(sound.body.clone());
-        assert!(decode(&key(), &Value::Null, &values(&sound)).is_none());
-        assert!(decode(&key(), &body, &vec![Value::Null; META_LENGTH]).is_none());
-        assert!(decode(&key(), &body, &[]).is_none());
+        assert!(decode(&key(), &Value::Null, &values(&sound)).is_err());
+        assert!(decode(&key(), &body, &vec![Value::Null; META_LENGTH]).is_err());
+        assert!(decode(&key(), &body, &[]).is_err());
     }
 }

@@ -18,12 +18,13 @@ pub fn encode(key: &CacheKey, entry: &StoredResponse) -> Meta {
 /// The entry that a body and the values of a meta hash make up, if they do.
 pub fn decode(key: &CacheKey, body: &[u8], meta: &[Bytes]) -> Option<StoredResponse> {
     let meta: Vec<Value> = meta.iter().cloned().map(Value::Bytes).collect();
-    codec::decode(key, &Value::Bytes(Bytes::copy_from_slice(body)), &meta)
+    codec::decode(key, &Value::Bytes(Bytes::copy_from_slice(body)), &meta).ok()
 }
 
-/// Puts the right checksum last, so that the checks behind it are reached.
+/// Puts the right sum last, so that the checks behind it are reached.
 pub fn seal(meta: &mut Meta, body: &[u8]) {
-    if let Some((last, parts)) = meta.split_last_mut() {
-        *last = codec::checksum(parts.iter().map(Bytes::as_ref), body).into();
+    if let [version, key, token, tags, fields, about, sum] = meta.as_mut_slice() {
+        let hash = codec::hash([version, key, tags, fields, about].map(|part| part.as_ref()), body);
+        *sum = [hash.as_bytes(), b"@", token.as_ref()].concat().into();
     }
 }

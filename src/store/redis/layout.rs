@@ -76,7 +76,7 @@ pub(super) fn field(tag: &Tag) -> Bytes {
 /// What the app's record says about some tags.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Record {
-    /// The point that the group's sequence has reached.
+    /// The point that the app's sequence has reached.
     pub(super) now: Token,
     /// Where the floor or one of the tags was last invalidated.
     pub(super) latest: u64,

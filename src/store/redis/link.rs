@@ -19,7 +19,7 @@ use super::layout::{Keys, parse_answer, write_epoch};
 use super::report::Outage;
 use super::scripts::{Script, Scripts};
 use crate::rules::Tag;
-use crate::store::{Fault, Finished, Since, TAG_LIMIT, Token, fresh_epoch};
+use crate::store::{FORGOTTEN_AT_ONCE, Fault, Finished, Kept, Otherwise, Since, TAG_LIMIT, Token, fresh_epoch};
 
 /// Commands that a core may have under way; a fill takes one more for every 16 KiB of its body, 64 MiB in all.
 const PERMITS: u32 = 4096;
@@ -129,15 +129,19 @@ impl Session {
         tags: &[Tag],
         since: Option<&Since>,
     ) -> Result<Finished, Fault> {
-        let finished = self.try_finish(record, whole, tags, since).await;
-        if let Err(fault) = &finished {
+        self.or_end(self.try_finish(record, whole, tags, since).await)
+    }
+
+    /// Ends the session that an invalidation failed in.
+    fn or_end<T>(&self, invalidated: Result<T, Fault>) -> Result<T, Fault> {
+        if let Err(fault) = &invalidated {
             let text = format!("an invalidation failed: {fault}");
             self.end(match fault {
                 Fault::Full | Fault::Refused(_) => Outage::Unfit(text),
                 Fault::Down | Fault::Timeout => Outage::Unreachable(text),
             });
         }
-        finished
+        invalidated
     }
 
     async fn try_finish(
@@ -155,14 +159,48 @@ impl Session {
             u8::from(whole).to_string(),
             epoch,
             seq,
-            TAG_LIMIT.to_string(),
+            limits(),
             tags.len().to_string(),
         ];
-        let watched = since.map_or(&[][..], |since| &since.watched);
-        let args = head.into_iter().map(Value::from).chain(tags.iter().chain(watched).map(|tag| tag.as_str().into()));
+        let args = head.into_iter().map(Value::from).chain(texts(tags, since));
         let answer = self.run(&self.scripts.finish, vec![record], args.collect()).await?;
         let (token, alone) = parse_answer(&answer).ok_or_else(|| strange(&answer))?;
         Ok(Finished { token, alone: alone == "1" })
+    }
+
+    /// Makes tags old and puts an entry in the same step; `entry` as the script takes it. Where there is no room for it
+    /// nothing is done; a session that cannot do it at all ends.
+    pub(super) async fn finish_and_keep(
+        &self,
+        keys: Keys,
+        tags: &[Tag],
+        since: &Since,
+        otherwise: Otherwise,
+        entry: impl IntoIterator<Item = Bytes>,
+    ) -> Result<(Finished, Result<Kept, Fault>), Fault> {
+        let head = [
+            self.replid.clone(),
+            write_epoch(fresh_epoch()),
+            write_epoch(since.token.epoch),
+            since.token.seq.to_string(),
+            limits(),
+            u8::from(otherwise == Otherwise::Invalidate).to_string(),
+        ];
+        let entry = entry.into_iter().map(Value::Bytes).chain([tags.len().to_string().into()]);
+        let args = head.into_iter().map(Value::from).chain(entry).chain(texts(tags, Some(since)));
+        let keys = vec![keys.body, keys.meta, keys.record];
+        let answer = match self.run(&self.scripts.finish_and_keep, keys, args.collect()).await {
+            Err(Fault::Full) => return Err(Fault::Full),
+            answer => self.or_end(answer)?,
+        };
+        let read = parse_answer(&answer).and_then(|(token, rest)| Some((token, rest.split_once(' ')?)));
+        let (token, (alone, kept)) = self.or_end(read.ok_or_else(|| strange(&answer)))?;
+        let kept = match kept {
+            "stored" => Ok(Kept::Stored),
+            "raced" => Ok(Kept::RacedWrite),
+            _ => Err(strange(&answer)),
+        };
+        Ok((Finished { token, alone: alone == "1" }, kept))
     }
 
     /// What `INFO replication` says.
@@ -230,6 +268,16 @@ impl Session {
         }
         Fault::Refused(plain(text))
     }
+}
+
+/// How many tags are listed, as the scripts take it.
+fn limits() -> String {
+    format!("{TAG_LIMIT} {FORGOTTEN_AT_ONCE}")
+}
+
+/// The tags that are made old, then those that are watched.
+fn texts<'a>(tags: &'a [Tag], since: Option<&'a Since>) -> impl Iterator<Item = Value> {
+    tags.iter().chain(since.map_or(&[][..], |since| &since.watched)).map(|tag| tag.as_str().into())
 }
 
 fn strange(answer: &str) -> Fault {

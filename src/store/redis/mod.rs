@@ -5,6 +5,7 @@
 //! (`supervisor`, `connect`). An invalidation that Redis did not confirm is owed by the whole process (`owed`), which
 //! reads nothing from Redis until it is paid.
 
+mod about;
 mod codec;
 mod connect;
 #[cfg(fuzzing)]
@@ -26,14 +27,15 @@ use bytes::Bytes;
 use fred::types::Value;
 use tokio::task::AbortHandle;
 
-use self::layout::{Layout, Record, record_fields, write_epoch};
+use self::codec::{Content, Unfit};
+use self::layout::{Keys, Layout, Record, record_fields, write_epoch, write_token};
 use self::link::{Link, Session};
 use self::owed::Owed;
 use self::report::Report;
 pub use self::url::RedisUrl;
 use super::{
-    Fault, Finished, Kept, Kind, Lookup, Overtaken, Since, StoreSettings, StoredResponse, Token, Upon, WhenDown,
-    fresh_epoch,
+    Fault, Finished, Kept, Kind, Lookup, Otherwise, Overtaken, Since, StoreSettings, StoredResponse, Token, Upon,
+    WhenDown, fresh_epoch,
 };
 use crate::rules::{Place, Tag};
 
@@ -155,11 +157,12 @@ impl Redis {
         self.may_write()?;
         let session = self.session()?;
         let _permit = self.0.link.permit(entry.body.len())?;
-        let life = entry.useful_for().clamp(SHORTEST_LIFE, LONGEST_LIFE);
-        let head = [write_epoch(entry.token.epoch), entry.token.seq.to_string(), life.as_millis().to_string()];
+        let head = [write_epoch(entry.token.epoch), entry.token.seq.to_string(), life(&entry)];
         let head = head.into_iter().map(Bytes::from).chain([entry.body.clone()]);
+        let Content { version, key, tags, fields, about, hash } = Content::of(&place.key, &entry);
+        let content = [version, key, write_token(entry.token).into(), tags, fields, about, hash];
         let index = flag(entry.kind == Kind::VaryIndex);
-        let args = head.chain(codec::encode(&place.key, &entry)).chain([index]).chain(beneath(place, &entry, upon));
+        let args = head.chain(content).chain([index]).chain(beneath(place, &entry, upon));
         let kept = session.keep(self.node().layout.keys(place), args).await;
         self.node().report.stored(|| self.node().url.address(), &kept);
         let kept = kept?;
@@ -195,6 +198,40 @@ impl Redis {
         work.await.unwrap_or(Err(Fault::Down))
     }
 
+    /// Makes everything with one of these tags old and puts an entry in its place: one atomic step. On a [`Fault`] of the
+    /// whole the tags are owed.
+    ///
+    /// Dropping the future loses nothing: the work goes on in a task of its own.
+    pub async fn finish_and_keep(
+        &self,
+        tags: &[Tag],
+        since: &Since,
+        place: &Place,
+        entry: StoredResponse,
+        otherwise: Otherwise,
+    ) -> Result<(Finished, Result<Kept, Fault>), Fault> {
+        self.may_write()?;
+        let link = Arc::clone(&self.0.link);
+        let promise = Promise { node: Arc::clone(&link.node), tags: tags.to_vec(), kept: false };
+        let keys = self.node().layout.keys(place);
+        let Content { version, key, tags: own, fields, about, hash } = Content::of(&place.key, &entry);
+        let put = [life(&entry).into(), entry.body, version, key, own, fields, about, hash];
+        let since = since.clone();
+        let work = tokio::spawn(async move {
+            let done = match link.session() {
+                Ok(session) => invalidate_and_put(&session, keys, &promise.tags, &since, otherwise, put).await,
+                Err(fault) => Err(fault),
+            };
+            promise.settle(done.is_ok());
+            done
+        });
+        let done = work.await.unwrap_or(Err(Fault::Down));
+        if let Ok((_, kept)) = &done {
+            self.node().report.stored(|| self.node().url.address(), kept);
+        }
+        done
+    }
+
     /// Whether a write may be forwarded now.
     pub fn admits_writes(&self) -> bool {
         self.node().when_down == WhenDown::Forward || self.session().is_ok()
@@ -223,11 +260,36 @@ impl Redis {
         if absent {
             return None;
         }
-        let entry = body.zip(meta).and_then(|(body, meta)| codec::decode(&place.key, &body, &meta));
-        if entry.is_none() {
+        let decoded = body.zip(meta).ok_or(Unfit::Unsound);
+        let decoded = decoded.and_then(|(body, meta)| codec::decode(&place.key, &body, &meta));
+        if matches!(decoded, Err(Unfit::Unsound)) {
             self.node().unsound.fetch_add(1, Ordering::Relaxed);
         }
-        entry
+        decoded.ok()
+    }
+}
+
+/// How long Redis keeps an entry, in milliseconds.
+fn life(entry: &StoredResponse) -> String {
+    entry.useful_for().clamp(SHORTEST_LIFE, LONGEST_LIFE).as_millis().to_string()
+}
+
+/// Both in one step; the invalidation alone where Redis has no room for the entry, if that is what is asked for.
+async fn invalidate_and_put(
+    session: &Session,
+    keys: Keys,
+    tags: &[Tag],
+    since: &Since,
+    otherwise: Otherwise,
+    put: [Bytes; 8],
+) -> Result<(Finished, Result<Kept, Fault>), Fault> {
+    let record = keys.record.clone();
+    match session.finish_and_keep(keys, tags, since, otherwise, put).await {
+        Err(Fault::Full) if otherwise == Otherwise::Nothing => {
+            Ok((Finished { token: since.token, alone: false }, Err(Fault::Full)))
+        }
+        Err(Fault::Full) => Ok((session.finish(record, false, tags, Some(since)).await?, Err(Fault::Full))),
+        done => done,
     }
 }
 

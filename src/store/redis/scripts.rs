@@ -8,6 +8,8 @@ use fred::types::Value;
 use bytes::Bytes;
 
 const RECORD: &str = include_str!("scripts/record.lua");
+const INVALIDATION: &str = include_str!("scripts/invalidation.lua");
+const ENTRY: &str = include_str!("scripts/entry.lua");
 
 /// Redis 7 is the first to read these lines. Without `allow-oom` it could not invalidate when its memory is used up.
 const PLAIN: &str = "#!lua\n";
@@ -20,7 +22,9 @@ pub(super) struct Scripts {
     pub(super) keep: Script,
     /// Makes tags old.
     pub(super) finish: Script,
-    /// Makes the record of a group.
+    /// Makes tags old and puts an entry in their place.
+    pub(super) finish_and_keep: Script,
+    /// Makes the app's record.
     pub(super) renew: Script,
 }
 
@@ -36,16 +40,22 @@ impl Scripts {
     pub(super) async fn load(client: &Client, flags: bool) -> Result<Self, Error> {
         let line = |line| if flags { line } else { "" };
         Ok(Self {
-            keep: Script::load(client, line(PLAIN), include_str!("scripts/keep.lua")).await?,
-            finish: Script::load(client, line(ALWAYS), include_str!("scripts/finish.lua")).await?,
-            renew: Script::load(client, line(ALWAYS), include_str!("scripts/renew.lua")).await?,
+            keep: Script::load(client, [line(PLAIN), RECORD, ENTRY, include_str!("scripts/keep.lua")]).await?,
+            finish: Script::load(client, [line(ALWAYS), RECORD, INVALIDATION, include_str!("scripts/finish.lua")])
+                .await?,
+            finish_and_keep: Script::load(
+                client,
+                [line(PLAIN), RECORD, INVALIDATION, ENTRY, include_str!("scripts/finish_and_keep.lua")],
+            )
+            .await?,
+            renew: Script::load(client, [line(ALWAYS), RECORD, include_str!("scripts/renew.lua")]).await?,
         })
     }
 }
 
 impl Script {
-    async fn load(client: &Client, line: &str, body: &str) -> Result<Self, Error> {
-        let text = [line, RECORD, body].concat();
+    async fn load<const PARTS: usize>(client: &Client, parts: [&str; PARTS]) -> Result<Self, Error> {
+        let text = parts.concat();
         let hash = client.script_load(text.as_str()).await?;
         Ok(Self { text, hash })
     }

@@ -1,7 +1,8 @@
 -- Keeps a fill unless its token says that it may be old, or something else is there than what it is built upon.
 -- KEYS: body, meta, gen. ARGV: replid, epoch, seq, time to live in ms, body, format version, key, token, tags, fields,
--- about, sum, 1 for an index of variants, and what it is built upon: `anything`, `nothing` or `entry`. For an entry its
--- token, about and sum follow, and 1 if its body is the one that is kept now. Returns stored, raced, newer or gone.
+-- about, a hash of all but the token, 1 for an index of variants, and what it is built upon: `anything`, `nothing` or
+-- `entry`. For an entry its token, about and sum follow, and 1 if its body is the one that is kept now. Returns stored,
+-- raced, newer or gone.
 local body, meta, gen = KEYS[1], KEYS[2], KEYS[3]
 local epoch, seq = ARGV[2], tonumber(ARGV[3])
 
@@ -46,13 +47,15 @@ local function valid_entry()
   end
   local tags = tags_of(old[4])
   if tags and not invalidated_after(gen, tags, old_seq) then
-    return { token = old[3], about = old[5], sum = old[6], seq = old_seq }
+    return { token = old[3], about = old[5], sum = old[6], seq = old_seq, kind = about.kind }
   end
 end
 
 -- Why nothing may be kept in the place of what is there; nothing where it may.
 local function refusal(there, upon)
   if there and (there.seq > seq or upon == 'nothing') then
+    return 'newer'
+  elseif there and there.kind == 'cache-only' and upon == 'anything' then
     return 'newer'
   elseif upon ~= 'entry' then
     return
@@ -72,21 +75,10 @@ if refused then
 end
 
 local life = tonumber(ARGV[4])
-if there and ARGV[13] == '1' then
+if there and there.kind == 'vary-index' and ARGV[13] == '1' then
   -- An index has to last as long as the longest of its variants, whichever came last.
-  local about = parse(there.about)
-  if about and about.kind == 'vary-index' then
-    life = math.max(life, redis.call('PTTL', body))
-  end
+  life = math.max(life, redis.call('PTTL', body))
 end
 
-redis.call('SET', body, ARGV[5])
-redis.call('DEL', meta)
-redis.call('HSET', meta, 'v', ARGV[6], 'key', ARGV[7], 'token', ARGV[8], 'tags', ARGV[9], 'fields', ARGV[10],
-  'about', ARGV[11], 'sum', ARGV[12])
--- One moment for both: two times to live, set one after the other, may end a millisecond apart.
-local time = redis.call('TIME')
-local ends = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000) + life)
-redis.call('PEXPIREAT', body, ends)
-redis.call('PEXPIREAT', meta, ends)
+write_entry(body, meta, life, ARGV[5], ARGV[6], ARGV[7], ARGV[8], ARGV[9], ARGV[10], ARGV[11], ARGV[12])
 return 'stored'

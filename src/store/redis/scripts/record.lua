@@ -12,58 +12,76 @@ local function type_of(key)
   return redis.call('TYPE', key).ok
 end
 
--- Epoch, seq and floor of a record made under this replication id; nothing if there is none.
+-- Epoch, seq and floor of a record made under this replication id, and how many tags it lists, about; nothing if there is
+-- none.
 local function read_record(gen, replid)
   if type_of(gen) ~= 'hash' then
     return
   end
-  local record = redis.call('HMGET', gen, 'epoch', 'replid', 'seq', 'floor')
+  local record = redis.call('HMGET', gen, 'epoch', 'replid', 'seq', 'floor', 'listed')
   local epoch, seq, floor = record[1], whole(record[3]), whole(record[4])
   local sound = epoch and #epoch == 16 and string.match(epoch, '^[0-9a-f]+$')
   if sound and record[2] == replid and seq and floor then
-    return epoch, seq, floor
+    return epoch, seq, floor, whole(record[5])
   end
 end
 
--- Starts the record anew: nothing that carries an older token is valid any more.
-local function reset_record(gen, replid, epoch)
+-- Starts the record anew: nothing that carries an older token, or another epoch, is valid any more.
+local function reset_record(gen, replid, epoch, seq)
   redis.call('DEL', gen)
-  redis.call('HSET', gen, 'epoch', epoch, 'replid', replid, 'seq', '0', 'floor', '0')
+  redis.call('HSET', gen, 'epoch', epoch, 'replid', replid, 'seq', seq, 'floor', seq, 'listed', '0')
 end
 
--- The field that has a tag's last invalidation, and for one that may be taken out of the list what counts in its place:
--- the field of its route, or the floor. As `layout::field` and `Tag::heir` have it.
+-- The field that has a tag's last invalidation, and for one that may be taken out of the list the field of what counts in
+-- its place: its route, or everything. As `layout::field` and `Tag::heir` have it.
 local function field(tag)
-  local kind, text = string.match(tag, '^(%a):(.*)$')
   if tag == '*' then
     return 'floor'
-  elseif kind == 'r' then
+  end
+  local kind, text = string.match(tag, '^(%a):(.*)$')
+  if kind == 'r' then
     return 'f:' .. text
   elseif kind == 'd' or kind == 'a' or kind == 'o' then
     return 'f:' .. tag
+  elseif kind == 'p' or kind == 'k' or kind == 'w' then
+    local route = string.match(text, '^([^ ]*) ')
+    if route then
+      return 't:' .. tag, kind == 'w' and 'f:w:' .. route or 'f:' .. route
+    elseif kind == 'w' then
+      return 'f:' .. tag
+    end
   end
-  local route = (kind == 'p' or kind == 'k' or kind == 'w') and string.match(text, '^([^ ]*) ')
-  return 't:' .. tag, route and 'f:' .. route or 'floor'
+  return 't:' .. tag, 'floor'
 end
 
--- Runs `work` on the fields of at most 500 tags at a time: Lua passes no more than some thousand arguments.
-local function by_chunk(tags, work)
-  for first = 1, #tags, 500 do
-    local names = {}
-    for i = first, math.min(first + 499, #tags) do
-      names[#names + 1] = (field(tags[i]))
+-- Runs `work` on at most 500 at a time: Lua passes no more than some thousand arguments.
+local function by_chunk(list, work)
+  for first = 1, #list, 500 do
+    local chunk = {}
+    for i = first, math.min(first + 499, #list) do
+      chunk[#chunk + 1] = list[i]
     end
-    if work(names) then
+    if work(chunk) then
       return true
     end
   end
   return false
 end
 
--- Whether one of the tags was invalidated after this point.
+-- Whether one of the tags was invalidated after this point. Of a tag that is listed no longer its heir tells.
 local function invalidated_after(gen, tags, seq)
-  return by_chunk(tags, function(names)
-    for _, last in ipairs(redis.call('HMGET', gen, unpack(names))) do
+  local names, known = {}, { floor = true }
+  for _, tag in ipairs(tags) do
+    local own, heir = field(tag)
+    for _, name in ipairs({ own, heir }) do
+      if not known[name] then
+        known[name] = true
+        names[#names + 1] = name
+      end
+    end
+  end
+  return by_chunk(names, function(chunk)
+    for _, last in ipairs(redis.call('HMGET', gen, unpack(chunk))) do
       if last and (whole(last) or math.huge) > seq then
         return true
       end
