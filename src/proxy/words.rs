@@ -53,7 +53,7 @@ impl Words {
         };
         let told_apart = routes.tells_writes_apart();
         if let Body::Full(bytes) = body
-            && told_apart
+            && (told_apart || alone)
             && says_json(&request.fields)
             && let Some(json) = read_json(bytes)
         {
@@ -87,6 +87,11 @@ impl Words {
     /// Takes down the answer's JSON.
     pub(super) fn hear_body(&mut self, response: Option<Value>) {
         self.answer.response = response;
+    }
+
+    /// Whether the write may be meant as another method than its own, and nobody here can tell which.
+    pub(super) fn may_be_another(&self) -> bool {
+        self.overriding.unknown
     }
 
     /// Whether the request's body is JSON that was understood.

@@ -48,14 +48,10 @@ impl Proxy {
         let routes = &self.shared.settings.routes;
         let stores_post = self.shared.settings.unrouted.as_ref().is_some_and(|choices| choices.store_post);
         let words = Words::of(&request, &body, routes, stores_post);
-        let chosen = routes.write_policy(&words.write(&request)).and_then(|(route, policy, _)| {
-            let (target, value) = policy.select.choose(request.query())?;
-            Some(Chosen { route: Arc::clone(route), target, value: value.into_owned() })
-        });
-        match chosen {
-            None => self.write_through(request, body, words).await,
+        match Chosen::by(&request, &words, routes) {
             Some(chosen) if chosen.target == WriteTarget::Cache => self.write_to_cache(&request, &words, &chosen).await,
-            Some(chosen) => self.write_by_policy(&request, body, words, &chosen).await,
+            Some(chosen) if !words.may_be_another() => self.write_by_policy(&request, body, words, &chosen).await,
+            _ => self.write_through(request, body, words).await,
         }
     }
 

@@ -19,7 +19,7 @@ use super::{Client, Proxy, fault_detail};
 use crate::fields::{CacheControl, CacheStatus, Detail, Forward};
 use crate::origin::Body;
 use crate::policy::{Effect, Lifetime, LifetimeSource, StoredFlags, lifetime};
-use crate::rules::{Invalidation, JsonTemplate, Place, Route, Tag, WriteTarget, Written};
+use crate::rules::{Invalidation, JsonTemplate, Overriding, Place, Route, Routes, Tag, Write, WriteTarget, Written};
 use crate::store::{Fault, Kept, Kind, Otherwise, Since, StoredResponse, Token};
 
 /// What a write chose of a route's policy.
@@ -42,6 +42,18 @@ enum Left {
 
 /// How often a write to the cache only begins anew because of another one.
 const ATTEMPTS: usize = 32;
+
+impl Chosen {
+    /// What a write chose, if a policy speaks of it. Where it may be another method nobody knows whether one does: then it
+    /// is what the request line says that counts here.
+    pub(super) fn by(request: &Admitted, words: &Words, routes: &Routes) -> Option<Self> {
+        let (write, alone) = (words.write(request), Overriding::default());
+        let overriding = if write.overriding.methods.is_empty() { &alone } else { write.overriding };
+        let (route, policy, _) = routes.write_policy(&Write { overriding, ..write })?;
+        let (target, value) = policy.select.choose(request.query())?;
+        Some(Self { route: Arc::clone(route), target, value: value.into_owned() })
+    }
+}
 
 /// How long a `write.around` marker is kept at most.
 const MARKED_FOR: Duration = Duration::from_secs(30 * 24 * 3600);
@@ -189,7 +201,7 @@ impl Proxy {
         {
             return Refusal::NotAdmitted.answer();
         }
-        if !words.has_json() {
+        if words.may_be_another() || !words.has_json() {
             let why = "A write to the cache needs a JSON body, small enough to be read in full.";
             return Refusal::BadEntry(why.to_owned()).answer();
         }
@@ -204,7 +216,7 @@ impl Proxy {
         let (Some(json), Some(answer)) = (values.fill_in(entry), values.fill_in(&reply.json)) else {
             return Refusal::BadEntry("The JSON body lacks a value that the answer needs.".to_owned()).answer();
         };
-        let drops = self.shared.settings.routes.invalidations(&words.write(request));
+        let drops = self.shared.settings.routes.invalidations_in_cache(&words.write(request));
         let tags = tags(&drops, &[written.place.around_tag()]);
         if self.put_only(route, &written, &tags, json.into()).await.is_err() {
             return Refusal::NotKept.answer();

@@ -107,13 +107,23 @@ impl Condition {
         }
     }
 
+    /// The same for a request's body; `None` where it cannot be told whether the value stands there.
+    fn is_told_by(&self, document: &Value) -> Option<bool> {
+        match self {
+            Self::Says { pointer, equals, .. } => {
+                pointer.told(document).map(|found| found.is_some_and(|found| same(found, equals)))
+            }
+            Self::Status(_) => Some(false),
+        }
+    }
+
     /// Whether it holds; `None` where nobody knows, since there is no answer, or a body was not understood.
     pub fn known(&self, write: &Write<'_>) -> Option<bool> {
         match self {
             Self::Says { subject: Subject::Request, .. } => match write.body {
                 Document::Absent => Some(false),
                 Document::NotUnderstood => None,
-                Document::Json(document) => Some(self.is_met_by(document)),
+                Document::Json(document) => self.is_told_by(document),
             },
             Self::Says { subject: Subject::Response, .. } => {
                 write.answer.response.map(|document| self.is_met_by(document))

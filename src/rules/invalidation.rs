@@ -137,6 +137,13 @@ impl Route {
         }
     }
 
+    /// What a write was sent to.
+    pub(super) fn target(&self, write: &Write<'_>, drops: &mut Vec<Invalidation>) {
+        for path in write.paths {
+            self.path(path, &Cause::Target, drops);
+        }
+    }
+
     /// Every entry of a decoded path, if the route has one there.
     pub(super) fn path(&self, path: &str, cause: &Cause, drops: &mut Vec<Invalidation>) {
         let Some(captures) = self.path.matches_write(path) else { return };

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::ROUTELESS;
 use super::fold::fold_path;
-use super::invalidated_by::{InvalidatedBy, InvalidationRule};
+use super::invalidated_by::InvalidationRule;
 use super::invalidation::{Cause, Invalidation, Scope, parent, push_named};
 use super::named::tag_of;
 use super::path::Captures;
@@ -42,6 +42,14 @@ impl Routes {
         drops
     }
 
+    /// What a write makes old that the origin never sees: it has changed nothing that the origin could say otherwise now, so
+    /// a route that nothing is said of stays.
+    pub fn invalidations_in_cache(&self, write: &Write<'_>) -> Vec<Invalidation> {
+        let mut drops = self.invalidations(write);
+        drops.retain(|drop| drop.cause != Cause::Unlisted);
+        drops
+    }
+
     /// How much a write may have changed, by its status; nothing where a `[[write]]` says so of its answer.
     pub fn effect(&self, write: &Write<'_>) -> Effect {
         let refused = self.speaking(write).any(|(rule, ..)| rule.refuses(write));
@@ -64,7 +72,7 @@ impl Routes {
         }
         // By far the most of them concern nobody: those that do are few.
         for path in write.answer.also {
-            self.path(path, &Cause::Named, drops);
+            self.routed_path(path, &Cause::Named, drops);
         }
         for tag in write.answer.groups {
             drops.push(Invalidation::of_all(tag.clone(), Scope::Tag, Cause::Groups));
@@ -86,13 +94,14 @@ impl Routes {
                 self.dropped(write, dropped, captures, &cause, drops);
             }
         }
-        self.target(write, drops);
+        let unlisted = self.routes.iter().filter(|route| route.is_unlisted());
+        unlisted.for_each(|route| route.target(write, drops));
     }
 
     /// Every route that says nothing. One with a write policy is told of apart: of its policy's own writes it is for the
     /// policy to say what they make old.
     fn every_unlisted(&self, write: &Write<'_>, drops: &mut Vec<Invalidation>) {
-        let unlisted = || self.routes.iter().filter(|route| route.invalidated_by == InvalidatedBy::Every);
+        let unlisted = || self.routes.iter().filter(|route| route.is_unlisted());
         if unlisted().any(|route| route.write.is_none()) {
             drops.push(Invalidation::of_all(Tag::unlisted(), Scope::Unlisted, Cause::Unlisted));
         }
@@ -104,6 +113,8 @@ impl Routes {
                     scope: Scope::Route,
                     cause: Cause::Unlisted,
                 });
+                // What a write put there that the origin never saw goes with those that are sent to it.
+                route.target(write, drops);
             }
         }
     }
@@ -134,10 +145,14 @@ impl Routes {
 
     /// Every entry of one decoded path.
     fn path(&self, path: &str, cause: &Cause, drops: &mut Vec<Invalidation>) {
+        self.routed_path(path, cause, drops);
+        drops.push(unrouted_path(path, cause.clone()));
+    }
+
+    fn routed_path(&self, path: &str, cause: &Cause, drops: &mut Vec<Invalidation>) {
         for route in &self.routes {
             route.path(path, cause, drops);
         }
-        drops.push(unrouted_path(path, cause.clone()));
     }
 
     /// Where a write does not tell which path it means.
@@ -154,10 +169,8 @@ impl Routes {
 
     /// What a write was sent to, on every route.
     fn target(&self, write: &Write<'_>, drops: &mut Vec<Invalidation>) {
-        for path in write.paths {
-            for route in &self.routes {
-                route.path(path, &Cause::Target, drops);
-            }
+        for route in &self.routes {
+            route.target(write, drops);
         }
     }
 

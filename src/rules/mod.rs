@@ -31,6 +31,7 @@ mod summary;
 mod tag;
 mod tags;
 mod template;
+mod told;
 mod value;
 mod variable;
 mod withheld;

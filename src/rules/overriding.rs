@@ -2,7 +2,7 @@
 //! POST say what it is meant to be.
 
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
-use http::{HeaderMap, Method};
+use http::{HeaderMap, HeaderName, Method};
 use serde_json::Value;
 
 use super::query::parameters;
@@ -45,32 +45,43 @@ impl Overriding {
     }
 }
 
-/// The methods by which an origin may take this write: those of its fields, and for a POST those of its query and its body.
+/// The methods by which an origin may take this write: those of its fields and of its query, and for a POST those of its
+/// body.
 pub fn overriding(method: &Method, fields: &HeaderMap, query: &str, content: Content<'_>) -> Overriding {
     let mut found = Overriding::default();
     for (_, value) in fields.iter().filter(|(name, _)| is_overriding(name)) {
         found.add(value.as_bytes());
     }
+    by_parameters(query, &mut found);
     if *method == Method::POST {
-        by_parameters(query, &mut found);
         by_content(fields, content, &mut found);
     }
     found
 }
 
-/// What parameters of that name are called: Rack, Symfony, Laravel and Express have it so.
+/// What the parameter is called: Rack, Symfony, Laravel, Express and others have it so.
 const PARAMETER: &str = "_method";
+
+/// Old Flask apps and ASP.NET have names of their own: the latter that of the field.
+fn is_parameter(name: &str) -> bool {
+    name.eq_ignore_ascii_case(PARAMETER)
+        || name.eq_ignore_ascii_case("__method_override__")
+        || HeaderName::from_bytes(name.as_bytes()).is_ok_and(|name| is_overriding(&name))
+}
 
 fn by_parameters(query: &str, found: &mut Overriding) {
     for (name, value) in parameters(query) {
-        if name.trim().eq_ignore_ascii_case(PARAMETER) {
+        if is_parameter(name.trim()) {
             found.add(value.as_bytes());
         }
     }
 }
 
 fn by_content(fields: &HeaderMap, content: Content<'_>, found: &mut Overriding) {
-    let kind = fields.get(CONTENT_TYPE).map_or(MediaType::Form, media_type);
+    let Some(kind) = kind(fields) else {
+        found.unknown |= !matches!(content, Content::Absent);
+        return;
+    };
     match (content, kind) {
         (Content::Absent, _) | (_, MediaType::Other) => {}
         (Content::Json(json), _) => by_member(json, found),
@@ -82,22 +93,35 @@ fn by_content(fields: &HeaderMap, content: Content<'_>, found: &mut Overriding) 
             Err(_) => found.unknown = true,
         },
         (Content::Whole(bytes), MediaType::Multipart) => {
-            found.unknown |= bytes.windows(PARAMETER.len()).any(|part| part.eq_ignore_ascii_case(PARAMETER.as_bytes()));
+            let mut parts = bytes.windows(PARAMETER.len());
+            found.unknown |= parts.any(|part| [PARAMETER, "-method"].iter().any(|name| is_text(part, name)));
         }
     }
 }
 
+fn is_text(bytes: &[u8], text: &str) -> bool {
+    bytes.eq_ignore_ascii_case(text.as_bytes())
+}
+
+/// What the body is said to be; `None` where that is said twice.
+fn kind(fields: &HeaderMap) -> Option<MediaType> {
+    let mut types = fields.get_all(CONTENT_TYPE).iter();
+    let kind = types.next().map_or(MediaType::Form, media_type);
+    types.next().is_none().then_some(kind)
+}
+
 fn by_member(json: &Value, found: &mut Overriding) {
-    match json.get(PARAMETER) {
-        None => {}
-        Some(Value::String(method)) => found.add(method.as_bytes()),
-        Some(_) => found.unknown = true,
+    for (_, value) in json.as_object().into_iter().flatten().filter(|(name, _)| is_parameter(name.trim())) {
+        match value {
+            Value::String(method) => found.add(method.as_bytes()),
+            _ => found.unknown = true,
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use http::{HeaderName, HeaderValue};
+    use http::HeaderValue;
 
     use super::*;
 
@@ -114,6 +138,9 @@ mod tests {
         assert_eq!(found("POST", &[("x-http-method-override", "delete")], "", Content::Absent), delete);
         assert_eq!(found("PUT", &[("x-method-override", "DELETE")], "", Content::Unread), delete);
         assert_eq!(found("POST", &[], "x=1&_method=DELETE", Content::Absent), delete);
+        assert_eq!(found("PUT", &[], "_method=DELETE", Content::Unread), delete);
+        assert_eq!(found("POST", &[], "X-HTTP-Method-Override=DELETE", Content::Absent), delete);
+        assert_eq!(found("POST", &[], "", Content::Whole(b"__METHOD_OVERRIDE__=DELETE")), delete);
         assert_eq!(found("POST", &[], "", form), delete);
         assert_eq!(found("POST", &[("content-type", "application/x-www-form-urlencoded")], "", form), delete);
         let json = serde_json::json!({"_method": "DELETE"});
@@ -124,10 +151,19 @@ mod tests {
     fn where_nobody_could_look_it_is_unknown() {
         let multipart = Content::Whole(b"--x\r\nContent-Disposition: form-data; name=\"_method\"\r\n\r\nPUT\r\n--x--");
         assert!(found("POST", &[("content-type", "multipart/form-data; boundary=x")], "", multipart).unknown);
+        let of_net =
+            Content::Whole(b"--x\r\nContent-Disposition: form-data; name=X-HTTP-Method-Override\r\n\r\nPUT\r\n--x--");
+        assert!(found("POST", &[("content-type", "multipart/form-data; boundary=x")], "", of_net).unknown);
         assert!(found("POST", &[], "", Content::Unread).unknown);
         assert!(found("POST", &[("content-encoding", "gzip")], "", Content::Whole(b"x")).unknown);
         assert!(found("POST", &[("content-type", "application/json")], "", Content::Whole(b"{")).unknown);
         assert!(found("POST", &[("x-http-method", "A B")], "", Content::Absent).unknown);
+        let mut twice = HeaderMap::new();
+        for kind in ["text/plain", "application/x-www-form-urlencoded"] {
+            twice.append(CONTENT_TYPE, HeaderValue::from_static(kind));
+        }
+        assert!(overriding(&Method::POST, &twice, "", Content::Whole(b"_method=PUT")).unknown);
+        assert!(overriding(&Method::POST, &twice, "", Content::Absent).is_none());
     }
 
     #[test]
@@ -144,7 +180,8 @@ mod tests {
             ),
             ("POST", &[("content-type", "multipart/form-data; boundary=x")], "", Content::Whole(b"--x--")),
             ("POST", &[("content-type", "application/octet-stream")], "", Content::Unread),
-            ("PUT", &[], "_method=DELETE", Content::Unread),
+            ("PUT", &[], "method=DELETE", Content::Unread),
+            ("POST", &[], "payment_method=card", Content::Absent),
         ] {
             assert!(found(method, fields, query, content).is_none(), "{method} {fields:?} {query}");
         }

@@ -127,7 +127,7 @@ impl Route {
         tags
     }
 
-    fn is_unlisted(&self) -> bool {
+    pub(super) fn is_unlisted(&self) -> bool {
         self.invalidated_by == InvalidatedBy::Every
     }
 

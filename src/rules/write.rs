@@ -13,6 +13,7 @@ use super::path::Captures;
 use super::query::{Found, find_loosely};
 use super::tag::Tag;
 use super::template::Source;
+use super::told::member;
 
 /// A write, as the rules see it.
 #[derive(Clone, Copy, Debug)]
@@ -63,7 +64,7 @@ impl Write<'_> {
     /// The value of a variable; `None` when the write does not tell, or tells it in two ways.
     pub(super) fn value<'s>(&'s self, source: &Source, captures: &Captures<'s>) -> Option<Cow<'s, str>> {
         match source {
-            Source::Body(pointer) => scalar(pointer.of(self.body.json()?)?),
+            Source::Body(pointer) => scalar(pointer.told(self.body.json()?)??),
             Source::Response(pointer) => scalar(pointer.of(self.answer.response?)?),
             Source::Name(name) => match captures.get(name) {
                 Some(value) => Some(Cow::Owned(value.to_owned())),
@@ -92,16 +93,4 @@ impl Write<'_> {
 /// The text of a JSON value in a place where a query may have said it. A flag is `true`, `True`, `1` or `on` there.
 fn written(value: &Value) -> Option<Cow<'_, str>> {
     if value.is_boolean() { None } else { scalar(value) }
-}
-
-/// A member of a JSON object; `Some(None)` where there is none. `None` where it cannot be told: the document is no object,
-/// or there is a member that differs by its case, which some backends take for this one.
-#[expect(clippy::option_option, reason = "told, told that it is absent, not told")]
-fn member<'a>(document: &'a Value, name: &str) -> Option<Option<&'a Value>> {
-    let object = document.as_object()?;
-    let alike = object.keys().filter(|known| known.trim().eq_ignore_ascii_case(name)).count();
-    match (object.get(name), alike) {
-        (found, 0) | (found @ Some(_), 1) => Some(found),
-        _ => None,
-    }
 }

@@ -351,7 +351,7 @@ async fn what_is_written_to_the_cache_is_read_by_every_host() {
             .await;
     let orders = "[[route]]\npath = \"/orders/{order_id}\"\nkey = \"order:{order_id}\"\nttl = \"1h\"\n[route.write]\n\
                   request = \"POST /orders\"\nselect = { query = \"to\", default = \"a\", a = \"around\", c = \"cache\" }\n\
-                  entry = '{body}'\nreply = { status = 201, json = '{\"status\": \"ok\"}' }\n";
+                  cache_by = \"anyone\"\nentry = '{body}'\nreply = { status = 201, json = '{\"status\": \"ok\"}' }\n";
     let node = Node::start(origin.address, orders);
     let write = |to: &'static str, host: &'static str| {
         let client = node.client();

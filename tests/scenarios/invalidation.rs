@@ -84,7 +84,7 @@ variables = { id = "{response:/created/id}" }
     client.expect(&[(all[0], "MISS"), (all[1], "HIT"), (all[2], "HIT")]).await;
     client.put("/item", r#"{"id": 2}"#).await;
     client.expect(&[(all[0], "HIT"), (all[1], "MISS"), (all[2], "HIT")]).await;
-    client.send("PATCH", "/items", &[], r#"{"item": {"id": "1"}}"#).await;
+    client.send("PATCH", "/items", &[("content-type", "application/json")], r#"{"item": {"id": "1"}}"#).await;
     client.expect(&[(all[0], "MISS"), (all[1], "HIT"), (all[2], "HIT")]).await;
     client.post("/items", "{}").await;
     client.expect(&[(all[0], "HIT"), (all[1], "HIT"), (all[2], "MISS")]).await;
@@ -114,8 +114,11 @@ async fn a_query_or_body_field_that_the_origin_may_ignore_does_not_narrow_an_inv
     client.fill(&[leon, rivas]).await;
     client.put("/active?city=Granada", r#"{"country": "NI", "city": "Leon"}"#).await;
     client.expect(&[(leon, "MISS"), (rivas, "MISS")]).await;
-    client.put("/active?city=le%C3%B3n", r#"{"country": "NI", "city": "Leon"}"#).await;
+    client.put("/active?city=le%C3%B3n", r#"{"country": "NI", "city": "león"}"#).await;
     client.expect(&[(leon, "MISS"), (rivas, "HIT")]).await;
+    // Told in two ways it is told in none, though some would take the one for the other.
+    client.put("/active?city=le%C3%B3n", r#"{"country": "NI", "city": "Leon"}"#).await;
+    client.expect(&[(leon, "MISS"), (rivas, "MISS")]).await;
 }
 
 #[tokio::test]
@@ -191,12 +194,14 @@ async fn a_write_is_understood_however_its_path_is_spelt() {
     let node = Node::start(origin.address, config);
     let client = node.client();
     for path in
-        ["/fruit%2F1", "//fruit/1", "/fruit/1/", "/Fruit/1", "/x/../fruit/1", "/fruit/01", "/%66ruit/1", "/fruit/1;v=1"]
+        ["/fruit%2F1", "//fruit/1", "/fruit/1/", "/Fruit/1", "/x/../fruit/1", "/%66ruit/1", "/fruit/1;v=1", "/fruit/01"]
     {
         client.fill(&["/fruit/1", "/fruit/2"]).await;
         let request = format!("PUT {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
         super::support::client::raw(node.address, request.as_bytes()).await;
         assert_eq!(client.get("/fruit/1").await.cache(), "MISS", "{path}");
-        assert_eq!(client.get("/fruit/2").await.cache(), "HIT", "{path}");
+        // Which fruit `01` is, or `1;v=1`, depends on who reads it.
+        let other = if matches!(path, "/fruit/01" | "/fruit/1;v=1") { "MISS" } else { "HIT" };
+        assert_eq!(client.get("/fruit/2").await.cache(), other, "{path}");
     }
 }

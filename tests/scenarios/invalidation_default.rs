@@ -1,24 +1,28 @@
-//! What a write makes old where no list says so: its target, what lies around it, and what its answer names.
+//! What a write makes old by the paths it has to do with: its target, what lies around it, and what its answer names.
 
 use super::support::node::Node;
 use super::support::origin::{Origin, json, response};
 
 #[tokio::test]
-async fn by_default_a_write_drops_its_path_what_lies_under_it_and_its_parent() {
+async fn by_path_a_write_drops_its_path_what_lies_under_it_and_its_parent() {
     let origin = Origin::counting().await;
     let config = r#"
 [[route]]
 path = "/users"
 ttl = "1h"
+invalidated_by = "path"
 [[route]]
 path = "/users/{id}"
 ttl = "1h"
+invalidated_by = "path"
 [[route]]
 path = "/users/{id}/orders"
 ttl = "1h"
+invalidated_by = "path"
 [[route]]
 path = "/fruit/{id}"
 ttl = "1h"
+invalidated_by = "path"
 [[route]]
 path = "/fixed/{id}"
 ttl = "1h"
@@ -42,9 +46,12 @@ invalidated_by = []
         .await;
     client.post("/users", "{}").await;
     client.expect(&[("/users", "MISS"), ("/users/8", "MISS"), ("/users/7/orders", "MISS"), ("/fruit/1", "HIT")]).await;
-    client.fill(&["/fixed/1"]).await;
+    // An empty list leaves what a write was sent to, and nothing around it.
+    client.fill(&["/fixed/1", "/fixed/2"]).await;
     client.put("/fixed/1", "{}").await;
-    client.expect(&[("/fixed/1", "HIT")]).await;
+    client.post("/fixed", "{}").await;
+    client.put("/fixed/2/x", "{}").await;
+    client.expect(&[("/fixed/1", "MISS"), ("/fixed/2", "HIT")]).await;
 }
 
 #[tokio::test]
@@ -91,7 +98,7 @@ async fn what_a_writes_answer_names_as_its_location_is_made_old_too() {
         }
     })
     .await;
-    let node = Node::start(origin.address, "[[route]]\npath = \"/orders/{id}\"\nttl = \"1h\"\n");
+    let node = Node::start(origin.address, "[[route]]\npath = \"/orders/{id}\"\nttl = \"1h\"\ninvalidated_by = []\n");
     let client = node.client();
     client.fill(&["/orders/7", "/orders/8", "/orders/9"]).await;
     for target in ["/made", "/moved", "/elsewhere"] {

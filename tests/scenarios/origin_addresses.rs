@@ -227,7 +227,8 @@ async fn an_only_address_that_breaks_off_one_thing_is_asked_for_the_others() {
 async fn a_stale_answer_stands_in_for_an_origin_that_is_out_of_order() {
     let (dying, life) = mortal().await;
     let urls = format!("[origin]\nurl = \"http://{}\"\n", dying.address);
-    let node = Node::timed(dying.address, &format!("{urls}[[route]]\npath = \"/x\"\nttl = \"10s\"\n"));
+    let node =
+        Node::timed(dying.address, &format!("{urls}[[route]]\npath = \"/x\"\nttl = \"10s\"\ninvalidated_by = []\n"));
     node.client().get("/x").await;
     life.shutdown_background();
     let failed = || async { node.client().put("/y", "{}").await.status == 503 };

@@ -13,6 +13,7 @@ ttl = "1h"
 [route.write]
 request = "POST /orders"
 select = { query = "target", default = "both", both = "through", redis = "cache", oracle = "around" }
+cache_by = "anyone"
 entry = '{"order": {body}, "source": "Redis"}'
 reply = { status = 201, json = '{"status": "success", "message": "Order written to {target}"}' }
 "#;

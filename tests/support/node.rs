@@ -11,6 +11,7 @@ use aside::{origin, proxy, store};
 use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
 
 use super::client::Client;
+use super::redis::RedisServer;
 
 /// A node, stopped when it is dropped.
 pub struct Node {
@@ -76,6 +77,14 @@ impl Node {
 
     pub fn client(&self) -> Client {
         Client::of(self.address)
+    }
+
+    /// A node in memory, and one on a Redis of its own, which ends with it.
+    pub async fn on_each_store(origin: SocketAddr, config: &str) -> [(Self, Option<RedisServer>); 2] {
+        let redis = RedisServer::start();
+        let node = Self::on(origin, &redis.url(), config);
+        super::connected(&node.client()).await;
+        [(Self::start(origin, config), None), (node, Some(redis))]
     }
 }
 

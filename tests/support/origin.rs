@@ -79,6 +79,28 @@ impl Origin {
         .await
     }
 
+    /// Answers every GET as [`Origin::counting`] does, fresh for an hour; and a write with the status that its field
+    /// `answer` has, a Location that its field `answer-location` has, and its own body as JSON.
+    pub async fn obeying() -> Self {
+        let count = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+        Self::start(move |asked| {
+            let n = count.fetch_add(1, std::sync::atomic::Ordering::SeqCst) + 1;
+            async move {
+                if matches!(asked.method.as_str(), "GET" | "HEAD") {
+                    return response(200, &[("cache-control", "max-age=3600")], &format!("{} {n}", asked.target));
+                }
+                let status = asked.field("answer").map_or(200, |status| status.parse().unwrap());
+                let mut answer = json(if status == 204 { "" } else { std::str::from_utf8(&asked.body).unwrap_or("") });
+                *answer.status_mut() = hyper::StatusCode::from_u16(status).unwrap();
+                if let Some(location) = asked.fields.get("answer-location") {
+                    answer.headers_mut().insert("location", location.clone());
+                }
+                answer
+            }
+        })
+        .await
+    }
+
     /// Answers `/0`, `/1` and so on with the status and the fields that stand at that place, and the body `x`.
     pub async fn numbered(heads: &[(u16, &'static [(&'static str, &'static str)])]) -> Self {
         let heads = heads.to_vec();

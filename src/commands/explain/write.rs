@@ -57,7 +57,8 @@ struct Unknown {
 /// Asks the rules about a write.
 pub(super) fn explain(asked: &Asked, config: &Config) -> Explained {
     let readings = written_paths(asked.target.as_str(), &asked.fields);
-    let overriding = overriding(&asked.method, &asked.fields, asked.query(), Content::Absent);
+    let content = asked.data.as_ref().map_or(Content::Absent, Content::Json);
+    let overriding = overriding(&asked.method, &asked.fields, asked.query(), content);
     let write = Write {
         method: &asked.method,
         overriding: &overriding,
@@ -82,8 +83,11 @@ pub(super) fn explain(asked: &Asked, config: &Config) -> Explained {
     let mut explained = Explained {
         method: asked.method.clone(),
         target: asked.target.to_string(),
+        drops: match policy.as_ref().and_then(|policy| policy.target) {
+            Some(WriteTarget::Cache) => routes.invalidations_in_cache(&write),
+            _ => routes.invalidations(&write),
+        },
         policy,
-        drops: routes.invalidations(&write),
         conditions: Vec::new(),
         unknown: Vec::new(),
         readings: readings.clone(),
@@ -204,7 +208,7 @@ fn missing(source: &Source, captures: &Captures<'_>, write: &Write<'_>) -> Optio
     match source {
         Source::Body(pointer) => match write.body.json() {
             None => Some(Some("--data")),
-            Some(body) => (!in_body(pointer.of(body))).then_some(None),
+            Some(body) => (!in_body(pointer.told(body).flatten())).then_some(None),
         },
         Source::Response(pointer) => match write.answer.response {
             None => Some(Some("--response")),
