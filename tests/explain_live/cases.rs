@@ -116,7 +116,7 @@ const CASES: &[Case] = &[
     ("GET", "/varies", DE, "vary-miss", "/variants/slot", "null"),
     ("GET", "/languages/1", EN, "fresh", "/entry/lifetime/source", "route-ttl"),
     ("GET", "/languages/1", DE, "uri-miss", "/entry", "null"),
-    ("GET", "/dropped", &[], "invalidated", "/entry/invalidated/tags/0", "p:/dropped"),
+    ("GET", "/dropped", &[], "invalidated", "/entry/invalidated/tags/0", "p:unrouted /dropped"),
     ("GET", "/annotated/1", &[], "fresh", "/entry/annotation", "source"),
     ("GET", "/annotated/1", &[("cookie", "a=b")], "bypass", "/verdict/detail", "cookie"),
     ("GET", "/annotated/1", &[("cache-control", "no-cache")], "fresh", "/entry/kind", "response"),
