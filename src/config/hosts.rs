@@ -78,10 +78,15 @@ fn name(text: &str) -> Result<HostName, Problem> {
 /// Says of a store that nodes share under which condition they do. `place` is that of the store's URL.
 pub(super) fn note_for_nodes(hosts: Option<&Hosts>, place: Option<Range<usize>>, findings: &mut Findings<'_>) {
     let Some(hosts) = hosts.filter(|hosts| hosts.keeps_others_apart()) else { return };
-    let message = format!(
-        "nodes that share this Redis share answers only where the first name they are known by is the same: here it is {}",
-        hosts.first()
-    );
+    let message = if hosts.first_is_loopback() {
+        "nodes that share this Redis and are asked by other names than localhost keep each name's answers apart"
+            .to_owned()
+    } else {
+        let first = hosts.first();
+        format!(
+            "nodes that share this Redis share answers only where the first name they are known by is the same: here it is {first}"
+        )
+    };
     findings.note_at(
         place,
         message,

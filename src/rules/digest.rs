@@ -12,3 +12,15 @@ pub(super) fn short_hash(text: &[u8]) -> String {
         hex
     })
 }
+
+/// A fingerprint of some texts; which of them is which counts.
+pub(super) fn fingerprint<'t>(texts: impl IntoIterator<Item = &'t str>) -> u64 {
+    let mut hash = Sha256::new();
+    for text in texts {
+        hash.update((text.len() as u64).to_be_bytes());
+        hash.update(text);
+    }
+    let mut first = [0; 8];
+    first.copy_from_slice(hash.finalize().get(..8).unwrap_or(&[0; 8]));
+    u64::from_be_bytes(first)
+}

@@ -3,23 +3,10 @@
 //! So a changed file holds at once for what is stored. What is looked up anew at every hit (lifetimes, stale windows,
 //! `annotate`, `compress`) is not in it, so that changing these loses nothing.
 
-use sha2::{Digest, Sha256};
-
+use super::digest::fingerprint;
 use super::route::Route;
 use super::write_rule::WriteRule;
 use crate::policy::Choices;
-
-/// A fingerprint of some texts; which of them is which counts.
-pub(super) fn fingerprint<'t>(texts: impl IntoIterator<Item = &'t str>) -> u64 {
-    let mut hash = Sha256::new();
-    for text in texts {
-        hash.update((text.len() as u64).to_be_bytes());
-        hash.update(text);
-    }
-    let mut first = [0; 8];
-    first.copy_from_slice(hash.finalize().get(..8).unwrap_or(&[0; 8]));
-    u64::from_be_bytes(first)
-}
 
 /// The choices that shape what is stored, and whether it is.
 pub(super) fn storing(choices: &Choices) -> String {

@@ -2,7 +2,7 @@
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use super::fingerprint::fingerprint;
+use super::digest::fingerprint;
 use crate::fields::HostName;
 
 /// The host of a request as a part of its key, where the origin sees the client's.
@@ -66,6 +66,8 @@ impl Hosts {
                 [on(Ipv4Addr::LOCALHOST.into()), HostName::localhost(address.port()), on(Ipv6Addr::LOCALHOST.into())];
             usual.into_iter().chain(own)
         };
+        // Links that lead to another node on this machine work as well.
+        let fingerprint = if first.ip().is_loopback() { LOOPBACK } else { of_first(&HostName::from(first)) };
         let first = HostName::from(first);
         let mut rest: Vec<HostName> = Vec::new();
         for name in addresses.iter().flat_map(loopback) {
@@ -73,7 +75,7 @@ impl Hosts {
                 rest.push(name);
             }
         }
-        Self { fingerprint: of_first(&first), first, rest, keeps_others_apart: true }
+        Self { fingerprint, first, rest, keeps_others_apart: true }
     }
 
     /// The name that the origin sees for any of them on a fill. Nodes that share a store share what was filled for known
@@ -82,9 +84,15 @@ impl Hosts {
         &self.first
     }
 
-    /// What of the first name shapes an answer that was filled for a known one.
+    /// What of the first name shapes an answer that was filled for a known one: the same for all nodes where it is the same
+    /// listed name, or where nobody lists any and it is a loopback address.
     pub fn fingerprint(&self) -> u64 {
         self.fingerprint
+    }
+
+    /// Whether nobody lists names, and the first address is one of this machine's own.
+    pub fn first_is_loopback(&self) -> bool {
+        self.fingerprint == LOOPBACK
     }
 
     /// Every name, the first one first.
@@ -105,6 +113,9 @@ impl Hosts {
         AskedHost::Other(HostName::parse(host).map_or_else(|| host.to_owned(), |host| host.by_scheme(secure)))
     }
 }
+
+/// What all nodes have in common that are known by the loopback names, whatever their ports.
+const LOOPBACK: u64 = 1;
 
 fn of_first(first: &HostName) -> u64 {
     fingerprint([&*first.to_string()])
@@ -143,6 +154,16 @@ mod tests {
         assert_eq!(listening(&["192.0.2.7:80"]).len(), 4);
         assert!(listening(&["0.0.0.0:80", "127.0.0.9:80"]).contains(&"127.0.0.9:80".to_owned()));
         assert_eq!(listening(&[])[0], "127.0.0.1:8080");
+    }
+
+    #[test]
+    fn nodes_share_what_known_names_are_given_where_these_are_the_same() {
+        let listening = |address: &str| Hosts::of_listeners(&[address.parse().unwrap()]).fingerprint();
+        assert_eq!(listening("127.0.0.1:1"), listening("127.0.0.1:2"));
+        assert_eq!(listening("127.0.0.1:1"), listening("0.0.0.0:2"));
+        assert_ne!(listening("192.0.2.7:1"), listening("192.0.2.8:1"));
+        assert_eq!(named(&["a", "b"]).fingerprint(), named(&["a", "c"]).fingerprint());
+        assert_ne!(named(&["a", "b"]).fingerprint(), named(&["b", "a"]).fingerprint());
     }
 
     #[test]

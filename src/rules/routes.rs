@@ -7,8 +7,8 @@ use http::header::ORIGIN;
 
 use super::ROUTELESS;
 use super::canonical::is_canonical;
-use super::digest::short_hash;
-use super::fingerprint::{fingerprint, storing};
+use super::digest::{fingerprint, short_hash};
+use super::fingerprint::storing;
 use super::hosts::KeyedHost;
 use super::path::Captures;
 use super::place::{CacheKey, Place};

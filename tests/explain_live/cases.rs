@@ -121,7 +121,7 @@ const CASES: &[Case] = &[
     ("GET", "/languages/2", HTMX, "fresh", "/verdict/detail", "vary-withheld"),
     ("GET", "/languages/2", HTMX, "fresh", "/verdict/because", "the route kept from the origin"),
     ("GET", "/languages/2", &[], "fresh", "/verdict/detail", "null"),
-    ("GET", "/dropped", &[], "invalidated", "/entry/invalidated/tags/0", "p:/dropped"),
+    ("GET", "/dropped", &[], "invalidated", "/entry/invalidated/tags/0", "p:unrouted /dropped"),
     ("GET", "/annotated/1", &[], "fresh", "/entry/annotation", "source"),
     ("GET", "/annotated/1", &[("cookie", "a=b")], "bypass", "/verdict/detail", "cookie"),
     ("GET", "/annotated/1", &[("cache-control", "no-cache")], "fresh", "/entry/kind", "response"),

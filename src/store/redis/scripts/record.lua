@@ -56,6 +56,9 @@ end
 
 -- Runs `work` on at most 500 at a time: Lua passes no more than some thousand arguments.
 local function by_chunk(list, work)
+  if #list <= 500 then
+    return #list > 0 and work(list) or false
+  end
   for first = 1, #list, 500 do
     local chunk = {}
     for i = first, math.min(first + 499, #list) do
@@ -71,13 +74,13 @@ end
 -- Whether one of the tags was invalidated after this point. Of a tag that is listed no longer its heir tells.
 local function invalidated_after(gen, tags, seq)
   local names, known = {}, { floor = true }
-  for _, tag in ipairs(tags) do
-    local own, heir = field(tag)
-    for _, name in ipairs({ own, heir }) do
-      if not known[name] then
-        known[name] = true
-        names[#names + 1] = name
-      end
+  for i = 1, #tags do
+    local own, heir = field(tags[i])
+    if not known[own] then
+      known[own], names[#names + 1] = true, own
+    end
+    if heir and not known[heir] then
+      known[heir], names[#names + 1] = true, heir
     end
   end
   return by_chunk(names, function(chunk)
