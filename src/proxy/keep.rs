@@ -291,7 +291,8 @@ pub(super) fn verdict(kept: Result<Kept, Fault>) -> Result<(), Detail> {
 /// does not say the value of one.
 pub(super) fn tags(fetch: &Fetch, received: &Received, body: &Bytes) -> Option<Vec<Tag>> {
     let mut tags = fetch.resource.place.tags.to_vec();
-    tags.extend(fetch.resource.route.as_ref().and_then(|route| route.fetched_tag()));
+    let (path, query) = (fetch.request.target.path(), fetch.request.query());
+    tags.extend(fetch.resource.route.iter().flat_map(|route| route.fetched_tags(path, query)));
     if let Some(route) = fetch.resource.route.as_ref().filter(|route| !route.tags.is_empty()) {
         let json = serde_json::from_slice(body).ok();
         let path = fetch.request.target.path().to_owned();

@@ -265,7 +265,10 @@ impl Proxy {
         let now = self.shared.clock.now();
         let lifetime = lifetime(StatusCode::OK, &fields, &control, &route.choices, now).ok_or(Detail::NoFreshness)?;
         let mut tags = written.place.tags.to_vec();
-        tags.extend(route.fetched_tag().filter(|_| kind != Kind::CacheOnly));
+        if kind != Kind::CacheOnly {
+            let (path, query) = written.target.split_once('?').unwrap_or((&written.target, ""));
+            tags.extend(route.fetched_tags(path, query));
+        }
         tags.extend(written_tags(route, written, &json).ok_or(Detail::TagUnknown)?);
         Ok(self.entry(kind, fields, json, lifetime, tags))
     }

@@ -130,7 +130,7 @@ impl Route {
     fn by_path(&self, path: &str, drops: &mut Vec<Invalidation>) {
         self.path(path, &Cause::Path, drops);
         if self.path.lies_under(path) {
-            drops.push(self.whole(Cause::Path));
+            drops.push(self.all_fetched(Cause::Path));
         }
         if let Some(parent) = parent(path) {
             self.path(parent, &Cause::Path, drops);
@@ -147,12 +147,13 @@ impl Route {
     /// Every entry of a decoded path, if the route has one there.
     pub(super) fn path(&self, path: &str, cause: &Cause, drops: &mut Vec<Invalidation>) {
         let Some(captures) = self.path.matches_write(path) else { return };
-        match self.path.folded(&captures) {
-            Some(folded) => {
-                drops.push(self.made_old(Tag::path(&self.name, &folded), Scope::Path, cause.clone()));
-                drops.push(self.odd(cause));
-            }
-            None => drops.push(self.whole(cause.clone())),
+        if let Some(tag) = self.path_tag(&captures) {
+            drops.push(self.made_old(tag, Scope::Path, cause.clone()));
+            drops.push(self.odd(cause));
+        } else {
+            let exact = self.exact_path_tag(&captures);
+            drops.extend(exact.map(|tag| self.made_old(tag, Scope::Path, cause.clone())));
+            drops.push(self.all_fetched(cause.clone()));
         }
     }
 
@@ -183,13 +184,14 @@ impl Route {
         cause: &Cause,
         drops: &mut Vec<Invalidation>,
     ) {
-        match self.key_tag(|source| value(source).map(Some)) {
-            Some(tag) => {
-                drops.push(self.made_old(tag, Scope::Entry, cause.clone()));
-                drops.push(self.odd(cause));
-                self.lacking(cause, drops);
-            }
-            None => drops.push(self.whole(cause.clone())),
+        if let Some(tag) = self.key_tag(|source| value(source).map(Some)) {
+            drops.push(self.made_old(tag, Scope::Entry, cause.clone()));
+            drops.push(self.odd(cause));
+            self.lacking(cause, drops);
+        } else {
+            let exact = self.exact_key_tag(|source| value(source).map(Some));
+            drops.extend(exact.map(|tag| self.made_old(tag, Scope::Entry, cause.clone())));
+            drops.push(self.all_fetched(cause.clone()));
         }
     }
 
@@ -203,6 +205,14 @@ impl Route {
     /// The entries with a value that a backend may take for the one that the write tells.
     fn odd(&self, cause: &Cause) -> Invalidation {
         self.made_old(Tag::odd(&self.name), Scope::Tag, cause.clone())
+    }
+
+    /// All of the route that the origin had a part in.
+    pub(super) fn all_fetched(&self, cause: Cause) -> Invalidation {
+        match self.write {
+            None => self.whole(cause),
+            Some(_) => self.made_old(Tag::fetched(&self.name), Scope::Route, cause),
+        }
     }
 
     /// The whole route.

@@ -107,12 +107,7 @@ impl Routes {
         }
         for route in unlisted().filter(|route| route.write.is_some()) {
             if !write.paths.iter().any(|path| route.policy_for(write, path).is_some()) {
-                drops.push(Invalidation {
-                    route: Some(Arc::clone(&route.name)),
-                    tag: Tag::unlisted_route(&route.name),
-                    scope: Scope::Route,
-                    cause: Cause::Unlisted,
-                });
+                drops.push(route.all_fetched(Cause::Unlisted));
                 // What a write put there that the origin never saw goes with those that are sent to it.
                 route.target(write, drops);
             }
@@ -158,7 +153,7 @@ impl Routes {
     /// Where a write does not tell which path it means.
     fn whatever_meets(&self, path: &PathTemplate, cause: &Cause, drops: &mut Vec<Invalidation>) {
         let meeting = self.routes.iter().filter(|route| route.path.meets(path.shape()));
-        drops.extend(meeting.map(|route| route.whole(cause.clone())));
+        drops.extend(meeting.map(|route| route.all_fetched(cause.clone())));
         drops.push(Invalidation {
             route: Some(Arc::clone(&ROUTELESS_NAME)),
             tag: Tag::route(ROUTELESS),

@@ -111,15 +111,11 @@ impl Route {
         if self.is_unlisted() && self.write.is_none() {
             tags.push(Tag::unlisted());
         }
-        let by_path = self.path.folded(&captures).map(|folded| Tag::path(&self.name, &folded));
-        let by_key = self.key_tag(|source| match source {
-            Source::Name(name) => Some(self.read_value(name, query, &captures)),
-            Source::Body(_) | Source::Response(_) => None,
-        });
-        if by_path.is_none() || by_key.is_none() {
+        let (forms, odd) = self.forms(query, &captures);
+        if odd && self.write.is_none() {
             tags.push(Tag::odd(&self.name));
         }
-        tags.extend([by_path, by_key].into_iter().flatten());
+        tags.extend(forms);
         if self.may_lack_values() && self.lacks_value(query, &captures) {
             tags.push(Tag::absent(&self.name));
         }
@@ -127,14 +123,51 @@ impl Route {
         tags
     }
 
+    /// The tags of a read's path and of its key, and whether one of them has an odd value.
+    fn forms(&self, query: &str, captures: &Captures<'_>) -> (Vec<Tag>, bool) {
+        let value = |source: &Source| match source {
+            Source::Name(name) => Some(self.read_value(name, query, captures)),
+            Source::Body(_) | Source::Response(_) => None,
+        };
+        let by_path = self.path_tag(captures);
+        let by_key = self.key_tag(value);
+        let odd = by_path.is_none() || by_key.is_none();
+        let by_path = by_path.or_else(|| self.exact_path_tag(captures));
+        let by_key = by_key.or_else(|| self.exact_key_tag(value));
+        (by_path.into_iter().chain(by_key).collect(), odd)
+    }
+
+    /// The tag of a path that it has matched; `None` where a value is odd.
+    pub(super) fn path_tag(&self, captures: &Captures<'_>) -> Option<Tag> {
+        self.path.folded(captures).map(|folded| Tag::path(&self.name, &folded))
+    }
+
+    /// The same word for word, where the route has a write policy.
+    pub(super) fn exact_path_tag(&self, captures: &Captures<'_>) -> Option<Tag> {
+        self.write.as_ref()?;
+        let path = self.path.render(|name| captures.get(name).map(Cow::Borrowed))?;
+        Some(Tag::exact(&self.name, path.trim_end_matches('/')))
+    }
+
+    /// The tag of a key with these values, word for word, where the route has a write policy; `None` where one is unknown.
+    pub(super) fn exact_key_tag<'v>(&self, value: impl FnMut(&Source) -> Option<Option<Cow<'v, str>>>) -> Option<Tag> {
+        self.write.as_ref()?;
+        self.key.render(value).map(|key| Tag::exact(&self.name, &key))
+    }
+
     pub(super) fn is_unlisted(&self) -> bool {
         self.invalidated_by == InvalidatedBy::Every
     }
 
-    /// A further tag of what the origin had a part in, where the route has a write policy and no list: what a write left in
-    /// the cache alone no other write makes old, for the origin never saw it.
-    pub fn fetched_tag(&self) -> Option<Tag> {
-        (self.is_unlisted() && self.write.is_some()).then(|| Tag::unlisted_route(&self.name))
+    /// Further tags of what the origin had a part in, where the route has a write policy. What a write left in the cache
+    /// alone has none of these: no backend reads its values, and no write to the origin makes it old.
+    pub fn fetched_tags(&self, path: &str, query: &str) -> Vec<Tag> {
+        if self.write.is_none() {
+            return Vec::new();
+        }
+        let captures = self.path.matches(path).unwrap_or_default();
+        let (_, odd) = self.forms(query, &captures);
+        std::iter::once(Tag::fetched(&self.name)).chain(odd.then(|| Tag::odd(&self.name))).collect()
     }
 
     /// The extra tags that the request alone tells.

@@ -45,8 +45,9 @@ impl Tag {
         UNLISTED.clone()
     }
 
-    /// One such route, where it has a write policy: what the policy's own writes make old is for the policy to say.
-    pub fn unlisted_route(name: &str) -> Self {
+    /// All of a route with a write policy that the origin had a part in: what a write left in the cache alone is all there
+    /// is of it, and stays.
+    pub fn fetched(name: &str) -> Self {
         Self::of_route('d', name)
     }
 
@@ -63,6 +64,12 @@ impl Tag {
     /// Every variant of one key of a route.
     pub fn key(route: &str, folded: &str) -> Self {
         Self::within('k', route, folded)
+    }
+
+    /// One key or path of a route with a write policy, word for word: what a write left in the cache alone under an odd
+    /// value is one thing all the same.
+    pub fn exact(route: &str, text: &str) -> Self {
+        Self::within('x', route, text)
     }
 
     /// Every entry of a route that lacks a value of its key: the origin may have put any value in its place.
@@ -131,7 +138,7 @@ impl Tag {
     pub fn heir(&self) -> Heir {
         let (kind, text) = self.0.split_once(':').unwrap_or_default();
         match (kind, text.split_once(' ')) {
-            ("p" | "k", Some((route, _))) => Heir::Route(Self(format!("r:{route}").into())),
+            ("p" | "k" | "x", Some((route, _))) => Heir::Route(Self(format!("r:{route}").into())),
             // A marker is not dropped with its route, so it would not notice that one.
             ("w", Some((route, _))) => Heir::Route(Self(format!("w:{route}").into())),
             ("r" | "d" | "a" | "o" | "w", _) => Heir::Itself,
@@ -224,12 +231,12 @@ mod tests {
     #[test]
     fn what_is_listed_no_longer_has_an_heir_that_covers_it() {
         for route in ["/fruit/{id}", "a b", &"long/".repeat(60)] {
-            for tag in [Tag::path(route, "/fruit/1"), Tag::key(route, "a b")] {
+            for tag in [Tag::path(route, "/fruit/1"), Tag::key(route, "a b"), Tag::exact(route, "a b")] {
                 assert_eq!(tag.heir(), Heir::Route(Tag::route(route)), "{tag}");
             }
             assert_eq!(Tag::around(route, "x").heir(), Heir::Route(Tag::all_around(route)));
             assert_eq!(Tag::all_around(route).heir(), Heir::Itself);
-            for tag in [Tag::route(route), Tag::absent(route), Tag::odd(route), Tag::unlisted_route(route)] {
+            for tag in [Tag::route(route), Tag::absent(route), Tag::odd(route), Tag::fetched(route)] {
                 assert_eq!(tag.heir(), Heir::Itself, "{tag}");
             }
         }

@@ -143,20 +143,29 @@ request = "PUT /orders"
 when = { "response.result" = "Ok" }
 "#;
 
+const SAYS_JSON: &str = "Content-Type: application/json\r\n";
+
 // Whoever cannot see that a write failed must take it for one that did not.
 #[tokio::test]
 async fn an_answer_that_is_too_large_or_not_understood_counts_as_changed() {
     let origin = origin::raw(|head, mut stream| async move {
         let large = format!(r#"{{"result": "Fail", "x": "{}"}}"#, "x".repeat(70_000));
         let (fields, body) = match head.split(' ').nth(1).unwrap() {
-            "/orders?ok" => ("", r#"{"result": "Ok"}"#.to_owned()),
-            "/orders?fail" | "/orders" => ("", r#"{"result": "Fail"}"#.to_owned()),
-            "/orders?large" => ("", large),
-            "/orders?chunks" => ("Transfer-Encoding: chunked\r\n", String::from_utf8(chunked(&large)).unwrap()),
-            "/orders?gzip" => ("Content-Encoding: gzip\r\n", "\u{1f}\u{8b}".to_owned()),
-            "/orders?text" => ("", "Fail".to_owned()),
-            "/orders?empty" => ("", String::new()),
-            "/orders?twice" => ("", r#"{"result": "Ok", "result": "Fail"}"#.to_owned()),
+            "/orders?ok" => (SAYS_JSON, r#"{"result": "Ok"}"#.to_owned()),
+            "/orders?fail" | "/orders" => (SAYS_JSON, r#"{"result": "Fail"}"#.to_owned()),
+            "/orders?large" => (SAYS_JSON, large),
+            "/orders?chunks" => (
+                "Transfer-Encoding: chunked\r\nContent-Type: application/json\r\n",
+                String::from_utf8(chunked(&large)).unwrap(),
+            ),
+            "/orders?gzip" => {
+                ("Content-Encoding: gzip\r\nContent-Type: application/json\r\n", "\u{1f}\u{8b}".to_owned())
+            }
+            "/orders?text" => (SAYS_JSON, "Fail".to_owned()),
+            "/orders?empty" => (SAYS_JSON, String::new()),
+            // What says to be something else may be read as something else.
+            "/orders?plain" => ("Content-Type: text/plain\r\n", r#"{"result": "Fail"}"#.to_owned()),
+            "/orders?twice" => (SAYS_JSON, r#"{"result": "Ok", "result": "Fail"}"#.to_owned()),
             _ => ("Content-Type: text/plain\r\n", "x".to_owned()),
         };
         let length =
@@ -174,6 +183,7 @@ async fn an_answer_that_is_too_large_or_not_understood_counts_as_changed() {
             ("gzip", "MISS"),
             ("text", "MISS"),
             ("empty", "MISS"),
+            ("plain", "MISS"),
             ("twice", "MISS"),
         ] {
             client.fill(&["/listed", "/unlisted"]).await;

@@ -16,6 +16,7 @@ ttl = "1h"
 request_directives = "honour"
 [route.write]
 request = "POST /orders"
+cache_by = "anyone"
 select = { query = "target", default = "both", both = "through", redis = "cache", oracle = "around" }
 entry = '{"order": {body}, "source": "Redis"}'
 reply = { status = 201, json = '{"status": "success"}' }

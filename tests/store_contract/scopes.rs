@@ -42,8 +42,8 @@ pub async fn every_kind_of_tag_drops_what_has_it_and_nothing_else(harness: &impl
     let store = harness.store();
     let kinds = [
         Tag::unlisted(),
-        Tag::unlisted_route("fruit"),
-        Tag::unlisted_route("orders"),
+        Tag::fetched("fruit"),
+        Tag::fetched("orders"),
         Tag::absent("fruit"),
         Tag::odd("fruit"),
         Tag::odd_names(),
@@ -51,6 +51,7 @@ pub async fn every_kind_of_tag_drops_what_has_it_and_nothing_else(harness: &impl
         Tag::path("/fruit/{id}", "/fruit/1"),
         Tag::key("fruit", "fruit:1 ä"),
         Tag::key("a b", "x"),
+        Tag::exact("fruit", "fruit:1 ä"),
         Tag::route("a b"),
         Tag::route("w"),
         Tag::named("*"),
