@@ -202,7 +202,7 @@ impl Proxy {
             return Refusal::NotAdmitted.answer();
         }
         if words.may_be_another() || !words.has_json() {
-            let why = "A write to the cache needs a JSON body, small enough to be read in full.";
+            let why = "A write to the cache needs a JSON body, small enough to be read in full, and no other method than its own.";
             return Refusal::BadEntry(why.to_owned()).answer();
         }
         let Some(written) = self.written(request, words, route) else {

@@ -103,6 +103,7 @@ async fn what_is_no_json_or_may_be_another_write_is_refused_and_the_origin_never
     ] {
         let refused = client.send("POST", TO_CACHE, fields, body).await;
         assert_eq!((refused.status, origin.count()), (400, 0), "{fields:?} {body:.40}: {}", refused.text());
+        assert!(refused.text().contains("and no other method than its own"), "{}", refused.text());
     }
     client.expect(&[("/orders/1", "MISS")]).await;
 }
