@@ -168,3 +168,33 @@ async fn unrelated_writes_leave_what_was_written_to_the_cache_alone_and_drop_wha
         }
     }
 }
+
+// Nobody else reads what is written to the cache only: `007` is no other order's number there.
+#[tokio::test]
+async fn a_write_to_the_cache_drops_no_other_that_a_backend_might_take_for_it() {
+    let origin = Origin::obeying().await;
+    let orders = orders("\"anyone\"");
+    for (node, _redis) in &Node::on_each_store(origin.address, &orders).await {
+        let client = node.client();
+        let ids = ["1", "0", "007", "7", "A b", "\u{661}"];
+        let path = |id: &str| {
+            let target = id.replace(' ', "%20").replace('\u{661}', "%D9%A1");
+            format!("/orders/{target}")
+        };
+        for version in 0..2 {
+            for id in ids {
+                client.get_with(&path(id), &[("accept", "text/html")]).await;
+                let order = format!(r#"{{"order_id": "{id}", "v": {version}}}"#);
+                assert_eq!(client.post(TO_CACHE, &order).await.status, 201, "{id}");
+                // No variant of it is older.
+                for accept in ["text/html", "*/*"] {
+                    let read = client.get_with(&path(id), &[("accept", accept)]).await;
+                    assert_eq!((read.cache(), read.json()["order"]["v"].as_u64()), ("HIT", Some(version)), "{id}");
+                }
+            }
+            for id in ids {
+                assert_eq!(client.get(&path(id)).await.json()["order"]["v"].as_u64(), Some(version), "{id}");
+            }
+        }
+    }
+}
