@@ -1,8 +1,8 @@
 //! `aside routes`: one line a route.
 //!
 //! With `--json`, a list of `{"name", "line", "path", "query": [..]|null, "key", "ttl_seconds": n|null,
-//! "invalidated_by": [..]|null}`; `query` is null where every parameter counts, `invalidated_by` where the default rule
-//! holds.
+//! "invalidated_by": "every"|"path"|[..]}`; `query` is null where every parameter counts. What `invalidated_by` lists comes on
+//! top of the writes to the route's own paths, and `"every"` is every write of which no `[[write]]` says otherwise.
 
 use std::process::ExitCode;
 
@@ -12,7 +12,7 @@ use super::{ConfigArguments, configuration, refuse, say};
 use crate::config::{Config, Overrides, duration};
 use crate::rules::{InvalidatedBy, Route, RouteQuery};
 
-const HEADINGS: [&str; 6] = ["LINE", "NAME", "PATH", "KEY", "TTL", "INVALIDATED BY"];
+const HEADINGS: [&str; 6] = ["LINE", "NAME", "PATH", "KEY", "TTL", "DROPPED BY"];
 
 /// Lists the routes in the order they are tried: 0, or 78 for a bad configuration.
 pub(super) fn run(arguments: &ConfigArguments, json: bool) -> ExitCode {
@@ -53,7 +53,7 @@ fn row(line: usize, route: &Route) -> [String; 6] {
     let ttl = route.choices.ttl.map_or_else(|| "origin's".to_owned(), duration::show);
     let writes = match &route.invalidated_by {
         InvalidatedBy::Every => "every write".to_owned(),
-        InvalidatedBy::Path => "writes to paths around it".to_owned(),
+        InvalidatedBy::Path => "writes around it".to_owned(),
         InvalidatedBy::Listed(rules) if rules.is_empty() => "writes to it".to_owned(),
         InvalidatedBy::Listed(rules) => rules.iter().map(|rule| rule.request.as_str()).collect::<Vec<_>>().join(", "),
     };

@@ -7,7 +7,7 @@ use super::file::RuleTable;
 use super::findings::{Findings, Problem, Text, closest, listed};
 use super::forms::{List, TextOr, WordOrList};
 use super::key::template;
-use crate::rules::{InvalidatedBy, InvalidationRule, RequestPattern, Source, Template};
+use crate::rules::{InvalidatedBy, InvalidationRule, PathPattern, RequestPattern, Source, Template};
 
 const REQUEST_HELP: &str = "write a method and a path, as in \"PUT /fruit/{id}\"";
 
@@ -17,13 +17,13 @@ type Written = List<Spanned<TextOr<RuleTable>>>;
 /// Which writes make a route old; without the key every write that nothing is said of.
 pub(super) fn mean(
     written: Option<Spanned<WordOrList<Spanned<TextOr<RuleTable>>>>>,
-    key: &Template,
+    (path, key): (&PathPattern, &Template),
     findings: &mut Findings<'_>,
 ) -> InvalidatedBy {
     let Some(written) = written else { return InvalidatedBy::Every };
     let place = written.span();
     match written.into_inner() {
-        WordOrList::List(list) => InvalidatedBy::Listed(rules(list, key, findings)),
+        WordOrList::List(list) => InvalidatedBy::Listed(rules(list, (path, key), findings)),
         WordOrList::Word(word) if word == "path" => InvalidatedBy::Path,
         WordOrList::Word(word) => {
             let help = match RequestPattern::parse(&word) {
@@ -39,7 +39,11 @@ pub(super) fn mean(
 }
 
 /// The rules, in the file's order.
-fn rules(written: Written, key: &Template, findings: &mut Findings<'_>) -> Vec<InvalidationRule> {
+fn rules(
+    written: Written,
+    (path, key): (&PathPattern, &Template),
+    findings: &mut Findings<'_>,
+) -> Vec<InvalidationRule> {
     let mut rules = Vec::new();
     for member in written.0 {
         let place = member.span();
@@ -60,6 +64,7 @@ fn rules(written: Written, key: &Template, findings: &mut Findings<'_>) -> Vec<I
             continue;
         }
         note_whole_route(&written, &rule, key, findings);
+        note_other_things(&written, &rule, (path, key), findings);
         rules.push(rule);
     }
     rules
@@ -137,6 +142,40 @@ fn note_whole_route(written: &Text, rule: &InvalidationRule, key: &Template, fin
             "if one entry is meant, call the variable {{{wanted}}}, or use the long form with \
              variables = {{ {wanted} = \"{{{first}}}\" }}"
         ),
+    );
+}
+
+/// A value of a variable is taken for the same thing wherever the variable stands; legal, and most often a slip where it
+/// stands behind different words.
+fn note_other_things(
+    written: &Text,
+    rule: &InvalidationRule,
+    (path, key): (&PathPattern, &Template),
+    findings: &mut Findings<'_>,
+) {
+    if !rule.tags.is_empty() {
+        return;
+    }
+    let mapped = |name: &str| rule.variables.iter().any(|(known, _)| known == name);
+    for name in names_in(key).filter(|name| !mapped(name)) {
+        let literals = (path.literal_before(name), rule.request.path().literal_before(name));
+        if let (Some(dropped), Some(write)) = literals
+            && !dropped.eq_ignore_ascii_case(write)
+        {
+            note_literals(written, name, (dropped, write), findings);
+        }
+    }
+}
+
+/// The note of a variable that stands behind one literal in what is dropped, and behind another in the write.
+pub(super) fn note_literals(written: &Text, name: &str, (dropped, write): (&str, &str), findings: &mut Findings<'_>) {
+    findings.note(
+        written.span(),
+        format!(
+            "{{{name}}} stands behind `{write}` in the write and behind `{dropped}` in what it drops: the same name is the same \
+             thing"
+        ),
+        format!("if these are different things, give the write's variable another name than {{{name}}}"),
     );
 }
 

@@ -82,6 +82,8 @@ pub struct Config {
     pub file: Option<PathBuf>,
     /// The line of each route's `[[route]]`, in the order of `proxy.routes`.
     pub route_lines: Vec<usize>,
+    /// The line of each `[[write]]`, in the file's order.
+    pub write_lines: Vec<usize>,
     /// What is worth knowing although nothing is wrong: warnings and notes.
     pub remarks: Report,
 }
@@ -223,7 +225,9 @@ fn mean(
     let written = file.route.into_iter().flat_map(|routes| routes.0);
     let drafts: Vec<_> = written.filter_map(|written| route::mean(written, findings)).collect();
     let route_lines = drafts.iter().map(|draft| source.position(draft.header.start).line).collect();
-    let writes = write_rule::mean(file.write.map(|writes| writes.0).unwrap_or_default(), &drafts, findings);
+    let writes = file.write.map(|writes| writes.0).unwrap_or_default();
+    let write_lines = writes.iter().map(|write| source.position(write.span().start).line).collect();
+    let writes = write_rule::mean(writes, &drafts, findings);
     let around =
         Surroundings { host: format!("{rule:?}"), unrouted: unrouted.clone(), by_all_fields: unrouted_by_all_fields };
     let routes = routes::mean(drafts, writes, &around, findings);
@@ -244,5 +248,5 @@ fn mean(
         compression: clients.compression,
     };
     let remarks = Report::new(Arc::clone(source), Vec::new());
-    Some(Config { server, origin, store, proxy, log, log_filter: None, file: None, route_lines, remarks })
+    Some(Config { server, origin, store, proxy, log, log_filter: None, file: None, route_lines, write_lines, remarks })
 }

@@ -68,7 +68,7 @@ pub(super) fn mean(written: Spanned<RouteTable>, findings: &mut Findings<'_>) ->
         upgrade: table.upgrade,
         unless: condition::of_answers(table.unless, findings),
         tags,
-        invalidated_by: invalidated_by::mean(table.invalidated_by, &key, findings),
+        invalidated_by: invalidated_by::mean(table.invalidated_by, (&path, &key), findings),
         annotate: table.annotate.and_then(|written| annotate::mean(written, findings)),
         compress: table.compress.unwrap_or(true),
         fingerprint: 0,

@@ -9,7 +9,7 @@ use super::condition;
 use super::file::{RefusedTable, WriteRuleTable};
 use super::findings::{Findings, Problem, Text, closest, listed};
 use super::forms::OneOrMany;
-use super::invalidated_by::request;
+use super::invalidated_by::{note_literals, request};
 use super::key::template;
 use super::route::Draft;
 use crate::rules::{
@@ -107,6 +107,7 @@ fn drops(text: &Text, requests: &[RequestPattern], routes: &[Draft], findings: &
             findings.check(text, PathTemplate::parse(written).map_err(|e| Problem::of_pattern(e, DROPS_HELP)))?;
         note_unreachable(text, &path, routes, findings);
         note_untold(text, path.variables(), requests, findings);
+        note_other_things(text, &path, requests, findings);
         return Some(Drops::Path(path));
     }
     let Some(tag) = written.strip_prefix("tag:").filter(|tag| !tag.is_empty()) else {
@@ -163,6 +164,17 @@ fn note_untold<'s>(
                 request.as_str()
             );
             findings.note(text.span(), message, "name it in the path, or write {body:/place} or {response:/place}");
+        }
+    }
+}
+
+/// Of a variable that stands behind other words in what is dropped than in a write: once for all requests.
+fn note_other_things(text: &Text, path: &PathTemplate, requests: &[RequestPattern], findings: &mut Findings<'_>) {
+    for (source, place) in path.variables().zip(path.shape().variables()) {
+        let (Source::Name(name), Some(dropped)) = (source, path.shape().literal_before(place)) else { continue };
+        let mut literals = requests.iter().filter_map(|request| request.path().literal_before(name));
+        if let Some(write) = literals.find(|write| !write.eq_ignore_ascii_case(dropped)) {
+            note_literals(text, name, (dropped, write), findings);
         }
     }
 }

@@ -158,7 +158,7 @@ impl Route {
     }
 
     /// The value that a write gives a variable of the key, by a rule.
-    fn told_by<'v>(
+    pub(super) fn told_by<'v>(
         &self,
         write: &'v Write<'_>,
         rule: &InvalidationRule,

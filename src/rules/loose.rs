@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::fold::fold;
 use super::path::{Captures, PathPattern, Segment, cut, decode};
 use super::value::{plain, plain_path};
 
@@ -93,6 +94,42 @@ impl PathPattern {
             Some(_) => true,
         }
     }
+
+    /// The paths of which [`PathPattern::lies_under`] holds, as patterns, from the root on. Below a `{*rest}` lie paths of its
+    /// own.
+    pub(super) fn above(&self) -> Vec<Self> {
+        let own = self.without_slash();
+        let lengths = 0..own.len() + usize::from(matches!(own.last(), Some(Segment::Rest(_))));
+        lengths.map(|length| Self::of(own.iter().take(length).cloned().collect())).collect()
+    }
+
+    /// Whether a path that this pattern matches may have the same path tag as `path` where no route speaks, but for one of a
+    /// `{*rest}`.
+    pub(super) fn may_fold_to(&self, path: &str) -> bool {
+        let pieces: Vec<&str> = path.split('/').filter(|piece| !piece.is_empty()).collect();
+        let own = self.without_slash();
+        let same = |(segment, piece): (&Segment, &&str)| match segment {
+            Segment::Literal(literal) => fold(literal) == fold(piece),
+            Segment::Variable { .. } | Segment::Rest(_) => true,
+        };
+        own.len() == pieces.len() && own.iter().zip(&pieces).all(same)
+    }
+
+    /// The literal text that stands last before a variable; `None` where none does.
+    pub fn literal_before(&self, name: &str) -> Option<&str> {
+        let mut literal = None;
+        for segment in &self.segments {
+            match segment {
+                Segment::Literal(text) => literal = Some(text.as_str()),
+                Segment::Variable { before, name: own, .. } if own == name => {
+                    return Some(before.as_str()).filter(|before| !before.is_empty()).or(literal);
+                }
+                Segment::Rest(own) if own == name => return literal,
+                Segment::Variable { .. } | Segment::Rest(_) => {}
+            }
+        }
+        None
+    }
 }
 
 /// Whether one segment of a path may match both.
@@ -182,6 +219,27 @@ mod tests {
         for (one, other) in [("/a", "/b"), ("/a/{x}", "/a"), ("/v{x}", "/w1"), ("/{*rest}", "/")] {
             assert!(!pattern(one).meets(&pattern(other)) && !pattern(other).meets(&pattern(one)), "{one} {other}");
         }
+    }
+
+    #[test]
+    fn what_lies_above_a_pattern_and_before_a_variable() {
+        let above = |text: &str| pattern(text).above().iter().map(|path| path.as_str().to_owned()).collect::<Vec<_>>();
+        assert_eq!(above("/a/{b}/c/"), ["/", "/a", "/a/{b}"]);
+        assert_eq!(above("/a/{*rest}"), ["/", "/a", "/a/{*rest}"]);
+        assert!(above("/").is_empty());
+        let path = pattern("/a/{b}/c/{d}/v{n}/{*rest}");
+        let before = |name| path.literal_before(name);
+        assert_eq!(
+            (before("b"), before("d"), before("n"), before("rest")),
+            (Some("a"), Some("c"), Some("v"), Some("c"))
+        );
+        assert_eq!((before("x"), pattern("/{b}").literal_before("b")), (None, None));
+    }
+
+    #[test]
+    fn a_pattern_may_fold_to_what_its_literals_allow() {
+        assert!(pattern("/A/{b}").may_fold_to("/a/1/") && pattern("/7/{b}").may_fold_to("/007/x"));
+        assert!(!pattern("/a/{b}").may_fold_to("/a") && !pattern("/a/{b}").may_fold_to("/b/1"));
     }
 
     #[test]

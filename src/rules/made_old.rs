@@ -24,6 +24,18 @@ impl Routes {
     ///
     /// What lies on a path without a route is made old as RFC 9111 section 4.4 has it, by an answer that is no error.
     pub fn invalidations(&self, write: &Write<'_>) -> Vec<Invalidation> {
+        let mut drops = self.causes(write);
+        let mut seen = Vec::new();
+        drops.retain(|drop| {
+            let new = !seen.contains(&drop.tag);
+            seen.push(drop.tag.clone());
+            new
+        });
+        drops
+    }
+
+    /// The same, once for each cause.
+    pub(super) fn causes(&self, write: &Write<'_>) -> Vec<Invalidation> {
         let mut drops = Vec::new();
         match self.effect(write) {
             Effect::Anything => self.changed(write, &mut drops),
@@ -33,12 +45,6 @@ impl Routes {
         if invalidates(write.answer.status) {
             unrouted(write, &mut drops);
         }
-        let mut seen = Vec::new();
-        drops.retain(|drop| {
-            let new = !seen.contains(&drop.tag);
-            seen.push(drop.tag.clone());
-            new
-        });
         drops
     }
 

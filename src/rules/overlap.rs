@@ -24,11 +24,19 @@ impl PathPattern {
                 _ => return None,
             }
         }
+        Some(Self::of(segments))
+    }
+
+    /// The pattern that has these segments; that of the root where there are none.
+    pub(super) fn of(segments: Vec<Segment>) -> Self {
+        if segments.is_empty() {
+            return Self { source: "/".to_owned(), segments: vec![Segment::Literal(String::new())] };
+        }
         let mut source = String::new();
         for segment in &segments {
             let _ = write!(source, "/{segment}");
         }
-        Some(Self { source, segments })
+        Self { source, segments }
     }
 }
 

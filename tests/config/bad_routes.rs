@@ -177,7 +177,8 @@ fn invalidations() {
 #[test]
 fn write_policies() {
     let entry = "entry = '{\"o\": {body}}'";
-    let reply = "reply = { status = 201, json = '{}' }";
+    let reply = "cache_by = \"anyone\"\nreply = { status = 201, json = '{}' }";
+    let by = "cache_by = \"anyone\"";
     let stored = "ttl = \"1h\"\n";
     let in_route = |lines: &str| in_route(&format!("{stored}{lines}"));
     let target = |line: &str| format!("[route.write]\nrequest = \"POST /orders\"\n{line}");
@@ -192,12 +193,18 @@ fn write_policies() {
         (target("select = { query = \"t\", default = «\"aa\", ab = \"around\" }"), "\"ab\""),
         (target("select = { query = \"t\", default = \"a\", a = «\"aruond\" }"), "\"around\""),
         (format!("«[route.write]\nrequest = \"POST /orders\"\npolicy = \"cache\"\n{reply}"), "add entry = "),
-        (format!("«[route.write]\nrequest = \"POST /orders\"\npolicy = \"cache\"\n{entry}"), "add reply = "),
+        (format!("«[route.write]\nrequest = \"POST /orders\"\npolicy = \"cache\"\n{by}\n{entry}"), "add reply = "),
         (target("policy = \"through\"\nentry = «'{\"o\": {page}}'"), "'{\"order\": {body}"),
-        (target(&format!("policy = \"cache\"\n{entry}\nreply = «{{ status = 201 }}")), "json = "),
-        (target(&format!("policy = \"cache\"\n{entry}\nreply = «{{ json = '{{}}' }}")), "status = 201"),
-        (target(&format!("policy = \"cache\"\n{entry}\nreply = {{ status = «404, json = '{{}}' }}")), "200 or 201"),
-        (target(&format!("policy = \"cache\"\n{entry}\nreply = {{ status = «204, json = '{{}}' }}")), "200 or 201"),
+        (target(&format!("policy = \"cache\"\n{by}\n{entry}\nreply = «{{ status = 201 }}")), "json = "),
+        (target(&format!("policy = \"cache\"\n{by}\n{entry}\nreply = «{{ json = '{{}}' }}")), "status = 201"),
+        (
+            target(&format!("policy = \"cache\"\n{by}\n{entry}\nreply = {{ status = «404, json = '{{}}' }}")),
+            "200 or 201",
+        ),
+        (
+            target(&format!("policy = \"cache\"\n{by}\n{entry}\nreply = {{ status = «204, json = '{{}}' }}")),
+            "200 or 201",
+        ),
         (
             target("policy = \"through\"").replace("\"POST /orders\"", "«\"DELETE /orders\""),
             "\"DELETE /orders/{page}\"",
@@ -205,7 +212,7 @@ fn write_policies() {
     ] {
         assert_bad(&in_route(&lines), help);
     }
-    let idle = in_route(&target(&format!("policy = \"around\"\n{entry}\n{reply}")));
+    let idle = in_route(&target(&format!("policy = \"around\"\n{entry}\n{reply}")).replace(by, ""));
     let remarks = good(&idle).remarks.render(false);
     assert_eq!(remarks.matches("warning: ").count(), 2, "{remarks}");
 }
@@ -215,7 +222,7 @@ fn what_writes_store_needs_a_lifetime() {
     let policy = |before: &str, mark: &str, policy: &str| {
         in_route(&format!(
             "{before}\n{mark}[route.write]\nrequest = \"POST /orders\"\npolicy = \"{policy}\"\nentry = '{{\"o\": {{body}}}}'\n{}",
-            if policy == "cache" { "reply = { status = 201, json = '{}' }" } else { "" }
+            if policy == "cache" { "cache_by = \"anyone\"\nreply = { status = 201, json = '{}' }" } else { "" }
         ))
     };
     assert_bad(&policy("", "«", "through"), "add ttl = \"1h\"");

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use aside::origin::HostRule;
 use aside::rules::Hosts;
-use aside::rules::{Credential, RouteQuery, Selection, Source, Subject, WriteTarget};
+use aside::rules::{Condition, Credential, InvalidatedBy, RouteQuery, Selection, Source, Subject, WriteTarget};
 use aside::server::Http2;
 use aside::store::{StoreUrl, WhenDown};
 use aside::telemetry::LogFormat;
@@ -99,7 +99,7 @@ fn nodes_on_one_redis_are_told_which_name_they_have_to_share() {
         "[origin]\nurl = \"http://a\"\nhost = \"client\"\n[store]\nurl = \"redis://h\"",
     ] {
         let told = notes(text);
-        assert!(told.contains("note: ") && told.contains("here it is 127.0.0.1:8080"), "{told}");
+        assert!(told.contains("note: ") && told.contains("keep each name's answers apart"), "{told}");
         assert!(told.contains(if text.contains("[store]") { ":5:7" } else { ":2:9" }), "{told}");
     }
     for text in [
@@ -127,7 +127,9 @@ fn a_route_has_defaults_too() {
     assert_eq!(route.query, RouteQuery::Raw);
     assert_eq!(route.vary, ["accept", "accept-language"]);
     assert_eq!((route.cookies, route.authorization), (Credential::Bypass, Credential::Bypass));
-    assert!(route.etag && route.invalidated_by.is_none() && route.write.is_none() && route.annotate.is_none());
+    assert!(
+        route.etag && route.invalidated_by == InvalidatedBy::Every && route.write.is_none() && route.annotate.is_none()
+    );
     let choices = &route.choices;
     assert!(
         choices.routed && !choices.override_origin && !choices.override_private && !choices.honour_request_directives
@@ -172,7 +174,7 @@ fn every_choice_of_a_route() {
     assert_eq!((route.cookies, route.authorization), (Credential::Ignore, Credential::Key));
     assert!((route.ttl_jitter - 0.1).abs() < 1e-9 && !route.etag);
     assert_eq!(route.tags.len(), 1);
-    assert_eq!(route.invalidated_by.as_deref(), Some(&[][..]));
+    assert_eq!(route.invalidated_by, InvalidatedBy::Listed(Vec::new()));
     let annotate = route.annotate.as_ref().unwrap();
     assert_eq!((&annotate.hit, &annotate.miss), (&json!({"a": [1]}), &json!("no")));
     let choices = &route.choices;
@@ -191,13 +193,16 @@ fn invalidations_in_both_forms() {
          variables = { order_id = \"{body:/order/id}\" } },\n  { request = \"PUT /shops/{shop}\", tags = [\"shop:{shop}\"] },\n]\n",
     );
     let route = config.proxy.routes.iter().next().unwrap();
-    let rules = route.invalidated_by.as_ref().unwrap();
+    let rules = route.invalidated_by.rules();
     assert_eq!(rules.len(), 3);
     assert!(rules[0].request.method().is_none());
     let mut when: Vec<_> = rules[1]
         .when
         .iter()
-        .map(|condition| (condition.subject, condition.pointer.as_str(), &condition.equals))
+        .map(|condition| match condition {
+            Condition::Says { subject, pointer, equals } => (*subject, pointer.as_str(), equals),
+            Condition::Status(_) => panic!("no status was named"),
+        })
         .collect();
     when.sort_by_key(|(_, pointer, _)| *pointer);
     assert_eq!(when, [(Subject::Response, "/a/b", &json!(1)), (Subject::Request, "/x", &json!(true))]);
@@ -223,7 +228,8 @@ fn the_oracle_seeds_write_policy() {
         "origin = \"http://a\"\n[[route]]\npath = \"/orders/{order_id}\"\nkey = \"order:{order_id}\"\nttl = \"1h\"\n[route.write]\n\
          request = \"POST /orders\"\nselect = { query = \"target\", default = \"both\", both = \"through\", redis = \"cache\", \
          oracle = \"around\" }\nentry = '{\"order\": {body}, \"source\": \"Redis\"}'\n\
-         reply = { status = 201, json = '{\"status\": \"success\", \"message\": \"Order written to {target}\"}' }\n",
+         reply = { status = 201, json = '{\"status\": \"success\", \"message\": \"Order written to {target}\"}' }\n\
+         cache_by = \"anyone\"\n",
     );
     let route = config.proxy.routes.iter().next().unwrap();
     let policy = route.write.as_ref().unwrap();

@@ -13,6 +13,7 @@ mod certificates;
 mod environment;
 mod good_files;
 mod hostile;
+mod notes;
 mod origin;
 mod reading;
 mod shipped;

@@ -46,7 +46,10 @@ fn what_a_commented_key_shows_as_its_default_is_the_default() {
     };
     assert_eq!(settings(&as_shipped), settings(&all_set));
     let three = |config: &aside::config::Config| {
-        config.proxy.routes.iter().take(3).map(|route| format!("{route:?}")).collect::<Vec<_>>()
+        let mut routes: Vec<_> = config.proxy.routes.iter().take(3).map(|route| (**route).clone()).collect();
+        // The `[[write]]` of the other file is a part of this.
+        routes.iter_mut().for_each(|route| route.fingerprint = 0);
+        format!("{routes:?}")
     };
     assert_eq!(three(&as_shipped), three(&all_set));
     assert_eq!(as_shipped.proxy.buffer_body, all_set.proxy.buffer_body);

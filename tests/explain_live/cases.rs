@@ -43,6 +43,9 @@ ttl = "10h"
 request = "POST /orders"
 select = { query = "target", default = "both", both = "through", oracle = "around" }
 entry = '{"order": {body}}'
+[[write]]
+request = ["PUT /dropped", "POST /orders"]
+drops = []
 "#;
 
 const HOUR: Duration = Duration::from_secs(3600);

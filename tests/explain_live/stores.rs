@@ -21,16 +21,21 @@ async fn is_hit(client: &super::support::client::Client, target: &str) {
 async fn a_shorter_ttl_in_the_file_counts_at_once() {
     let redis = RedisServer::start();
     let origin = Origin::start(|_| async { response(200, &[], "{}") }).await;
-    let route = |ttl: &str| format!("[[route]]\npath = \"/a/{{id}}\"\nttl = \"{ttl}\"\n");
+    // Two nodes that clients know by one name.
+    let route =
+        |ttl: &str| format!("[clients]\nhosts = [\"api.example\"]\n[[route]]\npath = \"/a/{{id}}\"\nttl = \"{ttl}\"\n");
     let (long, short) = (route("10h"), route("1ms"));
     let before = Node::on(origin.address, &redis.url(), &long);
-    is_hit(&before.client(), "/a/1").await;
+    let (client, host) = (before.client(), [("host", "api.example")]);
+    super::support::until("a hit", || async { client.get_with("/a/1", &host).await.cache() == "HIT" }).await;
     let told = live(&file(before.address, &redis.url(), &long), "GET", "/a/1", &[]);
     assert_eq!(told["verdict"]["outcome"], "fresh", "{told}");
     let after = Node::on(origin.address, &redis.url(), &short);
     let client = after.client();
-    super::support::until("a session", || async { !client.get("/b").await.cache_status().contains("store-down") })
-        .await;
+    super::support::until("a session", || async {
+        !client.get_with("/b", &host).await.cache_status().contains("store-down")
+    })
+    .await;
     let told = live(&file(after.address, &redis.url(), &short), "GET", "/a/1", &[]);
     let lifetime = &told["entry"]["lifetime"];
     assert_eq!((&lifetime["seconds"], &lifetime["stored_seconds"]), (&0.001.into(), &36000.0.into()), "{told}");
@@ -42,7 +47,7 @@ async fn a_shorter_ttl_in_the_file_counts_at_once() {
     {
         assert!(text.contains(part), "{part} in {text}");
     }
-    assert_agrees("a shorter ttl", &told["verdict"], &client.get("/a/1").await);
+    assert_agrees("a shorter ttl", &told["verdict"], &client.get_with("/a/1", &host).await);
 }
 
 #[tokio::test]

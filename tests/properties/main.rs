@@ -8,6 +8,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod explained;
 mod fields;
 mod hosts;
 mod keys;

@@ -15,23 +15,34 @@
 //!               "stale_while_revalidate": 0.0, "stale_if_error": 86400.0},
 //!  "fields_in_key": ["accept", "accept-language", "origin"],
 //!  "fill": {"target": "/fruit/1", "fields": {"accept": "*/*", "host": "127.0.0.1:8080"}},
-//!  "dropped_by": [{"writes": "PUT /fruit/1", "drops": "this entry", "when": [], "because": "PUT /fruit/{id}"}]}
+//!  "dropped_by": [{"writes": "PUT /fruit/1", "drops": "this entry", "when": [], "unless": null,
+//!                  "because": "PUT /fruit/{id}", "line": null}],
+//!  "spared_by": [{"writes": "POST /login", "line": 30}]}
 //! ```
 //!
 //! `route` is null on a path without one; `key` and `fill` are null where the request bypasses the cache, and
 //! `bypass` is `{"reason", "because"}` then; so is `credential` on a path without a route, where a request with one is
-//! answered from the store, and its answer stored, only if the origin says so. A write, in [`write::Explained`]:
+//! answered from the store, and its answer stored, only if the origin says so. Of a kind of writes in `dropped_by`, `unless` are
+//! the answers that mean that nothing was written, and `line` is that of its `[[write]]`; `spared_by` has each `[[write]]` whose
+//! writes leave this read alone, unless they are sent to it. A write, in [`write::Explained`]:
 //!
 //! ```json
-//! {"kind": "write", "method": "PUT", "target": "/fruit/1", "readings": ["/fruit/1"],
-//!  "goes_to": "the origin", "policy": null,
+//! {"kind": "write", "method": "PUT", "target": "/fruit/1", "readings": ["/fruit/1"], "destinations": [],
+//!  "taken_for": [{"method": "DELETE", "by": "X-HTTP-Method-Override"}], "goes_to": "the origin", "policy": null,
+//!  "narrowed_by": [{"line": 30, "request": "PUT /fruit/{id}", "speaks": false, "refused": null,
+//!                   "because": "it may be taken for another method"}],
 //!  "drops": [{"route": "/fruit/{id}", "scope": "entry", "tag": "k:/fruit/{id} fruit:1",
-//!             "because": "PUT /fruit/{id}"}],
+//!             "because": "of PUT /fruit/{id}"}],
 //!  "conditions": [{"route": "/active", "request": "PUT /active", "condition": "response /result is \"Ok\"", "holds": null}],
-//!  "unknown": [{"route": "/active", "request": "PUT /active", "variable": "{country}", "give": "--data"}]}
+//!  "unknown": [{"route": "/active", "request": "PUT /active", "variable": "{country}", "why": "not-given", "value": null,
+//!               "give": "--data"}]}
 //! ```
 //!
-//! `holds` is null where the body was not given. `policy`, where one speaks, is
+//! `scope` is `entry`, `path`, `route`, `tag`, `unlisted` (every route without `invalidated_by`) or `everything`.
+//! `destinations` are the paths that its Destination names. In `conditions` `route` is null for those of a `[[write]]`, and
+//! `holds` where nobody knows yet. In `unknown` `route` is null where several may be dropped for it, `request` where the write
+//! is sent to the route's own path; `why` is `not-given`, `not-understood`, `not-said`, `said-twice` or `odd`, of which `value`
+//! is what backends read differently, and `give` the option that could tell. `policy`, where one speaks, is
 //! `{"route", "target": "through"|"around"|"cache", "chosen", "key", "entry"}`. Any other method has
 //! `{"kind": "passed", "method", "target", "because"}`, and a read that the proxy does not accept has
 //! `{"kind": "refused", "status", "because"}`.
@@ -54,8 +65,11 @@
 //! the word after `fwd=` in Cache-Status. Where the store cannot be looked into, it is `{"looked": false, "because"}`, and
 //! the exit code is 69.
 
+mod dropped_by;
+mod dropping;
 mod live;
 pub(super) mod read;
+mod untold;
 pub(super) mod write;
 
 use std::process::ExitCode;
@@ -245,7 +259,7 @@ fn explain_other(asked: &Asked, config: &Config) -> (String, Value) {
     if is_safe(&asked.method) || asked.method == Method::CONNECT {
         let because = match asked.method {
             Method::CONNECT | Method::TRACE => "it is refused with 405",
-            _ => "it is forwarded as it is, and its answer is never stored",
+            _ => "it is safe and so no write: it drops nothing, is forwarded as it is, and its answer is never stored",
         };
         let Asked { method, target, .. } = asked;
         let value = json!({

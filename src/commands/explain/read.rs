@@ -8,14 +8,12 @@ use http::header::{AUTHORIZATION, COOKIE, ORIGIN};
 use http::{HeaderMap, StatusCode};
 use serde_json::{Map, Value, json};
 
+use super::dropped_by::{self, DroppedBy};
 use super::{Asked, layout};
 use crate::config::{Config, duration};
 use crate::fields::Detail;
 use crate::policy::{Choices, LifetimeSource, credential_that_counts, is_credential};
-use crate::rules::{
-    Condition, Credential, Fill, InvalidatedBy, InvalidationRule, PathPattern, Place, Read, RequestPattern, Route,
-    RouteQuery, Source, Subject, Tag,
-};
+use crate::rules::{Credential, Fill, Place, Read, Route, RouteQuery, Tag};
 
 /// What is known of a read beforehand.
 #[derive(Debug)]
@@ -30,16 +28,7 @@ pub(crate) struct Explained {
     credential: Option<Detail>,
     choices: Option<Choices>,
     fill: Option<Fill>,
-    dropped_by: Vec<Dropping>,
-}
-
-/// Writes that drop the entry.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Dropping {
-    writes: String,
-    drops: String,
-    when: Vec<String>,
-    because: String,
+    dropped_by: DroppedBy,
 }
 
 /// Asks the rules about a read that is kept in this place.
@@ -58,7 +47,7 @@ pub(super) fn explain(asked: &Asked, config: &Config, place: Result<Place, Detai
         credential: None,
         choices: None,
         fill: None,
-        dropped_by: Vec::new(),
+        dropped_by: dropped_by::told(config, path, asked.query()),
     };
     if let Some((route, captures)) = routes.find(path) {
         let line = routes.iter().position(|known| Arc::ptr_eq(known, route));
@@ -66,13 +55,11 @@ pub(super) fn explain(asked: &Asked, config: &Config, place: Result<Place, Detai
         explained.variables = variables(route, asked.query(), &captures);
         explained.fill = explained.place.is_ok().then(|| asked.with_host(route.fill(&read), config));
         explained.choices = Some(route.choices.clone());
-        explained.dropped_by = dropped_by(route, path, &explained.variables);
         explained.route = Some((Arc::clone(route), line));
     } else if let Some(choices) = &config.proxy.unrouted {
         let kept = explained.place.is_ok() && asked.data.is_none();
         explained.credential = credential_that_counts(&asked.fields, choices).filter(|_| kept);
         explained.choices = Some(choices.clone());
-        explained.dropped_by = dropped_by_default(path, None);
     }
     if asked.data.is_some() {
         explained.place = Err(Detail::RequestBody);
@@ -128,11 +115,8 @@ impl Explained {
             Some(fill) => lines.push(("origin sees", fill_text(fill))),
             None => lines.push(("origin sees", "the request as it is".to_owned())),
         }
-        for dropping in &self.dropped_by {
-            lines.push(("dropped by", dropping.text()));
-        }
-        if self.dropped_by.is_empty() && self.place.is_ok() {
-            lines.push(("dropped by", "no write (invalidated_by = []); it lives as long as its lifetime".to_owned()));
+        if self.choices.is_some() {
+            lines.extend(self.dropped_by.lines());
         }
         layout(&lines)
     }
@@ -216,7 +200,8 @@ impl Explained {
             "lifetime": self.choices.as_ref().map(|choices| self.lifetime_json(choices)),
             "fields_in_key": self.fields_in_key(),
             "fill": self.fill.as_ref().map(|fill| json!({ "target": fill.target, "fields": shown_fields(&fill.fields) })),
-            "dropped_by": self.dropped_by.iter().map(Dropping::json).collect::<Vec<_>>(),
+            "dropped_by": self.dropped_by.json(),
+            "spared_by": self.dropped_by.spared_json(),
         })
     }
 
@@ -276,134 +261,4 @@ fn shown_fields(fields: &HeaderMap) -> BTreeMap<String, String> {
         (name.to_string(), value)
     };
     fields.iter().map(shown).collect()
-}
-
-impl Dropping {
-    fn text(&self) -> String {
-        let when: Vec<String> = self.when.iter().map(|condition| format!(", when {condition}")).collect();
-        format!("{}: {}{}", self.writes, self.drops, when.join(" and").replace(" and, when", " and"))
-    }
-
-    fn json(&self) -> Value {
-        json!({ "writes": self.writes, "drops": self.drops, "when": self.when, "because": self.because })
-    }
-}
-
-/// Every kind of write that drops a read's entry, by the route's policy, its list, or the default rule.
-fn dropped_by(route: &Route, path: &str, variables: &BTreeMap<String, String>) -> Vec<Dropping> {
-    let mut droppings = Vec::new();
-    if let Some(policy) = &route.write {
-        let because = format!("write policy of {}", policy.request.as_str());
-        droppings.push(by_request(route, &policy.request, &[], variables, because));
-    }
-    match &route.invalidated_by {
-        InvalidatedBy::Every => droppings.push(Dropping {
-            writes: "every write".to_owned(),
-            drops: "every entry of the route".to_owned(),
-            when: Vec::new(),
-            because: "nothing is said of it".to_owned(),
-        }),
-        InvalidatedBy::Path => droppings.extend(dropped_by_default(path, Some(&route.path))),
-        InvalidatedBy::Listed(rules) => {
-            droppings.extend(rules.iter().map(|rule| by_rule(route, rule, variables)));
-            droppings.push(Dropping {
-                writes: format!("any other write to {path}"),
-                drops: "this path, whatever the query".to_owned(),
-                when: Vec::new(),
-                because: "target URI".to_owned(),
-            });
-        }
-    }
-    droppings
-}
-
-fn by_rule(route: &Route, rule: &InvalidationRule, variables: &BTreeMap<String, String>) -> Dropping {
-    let because = rule.request.as_str().to_owned();
-    let mut dropping = by_request(route, &rule.request, &rule.variables, variables, because);
-    if !rule.tags.is_empty() {
-        let tags: Vec<&str> = rule.tags.iter().map(crate::rules::Template::as_str).collect();
-        dropping.drops = format!("whatever has the tag {}", tags.join(" or "));
-    }
-    dropping.when = rule.when.iter().map(condition).collect();
-    dropping
-}
-
-fn by_request(
-    route: &Route,
-    request: &RequestPattern,
-    mapped: &[(String, Source)],
-    variables: &BTreeMap<String, String>,
-    because: String,
-) -> Dropping {
-    let in_path = |name: &str| request.path().variables().any(|known| known == name);
-    let source_of = |name: &str| mapped.iter().find(|(known, _)| known == name).map(|(_, source)| source);
-    let names = route.key.variables().filter_map(|source| match source {
-        Source::Name(name) => Some(name.as_str()),
-        Source::Body(_) | Source::Response(_) => None,
-    });
-    let searched: Vec<&str> = names
-        .filter(|name| match source_of(name) {
-            None => !in_path(name),
-            Some(Source::Name(other)) => !in_path(other),
-            Some(Source::Body(_) | Source::Response(_)) => true,
-        })
-        .collect();
-    let method = request.method().map_or("*", http::Method::as_str);
-    // With the read's own values where the pattern has the key's own names.
-    let own_values = || request.path().render(|name| variables.get(name).map(|value| value.as_str().into()));
-    let writes = match own_values() {
-        Some(path) if mapped.is_empty() => format!("{method} {path}"),
-        _ => request.as_str().to_owned(),
-    };
-    let drops = if searched.is_empty() {
-        "this entry".to_owned()
-    } else {
-        let braced: Vec<String> = searched.iter().map(|name| format!("{{{name}}}")).collect();
-        format!("this entry if the write says {}, else every entry of the route", braced.join(" and "))
-    };
-    Dropping { writes, drops, when: Vec::new(), because }
-}
-
-/// The default rule, spelled out for one path.
-fn dropped_by_default(path: &str, pattern: Option<&PathPattern>) -> Vec<Dropping> {
-    let because = if pattern.is_some() { "default rule" } else { "target URI" };
-    let dropping = |writes: String, drops: &str| Dropping {
-        writes,
-        drops: drops.to_owned(),
-        when: Vec::new(),
-        because: because.to_owned(),
-    };
-    let below = if path.ends_with('/') { path } else { &format!("{path}/") };
-    let mut droppings = vec![
-        dropping(format!("any write to {path}"), "this path, whatever the query"),
-        dropping(format!("any write to {below}…, one segment below"), "this path, whatever the query"),
-    ];
-    if let Some(pattern) = pattern {
-        let mut above = path.trim_end_matches('/');
-        while let Some((parent, _)) = above.rsplit_once('/') {
-            let shown = if parent.is_empty() { "/" } else { parent };
-            if pattern.lies_under(shown) {
-                droppings.push(dropping(format!("any write to {shown}"), "every entry of the route"));
-            }
-            above = parent;
-        }
-    }
-    droppings
-}
-
-/// A condition as a sentence: `response /result is "Ok"`.
-pub(super) fn condition(condition: &Condition) -> String {
-    match condition {
-        Condition::Says { subject, pointer, equals } => {
-            let subject = match subject {
-                Subject::Request => "body",
-                Subject::Response => "response",
-            };
-            format!("{subject} {} is {equals}", pointer.as_str())
-        }
-        Condition::Status(statuses) => {
-            let codes: Vec<&str> = statuses.iter().map(http::StatusCode::as_str).collect();
-            format!("status is {}", codes.join(" or "))
-        }
-    }
 }

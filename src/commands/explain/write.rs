@@ -1,14 +1,16 @@
 //! What would become of a write: where it goes, what it makes old and why, and what nobody can tell beforehand.
 
-use http::Method;
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, Method};
 use serde_json::{Value, json};
 
-use super::read::condition;
-use super::{Asked, layout};
+use super::dropped_by::{condition, refused};
+use super::{Asked, dropping, layout, untold};
 use crate::config::Config;
+use crate::policy::is_overriding;
 use crate::rules::{
-    Captures, Cause, Content, Document, Found, Invalidation, InvalidationRule, KeyedHost, ROUTELESS, Route, Scope,
-    Source, Write, WriteAnswer, WriteTarget, find_parameter, overriding, written_paths,
+    self, Condition, Content, Document, Invalidation, InvalidationRule, KeyedHost, Overriding, RequestPattern, Route,
+    Said, Subject, Untold, Write, WriteAnswer, WriteRule, WriteTarget, overriding, write_paths, written_paths,
 };
 
 /// What is known of a write beforehand.
@@ -17,10 +19,14 @@ pub(crate) struct Explained {
     method: Method,
     target: String,
     readings: Vec<String>,
+    /// What its Destination names.
+    destinations: Vec<String>,
+    taken_for: Vec<TakenFor>,
     policy: Option<Policy>,
+    sayings: Vec<Saying>,
     drops: Vec<Invalidation>,
     conditions: Vec<Conditional>,
-    unknown: Vec<Unknown>,
+    untold: Vec<Untold>,
 }
 
 /// A write policy that speaks of the write.
@@ -37,35 +43,44 @@ struct Policy {
 /// A condition of a rule that speaks of the write.
 #[derive(Debug, PartialEq, Eq)]
 struct Conditional {
-    route: String,
+    /// The route whose list has the rule; `None` for a `[[write]]`.
+    route: Option<String>,
     request: String,
     condition: String,
-    /// `None` where the body was not given.
+    /// The option that could tell whether it holds.
+    give: Option<&'static str>,
+    /// `None` where that is not known.
     holds: Option<bool>,
 }
 
-/// A variable that the write does not tell, so that the whole route is dropped.
-#[derive(Debug, PartialEq, Eq)]
-struct Unknown {
-    route: String,
-    request: String,
-    variable: String,
-    /// The option that could tell; `None` where nothing can.
-    give: Option<&'static str>,
+/// A `[[write]]` that may be meant by the write, and what it says.
+#[derive(Debug)]
+struct Saying {
+    line: usize,
+    requests: String,
+    /// Why it says nothing; `None` where it speaks.
+    silent: Option<&'static str>,
+    /// Whether it says what the write drops.
+    narrows: bool,
+    /// The answers that mean that nothing was written.
+    refused: Option<String>,
 }
+
+/// A method that the write may be taken for, and where it says so.
+type TakenFor = (String, String);
 
 /// Asks the rules about a write.
 pub(super) fn explain(asked: &Asked, config: &Config) -> Explained {
-    let readings = written_paths(asked.target.as_str(), &asked.fields);
-    let content = asked.data.as_ref().map_or(Content::Absent, Content::Json);
+    let paths = written_paths(asked.target.as_str(), &asked.fields);
+    let (content, body) = words(asked);
     let overriding = overriding(&asked.method, &asked.fields, asked.query(), content);
     let write = Write {
         method: &asked.method,
         overriding: &overriding,
         path: asked.target.path(),
-        paths: &readings,
+        paths: &paths,
         query: asked.query(),
-        body: asked.data.as_ref().map_or(Document::Absent, Document::Json),
+        body,
         answer: WriteAnswer { response: asked.response.as_ref(), ..WriteAnswer::default() },
     };
     let routes = &config.proxy.routes;
@@ -80,102 +95,176 @@ pub(super) fn explain(asked: &Asked, config: &Config) -> Explained {
                 .map(|written| (written.place.key.to_string(), written.target)),
         }
     });
-    let mut explained = Explained {
+    let (readings, destinations) = paths.iter().cloned().partition(|path| write_paths(write.path).contains(path));
+    Explained {
         method: asked.method.clone(),
         target: asked.target.to_string(),
+        readings,
+        destinations,
+        taken_for: taken_for(asked, &overriding),
+        sayings: sayings(&write, config),
         drops: match policy.as_ref().and_then(|policy| policy.target) {
             Some(WriteTarget::Cache) => routes.invalidations_in_cache(&write),
             _ => routes.invalidations(&write),
         },
         policy,
-        conditions: Vec::new(),
-        unknown: Vec::new(),
-        readings: readings.clone(),
+        conditions: conditions(&write, config),
+        untold: routes.untold(&write),
+    }
+}
+
+/// What is known of the request's body.
+fn words(asked: &Asked) -> (Content<'_>, Document<'_>) {
+    match &asked.data {
+        Some(json) => (Content::Json(json), Document::Json(json)),
+        None if asked.fields.contains_key(CONTENT_TYPE) => (Content::Unread, Document::NotUnderstood),
+        None => (Content::Absent, Document::Absent),
+    }
+}
+
+/// What names another method than the request line, and which.
+fn taken_for(asked: &Asked, overriding: &Overriding) -> Vec<TakenFor> {
+    let named = |fields: &HeaderMap, content| rules::overriding(&asked.method, fields, asked.query(), content);
+    let own = named(&HeaderMap::new(), Content::Absent).methods;
+    let mut found: Vec<TakenFor> = own.iter().map(|method| (method.to_string(), "its query".to_owned())).collect();
+    for (name, value) in asked.fields.iter().filter(|(name, _)| is_overriding(name)) {
+        let method = String::from_utf8_lossy(value.as_bytes()).to_uppercase();
+        found.push((method, shown_name(name.as_str())));
+    }
+    let others = overriding.methods.iter().map(Method::as_str);
+    let in_body: Vec<TakenFor> = others
+        .filter(|method| !found.iter().any(|(known, _)| known == method))
+        .map(|method| (method.to_owned(), "its body".to_owned()))
+        .collect();
+    found.extend(in_body);
+    if overriding.unknown && found.is_empty() {
+        found.push(("any method".to_owned(), "its body, which is not known".to_owned()));
+    }
+    found
+}
+
+/// A field's name as people write it: X-HTTP-Method-Override.
+fn shown_name(name: &str) -> String {
+    let words = name.split('-').map(|word| match word {
+        "http" => "HTTP".to_owned(),
+        word => word.get(..1).unwrap_or_default().to_ascii_uppercase() + word.get(1..).unwrap_or_default(),
+    });
+    words.collect::<Vec<_>>().join("-")
+}
+
+fn sayings(write: &Write<'_>, config: &Config) -> Vec<Saying> {
+    let said = config.proxy.routes.said_of(write);
+    let one = |(index, rule, said): (usize, &WriteRule, Said<'_>)| Saying {
+        line: config.write_lines.get(index).copied().unwrap_or_default(),
+        requests: match said {
+            Said::Speaks(request) => request.as_str().to_owned(),
+            _ => rule.requests.iter().map(RequestPattern::as_str).collect::<Vec<_>>().join(" or "),
+        },
+        silent: match said {
+            Said::Speaks(_) => None,
+            Said::OddPath => Some("its path may be read in several ways"),
+            Said::OtherMethod => Some("it may be taken for another method"),
+            Said::SpeltOtherwise => Some("its method or path is spelt otherwise"),
+        },
+        narrows: rule.drops.is_some(),
+        refused: rule.refused.as_ref().map(refused),
+    };
+    said.into_iter().map(one).collect()
+}
+
+/// The conditions of the rules that speak of the write.
+fn conditions(write: &Write<'_>, config: &Config) -> Vec<Conditional> {
+    let routes = &config.proxy.routes;
+    let mut found: Vec<Conditional> = Vec::new();
+    let mut note = |route: Option<&Route>, request: &str, when: &[Condition]| {
+        for wanted in when {
+            let noted = Conditional {
+                route: route.map(|route| route.name.to_string()),
+                request: request.to_owned(),
+                condition: condition(wanted),
+                give: wanted_option(wanted),
+                holds: wanted.known(write),
+            };
+            if !found.contains(&noted) {
+                found.push(noted);
+            }
+        }
     };
     for route in routes.iter() {
-        explained.look_into(route, &write);
+        let by_policy = write.paths.iter().any(|path| route.policy_for(write, path).is_some());
+        let speaks =
+            |rule: &&InvalidationRule| write.paths.iter().any(|path| rule.request.matches(write, path).is_some());
+        for rule in route.invalidated_by.rules().iter().filter(|_| !by_policy).filter(speaks) {
+            note(Some(route), rule.request.as_str(), &rule.when);
+        }
     }
-    explained
+    for (rule, request, _) in routes.speaking(write) {
+        note(None, request, &rule.when);
+    }
+    found
+}
+
+fn wanted_option(condition: &Condition) -> Option<&'static str> {
+    match condition {
+        Condition::Says { subject: Subject::Request, .. } => Some("--data"),
+        Condition::Says { subject: Subject::Response, .. } => Some("--response"),
+        Condition::Status(_) => None,
+    }
 }
 
 impl Explained {
-    /// Notes the conditions and the unknown variables of a route's rules that speak of the write.
-    fn look_into(&mut self, route: &Route, write: &Write<'_>) {
-        let by_policy: Vec<_> = write.paths.iter().filter_map(|path| route.policy_for(write, path)).collect();
-        for (request, captures) in &by_policy {
-            self.note_unknown(route, request.as_str(), None, captures, write);
-        }
-        for rule in route.invalidated_by.rules().iter().filter(|_| by_policy.is_empty()) {
-            for captures in write.paths.iter().filter_map(|path| rule.request.matches(write, path)) {
-                self.note_conditions(route, rule, write);
-                self.note_unknown(route, rule.request.as_str(), Some(rule), &captures, write);
-            }
-        }
-    }
-
-    fn note_conditions(&mut self, route: &Route, rule: &InvalidationRule, write: &Write<'_>) {
-        for wanted in &rule.when {
-            let noted = Conditional {
-                route: route.name.to_string(),
-                request: rule.request.as_str().to_owned(),
-                condition: condition(wanted),
-                holds: wanted.known(write),
-            };
-            if !self.conditions.contains(&noted) {
-                self.conditions.push(noted);
-            }
-        }
-    }
-
-    fn note_unknown(
-        &mut self,
-        route: &Route,
-        request: &str,
-        rule: Option<&InvalidationRule>,
-        captures: &Captures<'_>,
-        write: &Write<'_>,
-    ) {
-        let tags = rule.map_or(&[][..], |rule| &rule.tags);
-        let templates = if tags.is_empty() { std::slice::from_ref(&route.key) } else { tags };
-        for source in templates.iter().flat_map(crate::rules::Template::variables) {
-            let mapped = match (source, rule) {
-                (Source::Name(name), Some(rule)) => rule.variables.iter().find(|(known, _)| known == name),
-                _ => None,
-            };
-            let Some(give) = missing(mapped.map_or(source, |(_, mapped)| mapped), captures, write) else { continue };
-            let noted =
-                Unknown { route: route.name.to_string(), request: request.to_owned(), variable: braced(source), give };
-            if !self.unknown.contains(&noted) {
-                self.unknown.push(noted);
-            }
-        }
-    }
-
     /// For people.
     pub(super) fn text(&self) -> String {
+        let paths = self.paths();
         let mut lines = vec![("request", format!("{} {}", self.method, self.target))];
         if self.readings.len() > 1 {
             lines.extend(self.readings.iter().map(|path| ("read as", path.clone())));
         }
+        lines.extend(self.destinations.iter().map(|path| ("writes too", format!("{path} (Destination)"))));
+        lines.extend(self.taken_for.iter().map(|(method, by)| ("taken for", format!("{method}, by {by}, too"))));
         lines.push(("goes to", self.goes_to()));
         if let Some(policy) = &self.policy {
             lines.push(("policy", policy.text()));
         }
-        for drop in &self.drops {
-            lines.push(("drops", drop_text(drop)));
+        if self.goes_to_cache() {
+            lines.extend(self.drops.iter().map(|drop| ("drops", dropping::text(drop, &paths))));
+            return layout(&lines);
         }
-        for conditional in &self.conditions {
-            lines.push(("when", conditional.text()));
+        lines.extend(self.sayings.iter().map(|saying| ("narrowed by", saying.text())));
+        lines.extend(self.drops.iter().map(|drop| ("drops", dropping::text(drop, &paths))));
+        if self.drops.is_empty() {
+            lines.push(("drops", "nothing".to_owned()));
         }
-        for unknown in &self.unknown {
-            lines.push(("not known", unknown.text()));
-        }
-        lines.push(("unless", "the origin answers 4xx: then nothing is dropped".to_owned()));
-        lines.push(("unless", "it answers 5xx: then only what lies on a route is, for it may have acted".to_owned()));
-        if self.policy.as_ref().is_some_and(|policy| policy.target == Some(WriteTarget::Cache)) {
-            lines.retain(|(label, _)| *label != "unless");
-        }
+        lines.extend(self.conditions.iter().map(|conditional| ("when", conditional.text())));
+        lines.extend(self.untold.iter().map(|untold| ("not known", untold::text(untold))));
+        lines.extend(self.unless().into_iter().map(|text| ("unless", text)));
         layout(&lines)
+    }
+
+    /// All that it may write.
+    fn paths(&self) -> Vec<&str> {
+        self.readings.iter().chain(&self.destinations).map(String::as_str).collect()
+    }
+
+    /// What its answer may mean.
+    fn unless(&self) -> Vec<String> {
+        let mut lines = vec![
+            "the origin answers 4xx, 307 or 308: then nothing is dropped".to_owned(),
+            "it answers 301: then only what the write is sent to is".to_owned(),
+            "it answers 5xx: then what it is sent to stays where no route speaks, and all else is dropped, for it may have \
+             acted"
+                .to_owned(),
+        ];
+        let refused = self.sayings.iter().filter(|saying| saying.silent.is_none());
+        lines.extend(refused.filter_map(|saying| {
+            let answer = saying.refused.as_ref()?;
+            Some(format!("it answers {answer}: then nothing on a route is dropped ([[write]] line {})", saying.line))
+        }));
+        lines
+    }
+
+    fn goes_to_cache(&self) -> bool {
+        self.policy.as_ref().is_some_and(|policy| policy.target == Some(WriteTarget::Cache))
     }
 
     fn goes_to(&self) -> String {
@@ -187,98 +276,22 @@ impl Explained {
 
     /// For programs.
     pub(super) fn json(&self) -> Value {
+        let paths = self.paths();
         json!({
             "kind": "write",
             "method": self.method.as_str(),
             "target": self.target,
             "readings": self.readings,
+            "destinations": self.destinations,
+            "taken_for": self.taken_for.iter().map(|(method, by)| json!({ "method": method, "by": by })).collect::<Vec<_>>(),
             "goes_to": self.goes_to(),
             "policy": self.policy.as_ref().map(Policy::json),
-            "drops": self.drops.iter().map(drop_json).collect::<Vec<_>>(),
+            "narrowed_by": self.sayings.iter().map(Saying::json).collect::<Vec<_>>(),
+            "drops": self.drops.iter().map(|drop| dropping::json(drop, &paths)).collect::<Vec<_>>(),
             "conditions": self.conditions.iter().map(Conditional::json).collect::<Vec<_>>(),
-            "unknown": self.unknown.iter().map(Unknown::json).collect::<Vec<_>>(),
+            "unknown": self.untold.iter().map(untold::json).collect::<Vec<_>>(),
         })
     }
-}
-
-/// Where the value of a variable is not known, the option that could give it. `None` for a known one.
-#[expect(clippy::option_option, reason = "known, unknown for good, unknown without an option")]
-fn missing(source: &Source, captures: &Captures<'_>, write: &Write<'_>) -> Option<Option<&'static str>> {
-    let in_body = |value: Option<&Value>| value.is_some_and(|value| crate::rules::scalar(value).is_some());
-    match source {
-        Source::Body(pointer) => match write.body.json() {
-            None => Some(Some("--data")),
-            Some(body) => (!in_body(pointer.told(body).flatten())).then_some(None),
-        },
-        Source::Response(pointer) => match write.answer.response {
-            None => Some(Some("--response")),
-            Some(response) => (!in_body(pointer.of(response))).then_some(None),
-        },
-        Source::Name(name) => match (captures.get(name), find_parameter(write.query, name), write.body.json()) {
-            (Some(_), _, _) | (None, Found::Once(_), _) => None,
-            (None, Found::Ambiguous, _) => Some(None),
-            (None, Found::Absent, None) => Some(Some("--data")),
-            (None, Found::Absent, Some(body)) => (!in_body(body.get(name))).then_some(None),
-        },
-    }
-}
-
-fn braced(source: &Source) -> String {
-    match source {
-        Source::Name(name) => format!("{{{name}}}"),
-        Source::Body(pointer) => format!("{{body:{}}}", pointer.as_str()),
-        Source::Response(pointer) => format!("{{response:{}}}", pointer.as_str()),
-    }
-}
-
-/// As in `/fruit/{id}: the entry fruit:1 in all its variants, because PUT /fruit/{id}`.
-fn drop_text(drop: &Invalidation) -> String {
-    let route = match drop.route.as_deref() {
-        Some(ROUTELESS) => "paths without a route: ",
-        Some(name) => &format!("{name}: "),
-        None => "",
-    };
-    let named = drop.tag.shown();
-    let what = match drop.scope {
-        Scope::Entry => format!("the entry {named} in all its variants"),
-        Scope::Path => format!("{named}, whatever the query"),
-        Scope::Route => "every entry".to_owned(),
-        Scope::Tag => format!("whatever has the tag {named}"),
-        Scope::Unlisted => "every route without `invalidated_by`".to_owned(),
-        Scope::Everything => "everything".to_owned(),
-    };
-    format!("{route}{what}, because {}", because(&drop.cause))
-}
-
-/// The reason of an invalidation as a person reads it.
-fn because(cause: &Cause) -> String {
-    match cause {
-        Cause::Unlisted => "nothing is said of this write".to_owned(),
-        Cause::Target => "it is what the write is sent to".to_owned(),
-        Cause::Path => "it lies around what the write is sent to".to_owned(),
-        Cause::Rule(request) => format!("of {request}"),
-        Cause::Write(request) => format!("[[write]] {request}"),
-        Cause::Policy(request) => format!("of the write policy of {request}"),
-        Cause::Named => "the answer names it".to_owned(),
-        Cause::Groups => "the answer names its group".to_owned(),
-    }
-}
-
-fn drop_json(drop: &Invalidation) -> Value {
-    let scope = match drop.scope {
-        Scope::Entry => "entry",
-        Scope::Path => "path",
-        Scope::Route => "route",
-        Scope::Tag => "tag",
-        Scope::Unlisted => "unlisted",
-        Scope::Everything => "everything",
-    };
-    json!({
-        "route": drop.route.as_deref(),
-        "scope": scope,
-        "tag": drop.tag.as_str(),
-        "because": because(&drop.cause),
-    })
 }
 
 fn target_text(target: WriteTarget) -> &'static str {
@@ -313,32 +326,40 @@ impl Policy {
     }
 }
 
-impl Conditional {
+impl Saying {
     fn text(&self) -> String {
-        let state = match self.holds {
-            Some(true) => "it is",
-            Some(false) => "it is not, so this rule drops nothing",
-            None if self.condition.starts_with("body") => "not known: give --data",
-            None => "not known: give --response",
-        };
-        format!("{} on {}: {}; {state}", self.request, self.route, self.condition)
-    }
-
-    fn json(&self) -> Value {
-        json!({ "route": self.route, "request": self.request, "condition": self.condition, "holds": self.holds })
-    }
-}
-
-impl Unknown {
-    fn text(&self) -> String {
-        let Self { route, request, variable, .. } = self;
-        match self.give {
-            Some(option) => format!("{variable} of {route} ({request}): give {option}, else every entry is dropped"),
-            None => format!("{variable} of {route} ({request}): the write does not say it, so every entry is dropped"),
+        let Self { line, requests, .. } = self;
+        match (self.silent, self.narrows) {
+            (Some(why), _) => format!("nothing: [[write]] line {line} ({requests}) does not speak of it, for {why}"),
+            (None, true) => {
+                format!("[[write]] line {line} ({requests}): it drops what that names and what it is sent to")
+            }
+            (None, false) => format!("nothing: [[write]] line {line} ({requests}) does not say what it drops"),
         }
     }
 
     fn json(&self) -> Value {
-        json!({ "route": self.route, "request": self.request, "variable": self.variable, "give": self.give })
+        json!({ "line": self.line, "request": self.requests, "speaks": self.silent.is_none(), "because": self.silent,
+                "refused": self.refused })
+    }
+}
+
+impl Conditional {
+    fn text(&self) -> String {
+        let state = match (self.holds, self.give) {
+            (Some(true), _) => "it is".to_owned(),
+            (Some(false), _) => "it is not, so this rule drops nothing".to_owned(),
+            (None, Some(option)) => format!("not known: give {option}"),
+            (None, None) => "that is for the answer to tell".to_owned(),
+        };
+        let rule = match &self.route {
+            Some(route) => format!("{} on {route}", self.request),
+            None => format!("[[write]] {}", self.request),
+        };
+        format!("{rule}: {}; {state}", self.condition)
+    }
+
+    fn json(&self) -> Value {
+        json!({ "route": self.route, "request": self.request, "condition": self.condition, "holds": self.holds })
     }
 }

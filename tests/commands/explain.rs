@@ -1,33 +1,8 @@
-//! The commands as a person and a program run them: what they print, and their exit codes.
-
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test fails by panicking; the lints spare only what is inside of test functions"
-)]
-
-use std::io::{BufRead, BufReader};
-use std::path::Path;
-use std::process::{Command, Output, Stdio};
+//! `aside explain`: what it says of reads and of writes.
 
 use serde_json::Value;
 
-const SHIPPED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/proxy.toml");
-
-/// The Oracle seed's route, which the shipped file's `/orders/{page}` leaves no room for.
-const ORACLE: &str = r#"
-origin = "http://127.0.0.1:5000"
-[[route]]
-path = "/orders/{order_id}"
-key = "order:{order_id}"
-ttl = "1h"
-[route.write]
-request = "POST /orders"
-select = { query = "target", default = "both", both = "through", redis = "cache", oracle = "around" }
-entry = '{"order": {body}, "source": "Redis"}'
-reply = { status = 201, json = '{"status": "success", "message": "Order written to {target}"}' }
-"#;
+use super::{ORACLE, SHIPPED, aside, code, complained, printed};
 
 /// A route with an entry for each identity.
 const KEYED: &str = r#"
@@ -41,28 +16,6 @@ authorization = "key"
 request = "POST /orders"
 policy = "through"
 "#;
-
-/// Runs `aside` in an empty folder.
-fn aside(arguments: &[&str]) -> Output {
-    let folder = tempfile::tempdir().unwrap();
-    aside_in(folder.path(), arguments)
-}
-
-fn aside_in(folder: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_aside")).current_dir(folder).args(arguments).output().unwrap()
-}
-
-fn code(output: &Output) -> i32 {
-    output.status.code().unwrap()
-}
-
-fn printed(output: &Output) -> String {
-    String::from_utf8(output.stdout.clone()).unwrap()
-}
-
-fn complained(output: &Output) -> String {
-    String::from_utf8(output.stderr.clone()).unwrap()
-}
 
 /// `aside explain` on a configuration, for people and for programs.
 fn explain(config: &str, arguments: &[&str]) -> (String, Value) {
@@ -86,124 +39,9 @@ fn says(text: &str, label: &str, parts: &[&str]) -> bool {
 }
 
 #[test]
-fn the_shipped_file_is_good() {
-    let output = aside(&["check", "--config", SHIPPED]);
-    assert_eq!(code(&output), 0, "{}", complained(&output));
-    assert!(printed(&output).contains("is good: 3 routes, store memory:// (64MiB), origin http://127.0.0.1:5000"));
-    let json: Value = serde_json::from_slice(&aside(&["check", "--json", "--config", SHIPPED]).stdout).unwrap();
-    assert_eq!((&json["ok"], &json["routes"]), (&Value::Bool(true), &Value::from(3)));
-    assert_eq!(json["findings"][0]["severity"], "note");
-}
-
-#[test]
-fn the_file_in_the_folder_is_the_default() {
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("proxy.toml"), ORACLE).unwrap();
-    let output = aside_in(folder.path(), &["check"]);
-    assert_eq!(code(&output), 0);
-    assert!(printed(&output).starts_with("proxy.toml is good: 1 route,"));
-}
-
-#[test]
-fn a_password_is_not_shown() {
-    let folder = tempfile::tempdir().unwrap();
-    let text = "origin = \"http://a\"\nstore = \"redis://u:hunter2@127.0.0.1:6379/1\"\n";
-    std::fs::write(folder.path().join("proxy.toml"), text).unwrap();
-    for arguments in [&["check"][..], &["check", "--json"]] {
-        let text = printed(&aside_in(folder.path(), arguments));
-        assert!(text.contains("127.0.0.1:6379") && !text.contains("hunter2"), "{text}");
-    }
-}
-
-#[test]
 fn what_a_url_hides_is_shown_escaped() {
     let (text, _) = explain(SHIPPED, &["GET", "/orders/a%1B%5B31m"]);
     assert!(!text.contains('\u{1b}') && text.contains("a\\u{1b}[31m"), "{text:?}");
-}
-
-#[test]
-fn a_bad_file_is_78_for_every_command() {
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("proxy.toml"), "origin = \"http://a\"\n[[route]]\npath = \"/a\"\nttl = 60\n")
-        .unwrap();
-    for arguments in [&["check"][..], &["serve"], &["routes"], &["explain", "GET", "/a"]] {
-        let output = aside_in(folder.path(), arguments);
-        assert_eq!(code(&output), 78, "{arguments:?}");
-        let complaint = complained(&output);
-        assert!(complaint.contains("proxy.toml:4:7") && complaint.contains("help: write \"60s\""), "{complaint}");
-        assert!(!complaint.contains('\u{1b}'), "colours without a terminal");
-        assert!(printed(&output).is_empty());
-    }
-    let json = aside_in(folder.path(), &["check", "--json"]);
-    assert_eq!(code(&json), 78);
-    let json: Value = serde_json::from_slice(&json.stdout).unwrap();
-    assert_eq!((&json["ok"], &json["findings"][0]["line"]), (&Value::Bool(false), &Value::from(4)));
-}
-
-#[test]
-fn no_configuration_at_all_is_78_too() {
-    for arguments in [&["check"][..], &["serve"], &["check", "--config", "none.toml"], &["check", "--config", "."]] {
-        let output = aside(arguments);
-        assert_eq!(code(&output), 78, "{arguments:?}");
-        assert!(complained(&output).contains("help: "), "{}", complained(&output));
-    }
-    for arguments in [&["serve", "--origin", "ftp://a"][..], &["serve", "--origin", "http://a", "--store", "x://"]] {
-        assert_eq!(code(&aside(arguments)), 78, "{arguments:?}");
-    }
-}
-
-#[test]
-fn wrong_usage_is_2() {
-    for arguments in [
-        &[][..],
-        &["start"],
-        &["check", "--colour"],
-        &["serve", "--log", "xml"],
-        &["explain", "GET"],
-        &["explain", "get", "/a"],
-        &["explain", "GET", "orders"],
-        &["explain", "PUT", "/a", "--data", "{"],
-        &["explain", "GET", "/a", "--header", "Authorization hunter2"],
-    ] {
-        let output = aside(arguments);
-        assert_eq!(code(&output), 2, "{arguments:?}");
-        assert!(!complained(&output).contains("hunter2"));
-    }
-    assert_eq!(code(&aside(&["--version"])), 0);
-    assert_eq!(code(&aside(&["--help"])), 0);
-}
-
-#[test]
-fn an_address_that_is_taken_is_1() {
-    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = taken.local_addr().unwrap().to_string();
-    let output = aside(&["serve", "--origin", "http://127.0.0.1:1", "--listen", &address]);
-    assert_eq!(code(&output), 1);
-    assert!(complained(&output).contains("in use"), "{}", complained(&output));
-}
-
-#[test]
-fn with_few_file_descriptors_it_says_how_many_clients_it_can_serve() {
-    let folder = tempfile::tempdir().unwrap();
-    let binary = env!("CARGO_BIN_EXE_aside");
-    let serve = format!("ulimit -n 200; exec {binary} serve --origin http://127.0.0.1:1 --listen 127.0.0.1:0");
-    let mut shell = Command::new("sh");
-    let mut server = shell.args(["-c", &serve]).current_dir(folder.path()).stderr(Stdio::piped()).spawn().unwrap();
-    let lines = BufReader::new(server.stderr.take().unwrap()).lines().map_while(Result::ok);
-    let said: Vec<String> = lines.take_while(|line| !line.contains("listening on")).collect();
-    server.kill().unwrap();
-    server.wait().unwrap();
-    assert!(said.iter().any(|line| line.contains("at most 68 clients")), "{said:?}");
-}
-
-#[test]
-fn routes_are_listed() {
-    let text = printed(&aside(&["routes", "--config", SHIPPED]));
-    assert_eq!(text.lines().count(), 4, "{text}");
-    assert!(text.lines().nth(2).is_some_and(|line| line.contains("fruit:{id}") && line.contains("10m")), "{text}");
-    let json: Value = serde_json::from_slice(&aside(&["routes", "--json", "--config", SHIPPED]).stdout).unwrap();
-    assert_eq!(json[2]["query"], serde_json::json!(["country", "city"]));
-    assert_eq!(json[0]["invalidated_by"][1], "PUT /orders/{order_id}");
 }
 
 #[test]
@@ -225,24 +63,31 @@ fn a_fruit_is_explained() {
         (&json["drops"][0]["scope"], &json["drops"][0]["tag"]),
         (&Value::from("entry"), &Value::from("k:/fruit/{id} fruit:1"))
     );
-    assert_eq!(json["drops"][0]["because"], "PUT /fruit/{id}");
+    assert_eq!(json["drops"][0]["because"], "of PUT /fruit/{id}");
 }
 
 #[test]
 fn what_a_write_drops_is_told_in_words() {
     let (text, json) = explain(SHIPPED, &["PUT", "/fruit/1"]);
     for parts in [
-        ["/fruit/{id}: the entry fruit:1 in all its variants", "because PUT /fruit/{id}"],
-        ["paths without a route: /fruit/1, whatever the query", "because it is the target itself"],
-        ["paths without a route: /fruit, whatever the query", "because the target lies in it"],
+        ["/fruit/{id}: the entry fruit:1 in all its variants", "because of PUT /fruit/{id}"],
+        ["/fruit/{id}: entries with a value that backends read differently", "because of PUT /fruit/{id}"],
+        ["paths without a route: /fruit/1, whatever the query", "because it is what the write is sent to"],
+        ["paths without a route: /fruit, whatever the query", "because what the write is sent to lies in it"],
     ] {
         assert!(says(&text, "drops", &parts), "{parts:?} in {text}");
     }
     assert!(!text.contains("k:") && !text.contains("p:"), "{text}");
-    assert_eq!(json["drops"][1]["tag"], "p:unrouted /fruit/1");
+    assert_eq!(json["drops"][2]["tag"], "p:unrouted /fruit/1");
     let (text, _) = explain(SHIPPED, &["PUT", "/"]);
-    assert!(says(&text, "drops", &["paths without a route: /,", "because it is the target itself"]), "{text}");
-    assert!(says(&text, "unless", &["4xx"]) && says(&text, "unless", &["5xx", "on a route"]), "{text}");
+    assert!(says(&text, "drops", &["paths without a route: /,", "because it is what the write is sent to"]), "{text}");
+    for parts in [
+        ["4xx, 307 or 308", "nothing is dropped"],
+        ["301", "only what the write is sent to"],
+        ["5xx", "all else is dropped"],
+    ] {
+        assert!(says(&text, "unless", &parts), "{text}");
+    }
     let (text, json) = explain(SHIPPED, &["GET", "/fruit/1"]);
     assert!(!text.contains("k:/fruit") && !text.contains("\ntags"), "{text}");
     assert_eq!(json["tags"][2], "k:/fruit/{id} fruit:1");
@@ -256,8 +101,8 @@ fn a_path_spelt_otherwise_has_a_key_of_its_own_and_a_long_one_is_cut_in_its_tags
     let long = format!("/fruit/{}", "x".repeat(200));
     let (text, json) = explain(SHIPPED, &["PUT", &format!("{long}/y")]);
     let shown = format!("paths without a route: /fruit/{}#", "x".repeat(73));
-    assert!(says(&text, "drops", &[&shown, "because it is the target itself"]), "{text}");
-    assert!(says(&text, "drops", &[&shown, "because the target lies in it"]), "{text}");
+    assert!(says(&text, "drops", &[&shown, "because it is what the write is sent to"]), "{text}");
+    assert!(says(&text, "drops", &[&shown, "because what the write is sent to lies in it"]), "{text}");
     assert!(json["drops"].as_array().unwrap().iter().all(|drop| drop["tag"].as_str().unwrap().len() < 230), "{json}");
 }
 
@@ -265,25 +110,14 @@ fn a_path_spelt_otherwise_has_a_key_of_its_own_and_a_long_one_is_cut_in_its_tags
 fn tags_of_ones_own_are_told() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("p.toml");
-    let text = "origin = \"http://a\"\n[[route]]\npath = \"/a/{x}\"\ntags = [\"shop:{x}\"]\n";
+    let text =
+        "origin = \"http://a\"\n[[route]]\npath = \"/a/{x}\"\ntags = [\"shop:{x}\"]\ninvalidated_by = \"path\"\n";
     std::fs::write(&file, text).unwrap();
     let file = file.to_str().unwrap();
     let (text, _) = explain(file, &["GET", "/a/1"]);
     assert!(says(&text, "tags", &["shop:1"]) && !text.contains("n:shop"), "{text}");
     let (text, _) = explain(file, &["PUT", "/a"]);
-    assert!(says(&text, "drops", &["/a/{x}: every entry, because it lies below the target"]), "{text}");
-}
-
-#[test]
-fn an_origin_that_is_aside_itself_is_78() {
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("proxy.toml"), "origin = \"http://localhost:8080\"\n").unwrap();
-    let output = aside_in(folder.path(), &["check"]);
-    assert_eq!(code(&output), 78);
-    let complaint = complained(&output);
-    assert!(complaint.contains("proxy.toml:1:10") && complaint.contains("go round in circles"), "{complaint}");
-    let elsewhere = ["serve", "--origin", "http://127.0.0.1:9", "--listen", "127.0.0.1:9"];
-    assert_eq!(code(&aside(&elsewhere)), 78);
+    assert!(says(&text, "drops", &["/a/{x}: every entry, because it lies around what the write is sent to"]), "{text}");
 }
 
 #[test]
@@ -296,9 +130,15 @@ fn a_page_of_orders_is_explained() {
         (&json["drops"][0]["scope"], &json["unknown"][0]["variable"]),
         (&Value::from("route"), &Value::from("{page}"))
     );
-    assert!(says(&text, "not known", &["{page}", "--data"]), "{text}");
+    assert!(
+        says(&text, "not known", &["{page} of /orders/{page}", "does not say it, so the whole route is dropped"]),
+        "{text}"
+    );
     let (_, json) = explain(SHIPPED, &["POST", "/orders", "--data", "{\"order_id\": 1}"]);
-    assert_eq!((&json["drops"][0]["scope"], &json["unknown"][0]["give"]), (&Value::from("route"), &Value::Null));
+    assert_eq!(
+        (&json["drops"][0]["scope"], &json["unknown"][0]["why"]),
+        (&Value::from("route"), &Value::from("not-said"))
+    );
 }
 
 #[test]
@@ -420,18 +260,197 @@ fn paths_without_a_route_and_other_methods() {
         assert!(says(&text, "credential", &[reason, "bypasses the store, unless", "public"]), "{text}");
     }
     assert_eq!(json["credential"], Value::Null);
-    let (text, json) = explain(SHIPPED, &["OPTIONS", "/fruit/1"]);
-    assert_eq!(json["kind"], "passed");
-    assert!(text.contains("never stored"), "{text}");
+    for method in ["OPTIONS", "QUERY", "PROPFIND", "REPORT", "SEARCH"] {
+        let (text, json) = explain(SHIPPED, &[method, "/fruit/1"]);
+        assert_eq!(json["kind"], "passed");
+        assert!(text.contains("no write: it drops nothing") && text.contains("never stored"), "{text}");
+    }
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("p.toml");
-    std::fs::write(&file, "origin = \"http://a\"\n[[route]]\npath = \"/a/{b}/c\"\n[unrouted]\ncache = false\n")
-        .unwrap();
+    std::fs::write(
+        &file,
+        "origin = \"http://a\"\n[[route]]\npath = \"/a/{b}/c\"\ninvalidated_by = \"path\"\n[unrouted]\ncache = false\n",
+    )
+    .unwrap();
     let (text, _) = explain(file.to_str().unwrap(), &["GET", "/a/1/c"]);
-    for part in ["any write to /a/1/c:", "any write to /a/1:", "any write to /a:", "any write to /:"] {
+    for part in
+        ["any write to /a/1/c:", "any write to /a/1/c/…", "any write to /a/{b}:", "any write to /a:", "any write to /:"]
+    {
         assert!(says(&text, "dropped by", &[part]), "{part} in {text}");
     }
     assert!(says(&text, "lifetime", &["as the origin says"]), "{text}");
     let (_, json) = explain(file.to_str().unwrap(), &["GET", "/b"]);
     assert_eq!(json["bypass"]["reason"], "route-off");
+}
+
+/// Routes that say nothing of writes, and writes that say what they drop.
+const BLOG: &str = r#"
+origin = "http://127.0.0.1:5000"
+[[route]]
+path = "/articles/{slug}/"
+ttl = "1h"
+[[route]]
+path = "/articles"
+ttl = "1h"
+[[route]]
+path = "/users/{id}"
+ttl = "1h"
+invalidated_by = []
+[[write]]
+request = "POST /articles/{slug}/favorite"
+drops = ["/articles/{slug}"]
+when = { status = [201] }
+[[write]]
+request = ["POST /login", "POST /search"]
+drops = []
+refused = { status = [302], location = "/login" }
+[[write]]
+request = "POST /import"
+drops = ["/articles/{response:/slug}", "tag:all"]
+"#;
+
+/// The blog's file; the folder goes with it.
+fn blog() -> (tempfile::TempDir, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("blog.toml");
+    std::fs::write(&file, BLOG).unwrap();
+    let file = file.to_str().unwrap().to_owned();
+    (folder, file)
+}
+
+fn line_of(text: &str) -> usize {
+    let before = BLOG.split(text).next().unwrap();
+    before.matches('\n').count()
+}
+
+#[test]
+fn a_read_that_says_nothing_of_writes_is_dropped_by_all_but_those_that_say_what_they_drop() {
+    let (_folder, file) = blog();
+    let (text, json) = explain(&file, &["GET", "/articles/hello/"]);
+    let favorite = format!("[[write]] line {}", line_of("request = \"POST /articles/{slug}/favorite\""));
+    for parts in [
+        &["every write that no [[write]] speaks of: every entry of the route"][..],
+        &["POST /articles/hello/favorite: what lies at /articles/{slug}", "when status is 201", &favorite],
+        &["POST /import: what lies at /articles/{response:/slug}"],
+        &["any write to /articles/hello/: this path"],
+        &["any write whose answer names it"],
+    ] {
+        assert!(says(&text, "dropped by", parts), "{parts:?} in {text}");
+    }
+    assert!(
+        says(&text, "not by", &["POST /login or POST /search: drop nothing, but for what they are sent to"]),
+        "{text}"
+    );
+    assert_eq!(
+        json["spared_by"],
+        serde_json::json!([{ "writes": "POST /login or POST /search", "line": line_of("request = [\"POST /login\"") }])
+    );
+    assert_eq!(json["dropped_by"][1]["when"], serde_json::json!(["status is 201"]));
+    let (text, _) = explain(&file, &["GET", "/articles"]);
+    assert!(says(&text, "not by", &["POST /articles/{slug}/favorite: drops nothing of this"]), "{text}");
+    let (text, json) = explain(&file, &["GET", "/users/7"]);
+    assert!(!text.contains("every write that no"), "{text}");
+    assert!(says(&text, "dropped by", &["any write to /users/7: this path"]), "{text}");
+    assert_eq!(json["spared_by"], serde_json::json!([]));
+    let (text, _) = explain(&file, &["GET", "/other"]);
+    assert!(!text.contains("favorite"), "{text}");
+}
+
+#[test]
+fn a_write_tells_what_narrows_it_and_what_keeps_it_from_being_narrowed() {
+    let (_folder, file) = blog();
+    let (text, json) = explain(&file, &["POST", "/articles/hello/favorite"]);
+    assert!(says(&text, "narrowed by", &["(POST /articles/{slug}/favorite): it drops what that names"]), "{text}");
+    assert!(says(&text, "drops", &["/articles/{slug}/: /articles/hello, whatever the query"]), "{text}");
+    assert!(
+        says(&text, "when", &["[[write]] POST /articles/{slug}/favorite: status is 201", "for the answer to tell"]),
+        "{text}"
+    );
+    assert!(!text.contains("every route"), "{text}");
+    assert_eq!(
+        (&json["narrowed_by"][0]["speaks"], &json["conditions"][0]["route"]),
+        (&Value::Bool(true), &Value::Null)
+    );
+    let (text, _) = explain(&file, &["POST", "/login/"]);
+    assert!(
+        says(&text, "unless", &["it answers 302 with Location /login: then nothing on a route is dropped"]),
+        "{text}"
+    );
+    for (more, why) in [
+        (&["POST", "//login"][..], "its path may be read in several ways"),
+        (&["POST", "/Login"], "its method or path is spelt otherwise"),
+        (&["POST", "/login", "-H", "X-HTTP-Method-Override: delete"], "it may be taken for another method"),
+        (&["POST", "/login?_method=PUT"], "it may be taken for another method"),
+        (&["POST", "/login", "--data", "{\"_method\": \"PUT\"}"], "it may be taken for another method"),
+        (
+            &["POST", "/login", "-H", "Content-Type: application/x-www-form-urlencoded"],
+            "it may be taken for another method",
+        ),
+    ] {
+        let (text, json) = explain(&file, more);
+        assert!(
+            says(&text, "narrowed by", &["nothing: ", "(POST /login or POST /search) does not speak of it", why]),
+            "{text}"
+        );
+        assert!(says(&text, "drops", &["every route without `invalidated_by`, because any write may"]), "{text}");
+        assert_eq!(json["narrowed_by"][0]["because"], why);
+    }
+    for (more, method, by) in [
+        (&["-H", "X-HTTP-Method-Override: delete"][..], "DELETE", "X-HTTP-Method-Override"),
+        (&["--data", "{\"_method\": \"PUT\"}"], "PUT", "its body"),
+        (&["-H", "Content-Type: application/x-www-form-urlencoded"], "any method", "its body, which is not known"),
+    ] {
+        let (text, json) = explain(&file, &[&["POST", "/users/7"], more].concat());
+        assert!(says(&text, "taken for", &[&format!("{method}, by {by}")]), "{text}");
+        assert_eq!(
+            (json["taken_for"][0]["method"].as_str(), json["taken_for"][0]["by"].as_str()),
+            (Some(method), Some(by))
+        );
+    }
+}
+
+#[test]
+fn what_a_write_does_not_tell_says_what_to_do() {
+    let (_folder, file) = blog();
+    let (text, json) = explain(&file, &["PUT", "/users/007"]);
+    assert!(says(&text, "drops", &["/users/{id}: every entry"]), "{text}");
+    let why = "`007` is read differently by different backends, so the whole route is dropped";
+    assert!(says(&text, "not known", &["{id} of /users/{id}", why]), "{text}");
+    assert_eq!((&json["unknown"][0]["why"], &json["unknown"][0]["value"]), (&Value::from("odd"), &Value::from("007")));
+    let (text, _) = explain(&file, &["POST", "/articles/007/favorite"]);
+    assert!(
+        says(&text, "not known", &["{slug} (POST /articles/{slug}/favorite)", "`007` is read differently"]),
+        "{text}"
+    );
+    let (text, json) = explain(&file, &["POST", "/import"]);
+    assert!(says(&text, "drops", &["/articles/{slug}/: every entry"]), "{text}");
+    assert!(says(&text, "not known", &["{response:/slug} (POST /import): give --response"]), "{text}");
+    assert_eq!((&json["unknown"][0]["route"], &json["unknown"][0]["give"]), (&Value::Null, &Value::from("--response")));
+    let (text, json) = explain(&file, &["POST", "/import", "--response", "{\"slug\": \"a\"}"]);
+    assert!(
+        says(&text, "drops", &["/articles/{slug}/: /articles/a"]) && json["unknown"] == serde_json::json!([]),
+        "{text}"
+    );
+    let body = "{\"country\": \"NI\", \"city\": \"a\"}";
+    let (text, _) = explain(SHIPPED, &["PUT", "/active?city=b", "--data", body]);
+    assert!(says(&text, "not known", &["{city} of /active (PUT /active)", "in two ways"]), "{text}");
+    let (text, _) = explain(SHIPPED, &["PUT", "/active?city=b&country=NI", "-H", "Content-Type: text/xml"]);
+    assert!(says(&text, "not known", &["{city}", "in a body that is not JSON"]), "{text}");
+}
+
+#[test]
+fn a_move_writes_what_its_destination_names_too() {
+    let (_folder, file) = blog();
+    for method in ["MOVE", "COPY"] {
+        let (text, json) = explain(&file, &[method, "/users/8", "-H", "Destination: /users/9"]);
+        assert!(says(&text, "writes too", &["/users/9 (Destination)"]), "{text}");
+        for path in ["/users/8", "/users/9"] {
+            let what = format!("/users/{{id}}: {path}, whatever the query");
+            assert!(says(&text, "drops", &[&what, "because it is what the write is sent to"]), "{text}");
+        }
+        assert_eq!(
+            (&json["readings"], &json["destinations"]),
+            (&serde_json::json!(["/users/8"]), &serde_json::json!(["/users/9"]))
+        );
+    }
 }

@@ -1,0 +1,201 @@
+//! The commands as a person and a program run them: what they print, and their exit codes.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking; the lints spare only what is inside of test functions"
+)]
+
+mod explain;
+
+use std::fmt::Write as _;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+
+const SHIPPED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/proxy.toml");
+
+/// The Oracle seed's route, which the shipped file's `/orders/{page}` leaves no room for.
+const ORACLE: &str = r#"
+origin = "http://127.0.0.1:5000"
+[[route]]
+path = "/orders/{order_id}"
+key = "order:{order_id}"
+ttl = "1h"
+[route.write]
+request = "POST /orders"
+select = { query = "target", default = "both", both = "through", redis = "cache", oracle = "around" }
+entry = '{"order": {body}, "source": "Redis"}'
+reply = { status = 201, json = '{"status": "success", "message": "Order written to {target}"}' }
+cache_by = "anyone"
+"#;
+
+/// Runs `aside` in an empty folder.
+fn aside(arguments: &[&str]) -> Output {
+    let folder = tempfile::tempdir().unwrap();
+    aside_in(folder.path(), arguments)
+}
+
+fn aside_in(folder: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_aside")).current_dir(folder).args(arguments).output().unwrap()
+}
+
+fn code(output: &Output) -> i32 {
+    output.status.code().unwrap()
+}
+
+fn printed(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn complained(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+#[test]
+fn the_shipped_file_is_good() {
+    let output = aside(&["check", "--config", SHIPPED]);
+    assert_eq!(code(&output), 0, "{}", complained(&output));
+    assert!(printed(&output).contains("is good: 3 routes, store memory:// (64MiB), origin http://127.0.0.1:5000"));
+    let json: Value = serde_json::from_slice(&aside(&["check", "--json", "--config", SHIPPED]).stdout).unwrap();
+    assert_eq!((&json["ok"], &json["routes"]), (&Value::Bool(true), &Value::from(3)));
+    assert_eq!(json["findings"][0]["severity"], "note");
+}
+
+#[test]
+fn the_file_in_the_folder_is_the_default() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("proxy.toml"), ORACLE).unwrap();
+    let output = aside_in(folder.path(), &["check"]);
+    assert_eq!(code(&output), 0);
+    assert!(printed(&output).starts_with("proxy.toml is good: 1 route,"));
+}
+
+#[test]
+fn a_password_is_not_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "origin = \"http://a\"\nstore = \"redis://u:hunter2@127.0.0.1:6379/1\"\n";
+    std::fs::write(folder.path().join("proxy.toml"), text).unwrap();
+    for arguments in [&["check"][..], &["check", "--json"]] {
+        let text = printed(&aside_in(folder.path(), arguments));
+        assert!(text.contains("127.0.0.1:6379") && !text.contains("hunter2"), "{text}");
+    }
+}
+
+#[test]
+fn a_bad_file_is_78_for_every_command() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("proxy.toml"), "origin = \"http://a\"\n[[route]]\npath = \"/a\"\nttl = 60\n")
+        .unwrap();
+    for arguments in [&["check"][..], &["serve"], &["routes"], &["explain", "GET", "/a"]] {
+        let output = aside_in(folder.path(), arguments);
+        assert_eq!(code(&output), 78, "{arguments:?}");
+        let complaint = complained(&output);
+        assert!(complaint.contains("proxy.toml:4:7") && complaint.contains("help: write \"60s\""), "{complaint}");
+        assert!(!complaint.contains('\u{1b}'), "colours without a terminal");
+        assert!(printed(&output).is_empty());
+    }
+    let json = aside_in(folder.path(), &["check", "--json"]);
+    assert_eq!(code(&json), 78);
+    let json: Value = serde_json::from_slice(&json.stdout).unwrap();
+    assert_eq!((&json["ok"], &json["findings"][0]["line"]), (&Value::Bool(false), &Value::from(4)));
+}
+
+#[test]
+fn no_configuration_at_all_is_78_too() {
+    for arguments in [&["check"][..], &["serve"], &["check", "--config", "none.toml"], &["check", "--config", "."]] {
+        let output = aside(arguments);
+        assert_eq!(code(&output), 78, "{arguments:?}");
+        assert!(complained(&output).contains("help: "), "{}", complained(&output));
+    }
+    for arguments in [&["serve", "--origin", "ftp://a"][..], &["serve", "--origin", "http://a", "--store", "x://"]] {
+        assert_eq!(code(&aside(arguments)), 78, "{arguments:?}");
+    }
+}
+
+#[test]
+fn wrong_usage_is_2() {
+    for arguments in [
+        &[][..],
+        &["start"],
+        &["check", "--colour"],
+        &["serve", "--log", "xml"],
+        &["explain", "GET"],
+        &["explain", "get", "/a"],
+        &["explain", "GET", "orders"],
+        &["explain", "PUT", "/a", "--data", "{"],
+        &["explain", "GET", "/a", "--header", "Authorization hunter2"],
+    ] {
+        let output = aside(arguments);
+        assert_eq!(code(&output), 2, "{arguments:?}");
+        assert!(!complained(&output).contains("hunter2"));
+    }
+    assert_eq!(code(&aside(&["--version"])), 0);
+    assert_eq!(code(&aside(&["--help"])), 0);
+}
+
+#[test]
+fn an_address_that_is_taken_is_1() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let output = aside(&["serve", "--origin", "http://127.0.0.1:1", "--listen", &address]);
+    assert_eq!(code(&output), 1);
+    assert!(complained(&output).contains("in use"), "{}", complained(&output));
+}
+
+#[test]
+fn with_few_file_descriptors_it_says_how_many_clients_it_can_serve() {
+    let folder = tempfile::tempdir().unwrap();
+    let binary = env!("CARGO_BIN_EXE_aside");
+    let serve = format!("ulimit -n 200; exec {binary} serve --origin http://127.0.0.1:1 --listen 127.0.0.1:0");
+    let mut shell = Command::new("sh");
+    let mut server = shell.args(["-c", &serve]).current_dir(folder.path()).stderr(Stdio::piped()).spawn().unwrap();
+    let lines = BufReader::new(server.stderr.take().unwrap()).lines().map_while(Result::ok);
+    let said: Vec<String> = lines.take_while(|line| !line.contains("listening on")).collect();
+    server.kill().unwrap();
+    server.wait().unwrap();
+    assert!(said.iter().any(|line| line.contains("at most 68 clients")), "{said:?}");
+}
+
+#[test]
+fn routes_are_listed() {
+    let text = printed(&aside(&["routes", "--config", SHIPPED]));
+    assert_eq!(text.lines().count(), 4, "{text}");
+    assert!(text.lines().nth(2).is_some_and(|line| line.contains("fruit:{id}") && line.contains("10m")), "{text}");
+    let json: Value = serde_json::from_slice(&aside(&["routes", "--json", "--config", SHIPPED]).stdout).unwrap();
+    assert_eq!(json[2]["query"], serde_json::json!(["country", "city"]));
+    assert_eq!(json[0]["invalidated_by"][1], "PUT /orders/{order_id}");
+}
+
+#[test]
+fn routes_tell_what_drops_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut file = "origin = \"http://a\"\n".to_owned();
+    let said = ["", "invalidated_by = \"path\"", "invalidated_by = []", "invalidated_by = [\"PUT /x\", \"DELETE /x\"]"];
+    for (at, keys) in said.iter().enumerate() {
+        let _ = writeln!(file, "[[route]]\npath = \"/r{at}\"\n{keys}");
+    }
+    std::fs::write(folder.path().join("proxy.toml"), file).unwrap();
+    let text = printed(&aside_in(folder.path(), &["routes"]));
+    let told: Vec<&str> = text.lines().map(|line| line.rsplit("  ").next().unwrap()).collect();
+    assert_eq!(told, ["DROPPED BY", "every write", "writes around it", "writes to it", "PUT /x, DELETE /x"]);
+    let json: Value = serde_json::from_slice(&aside_in(folder.path(), &["routes", "--json"]).stdout).unwrap();
+    let told: Vec<&Value> = (0..4).map(|at| &json[at]["invalidated_by"]).collect();
+    let wanted = serde_json::json!(["every", "path", [], ["PUT /x", "DELETE /x"]]);
+    assert_eq!(told, wanted.as_array().unwrap().iter().collect::<Vec<_>>());
+}
+
+#[test]
+fn an_origin_that_is_aside_itself_is_78() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("proxy.toml"), "origin = \"http://localhost:8080\"\n").unwrap();
+    let output = aside_in(folder.path(), &["check"]);
+    assert_eq!(code(&output), 78);
+    let complaint = complained(&output);
+    assert!(complaint.contains("proxy.toml:1:10") && complaint.contains("go round in circles"), "{complaint}");
+    let elsewhere = ["serve", "--origin", "http://127.0.0.1:9", "--listen", "127.0.0.1:9"];
+    assert_eq!(code(&aside(&elsewhere)), 78);
+}
