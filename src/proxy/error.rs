@@ -81,8 +81,7 @@ impl Refusal {
                     .to_owned()
             }
             Self::NotKept => {
-                "The cache did not take this write, and nothing else was asked to. Nothing is lost: send it again."
-                    .to_owned()
+                "The cache did not confirm this write, and nothing else was asked to. Send it again.".to_owned()
             }
             Self::NotAdmitted => {
                 "Writes to the cache only need a credential, and this one has another or none.".to_owned()

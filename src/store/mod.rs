@@ -289,7 +289,8 @@ impl Store {
     /// What became of the entry comes back beside the invalidation: [`Kept::Stored`], [`Kept::RacedWrite`],
     /// [`Kept::TooLarge`], or [`Fault::Full`]; `otherwise` says what is done then, and after [`Otherwise::Nothing`] the
     /// token is where the sequence is, or was at the last look. On a [`Fault`] of the whole the tags are owed as by
-    /// [`Store::finish`]. Dropping the future loses nothing: the work goes on.
+    /// [`Store::finish`]; but not with [`Otherwise::Nothing`], where both happened or nothing did. Dropping the future loses
+    /// nothing: the work goes on.
     pub async fn finish_and_keep(
         &self,
         tags: &[Tag],

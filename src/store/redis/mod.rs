@@ -222,7 +222,8 @@ impl Redis {
                 Ok(session) => invalidate_and_put(&session, keys, &promise.tags, &since, otherwise, put).await,
                 Err(fault) => Err(fault),
             };
-            promise.settle(done.is_ok());
+            // Where only both may happen, or nothing, nothing is owed: whatever became of it, nothing is old that was not.
+            promise.settle(done.is_ok() || otherwise == Otherwise::Nothing);
             done
         });
         let done = work.await.unwrap_or(Err(Fault::Down));
