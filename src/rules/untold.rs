@@ -5,9 +5,8 @@ use std::sync::Arc;
 
 use super::document::Document;
 use super::invalidated_by::{InvalidatedBy, InvalidationRule, Subject};
-use super::path::{Captures, PathPattern};
+use super::path::Captures;
 use super::query::{Found, find_loosely};
-use super::request_pattern::RequestPattern;
 use super::route::Route;
 use super::routes::Routes;
 use super::template::{Source, Template};
@@ -52,17 +51,15 @@ impl Routes {
             route.untold(write, narrowed, &mut found);
         }
         for (rule, request, captures) in self.speaking(write).filter(|(rule, ..)| rule.counts(write)) {
-            for drop in rule.drops.iter().flatten() {
-                let template = match drop {
-                    Drops::Route(_) => continue,
-                    Drops::Tag(template) => template,
-                    Drops::Path(path) => path.template(),
-                };
-                for source in template.variables() {
-                    let is_rest = matches!(source, Source::Name(name) if request_path(rule, request).is_some_and(|path| path.is_rest(name)));
-                    let told = write.value(source, &captures);
-                    note(None, Some(request), source, why(write, source, told, is_rest), &mut found);
-                }
+            let templates = rule.drops.iter().flatten().filter_map(|drop| match drop {
+                Drops::Route(_) => None,
+                Drops::Tag(template) => Some(template),
+                Drops::Path(path) => Some(path.template()),
+            });
+            for source in templates.flat_map(Template::variables) {
+                let told = write.value(source, &captures);
+                let why = why(write, source, told, is_rest_of(rule, request, source));
+                note(None, Some(request), source, why, &mut found);
             }
         }
         let mut unique: Vec<Untold> = Vec::new();
@@ -145,9 +142,10 @@ fn note(route: Option<&Route>, request: Option<&str>, source: &Source, why: Opti
     });
 }
 
-/// The path of one of its requests.
-fn request_path<'r>(rule: &'r WriteRule, request: &str) -> Option<&'r PathPattern> {
-    rule.requests.iter().find(|known| known.as_str() == request).map(RequestPattern::path)
+/// Whether a variable is the `{*rest}` of one of its requests.
+fn is_rest_of(rule: &WriteRule, request: &str, source: &Source) -> bool {
+    let Source::Name(name) = source else { return false };
+    rule.requests.iter().any(|known| known.as_str() == request && known.path().is_rest(name))
 }
 
 fn is_odd(value: &str, is_rest: bool) -> bool {

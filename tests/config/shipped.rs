@@ -48,7 +48,9 @@ fn what_a_commented_key_shows_as_its_default_is_the_default() {
     let three = |config: &aside::config::Config| {
         let mut routes: Vec<_> = config.proxy.routes.iter().take(3).map(|route| (**route).clone()).collect();
         // The `[[write]]` of the other file is a part of this.
-        routes.iter_mut().for_each(|route| route.fingerprint = 0);
+        for route in &mut routes {
+            route.fingerprint = 0;
+        }
         format!("{routes:?}")
     };
     assert_eq!(three(&as_shipped), three(&all_set));
