@@ -191,13 +191,35 @@ fn write_policies() {
         (target("select = { query = \"t\", default = «\"both\", a = \"around\" }"), "both = \"through\""),
         (target("select = { query = \"t\", default = «\"aa\", ab = \"around\" }"), "\"ab\""),
         (target("select = { query = \"t\", default = \"a\", a = «\"aruond\" }"), "\"around\""),
-        (format!("«[route.write]\nrequest = \"POST /orders\"\npolicy = \"cache\"\n{reply}"), "add entry = "),
-        (format!("«[route.write]\nrequest = \"POST /orders\"\npolicy = \"cache\"\n{entry}"), "add reply = "),
+        (
+            format!("«[route.write]\nrequest = \"POST /orders\"\npolicy = \"cache\"\ncache_by = \"anyone\"\n{reply}"),
+            "add entry = ",
+        ),
+        (
+            format!("«[route.write]\nrequest = \"POST /orders\"\npolicy = \"cache\"\ncache_by = \"anyone\"\n{entry}"),
+            "add reply = ",
+        ),
         (target("policy = \"through\"\nentry = «'{\"o\": {page}}'"), "'{\"order\": {body}"),
-        (target(&format!("policy = \"cache\"\n{entry}\nreply = «{{ status = 201 }}")), "json = "),
-        (target(&format!("policy = \"cache\"\n{entry}\nreply = «{{ json = '{{}}' }}")), "status = 201"),
-        (target(&format!("policy = \"cache\"\n{entry}\nreply = {{ status = «404, json = '{{}}' }}")), "200 or 201"),
-        (target(&format!("policy = \"cache\"\n{entry}\nreply = {{ status = «204, json = '{{}}' }}")), "200 or 201"),
+        (
+            target(&format!("policy = \"cache\"\ncache_by = \"anyone\"\n{entry}\nreply = «{{ status = 201 }}")),
+            "json = ",
+        ),
+        (
+            target(&format!("policy = \"cache\"\ncache_by = \"anyone\"\n{entry}\nreply = «{{ json = '{{}}' }}")),
+            "status = 201",
+        ),
+        (
+            target(&format!(
+                "policy = \"cache\"\ncache_by = \"anyone\"\n{entry}\nreply = {{ status = «404, json = '{{}}' }}"
+            )),
+            "200 or 201",
+        ),
+        (
+            target(&format!(
+                "policy = \"cache\"\ncache_by = \"anyone\"\n{entry}\nreply = {{ status = «204, json = '{{}}' }}"
+            )),
+            "200 or 201",
+        ),
         (
             target("policy = \"through\"").replace("\"POST /orders\"", "«\"DELETE /orders\""),
             "\"DELETE /orders/{page}\"",
@@ -215,7 +237,7 @@ fn what_writes_store_needs_a_lifetime() {
     let policy = |before: &str, mark: &str, policy: &str| {
         in_route(&format!(
             "{before}\n{mark}[route.write]\nrequest = \"POST /orders\"\npolicy = \"{policy}\"\nentry = '{{\"o\": {{body}}}}'\n{}",
-            if policy == "cache" { "reply = { status = 201, json = '{}' }" } else { "" }
+            if policy == "cache" { "reply = { status = 201, json = '{}' }\ncache_by = \"anyone\"" } else { "" }
         ))
     };
     assert_bad(&policy("", "«", "through"), "add ttl = \"1h\"");

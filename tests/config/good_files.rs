@@ -3,14 +3,20 @@
 use std::time::Duration;
 
 use aside::origin::HostRule;
-use aside::rules::Hosts;
-use aside::rules::{Credential, RouteQuery, Selection, Source, Subject, WriteTarget};
+use aside::rules::{
+    Condition, Credential, Hosts, InvalidatedBy, Pointer, RouteQuery, Selection, Source, Subject, WriteTarget,
+};
 use aside::server::Http2;
 use aside::store::{StoreUrl, WhenDown};
 use aside::telemetry::LogFormat;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::good;
+
+/// What a body must say somewhere.
+fn says(subject: Subject, pointer: &str, equals: Value) -> Condition {
+    Condition::Says { subject, pointer: Pointer::parse(pointer).unwrap(), equals }
+}
 
 #[test]
 fn everything_has_a_default() {
@@ -99,7 +105,10 @@ fn nodes_on_one_redis_are_told_which_name_they_have_to_share() {
         "[origin]\nurl = \"http://a\"\nhost = \"client\"\n[store]\nurl = \"redis://h\"",
     ] {
         let told = notes(text);
-        assert!(told.contains("note: ") && told.contains("here it is 127.0.0.1:8080"), "{told}");
+        assert!(
+            told.contains("note: nodes that share this Redis") && told.contains("hosts = [\"shop.example\"]"),
+            "{told}"
+        );
         assert!(told.contains(if text.contains("[store]") { ":5:7" } else { ":2:9" }), "{told}");
     }
     for text in [
@@ -108,6 +117,17 @@ fn nodes_on_one_redis_are_told_which_name_they_have_to_share() {
         "origin = \"http://a\"",
     ] {
         assert_eq!(notes(text), "", "{text}");
+    }
+}
+
+/// An API that has a certificate is most often one of several behind one address.
+#[test]
+fn an_https_api_that_sees_the_clients_host_is_told() {
+    let told = good("origin = \"https://a.example\"").remarks.render(false);
+    assert!(told.contains("note: the API sees the client's Host") && told.contains("host = \"origin\""), "{told}");
+    assert!(told.contains(":1:10"), "{told}");
+    for quiet in ["origin = \"http://a.example\"", "[origin]\nurl = \"https://a.example\"\nhost = \"client\""] {
+        assert_eq!(good(quiet).remarks.render(false), "", "{quiet}");
     }
 }
 
@@ -127,7 +147,9 @@ fn a_route_has_defaults_too() {
     assert_eq!(route.query, RouteQuery::Raw);
     assert_eq!(route.vary, ["accept", "accept-language"]);
     assert_eq!((route.cookies, route.authorization), (Credential::Bypass, Credential::Bypass));
-    assert!(route.etag && route.invalidated_by.is_none() && route.write.is_none() && route.annotate.is_none());
+    assert!(
+        route.etag && route.invalidated_by == InvalidatedBy::Every && route.write.is_none() && route.annotate.is_none()
+    );
     let choices = &route.choices;
     assert!(
         choices.routed && !choices.override_origin && !choices.override_private && !choices.honour_request_directives
@@ -172,7 +194,7 @@ fn every_choice_of_a_route() {
     assert_eq!((route.cookies, route.authorization), (Credential::Ignore, Credential::Key));
     assert!((route.ttl_jitter - 0.1).abs() < 1e-9 && !route.etag);
     assert_eq!(route.tags.len(), 1);
-    assert_eq!(route.invalidated_by.as_deref(), Some(&[][..]));
+    assert_eq!(route.invalidated_by, InvalidatedBy::Listed(Vec::new()));
     let annotate = route.annotate.as_ref().unwrap();
     assert_eq!((&annotate.hit, &annotate.miss), (&json!({"a": [1]}), &json!("no")));
     let choices = &route.choices;
@@ -191,16 +213,10 @@ fn invalidations_in_both_forms() {
          variables = { order_id = \"{body:/order/id}\" } },\n  { request = \"PUT /shops/{shop}\", tags = [\"shop:{shop}\"] },\n]\n",
     );
     let route = config.proxy.routes.iter().next().unwrap();
-    let rules = route.invalidated_by.as_ref().unwrap();
+    let rules = route.invalidated_by.rules();
     assert_eq!(rules.len(), 3);
     assert!(rules[0].request.method().is_none());
-    let mut when: Vec<_> = rules[1]
-        .when
-        .iter()
-        .map(|condition| (condition.subject, condition.pointer.as_str(), &condition.equals))
-        .collect();
-    when.sort_by_key(|(_, pointer, _)| *pointer);
-    assert_eq!(when, [(Subject::Response, "/a/b", &json!(1)), (Subject::Request, "/x", &json!(true))]);
+    assert_eq!(rules[1].when, [says(Subject::Request, "/x", json!(true)), says(Subject::Response, "/a/b", json!(1))]);
     assert!(
         matches!(&rules[1].variables[..], [(name, Source::Body(pointer))] if name == "order_id" && pointer.as_str() == "/order/id")
     );
@@ -222,7 +238,7 @@ fn the_oracle_seeds_write_policy() {
     let config = good(
         "origin = \"http://a\"\n[[route]]\npath = \"/orders/{order_id}\"\nkey = \"order:{order_id}\"\nttl = \"1h\"\n[route.write]\n\
          request = \"POST /orders\"\nselect = { query = \"target\", default = \"both\", both = \"through\", redis = \"cache\", \
-         oracle = \"around\" }\nentry = '{\"order\": {body}, \"source\": \"Redis\"}'\n\
+         oracle = \"around\" }\ncache_by = \"anyone\"\nentry = '{\"order\": {body}, \"source\": \"Redis\"}'\n\
          reply = { status = 201, json = '{\"status\": \"success\", \"message\": \"Order written to {target}\"}' }\n",
     );
     let route = config.proxy.routes.iter().next().unwrap();

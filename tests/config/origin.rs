@@ -98,7 +98,7 @@ fn what_is_wrong_with_a_file_is_said_without_what_is_in_it() {
         (format!("key = «\"{}\"", at("key.pem")), "no use without its certificate"),
         (format!("ca = \"{}\"\nname = «\"a b\"", at("ca.pem")), "neither a host name nor an IP address"),
     ] {
-        let text = format!("[origin]\nurl = \"https://a.test\"\n[origin.tls]\n{line}\n");
+        let text = format!("[origin]\nurl = \"https://a.test\"\nhost = \"origin\"\n[origin.tls]\n{line}\n");
         assert_bad(&text, "");
         let error = read(&text.replace('«', "")).unwrap_err().to_string();
         assert!(error.contains(message), "{message}: {error}");
