@@ -104,7 +104,8 @@ impl Route {
                 self.by_rule(write, rule, &captures, drops);
             }
         }
-        if !spoken {
+        // One that may be of another method may be a write to this path of which no rule has spoken.
+        if !spoken || !write.overriding.is_none() {
             self.path(path, &Cause::Target, drops);
         }
     }
