@@ -64,8 +64,8 @@ impl Write<'_> {
     /// The value of a variable; `None` when the write does not tell, or tells it in two ways.
     pub(super) fn value<'s>(&'s self, source: &Source, captures: &Captures<'s>) -> Option<Cow<'s, str>> {
         match source {
-            Source::Body(pointer) => scalar(pointer.told(self.body.json()?)??),
-            Source::Response(pointer) => scalar(pointer.of(self.answer.response?)?),
+            Source::Body(pointer) => written(pointer.told(self.body.json()?)??),
+            Source::Response(pointer) => written(pointer.of(self.answer.response?)?),
             Source::Name(name) => match captures.get(name) {
                 Some(value) => Some(Cow::Owned(value.to_owned())),
                 None => self.named(name),
