@@ -197,7 +197,7 @@ impl Route {
     }
 
     /// The entries that lack a value: the origin may have answered them with the one that the write tells.
-    fn lacking(&self, cause: &Cause, drops: &mut Vec<Invalidation>) {
+    pub(super) fn lacking(&self, cause: &Cause, drops: &mut Vec<Invalidation>) {
         if self.may_lack_values() {
             drops.push(self.made_old(Tag::absent(&self.name), Scope::Tag, cause.clone()));
         }

@@ -130,6 +130,9 @@ impl Routes {
             }
             Drops::Tag(template) => {
                 push_named(tag_of(template, |source| write.value(source, captures)), cause, drops);
+                for route in self.routes.iter().filter(|route| !route.tags.is_empty()) {
+                    route.lacking(cause, drops);
+                }
             }
             Drops::Path(path) => match path.render(write, captures) {
                 Some(path) => self.path(&path, cause, drops),
