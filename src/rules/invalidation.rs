@@ -89,10 +89,17 @@ impl Route {
     }
 
     /// The request of the route's write policy, if that speaks of the write. It takes the write for what its request line
-    /// says, so it says nothing of one that may be another.
+    /// says, so it says nothing of one that may be another, nor of what a Destination names.
     pub fn policy_for<'a>(&'a self, write: &Write<'_>, path: &'a str) -> Option<(&'a RequestPattern, Captures<'a>)> {
         let policy = self.write.as_ref().filter(|_| write.overriding.is_none())?;
-        Some((&policy.request, policy.request.matches(write, path)?))
+        let captures = policy.request.matches(write, path)?;
+        write.is_sent_to(path).then_some((&policy.request, captures))
+    }
+
+    /// Whether a write is one of the route's write policy to every origin, and writes nothing besides.
+    pub(super) fn is_of_policy(&self, write: &Write<'_>) -> bool {
+        let speaks = self.write.as_ref().is_some_and(|policy| policy.request.matches_strictly(write).is_some());
+        speaks && write.is_plain() && write.paths.iter().all(|path| write.is_sent_to(path))
     }
 
     fn by_list(&self, write: &Write<'_>, path: &str, rules: &[InvalidationRule], drops: &mut Vec<Invalidation>) {

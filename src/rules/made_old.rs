@@ -3,6 +3,7 @@
 //! Safe by default: a write that nothing is said of may have changed anything, so it drops every route that does not say
 //! itself which writes drop it. `[[write]]` narrows that on the side of the write, `invalidated_by` on the side of a route.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::ROUTELESS;
@@ -33,12 +34,8 @@ impl Routes {
         if invalidates(write.answer.status) {
             unrouted(write, &mut drops);
         }
-        let mut seen = Vec::new();
-        drops.retain(|drop| {
-            let new = !seen.contains(&drop.tag);
-            seen.push(drop.tag.clone());
-            new
-        });
+        let mut seen = HashSet::with_capacity(drops.len());
+        drops.retain(|drop| seen.insert(drop.tag.clone()));
         drops
     }
 
@@ -106,7 +103,7 @@ impl Routes {
             drops.push(Invalidation::of_all(Tag::unlisted(), Scope::Unlisted, Cause::Unlisted));
         }
         for route in unlisted().filter(|route| route.write.is_some()) {
-            if !write.paths.iter().any(|path| route.policy_for(write, path).is_some()) {
+            if !route.is_of_policy(write) {
                 drops.push(route.all_fetched(Cause::Unlisted));
                 // What a write put there that the origin never saw goes with those that are sent to it.
                 route.target(write, drops);

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use http::{Method, StatusCode};
 use serde_json::Value;
 
-use super::canonical::is_canonical;
+use super::canonical::{is_canonical, write_paths};
 use super::document::Document;
 use super::numbers::scalar;
 use super::overriding::Overriding;
@@ -59,6 +59,11 @@ impl Write<'_> {
     /// Whether every origin takes its method and its path in one way.
     pub fn is_plain(&self) -> bool {
         self.overriding.is_none() && is_canonical(self.path)
+    }
+
+    /// Whether a path is a reading of its own, and not only of what a Destination names.
+    pub(super) fn is_sent_to(&self, path: &str) -> bool {
+        write_paths(self.path).iter().any(|own| own == path)
     }
 
     /// The value of a variable; `None` when the write does not tell, or tells it in two ways.
