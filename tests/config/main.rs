@@ -16,6 +16,7 @@ mod hostile;
 mod origin;
 mod reading;
 mod shipped;
+mod writes;
 
 use aside::config::{Config, ConfigError, Severity};
 
