@@ -122,6 +122,60 @@ fn commands_refuse_a_bad_configuration_without_its_secret() {
     }
 }
 
+/// Every slip right beside the credential of a write to the cache, which is then printed with its line.
+#[test]
+fn commands_refuse_a_bad_policy_without_its_credential() {
+    let policy = |cache_by: &str| {
+        format!(
+            "origin = \"http://a\"\n{ROUTE}[route.write]\nrequest = \"POST /x\"\npolicy = \"cache\"\nentry = '{{\"x\": {{body}}}}'\n\
+             reply = {{ status = 201, json = '{{}}' }}\n{cache_by}\n"
+        )
+    };
+    for cache_by in [
+        "cache_by = { feild = \"X-Token\", value = \"hunter2\" }",
+        "cache_by = { field = \"X-Token\", valeu = \"hunter2\" }",
+        "cache_by = { field = \"X-Token\", token = \"hunter2\" }",
+        "cache_by = { field = \"X Token\", value = \"hunter2\" }",
+        "cache_by = { field = \"Bearer hunter2\", value = \"X-Token\" }",
+        "cache_by = { value = \"hunter2\" }",
+        "cache_by = { field = \"X-Token\", value = \"hunter2\", value = \"Sesame\" }",
+        "cache_by = { field = \"X-Token\", value = \"hunter2${NOBODY}\" }",
+        "cache_by = { field = \"X-Token\", value = \"${NOBODY:-hunter2}${NOBODY}\" }",
+        "cache_by = { field = \"X-Token\", value = \"hunter2${\" }",
+        "cache_by = { field = \"X-Token\", value = hunter2 }",
+        "cache_by = { field = \"X-Token\", value = \"hunter2 }",
+        "cache_by = { field = \"X-Token\", value = \"hunter2\" x }",
+        "cache_by = { field = \"X-Token\", value = [\"hunter2\"] }",
+        "cache_by = { field = \"X-Token\", value = { x = \"hunter2\" } }",
+        "cache_by = \"hunter2\"",
+        "cache_by = [\"hunter2\"]",
+        "cache_buy = { field = \"X-Token\", value = \"hunter2\" }",
+        "[route.write.cache_by]\nfield = 1\nvalue = \"hunter2\"",
+        "[route.write.cache_by]\nfield = \"X-Token\"\nvalue = 'hunter2' \"",
+        "[route.write.cache_by]\nvalue = '''\nhunter2'''\nvalue = 1",
+        "cache_by = { field = \"X-Token\", value = \"${file:password}\", x = 1 }",
+    ] {
+        let folder = folder(&policy(cache_by), "h");
+        for arguments in [&["check"][..], &["check", "--json"], &["serve"]] {
+            let output = aside(folder.path(), arguments).output().unwrap();
+            assert_eq!(output.status.code(), Some(78), "{cache_by}: {}", all_of(&output));
+            assert_clean(&all_of(&output), &format!("{arguments:?} with {cache_by}"));
+        }
+    }
+    for number in ["4815162342", "48151623.42", "2342-12-01"] {
+        let folder = folder(&policy(&format!("cache_by = {{ field = \"X-Token\", value = {number} }}")), "h");
+        let output = aside(folder.path(), &["check"]).output().unwrap();
+        let printed = all_of(&output);
+        assert!(printed.contains("in quotes") && !printed.contains("23"), "{printed}");
+    }
+    let folder = folder(&policy("cache_by = { field = \"X-Token\", value = \"hunter2\" }"), "h");
+    for arguments in [&["check"][..], &["routes", "--json"], &["explain", "POST", "/x?id=1"]] {
+        let output = aside(folder.path(), arguments).output().unwrap();
+        assert!(output.status.success(), "{}", all_of(&output));
+        assert_clean(&all_of(&output), &format!("{arguments:?}"));
+    }
+}
+
 #[test]
 fn what_the_command_line_says_wrong_is_not_repeated() {
     let folder = folder("origin = \"http://a\"\n", "h");

@@ -10,7 +10,9 @@ mod text;
 use std::sync::LazyLock;
 
 use aside::config::Config;
-use aside::rules::{CacheKey, Place, Read, Route, Routes, Write, write_paths};
+use aside::rules::{
+    CacheKey, Content, Document, KeyedHost, Place, Read, Route, Routes, Write, WriteAnswer, overriding, written_paths,
+};
 use http::{HeaderMap, Method};
 use libfuzzer_sys::fuzz_target;
 
@@ -21,6 +23,7 @@ origin = "http://127.0.0.1:1"
 path = "/fruit/{id}"
 key = "fruit:{id}"
 ttl = "1h"
+invalidated_by = "path"
 [[route]]
 path = "/active"
 query = ["country", "city"]
@@ -32,12 +35,14 @@ path = "/files/{*rest}"
 query = ["lang"]
 vary = ["Accept", "Accept-Language"]
 ttl = "1h"
+invalidated_by = []
 [[route]]
 path = "/mine/{a}/{b}"
 key = "{a}.{b}"
 cookies = "key"
 authorization = "key"
 ttl = "1h"
+invalidated_by = ["PUT /mine/{a}/{b}"]
 [[route]]
 path = "/all/{x}"
 ttl = "1h"
@@ -60,7 +65,7 @@ impl Parsed {
     }
 
     fn read(&self) -> Read<'_> {
-        Read { path: &self.path, query: self.query.as_deref(), fields: &self.fields, host: Some("a"), secure: false }
+        Read { path: &self.path, query: self.query.as_deref(), fields: &self.fields, host: Some(KeyedHost::Other("a")), secure: false }
     }
 
     fn place(&self) -> Option<(Option<&Route>, Place)> {
@@ -82,10 +87,16 @@ impl Parsed {
     }
 
     fn is_dropped_by_a_write(&self, place: &Place) -> bool {
-        let paths = write_paths(&self.path);
         let query = self.query.as_deref().unwrap_or_default();
-        let write =
-            Write { method: &Method::PUT, paths: &paths, also: &[], groups: &[], query, body: None, response: None };
+        let write = Write {
+            method: &Method::PUT,
+            overriding: &overriding(&Method::PUT, &self.fields, query, Content::Absent),
+            path: &self.path,
+            paths: &written_paths(&self.path, &self.fields),
+            query,
+            body: Document::Absent,
+            answer: WriteAnswer::default(),
+        };
         let drops = ROUTES.invalidations(&write);
         drops.iter().any(|drop| place.tags.contains(&drop.tag))
     }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet, normalize_untrusted_str};
 use serde_json::{Value, json};
 
+use super::credential::without_credentials;
 use super::secret::without_secrets;
 
 /// How much a finding matters.
@@ -124,7 +125,8 @@ impl Report {
     pub fn render(&self, styled: bool) -> String {
         let renderer = if styled { Renderer::styled() } else { Renderer::plain() };
         // Secrets keep their length, so that every mark still stands under what it marks.
-        let text = without_secrets(&self.source.text);
+        let text = without_credentials(&self.source.text);
+        let text = without_secrets(&text);
         let rendered: Vec<String> =
             self.diagnostics.iter().map(|finding| renderer.render(&[self.group(finding, &text)])).collect();
         rendered.join("\n\n")

@@ -10,6 +10,7 @@ use std::sync::Arc;
 mod annotate;
 mod clients;
 mod condition;
+mod credential;
 pub mod diagnostic;
 pub mod duration;
 mod environment;

@@ -43,6 +43,7 @@ fn read_on(mut root: Spanned<DeTable<'_>>, findings: &mut Findings<'_>) -> File 
             return File::default();
         };
         let removed = remove_at(root.get_mut(), &place);
+        let message = if removed.as_deref().is_some_and(is_credential) { unquoted(&message) } else { message };
         let help = removed.as_deref().filter(|_| help == IN_QUOTES).and_then(words_of).map_or(help, str::to_owned);
         findings.error(place, message, help);
         if removed.is_none() {
@@ -96,6 +97,17 @@ fn expand_value(value: &mut Spanned<DeValue<'_>>, outside: &Outside<'_>, finding
         DeValue::Array(list) => list.iter_mut().for_each(|member| expand_value(member, outside, findings)),
         _ => {}
     }
+}
+
+/// The keys whose values nobody is shown.
+fn is_credential(key: &str) -> bool {
+    matches!(key, "value" | "cache_by")
+}
+
+/// A reader's message without the value that it has read.
+fn unquoted(message: &str) -> String {
+    let (kind, wanted) = (message.split(['`', '"']).next(), message.rsplit(['`', '"']).next());
+    format!("{}{}", kind.unwrap_or_default().trim_end(), wanted.unwrap_or_default())
 }
 
 /// The keys that are one of a few words, for whoever writes true or a number.

@@ -39,7 +39,7 @@ fn is_login_without_scheme(after: &str) -> bool {
 }
 
 /// Whether it says where the password is, and not what: a default would be one.
-fn is_reference(password: &str) -> bool {
+pub(super) fn is_reference(password: &str) -> bool {
     let name = password.strip_prefix("${").and_then(|name| name.strip_suffix('}'));
     name.is_some_and(|name| !name.contains(['{', '}']) && (name.starts_with("file:") || !name.contains(':')))
 }

@@ -36,12 +36,15 @@ pub(super) fn mean(written: Spanned<WriteTable>, key: &Template, findings: &mut 
         None
     };
     let select = selection(table.policy, table.select, &place, findings);
-    let says_by_whom = table.cache_by.is_some();
+    let by_whom = table.cache_by.as_ref().map(Spanned::span);
     let entry = table.entry.as_ref().map(|text| (text.span(), json(text, findings)));
     let reply = table.reply.map(|written| (written.span(), reply(written, findings)));
     let cache_by = table.cache_by.and_then(|written| cache_by(written, findings));
     let select = select?;
-    if select.offers(WriteTarget::Cache) && !says_by_whom {
+    if let Some(by_whom) = by_whom.clone().filter(|_| !select.offers(WriteTarget::Cache)) {
+        findings.warning(by_whom, "no write is checked for this: none goes to the cache only", "delete it");
+    }
+    if select.offers(WriteTarget::Cache) && by_whom.is_none() {
         let help =
             "add cache_by = \"anyone\", or cache_by = { field = \"Authorization\", value = \"Bearer ${CACHE_TOKEN}\" }";
         let message = "a write to the cache only is checked by nobody: the origin never sees it, and what anybody writes so \
@@ -119,7 +122,8 @@ fn cache_by(written: Spanned<TextOr<CacheByTable>>, findings: &mut Findings<'_>)
         return None;
     }
     let name = HeaderName::from_bytes(field.get_ref().as_bytes());
-    let name = name.map_err(|_| Problem::new(format!("`{}` is not the name of a field", field.get_ref()), help));
+    // Not told what it is: it may be the credential, in the wrong place.
+    let name = name.map_err(|_| Problem::new("this is not the name of a field", help));
     Some(CacheBy::Credential(findings.check(&field, name)?, credential_hash(value.get_ref().as_bytes())))
 }
 

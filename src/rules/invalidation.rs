@@ -89,10 +89,17 @@ impl Route {
     }
 
     /// The request of the route's write policy, if that speaks of the write. It takes the write for what its request line
-    /// says, so it says nothing of one that may be another.
+    /// says, so it says nothing of one that may be another, nor of what a Destination names.
     pub fn policy_for<'a>(&'a self, write: &Write<'_>, path: &'a str) -> Option<(&'a RequestPattern, Captures<'a>)> {
         let policy = self.write.as_ref().filter(|_| write.overriding.is_none())?;
-        Some((&policy.request, policy.request.matches(write, path)?))
+        let captures = policy.request.matches(write, path)?;
+        write.is_sent_to(path).then_some((&policy.request, captures))
+    }
+
+    /// Whether a write is one of the route's write policy to every origin, and writes nothing besides.
+    pub(super) fn is_of_policy(&self, write: &Write<'_>) -> bool {
+        let speaks = self.write.as_ref().is_some_and(|policy| policy.request.matches_strictly(write).is_some());
+        speaks && write.is_plain() && write.paths.iter().all(|path| write.is_sent_to(path))
     }
 
     fn by_list(&self, write: &Write<'_>, path: &str, rules: &[InvalidationRule], drops: &mut Vec<Invalidation>) {
@@ -104,7 +111,8 @@ impl Route {
                 self.by_rule(write, rule, &captures, drops);
             }
         }
-        if !spoken {
+        // One that may be of another method may be a write to this path of which no rule has spoken.
+        if !spoken || !write.overriding.is_none() {
             self.path(path, &Cause::Target, drops);
         }
     }
@@ -196,7 +204,7 @@ impl Route {
     }
 
     /// The entries that lack a value: the origin may have answered them with the one that the write tells.
-    fn lacking(&self, cause: &Cause, drops: &mut Vec<Invalidation>) {
+    pub(super) fn lacking(&self, cause: &Cause, drops: &mut Vec<Invalidation>) {
         if self.may_lack_values() {
             drops.push(self.made_old(Tag::absent(&self.name), Scope::Tag, cause.clone()));
         }

@@ -10,8 +10,7 @@ impl PathPattern {
     /// Matches one decoded path of a write ([`super::write_paths`]): literals without regard to case, with or without
     /// a trailing slash, because origins differ in both and a write must never drop too little.
     pub fn matches_write<'a>(&'a self, path: &'a str) -> Option<Captures<'a>> {
-        let loose = |a: &str, b: &str| a.to_lowercase() == b.to_lowercase();
-        self.matches_but_for_a_slash(path, Cow::Borrowed, loose, cut_loosely)
+        self.matches_but_for_a_slash(path, Cow::Borrowed, same_in_any_case, cut_loosely)
     }
 
     /// Matches the raw path of a write that is spelt as the file has it, but for a trailing slash.
@@ -81,7 +80,7 @@ impl PathPattern {
         let above: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
         for (index, piece) in above.iter().enumerate() {
             match self.segments.get(index) {
-                Some(Segment::Literal(literal)) if literal.to_lowercase() == piece.to_lowercase() => {}
+                Some(Segment::Literal(literal)) if same_in_any_case(literal, piece) => {}
                 Some(Segment::Variable { before, after, .. })
                     if cut_loosely(Cow::Borrowed(*piece), before, after).is_some() => {}
                 Some(Segment::Rest(_)) => return true,
@@ -135,7 +134,7 @@ impl PathPattern {
 /// Whether one segment of a path may match both.
 fn may_be_same(one: &Segment, other: &Segment) -> bool {
     match (one, other) {
-        (Segment::Literal(a), Segment::Literal(b)) => a.to_lowercase() == b.to_lowercase(),
+        (Segment::Literal(a), Segment::Literal(b)) => same_in_any_case(a, b),
         (Segment::Literal(literal), Segment::Variable { before, after, .. })
         | (Segment::Variable { before, after, .. }, Segment::Literal(literal)) => {
             cut_loosely(Cow::Borrowed(literal), before, after).is_some()
@@ -144,19 +143,27 @@ fn may_be_same(one: &Segment, other: &Segment) -> bool {
     }
 }
 
+/// Whether two texts differ in nothing but the case of their letters. It ends with the first that differs: what a client
+/// sends is long, and is compared with every route.
+fn same_in_any_case(one: &str, other: &str) -> bool {
+    // The lower-case sigma has a form of its own at the end of a word.
+    let lower = |text| str::chars(text).flat_map(char::to_lowercase).map(|c| if c == 'ς' { 'σ' } else { c });
+    lower(one).eq(lower(other))
+}
+
 /// What stands between `before` and `after`, without regard to their case.
 fn cut_loosely<'a>(piece: Cow<'a, str>, before: &str, after: &str) -> Option<Cow<'a, str>> {
     if before.is_empty() && after.is_empty() {
         return cut(piece, before, after);
     }
-    let characters: Vec<char> = piece.chars().collect();
-    let (first, last) = (before.chars().count(), characters.len().checked_sub(after.chars().count())?);
-    let text = |range: std::ops::Range<usize>| characters.get(range).map(|part| part.iter().collect::<String>());
-    let same = |found: &str, wanted: &str| found.to_lowercase() == wanted.to_lowercase();
-    if !same(&text(0..first)?, before) || !same(&text(last..characters.len())?, after) {
-        return None;
-    }
-    text(first..last).filter(|value| !value.is_empty()).map(Cow::Owned)
+    let start = piece.char_indices().nth(before.chars().count())?.0;
+    let end = match after.chars().count() {
+        0 => piece.len(),
+        length => piece.char_indices().nth_back(length - 1)?.0,
+    };
+    let value = piece.get(start..end).filter(|value| !value.is_empty())?;
+    let same = same_in_any_case(piece.get(..start)?, before) && same_in_any_case(piece.get(end..)?, after);
+    same.then(|| Cow::Owned(value.to_owned()))
 }
 
 #[cfg(test)]
@@ -182,6 +189,23 @@ mod tests {
         assert!(pattern("/").matches_write("/").is_some());
         assert!(pattern("/").matches_write("/a").is_none());
         assert!(pattern("/{*rest}").matches_write("/").is_none());
+    }
+
+    #[test]
+    fn case_is_no_matter_in_any_alphabet() {
+        for (one, other) in [("Fruit", "fRUIT"), ("ΟΔΟΣ", "οδος"), ("ŽLUŤ", "žluť"), ("İ", "i\u{307}"), ("", "")]
+        {
+            assert!(same_in_any_case(one, other) && same_in_any_case(other, one), "{one} {other}");
+        }
+        for (one, other) in [("fruit", "fruits"), ("fruits", "fruit"), ("", "a"), ("ä", "a")] {
+            assert!(!same_in_any_case(one, other), "{one} {other}");
+        }
+        let file =
+            |path| pattern("/ŽV{n}.Json").matches_write(path).and_then(|found| found.get("n").map(str::to_owned));
+        assert_eq!(file("/žv7ñ.JSON").as_deref(), Some("7ñ"));
+        for no in ["/žv.json", "/ž", "/.json", "/žw7.json", "/žv7.jso"] {
+            assert_eq!(file(no), None, "{no}");
+        }
     }
 
     #[test]

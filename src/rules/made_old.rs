@@ -3,6 +3,7 @@
 //! Safe by default: a write that nothing is said of may have changed anything, so it drops every route that does not say
 //! itself which writes drop it. `[[write]]` narrows that on the side of the write, `invalidated_by` on the side of a route.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::ROUTELESS;
@@ -25,12 +26,8 @@ impl Routes {
     /// What lies on a path without a route is made old as RFC 9111 section 4.4 has it, by an answer that is no error.
     pub fn invalidations(&self, write: &Write<'_>) -> Vec<Invalidation> {
         let mut drops = self.causes(write);
-        let mut seen = Vec::new();
-        drops.retain(|drop| {
-            let new = !seen.contains(&drop.tag);
-            seen.push(drop.tag.clone());
-            new
-        });
+        let mut seen = HashSet::with_capacity(drops.len());
+        drops.retain(|drop| seen.insert(drop.tag.clone()));
         drops
     }
 
@@ -112,7 +109,7 @@ impl Routes {
             drops.push(Invalidation::of_all(Tag::unlisted(), Scope::Unlisted, Cause::Unlisted));
         }
         for route in unlisted().filter(|route| route.write.is_some()) {
-            if !write.paths.iter().any(|path| route.policy_for(write, path).is_some()) {
+            if !route.is_of_policy(write) {
                 drops.push(route.all_fetched(Cause::Unlisted));
                 // What a write put there that the origin never saw goes with those that are sent to it.
                 route.target(write, drops);
@@ -136,6 +133,9 @@ impl Routes {
             }
             Drops::Tag(template) => {
                 push_named(tag_of(template, |source| write.value(source, captures)), cause, drops);
+                for route in self.routes.iter().filter(|route| !route.tags.is_empty()) {
+                    route.lacking(cause, drops);
+                }
             }
             Drops::Path(path) => match path.render(write, captures) {
                 Some(path) => self.path(&path, cause, drops),

@@ -93,21 +93,25 @@ fn by_content(fields: &HeaderMap, content: Content<'_>, found: &mut Overriding) 
             Err(_) => found.unknown = true,
         },
         (Content::Whole(bytes), MediaType::Multipart) => {
-            let mut parts = bytes.windows(PARAMETER.len());
-            found.unknown |= parts.any(|part| [PARAMETER, "-method"].iter().any(|name| is_text(part, name)));
+            let has = |name: &str| bytes.windows(name.len()).any(|part| part.eq_ignore_ascii_case(name.as_bytes()));
+            // A name that is written the long way may be encoded (RFC 8187 section 3.2).
+            found.unknown |= [PARAMETER, "-method", "name*"].into_iter().any(has);
         }
     }
 }
 
-fn is_text(bytes: &[u8], text: &str) -> bool {
-    bytes.eq_ignore_ascii_case(text.as_bytes())
-}
-
-/// What the body is said to be; `None` where that is said twice.
+/// The kind of a body, a form where nothing is said of it; `None` where frameworks read what is said in different ways.
 fn kind(fields: &HeaderMap) -> Option<MediaType> {
     let mut types = fields.get_all(CONTENT_TYPE).iter();
-    let kind = types.next().map_or(MediaType::Form, media_type);
-    types.next().is_none().then_some(kind)
+    let Some(only) = types.next() else { return Some(MediaType::Form) };
+    let text = String::from_utf8_lossy(only.as_bytes()).to_ascii_lowercase();
+    match media_type(only) {
+        _ if types.next().is_some() => None,
+        // Some take any type for JSON that has the word in it.
+        MediaType::Other if text.contains("json") => None,
+        MediaType::Multipart => Some(MediaType::Multipart),
+        kind => (!text.contains(',')).then_some(kind),
+    }
 }
 
 fn by_member(json: &Value, found: &mut Overriding) {

@@ -7,6 +7,8 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
+use percent_encoding::percent_decode_str;
+
 use super::PatternError;
 use super::variable::check_name;
 
@@ -63,6 +65,15 @@ pub(super) const ABSENT: &str = "~";
 impl Template {
     /// Reads a template as `proxy.toml` has it. The error says where in the text and what to write instead.
     pub fn parse(source: &str) -> Result<Self, PatternError> {
+        Self::read(source, |literal, at| check_literal(literal, at).map(|()| literal.to_owned()))
+    }
+
+    /// Reads one whose text may be whatever a path has, and is decoded as a path is.
+    pub(super) fn parse_path(source: &str) -> Result<Self, PatternError> {
+        Self::read(source, |literal, _| Ok(percent_decode_str(literal).decode_utf8_lossy().into_owned()))
+    }
+
+    fn read(source: &str, text_of: impl Fn(&str, usize) -> Result<String, PatternError>) -> Result<Self, PatternError> {
         let mut pieces = Vec::new();
         let mut at = 0;
         while let Some(rest) = source.get(at..).filter(|rest| !rest.is_empty()) {
@@ -83,9 +94,9 @@ impl Template {
                 }
                 next => {
                     let literal = rest.get(..next.unwrap_or(rest.len())).unwrap_or_default();
-                    check_literal(literal, at)?;
+                    let text = text_of(literal, at)?;
                     at += literal.len();
-                    Piece::Literal(literal.to_owned())
+                    Piece::Literal(text)
                 }
             };
             pieces.push(piece);

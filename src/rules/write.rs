@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use http::{Method, StatusCode};
 use serde_json::Value;
 
-use super::canonical::is_canonical;
+use super::canonical::{is_canonical, write_paths};
 use super::document::Document;
 use super::numbers::scalar;
 use super::overriding::Overriding;
@@ -61,11 +61,16 @@ impl Write<'_> {
         self.overriding.is_none() && is_canonical(self.path)
     }
 
+    /// Whether a path is a reading of its own, and not only of what a Destination names.
+    pub(super) fn is_sent_to(&self, path: &str) -> bool {
+        write_paths(self.path).iter().any(|own| own == path)
+    }
+
     /// The value of a variable; `None` when the write does not tell, or tells it in two ways.
     pub(super) fn value<'s>(&'s self, source: &Source, captures: &Captures<'s>) -> Option<Cow<'s, str>> {
         match source {
-            Source::Body(pointer) => scalar(pointer.told(self.body.json()?)??),
-            Source::Response(pointer) => scalar(pointer.of(self.answer.response?)?),
+            Source::Body(pointer) => written(pointer.told(self.body.json()?)??),
+            Source::Response(pointer) => written(pointer.of(self.answer.response?)?),
             Source::Name(name) => match captures.get(name) {
                 Some(value) => Some(Cow::Owned(value.to_owned())),
                 None => self.named(name),

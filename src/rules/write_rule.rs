@@ -57,7 +57,7 @@ impl PathTemplate {
     /// Reads a path such as `/articles/{slug}` or `/articles/{response:/article/slug}`. The error says where in the text and
     /// what to write instead.
     pub fn parse(source: &str) -> Result<Self, PatternError> {
-        let template = Template::parse(source)?;
+        let template = Template::parse_path(source)?;
         let count = Cell::new(0);
         let shape = template.shape(|_| {
             count.set(count.get() + 1);

@@ -3,14 +3,20 @@
 use std::time::Duration;
 
 use aside::origin::HostRule;
-use aside::rules::Hosts;
-use aside::rules::{Condition, Credential, InvalidatedBy, RouteQuery, Selection, Source, Subject, WriteTarget};
+use aside::rules::{
+    Condition, Credential, Hosts, InvalidatedBy, Pointer, RouteQuery, Selection, Source, Subject, WriteTarget,
+};
 use aside::server::Http2;
 use aside::store::{StoreUrl, WhenDown};
 use aside::telemetry::LogFormat;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::good;
+
+/// What a body must say somewhere.
+fn says(subject: Subject, pointer: &str, equals: Value) -> Condition {
+    Condition::Says { subject, pointer: Pointer::parse(pointer).unwrap(), equals }
+}
 
 #[test]
 fn everything_has_a_default() {
@@ -111,6 +117,17 @@ fn nodes_on_one_redis_are_told_which_name_they_have_to_share() {
     }
 }
 
+/// An API that has a certificate is most often one of several behind one address.
+#[test]
+fn an_https_api_that_sees_the_clients_host_is_told() {
+    let told = good("origin = \"https://a.example\"").remarks.render(false);
+    assert!(told.contains("note: the API sees the client's Host") && told.contains("host = \"origin\""), "{told}");
+    assert!(told.contains(":1:10"), "{told}");
+    for quiet in ["origin = \"http://a.example\"", "[origin]\nurl = \"https://a.example\"\nhost = \"client\""] {
+        assert_eq!(good(quiet).remarks.render(false), "", "{quiet}");
+    }
+}
+
 #[test]
 fn hosts_that_change_nothing_are_told() {
     let told = good("[origin]\nurl = \"http://a\"\nhost = \"origin\"\n[clients]\nhosts = [\"shop.example\"]").remarks;
@@ -196,16 +213,7 @@ fn invalidations_in_both_forms() {
     let rules = route.invalidated_by.rules();
     assert_eq!(rules.len(), 3);
     assert!(rules[0].request.method().is_none());
-    let mut when: Vec<_> = rules[1]
-        .when
-        .iter()
-        .map(|condition| match condition {
-            Condition::Says { subject, pointer, equals } => (*subject, pointer.as_str(), equals),
-            Condition::Status(_) => panic!("no status was named"),
-        })
-        .collect();
-    when.sort_by_key(|(_, pointer, _)| *pointer);
-    assert_eq!(when, [(Subject::Response, "/a/b", &json!(1)), (Subject::Request, "/x", &json!(true))]);
+    assert_eq!(rules[1].when, [says(Subject::Request, "/x", json!(true)), says(Subject::Response, "/a/b", json!(1))]);
     assert!(
         matches!(&rules[1].variables[..], [(name, Source::Body(pointer))] if name == "order_id" && pointer.as_str() == "/order/id")
     );
@@ -227,9 +235,8 @@ fn the_oracle_seeds_write_policy() {
     let config = good(
         "origin = \"http://a\"\n[[route]]\npath = \"/orders/{order_id}\"\nkey = \"order:{order_id}\"\nttl = \"1h\"\n[route.write]\n\
          request = \"POST /orders\"\nselect = { query = \"target\", default = \"both\", both = \"through\", redis = \"cache\", \
-         oracle = \"around\" }\nentry = '{\"order\": {body}, \"source\": \"Redis\"}'\n\
-         reply = { status = 201, json = '{\"status\": \"success\", \"message\": \"Order written to {target}\"}' }\n\
-         cache_by = \"anyone\"\n",
+         oracle = \"around\" }\ncache_by = \"anyone\"\nentry = '{\"order\": {body}, \"source\": \"Redis\"}'\n\
+         reply = { status = 201, json = '{\"status\": \"success\", \"message\": \"Order written to {target}\"}' }\n",
     );
     let route = config.proxy.routes.iter().next().unwrap();
     let policy = route.write.as_ref().unwrap();

@@ -17,6 +17,7 @@ mod notes;
 mod origin;
 mod reading;
 mod shipped;
+mod writes;
 
 use aside::config::{Config, ConfigError, Severity};
 

@@ -3,10 +3,12 @@
 use std::borrow::Cow;
 
 use aside::config::Config;
-use aside::rules::{CacheKey, Read, Routes, Source, Template, Write, find_parameter, is_canonical, write_paths};
-use http::{HeaderMap, Method};
+use aside::rules::{CacheKey, Read, Routes, Source, Tag, Template, find_parameter, is_canonical, write_paths};
+use http::HeaderMap;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use proptest::prelude::*;
+
+use super::written::{meet, sent, stored_tags};
 
 const ROUTES: &str = r#"
 origin = "http://127.0.0.1:1"
@@ -24,10 +26,12 @@ invalidated_by = ["PUT /active"]
 [[route]]
 path = "/users/{user}/orders/{order}"
 ttl = "1h"
+invalidated_by = "path"
 [[route]]
 path = "/rest:a/{*rest}"
 query = ["a"]
 ttl = "1h"
+invalidated_by = []
 "#;
 
 fn routes() -> Routes {
@@ -60,27 +64,10 @@ fn spelt(text: &str, how: &[bool]) -> String {
     octets.map(|(octet, bare)| if *bare { char::from(octet).to_string() } else { format!("%{octet:02X}") }).collect()
 }
 
-/// The tags of a read of this target; none where it goes past the cache.
-fn tags_of(routes: &Routes, target: &str) -> Vec<String> {
-    let (path, query) = target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
-    let Some((route, captures)) = routes.find(path) else { return Vec::new() };
-    let fields = HeaderMap::new();
-    match route.place(&Read { path, query, fields: &fields, host: None, secure: false }, &captures) {
-        Ok(place) => place.tags.iter().map(ToString::to_string).collect(),
-        Err(_) => Vec::new(),
-    }
-}
-
-/// The tags that a PUT of this target drops.
-fn dropped_by(routes: &Routes, target: &str, body: Option<&serde_json::Value>) -> Vec<String> {
-    let (path, query) = target.split_once('?').unwrap_or((target, ""));
-    let paths = write_paths(path);
-    let write = Write { method: &Method::PUT, paths: &paths, also: &[], groups: &[], query, body, response: None };
-    routes.invalidations(&write).iter().map(|drop| drop.tag.to_string()).collect()
-}
-
-fn meet(a: &[String], b: &[String]) -> bool {
-    a.iter().any(|tag| b.contains(tag))
+/// The tags that a PUT of this target drops, with a JSON body or none.
+fn dropped_by(routes: &Routes, target: &str, body: Option<&serde_json::Value>) -> Vec<Tag> {
+    let write = sent(&format!("PUT {target}"));
+    body.map_or(write.clone(), |body| write.json(body.to_string())).drops(routes)
 }
 
 fn values() -> impl Strategy<Value = String> {
@@ -137,15 +124,15 @@ proptest! {
     fn a_write_to_a_path_drops_what_a_read_of_it_stored(value in values()) {
         let routes = routes();
         let target = format!("/fruit/{}", encode(&value));
-        let stored = tags_of(&routes, &target);
-        prop_assert!(stored.is_empty() || meet(&stored, &dropped_by(&routes, &target, None)), "{} keeps {:?}", target, stored);
+        let stored = stored_tags(&routes, &target);
+        prop_assert!(stored.is_empty() || meet(&dropped_by(&routes, &target, None), &stored), "{} keeps {:?}", target, stored);
     }
 
-    /// The same by the default rule, however the write spells the path.
+    /// The same by `"path"`, however the write spells the path.
     #[test]
     fn spelling_a_path_differently_drops_no_less(user in "[A-Za-z0-9]{1,4}", order in "[a-z0-9]{1,4}", how in 0..7) {
         let routes = routes();
-        let stored = tags_of(&routes, &format!("/users/{user}/orders/{order}"));
+        let stored = stored_tags(&routes, &format!("/users/{user}/orders/{order}"));
         prop_assert!(!stored.is_empty());
         let spelt = match how {
             0 => format!("/users/{user}/orders/{order}/"),
@@ -156,7 +143,7 @@ proptest! {
             5 => format!("/users/{user};a=b/orders/{order}"),
             _ => format!("/users/{}/orders/{order}", user.bytes().map(|b| format!("%{b:02x}")).collect::<Vec<_>>().concat()),
         };
-        prop_assert!(meet(&stored, &dropped_by(&routes, &spelt, None)), "{}", spelt);
+        prop_assert!(meet(&dropped_by(&routes, &spelt, None), &stored), "{}", spelt);
     }
 
     /// A WSGI server decodes a path once: however its octets are written, the entry of the path that comes out is dropped.
@@ -170,8 +157,8 @@ proptest! {
             2 if at > 0 => format!("%{byte:02X}"),
             _ => char::from(byte).to_string(),
         }).collect();
-        let stored = tags_of(&routes, &path);
-        prop_assert!(!stored.is_empty() && meet(&stored, &dropped_by(&routes, &spelt, None)), "{}", spelt);
+        let stored = stored_tags(&routes, &path);
+        prop_assert!(!stored.is_empty() && meet(&dropped_by(&routes, &spelt, None), &stored), "{}", spelt);
         prop_assert!(spelt == path || !is_canonical(&spelt), "{} is a second key for {}", spelt, path);
     }
 
@@ -179,9 +166,9 @@ proptest! {
     #[test]
     fn a_value_is_the_same_in_query_and_body(country in values(), city in values()) {
         let routes = routes();
-        let stored = tags_of(&routes, &format!("/active?country={}&city={}", encode(&country), encode(&city)));
+        let stored = stored_tags(&routes, &format!("/active?country={}&city={}", encode(&country), encode(&city)));
         let body = serde_json::json!({ "country": country, "city": city });
-        prop_assert!(stored.is_empty() || meet(&stored, &dropped_by(&routes, "/active", Some(&body))), "{:?}", stored);
+        prop_assert!(stored.is_empty() || meet(&dropped_by(&routes, "/active", Some(&body)), &stored), "{:?}", stored);
     }
 
     /// A write tells at most one city when it tells both variables, and a city of another name stays.
@@ -189,21 +176,20 @@ proptest! {
     fn a_write_leaves_other_entries_alone(a in "[a-z]{1,6}", b in "[a-z]{1,6}") {
         prop_assume!(a != b);
         let routes = routes();
-        let stored = tags_of(&routes, &format!("/active?country=NI&city={a}"));
+        let stored = stored_tags(&routes, &format!("/active?country=NI&city={a}"));
         let body = serde_json::json!({ "country": "NI", "city": b });
-        prop_assert!(!meet(&stored, &dropped_by(&routes, "/active", Some(&body))));
+        prop_assert!(!meet(&dropped_by(&routes, "/active", Some(&body)), &stored));
     }
 
     /// What an answer's Location names is dropped too, and nothing above it.
     #[test]
     fn a_location_drops_what_a_read_of_it_stored(user in "[a-z0-9]{1,4}", order in "[a-z0-9]{1,4}") {
         let routes = routes();
-        let (paths, also) = (["/elsewhere".to_owned()], [format!("/users/{user}/orders/{order}")]);
-        let write = Write { method: &Method::POST, paths: &paths, also: &also, groups: &[], query: "", body: None, response: None };
-        let dropped: Vec<_> = routes.invalidations(&write).iter().map(|drop| drop.tag.to_string()).collect();
-        prop_assert!(meet(&tags_of(&routes, &also[0]), &dropped));
-        prop_assert!(dropped.iter().any(|tag| tag.starts_with("p:unrouted /users/")), "{:?}", dropped);
-        prop_assert!(!dropped.iter().any(|tag| tag.ends_with("/orders")), "{:?}", dropped);
+        let named = format!("/users/{user}/orders/{order}");
+        let dropped = sent("POST /elsewhere").answering("location", &named).drops(&routes);
+        prop_assert!(meet(&dropped, &stored_tags(&routes, &named)));
+        prop_assert!(dropped.iter().any(|tag| tag.is_of_path("unrouted", &named)), "{:?}", dropped);
+        prop_assert!(!dropped.iter().any(|tag| tag.as_str().ends_with("/orders")), "{:?}", dropped);
     }
 
     /// A canonical path has one spelling: decoded and encoded again it is itself.
@@ -219,6 +205,6 @@ proptest! {
     #[test]
     fn hostile_text_is_only_text(text in any::<String>(), query in any::<String>()) {
         let _ = (is_canonical(&text), write_paths(&text), find_parameter(&query, &text));
-        let _ = (tags_of(&routes(), &format!("/{text}?{query}")), dropped_by(&routes(), &text, None));
+        let _ = (stored_tags(&routes(), &format!("/{text}?{query}")), dropped_by(&routes(), &text, None));
     }
 }

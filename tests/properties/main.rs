@@ -8,6 +8,9 @@
     reason = "a test fails by panicking"
 )]
 
+#[path = "../support/written.rs"]
+mod written;
+
 mod explained;
 mod fields;
 mod hosts;

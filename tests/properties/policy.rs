@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use aside::fields::CacheControl;
 use aside::policy::{
-    BodyFraming, Choices, Exchange, Lifetime, LifetimeSource, Reuse, Stored, StoredFlags, corrected_initial_age,
-    current_age, invalidates, is_safe, may_serve_on_error, reuse, selecting, storable,
+    BodyFraming, Choices, Effect, Exchange, Lifetime, LifetimeSource, Reuse, Stored, StoredFlags,
+    corrected_initial_age, current_age, effect, invalidates, is_safe, may_serve_on_error, registered, reuse, selecting,
+    storable,
 };
 use http::header::{CACHE_CONTROL, HeaderName};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
@@ -173,11 +174,19 @@ proptest! {
 
     // RFC 9111 section 4.4.
     #[test]
-    fn safe_methods_and_errors_never_invalidate(method in "[A-Z]{1,8}", status in 100u16..1000) {
-        let method = Method::from_bytes(method.as_bytes()).unwrap();
+    fn errors_never_invalidate_what_no_route_has(status in 100u16..1000) {
         let status = StatusCode::from_u16(status).unwrap();
-        if is_safe(&method) || status.is_client_error() || status.is_server_error() {
-            prop_assert!(!invalidates(&method, status));
-        }
+        let counts = status.is_success() || status.is_redirection();
+        prop_assert_eq!(invalidates(Some(status)), counts);
+        // A refusal drops nothing of a route either; what failed may have changed something all the same.
+        prop_assert!(!status.is_client_error() || effect(Some(status)) == Effect::Nothing);
+        prop_assert!(!status.is_server_error() || effect(Some(status)) == Effect::Anything);
+    }
+
+    /// Whatever nobody has registered as safe may change something, in any other case, too.
+    #[test]
+    fn a_method_is_safe_only_as_it_is_registered(method in "[A-Za-z]{1,9}") {
+        let safe = is_safe(&Method::from_bytes(method.as_bytes()).unwrap());
+        prop_assert_eq!(safe, registered(&method) == Some(true));
     }
 }

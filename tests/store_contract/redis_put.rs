@@ -89,14 +89,9 @@ async fn unconfirmed(kind: Kind, otherwise: Otherwise) -> Option<String> {
         down(store).await;
     }
     redis.server.resume();
-    let mut found = None;
-    eventually("the store answers", async || {
-        let Ok(answer) = store.lookup(&apple).await else { return false };
-        found = answer.entry.map(|entry| String::from_utf8_lossy(&entry.body).into_owned());
-        true
-    })
-    .await;
-    found
+    eventually("the store answers", async || store.lookup(&apple).await.is_ok()).await;
+    let found = lookup(store, &apple).await.entry;
+    found.map(|entry| String::from_utf8_lossy(&entry.body).into_owned())
 }
 
 #[tokio::test]
