@@ -18,7 +18,6 @@ request_directives = "honour"
 request = "POST /orders"
 cache_by = "anyone"
 select = { query = "target", default = "both", both = "through", redis = "cache", oracle = "around" }
-cache_by = "anyone"
 entry = '{"order": {body}, "source": "Redis"}'
 reply = { status = 201, json = '{"status": "success"}' }
 "#;
