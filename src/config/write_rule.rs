@@ -105,9 +105,11 @@ fn drops(text: &Text, requests: &[RequestPattern], routes: &[Draft], findings: &
     if written.starts_with('/') {
         let path =
             findings.check(text, PathTemplate::parse(written).map_err(|e| Problem::of_pattern(e, DROPS_HELP)))?;
-        note_unreachable(text, &path, routes, findings);
+        // A path that is misspelt as a whole is told of once.
+        if is_reachable(text, &path, routes, findings) {
+            note_other_things(text, &path, requests, findings);
+        }
         note_untold(text, path.variables(), requests, findings);
-        note_other_things(text, &path, requests, findings);
         return Some(Drops::Path(path));
     }
     let Some(tag) = written.strip_prefix("tag:").filter(|tag| !tag.is_empty()) else {
@@ -136,8 +138,9 @@ fn route(text: &Text, name: &str, routes: &[Draft], findings: &mut Findings<'_>)
 }
 
 /// Legal, for the API itself may call such an answer fresh; and most often a misspelt path.
-fn note_unreachable(text: &Text, path: &PathTemplate, routes: &[Draft], findings: &mut Findings<'_>) {
-    if !routes.is_empty() && !routes.iter().any(|draft| draft.route.path.meets(path.shape())) {
+fn is_reachable(text: &Text, path: &PathTemplate, routes: &[Draft], findings: &mut Findings<'_>) -> bool {
+    let reachable = routes.is_empty() || routes.iter().any(|draft| draft.route.path.meets(path.shape()));
+    if !reachable {
         let message = format!("no route has a path such as `{}`", path.as_str());
         findings.warning(
             text.span(),
@@ -145,6 +148,7 @@ fn note_unreachable(text: &Text, path: &PathTemplate, routes: &[Draft], findings
             "write the path of a [[route]], with what the write calls its variables",
         );
     }
+    reachable
 }
 
 /// Where a write cannot tell a value, whatever may be meant is dropped: legal, and most often not what was meant.
