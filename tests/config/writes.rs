@@ -258,7 +258,7 @@ fn what_narrows_nothing_is_told() {
     for (text, part) in [
         (format!("{ROUTES}«[[write]]\nrequest = \"POST /a\"\n"), "add drops = []"),
         (format!("{listed}«[[write]]\nrequest = \"POST /a\"\ndrops = []\n"), "every route lists itself"),
-        (dropping("[«\"/article/{slug}\"]"), "write the path of a [[route]]"),
+        (dropping("[«\"/article/x\"]"), "write the path of a [[route]]"),
         (dropping("[\"/articles/{slug}\", «\"/articles\"]"), "no route has a path such as `/articles`"),
         (
             in_write("request = \"POST /a\"\ndrops = []\n[[write]]\nrequest = [\"POST /b\", «\"POST /a\"]\ndrops = []"),
@@ -268,6 +268,7 @@ fn what_narrows_nothing_is_told() {
         assert_remark(&text, "warning", part);
     }
     assert_remark(&dropping("[«\"/profiles/{name}\"]"), "note", "name it in the path, or write {body:/place}");
+    assert_remark(&dropping("[«\"/profiles/{slug}\"]"), "note", "the same name is the same thing");
     assert_remark(&dropping("[«\"tag:profile:{name}\"]"), "note", "where it is not told");
     let unused = in_policy("cache_by = «\"anyone\"").replace("policy = \"cache\"", "policy = \"through\"");
     let told = remarks(&unused.replace('«', ""), "warning");
