@@ -79,7 +79,7 @@ fn name(text: &str) -> Result<HostName, Problem> {
 pub(super) fn note_for_nodes(hosts: Option<&Hosts>, place: Option<Range<usize>>, findings: &mut Findings<'_>) {
     let Some(hosts) = hosts.filter(|hosts| hosts.keeps_others_apart()) else { return };
     let message = if hosts.first_is_loopback() {
-        "nodes that share this Redis and are asked by other names than localhost keep each name's answers apart"
+        "where clients of nodes that share this Redis come by other names than localhost, each has answers of its own"
             .to_owned()
     } else {
         let first = hosts.first();

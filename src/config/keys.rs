@@ -152,7 +152,8 @@ fn explain(key: &str, level: &Level) -> (String, String) {
     if let Some(help) = tombstones::not_yet(key, level.title) {
         return (format!("`{key}` is not supported by this version"), help.to_owned());
     }
-    let message = format!("there is no key `{key}` in {}", level.title);
+    let at = if level.title == TOP.title { "at" } else { "in" };
+    let message = format!("there is no key `{key}` {at} {}", level.title);
     if let Some(help) = tombstones::instead_of(key, level.title) {
         return (message, help);
     }

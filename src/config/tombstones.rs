@@ -32,11 +32,7 @@ static TOMBSTONES: &[Tombstone] = &[
         &["cache", "enabled", "disabled"],
         "a [[route]] says what is cached: without one the origin's own freshness rules decide",
     ),
-    in_table(
-        ROUTE,
-        &["group", "groups"],
-        "delete it: all routes of an app share one sequence, and a write that nothing is said of drops them all",
-    ),
+    in_table(ROUTE, &["group", "groups"], "delete it: a write drops whatever it may have changed, on every route"),
     in_table("[route.write]", &["status"], "write reply = { status = 201, json = '…' }"),
     in_table(
         ROUTE,

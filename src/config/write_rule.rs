@@ -1,6 +1,5 @@
 //! `[[write]]`: what a write makes old, and which answers mean that nothing was written.
 
-use std::ops::Range;
 use std::sync::Arc;
 
 use toml::Spanned;
@@ -24,14 +23,19 @@ pub(super) fn mean(
     routes: &[Draft],
     findings: &mut Findings<'_>,
 ) -> Vec<WriteRule> {
-    let places: Vec<Range<usize>> = written.iter().map(Spanned::span).collect();
-    if let Some(place) = places.first().filter(|_| !routes.is_empty() && routes.iter().all(lists_its_own)) {
-        let message = "every route lists itself which writes drop it, so this narrows nothing";
-        findings.warning(place.clone(), message, "delete it, or the `invalidated_by` of the routes that it is for");
-    }
+    let no_list_to_narrow = !routes.is_empty() && routes.iter().all(lists_its_own);
     let mut rules: Vec<WriteRule> = Vec::new();
     for table in written {
+        let place = table.span();
         let Some((rule, requests)) = rule(table, routes, findings) else { continue };
+        // What it names is dropped besides, also of a route that has a list.
+        if no_list_to_narrow && rule.drops.as_ref().is_none_or(Vec::is_empty) && rule.refused.is_none() {
+            let message = "every route lists itself which writes drop it, so this narrows nothing";
+            findings.warning(place.clone(), message, "delete it, or the `invalidated_by` of the routes that it is for");
+        } else if turns_the_default_off(&rule) {
+            let message = "this says of every write that it changes nothing: routes without `invalidated_by` go stale";
+            findings.warning(place, message, "name the writes that change nothing, as in request = \"POST /login\"");
+        }
         for text in requests {
             if rules.iter().flat_map(|rule| &rule.requests).any(|known| known.as_str() == text.get_ref()) {
                 let message =
@@ -42,6 +46,12 @@ pub(super) fn mean(
         rules.push(rule);
     }
     rules
+}
+
+/// Whether it is of all writes, and none drops anything.
+fn turns_the_default_off(rule: &WriteRule) -> bool {
+    let all = |request: &RequestPattern| request.method().is_none() && request.path().is_any();
+    rule.drops.as_ref().is_some_and(Vec::is_empty) && rule.when.is_empty() && rule.requests.iter().any(all)
 }
 
 fn lists_its_own(draft: &Draft) -> bool {
@@ -145,7 +155,7 @@ fn is_reachable(text: &Text, path: &PathTemplate, routes: &[Draft], findings: &m
         findings.warning(
             text.span(),
             message,
-            "write the path of a [[route]], with what the write calls its variables",
+            "write the path of a [[route]], with variables of the write in place of the route's",
         );
     }
     reachable

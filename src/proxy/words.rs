@@ -1,14 +1,13 @@
 //! A write's words, as far as the rules look at them: its own, and those of its answer.
 
 use bytes::Bytes;
-use http::header::{CONTENT_ENCODING, CONTENT_TYPE, LOCATION};
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, StatusCode};
 use serde_json::Value;
 
 use super::ingress::Admitted;
 use crate::fields::{CACHE_GROUP_INVALIDATION, cache_groups, is_plain_json};
 use crate::origin::Body;
-use crate::policy::path_of;
 use crate::rules::{
     Content, Document, Overriding, Routes, Tag, Write, WriteAnswer, overriding, read_json, written_paths,
 };
@@ -28,6 +27,15 @@ enum ReadBody {
     Absent,
     NotUnderstood,
     Json(Value),
+}
+
+/// What an answer names on the origin that it comes from.
+#[derive(Default)]
+pub(super) struct Named {
+    /// The raw path of its Location, where it has one; another host's is none.
+    pub(super) location: Option<String>,
+    /// The decoded paths of Location and Content-Location.
+    pub(super) paths: Vec<String>,
 }
 
 /// What the answer says that the rules look at.
@@ -73,8 +81,8 @@ impl Words {
     }
 
     /// Takes down what the answer says of what it made old, and what it names on this origin.
-    pub(super) fn hear(&mut self, request: &Admitted, status: StatusCode, fields: &HeaderMap, also: Vec<String>) {
-        let location = fields.get(LOCATION).and_then(|value| path_of(value, request.target.as_str()));
+    pub(super) fn hear(&mut self, request: &Admitted, status: StatusCode, fields: &HeaderMap, named: Named) {
+        let Named { location, paths: also } = named;
         self.answer = AnswerWords {
             status: Some(status),
             location,

@@ -17,7 +17,7 @@ use super::error::{Refusal, no_answer};
 use super::ingress::Admitted;
 use super::pass::passed;
 use super::post::names_itself;
-use super::words::{Words, says_json};
+use super::words::{Named, Words, says_json};
 use super::write_policy::Chosen;
 use crate::fields::Forward;
 use crate::origin::{Answered, Body, OriginError};
@@ -74,17 +74,23 @@ impl Proxy {
         self.made_old(&words.write(&request), answer).await
     }
 
-    /// The decoded paths on this origin that the answer to a write names.
-    pub(super) fn named_by(&self, request: &Admitted, answer: &HeaderMap) -> Vec<String> {
+    /// What the answer to a write names on this origin.
+    pub(super) fn named_by(&self, request: &Admitted, answer: &HeaderMap) -> Named {
         if !answer.contains_key(LOCATION) && !answer.contains_key(CONTENT_LOCATION) {
-            return Vec::new();
+            return Named::default();
         }
         let scheme = if request.client.secure { "https" } else { "http" };
         let known = self.shared.settings.hosts.iter().flat_map(Hosts::iter).map(|host| format!("{scheme}://{host}"));
         let urls = self.origin.settings().urls().into_iter().chain(known);
         let own: Vec<Url> = urls.filter_map(|url| Url::parse(&url).ok()).collect();
-        let named = named_on_origin(answer, (scheme, request.host_text(), request.target.as_str()), &own);
-        named.iter().flat_map(|path| write_paths(path)).collect()
+        let named =
+            |fields: &HeaderMap| named_on_origin(fields, (scheme, request.host_text(), request.target.as_str()), &own);
+        let locations = answer.get_all(LOCATION).iter().map(|value| (LOCATION, value.clone()));
+        let mut locations = named(&locations.collect()).into_iter();
+        Named {
+            location: locations.next().filter(|_| locations.next().is_none()),
+            paths: named(answer).iter().flat_map(|path| write_paths(path)).collect(),
+        }
     }
 
     /// The answer, with its JSON where the rules want to see it.

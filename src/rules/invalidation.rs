@@ -64,6 +64,11 @@ pub struct Invalidation {
 }
 
 impl Invalidation {
+    /// Whether it goes with whatever else of its route is dropped: entries that may be what is meant.
+    pub fn is_besides(&self) -> bool {
+        ["o:", "a:"].iter().any(|kind| self.tag.as_str().starts_with(kind))
+    }
+
     /// Something that several routes may have.
     pub(super) fn of_all(tag: Tag, scope: Scope, cause: Cause) -> Self {
         Self { route: None, tag, scope, cause }

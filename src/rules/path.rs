@@ -61,7 +61,10 @@ impl PathPattern {
             return Err(PatternError::new(0, "a path starts with `/`"));
         };
         if let Some(at) = source.find(['?', '#']) {
-            return Err(PatternError::new(at, "a path has no query or fragment; list query parameters in `query`"));
+            return Err(PatternError::new(
+                at,
+                "a path has no query or fragment; leave it out, for every query of a path counts, or those that a route lists in `query`",
+            ));
         }
         let mut segments = Vec::new();
         let mut at = 1;
@@ -101,6 +104,11 @@ impl PathPattern {
             Segment::Literal(_) => None,
             Segment::Variable { name, .. } | Segment::Rest(name) => Some(name.as_str()),
         })
+    }
+
+    /// Whether it is nothing but a `{*rest}`.
+    pub fn is_any(&self) -> bool {
+        matches!(self.segments.as_slice(), [Segment::Rest(_)])
     }
 
     /// Whether this variable is a `{*rest}`.

@@ -69,7 +69,7 @@ fn unknown_method(text: &str) -> String {
         "ANY" | "ALL" | "EVERY" => {
             format!("`{text}` is not a method; write `*` for every one that may change something")
         }
-        _ if distance <= 2 => format!("`{text}` is not a registered method; write `{near}`"),
+        _ if distance <= 1 => format!("`{text}` is not a registered method; write `{near}`"),
         _ => format!("`{text}` is not a registered method; write `*` for every one that may change something"),
     }
 }

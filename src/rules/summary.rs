@@ -2,7 +2,6 @@
 
 use super::ROUTELESS;
 use super::invalidation::{Invalidation, Scope};
-use super::tag::Tag;
 
 /// So many things are named; of further ones it is said how many they are.
 const NAMED: usize = 3;
@@ -13,7 +12,7 @@ pub fn summary(drops: &[Invalidation]) -> Option<String> {
     if has(Scope::Everything) {
         return Some("everything".to_owned());
     }
-    let on_routes = || drops.iter().filter(|drop| drop.route.as_deref() != Some(ROUTELESS) && !is_besides(&drop.tag));
+    let on_routes = || drops.iter().filter(|drop| drop.route.as_deref() != Some(ROUTELESS) && !drop.is_besides());
     let mut names: Vec<&str> =
         if has(Scope::Unlisted) { vec!["every route without invalidated_by"] } else { Vec::new() };
     for drop in on_routes().filter(|drop| drop.scope != Scope::Unlisted) {
@@ -34,14 +33,10 @@ pub fn summary(drops: &[Invalidation]) -> Option<String> {
     }
 }
 
-/// What goes with whatever else of its route is dropped.
-fn is_besides(tag: &Tag) -> bool {
-    ["o:", "a:"].iter().any(|kind| tag.as_str().starts_with(kind))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rules::Tag;
     use crate::rules::invalidation::Cause;
 
     fn drop(route: Option<&str>, tag: Tag, scope: Scope) -> Invalidation {

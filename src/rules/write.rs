@@ -39,7 +39,7 @@ pub struct Write<'a> {
 pub struct WriteAnswer<'a> {
     /// Its status; `None` where there is no answer, or none yet: then the write may have changed anything.
     pub status: Option<StatusCode>,
-    /// The raw path that its Location names, on whichever host.
+    /// The raw path that its Location names on this origin.
     pub location: Option<&'a str>,
     /// The decoded paths that its Location and Content-Location name on this origin: they are made old too.
     pub also: &'a [String],

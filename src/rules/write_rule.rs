@@ -42,7 +42,7 @@ pub enum Drops {
 pub struct RefusedAnswer {
     /// Its status is one of these.
     pub statuses: Vec<StatusCode>,
-    /// Its Location has this path; `None` for any.
+    /// Its Location has this path on this origin, whatever the query; `None` for any.
     pub location: Option<PathPattern>,
 }
 

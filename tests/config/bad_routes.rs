@@ -26,7 +26,7 @@ fn paths() {
     for (text, help) in [
         ("«[[route]]\nttl = \"1h\"\n", "add path = "),
         ("[[route]]\npath = \"«orders\"\n", "\"/orders/{page}\""),
-        ("[[route]]\npath = \"/orders«?page=1\"\n", "list query parameters in `query`"),
+        ("[[route]]\npath = \"/orders«?page=1\"\n", "every query of a path counts"),
         ("[[route]]\npath = \"/orders/«{page\"\n", "\"/orders/{page}\""),
         ("[[route]]\npath = \"/a/«{*rest}/b\"\n", ""),
         ("[[route]]\npath = \"/{a}/{«a}\"\n", "its own name"),
@@ -112,7 +112,7 @@ fn keys_and_tags() {
         ("vary = [\"Accept\", «\"accept\"]", "delete one"),
         ("name = «\"\"", "short word"),
         ("name = «\"unrouted\"", "another name"),
-        ("«group = \"g\"", "all routes of an app share one sequence"),
+        ("«group = \"g\"", "a write drops whatever it may have changed"),
     ] {
         assert_bad(&in_route(lines), help);
     }

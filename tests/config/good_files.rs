@@ -105,7 +105,7 @@ fn nodes_on_one_redis_are_told_which_name_they_have_to_share() {
         "[origin]\nurl = \"http://a\"\nhost = \"client\"\n[store]\nurl = \"redis://h\"",
     ] {
         let told = notes(text);
-        assert!(told.contains("note: ") && told.contains("keep each name's answers apart"), "{told}");
+        assert!(told.contains("note: ") && told.contains("each has answers of its own"), "{told}");
         assert!(told.contains(if text.contains("[store]") { ":5:7" } else { ":2:9" }), "{told}");
     }
     for text in [

@@ -222,8 +222,8 @@ fn what_takes_the_place_of_a_list() {
         ("invalidated_by = «\"every\"", "without the key every write drops the route"),
         ("invalidated_by = «\"\"", "\"path\" for those"),
         ("invalidated_by = «true", "in brackets"),
-        ("«group = \"shop\"", "delete it: all routes of an app share one sequence"),
-        ("«groups = [\"shop\"]", "delete it: all routes of an app share one sequence"),
+        ("«group = \"shop\"", "delete it: a write drops whatever it may have changed"),
+        ("«groups = [\"shop\"]", "delete it: a write drops whatever it may have changed"),
     ] {
         assert_bad(&route(line), help);
     }

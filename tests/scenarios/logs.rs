@@ -182,7 +182,7 @@ async fn an_invalidation_that_was_owed_is_told_of_when_it_is_made() {
     let made = "the invalidations that were owed to Redis at";
     redis.kill();
     assert_eq!(node.client().put("/fruit/1", "{}").await.status, 200);
-    node.says("an invalidation is owed to the store").await;
+    node.says("the store did not confirm an invalidation").await;
     assert!(!node.log().contains(made));
     redis.restart();
     node.says(made).await;

@@ -9,8 +9,9 @@ use super::{Asked, dropping, layout, untold};
 use crate::config::Config;
 use crate::policy::is_overriding;
 use crate::rules::{
-    self, Condition, Content, Document, Invalidation, InvalidationRule, KeyedHost, Overriding, RequestPattern, Route,
-    Said, Subject, Untold, Write, WriteAnswer, WriteRule, WriteTarget, overriding, write_paths, written_paths,
+    self, Condition, Content, Document, Invalidation, InvalidationRule, KeyedHost, Overriding, ROUTELESS,
+    RequestPattern, Route, Said, Subject, Untold, Write, WriteAnswer, WriteRule, WriteTarget, overriding, write_paths,
+    written_paths,
 };
 
 /// What is known of a write beforehand.
@@ -22,6 +23,8 @@ pub(crate) struct Explained {
     /// What its Destination names.
     destinations: Vec<String>,
     taken_for: Vec<TakenFor>,
+    /// Whether one of its paths has no route.
+    unrouted: bool,
     policy: Option<Policy>,
     sayings: Vec<Saying>,
     drops: Vec<Invalidation>,
@@ -102,6 +105,7 @@ pub(super) fn explain(asked: &Asked, config: &Config) -> Explained {
         readings,
         destinations,
         taken_for: taken_for(asked, &overriding),
+        unrouted: paths.iter().any(|path| !routes.iter().any(|route| route.path.matches_write(path).is_some())),
         sayings: sayings(&write, config),
         drops: match policy.as_ref().and_then(|policy| policy.target) {
             Some(WriteTarget::Cache) => routes.invalidations_in_cache(&write),
@@ -230,15 +234,25 @@ impl Explained {
             lines.extend(self.drops.iter().map(|drop| ("drops", dropping::text(drop, &paths))));
             return layout(&lines);
         }
-        lines.extend(self.sayings.iter().map(|saying| ("narrowed by", saying.text())));
-        lines.extend(self.drops.iter().map(|drop| ("drops", dropping::text(drop, &paths))));
-        if self.drops.is_empty() {
+        let narrows = |saying: &&Saying| saying.narrows && saying.silent.is_none();
+        let narrowed = self.sayings.iter().any(|saying| narrows(&saying));
+        let told = self.sayings.iter().filter(|saying| !narrowed || saying.narrows);
+        lines.extend(told.map(|saying| ("narrowed by", saying.text())));
+        let shown = self.drops.iter().filter(|drop| self.is_shown(drop));
+        lines.extend(shown.map(|drop| ("drops", dropping::text(drop, &paths))));
+        if !self.drops.iter().any(|drop| self.is_shown(drop)) {
             lines.push(("drops", "nothing".to_owned()));
         }
         lines.extend(self.conditions.iter().map(|conditional| ("when", conditional.text())));
         lines.extend(self.untold.iter().map(|untold| ("not known", untold::text(untold))));
         lines.extend(self.unless().into_iter().map(|text| ("unless", text)));
         layout(&lines)
+    }
+
+    /// Whether a person is told of it: not of what goes along with something that is told, nor of paths without a route
+    /// where each of its paths has one.
+    fn is_shown(&self, drop: &Invalidation) -> bool {
+        !drop.is_besides() && (drop.route.as_deref() != Some(ROUTELESS) || self.unrouted)
     }
 
     /// All that it may write.
