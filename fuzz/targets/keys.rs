@@ -65,7 +65,13 @@ impl Parsed {
     }
 
     fn read(&self) -> Read<'_> {
-        Read { path: &self.path, query: self.query.as_deref(), fields: &self.fields, host: Some(KeyedHost::Other("a")), secure: false }
+        Read {
+            path: &self.path,
+            query: self.query.as_deref(),
+            fields: &self.fields,
+            host: Some(KeyedHost::Other("a")),
+            secure: false,
+        }
     }
 
     fn place(&self) -> Option<(Option<&Route>, Place)> {

@@ -35,7 +35,12 @@ pub fn media_type(value: &HeaderValue) -> MediaType {
 /// Source: RFC 8259 section 8.1
 pub fn is_plain_json(value: &HeaderValue) -> bool {
     let text = String::from_utf8_lossy(value.as_bytes()).to_ascii_lowercase();
-    let charset = text.split(';').skip(1).filter_map(|parameter| parameter.trim().strip_prefix("charset="));
+    let charset = text
+        .split(';')
+        .skip(1)
+        .filter_map(|parameter| parameter.split_once('='))
+        .filter(|(name, _)| name.trim() == "charset")
+        .map(|(_, value)| value);
     let utf8 = |name: &str| matches!(name.trim().trim_matches('"'), "utf-8" | "utf8" | "us-ascii");
     media_type(value) == MediaType::Json && !text.contains(',') && charset.into_iter().all(utf8)
 }

@@ -9,7 +9,7 @@ use super::ROUTELESS;
 use super::fold::fold_path;
 use super::invalidated_by::{Condition, InvalidatedBy, InvalidationRule};
 use super::invalidation::{Cause, Invalidation, Scope, parent};
-use super::named::tag_of;
+use super::named::tags_of;
 use super::path::{Captures, PathPattern};
 use super::request_pattern::RequestPattern;
 use super::route::Route;
@@ -210,8 +210,11 @@ impl DroppedBy<'_> {
             Drops::Path(path) => match self.route {
                 _ if may_reach_further(rule, path) => true,
                 Some(route) => route.path.meets(path.shape()),
-                // Where a value is not told, every path without a route goes.
-                None => !is_told(rule, path) || path.shape().may_fold_to(&self.path),
+                // Where a value is not told, or odd and of no route, every path without a route goes.
+                None => {
+                    let of_a_route = || self.routes.iter().any(|route| route.path.meets(path.shape()));
+                    !is_told(rule, path) || path.shape().may_fold_to(&self.path) || !of_a_route()
+                }
             },
         }
     }
@@ -219,7 +222,7 @@ impl DroppedBy<'_> {
     /// Whether a template may name a tag of the read's answer. With a variable it may, for who does not tell it names all.
     fn may_have(&self, tag: &Template) -> bool {
         let odd = self.tags.contains(&Tag::odd_names());
-        odd || tag_of(tag, |_| None).is_none_or(|tag| self.tags.contains(&tag))
+        odd || tags_of(tag, |_| None).is_none_or(|tags| tags.iter().any(|tag| self.tags.contains(tag)))
     }
 }
 

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::invalidated_by::{InvalidatedBy, InvalidationRule};
-use super::named::tag_of;
+use super::named::tags_of;
 use super::path::Captures;
 use super::request_pattern::RequestPattern;
 use super::route::Route;
@@ -66,7 +66,7 @@ pub struct Invalidation {
 impl Invalidation {
     /// Whether it goes with whatever else of its route is dropped: entries that may be what is meant.
     pub fn is_besides(&self) -> bool {
-        ["o:", "a:"].iter().any(|kind| self.tag.as_str().starts_with(kind))
+        ["o:", "a:", "y:"].iter().any(|kind| self.tag.as_str().starts_with(kind))
     }
 
     /// Something that several routes may have.
@@ -134,7 +134,7 @@ impl Route {
             return self.entry_or_route(|source| self.told_by(write, rule, source, captures), &cause, drops);
         }
         for template in &rule.tags {
-            let told = tag_of(template, |source| write.value(rule.source_of(source).0, captures));
+            let told = tags_of(template, |source| write.value(rule.source_of(source).0, captures));
             push_named(told, &cause, drops);
         }
         self.lacking(&cause, drops);
@@ -160,8 +160,9 @@ impl Route {
     /// Every entry of a decoded path, if the route has one there.
     pub(super) fn path(&self, path: &str, cause: &Cause, drops: &mut Vec<Invalidation>) {
         let Some(captures) = self.path.matches_write(path) else { return };
-        if let Some(tag) = self.path_tag(&captures) {
-            drops.push(self.made_old(tag, Scope::Path, cause.clone()));
+        if let Some(forms) = self.path_forms(&captures) {
+            let tags = forms.of_write(&self.name, Tag::path);
+            drops.extend(tags.into_iter().map(|tag| self.made_old(tag, Scope::Path, cause.clone())));
             drops.push(self.odd(cause));
         } else {
             let exact = self.exact_path_tag(&captures);
@@ -197,8 +198,9 @@ impl Route {
         cause: &Cause,
         drops: &mut Vec<Invalidation>,
     ) {
-        if let Some(tag) = self.key_tag(|source| value(source).map(Some)) {
-            drops.push(self.made_old(tag, Scope::Entry, cause.clone()));
+        if let Some(forms) = self.key_forms(|source| value(source).map(Some)) {
+            let tags = forms.of_write(&self.name, Tag::key);
+            drops.extend(tags.into_iter().map(|tag| self.made_old(tag, Scope::Entry, cause.clone())));
             drops.push(self.odd(cause));
             self.lacking(cause, drops);
         } else {
@@ -238,11 +240,11 @@ impl Route {
     }
 }
 
-/// Whatever has this tag; everything where the write does not tell which it is, for any entry may have it.
-pub(super) fn push_named(tag: Option<Tag>, cause: &Cause, drops: &mut Vec<Invalidation>) {
-    match tag {
-        Some(tag) => {
-            drops.push(Invalidation::of_all(tag, Scope::Tag, cause.clone()));
+/// Whatever has one of these tags; everything where the write does not tell which it is, for any entry may have it.
+pub(super) fn push_named(tags: Option<Vec<Tag>>, cause: &Cause, drops: &mut Vec<Invalidation>) {
+    match tags {
+        Some(tags) => {
+            drops.extend(tags.into_iter().map(|tag| Invalidation::of_all(tag, Scope::Tag, cause.clone())));
             drops.push(Invalidation::of_all(Tag::odd_names(), Scope::Tag, cause.clone()));
         }
         None => drops.push(Invalidation::of_all(Tag::everything(), Scope::Everything, cause.clone())),

@@ -4,13 +4,13 @@ use std::borrow::Cow;
 
 use super::fold::fold;
 use super::path::{Captures, PathPattern, Segment, cut, decode};
-use super::value::{plain, plain_path};
+use super::value::{As, plain_path, without_format};
 
 impl PathPattern {
     /// Matches one decoded path of a write ([`super::write_paths`]): literals without regard to case, with or without
     /// a trailing slash, because origins differ in both and a write must never drop too little.
     pub fn matches_write<'a>(&'a self, path: &'a str) -> Option<Captures<'a>> {
-        self.matches_but_for_a_slash(path, Cow::Borrowed, same_in_any_case, cut_loosely)
+        self.matches_but_for_a_slash(path, Cow::Borrowed, is_loosely, cut_loosely)
     }
 
     /// Matches the raw path of a write that is spelt as the file has it, but for a trailing slash.
@@ -42,7 +42,7 @@ impl PathPattern {
 
     /// The one text that stands for all spellings of a path that it has matched, without a trailing slash; `None` where a
     /// value is odd ([`super::value`]).
-    pub(super) fn folded(&self, captures: &Captures<'_>) -> Option<String> {
+    pub(super) fn folded(&self, captures: &Captures<'_>, read: As) -> Option<String> {
         let mut folded = String::new();
         for segment in self.without_slash() {
             folded.push('/');
@@ -50,7 +50,7 @@ impl PathPattern {
                 Segment::Literal(literal) => folded.push_str(&literal.to_lowercase()),
                 Segment::Variable { before, name, after } => {
                     folded.push_str(&before.to_lowercase());
-                    folded.push_str(&plain(captures.get(name)?)?);
+                    folded.push_str(&read.form(captures.get(name)?)?);
                     folded.push_str(&after.to_lowercase());
                 }
                 Segment::Rest(name) => folded.push_str(&plain_path(captures.get(name)?)?),
@@ -94,14 +94,6 @@ impl PathPattern {
         }
     }
 
-    /// The paths of which [`PathPattern::lies_under`] holds, as patterns, from the root on. Below a `{*rest}` lie paths of its
-    /// own.
-    pub(super) fn above(&self) -> Vec<Self> {
-        let own = self.without_slash();
-        let lengths = 0..own.len() + usize::from(matches!(own.last(), Some(Segment::Rest(_))));
-        lengths.map(|length| Self::of(own.iter().take(length).cloned().collect())).collect()
-    }
-
     /// Whether a path that this pattern matches may have the same path tag as `path` where no route speaks, but for one of a
     /// `{*rest}`.
     pub(super) fn may_fold_to(&self, path: &str) -> bool {
@@ -112,6 +104,14 @@ impl PathPattern {
             Segment::Variable { .. } | Segment::Rest(_) => true,
         };
         own.len() == pieces.len() && own.iter().zip(&pieces).all(same)
+    }
+
+    /// The paths of which [`PathPattern::lies_under`] holds, as patterns, from the root on. Below a `{*rest}` lie paths of its
+    /// own.
+    pub(super) fn above(&self) -> Vec<Self> {
+        let own = self.without_slash();
+        let lengths = 0..own.len() + usize::from(matches!(own.last(), Some(Segment::Rest(_))));
+        lengths.map(|length| Self::of(own.iter().take(length).cloned().collect())).collect()
     }
 
     /// The literal text that stands last before a variable; `None` where none does.
@@ -129,6 +129,11 @@ impl PathPattern {
         }
         None
     }
+}
+
+/// Whether a segment of a write's path may be this literal: in any case, and with a format at its end (`/articles.json`).
+fn is_loosely(piece: &str, literal: &str) -> bool {
+    same_in_any_case(piece, literal) || same_in_any_case(without_format(piece), literal)
 }
 
 /// Whether one segment of a path may match both.
@@ -179,7 +184,7 @@ mod tests {
         assert_eq!(pattern("/files/v{n}.json").matches_write("/files/V2.JSON").unwrap().get("n"), Some("2"));
         assert!(pattern("/files/v{n}.json").matches_write("/files/V.JSON").is_none());
         for fruit in [pattern("/fruit/{id}"), pattern("/fruit/{id}/")] {
-            for path in ["/fruit/1", "/fruit/1/", "/FRUIT/1", "/fruit/1//"] {
+            for path in ["/fruit/1", "/fruit/1/", "/FRUIT/1", "/fruit/1//", "/fruit.json/1"] {
                 assert_eq!(fruit.matches_write(path).unwrap().get("id"), Some("1"), "{path}");
             }
             for path in ["/fruit", "/fruit/", "/fruit/1/2", "/"] {
@@ -221,11 +226,15 @@ mod tests {
     fn all_spellings_of_a_path_fold_to_one_text() {
         let file = pattern("/Files/v{n}.json/");
         for path in ["/files/v7.json", "/FILES/V7.JSON/"] {
-            assert_eq!(file.folded(&file.matches_write(path).unwrap()).as_deref(), Some("/files/v7.json"), "{path}");
+            assert_eq!(
+                file.folded(&file.matches_write(path).unwrap(), As::Itself).as_deref(),
+                Some("/files/v7.json"),
+                "{path}"
+            );
         }
-        assert_eq!(file.folded(&file.matches_write("/files/v07.json").unwrap()), None);
+        assert_eq!(file.folded(&file.matches_write("/files/v07.json").unwrap(), As::Itself), None);
         let rest = pattern("/s/{*rest}");
-        assert_eq!(rest.folded(&rest.matches_write("/s/A/b/").unwrap()).as_deref(), Some("/s/a/b"));
+        assert_eq!(rest.folded(&rest.matches_write("/s/A/b/").unwrap(), As::Itself).as_deref(), Some("/s/a/b"));
     }
 
     #[test]
@@ -261,12 +270,6 @@ mod tests {
     }
 
     #[test]
-    fn a_pattern_may_fold_to_what_its_literals_allow() {
-        assert!(pattern("/A/{b}").may_fold_to("/a/1/") && pattern("/7/{b}").may_fold_to("/007/x"));
-        assert!(!pattern("/a/{b}").may_fold_to("/a") && !pattern("/a/{b}").may_fold_to("/b/1"));
-    }
-
-    #[test]
     fn what_lies_under_a_path() {
         assert!(pattern("/orders/{page}").lies_under("/orders"));
         assert!(pattern("/users/{id}/orders").lies_under("/users/7"));
@@ -276,5 +279,11 @@ mod tests {
         assert!(!pattern("/orders/{page}/").lies_under("/orders/7"));
         assert!(!pattern("/orders/{page}").lies_under("/fruit"));
         assert!(!pattern("/").lies_under("/"));
+    }
+
+    #[test]
+    fn a_pattern_may_fold_to_what_its_literals_allow() {
+        assert!(pattern("/A/{b}").may_fold_to("/a/1/") && pattern("/7/{b}").may_fold_to("/007/x"));
+        assert!(!pattern("/a/{b}").may_fold_to("/a") && !pattern("/a/{b}").may_fold_to("/b/1"));
     }
 }

@@ -10,7 +10,7 @@ use super::ROUTELESS;
 use super::fold::fold_path;
 use super::invalidated_by::InvalidationRule;
 use super::invalidation::{Cause, Invalidation, Scope, parent, push_named};
-use super::named::tag_of;
+use super::named::tags_of;
 use super::path::Captures;
 use super::routes::{ROUTELESS_NAME, Routes};
 use super::tag::Tag;
@@ -132,13 +132,13 @@ impl Routes {
                 );
             }
             Drops::Tag(template) => {
-                push_named(tag_of(template, |source| write.value(source, captures)), cause, drops);
+                push_named(tags_of(template, |source| write.value(source, captures)), cause, drops);
                 for route in self.routes.iter().filter(|route| !route.tags.is_empty()) {
                     route.lacking(cause, drops);
                 }
             }
             Drops::Path(path) => match path.render(write, captures) {
-                Some(path) => self.path(&path, cause, drops),
+                Some(made) => self.path_of_values(&made, path, cause, drops),
                 None => self.whatever_meets(path, cause, drops),
             },
         }
@@ -148,6 +148,17 @@ impl Routes {
     fn path(&self, path: &str, cause: &Cause, drops: &mut Vec<Invalidation>) {
         self.routed_path(path, cause, drops);
         drops.push(unrouted_path(path, cause.clone()));
+    }
+
+    /// The same, where the path is made of values that the API may read as others: then whatever it may mean.
+    fn path_of_values(&self, path: &str, template: &PathTemplate, cause: &Cause, drops: &mut Vec<Invalidation>) {
+        self.path(path, cause, drops);
+        let odd = |value: &str| plain(value).is_none_or(|form| form != value.to_lowercase());
+        let captures = template.shape().matches_write(path).unwrap_or_default();
+        let of_a_route = || self.routes.iter().any(|route| route.path.meets(template.shape()));
+        if captures.iter().any(|(_, value)| odd(value)) && !of_a_route() {
+            drops.push(all_unrouted(cause));
+        }
     }
 
     fn routed_path(&self, path: &str, cause: &Cause, drops: &mut Vec<Invalidation>) {
@@ -160,12 +171,7 @@ impl Routes {
     fn whatever_meets(&self, path: &PathTemplate, cause: &Cause, drops: &mut Vec<Invalidation>) {
         let meeting = self.routes.iter().filter(|route| route.path.meets(path.shape()));
         drops.extend(meeting.map(|route| route.all_fetched(cause.clone())));
-        drops.push(Invalidation {
-            route: Some(Arc::clone(&ROUTELESS_NAME)),
-            tag: Tag::route(ROUTELESS),
-            scope: Scope::Route,
-            cause: cause.clone(),
-        });
+        drops.push(all_unrouted(cause));
     }
 
     /// What a write was sent to, on every route.
@@ -212,6 +218,16 @@ fn unrouted(write: &Write<'_>, drops: &mut Vec<Invalidation>) {
     drops.extend(write.answer.also.iter().map(|path| unrouted_path(path, Cause::Named)));
     let groups = write.answer.groups.iter();
     drops.extend(groups.map(|tag| Invalidation::of_all(tag.clone(), Scope::Tag, Cause::Groups)));
+}
+
+/// Everything without a route.
+fn all_unrouted(cause: &Cause) -> Invalidation {
+    Invalidation {
+        route: Some(Arc::clone(&ROUTELESS_NAME)),
+        tag: Tag::route(ROUTELESS),
+        scope: Scope::Route,
+        cause: cause.clone(),
+    }
 }
 
 /// One path without a route.

@@ -11,6 +11,7 @@ mod dropped_by;
 mod fingerprint;
 mod fold;
 mod foreign;
+mod forms;
 mod hosts;
 mod invalidated_by;
 mod invalidation;

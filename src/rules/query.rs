@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use percent_encoding::percent_decode_str;
 
+use super::told::is_alike;
+
 /// What a query says about one parameter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Found<'a> {
@@ -43,8 +45,8 @@ pub fn find_parameter<'a>(query: &'a str, name: &str) -> Found<'a> {
 pub(super) fn find_loosely<'a>(query: &'a str, name: &str) -> Found<'a> {
     let exact = find_parameter(query, name);
     let other = |(known, _): &(Cow<'_, str>, Cow<'_, str>)| {
-        let known = known.split(['[', ';', '\0']).next().unwrap_or_default().trim();
-        known.eq_ignore_ascii_case(name)
+        let cut = known.split(['[', ';', '\0']).next().unwrap_or_default();
+        is_alike(cut, name) || is_alike(known, name)
     };
     let alike = parameters(query).filter(other).count();
     let cut = query.contains(';') || query.contains("%3B") || query.contains("%3b");

@@ -9,14 +9,13 @@ use http::header::{ACCEPT, ACCEPT_LANGUAGE, AUTHORIZATION, COOKIE, HeaderName, H
 
 use super::canonical::is_spelt_plainly;
 use super::invalidated_by::{Condition, InvalidatedBy};
-use super::named::tag_of;
+use super::named::tags_of;
 use super::numbers::scalar;
 use super::path::{Captures, PathPattern};
 use super::query::{Found, encode, find_parameter};
 use super::read::{Bypass, Read};
 use super::tag::Tag;
 use super::template::{Source, Template};
-use super::value::{plain, plain_path};
 use super::write_policy::WritePolicy;
 use crate::fields::Detail;
 use crate::policy::is_credential;
@@ -123,38 +122,6 @@ impl Route {
         tags
     }
 
-    /// The tags of a read's path and of its key, and whether one of them has an odd value.
-    fn forms(&self, query: &str, captures: &Captures<'_>) -> (Vec<Tag>, bool) {
-        let value = |source: &Source| match source {
-            Source::Name(name) => Some(self.read_value(name, query, captures)),
-            Source::Body(_) | Source::Response(_) => None,
-        };
-        let by_path = self.path_tag(captures);
-        let by_key = self.key_tag(value);
-        let odd = by_path.is_none() || by_key.is_none();
-        let by_path = by_path.or_else(|| self.exact_path_tag(captures));
-        let by_key = by_key.or_else(|| self.exact_key_tag(value));
-        (by_path.into_iter().chain(by_key).collect(), odd)
-    }
-
-    /// The tag of a path that it has matched; `None` where a value is odd.
-    pub(super) fn path_tag(&self, captures: &Captures<'_>) -> Option<Tag> {
-        self.path.folded(captures).map(|folded| Tag::path(&self.name, &folded))
-    }
-
-    /// The same word for word, where the route has a write policy.
-    pub(super) fn exact_path_tag(&self, captures: &Captures<'_>) -> Option<Tag> {
-        self.write.as_ref()?;
-        let path = self.path.render(|name| captures.get(name).map(Cow::Borrowed))?;
-        Some(Tag::exact(&self.name, path.trim_end_matches('/')))
-    }
-
-    /// The tag of a key with these values, word for word, where the route has a write policy; `None` where one is unknown.
-    pub(super) fn exact_key_tag<'v>(&self, value: impl FnMut(&Source) -> Option<Option<Cow<'v, str>>>) -> Option<Tag> {
-        self.write.as_ref()?;
-        self.key.render(value).map(|key| Tag::exact(&self.name, &key))
-    }
-
     pub(super) fn is_unlisted(&self) -> bool {
         self.invalidated_by == InvalidatedBy::Every
     }
@@ -175,7 +142,7 @@ impl Route {
         let of_request =
             |template: &&Template| !template.variables().any(|source| matches!(source, Source::Response(_)));
         let asked = |name: &str| self.read_value(name, query, captures);
-        self.tags.iter().filter(of_request).filter_map(|template| extra_tag(template, &asked, None)).collect()
+        self.tags.iter().filter(of_request).flat_map(|template| extra_tags(template, &asked, None)).collect()
     }
 
     /// What the origin sees on a fill of this read's place.
@@ -208,16 +175,6 @@ impl Route {
         answer().is_some_and(|answer| self.unless.iter().all(|condition| condition.is_met_by(&answer)))
     }
 
-    /// The tag of the entry whose key has these values: `value` gives `Some(None)` for one that is absent. `None` where one
-    /// is unknown, or odd.
-    pub fn key_tag<'v>(&self, mut value: impl FnMut(&Source) -> Option<Option<Cow<'v, str>>>) -> Option<Tag> {
-        let folded = self.key.render(|source| match value(source)? {
-            None => Some(None),
-            Some(value) => self.folded(source, &value).map(Some),
-        });
-        folded.map(|folded| Tag::key(&self.name, &folded))
-    }
-
     /// The route's extra tags; `None` where the JSON answer, `response`, lacks a value of one of them. A tag whose
     /// variable the request lacks is left out.
     pub fn named_tags<'v>(
@@ -232,7 +189,7 @@ impl Route {
         if !self.tags.iter().flat_map(Template::variables).all(said) {
             return None;
         }
-        Some(self.tags.iter().filter_map(|template| extra_tag(template, &value, response)).collect())
+        Some(self.tags.iter().flat_map(|template| extra_tags(template, &value, response)).collect())
     }
 
     /// The decoded value that a read gives a variable: from the path, else from the query.
@@ -243,14 +200,6 @@ impl Route {
         match find_parameter(query, name) {
             Found::Once(value) => Some(value),
             Found::Absent | Found::Ambiguous => None,
-        }
-    }
-
-    /// The form of a key variable's value that stands for all its spellings; that of a `{*rest}` as a path, which it is.
-    fn folded<'v>(&self, source: &Source, value: &str) -> Option<Cow<'v, str>> {
-        match source {
-            Source::Name(name) if self.path.is_rest(name) => plain_path(value).map(Cow::Owned),
-            _ => plain(value).map(|form| Cow::Owned(form.into_owned())),
         }
     }
 
@@ -365,20 +314,20 @@ pub(super) fn keyed_value(fields: &HeaderMap, name: &HeaderName) -> Option<Vec<u
     (!says_nothing).then_some(value)
 }
 
-/// An extra tag; `None` where a value is absent. One with an odd value has its name all the same for the one that tells it
+/// The tags of a template; none where a value is absent. One with an odd value has its name all the same for the one that tells it
 /// so, and is dropped whenever any name is: see [`Tag::odd_names`].
-fn extra_tag<'v>(
+fn extra_tags<'v>(
     template: &Template,
     value: &impl Fn(&str) -> Option<Cow<'v, str>>,
     response: Option<&serde_json::Value>,
-) -> Option<Tag> {
+) -> Vec<Tag> {
     let said = |source: &Source| match source {
         Source::Name(name) => value(name),
         Source::Body(_) => None,
         Source::Response(pointer) => scalar(pointer.of(response?)?).map(|value| Cow::Owned(value.into_owned())),
     };
     if !template.variables().all(|source| said(source).is_some()) {
-        return None;
+        return Vec::new();
     }
-    Some(tag_of(template, said).unwrap_or_else(Tag::odd_names))
+    tags_of(template, said).unwrap_or_else(|| vec![Tag::odd_names()])
 }

@@ -66,6 +66,11 @@ impl Tag {
         Self::within('k', route, folded)
     }
 
+    /// Every entry of a route with a value that begins with a number, where this is its path or key with the number alone.
+    pub fn near(route: &str, text: &str) -> Self {
+        Self::within('y', route, text)
+    }
+
     /// One key or path of a route with a write policy, word for word: what a write left in the cache alone under an odd
     /// value is one thing all the same.
     pub fn exact(route: &str, text: &str) -> Self {
@@ -138,7 +143,7 @@ impl Tag {
     pub fn heir(&self) -> Heir {
         let (kind, text) = self.0.split_once(':').unwrap_or_default();
         match (kind, text.split_once(' ')) {
-            ("p" | "k" | "x", Some((route, _))) => Heir::Route(Self(format!("r:{route}").into())),
+            ("p" | "k" | "x" | "y", Some((route, _))) => Heir::Route(Self(format!("r:{route}").into())),
             // A marker is not dropped with its route, so it would not notice that one.
             ("w", Some((route, _))) => Heir::Route(Self(format!("w:{route}").into())),
             ("r" | "d" | "a" | "o" | "w", _) => Heir::Itself,
@@ -156,9 +161,9 @@ impl Tag {
         Self(text.into())
     }
 
-    /// Whether it stands for one key or one path.
+    /// Whether it is of the one entry, as far as anything is: of its key, of its path, or of all that are spelt as oddly.
     pub fn is_of_entry(&self) -> bool {
-        self.0.starts_with("k:") || self.0.starts_with("p:")
+        ["k:", "p:", "x:", "o:"].iter().any(|kind| self.0.starts_with(kind))
     }
 
     /// Its text, as it was given; `None` for a tag that no configuration and no response named.
@@ -231,7 +236,9 @@ mod tests {
     #[test]
     fn what_is_listed_no_longer_has_an_heir_that_covers_it() {
         for route in ["/fruit/{id}", "a b", &"long/".repeat(60)] {
-            for tag in [Tag::path(route, "/fruit/1"), Tag::key(route, "a b"), Tag::exact(route, "a b")] {
+            for tag in
+                [Tag::path(route, "/fruit/1"), Tag::key(route, "a b"), Tag::exact(route, "a b"), Tag::near(route, "/a")]
+            {
                 assert_eq!(tag.heir(), Heir::Route(Tag::route(route)), "{tag}");
             }
             assert_eq!(Tag::around(route, "x").heir(), Heir::Route(Tag::all_around(route)));

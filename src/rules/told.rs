@@ -3,14 +3,26 @@
 
 use serde_json::Value;
 
+use super::fold::fold;
 use super::template::Pointer;
+
+/// Whether some backend takes this name for that one: in another case, of letters as well that are no ASCII ones (`\u{17f}`,
+/// the long s), or with what PHP writes as `_`.
+pub(super) fn is_alike(known: &str, name: &str) -> bool {
+    let known = known.trim();
+    if known.eq_ignore_ascii_case(name) {
+        return true;
+    }
+    let plain = |text: &str| fold(text).replace(['.', ' ', '['], "_");
+    known.len() <= 4 * name.len() && plain(known) == plain(name)
+}
 
 /// A member of a JSON object; `Some(None)` where there is none. `None` where it cannot be told: the document is no object,
 /// or there is a member that differs by its case, which some backends take for this one.
 #[expect(clippy::option_option, reason = "told, told that it is absent, not told")]
 pub(super) fn member<'a>(document: &'a Value, name: &str) -> Option<Option<&'a Value>> {
     let object = document.as_object()?;
-    let alike = object.keys().filter(|known| known.trim().eq_ignore_ascii_case(name)).count();
+    let alike = object.keys().filter(|known| is_alike(known, name)).count();
     match (object.get(name), alike) {
         (found, 0) | (found @ Some(_), 1) => Some(found),
         _ => None,

@@ -17,9 +17,11 @@ const MOST_DIGITS: usize = 15;
 
 /// The form that stands for a plain value in tags; `None` for an odd one.
 ///
-/// Two values that a backend may take for the same are either odd, one of them, or have the same form.
+/// Two values that a backend may take for the same are either odd, one of them, or have the same form, or one is the
+/// [`number_in`] the other.
 pub(super) fn plain(value: &str) -> Option<Cow<'_, str>> {
-    if value.is_empty() || value.len() > LONGEST || !value.chars().all(is_plain) {
+    let value = without_format(value);
+    if value.is_empty() || value.len() > LONGEST || !value.chars().all(is_plain) || is_flag(value) {
         return None;
     }
     if let Some(told) = uuid(value) {
@@ -29,6 +31,59 @@ pub(super) fn plain(value: &str) -> Option<Cow<'_, str>> {
         Some(b'0'..=b'9' | b'-' | b'.') => from_digits(value),
         _ => Some(fold(value)),
     }
+}
+
+/// How a value is read for a tag.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum As {
+    /// As what it is.
+    Itself,
+    /// As what takes a number for what begins with one.
+    Number,
+}
+
+impl As {
+    /// The form of a value; `None` for an odd one.
+    pub(super) fn form(self, value: &str) -> Option<Cow<'_, str>> {
+        match self {
+            Self::Itself => plain(value),
+            Self::Number => number_in(value).map(Cow::Borrowed).or_else(|| plain(value)),
+        }
+    }
+}
+
+/// The number that begins a plain value whose form is another, as that of a UUID, a date or a hash is: what reads numbers
+/// takes it for that, and an app with such values never does.
+pub(super) fn number_in(value: &str) -> Option<&str> {
+    let value = without_format(value);
+    let digits = value.bytes().position(|byte| !byte.is_ascii_digit())?;
+    let number = value.get(..digits).filter(|number| is_number(number))?;
+    (plain(value)? != number).then_some(number)
+}
+
+/// The value without the format that some frameworks let a path end with: `/articles/7.json` is article 7 in JSON.
+pub(super) fn without_format(value: &str) -> &str {
+    match value.rsplit_once('.') {
+        Some((before, format)) if is_format(format) && !before.is_empty() => before,
+        _ => value,
+    }
+}
+
+/// Whether it is the name of a format, as paths may end with one.
+fn is_format(text: &str) -> bool {
+    FORMATS.iter().any(|format| format.eq_ignore_ascii_case(text))
+}
+
+const FORMATS: [&str; 11] = ["api", "atom", "csv", "htm", "html", "json", "rss", "txt", "xml", "yaml", "yml"];
+
+/// Words that a backend may take for 1 or 0, and for each other.
+fn is_flag(value: &str) -> bool {
+    ["true", "false", "yes", "no", "on", "off"].iter().any(|word| word.eq_ignore_ascii_case(value))
+}
+
+/// Whether digits are a whole number in its plain form. Zero is what MariaDB makes of every text where it wants a number.
+fn is_number(digits: &str) -> bool {
+    !digits.is_empty() && !digits.starts_with('0') && digits.len() <= MOST_DIGITS
 }
 
 /// The same for the value of a `{*rest}`, which is a path: segment by segment, a slash at its end left out.
@@ -82,10 +137,9 @@ fn from_digits(value: &str) -> Option<Cow<'_, str>> {
         return (!is_fraction).then(|| fold(value));
     }
     if sign.is_empty() && (is_date(value) || is_long_hex(value)) {
-        return Some(Cow::Borrowed(value));
+        return Some(fold(value));
     }
-    // Zero is what MariaDB makes of every text where it wants a number.
-    if number.starts_with('0') || number.len() > MOST_DIGITS {
+    if !is_number(number) || is_oddly_spelt_date(value) {
         return None;
     }
     if rest.is_empty() {
@@ -134,9 +188,17 @@ fn is_date(value: &str) -> bool {
     matches!(value.len(), 7 | 10) && value.bytes().enumerate().all(shape)
 }
 
-/// A hash, or an identifier made like one: nobody reads these as numbers.
+/// As in `2026-1-31`, `26-01-31` or `2026-W05-6`: what reads dates takes it for `2026-01-31`.
+fn is_oddly_spelt_date(value: &str) -> bool {
+    let mut parts = value.splitn(3, ['-', '~', '.']);
+    let is_short = |part: &str| part.bytes().take_while(u8::is_ascii_digit).count() > 0;
+    let year = parts.next().is_some_and(|year| matches!(year.len(), 2 | 4) && year.bytes().all(|b| b.is_ascii_digit()));
+    year && parts.next().is_some_and(|month| is_short(month.trim_start_matches(['W', 'w'])))
+}
+
+/// A hash, or an identifier made like one, in either case.
 fn is_long_hex(value: &str) -> bool {
-    let hex = value.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    let hex = value.bytes().all(|byte| byte.is_ascii_hexdigit());
     hex && value.len() >= 16 && value.bytes().filter(u8::is_ascii_alphabetic).count() > 1
 }
 
@@ -157,6 +219,9 @@ mod tests {
             ("550e8400-e29b-41d4-a716-446655440000", "550e8400-e29b-41d4-a716-446655440000"),
             ("deadbeef-e29b-41d4-a716-446655440000", "deadbeef-e29b-41d4-a716-446655440000"),
             ("507f1f77bcf86cd799439011", "507f1f77bcf86cd799439011"),
+            ("507F1F77BCF86CD799439011", "507f1f77bcf86cd799439011"),
+            ("my-slug.json", "my-slug"),
+            ("7.XML", "7"),
             ("2026-01-31", "2026-01-31"),
             ("7-apples", "7"),
             ("7abc", "7"),
@@ -222,12 +287,36 @@ mod tests {
             "a\0",
             "a\n",
             "[",
+            "true",
+            "No",
+            "2026-1-31",
+            "26-01-31",
+            "2026~01-31",
+            "2026-W05-6",
             "\\",
         ] {
             assert_eq!(plain(value), None, "{value:?}");
         }
         assert_eq!(plain(&"a".repeat(LONGEST + 1)), None);
         assert_eq!(plain(&"\u{fdfa}".repeat(20_000)), None);
+    }
+
+    #[test]
+    fn a_number_is_found_where_the_form_is_another() {
+        for (value, number) in [
+            ("7eadbeef-e29b-41d4-a716-446655440000", Some("7")),
+            ("2026-01-31", Some("2026")),
+            ("507F1f77bcf86cd799439011", Some("507")),
+            ("7", None),
+            ("7-apples", None),
+            ("7.json", None),
+            ("deadbeef-e29b-41d4-a716-446655440000", None),
+            ("0eadbeef-e29b-41d4-a716-446655440000", None),
+            ("apples", None),
+            ("07", None),
+        ] {
+            assert_eq!(number_in(value), number, "{value}");
+        }
     }
 
     #[test]

@@ -73,7 +73,7 @@ fn what_a_write_drops_is_told_in_words() {
     assert!(says(&text, "drops", &parts), "{text}");
     // What goes along with that is for programs.
     assert!(!text.contains("read differently") && !text.contains("paths without a route"), "{text}");
-    assert_eq!(json["drops"][1]["tag"], "o:/fruit/{id}");
+    assert_eq!(json["drops"][2]["tag"], "o:/fruit/{id}");
     let (unrouted, _) = explain(SHIPPED, &["PUT", "/pears/1"]);
     for parts in [
         ["paths without a route: /pears/1, whatever the query", "because it is what the write is sent to"],
@@ -82,7 +82,7 @@ fn what_a_write_drops_is_told_in_words() {
         assert!(says(&unrouted, "drops", &parts), "{parts:?} in {unrouted}");
     }
     assert!(!text.contains("k:") && !text.contains("p:"), "{text}");
-    assert_eq!(json["drops"][2]["tag"], "p:unrouted /fruit/1");
+    assert_eq!(json["drops"][3]["tag"], "p:unrouted /fruit/1");
     let (text, _) = explain(SHIPPED, &["PUT", "/"]);
     assert!(says(&text, "drops", &["paths without a route: /,", "because it is what the write is sent to"]), "{text}");
     for parts in [

@@ -116,14 +116,19 @@ fn what_is_no_object_and_no_text() {
 fn a_flag_is_spelt_in_many_ways() {
     let lines = "query = [\"open\"]\ninvalidated_by = [\"PUT /a\", { request = \"PUT /b\", variables = { open = \
                  \"{body:/shop/open}\" } }, { request = \"PUT /c\", variables = { open = \"{response:/open}\" } }]";
-    let app = app(&[route("/shops", lines)], "/shops?open=1 /shops?open=on /shops?open=true /shops?open=off");
+    let app =
+        app(&[route("/shops", lines)], "/shops?open=1 /shops?open=2 /shops?open=on /shops?open=true /shops?open=off");
     app.assert_each(&[
         (sent("PUT /a").json(r#"{"open": true}"#), ALL),
         (sent("PUT /b").json(r#"{"shop": {"open": true}}"#), ALL),
         (sent("PUT /c").saying(json!({"open": true})), ALL),
-        (sent("PUT /a?open=on"), "/shops?open=on"),
-        (sent("PUT /a").json(r#"{"open": "on"}"#), "/shops?open=on"),
-        (sent("PUT /b").json(r#"{"shop": {"open": 1}}"#), "/shops?open=1"),
+        (sent("PUT /a?open=on"), ALL),
+        (sent("PUT /a").json(r#"{"open": "on"}"#), ALL),
+        // What is spelt as a word may be this one.
+        (
+            sent("PUT /b").json(r#"{"shop": {"open": 1}}"#),
+            "/shops?open=1 /shops?open=on /shops?open=true /shops?open=off",
+        ),
     ]);
 }
 
@@ -217,4 +222,42 @@ fn a_value_of_a_path_comes_from_a_path() {
         .assert(&sent("POST /orders").json(r#"{"page": 1}"#), "/orders/1");
     pages("{ request = \"POST /orders/{n}\", variables = { page = \"{n}\" } }")
         .assert(&sent("POST /orders/2"), "/orders/2");
+}
+
+const UUID: &str = "/things/7eadbeef-e29b-41d4-a716-446655440000";
+
+/// What reads numbers takes a UUID, a hash or a date for the number that it begins with; and no other of its kind.
+#[test]
+fn what_begins_with_a_number_meets_that_number() {
+    let reads = format!(
+        "/things/7 /things/8 {UUID} /things/7eadbeef-e29b-41d4-a716-446655440001 /things/2026-01-31 /things/2026-02-01 \
+         /things/507f1f77bcf86cd799439011 /things/my-slug"
+    );
+    let app = app(&[route("/things/{id}", "invalidated_by = [\"PUT /things/{id}\"]")], &reads);
+    let both = format!("/things/7 {UUID}");
+    app.assert_each(&[
+        (sent(&format!("PUT {UUID}")), &both),
+        (sent("PUT /things/8"), "/things/8"),
+        (sent("PUT /things/7"), &format!("{both} /things/7eadbeef-e29b-41d4-a716-446655440001")),
+        (sent("PUT /things/2026-01-31"), "/things/2026-01-31"),
+        (sent("PUT /things/2026"), "/things/2026-01-31 /things/2026-02-01"),
+        (sent("PUT /things/507F1F77BCF86CD799439011"), "/things/507f1f77bcf86cd799439011"),
+        (sent("PUT /things/my-slug.json"), "/things/my-slug"),
+        (sent("PUT /things/2026-1-31"), ALL),
+    ]);
+}
+
+/// Go folds names as Unicode has it, and PHP writes `_` for what cannot stand in its names.
+#[test]
+fn names_that_a_backend_takes_for_one_another_tell_nothing() {
+    let lines = "query = [\"order_id\"]\ninvalidated_by = [\"PUT /a\"]";
+    let app = app(&[route("/shops", lines)], "/shops?order_id=1 /shops?order_id=2");
+    app.assert_each(&[
+        (sent("PUT /a?order_id=1"), "/shops?order_id=1"),
+        (sent("PUT /a?order_id=1&order.id=2"), ALL),
+        (sent("PUT /a?order_id=1&order+id=2"), ALL),
+        (sent("PUT /a?order_id=1&order[id=2"), ALL),
+        (sent("PUT /a").json(r#"{"order_id": "1", "order_\u0131d": "2"}"#), ALL),
+        (sent("PUT /a?order.id=2").json(r#"{"order_id": "1"}"#), ALL),
+    ]);
 }

@@ -42,6 +42,8 @@ fn paths_have_the_values_of_the_path() {
         (sent("PUT /files/2"), "/v/v2.json"),
         (sent("PUT /files/02"), "/v/v1.json /v/v2.json"),
         (sent("PUT /plain/2/name"), "/plain/2"),
+        // No route has such paths, so nothing but all of them is known to have this one.
+        (sent("PUT /plain/02/name"), "/plain/1 /plain/2"),
     ]);
     // A write that nobody has described still drops every route.
     assert_eq!(blog.dropped(&sent("POST /articles/a/flag")).len(), 14);
@@ -167,4 +169,15 @@ fn a_list_of_requests_and_several_that_speak_of_one_write() {
     let all = blog.dropped(&sent("PUT /follow/ann"));
     assert_eq!(all, blog.dropped(&sent("POST /articles/a/flag")));
     assert_eq!(all.len(), 14);
+}
+
+/// What the API itself names so, word for word, is met by what a write's value makes of a template.
+#[test]
+fn a_tag_has_the_words_of_its_value() {
+    use aside::rules::Tag;
+    let app = app(&[route("/a", ""), write("PUT /articles/{id}", "drops = [\"tag:article-{id}\"]")], "/a");
+    for id in ["3d-printer", "2024-in-review", "7-apples", "7.png", "León", "x"] {
+        let drops = sent(&format!("PUT /articles/{}", id.replace('ó', "%C3%B3"))).drops(&app.routes);
+        assert!(drops.contains(&Tag::named(&format!("article-{id}"))), "{id}: {drops:?}");
+    }
 }

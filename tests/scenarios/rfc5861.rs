@@ -1,7 +1,7 @@
 //! Stale answers, while they are renewed and while the origin fails (RFC 5861, RFC 9111 section 4.2.4).
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use super::support::client::Client;
@@ -251,5 +251,28 @@ async fn section_4_a_part_of_what_is_stale_stands_in_too() {
             let answer = client.get_with("/x", &[("range", range)]).await;
             assert_eq!((answer.status, answer.text(), answer.cache()), (status, body, "STALE"), "{range} {dies}");
         }
+    }
+}
+
+// What the origin answers otherwise about is over, however oddly its path is spelt: it must not stand in for a failure.
+#[tokio::test]
+async fn a_stale_entry_that_the_origin_has_replaced_never_comes_back() {
+    let status = Arc::new(AtomicU16::new(200));
+    let says = Arc::clone(&status);
+    let origin = Origin::start(move |_| {
+        let status = says.load(Ordering::SeqCst);
+        async move { response(status, &[], "x") }
+    })
+    .await;
+    let node = Node::timed(origin.address, "[[route]]\npath = \"/n/{id}\"\nttl = \"1s\"\n");
+    let client = node.client();
+    for target in ["/n/7", "/n/007", "/n/0", "/n/a%20b", "/n/M%C3%BCller", "/n/%D9%A7"] {
+        status.store(200, Ordering::SeqCst);
+        client.fill(&[target]).await;
+        node.clock.advance(Duration::from_secs(2));
+        status.store(404, Ordering::SeqCst);
+        assert_eq!(client.get(target).await.status, 404, "{target}");
+        status.store(500, Ordering::SeqCst);
+        assert_eq!(client.get(target).await.status, 500, "{target} came back");
     }
 }

@@ -52,6 +52,7 @@ pub async fn every_kind_of_tag_drops_what_has_it_and_nothing_else(harness: &impl
         Tag::key("fruit", "fruit:1 ä"),
         Tag::key("a b", "x"),
         Tag::exact("fruit", "fruit:1 ä"),
+        Tag::near("fruit", "fruit:1 ä"),
         Tag::route("a b"),
         Tag::route("w"),
         Tag::named("*"),

@@ -263,7 +263,7 @@ impl Explained {
     /// What its answer may mean.
     fn unless(&self) -> Vec<String> {
         let mut lines = vec![
-            "the origin answers 4xx, 307 or 308: then nothing is dropped".to_owned(),
+            "the origin answers 4xx, 307 or 308: then nothing on a route is dropped".to_owned(),
             "it answers 301: then only what the write is sent to is".to_owned(),
             "it answers 5xx: then what it is sent to stays where no route speaks, and all else is dropped, for it may have \
              acted"

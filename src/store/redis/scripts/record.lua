@@ -43,7 +43,7 @@ local function field(tag)
     return 'f:' .. text
   elseif kind == 'd' or kind == 'a' or kind == 'o' then
     return 'f:' .. tag
-  elseif kind == 'p' or kind == 'k' or kind == 'x' or kind == 'w' then
+  elseif kind == 'p' or kind == 'k' or kind == 'x' or kind == 'y' or kind == 'w' then
     local route = string.match(text, '^([^ ]*) ')
     if route then
       return 't:' .. tag, kind == 'w' and 'f:w:' .. route or 'f:' .. route
