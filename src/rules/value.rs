@@ -81,7 +81,7 @@ fn is_flag(value: &str) -> bool {
     ["true", "false", "yes", "no", "on", "off"].iter().any(|word| word.eq_ignore_ascii_case(value))
 }
 
-/// Whether digits are a whole number in its plain form. Zero is what MariaDB makes of every text where it wants a number.
+/// Whether digits are a whole number in its plain form. Zero is what `MariaDB` makes of every text where it wants a number.
 fn is_number(digits: &str) -> bool {
     !digits.is_empty() && !digits.starts_with('0') && digits.len() <= MOST_DIGITS
 }

@@ -86,7 +86,7 @@ fn what_a_write_drops_is_told_in_words() {
     let (text, _) = explain(SHIPPED, &["PUT", "/"]);
     assert!(says(&text, "drops", &["paths without a route: /,", "because it is what the write is sent to"]), "{text}");
     for parts in [
-        ["4xx, 307 or 308", "nothing is dropped"],
+        ["4xx, 307 or 308", "then nothing on a route is dropped"],
         ["301", "only what the write is sent to"],
         ["5xx", "all else is dropped"],
     ] {
