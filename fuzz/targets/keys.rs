@@ -124,10 +124,10 @@ fuzz_target!(|data: &[u8]| {
         assert!(read.is_dropped_by_a_write(&place), "{} keeps {:?}", read.path, place.tags);
         places.push((read.seen(route), place));
     }
-    if let [(seen_one, one), (seen_two, two)] = &places[..] {
-        if one.key == two.key {
-            assert_eq!(seen_one, seen_two, "{}", one.key);
-            assert_eq!(one.tags, two.tags);
-        }
+    if let [(seen_one, one), (seen_two, two)] = &places[..]
+        && one.key == two.key
+    {
+        assert_eq!(seen_one, seen_two, "{}", one.key);
+        assert_eq!(one.tags, two.tags);
     }
 });

@@ -24,7 +24,7 @@ pub fn decode(key: &CacheKey, body: &[u8], meta: &[Bytes]) -> Option<StoredRespo
 /// Puts the right sum last, so that the checks behind it are reached.
 pub fn seal(meta: &mut Meta, body: &[u8]) {
     if let [version, key, token, tags, fields, about, sum] = meta.as_mut_slice() {
-        let hash = codec::hash([version, key, tags, fields, about].map(|part| part.as_ref()), body);
+        let hash = codec::hash([&version[..], &key[..], &tags[..], &fields[..], &about[..]], body);
         *sum = [hash.as_bytes(), b"@", token.as_ref()].concat().into();
     }
 }
