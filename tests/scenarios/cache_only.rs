@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::support::connected;
 use super::support::node::Node;
 use super::support::origin::{Origin, json, response};
 use super::support::redis::RedisServer;
@@ -121,9 +120,6 @@ async fn no_write_is_lost_among_readers_in_memory() {
 async fn no_write_is_lost_among_readers_of_two_nodes_in_redis() {
     let origin = Origin::start(|_| async { json(r#"{"source": "Oracle"}"#) }).await;
     let redis = RedisServer::start();
-    let nodes = Arc::new((0..2).map(|_| Node::on(origin.address, &redis.url(), ORDERS)).collect::<Vec<_>>());
-    for node in nodes.iter() {
-        connected(&node.client()).await;
-    }
+    let nodes = Arc::new(Vec::from(Node::two_on(origin.address, &redis.url(), ORDERS).await));
     no_write_is_lost(nodes).await;
 }

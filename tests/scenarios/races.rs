@@ -67,10 +67,7 @@ async fn a_fill_that_raced_a_write_on_the_same_node_is_never_kept() {
 async fn a_fill_that_raced_a_write_on_another_node_is_never_kept() {
     let (origin, keeper) = versioned().await;
     let redis = RedisServer::start();
-    let nodes = [Node::on(origin.address, &redis.url(), ROUTE), Node::on(origin.address, &redis.url(), ROUTE)];
-    for node in &nodes {
-        connected(&node.client()).await;
-    }
+    let nodes = Node::two_on(origin.address, &redis.url(), ROUTE).await;
     let [reader, writer] = nodes.each_ref().map(Node::client);
     a_late_fill_is_refused(&reader, &writer, keeper, &origin).await;
 }
@@ -125,10 +122,7 @@ async fn readers_and_writers_on_two_nodes_never_see_an_older_version_than_was_an
     })
     .await;
     let redis = RedisServer::start();
-    let nodes: Arc<[Node; 2]> = Arc::new(std::array::from_fn(|_| Node::on(origin.address, &redis.url(), ROUTE)));
-    for node in nodes.iter() {
-        connected(&node.client()).await;
-    }
+    let nodes = Arc::new(Node::two_on(origin.address, &redis.url(), ROUTE).await);
     let answered: Arc<[AtomicUsize; 4]> = Arc::new(std::array::from_fn(|_| AtomicUsize::new(0)));
     let mut tasks = tokio::task::JoinSet::new();
     for writer in 0..4 {

@@ -105,10 +105,7 @@ async fn a_fill_that_an_unrelated_write_overtakes_is_not_kept_in_memory() {
 async fn a_fill_that_an_unrelated_write_through_another_node_overtakes_is_not_kept() {
     let (origin, keeper) = versioned().await;
     let redis = RedisServer::start();
-    let nodes: [Node; 2] = std::array::from_fn(|_| Node::on(origin.address, &redis.url(), CONFIG));
-    for node in &nodes {
-        connected(&node.client()).await;
-    }
+    let nodes = Node::two_on(origin.address, &redis.url(), CONFIG).await;
     let [reader, writer] = nodes.each_ref().map(Node::client);
     a_late_fill_is_refused(&reader, &writer, keeper).await;
 }
@@ -162,10 +159,7 @@ async fn readers_and_writers_on_two_nodes_never_see_an_older_version_than_was_an
     })
     .await;
     let redis = RedisServer::start();
-    let nodes: Arc<[Node; 2]> = Arc::new(std::array::from_fn(|_| Node::on(origin.address, &redis.url(), CONFIG)));
-    for node in nodes.iter() {
-        connected(&node.client()).await;
-    }
+    let nodes = Arc::new(Node::two_on(origin.address, &redis.url(), CONFIG).await);
     let answered = Arc::new(AtomicUsize::new(0));
     let mut tasks = tokio::task::JoinSet::new();
     for writer in 0..2 {

@@ -11,6 +11,7 @@ use aside::{origin, proxy, store};
 use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
 
 use super::client::Client;
+use super::connected;
 use super::redis::RedisServer;
 
 /// A node, stopped when it is dropped.
@@ -42,6 +43,15 @@ impl Node {
     /// Starts a node on a store of the test's choice.
     pub fn on(origin: SocketAddr, store: &str, config: &str) -> Self {
         Self::with(origin, store, config, Clock::System)
+    }
+
+    /// Starts two nodes on one store, and waits until both have their sessions with it.
+    pub async fn two_on(origin: SocketAddr, store: &str, config: &str) -> [Self; 2] {
+        let nodes = std::array::from_fn(|_| Self::on(origin, store, config));
+        for node in &nodes {
+            connected(&node.client()).await;
+        }
+        nodes
     }
 
     /// Starts a node whose store is a whole table.
