@@ -5,9 +5,11 @@
 
 import importlib
 import os
+import sqlite3
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,9 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 Seed = Mapping[Table, Sequence[Mapping[str, Any]]]
 
 MAX_ID = 2**63 - 1
+
+# How long SQLite's locks are waited for.
+LOCK_TIMEOUT_S = 30
 
 # SQLite numbers the rows only of a column declared INTEGER.
 Id = BigInteger().with_variant(Integer, "sqlite")
@@ -45,7 +50,7 @@ def default_url(name: str) -> str:
 def open_engine(url: str) -> Engine:
     """An engine whose write transactions are serial enough to read before they write."""
     if make_url(url).get_backend_name() == "sqlite":
-        engine = create_engine(url, connect_args={"timeout": 30})
+        engine = create_engine(url, connect_args={"timeout": LOCK_TIMEOUT_S})
         event.listen(engine, "connect", _set_up_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
@@ -95,12 +100,18 @@ def prepare(engine: Engine, seed: Seed) -> None:
 
 
 def _use_wal(engine: Engine) -> None:
-    # The mode stays with the file; it cannot change inside a transaction.
-    connection = engine.raw_connection()
-    try:
-        connection.execute("PRAGMA journal_mode = WAL")
-    finally:
-        connection.close()
+    # The mode stays with the file; it cannot change inside a transaction. While another connection reads or changes
+    # it too, SQLite refuses at once, whatever the busy timeout.
+    deadline = time.monotonic() + LOCK_TIMEOUT_S
+    while True:
+        try:
+            with closing(engine.raw_connection()) as connection:
+                connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() >= deadline:
+                raise
+        time.sleep(0.01)
 
 
 def _create(engine: Engine, table: Table, tries: int = 5) -> None:
@@ -133,8 +144,8 @@ def main(arguments: Sequence[str]) -> None:
     engine = open_engine(default_url(name))
     try:
         prepare(engine, module.SEED)
-    except DBAPIError as error:
-        sys.exit(f"backend.database: {engine.url!r}: {error.orig}")
+    except (DBAPIError, sqlite3.Error) as error:
+        sys.exit(f"backend.database: {engine.url!r}: {getattr(error, 'orig', error)}")
     finally:
         engine.dispose()
 

@@ -1,5 +1,6 @@
 """What holds for every app, and for its database."""
 
+import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -51,6 +52,35 @@ def test_preparing_by_many_at_once_seeds_once(url, name):
         for table, rows in seed.items():
             assert connection.scalar(select(func.count()).select_from(table)) == len(rows)
     engine.dispose()
+
+
+def test_a_mode_that_another_is_changing_is_asked_for_again(tmp_path, monkeypatch):
+    engine = database.open_engine(f"sqlite:///{tmp_path}/test.db")
+    connect, refusals = engine.raw_connection, []
+
+    class Refusing:
+        """What SQLite says where two change the mode at once."""
+
+        def execute(self, _statement):
+            refusals.append(sqlite3.OperationalError("database is locked"))
+            refusals[-1].sqlite_errorcode = sqlite3.SQLITE_BUSY
+            raise refusals[-1]
+
+        def close(self):
+            pass
+
+    monkeypatch.setattr(engine, "raw_connection", lambda: Refusing() if len(refusals) < 3 else connect())
+    database.prepare(engine, module_of("fruit").SEED)
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+    assert len(refusals) == 3
+    engine.dispose()
+
+
+def test_a_folder_that_is_not_there_is_said_in_one_line(tmp_path, monkeypatch):
+    monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path}/nowhere/test.db")
+    with pytest.raises(SystemExit, match="unable to open database file"):
+        database.main(["fruit"])
 
 
 def test_preparing_again_leaves_rows_alone(client_of):
