@@ -64,6 +64,17 @@ impl Parsed {
         Some(Self { path: target.path().to_owned(), query: target.query().map(str::to_owned), fields })
     }
 
+    /// The same with the digits of its path's encoded octets in upper case.
+    fn in_upper_case(&self) -> Self {
+        let mut octets = self.path.split('%');
+        let mut path = octets.next().unwrap_or_default().to_owned();
+        for octet in octets {
+            let (digits, rest) = octet.split_at_checked(2).unwrap_or((octet, ""));
+            path.extend(["%", &digits.to_ascii_uppercase(), rest]);
+        }
+        Self { path, query: self.query.clone(), fields: self.fields.clone() }
+    }
+
     fn read(&self) -> Read<'_> {
         Read {
             path: &self.path,
@@ -122,6 +133,10 @@ fuzz_target!(|data: &[u8]| {
         let Some((route, place)) = read.place() else { continue };
         assert!(is_plain(&place.key), "{}", place.key);
         assert!(read.is_dropped_by_a_write(&place), "{} keeps {:?}", read.path, place.tags);
+        let upper = read.in_upper_case();
+        let (_, plain) = upper.place().expect("the case of an octet's digits bars nobody");
+        assert_eq!(plain.tags, place.tags, "{} and {}", read.path, upper.path);
+        assert_eq!(plain.key == place.key, upper.path == read.path, "{} and {}", plain.key, place.key);
         places.push((read.seen(route), place));
     }
     if let [(seen_one, one), (seen_two, two)] = &places[..]

@@ -5,7 +5,8 @@ use percent_encoding::percent_decode_str;
 /// Whether every server reads this raw path the same way, so that it may be looked up and stored.
 ///
 /// False for encoded slashes, backslashes, `?`, `#` and control characters, dot segments, empty segments other than a trailing slash, `;`,
-/// needlessly encoded or lower-case-encoded octets, bytes outside ASCII and text that is not UTF-8 once decoded.
+/// needlessly encoded octets, bytes outside ASCII and text that is not UTF-8 once decoded. In which case the digits of an
+/// encoded octet are makes no difference (RFC 3986 section 6.2.2.1).
 /// Such requests are forwarded and never answered from the store.
 pub fn is_canonical(path: &str) -> bool {
     let Some(inner) = path.strip_prefix('/') else { return false };
@@ -35,7 +36,7 @@ fn plain_octets(path: &str) -> bool {
             }
             continue;
         }
-        let Some(octet) = encoded_octet(&mut bytes) else { return false };
+        let Some(octet) = encoded_octet(&mut bytes, hex) else { return false };
         let needless = octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'.' | b'_' | b'~');
         if needless || octet.is_ascii_control() || matches!(octet, b'/' | b'\\' | b';' | b'%' | b'?' | b'#') {
             return false;
@@ -44,17 +45,18 @@ fn plain_octets(path: &str) -> bool {
     percent_decode_str(path).decode_utf8().is_ok()
 }
 
-/// Whether a canonical path is spelt as RFC 3986 would have it: bare what may stand bare in a segment, encoded all else.
+/// Whether a canonical path is spelt as RFC 3986 would have it: bare what may stand bare in a segment, encoded all else,
+/// in upper case.
 ///
 /// Two such paths that decode to the same text are the same. `/x%3Ay` decodes to what `/x:y` does and is not spelt so: an
-/// origin may tell the two apart.
+/// origin may tell the two apart. `/%c3%a9` it should not tell from `/%C3%A9`, but sees it as it is.
 ///
-/// Source: RFC 3986 sections 2.2 and 3.3
+/// Source: RFC 3986 sections 2.1, 2.2 and 3.3
 pub(super) fn is_spelt_plainly(path: &str) -> bool {
     let mut bytes = path.bytes();
     while let Some(byte) = bytes.next() {
         let encoded = byte == b'%';
-        let octet = if encoded { encoded_octet(&mut bytes) } else { Some(byte) };
+        let octet = if encoded { encoded_octet(&mut bytes, upper_hex) } else { Some(byte) };
         if octet.is_none_or(|octet| encoded == may_stand_bare(octet)) {
             return false;
         }
@@ -67,9 +69,9 @@ fn may_stand_bare(octet: u8) -> bool {
     octet.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@/".contains(&octet)
 }
 
-/// What the two digits after a `%` stand for.
-fn encoded_octet(digits: &mut impl Iterator<Item = u8>) -> Option<u8> {
-    let (high, low) = (digits.next().and_then(upper_hex)?, digits.next().and_then(upper_hex)?);
+/// What the two digits after a `%` stand for, each by itself being worth `digit`.
+fn encoded_octet(digits: &mut impl Iterator<Item = u8>, digit: fn(u8) -> Option<u8>) -> Option<u8> {
+    let (high, low) = (digits.next().and_then(digit)?, digits.next().and_then(digit)?);
     Some(high * 16 + low)
 }
 
@@ -77,10 +79,14 @@ fn is_plain(byte: u8) -> bool {
     byte.is_ascii_graphic() && !matches!(byte, b'\\' | b';' | b'#' | b'?' | b'"' | b'<' | b'>' | b'{' | b'}')
 }
 
-fn upper_hex(byte: u8) -> Option<u8> {
-    match byte {
-        b'0'..=b'9' => Some(byte - b'0'),
-        b'A'..=b'F' => Some(byte - b'A' + 10),
+fn hex(digit: u8) -> Option<u8> {
+    upper_hex(digit.to_ascii_uppercase())
+}
+
+fn upper_hex(digit: u8) -> Option<u8> {
+    match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'A'..=b'F' => Some(digit - b'A' + 10),
         _ => None,
     }
 }
@@ -167,7 +173,17 @@ mod tests {
 
     #[test]
     fn ordinary_paths_are_canonical() {
-        for path in ["/", "/orders/99", "/orders/", "/a-b_c.d~e", "/caf%C3%A9", "/a%20b", "/@x:y,z=1+2"] {
+        for path in [
+            "/",
+            "/orders/99",
+            "/orders/",
+            "/a-b_c.d~e",
+            "/caf%C3%A9",
+            "/a%20b",
+            "/@x:y,z=1+2",
+            "/%d9%85",
+            "/caf%c3%A9",
+        ] {
             assert!(is_canonical(path), "{path}");
         }
     }
@@ -183,7 +199,7 @@ mod tests {
             let path = format!("/x%{octet:02X}y");
             assert!(is_canonical(&path) && !is_spelt_plainly(&path), "{path}");
         }
-        for path in ["/a|b", "/a[1]", "/a^b", "/a`b"] {
+        for path in ["/a|b", "/a[1]", "/a^b", "/a`b", "/caf%c3%a9", "/caf%C3%a9", "/a%7c"] {
             assert!(is_canonical(path) && !is_spelt_plainly(path), "{path}");
         }
     }
@@ -207,7 +223,13 @@ mod tests {
             "/a%00",
             "/%61",
             "/a%2E%2E/b",
-            "/caf%c3%a9",
+            "/%7a",
+            "/a%2fb%C3%A9",
+            "/a%3bb",
+            "/a%5cb",
+            "/%c3",
+            "/%c0%af",
+            "/%gg",
             "/%FF",
             "/%",
             "/%2",

@@ -95,7 +95,6 @@ const AMBIGUOUS: &[&str] = &[
     "/acc%6funt",
     "/account%2Ecss",
     "/account%7Ex.css",
-    "/caf%c3%a9",
     "/account%c0%afx.css",
     "/account%C0%AFx.css",
     "/account%FF.css",
@@ -135,6 +134,8 @@ const PLAIN: &[&str] = &[
     "/account'x.css",
     "/account|x.css",
     "/caf%C3%A9",
+    "/caf%c3%a9",
+    "/caf%c3%A9",
 ];
 
 async fn origin(reading: Reading) -> Origin {

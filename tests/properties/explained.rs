@@ -59,8 +59,8 @@ const DROPS: [&str; 13] = [
     "route:",
 ];
 
-const VALUES: [&str; 12] =
-    ["7", "7", "8", "a", "A", "007", "7-x", "Le%C3%B3n", "%D9%A1", "x%20y", "M%C3%BCller", "7.0"];
+const VALUES: [&str; 13] =
+    ["7", "7", "8", "a", "A", "007", "7-x", "Le%C3%B3n", "le%c3%B3n", "%D9%A1", "x%20y", "M%C3%BCller", "7.0"];
 
 /// Further paths of reads and of writes.
 const TARGETS: [&str; 22] = [

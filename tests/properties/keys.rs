@@ -64,6 +64,22 @@ fn spelt(text: &str, how: &[bool]) -> String {
     octets.map(|(octet, bare)| if *bare { char::from(octet).to_string() } else { format!("%{octet:02X}") }).collect()
 }
 
+/// An encoded text with the digits of its octets in the case that `how` has in turn.
+fn in_case(encoded: &str, how: &[bool]) -> String {
+    let mut digits = 0;
+    let mut how = how.iter().cycle();
+    let case = |letter: char| {
+        if letter == '%' {
+            digits = 2;
+        } else if digits > 0 {
+            digits -= 1;
+            return if *how.next().unwrap() { letter.to_ascii_lowercase() } else { letter };
+        }
+        letter
+    };
+    encoded.chars().map(case).collect()
+}
+
 /// The tags that a PUT of this target drops, with a JSON body or none.
 fn dropped_by(routes: &Routes, target: &str, body: Option<&serde_json::Value>) -> Vec<Tag> {
     let write = sent(&format!("PUT {target}"));
@@ -160,6 +176,30 @@ proptest! {
         let stored = stored_tags(&routes, &path);
         prop_assert!(!stored.is_empty() && meet(&dropped_by(&routes, &spelt, None), &stored), "{}", spelt);
         prop_assert!(spelt == path || !is_canonical(&spelt), "{} is a second key for {}", spelt, path);
+    }
+
+    /// The case of an octet's digits makes a variant and nothing else: what is kept by one is kept by the other, with the same
+    /// tags, so that a write by any drops both; the origin sees each as it is.
+    #[test]
+    fn the_case_of_an_octets_digits_makes_a_variant(
+        value in values(), route in 0..3, how in prop::collection::vec(any::<bool>(), 12),
+    ) {
+        let routes = routes();
+        let target = match route {
+            0 => format!("/fruit/{}", encode(&value)),
+            1 => format!("/users/{}/orders/1", encode(&value)),
+            _ => format!("/elsewhere/{}", encode(&value)),
+        };
+        let other = in_case(&target, &how);
+        prop_assert_eq!(is_canonical(&target), is_canonical(&other), "{} and {}", target, other);
+        prop_assert_eq!(stored_tags(&routes, &target), stored_tags(&routes, &other));
+        prop_assert_eq!(dropped_by(&routes, &target, None), dropped_by(&routes, &other, None));
+        if let (Some((one, asked)), Some((two, asked_too))) =
+            (kept_and_asked(&routes, &target), kept_and_asked(&routes, &other))
+        {
+            prop_assert_eq!(one == two, target == other, "{} and {}", one, two);
+            prop_assert_eq!((asked, asked_too), (target, other));
+        }
     }
 
     /// Whatever a read says in its query, a write that says it in its JSON body drops.

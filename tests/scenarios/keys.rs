@@ -93,6 +93,58 @@ ttl = "1h"
     }
 }
 
+/// The digits of an octet are the same in either case (RFC 3986 section 6.2.2.1): a variant, which every write to the path
+/// drops.
+#[tokio::test]
+async fn octets_in_lower_case_are_a_variant_of_the_same_path() {
+    let config = r#"
+[[route]]
+path = "/k/{id}"
+key = "k:{id}"
+ttl = "1h"
+invalidated_by = ["PUT /k/{id}"]
+[[route]]
+path = "/q"
+ttl = "1h"
+[[route]]
+path = "/listed"
+query = ["city"]
+ttl = "1h"
+"#;
+    let origin = Origin::obeying().await;
+    for (node, _redis) in Node::on_each_store(origin.address, config).await {
+        let client = node.client();
+        for before in ["/k/", "/q?a=", "/elsewhere/", "/elsewhere?a="] {
+            let spelt = ["%D9%85", "%d9%85", "%C3%a9", "%c3%a9x", "%7C"].map(|octets| format!("{before}{octets}"));
+            for target in &spelt {
+                client.get(target).await;
+            }
+            for target in &spelt {
+                let answer = client.get(target).await;
+                assert_eq!(answer.cache(), "HIT", "{target}");
+                assert!(answer.text().starts_with(&format!("{target} ")), "{target}: {}", answer.text());
+            }
+        }
+        for written in ["%C3%A9", "%c3%a9", "%C3%a9"] {
+            for before in ["/k/", "/elsewhere/"] {
+                let spelt = ["%C3%A9", "%c3%a9"].map(|octets| format!("{before}{octets}"));
+                for target in &spelt {
+                    client.get(target).await;
+                }
+                client.put(&format!("{before}{written}"), "{}").await;
+                for target in &spelt {
+                    assert_eq!(client.get(target).await.cache(), "MISS", "{target} after PUT {before}{written}");
+                }
+            }
+        }
+        client.get("/listed?city=Le%C3%B3n").await;
+        assert_eq!(client.get("/listed?city=Le%c3%b3n").await.cache(), "HIT");
+        for ambiguous in ["/k/%61", "/k/%7a", "/k/a%2fb", "/k/a%5cb", "/k/a%3bb", "/elsewhere/a%2fb", "/k/%ff"] {
+            assert!(client.get(ambiguous).await.cache_status().ends_with("detail=path-ambiguous"), "{ambiguous}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn the_clients_host_is_part_of_every_key_when_the_origin_sees_it() {
     let origin = Origin::counting().await;
