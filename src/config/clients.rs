@@ -21,6 +21,7 @@ pub(super) struct Clients {
     pub(super) hosts: hosts::Written,
     pub(super) trusted_proxies: Vec<IpNet>,
     pub(super) compression: CompressionSettings,
+    pub(super) pass_tags: bool,
 }
 
 /// What the table says; what concerns connections is written into the server's settings.
@@ -28,10 +29,12 @@ pub(super) fn mean(table: ClientsTable, server: &mut ServerSettings, findings: &
     let words = [("tls", Http2::Tls), ("off", Http2::Off), ("always", Http2::Always)];
     server.http2 = table.http2.and_then(|word| one_of(&word, &words, findings)).unwrap_or_default();
     server.proxy_protocol = table.proxy_protocol.unwrap_or(false);
+    server.secure = table.secure.unwrap_or(false);
     let trusted_proxies = trusted::mean(table.trusted_proxies, findings);
     let memory = size_from(LEAST_MEMORY, u64::MAX, table.compression_memory, MEMORY, findings);
     let codings = codings(table.compression, findings);
-    Clients { hosts: table.hosts, trusted_proxies, compression: CompressionSettings { codings, memory } }
+    let pass_tags = table.pass_tags.unwrap_or(false);
+    Clients { hosts: table.hosts, trusted_proxies, compression: CompressionSettings { codings, memory }, pass_tags }
 }
 
 fn codings(written: Option<List<Text>>, findings: &mut Findings<'_>) -> Vec<ContentCoding> {

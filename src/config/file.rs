@@ -119,10 +119,12 @@ pub(super) struct TlsTable {
 pub(super) struct ClientsTable {
     pub(super) http2: Option<Text>,
     pub(super) proxy_protocol: Option<bool>,
+    pub(super) secure: Option<bool>,
     pub(super) hosts: Option<Spanned<List<Text>>>,
     pub(super) trusted_proxies: Option<List<Text>>,
     pub(super) compression: Option<List<Text>>,
     pub(super) compression_memory: Option<Spanned<WrittenSize>>,
+    pub(super) pass_tags: Option<bool>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]

@@ -48,6 +48,7 @@ pub(super) fn mean(
         tls: None,
         http2: Http2::default(),
         proxy_protocol: false,
+        secure: false,
         cores: at_least(1, table.cores, cores(), findings),
         max_connections: at_least(1, table.connections, 10_000, findings),
         header_timeout: not_zero(table.header_timeout, Duration::from_secs(10), findings),

@@ -239,6 +239,7 @@ fn mean(
         unrouted_by_all_fields,
         hosts,
         trusted_proxies: clients.trusted_proxies,
+        pass_tags: clients.pass_tags,
         max_fields: limits.fields,
         max_target: limits.target,
         max_request_body: limits.request_body,

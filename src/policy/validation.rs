@@ -2,7 +2,7 @@
 
 use http::header::{
     AGE, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_LOCATION, CONTENT_RANGE, CONTENT_TYPE, DATE, ETAG,
-    EXPIRES, HeaderName, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, SET_COOKIE, VARY,
+    EXPIRES, HeaderName, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, SET_COOKIE, VARY, VIA,
 };
 use http::{HeaderMap, StatusCode};
 
@@ -33,17 +33,18 @@ pub fn not_modified(request: &HeaderMap, status: StatusCode, response: &HeaderMa
     date_in(response, &LAST_MODIFIED).or_else(|| date_in(response, &DATE)).is_some_and(|modified| modified <= since)
 }
 
-/// The fields of an answer that its 304 carries, in their order: those that guide caches, and those without which a
-/// browser keeps the answer from the page that asked. Last-Modified goes along where there is no entity tag.
+/// The fields of an answer that its 304 carries, in their order: those that guide caches, those without which a browser
+/// keeps the answer from the page that asked, and Via, which is every message's. Last-Modified goes along where there is no
+/// entity tag.
 ///
 /// The caller adds Age and its own fields.
 ///
-/// Source: RFC 9110 section 15.4.5, Fetch section 4.9
+/// Source: RFC 9110 sections 7.6.3 and 15.4.5, Fetch section 4.9
 pub fn fields_for_304(response: &HeaderMap) -> HeaderMap {
     let has_tag = response.contains_key(ETAG);
     let mut carried = HeaderMap::new();
     for (name, value) in response {
-        let guides = [CACHE_CONTROL, CONTENT_LOCATION, DATE, ETAG, EXPIRES, VARY].contains(name);
+        let guides = [CACHE_CONTROL, CONTENT_LOCATION, DATE, ETAG, EXPIRES, VARY, VIA].contains(name);
         if guides || name.as_str().starts_with("access-control-") || (*name == LAST_MODIFIED && !has_tag) {
             carried.append(name, value.clone());
         }
@@ -180,12 +181,16 @@ mod tests {
             ("vary", "origin"),
             ("access-control-allow-origin", "https://a.example"),
             ("x-other", "1"),
+            ("via", "1.0 a"),
+            ("via", "1.1 b"),
         ]);
         let carried = fields(&[
             ("etag", "\"a\""),
             ("vary", "accept"),
             ("vary", "origin"),
             ("access-control-allow-origin", "https://a.example"),
+            ("via", "1.0 a"),
+            ("via", "1.1 b"),
         ]);
         assert_eq!(fields_for_304(&answer), carried);
         assert_eq!(fields_for_304(&fields(&[("last-modified", EARLY)])), fields(&[("last-modified", EARLY)]));

@@ -5,7 +5,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use hyper::ext::ReasonPhrase;
 
 use super::egress::{Extent, has_no_body, ready};
-use crate::fields::{CacheStatus, ContentCoding, Detail, Forward};
+use crate::fields::{CacheStatus, ContentCoding, Detail, Forward, drop_cache_tags};
 use crate::origin::{Answered, Body, Timed};
 use crate::policy::not_modified;
 
@@ -76,14 +76,18 @@ impl Answer {
         self
     }
 
-    /// The finished response: with Cache-Status, ours last, and X-Cache.
-    pub(super) fn seal(mut self) -> Response<Body> {
+    /// The finished response: with Cache-Status, ours last, and X-Cache; without the names that caches alone need, unless
+    /// `pass_tags`. A hit has lost them before.
+    pub(super) fn seal(mut self, pass_tags: bool) -> Response<Body> {
         let verdict = HeaderValue::from_static(self.verdict());
         if self.response.status().canonical_reason().is_none() {
             // Else hyper would write `<none>`.
             self.response.extensions_mut().get_or_insert_with(|| ReasonPhrase::from_static(b""));
         }
         let fields = self.response.headers_mut();
+        if !pass_tags && !self.cache_status.hit {
+            drop_cache_tags(fields);
+        }
         self.cache_status.append_to(fields);
         fields.insert(X_CACHE, verdict);
         self.response

@@ -13,7 +13,7 @@ use super::ingress::Admitted;
 use super::lookup::{Missed, Resource, stored};
 use super::variants::chosen_by;
 use super::{Proxy, Shared, annotate, coding};
-use crate::fields::{CacheStatus, ContentCoding, ContentRange, Detail, Forward};
+use crate::fields::{CacheStatus, ContentCoding, ContentRange, Detail, Forward, drop_cache_tags};
 use crate::origin::{Body, OriginError};
 use crate::policy::{
     Reuse, Selected, coding_for, fields_for_304, may_encode, may_serve_on_error, not_modified, selected, ttl_left,
@@ -66,6 +66,9 @@ impl Proxy {
             coding::vary(&mut head);
         }
         head.append(VIA, VIA_ASIDE);
+        if !self.shared.settings.pass_tags {
+            drop_cache_tags(&mut head);
+        }
         head
     }
 

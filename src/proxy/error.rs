@@ -1,10 +1,11 @@
 //! Every answer that is the proxy's own and not the origin's: one table from cause to status and sentence.
 
-use http::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER};
+use http::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER, VIA};
 use http::{HeaderValue, Response, StatusCode};
 use serde_json::json;
 
 use super::Answer;
+use super::answer::VIA_ASIDE;
 use crate::fields::{CacheStatus, Detail, Forward};
 use crate::origin::{Body, OriginError};
 
@@ -172,5 +173,7 @@ fn own(status: StatusCode, sentence: &str, cache_status: CacheStatus) -> Answer 
     let fields = response.headers_mut();
     fields.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
     fields.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    // A client that sees it knows that this hop spoke and not the origin.
+    fields.insert(VIA, VIA_ASIDE);
     Answer::new(response, cache_status)
 }

@@ -16,7 +16,9 @@ use super::lookup::stored;
 use super::variants::{Variant, at_key};
 use super::{Proxy, fault_detail};
 use crate::clock::Millis;
-use crate::fields::{CACHE_GROUPS, CacheControl, ContentRange, Detail, cache_groups, format_http_date, is_encoded};
+use crate::fields::{
+    CACHE_GROUPS, CacheControl, ContentRange, Detail, cache_groups, cache_tags, format_http_date, is_encoded,
+};
 use crate::origin::{Answered, Timed};
 use crate::policy::{
     BodyFraming, Choices, Exchange, Lifetime, LifetimeSource, Reuse, StoredFlags, age_value, corrected_initial_age,
@@ -306,14 +308,7 @@ pub(super) fn tags(fetch: &Fetch, received: &Received, body: &Bytes) -> Option<V
         tags.push(Tag::cache_group(if is_of_all_hosts { "" } else { fetch.request.host_text() }, &name));
         tags.push(Tag::named(&name));
     }
-    for (name, separator) in [("surrogate-key", ' '), ("xkey", ' '), ("cache-tag", ',')] {
-        for line in received.fields.get_all(name) {
-            // A line with bytes outside ASCII has the tags that it has.
-            let text = String::from_utf8_lossy(line.as_bytes());
-            let named = text.split(separator).map(|tag| tag.trim().trim_matches('"')).filter(|tag| !tag.is_empty());
-            tags.extend(named.map(Tag::named));
-        }
-    }
+    tags.extend(cache_tags(&received.fields).iter().map(|name| Tag::named(name)));
     tags.sort_unstable();
     tags.dedup();
     Some(tags)

@@ -141,7 +141,7 @@ impl Proxy {
         if let Some(line) = line {
             line.log(answer.response.status(), &answer.cache_status, answer.why.as_deref(), answer.dropped.as_deref());
         }
-        answer.seal()
+        answer.seal(self.shared.settings.pass_tags)
     }
 
     async fn read(self: &Arc<Self>, request: Admitted) -> Answer {

@@ -23,6 +23,8 @@ pub struct ProxySettings {
     pub hosts: Option<Hosts>,
     /// Where the proxies in front of this one are, whose word about their clients is believed.
     pub trusted_proxies: Vec<IpNet>,
+    /// Whether clients are sent Surrogate-Key, xkey and Cache-Tag: another cache in front of this proxy may want them.
+    pub pass_tags: bool,
     /// How many fields a request may have.
     pub max_fields: usize,
     /// The largest request target in bytes.

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use http::header::{CONNECTION, UPGRADE};
+use http::header::{CONNECTION, UPGRADE, VIA};
 use http::{HeaderValue, Response, StatusCode};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
@@ -18,7 +18,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf, copy_bidirectional_with_sizes};
 use tokio::time::{Instant, sleep_until};
 
 use super::Proxy;
-use super::answer::Answer;
+use super::answer::{Answer, VIA_ASIDE};
 use super::error::no_answer;
 use super::ingress::Admitted;
 use super::pass::passed_status;
@@ -78,6 +78,7 @@ impl Proxy {
         crate::fields::strip_hop_by_hop(response.headers_mut());
         response.headers_mut().insert(CONNECTION, TO_UPGRADE);
         response.headers_mut().insert(UPGRADE, WEBSOCKET);
+        response.headers_mut().append(VIA, VIA_ASIDE);
         if let (Some(client), Some(origin)) = (client, origin) {
             let ends = Ends { client, origin, place: body, idle: self.origin.settings().tunnel_idle };
             response.extensions_mut().insert(Tunnel(Arc::new(Mutex::new(Some(ends)))));

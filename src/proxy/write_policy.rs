@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, LOCATION};
+use http::header::{CONTENT_TYPE, LOCATION, VIA};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 
-use super::answer::Answer;
+use super::answer::{Answer, VIA_ASIDE};
 use super::error::Refusal;
 use super::finish::tags;
 use super::ingress::Admitted;
@@ -224,6 +224,7 @@ impl Proxy {
         let mut response = Response::new(Body::full(answer));
         *response.status_mut() = reply.status;
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        response.headers_mut().insert(VIA, VIA_ASIDE);
         if let Ok(location) = HeaderValue::from_str(&written.target) {
             response.headers_mut().insert(LOCATION, location);
         }

@@ -14,8 +14,11 @@ pub struct ServerSettings {
     pub tls: Option<TlsSettings>,
     /// Where HTTP/2 is spoken.
     pub http2: Http2,
-    /// Whether every connection begins with a header of the PROXY protocol, which then tells the client's address.
+    /// Whether every connection begins with a header of the PROXY protocol, which then tells the client's address, and in
+    /// its version 2 perhaps that the client came over TLS.
     pub proxy_protocol: bool,
+    /// Whether every client came over TLS, which ended before this proxy.
+    pub secure: bool,
     /// How many cores to use, each with its own runtime and listeners; at least one.
     pub cores: usize,
     /// How many client connections may be open at once.
@@ -33,6 +36,13 @@ pub struct ServerSettings {
     pub max_fields: usize,
     /// How long requests under way may take to end once the server was told to stop.
     pub shutdown_timeout: Duration,
+}
+
+impl ServerSettings {
+    /// Whether a client came over TLS of whom nothing else is known.
+    pub fn is_secure(&self) -> bool {
+        self.secure || self.tls.is_some()
+    }
 }
 
 /// Where HTTP/2 is spoken.

@@ -31,6 +31,7 @@ fn everything_has_a_default() {
         (config.server.idle_timeout, config.server.write_stall),
         (Duration::from_secs(60), Duration::from_secs(30))
     );
+    assert!(!config.server.secure && !config.server.is_secure());
     assert_eq!((config.server.tls, config.server.http2, config.server.proxy_protocol), (None, Http2::Tls, false));
     assert_eq!(config.server.shutdown_timeout, Duration::from_secs(10));
     assert_eq!(config.store.url, StoreUrl::Memory);
@@ -65,9 +66,12 @@ fn everything_has_a_default() {
 
 #[test]
 fn clients_are_served_as_the_file_says() {
-    let config =
-        good("origin = \"http://a\"\n[clients]\nhttp2 = \"always\"\nproxy_protocol = true\n[limits]\nfields = 7");
+    let config = good(
+        "origin = \"http://a\"\n[clients]\nhttp2 = \"always\"\nproxy_protocol = true\nsecure = true\n[limits]\nfields = 7",
+    );
     assert_eq!((config.server.http2, config.server.proxy_protocol), (Http2::Always, true));
+    assert!(config.server.secure && config.server.is_secure());
+    assert!(!config.proxy.pass_tags && good("origin = \"http://a\"\n[clients]\npass_tags = true").proxy.pass_tags);
     assert_eq!((config.server.max_fields, config.proxy.max_fields), (7, 7));
     assert_eq!(good("origin = \"http://a\"\n[clients]\nhttp2 = \"off\"").server.http2, Http2::Off);
 }

@@ -60,6 +60,7 @@ mod streams;
 mod tls;
 mod upgrade;
 mod uploads;
+mod via;
 mod webdav;
 mod withheld;
 mod write_answers;

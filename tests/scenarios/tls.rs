@@ -7,7 +7,7 @@ use tokio::net::TcpStream;
 
 use super::support::client::raw as plain;
 use super::support::node::{Node, Process};
-use super::support::origin::{Origin, json};
+use super::support::origin::{Origin, json, response};
 use super::support::tls::{Certificate, H2, connect, raw};
 use super::support::until;
 
@@ -100,5 +100,65 @@ async fn a_hangup_reads_the_certificate_again_and_ends_nothing() {
         process.hang_up();
         process.says(said).await;
         assert!(TcpStream::connect(process.address).await.is_ok());
+    }
+}
+
+/// What an app that insists on https answers, told the scheme.
+async fn insisting() -> Origin {
+    Origin::start(|asked| async move {
+        match asked.field("x-forwarded-proto") {
+            Some("https") => response(200, &[("cache-control", "max-age=60")], "welcome"),
+            _ => response(301, &[("cache-control", "max-age=60"), ("location", "https://a/x")], ""),
+        }
+    })
+    .await
+}
+
+#[tokio::test]
+async fn an_app_that_insists_on_https_is_told_where_tls_ended_before_the_proxy() {
+    const TLS: [u8; 8] = [0x20, 0, 5, 1, 0, 0, 0, 0];
+    const PLAIN: [u8; 8] = [0x20, 0, 5, 0, 0, 0, 0, 0];
+    let origin = insisting().await;
+    let binary = |extra: &[u8]| {
+        let mut header = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0".to_vec();
+        header.push(u8::try_from(12 + extra.len()).unwrap());
+        header.extend([192, 0, 2, 7, 127, 0, 0, 1, 0, 9, 0, 80]);
+        header.extend(extra);
+        header
+    };
+    let line = b"PROXY TCP4 192.0.2.7 127.0.0.1 9 443\r\n".to_vec();
+    let unspecified = b"\r\n\r\n\0\r\nQUIT\n\x21\x00\0\0".to_vec();
+    let (balanced, secure) = ("proxy_protocol = true\n", "secure = true\n");
+    let trusted = "trusted_proxies = [\"127.0.0.1\"]\n";
+    for path in ["/routed", "/unrouted"] {
+        for (clients, before, fields, welcome) in [
+            (balanced.to_owned(), binary(&TLS), "", true),
+            (balanced.to_owned(), binary(&PLAIN), "", false),
+            (balanced.to_owned(), binary(&[]), "", false),
+            (balanced.to_owned(), line.clone(), "", false),
+            (balanced.to_owned() + secure, line.clone(), "", true),
+            (balanced.to_owned() + secure, binary(&PLAIN), "", true),
+            (balanced.to_owned() + secure, unspecified.clone(), "", true),
+            (secure.to_owned(), Vec::new(), "", true),
+            (secure.to_owned(), Vec::new(), "X-Forwarded-Proto: http\r\n", true),
+            (secure.to_owned() + trusted, Vec::new(), "X-Forwarded-Proto: http\r\n", false),
+            (secure.to_owned() + trusted, Vec::new(), "X-Forwarded-For: 192.0.2.7\r\n", true),
+            (trusted.to_owned(), Vec::new(), "Forwarded: for=192.0.2.7;proto=https\r\n", true),
+            (String::new(), Vec::new(), "", false),
+        ] {
+            let node = Node::start(
+                origin.address,
+                &format!(
+                    "[clients]\n{clients}[[route]]\npath = \"/routed\"\nttl = \"1h\"\nstatuses = {{ 200 = \"ttl\", 301 = \"ttl\" }}\n"
+                ),
+            );
+            let head = format!("GET {path} HTTP/1.1\r\nHost: a\r\n{fields}Connection: close\r\n\r\n");
+            let request = [before, head.into_bytes()].concat();
+            for cache in ["x-cache: MISS", "x-cache: HIT"] {
+                let answer = plain(node.address, &request).await;
+                assert_eq!(answer.starts_with("HTTP/1.1 200"), welcome, "{clients} {fields} {answer}");
+                assert!(answer.contains(cache), "{clients} {fields} {answer}");
+            }
+        }
     }
 }

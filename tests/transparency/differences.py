@@ -11,6 +11,13 @@ ADDED = {
     b"x-cache": b"BYPASS",  # the same in a word; an app's own would say nothing of this hop and is replaced
 }
 
+# Fields of the answer that clients see only without the proxy.
+DROPPED = {
+    b"surrogate-key": "names for caches, which the proxy is; `pass_tags` sends them on",
+    b"xkey": "names for caches",
+    b"cache-tag": "names for caches",
+}
+
 # Fields of the answer that are not compared.
 NOT_COMPARED = {
     b"date": "each answer has the moment it was made at; both have one",

@@ -105,7 +105,7 @@ pub struct ExplainArguments {
     /// [clients], or else the first address of `listen`.
     #[arg(long, value_name = "HOST")]
     host: Option<String>,
-    /// The client asks by https; so it is where [tls] is set, or the URL says so.
+    /// The client asks by https; so it is where [tls] or `secure` in [clients] is set, or the URL says so.
     #[arg(long)]
     https: bool,
     /// A field of the request, as in 'Accept: text/csv'; may be given several times.
@@ -163,7 +163,7 @@ impl Asked {
     }
 
     fn secure(&self, config: &Config) -> bool {
-        self.secure.unwrap_or(config.server.tls.is_some())
+        self.secure.unwrap_or_else(|| config.server.is_secure())
     }
 
     /// The request's head as it stands on the wire.

@@ -33,7 +33,8 @@ struct Told {
 }
 
 /// The client as its trusted proxy tells it, else as the connection does. Where the list of addresses cannot be read the
-/// peer's own address counts.
+/// peer's own address counts. What the proxy says of the scheme is about this request, and so comes before what is known of
+/// the connection: by its TLS, by a PROXY header, or by `secure` in the configuration.
 pub(super) fn asking(peer: Client, host: Option<HeaderValue>, fields: &HeaderMap, trusted: &[IpNet]) -> Asking {
     if !peer.address.is_some_and(|address| is_trusted(address, trusted)) {
         return Asking { client: peer, host, peer_is_trusted: false };
@@ -135,6 +136,30 @@ mod tests {
 
     fn address(lines: &[(&'static str, &'static str)]) -> String {
         told("10.0.0.1", lines).0
+    }
+
+    #[test]
+    fn what_a_trusted_proxy_says_of_the_scheme_comes_before_the_connections() {
+        let trusted = ["10.0.0.0/8".parse().unwrap()];
+        let seen = |peer: &str, secure, lines: &[(&'static str, &'static str)]| {
+            let client = Client { address: Some(peer.parse().unwrap()), secure };
+            asking(client, None, &fields(lines), &trusted).client.secure
+        };
+        for secure in [true, false] {
+            for (lines, told) in [
+                (&[("x-forwarded-proto", "https")][..], true),
+                (&[("x-forwarded-proto", "http")], false),
+                (&[("forwarded", "for=192.0.2.7;proto=https")], true),
+                (&[("forwarded", "for=192.0.2.7;proto=http")], false),
+                (&[("x-forwarded-proto", "gopher")], secure),
+                (&[("x-forwarded-for", "192.0.2.7")], secure),
+                (&[("forwarded", "for=192.0.2.7")], secure),
+                (&[], secure),
+            ] {
+                assert_eq!(seen("10.0.0.1", secure, lines), told, "{lines:?}");
+                assert_eq!(seen("192.0.2.1", secure, lines), secure, "{lines:?} of a stranger");
+            }
+        }
     }
 
     #[test]

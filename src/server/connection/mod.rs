@@ -63,7 +63,7 @@ impl Context {
     ) -> Result<(), Fault> {
         // A small answer must not wait for the client's acknowledgement of the one before.
         let _ = stream.set_nodelay(true);
-        let mut client = Client { address: Some(peer.ip()), secure: false };
+        let mut client = Client { address: Some(peer.ip()), secure: self.settings.secure };
         let mut stopped = self.stopped.clone();
         let limit = self.settings.header_timeout;
         // What is cut by a stop before HTTP begins has asked for nothing yet.
@@ -72,7 +72,8 @@ impl Context {
                 told = in_time(limit, proxy_header::read(&mut stream)) => told?,
                 () = stop(&mut stopped) => return Ok(()),
             };
-            client.address = told.or(client.address);
+            client.address = told.address.or(client.address);
+            client.secure |= told.secure;
         }
         let Some(certificate) = self.certificate.clone() else {
             let (protocol, ahead) = tokio::select! {
@@ -213,6 +214,7 @@ mod tests {
             tls: None,
             http2: Http2::Off,
             proxy_protocol: false,
+            secure: false,
             cores: 1,
             max_connections: 1,
             header_timeout: IDLE,
