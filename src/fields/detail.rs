@@ -54,7 +54,7 @@ details! {
     NoFreshness, "no-freshness", "Neither the origin nor a route says how long the answer is fresh.";
     StatusNotCacheable, "status-not-cacheable", "Answers with this status are not stored.";
     SetCookie, "set-cookie", "The answer sets a cookie.";
-    VaryAny, "vary-any", "The answer varies on everything, or Vary cannot be read.";
+    VaryAny, "vary-any", "The answer varies on everything or by too many fields, or Vary cannot be read.";
     VaryWithheld, "vary-withheld", "The answer varies by a field that the request has and the route kept from the origin.";
     TooLarge, "too-large", "The body is larger than the largest that is stored.";
     TooSlow, "too-slow", "The body took longer to come than an answer may that is stored.";

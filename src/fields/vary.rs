@@ -10,11 +10,14 @@ use super::list::list_members;
 /// Source: RFC 9110 section 12.5.5
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Vary {
-    /// `*`, or a list that cannot be read: no request is known to match.
+    /// `*`, a list that cannot be read, or one of more than [`MOST`] names: no request is known to match.
     Any,
     /// These, lower-cased, sorted, each once; empty when the response depends on none.
     Fields(Vec<HeaderName>),
 }
+
+/// How many fields an answer may be chosen by, for each of them is looked at whenever the answer is looked up.
+const MOST: usize = 100;
 
 impl Vary {
     /// Reads every Vary line of a response.
@@ -28,7 +31,7 @@ impl Vary {
         }
         names.sort_unstable_by(|left, right| left.as_str().cmp(right.as_str()));
         names.dedup();
-        Self::Fields(names)
+        if names.len() > MOST { Self::Any } else { Self::Fields(names) }
     }
 }
 
@@ -52,6 +55,14 @@ mod tests {
         for lines in [&[][..], &[&b""[..]], &[b" , "]] {
             assert_eq!(vary(lines), Vary::Fields(Vec::new()));
         }
+    }
+
+    #[test]
+    fn more_names_than_are_looked_at_are_any() {
+        let list = |count: usize| (0..count).map(|number| format!("x-{number}, x-0")).collect::<Vec<_>>().join(",");
+        assert!(matches!(vary(&[list(MOST).as_bytes()]), Vary::Fields(names) if names.len() == MOST));
+        assert_eq!(vary(&[list(MOST + 1).as_bytes()]), Vary::Any);
+        assert_eq!(vary(&[list(100_000).as_bytes()]), Vary::Any);
     }
 
     #[test]

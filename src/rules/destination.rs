@@ -1,5 +1,7 @@
 //! The paths that a write concerns: the one it is sent to, and the one that it says it writes as well.
 
+use std::collections::HashSet;
+
 use http::HeaderMap;
 use http::header::HeaderName;
 
@@ -14,13 +16,13 @@ const DESTINATION: HeaderName = HeaderName::from_static("destination");
 /// Source: RFC 4918 sections 9.8, 9.9 and 10.3
 pub fn written_paths(target: &str, fields: &HeaderMap) -> Vec<String> {
     let mut paths = write_paths(target.split('?').next().unwrap_or_default());
-    for value in fields.get_all(DESTINATION) {
-        for path in path_of(value, target).iter().flat_map(|path| write_paths(path)) {
-            if !paths.contains(&path) {
-                paths.push(path);
-            }
-        }
+    if !fields.contains_key(DESTINATION) {
+        return paths;
     }
+    let also = fields.get_all(DESTINATION).iter().filter_map(|value| path_of(value, target));
+    paths.extend(also.flat_map(|path| write_paths(&path)));
+    let mut seen = HashSet::new();
+    paths.retain(|path| seen.insert(path.clone()));
     paths
 }
 

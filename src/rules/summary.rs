@@ -1,5 +1,7 @@
 //! What a write made old, in few words, for a person who reads the log.
 
+use std::collections::HashSet;
+
 use super::ROUTELESS;
 use super::invalidation::{Invalidation, Scope};
 
@@ -13,17 +15,14 @@ pub fn summary(drops: &[Invalidation]) -> Option<String> {
         return Some("everything".to_owned());
     }
     let on_routes = || drops.iter().filter(|drop| drop.route.as_deref() != Some(ROUTELESS) && !drop.is_besides());
-    let mut names: Vec<&str> =
-        if has(Scope::Unlisted) { vec!["every route without invalidated_by"] } else { Vec::new() };
-    for drop in on_routes().filter(|drop| drop.scope != Scope::Unlisted) {
-        let name = match (&drop.route, drop.scope) {
-            (Some(route), Scope::Route) => route,
-            _ => drop.tag.shown(),
-        };
-        if !names.contains(&name) {
-            names.push(name);
-        }
-    }
+    let unlisted = has(Scope::Unlisted).then_some("every route without invalidated_by");
+    let others = on_routes().filter(|drop| drop.scope != Scope::Unlisted).map(|drop| match (&drop.route, drop.scope) {
+        (Some(route), Scope::Route) => route,
+        _ => drop.tag.shown(),
+    });
+    // An answer may name thousands of groups.
+    let mut seen = HashSet::new();
+    let mut names: Vec<&str> = unlisted.into_iter().chain(others).filter(|name| seen.insert(*name)).collect();
     let more = names.len().saturating_sub(NAMED);
     names.truncate(NAMED);
     match (names.is_empty(), more) {
@@ -61,5 +60,13 @@ mod tests {
         ] {
             assert_eq!(summary(&drops).as_deref(), expected, "{drops:?}");
         }
+    }
+
+    #[test]
+    fn an_answer_full_of_names_is_gone_through_once() {
+        let drops: Vec<_> = (0..400_000u32)
+            .map(|number| drop(None, Tag::cache_group("", &(number / 2).to_string()), Scope::Tag))
+            .collect();
+        assert!(summary(&drops).is_some_and(|told| told.ends_with(" and 199997 more")));
     }
 }
