@@ -7,6 +7,7 @@ mod check;
 mod explain;
 mod routes;
 mod serve;
+mod signals;
 
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};

@@ -2,18 +2,21 @@
 
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::Instant;
 
+use super::signals::{Asked, Signals};
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::server::{Parts, Server};
+use crate::server::{Parts, Running, Server};
 use crate::telemetry::Log;
 use crate::{origin, proxy, store, telemetry};
 
-/// Serves until SIGINT or SIGTERM; a second one does not wait for requests under way. SIGHUP reads the certificate again.
+/// Serves until SIGINT or SIGTERM; a second one, a second later or more, does not wait for requests under way. SIGHUP
+/// reads the certificate again.
 ///
-/// 0 after an orderly stop, 1 where a socket cannot be opened.
+/// 0 after an orderly stop, 1 where a socket cannot be opened, 130 or 143 after a second SIGINT or SIGTERM.
 pub(super) fn run(config: Config) -> ExitCode {
     let log = telemetry::start(config.log, config.log_filter.as_deref());
     match serve(config, &log) {
@@ -29,8 +32,7 @@ fn serve(config: Config, log: &Log) -> Result<(), Box<dyn std::error::Error>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     // Before anybody can connect: a signal that nobody waits for would end the process.
     let _inside = runtime.enter();
-    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-    let mut hangup = signal(SignalKind::hangup())?;
+    let signals = Signals::new()?;
     let routes = super::count_routes(&config);
     let file = config.file.as_ref().map_or_else(|| "no file".to_owned(), |path| path.display().to_string());
     let server = Server::bind(config.server)?;
@@ -50,36 +52,46 @@ fn serve(config: Config, log: &Log) -> Result<(), Box<dyn std::error::Error>> {
             config.store.url
         );
     }
-    runtime.block_on(async {
-        let mut stop_signal = async || {
-            tokio::select! {
-                _ = interrupt.recv() => "SIGINT",
-                _ = terminate.recv() => "SIGTERM",
-            }
-        };
-        let told = loop {
-            tokio::select! {
-                told = stop_signal() => break told,
-                _ = hangup.recv() => {
-                    tracing::info!("SIGHUP: only a certificate is read again; for proxy.toml start again");
-                    running.reload_certificate();
-                }
-            }
-        };
-        tracing::info!("{told}: finishing the requests under way");
-        let stopping = tokio::task::spawn_blocking(move || running.stop());
-        tokio::select! {
-            stopped = stopping => stopped.map_err(std::io::Error::other)?,
-            again = stop_signal() => {
-                tracing::warn!("{again} again: stopping without waiting");
-                log.flush();
-                std::process::exit(EXIT_SECOND_SIGNAL);
-            }
-        }
-        tracing::info!("stopped");
-        Ok(())
-    })
+    runtime.block_on(until_stopped(running, signals, log))
 }
 
-/// 128 + SIGINT, as a shell reports it.
-const EXIT_SECOND_SIGNAL: i32 = 130;
+/// Does what signals ask for, until the server has stopped.
+async fn until_stopped(running: Running, mut signals: Signals, log: &Log) -> Result<(), Box<dyn std::error::Error>> {
+    let told = loop {
+        match signals.next().await {
+            Asked::Stop(told) => break told,
+            Asked::Reload => {
+                tracing::info!("SIGHUP: only a certificate is read again; for proxy.toml start again");
+                running.reload_certificate();
+            }
+            Asked::Nothing(name) => {
+                tracing::info!("{name} asks for nothing here: SIGTERM stops, SIGHUP reads the certificate again");
+            }
+        }
+    };
+    tracing::info!("{}: finishing the requests under way", told.name());
+    let since = Instant::now();
+    let mut stopping = tokio::task::spawn_blocking(move || running.stop());
+    loop {
+        let asked = tokio::select! {
+            stopped = &mut stopping => {
+                stopped.map_err(std::io::Error::other)?;
+                tracing::info!("stopped");
+                return Ok(());
+            }
+            asked = signals.next() => asked,
+        };
+        let Asked::Stop(again) = asked else { continue };
+        if since.elapsed() < COPIES {
+            tracing::info!("{} again so soon counts as the same one; later it stops without waiting", again.name());
+            continue;
+        }
+        tracing::warn!("{} again: stopping without waiting", again.name());
+        log.flush();
+        std::process::exit(again.exit_code());
+    }
+}
+
+/// For how long a second signal counts as the first one's copy. Ctrl-C goes to all processes of a terminal, and whoever
+/// started this one may pass on the one that it got.
+const COPIES: Duration = Duration::from_secs(1);

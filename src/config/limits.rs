@@ -18,6 +18,9 @@ const LEAST_HEADER: u64 = 8 << 10;
 /// What a client on the slowest of lines sends in a second.
 const BODY_RATE: u64 = 240;
 
+/// With the three seconds that the server adds for writes it stays below the ten after which Docker kills a container.
+const SHUTDOWN: Duration = Duration::from_secs(6);
+
 /// The limits that concern requests rather than connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct RequestLimits {
@@ -56,7 +59,7 @@ pub(super) fn mean(
         write_stall: not_zero(table.write_stall, Duration::from_secs(30), findings),
         max_header: bytes(header),
         max_fields: at_least(1, table.fields, 100, findings),
-        shutdown_timeout: table.shutdown_timeout.map_or(Duration::from_secs(10), |written| written.get_ref().0),
+        shutdown_timeout: table.shutdown_timeout.map_or(SHUTDOWN, |written| written.get_ref().0),
     };
     let request = RequestLimits {
         fields: server.max_fields,

@@ -1,16 +1,18 @@
 //! One core: accepts connections, serves them, and drains them when told to stop.
 
 use std::io;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::ServerSettings;
 use super::connection::{Context, stop};
+use super::listen::BACKLOG;
 use super::tls::Certificate;
 use crate::proxy::Proxy;
 
@@ -73,6 +75,7 @@ impl Acceptor {
         let mut stopped = self.context.stopped.clone();
         let mut open = JoinSet::new();
         let mut short = false;
+        let mut late = Vec::new();
         loop {
             let accepted = tokio::select! {
                 accepted = self.listener.accept() => accepted,
@@ -85,7 +88,10 @@ impl Acceptor {
                         tracing::info!("connections are accepted again");
                     }
                     // Only now, so that cores where nobody connects keep no places from those where somebody does.
-                    let Some(place) = self.place(&mut stopped).await else { break };
+                    let Some(place) = self.place(&mut stopped).await else {
+                        late.push((stream, peer));
+                        break;
+                    };
                     open.spawn(self.context.clone().serve(stream, peer, place));
                 }
                 Err(error) if is_shortage(&error) => {
@@ -98,8 +104,16 @@ impl Acceptor {
                 Err(_) => {}
             }
         }
+        late.extend(queued(self.listener));
+        for (stream, peer) in late {
+            let (context, connections) = (self.context.clone(), Arc::clone(&self.connections));
+            open.spawn(async move {
+                if let Ok(place) = connections.acquire_owned().await {
+                    context.serve(stream, peer, place).await;
+                }
+            });
+        }
         let deadline = self.context.settings.shutdown_timeout;
-        drop(self.listener);
         if timeout(deadline, async { while open.join_next().await.is_some() {} }).await.is_err() {
             tracing::warn!(connections = open.len(), ?deadline, "requests under way did not end in time and were cut");
         }
@@ -112,6 +126,18 @@ impl Acceptor {
             () = stop(stopped) => None,
         }
     }
+}
+
+/// Closes a listener, and gives those who are connected and were not accepted yet: the kernel would reset them.
+fn queued(listener: tokio::net::TcpListener) -> Vec<(TcpStream, SocketAddr)> {
+    // Not asked through the runtime, which may not have heard of the last ones.
+    let Ok(listener) = listener.into_std() else { return Vec::new() };
+    let accept = || {
+        let (stream, peer) = listener.accept().ok()?;
+        stream.set_nonblocking(true).ok()?;
+        Some((TcpStream::from_std(stream).ok()?, peer))
+    };
+    std::iter::from_fn(accept).take(BACKLOG).collect()
 }
 
 /// `EMFILE`, `ENFILE`, `ENOBUFS`, `ENOMEM`: accepting again at once would only spin.

@@ -39,7 +39,7 @@ impl std::error::Error for BindError {
 }
 
 /// How many connections may wait to be accepted.
-const BACKLOG: i32 = 4096;
+pub(super) const BACKLOG: usize = 4096;
 
 /// Fails where another program listens already: with `SO_REUSEPORT` alone the two would take turns, and each would keep
 /// its own answers.
@@ -66,7 +66,7 @@ pub(super) fn open(address: SocketAddr) -> Result<TcpListener, BindError> {
         socket.set_reuse_port(true)?;
         socket.set_nonblocking(true)?;
         socket.bind(&address.into())?;
-        socket.listen(BACKLOG)?;
+        socket.listen(i32::try_from(BACKLOG).unwrap_or(i32::MAX))?;
         Ok(TcpListener::from(socket))
     };
     open().map_err(|cause| BindError::new(address, cause))

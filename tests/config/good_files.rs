@@ -33,7 +33,7 @@ fn everything_has_a_default() {
     );
     assert!(!config.server.secure && !config.server.is_secure());
     assert_eq!((config.server.tls, config.server.http2, config.server.proxy_protocol), (None, Http2::Tls, false));
-    assert_eq!(config.server.shutdown_timeout, Duration::from_secs(10));
+    assert_eq!(config.server.shutdown_timeout, Duration::from_secs(6));
     assert_eq!(config.store.url, StoreUrl::Memory);
     assert_eq!((config.store.memory, config.store.timeout), (64 << 20, Duration::from_millis(50)));
     assert_eq!((config.store.when_down, config.store.prefix.as_str()), (WhenDown::Forward, ""));

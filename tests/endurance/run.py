@@ -15,6 +15,7 @@ import h2spec
 import memory
 import slow
 import slowhttptest
+import stopping
 import streams
 
 CHECKS = {
@@ -22,6 +23,7 @@ CHECKS = {
     "connections": connections,
     "slow": slow,
     "streams": streams,
+    "stopping": stopping,
     "slowhttptest": slowhttptest,
     "curl": curl,
     "h2spec": h2spec,

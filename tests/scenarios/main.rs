@@ -55,6 +55,7 @@ mod rfc9211;
 mod rfc9213;
 mod safe_default;
 mod slashes;
+mod stopping;
 mod store_faults;
 mod streams;
 mod tls;

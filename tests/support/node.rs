@@ -178,7 +178,12 @@ impl Process {
 
     /// Tells it to stop, and waits for its exit code.
     pub async fn stop(&mut self) -> Option<i32> {
-        kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
+        self.signal(Signal::TERM);
+        self.ended().await
+    }
+
+    /// Waits for its exit code.
+    pub async fn ended(&mut self) -> Option<i32> {
         let ended = std::cell::Cell::new(None);
         let child = std::cell::RefCell::new(&mut self.child);
         super::until("it has stopped", || async {
@@ -199,7 +204,12 @@ impl Process {
 
     /// Sends it SIGHUP.
     pub fn hang_up(&self) {
-        kill_process(Pid::from_child(&self.child), Signal::HUP).unwrap();
+        self.signal(Signal::HUP);
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 
     /// Waits until its log has this text.

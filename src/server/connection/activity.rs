@@ -32,6 +32,8 @@ pub(super) struct Activity {
     blocked: AtomicBool,
     /// How often the client took something.
     taken: AtomicU64,
+    /// Whether the next answer is to be the connection's last.
+    leaving: AtomicBool,
 }
 
 impl Activity {
@@ -46,6 +48,7 @@ impl Activity {
             bodied: AtomicBool::new(false),
             blocked: AtomicBool::new(false),
             taken: AtomicU64::new(0),
+            leaving: AtomicBool::new(false),
         })
     }
 
@@ -75,6 +78,11 @@ impl Activity {
     /// The client takes nothing for now.
     pub(super) fn takes_nothing(&self) {
         self.blocked.store(true, Relaxed);
+    }
+
+    /// From now on each answer is the connection's last.
+    pub(super) fn leave(&self) {
+        self.leaving.store(true, Relaxed);
     }
 
     /// How often the client took something.
@@ -121,6 +129,11 @@ pub(super) struct UnderWay {
 }
 
 impl UnderWay {
+    /// Whether its answer is the connection's last.
+    pub(super) fn is_the_last(&self) -> bool {
+        self.activity.leaving.load(Relaxed)
+    }
+
     /// Its answer is there and has this body yet to be sent.
     pub(super) fn answering(mut self, body: Body) -> Answering {
         self.answered = true;

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::Version;
-use hyper::Request;
+use http::header::CONNECTION;
+use http::{HeaderValue, StatusCode, Version};
 use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::http1::{self, Parts};
 use hyper::service::service_fn;
+use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio::sync::watch;
@@ -54,17 +55,31 @@ where
     Ok(())
 }
 
+/// Tells the client that the connection ends with this answer.
+fn say_last<B>(answer: &mut Response<B>, to: Version) {
+    if to == Version::HTTP_10 {
+        // There an answer that does not say `keep-alive` is the last; hyper adds that to what is of version 1.1.
+        *answer.version_mut() = to;
+    } else if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
+        answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+}
+
 /// Waits for a client where nothing goes on. `false` when the connection is to be closed.
 async fn arrives<S: AsyncRead + Unpin>(
     stream: &mut Watched<S>,
     timers: &mut Timers,
     stopped: &mut watch::Receiver<bool>,
 ) -> bool {
-    tokio::select! {
-        biased;
-        arrived = stream.arrives() => arrived.unwrap_or(false),
-        () = stop(stopped) => false,
-        _ = timers.expired() => false,
+    loop {
+        tokio::select! {
+            biased;
+            arrived = stream.arrives() => return arrived.unwrap_or(false),
+            () = stop(stopped), if !timers.is_leaving() => {
+                timers.leave();
+            }
+            _ = timers.expired() => return false,
+        }
     }
 }
 
@@ -89,7 +104,8 @@ where
         let (proxy, under_way, tunnel) = (Arc::clone(&proxy), noted.request(), becoming.clone());
         noted.bodied(!request.body().is_end_stream());
         // What HTTP/1.0 knows nothing of it is not sent.
-        let early = (request.version() == Version::HTTP_11).then(|| answers.begin());
+        let version = request.version();
+        let early = (version == Version::HTTP_11).then(|| answers.begin());
         // Boxed, so that a connection keeps no room for a request's future while it has none: six kilobytes each.
         Box::pin(async move {
             let mut answer = proxy.handle(request, client, early.clone()).await;
@@ -97,6 +113,9 @@ where
                 early.end();
             }
             tunnel.take_from(&mut answer);
+            if under_way.is_the_last() {
+                say_last(&mut answer, version);
+            }
             Ok::<_, Infallible>(answer.map(|body| under_way.answering(body)))
         })
     });

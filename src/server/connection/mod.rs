@@ -18,7 +18,7 @@ use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, watch};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tokio_rustls::server::TlsStream;
 
 use super::tls::Certificate;
@@ -64,32 +64,34 @@ impl Context {
         // A small answer must not wait for the client's acknowledgement of the one before.
         let _ = stream.set_nodelay(true);
         let mut client = Client { address: Some(peer.ip()), secure: self.settings.secure };
-        let mut stopped = self.stopped.clone();
         let limit = self.settings.header_timeout;
-        // What is cut by a stop before HTTP begins has asked for nothing yet.
         if self.settings.proxy_protocol {
-            let told = tokio::select! {
-                told = in_time(limit, proxy_header::read(&mut stream)) => told?,
-                () = stop(&mut stopped) => return Ok(()),
-            };
+            let told = self.before_http(in_time(limit, proxy_header::read(&mut stream))).await?;
             client.address = told.address.or(client.address);
             client.secure |= told.secure;
         }
         let Some(certificate) = self.certificate.clone() else {
-            let (protocol, ahead) = tokio::select! {
-                told = self.protocol(&mut stream) => told?,
-                () = stop(&mut stopped) => return Ok(()),
-            };
+            let (protocol, ahead) = self.before_http(self.protocol(&mut stream)).await?;
             return Box::pin(self.speak(protocol, stream, ahead, client, place)).await;
         };
         client.secure = true;
-        let stream = tokio::select! {
-            shaken = Box::pin(in_time(limit, shake(certificate, stream))) => shaken?,
-            () = stop(&mut stopped) => return Ok(()),
-        };
+        let stream = self.before_http(Box::pin(in_time(limit, shake(certificate, stream)))).await?;
         let chosen = stream.get_ref().1.alpn_protocol();
         let protocol = if chosen == Some(b"h2") { Protocol::Http2 } else { Protocol::Http1 };
         Box::pin(self.speak(protocol, stream, Bytes::new(), client, place)).await
+    }
+
+    /// What has to be done before HTTP begins. When the server stops there is a moment left for it, since a request may
+    /// stand behind it.
+    async fn before_http<T>(&self, doing: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+        let mut stopped = self.stopped.clone();
+        tokio::select! {
+            biased;
+            done = doing => done,
+            () = async { stop(&mut stopped).await; sleep(self.settings.parting()).await } => {
+                Err(io::Error::new(io::ErrorKind::ConnectionAborted, "the server stopped before anything was asked"))
+            }
+        }
     }
 
     /// What a client without TLS speaks, and what of it was read to find out. A silent client is an idle one.
@@ -137,18 +139,26 @@ enum End {
 }
 
 /// Serves until the end. An idle connection, and every one when the server stops, is asked to close first: `close` lets
-/// requests under way end and takes no new ones.
+/// requests under way end and takes no new ones. When the server stops, HTTP/1.1 waits a moment for a request that is on
+/// its way, for only an answer can tell the client that it is the last.
 async fn drive<C: Future<Output = hyper::Result<()>> + Unpin>(
     serving: &mut C,
     timers: &mut Timers,
     stopped: &mut watch::Receiver<bool>,
     close: impl Fn(&mut C),
 ) -> End {
-    let closes = tokio::select! {
-        biased;
-        ended = &mut *serving => return End::Done(ended),
-        () = stop(stopped) => None,
-        expired = timers.expired() => Some(expired),
+    let closes = loop {
+        tokio::select! {
+            biased;
+            // First, so that no answer that is sent after it has to do without `connection: close`.
+            () = stop(stopped), if !timers.is_leaving() => {
+                if !timers.leave() {
+                    break None;
+                }
+            }
+            ended = &mut *serving => return End::Done(ended),
+            expired = timers.expired() => break Some(expired),
+        }
     };
     if let Some(cut) = closes.filter(|expired| *expired != Expired::Idle) {
         return End::Cut(cut);
@@ -162,7 +172,6 @@ async fn drive<C: Future<Output = hyper::Result<()>> + Unpin>(
     }
 }
 
-/// The same, or an error when it takes too long.
 /// What a client hears that speaks plain HTTP where TLS is spoken.
 const SPEAK_TLS: &[u8] = b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-type: text/plain\r\n\
     content-length: 45\r\n\r\nThis port speaks TLS: ask it by https, please";
@@ -181,6 +190,7 @@ async fn shake(certificate: Arc<Certificate>, mut stream: TcpStream) -> io::Resu
     certificate.acceptor().accept(stream).await
 }
 
+/// The same, or an error when it takes too long.
 async fn in_time<T>(limit: Duration, doing: impl Future<Output = io::Result<T>>) -> io::Result<T> {
     timeout(limit, doing).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
 }
@@ -201,7 +211,6 @@ mod tests {
     use tokio::io::AsyncWriteExt as _;
     use tokio::net::TcpListener;
     use tokio::sync::Semaphore;
-    use tokio::time::sleep;
 
     use super::*;
     use crate::origin::Body;

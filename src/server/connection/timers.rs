@@ -47,6 +47,11 @@ pub(super) struct Timers {
     stall: Duration,
     /// How long a client may take for its part in the end of a connection. On HTTP/2 a half head may stand there.
     ending: Duration,
+    /// How long a late request is waited for when the server stops; `None` on HTTP/2, which tells clients which of
+    /// theirs were the last.
+    parting: Option<Duration>,
+    /// Until when it is waited for.
+    leaving: Option<Instant>,
     /// Since when a part of a head is there.
     begun: Option<Instant>,
     /// Since when a write waits, and how often the client had taken something before.
@@ -68,6 +73,8 @@ impl Timers {
             head: with_heads.then_some(settings.header_timeout),
             stall: settings.write_stall,
             ending: if with_heads { settings.write_stall } else { settings.write_stall.min(settings.header_timeout) },
+            parting: with_heads.then(|| settings.parting()),
+            leaving: None,
             begun: None,
             blocked: None,
             given_up: (0, Instant::now()),
@@ -80,6 +87,20 @@ impl Timers {
     /// Whether it is to be told from now on that the connection is quiet.
     pub(super) fn tell_quiet(&mut self, tell: bool) {
         self.quiet = tell;
+    }
+
+    /// The server stops: whatever is answered from now on is the connection's last answer. Whether a request that may be
+    /// on its way is to be waited for; else the connection is to be closed, after what is under way on it.
+    pub(super) fn leave(&mut self) -> bool {
+        let Some(parting) = self.parting else { return false };
+        self.activity.leave();
+        self.leaving = Some(Instant::now() + parting);
+        !self.activity.is_busy()
+    }
+
+    /// Whether it was told that the server stops.
+    pub(super) fn is_leaving(&self) -> bool {
+        self.leaving.is_some()
     }
 
     /// From now on no new request is taken: an idle connection is to end, as soon as the client has what was sent.
@@ -147,6 +168,9 @@ impl Timers {
             let closing = since(self.closing, taken);
             self.closing = Some(closing);
             return Some((closing.1 + self.ending, Expired::Stalled));
+        }
+        if let Some(until) = self.leaving {
+            return Some((until, Expired::Idle));
         }
         let idle_since = self.activity.idle_since();
         if self.quiet && QUIET < self.idle && !self.activity.may_be_unread() {
