@@ -45,6 +45,8 @@ pub(super) struct OriginTable {
     pub(super) idle_timeout: Option<Spanned<WrittenDuration>>,
     pub(super) reuse_after_body: Option<bool>,
     pub(super) max_connections: Option<Spanned<WrittenCount>>,
+    pub(super) max_fields: Option<Spanned<WrittenCount>>,
+    pub(super) max_header: Option<Spanned<WrittenSize>>,
     pub(super) upgrade: Option<bool>,
     pub(super) tunnel_idle: Option<Spanned<WrittenDuration>>,
     pub(super) tls: Option<Spanned<OriginTlsTable>>,

@@ -13,7 +13,7 @@ use super::size::{WrittenCount, WrittenSize, show};
 use crate::server::{Http2, ServerSettings};
 
 /// The HTTP library reads heads into a buffer of at least this many bytes.
-const LEAST_HEADER: u64 = 8 << 10;
+pub(super) const LEAST_HEADER: u64 = 8 << 10;
 
 /// What a client on the slowest of lines sends in a second.
 const BODY_RATE: u64 = 240;
@@ -66,7 +66,7 @@ pub(super) fn mean(
         target: bytes(target),
         request_body: table.request_body.map(|size| size.get_ref().0),
         buffer_body: table.buffer_body.map_or(64 << 10, |size| size.get_ref().0),
-        variants: variants(table.variants, findings),
+        variants: between(1, MOST_VARIANTS, table.variants, 32, findings),
         body_rate: NonZeroU64::new(table.body_rate.map_or(BODY_RATE, |size| size.get_ref().0)),
         waiters: table.waiters.map_or(1024, |count| count.get_ref().0),
     };
@@ -76,21 +76,11 @@ pub(super) fn mean(
 /// So many that the list of them stays a small entry.
 const MOST_VARIANTS: usize = 1024;
 
-fn variants(written: Option<Spanned<WrittenCount>>, findings: &mut Findings<'_>) -> usize {
-    let place = written.as_ref().map(Spanned::span);
-    let count = at_least(1, written, 32, findings);
-    if let Some(place) = place.filter(|_| count > MOST_VARIANTS) {
-        let help = format!("write at most {MOST_VARIANTS}; it is 32 without this line");
-        findings.error(place, format!("{count} is too many"), help);
-    }
-    count
-}
-
 fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
 
-fn bytes(size: u64) -> usize {
+pub(super) fn bytes(size: u64) -> usize {
     usize::try_from(size).unwrap_or(usize::MAX)
 }
 
@@ -121,6 +111,23 @@ pub(super) fn at_least(
     if count < least {
         let help = format!("write at least {least}; it is {default} without this line");
         findings.error(written.span(), format!("{count} is too few"), help);
+    }
+    count
+}
+
+/// A count between two bounds.
+pub(super) fn between(
+    least: usize,
+    most: usize,
+    written: Option<Spanned<WrittenCount>>,
+    default: usize,
+    findings: &mut Findings<'_>,
+) -> usize {
+    let place = written.as_ref().map(Spanned::span);
+    let count = at_least(least, written, default, findings);
+    if let Some(place) = place.filter(|_| count > most) {
+        let help = format!("write at most {most}; it is {default} without this line");
+        findings.error(place, format!("{count} is too many"), help);
     }
     count
 }

@@ -10,10 +10,16 @@ use super::duration::WrittenDuration;
 use super::file::{OriginHealthTable, OriginTable};
 use super::findings::{Findings, Problem, Text, closest};
 use super::forms::{OneOrMany, TextOr};
-use super::limits::{at_least, not_zero};
+use super::limits::{LEAST_HEADER, at_least, between, bytes, not_zero, size_from};
 use super::origin_tls;
 use super::origin_url::{OriginUrl, origin_url, own_address};
 use crate::origin::{HealthSettings, HostRule, OriginSettings};
+
+/// A thousand field lines of one name, and those that every answer has.
+const MAX_FIELDS: usize = 1100;
+
+/// More would cost every answer more than all else that is done for it.
+const MOST_FIELDS: usize = 4000;
 
 /// The settings; `given` is the URL of the command line, which wins. `None` when there is no usable URL.
 pub(super) fn mean(
@@ -54,6 +60,8 @@ pub(super) fn mean(
         idle_timeout: not_zero(table.idle_timeout, Duration::from_secs(1), findings),
         reuse_after_body: table.reuse_after_body.unwrap_or(true),
         max_connections: at_least(1, table.max_connections, 1024, findings),
+        max_fields: between(1, MOST_FIELDS, table.max_fields, MAX_FIELDS, findings),
+        max_header: bytes(size_from(LEAST_HEADER, 4 << 20, table.max_header, 408 << 10, findings)),
         health: table.health.and_then(|written| health(written, findings)),
         upgrade: table.upgrade.unwrap_or(false),
         tunnel_idle: not_zero(table.tunnel_idle, Duration::from_secs(3600), findings),

@@ -67,6 +67,7 @@ details! {
     Ambiguous, "ambiguous", "The answer says two different things in a field that says one.";
     Streaming, "streaming", "The answer is a stream without an end.";
     OriginDown, "origin-down", "The origin cannot be reached.";
+    LargeHead, "large-head", "The head of the origin's answer is larger than allowed.";
     OriginTimeout, "origin-timeout", "The origin did not answer in time.";
     StaleWhileRevalidate, "stale-while-revalidate", "The stored answer is stale and is renewed in the background.";
     StaleIfError, "stale-if-error", "The stored answer is stale, and the origin failed to renew it.";

@@ -1,7 +1,7 @@
 //! Where a message ends, as its head says it, read in the one way that every recipient reads it or not at all.
 
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
-use http::{HeaderMap, HeaderName, StatusCode};
+use http::{HeaderMap, HeaderName, Method, StatusCode};
 
 use super::list::split_list;
 
@@ -63,6 +63,20 @@ fn digits(text: &[u8]) -> Option<u64> {
         return None;
     }
     std::str::from_utf8(text).ok()?.parse().ok()
+}
+
+/// Whether a head says that a body follows it.
+///
+/// Source: RFC 9112 section 6
+pub fn announces_body(fields: &HeaderMap) -> bool {
+    fields.contains_key(TRANSFER_ENCODING) || !matches!(content_length(fields), Ok(None | Some(0)))
+}
+
+/// Whether a final response has no body, whatever its fields say.
+///
+/// Source: RFC 9112 section 6.3, item 1
+pub fn is_bodiless(method: &Method, status: StatusCode) -> bool {
+    *method == Method::HEAD || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
 }
 
 /// Why a final response's head goes no further; `None` where every reader sees the same in it.
@@ -129,6 +143,29 @@ mod tests {
         ] {
             assert_eq!(length(bad), Err(BadLength), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn a_body_is_announced_by_a_length_or_a_coding() {
+        for lines in [
+            &[("content-length", "5")][..],
+            &[("content-length", "0"), ("content-length", "5")],
+            &[("content-length", "much")],
+            &[("transfer-encoding", "chunked")],
+            &[("transfer-encoding", "")],
+        ] {
+            assert!(announces_body(&fields(lines)), "{lines:?}");
+        }
+        for lines in [&[][..], &[("content-length", "0")], &[("content-length", "0, 00")]] {
+            assert!(!announces_body(&fields(lines)), "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn a_response_has_no_body_by_its_status_or_its_request() {
+        let bodiless = |method, status: u16| is_bodiless(&method, StatusCode::from_u16(status).unwrap());
+        assert!(bodiless(Method::HEAD, 200) && bodiless(Method::PUT, 204) && bodiless(Method::GET, 304));
+        assert!(!bodiless(Method::GET, 200) && !bodiless(Method::GET, 205) && !bodiless(Method::DELETE, 200));
     }
 
     #[test]

@@ -33,7 +33,9 @@ pub use connection::{nominated, nominates_end_to_end, strip_hop_by_hop};
 pub use date::{date_in, format_http_date, parse_http_date};
 pub use detail::Detail;
 pub use entity_tag::{EntityTag, EntityTags};
-pub use framing::{BadLength, TransferCoding, content_length, response_fault, transfer_coding};
+pub use framing::{
+    BadLength, TransferCoding, announces_body, content_length, is_bodiless, response_fault, transfer_coding,
+};
 pub use host::{HostName, is_host};
 pub use list::{list_members, split_list};
 pub use media_type::{MediaType, is_plain_json, media_type};

@@ -152,7 +152,7 @@ impl Address {
     pub(super) fn learn<T>(&self, attempt: Attempt, outcome: &Result<T, OriginError>) {
         let authority = &self.authority;
         match outcome {
-            Ok(_) => {
+            Ok(_) | Err(OriginError::LargeHead { .. }) => {
                 let back = self.circuit.answered();
                 let reached =
                     self.unreachable.load(Ordering::Relaxed) && self.unreachable.swap(false, Ordering::Relaxed);

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::body_error::BodyError;
 use super::causes::{cause, causes};
+use super::settings::OriginSettings;
 use super::tls;
 
 /// Why the origin gave no answer.
@@ -20,6 +21,13 @@ pub enum OriginError {
     Timeout(Duration),
     /// The connection broke, or what came was no HTTP: whether it acted is unknown.
     Broken(String),
+    /// The head of its answer is larger than allowed: whether it acted is unknown.
+    LargeHead {
+        /// How many field lines are allowed.
+        fields: usize,
+        /// How many bytes are.
+        bytes: usize,
+    },
     /// The client's own body broke off while it was being forwarded.
     ClientBody(String),
     /// The client's own body grew larger than allowed while it was being forwarded.
@@ -48,15 +56,20 @@ impl OriginError {
     }
 
     /// What an error of the HTTP client means.
-    pub(super) fn of(error: &hyper_util::client::legacy::Error) -> Self {
+    pub(super) fn of(error: &hyper_util::client::legacy::Error, settings: &OriginSettings) -> Self {
         if error.is_connect() {
             return Self::Connect(tls::explain(error).unwrap_or_else(|| cause(error)));
         }
         if let Some(of_client) = causes(error).find_map(|inner| inner.downcast_ref()).and_then(Self::of_client_body) {
             return of_client;
         }
-        if causes(error).any(|inner| inner.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_user)) {
+        let has = |kind: fn(&hyper::Error) -> bool| causes(error).any(|inner| inner.downcast_ref().is_some_and(kind));
+        if has(hyper::Error::is_user) {
             return Self::ClientBody(cause(error));
+        }
+        // Which of the two it is, the library does not tell.
+        if has(hyper::Error::is_parse_too_large) {
+            return Self::LargeHead { fields: settings.max_fields, bytes: settings.max_header };
         }
         Self::Broken(cause(error))
     }
@@ -81,6 +94,11 @@ impl fmt::Display for OriginError {
             Self::Connect(why) => write!(out, "the origin cannot be reached: {why}"),
             Self::Timeout(limit) => write!(out, "the origin did not answer within {limit:?}"),
             Self::Broken(why) => write!(out, "the origin's answer broke off: {why}"),
+            Self::LargeHead { fields, bytes } => write!(
+                out,
+                "the head of the origin's answer has more than {fields} field lines (`max_fields` in [origin]) or more \
+                 than {bytes} bytes (`max_header` there)"
+            ),
             Self::ClientBody(why) => write!(out, "the request's body broke off: {why}"),
             Self::ClientBodyTooSlow(why) => write!(out, "the request took too long: {why}"),
             Self::ClientBodyTooLarge => out.write_str("the request's body is larger than allowed"),

@@ -14,6 +14,7 @@ mod interim;
 mod lend;
 mod pace;
 mod relay;
+mod reuse;
 mod settings;
 mod timed;
 mod tls;
@@ -35,8 +36,9 @@ use crate::clock::Clock;
 use crate::fields::response_fault;
 use address::{Address, Addresses, Chosen};
 use connect::Connector;
-use interim::{Interim, MAX_INTERIM};
+use interim::Interim;
 use lend::{Lent, lend};
+use reuse::Single;
 
 pub use body::Body;
 pub use body_error::BodyError;
@@ -159,7 +161,8 @@ impl Origin {
             .timer(TokioTimer::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(settings.idle_timeout)
-            .http1_max_headers(200)
+            .http1_max_headers(settings.max_fields)
+            .http1_max_buf_size(settings.max_header)
             .build(Connector::new(settings));
         if let Some(health) = &settings.health
             && !shared.watched.swap(true, Ordering::Relaxed)
@@ -292,16 +295,19 @@ impl Origin {
         let early = outgoing.early.take();
         let mut request = self.request(address, outgoing, body)?;
         let interim = Interim::of(&mut request, early);
+        let (method, captured) = (request.method().clone(), Single::of(&mut request));
+        let mut exchange = self.client.request(request);
+        // Behind the exchange, so that it is dropped before that.
+        let connection = captured;
         let answer = tokio::select! {
             biased;
-            answer = self.client.request(request) => answer,
-            () = interim.too_many() => return Err(too_many_interim()),
+            answer = &mut exchange => answer.map_err(|error| OriginError::of(&error, self.settings())),
+            fault = interim.faulty() => Err(fault),
         };
         // The final answer may come along with them.
-        if interim.were_too_many() {
-            return Err(too_many_interim());
-        }
-        answer.map_err(|error| OriginError::of(&error))
+        let answer = interim.fault().map_or(answer, Err)?;
+        connection.release_after(&method, answer.status(), answer.headers());
+        Ok(answer)
     }
 
     fn request(&self, address: &Address, outgoing: Outgoing, body: Lent) -> Result<Request<Lent>, OriginError> {
@@ -325,7 +331,9 @@ impl Origin {
             request.headers_mut().insert(HOST, host);
         }
         let is_kept = settings.reuse_after_body && may_have_content(request.method());
-        if !is_kept && !hyper::body::Body::is_end_stream(request.body()) {
+        let has_body = !hyper::body::Body::is_end_stream(request.body());
+        // Nearly every answer to HEAD announces a body, and an origin that sends it is not seldom.
+        if request.method() == Method::HEAD || (has_body && !is_kept) {
             request.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
         // Said in so many words: else hyper would drop such a body of a GET.
@@ -342,10 +350,6 @@ impl Origin {
 /// Source: RFC 9110 sections 9.3.1 to 9.3.7
 fn may_have_content(method: &Method) -> bool {
     matches!(*method, Method::POST | Method::PUT | Method::PATCH)
-}
-
-fn too_many_interim() -> OriginError {
-    OriginError::Broken(format!("it sent more than {MAX_INTERIM} interim answers"))
 }
 
 /// Returns when the time for the whole exchange is over; never where it has no limit.

@@ -37,6 +37,10 @@ pub struct OriginSettings {
     pub idle_timeout: Duration,
     /// Whether a connection that a request's body went over is kept for the next request.
     pub reuse_after_body: bool,
+    /// How many field lines the head of an answer may have. Room for all of them is made for every answer.
+    pub max_fields: usize,
+    /// How many bytes the head of an answer may have.
+    pub max_header: usize,
     /// How many requests may be under way to the origin at once; further ones wait their turn within `connect_timeout`.
     pub max_connections: usize,
     /// How its addresses are looked after; `None` where only requests tell.

@@ -136,6 +136,7 @@ pub(super) fn no_answer(error: &OriginError, forward: Forward) -> Answer {
     let (status, detail) = match error {
         OriginError::Busy | OriginError::OutOfOrder(_) => (StatusCode::SERVICE_UNAVAILABLE, Some(Detail::OriginDown)),
         OriginError::Connect(_) | OriginError::Broken(_) => (StatusCode::BAD_GATEWAY, Some(Detail::OriginDown)),
+        OriginError::LargeHead { .. } => (StatusCode::BAD_GATEWAY, Some(Detail::LargeHead)),
         OriginError::Timeout(_) => (StatusCode::GATEWAY_TIMEOUT, Some(Detail::OriginTimeout)),
         OriginError::ClientBody(_) => (StatusCode::BAD_REQUEST, None),
         OriginError::ClientBodyTooSlow(_) => (StatusCode::REQUEST_TIMEOUT, None),
@@ -150,11 +151,13 @@ pub(super) fn no_answer(error: &OriginError, forward: Forward) -> Answer {
     answer
 }
 
-/// What clients are told. Why a connection could not be opened, or broke off, is for the log alone.
+/// What clients are told. Why a connection could not be opened, or broke off, and which limits there are, is for the log
+/// alone.
 fn told_to_clients(error: &OriginError) -> String {
     let mut sentence = match error {
         OriginError::Connect(_) => "the origin cannot be reached".to_owned(),
         OriginError::Broken(_) => "the origin broke the connection off, or did not answer in HTTP".to_owned(),
+        OriginError::LargeHead { .. } => "the head of the origin's answer is larger than allowed".to_owned(),
         _ => error.to_string(),
     };
     if let Some(first) = sentence.get_mut(..1) {

@@ -35,6 +35,8 @@ mod logs;
 mod methods;
 mod origin_addresses;
 mod origin_faults;
+mod origin_heads;
+mod origin_reuse;
 mod origin_time;
 mod origin_tls;
 mod overriding;

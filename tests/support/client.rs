@@ -48,14 +48,19 @@ pub struct Client {
     base: String,
 }
 
+/// Takes as many fields as come.
+fn pooled() -> Pooled<HttpConnector, Full<Bytes>> {
+    Pooled::builder(TokioExecutor::new()).http1_max_headers(5000).build_http()
+}
+
 impl Client {
     pub fn of(address: SocketAddr) -> Self {
-        Self { pooled: Pooled::builder(TokioExecutor::new()).build_http(), base: format!("http://{address}") }
+        Self { pooled: pooled(), base: format!("http://{address}") }
     }
 
     /// The same with connections of its own, which other cores may accept.
     pub fn on_new_connections(&self) -> Self {
-        Self { pooled: Pooled::builder(TokioExecutor::new()).build_http(), base: self.base.clone() }
+        Self { pooled: pooled(), base: self.base.clone() }
     }
 
     /// Sends a request; the error is what the client would show.

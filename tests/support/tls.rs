@@ -93,7 +93,9 @@ impl H2 {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let (sending, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+        let mut builder = http2::Builder::new(TokioExecutor::new());
+        let (sending, connection) =
+            builder.max_header_list_size(1 << 20).handshake(TokioIo::new(stream)).await.unwrap();
         (Self(sending), tokio::spawn(connection))
     }
 

@@ -150,7 +150,8 @@ fn complaint(seen: &Seen) -> Option<&'static str> {
             return Some("an odd field");
         }
         // The proxy's own word where some servers would leave the body unread: nothing else comes on that connection.
-        let ends = name == "connection" && value == "close" && has_body(seen) && !READ.contains(&words[0]);
+        let alone = words[0] == "HEAD" || (has_body(seen) && !READ.contains(&words[0]));
+        let ends = name == "connection" && value == "close" && alone;
         if NEVER.contains(&name.to_ascii_lowercase().as_str()) && !ends {
             return Some("a field that ends at the proxy");
         }
