@@ -53,28 +53,6 @@ impl Clock {
     }
 }
 
-/// A trouble that many requests meet, one after another or at once: told when it begins and when it is over, and not once
-/// a request. Shared by all cores, and waits for nobody.
-#[derive(Debug, Default)]
-pub struct Episode(AtomicU64);
-
-/// So long without trouble ends an episode.
-const QUIET: Millis = 10_000;
-
-impl Episode {
-    /// A request met the trouble, at this tick. True where that begins it.
-    pub fn met(&self, ticks: Millis) -> bool {
-        self.0.swap(ticks.max(1), Ordering::Relaxed) == 0
-    }
-
-    /// A request met none. True where that ends it: where none has for ten seconds.
-    pub fn is_over(&self, ticks: Millis) -> bool {
-        let last = self.0.load(Ordering::Relaxed);
-        let quiet = last != 0 && ticks.saturating_sub(last) >= QUIET;
-        quiet && self.0.compare_exchange(last, 0, Ordering::Relaxed, Ordering::Relaxed).is_ok()
-    }
-}
-
 /// Measures how long something took, for logs; never used for decisions.
 #[derive(Clone, Copy, Debug)]
 pub struct Stopwatch(Instant);
@@ -88,20 +66,5 @@ impl Stopwatch {
     /// Time since [`Stopwatch::start`].
     pub fn elapsed(&self) -> Duration {
         self.0.elapsed()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_episode_begins_once_and_ends_once_after_a_while_without_trouble() {
-        let episode = Episode::default();
-        assert!(!episode.is_over(50_000));
-        assert!(episode.met(0) && !episode.met(9_000));
-        assert!(!episode.is_over(9_100) && !episode.is_over(18_999));
-        assert!(episode.is_over(19_000) && !episode.is_over(19_000));
-        assert!(episode.met(19_001), "the next one");
     }
 }

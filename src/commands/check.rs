@@ -13,22 +13,22 @@
 
 use std::process::ExitCode;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::{BAD_CONFIG, ConfigArguments, coloured, configuration, count_routes, refuse, say, say_aside};
+use super::{BAD_CONFIG, ConfigArguments, configuration, count_routes, refuse, say, say_findings, say_json};
 use crate::config::{Config, ConfigError, Overrides, size};
 use crate::store::StoreUrl;
 
 /// Reads the configuration and says what it found: 0 when it can be used, 78 when not, 1 where that cannot be told.
 pub(super) fn run(arguments: &ConfigArguments, json: bool) -> ExitCode {
     match configuration(arguments, &Overrides::default()) {
-        Ok(config) if json => say(&good_json(&config)),
+        Ok(config) if json => say_json(&good_json(&config)),
         Ok(config) => {
-            say_aside(&config.remarks.render(coloured()));
+            say_findings(&config.remarks);
             say(&good(&config))
         }
         Err(error) if json => {
-            say(&bad_json(&error));
+            say_json(&bad_json(&error));
             ExitCode::from(BAD_CONFIG)
         }
         Err(error) => refuse(&error),
@@ -57,7 +57,7 @@ fn addresses(config: &Config) -> Vec<String> {
     config.server.listen.iter().map(ToString::to_string).collect()
 }
 
-fn good_json(config: &Config) -> String {
+fn good_json(config: &Config) -> Value {
     json!({
         "ok": true,
         "file": config.file.as_ref().map(|path| path.display().to_string()),
@@ -67,9 +67,8 @@ fn good_json(config: &Config) -> String {
         "routes": config.proxy.routes.iter().count(),
         "findings": config.remarks.to_json(),
     })
-    .to_string()
 }
 
-fn bad_json(error: &ConfigError) -> String {
-    json!({ "ok": false, "findings": error.report().to_json() }).to_string()
+fn bad_json(error: &ConfigError) -> Value {
+    json!({ "ok": false, "findings": error.report().to_json() })
 }

@@ -14,8 +14,10 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use serde_json::Value;
 
-use crate::config::{Config, ConfigError, Overrides, Severity, wants_no_colours};
+use crate::config::{Config, ConfigError, Overrides, Report, Severity, wants_no_colours};
+use crate::fields::{Notation, visible, visible_lines};
 use crate::telemetry::LogFormat;
 
 pub use explain::ExplainArguments;
@@ -32,7 +34,8 @@ const DEFAULT_FILE: &str = "proxy.toml";
 
 const AFTER_SERVE: &str = "Environment:
   ASIDE_LOG  Which lines are logged, in place of aside=info: a level (off, error, warn, info, debug, trace), aside=debug,
-             or several with commas";
+             or several with commas
+  NO_COLOR   With any value: no colours, also on a terminal";
 
 /// A transparent caching reverse proxy that is never stale after a write.
 #[derive(Debug, Parser)]
@@ -106,10 +109,17 @@ pub fn main() -> ExitCode {
     match Cli::try_parse() {
         Ok(cli) => run(cli),
         Err(told) => {
-            let printed = told.print().and_then(|()| io::stdout().flush());
+            let printed = print_usage(&told).and_then(|()| io::stdout().flush());
             if told.use_stderr() { ExitCode::from(USAGE) } else { said(printed) }
         }
     }
+}
+
+/// Prints help, or what is wrong with the arguments: without colours where an argument holds what could be taken for some.
+fn print_usage(told: &clap::Error) -> io::Result<()> {
+    let text = told.render().to_string();
+    let shown = visible_lines(&text, Notation::Plain);
+    if shown == text { told.print() } else { write!(io::stderr(), "{shown}") }
 }
 
 /// Runs a command. What comes back is the process's exit code.
@@ -134,7 +144,7 @@ fn serve(arguments: ServeArguments) -> ExitCode {
     };
     match configuration(&arguments.config, &overrides) {
         Ok(config) => {
-            say_aside(&config.remarks.at_least(Severity::Warning).render(coloured()));
+            say_findings(&config.remarks.at_least(Severity::Warning));
             serve::run(config)
         }
         Err(error) => refuse(&error),
@@ -162,7 +172,7 @@ fn count_routes(config: &Config) -> String {
 
 /// Prints why a configuration cannot be used.
 fn refuse(error: &ConfigError) -> ExitCode {
-    say_aside(&error.report().render(coloured()));
+    say_findings(error.report());
     ExitCode::from(BAD_CONFIG)
 }
 
@@ -171,19 +181,20 @@ fn coloured() -> bool {
     io::stderr().is_terminal() && !wants_no_colours()
 }
 
-/// Prints a result, with control characters escaped: a decoded URL may hold some. 1 where it cannot be written.
+/// Prints a result, with control characters and invisible ones escaped: a decoded URL may hold some. 1 where it cannot be
+/// written.
 fn say(text: &str) -> ExitCode {
-    let mut shown = String::with_capacity(text.len() + 1);
-    for character in text.chars() {
-        if character.is_control() && character != '\n' {
-            shown.extend(character.escape_default());
-        } else {
-            shown.push(character);
-        }
-    }
-    shown.push('\n');
+    print(&visible_lines(text, Notation::Plain))
+}
+
+/// The same for a result that programs read.
+fn say_json(value: &Value) -> ExitCode {
+    print(&visible(&value.to_string(), Notation::Json))
+}
+
+fn print(text: &str) -> ExitCode {
     let mut out = io::stdout().lock();
-    said(out.write_all(shown.as_bytes()).and_then(|()| out.flush()))
+    said(writeln!(out, "{text}").and_then(|()| out.flush()))
 }
 
 /// What writing to standard output came to.
@@ -199,10 +210,18 @@ fn said(written: io::Result<()>) -> ExitCode {
     }
 }
 
-/// Prints what is not the result; nothing if there is nothing.
+/// Prints a line that is not the result, with the same characters escaped.
 fn say_aside(text: &str) {
+    let _ = writeln!(io::stderr(), "{}", visible(text, Notation::Plain));
+}
+
+/// Prints findings, in colour where that is wanted; nothing if there are none.
+fn say_findings(report: &Report) {
+    let coloured = coloured();
+    let text = report.render(coloured);
     if !text.is_empty() {
-        let _ = writeln!(io::stderr(), "{text}");
+        let notation = if coloured { Notation::Coloured } else { Notation::Plain };
+        let _ = writeln!(io::stderr(), "{}", visible_lines(&text, notation));
     }
 }
 

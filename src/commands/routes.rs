@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
-use super::{ConfigArguments, configuration, refuse, say};
+use super::{ConfigArguments, configuration, refuse, say, say_json};
 use crate::config::{Config, Overrides, duration};
 use crate::rules::{InvalidatedBy, Route, RouteQuery};
 
@@ -20,7 +20,7 @@ pub(super) fn run(arguments: &ConfigArguments, json: bool) -> ExitCode {
         Ok(config) => config,
         Err(error) => return refuse(&error),
     };
-    say(&if json { as_json(&config).to_string() } else { table(&config) })
+    if json { say_json(&as_json(&config)) } else { say(&table(&config)) }
 }
 
 fn lines(config: &Config) -> impl Iterator<Item = (usize, &Route)> {

@@ -4,11 +4,12 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet, normalize_untrusted_str};
+use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 use serde_json::{Value, json};
 
 use super::credential::without_credentials;
 use super::secret::without_secrets;
+use crate::fields::{Notation, visible};
 
 /// How much a finding matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -138,19 +139,19 @@ impl Report {
             Severity::Warning => Level::WARNING,
             Severity::Note => Level::NOTE,
         };
-        let title = level.primary_title(finding.message.as_str());
-        let help = Level::HELP.message(normalize_untrusted_str(&finding.help));
+        let title = level.primary_title(visible(&finding.message, Notation::Plain));
+        let help = Level::HELP.message(visible(&finding.help, Notation::Plain));
+        let name = visible(&self.source.name, Notation::Plain);
         if finding.of_option {
             return title.element(help);
         }
         let Some(place) = &finding.place else {
-            return title.element(Origin::path(self.source.name.as_str())).element(help);
+            return title.element(Origin::path(name.clone())).element(help);
         };
-        let mut snippet = Snippet::source(text)
-            .path(self.source.name.as_str())
-            .annotation(AnnotationKind::Primary.span(place.clone()));
+        let mut snippet = Snippet::source(text).path(name).annotation(AnnotationKind::Primary.span(place.clone()));
         if let Some((other, label)) = &finding.also {
-            snippet = snippet.annotation(AnnotationKind::Context.span(other.clone()).label(label.as_str()));
+            snippet =
+                snippet.annotation(AnnotationKind::Context.span(other.clone()).label(visible(label, Notation::Plain)));
         }
         title.element(snippet).element(help)
     }

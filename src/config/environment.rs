@@ -10,8 +10,9 @@ pub(super) fn of_process(name: &str) -> Option<String> {
 }
 
 /// Whether whoever reads the output wants it without colours (<https://no-color.org>).
+#[allow(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
 pub fn wants_no_colours() -> bool {
-    of_process("NO_COLOR").is_some_and(|value| !value.is_empty())
+    std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
 }
 
 /// Puts the values in: `${VAR}` must be set, `${VAR:-default}` need not be or may be empty, `${file:path}` is a file's

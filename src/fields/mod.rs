@@ -22,6 +22,7 @@ mod own_tag;
 mod range;
 mod targeted;
 mod vary;
+mod visible;
 mod weight;
 
 pub use accept_encoding::{AcceptEncoding, ContentCoding, is_encoded};
@@ -43,4 +44,5 @@ pub use own_tag::{restore_entity_tags, weaken_entity_tag};
 pub use range::{ByteRange, ContentRange};
 pub use targeted::CDN_CACHE_CONTROL;
 pub use vary::Vary;
+pub use visible::{Notation, visible, visible_lines};
 pub use weight::preferences;

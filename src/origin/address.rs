@@ -9,7 +9,8 @@ use http::uri::Authority;
 
 use super::circuit::{Attempt, Circuit};
 use super::error::OriginError;
-use crate::clock::Clock;
+use crate::clock::{Clock, Millis};
+use crate::telemetry::Episode;
 
 /// How many health checks in a row an address may fail and still be used.
 const UNHEALTHY_AFTER: u32 = 2;
@@ -26,8 +27,15 @@ pub(super) struct Address {
     alone: bool,
     /// Health checks failed in a row.
     unhealthy: AtomicU32,
-    /// Whether it was said that it cannot be reached: once when it begins and once when it ends.
+    trouble: Trouble,
+}
+
+/// What was said of an address that cannot be reached or is out of order, from the beginning of it to its end.
+#[derive(Debug, Default)]
+struct Trouble {
+    episode: Episode,
     unreachable: AtomicBool,
+    out_of_order: AtomicBool,
 }
 
 /// All of them.
@@ -63,7 +71,7 @@ impl Addresses {
                 circuit: Circuit::new(clock.clone()),
                 alone: authorities.len() == 1,
                 unhealthy: AtomicU32::new(0),
-                unreachable: AtomicBool::new(false),
+                trouble: Trouble::default(),
             })
         };
         Self { all: authorities.iter().map(address).collect(), turn: AtomicUsize::new(0), checked }
@@ -150,28 +158,18 @@ impl Address {
 
     /// Learns from a turn's outcome; what changes is said once.
     pub(super) fn learn<T>(&self, attempt: Attempt, outcome: &Result<T, OriginError>) {
-        let authority = &self.authority;
         match outcome {
             Ok(_) | Err(OriginError::LargeHead { .. }) => {
-                let back = self.circuit.answered();
-                let reached =
-                    self.unreachable.load(Ordering::Relaxed) && self.unreachable.swap(false, Ordering::Relaxed);
-                if back || reached {
-                    tracing::info!("the origin at {authority} answers again");
+                self.circuit.answered();
+                if self.trouble.episode.is_on() {
+                    self.trouble.answered(&self.authority, self.circuit.ticks());
                 }
             }
             // Somebody is there who breaks off what was asked for. Others may still be answered, and nowhere else.
             Err(OriginError::Broken(_)) if self.alone => {}
             Err(error) if error.is_of_address() => {
-                if let OriginError::Connect(why) = error
-                    && !self.unreachable.swap(true, Ordering::Relaxed)
-                {
-                    let hint = if why.contains("refused") { "; is it running?" } else { "" };
-                    tracing::warn!("the origin at {authority} cannot be reached: {why}{hint}");
-                }
-                if self.circuit.failed(attempt) {
-                    tracing::warn!("the origin at {authority} is out of order and left alone for a while: {error}");
-                }
+                let opened = self.circuit.failed(attempt);
+                self.trouble.met(&self.authority, error, opened, self.circuit.ticks());
             }
             Err(_) => {}
         }
@@ -197,6 +195,31 @@ impl Address {
     }
 }
 
+impl Trouble {
+    fn met(&self, authority: &Authority, error: &OriginError, out_of_order: bool, ticks: Millis) {
+        if matches!(error, OriginError::Connect(_)) || out_of_order || self.episode.is_on() {
+            self.episode.met(ticks);
+        }
+        if let OriginError::Connect(why) = error
+            && !self.unreachable.swap(true, Ordering::Relaxed)
+        {
+            let hint = if why.contains("refused") { "; is it running?" } else { "" };
+            tracing::warn!("the origin at {authority} cannot be reached: {why}{hint}");
+        }
+        if out_of_order && !self.out_of_order.swap(true, Ordering::Relaxed) {
+            tracing::warn!("the origin at {authority} is out of order and left alone for a while: {error}");
+        }
+    }
+
+    fn answered(&self, authority: &Authority, ticks: Millis) {
+        if let Some(ended) = self.episode.is_mended(ticks) {
+            self.unreachable.store(false, Ordering::Relaxed);
+            self.out_of_order.store(false, Ordering::Relaxed);
+            tracing::info!("the origin at {authority} answers again; it gave no answer {ended}");
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -212,6 +235,19 @@ mod tests {
         for _ in 0..5 {
             let turn = address.turn();
             address.learn::<()>(turn.attempt, &Err(OriginError::Connect("refused".to_owned())));
+        }
+    }
+
+    /// What is logged.
+    struct Lines(Arc<std::sync::Mutex<Vec<u8>>>);
+
+    impl std::io::Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
         }
     }
 
@@ -307,5 +343,32 @@ mod tests {
         assert_eq!(addresses.choose(None, true).unwrap().address.authority, "h1:1");
         fail(&addresses, 1);
         assert_eq!(addresses.choose(None, true).unwrap().address.authority, "h0:1");
+    }
+
+    #[test]
+    fn an_address_that_comes_and_goes_is_told_of_a_few_times_and_not_once_a_request() {
+        let lines: Arc<std::sync::Mutex<Vec<u8>>> = Arc::default();
+        let log = tracing_subscriber::fmt().with_writer(std::sync::Mutex::new(Lines(Arc::clone(&lines)))).finish();
+        tracing::subscriber::with_default(log, || {
+            let (addresses, clock) = addresses(1, false);
+            for _ in 0..300 {
+                fail(&addresses, 0);
+                clock.advance(Duration::from_millis(10));
+                let turn = addresses.all[0].turn();
+                turn.address.learn(turn.attempt, &Ok(()));
+                clock.advance(Duration::from_millis(10));
+            }
+            clock.advance(Duration::from_secs(10));
+            let turn = addresses.all[0].turn();
+            turn.address.learn(turn.attempt, &Ok(()));
+        });
+        let told = String::from_utf8(lines.lock().unwrap().clone()).unwrap();
+        let count = |text| told.matches(text).count();
+        assert_eq!(
+            (count("cannot be reached: refused; is"), count("out of order"), count("answers again")),
+            (2, 2, 2),
+            "{told}"
+        );
+        assert!(told.contains("it gave no answer 1495 times"), "{told}");
     }
 }

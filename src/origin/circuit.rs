@@ -80,6 +80,11 @@ impl Circuit {
         Duration::from_millis(due.saturating_sub(self.clock.ticks()))
     }
 
+    /// The time by its clock.
+    pub(super) fn ticks(&self) -> Millis {
+        self.clock.ticks()
+    }
+
     /// An answer came, whichever: it is in order. True where that is news.
     pub(super) fn answered(&self) -> bool {
         self.answers.fetch_add(1, Ordering::Relaxed);

@@ -84,7 +84,6 @@ impl Proxy {
     /// The answer of a write whose invalidation is owed to the store: the origin's under `when_down = "forward"`, an
     /// error under `"refuse"`, whose promise is unconditional.
     pub(super) fn unfinished(&self, mut answer: Answer, fault: &Fault) -> Answer {
-        tracing::warn!(%fault, "the store did not confirm an invalidation; nothing is read from it until it has, which is tried again by itself");
         if !self.store.admits_writes() {
             return Refusal::NotInvalidated.answer();
         }

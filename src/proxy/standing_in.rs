@@ -4,9 +4,10 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::clock::{Episode, Millis};
+use crate::clock::Millis;
 use crate::fields::{CacheStatus, Detail};
 use crate::rules::Route;
+use crate::telemetry::{Ended, Episode};
 
 /// The routes for which stale answers stand in, with the name of each; the empty name is for paths without a route.
 #[derive(Debug, Default)]
@@ -20,7 +21,7 @@ pub(super) struct StandingIn {
 #[derive(Debug, PartialEq, Eq)]
 enum News {
     Begins,
-    Ends,
+    Ends(Ended),
 }
 
 impl StandingIn {
@@ -34,7 +35,9 @@ impl StandingIn {
                 origin_status = status.forward_status,
                 "the origin fails for {shown}: stored answers that are too old stand in for its own (stale-if-error)"
             ),
-            Some(News::Ends) => tracing::info!("the origin answers for {shown} again"),
+            Some(News::Ends(ended)) => {
+                tracing::info!("the origin answers for {shown} again; a stored answer stood in {ended}");
+            }
         }
     }
 
@@ -50,16 +53,17 @@ impl StandingIn {
         }
         let mut routes = self.routes.lock().unwrap_or_else(PoisonError::into_inner);
         let name = name();
-        routes.get(&name).filter(|episode| episode.is_over(ticks))?;
+        let ended = routes.get(&name)?.is_over(ticks)?;
         routes.remove(&name);
         self.any.store(!routes.is_empty(), Ordering::Relaxed);
-        Some(News::Ends)
+        Some(News::Ends(ended))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
 
     #[test]
     fn each_route_is_told_of_when_it_begins_and_when_it_is_over() {
@@ -75,9 +79,10 @@ mod tests {
         for idle in [answered(503), CacheStatus { hit: true, ..CacheStatus::default() }] {
             assert_eq!(note("a", &idle, 20_000), None);
         }
-        assert_eq!(note("a", &answered(404), 20_000), Some(News::Ends));
+        let ended = |times, lasted| Some(News::Ends(Ended { times, lasted: Duration::from_millis(lasted) }));
+        assert_eq!(note("a", &answered(404), 20_000), ended(2, 1));
         assert_eq!(note("a", &answered(200), 20_000), None);
-        assert_eq!(note("b", &answered(200), 20_000), Some(News::Ends));
+        assert_eq!(note("b", &answered(200), 20_000), ended(1, 0));
         assert_eq!(note("b", &stale, 20_001), Some(News::Begins));
     }
 }

@@ -14,7 +14,9 @@ use super::ServerSettings;
 use super::connection::{Context, stop};
 use super::listen::BACKLOG;
 use super::tls::Certificate;
+use crate::clock::Clock;
 use crate::proxy::Proxy;
+use crate::telemetry::Episode;
 
 /// What a core's thread works with.
 pub(super) struct Core {
@@ -22,6 +24,8 @@ pub(super) struct Core {
     pub(super) settings: Arc<ServerSettings>,
     pub(super) certificate: Option<Arc<Certificate>>,
     pub(super) connections: Arc<Semaphore>,
+    /// Of all cores: the files that they run out of are the process's.
+    pub(super) shortage: Arc<Episode>,
     pub(super) stopped: watch::Receiver<bool>,
 }
 
@@ -44,8 +48,8 @@ impl Core {
         for listener in self.listeners {
             match tokio::net::TcpListener::from_std(listener) {
                 Ok(listener) => {
-                    let connections = Arc::clone(&self.connections);
-                    accepting.spawn(Acceptor { listener, connections, context: context.clone() }.accept());
+                    let (connections, shortage) = (Arc::clone(&self.connections), Arc::clone(&self.shortage));
+                    accepting.spawn(Acceptor { listener, connections, shortage, context: context.clone() }.accept());
                 }
                 Err(error) => tracing::error!(%error, "a listening socket cannot be used"),
             }
@@ -67,6 +71,7 @@ impl Core {
 struct Acceptor {
     listener: tokio::net::TcpListener,
     connections: Arc<Semaphore>,
+    shortage: Arc<Episode>,
     context: Context,
 }
 
@@ -74,7 +79,6 @@ impl Acceptor {
     async fn accept(self) {
         let mut stopped = self.context.stopped.clone();
         let mut open = JoinSet::new();
-        let mut short = false;
         let mut late = Vec::new();
         loop {
             let accepted = tokio::select! {
@@ -84,9 +88,7 @@ impl Acceptor {
             };
             match accepted {
                 Ok((stream, peer)) => {
-                    if std::mem::take(&mut short) {
-                        tracing::info!("connections are accepted again");
-                    }
+                    self.accepted();
                     // Only now, so that cores where nobody connects keep no places from those where somebody does.
                     let Some(place) = self.place(&mut stopped).await else {
                         late.push((stream, peer));
@@ -95,7 +97,7 @@ impl Acceptor {
                     open.spawn(self.context.clone().serve(stream, peer, place));
                 }
                 Err(error) if is_shortage(&error) => {
-                    if !std::mem::replace(&mut short, true) {
+                    if self.shortage.met(Clock::System.ticks()) {
                         tracing::warn!(%error, "no connection can be accepted; trying again until one can");
                     }
                     sleep(BREATHER).await;
@@ -116,6 +118,15 @@ impl Acceptor {
         let deadline = self.context.settings.shutdown_timeout;
         if timeout(deadline, async { while open.join_next().await.is_some() {} }).await.is_err() {
             tracing::warn!(connections = open.len(), ?deadline, "requests under way did not end in time and were cut");
+        }
+    }
+
+    /// Tells, where connections could not be accepted for a while, that they can be.
+    fn accepted(&self) {
+        if self.shortage.is_on()
+            && let Some(ended) = self.shortage.is_mended(Clock::System.ticks())
+        {
+            tracing::info!("connections are accepted again; none could be {ended}");
         }
     }
 

@@ -124,6 +124,7 @@ impl Server {
         let places = files::connections(self.settings.max_connections, parts.origin.max_connections());
         let connections = Arc::new(Semaphore::new(places.min(Semaphore::MAX_PERMITS)));
         let settings = Arc::new(self.settings);
+        let shortage = Arc::default();
         let mut cores = Vec::new();
         for (index, listeners) in self.listeners.into_iter().enumerate() {
             let core = accept::Core {
@@ -131,6 +132,7 @@ impl Server {
                 settings: Arc::clone(&settings),
                 certificate: self.certificate.clone(),
                 connections: Arc::clone(&connections),
+                shortage: Arc::clone(&shortage),
                 stopped: stopped.clone(),
             };
             // One look at the files is enough for all cores.

@@ -1,4 +1,5 @@
-//! How log lines are written: to standard error, for people or as JSON. No query values, cookies or credentials.
+//! How log lines are written: to standard error, for people or as JSON. No query values, cookies or
+//! credentials, and no character that a terminal takes for a command.
 
 use std::io::IsTerminal;
 
@@ -7,7 +8,7 @@ use http::{Method, StatusCode};
 use super::filter::filter;
 use super::queue::Queue;
 use crate::clock::Stopwatch;
-use crate::fields::CacheStatus;
+use crate::fields::{CacheStatus, Notation};
 
 /// The form of log lines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -26,6 +27,8 @@ pub struct LogSettings {
     pub format: LogFormat,
     /// Whether every request gets a line.
     pub requests: bool,
+    /// Whether lines for people may have colours where they go to a terminal.
+    pub colours: bool,
 }
 
 /// The log. Its last lines are written when it is dropped.
@@ -36,10 +39,16 @@ pub struct Log(Queue);
 /// (`aside=debug`). A second call in one process changes nothing.
 pub fn start(settings: LogSettings, wanted: Option<&str>) -> Log {
     let (filter, told) = filter(wanted);
-    let queue = Queue::before(std::io::stderr());
+    let coloured = settings.colours && std::io::stderr().is_terminal();
+    let notation = match settings.format {
+        LogFormat::Json => Notation::Json,
+        LogFormat::Text if coloured => Notation::Coloured,
+        LogFormat::Text => Notation::Plain,
+    };
+    let queue = Queue::before(std::io::stderr(), notation);
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(queue.clone()).log_internal_errors(false);
     let started = match settings.format {
-        LogFormat::Text => lines.with_target(false).with_ansi(std::io::stderr().is_terminal()).try_init(),
+        LogFormat::Text => lines.with_target(false).with_ansi(coloured).try_init(),
         LogFormat::Json => lines.json().flatten_event(true).with_target(false).try_init(),
     };
     drop(started);

@@ -1,6 +1,7 @@
 //! The way of log lines to standard error: through a bounded queue to a thread of their own, the only one that ever waits
 //! for whoever reads the log. A line that finds the queue full, or that cannot be written, is lost and counted.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -10,6 +11,7 @@ use tracing_appender::non_blocking::{ErrorCounter, NonBlocking, NonBlockingBuild
 use tracing_subscriber::fmt::MakeWriter;
 
 use crate::clock::Stopwatch;
+use crate::fields::{Notation, visible};
 
 /// Some twenty megabytes at the most, where paths are long, and a burst of a third of a second at full speed.
 const LONGEST: usize = 16_384;
@@ -21,6 +23,7 @@ const LOOK: Duration = Duration::from_millis(2);
 #[derive(Clone, Debug)]
 pub(super) struct Queue {
     lines: NonBlocking,
+    notation: Notation,
     counts: Arc<Counts>,
 }
 
@@ -62,8 +65,8 @@ impl Counts {
 }
 
 impl Queue {
-    /// A queue in front of `out`, which its thread has for itself.
-    pub(super) fn before(out: impl Write + Send + 'static) -> Self {
+    /// A queue in front of `out`, which its thread has for itself. The lines are in this notation.
+    pub(super) fn before(out: impl Write + Send + 'static, notation: Notation) -> Self {
         let counts = Arc::new(Counts::default());
         let sink = Sink { out, torn: false, counts: Arc::clone(&counts) };
         let builder = NonBlockingBuilder::default().lossy(true).buffered_lines_limit(LONGEST).thread_name("log");
@@ -71,7 +74,7 @@ impl Queue {
         let _ = counts.refused.set(lines.error_counter());
         // At its end it would print to standard output, and panic where that cannot be done. `flush` does its work.
         std::mem::forget(guard);
-        Self { lines, counts }
+        Self { lines, notation, counts }
     }
 
     /// Waits until all lines are written, but not for long.
@@ -91,7 +94,13 @@ impl Queue {
 impl Write for Queue {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         self.counts.taken.fetch_add(1, Ordering::AcqRel);
-        self.lines.write(line)
+        // Each line comes whole, and with its end. Nothing that somebody else has put into it may look like one.
+        let text = String::from_utf8_lossy(line.strip_suffix(b"\n").unwrap_or(line));
+        match visible(&text, self.notation) {
+            Cow::Borrowed(_) => self.lines.write_all(line)?,
+            Cow::Owned(shown) => self.lines.write_all(format!("{shown}\n").as_bytes())?,
+        }
+        Ok(line.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -210,7 +219,7 @@ mod tests {
     #[test]
     fn a_log_that_nobody_takes_holds_up_nobody_and_what_is_lost_is_counted() {
         let (let_go, stuck) = mpsc::channel();
-        let mut queue = Queue::before(Stuck(stuck));
+        let mut queue = Queue::before(Stuck(stuck), Notation::Plain);
         for _ in 0..LONGEST + 10 {
             queue.write_all(b"line\n").unwrap();
         }

@@ -45,6 +45,35 @@ fn what_a_url_hides_is_shown_escaped() {
 }
 
 #[test]
+fn nothing_that_is_shown_misleads_and_json_stays_json() {
+    let hidden = "%1b%5b31m%0aFAKE%c2%9b%e2%80%ae%e2%80%8b";
+    let shown = "\u{1b}[31m\nFAKE\u{9b}\u{202e}\u{200b}";
+    let raw = "/fruit/a\u{202e}\u{9b}b";
+    for arguments in [
+        &["GET", &format!("/fruit/{hidden}")][..],
+        &["PUT", &format!("/fruit/{hidden}")],
+        &["GET", raw],
+        &["PUT", "/fruit/1", "--data", "{\"id\": \"\u{202e}\u{9b}\u{7f}\"}"],
+        &["GET", &format!("no url {shown}")],
+        &["GET\u{1b}[31m", "/fruit/1"],
+        &["GET", "/fruit/1", "--no\u{1b}[31m\u{202e}"],
+    ] {
+        for json in [&[][..], &["--json"]] {
+            let output = aside(&[&["explain", "--config", SHIPPED], arguments, json].concat());
+            let (out, err) = (printed(&output), complained(&output));
+            let misleads = |c: char| (c.is_control() && c != '\n') || "\u{202e}\u{200b}".contains(c);
+            assert!(!out.contains(misleads) && !err.contains(misleads), "{out}{err}");
+            assert!(!out.contains("\nFAKE") && !err.contains("\nFAKE"), "{out}{err}");
+            if !json.is_empty() && code(&output) == 0 {
+                serde_json::from_str::<Value>(&out).unwrap();
+            }
+        }
+    }
+    let (_, json) = explain(SHIPPED, &["GET", &format!("/fruit/{hidden}")]);
+    assert!(json.to_string().contains("9b"), "{json}");
+}
+
+#[test]
 fn a_fruit_is_explained() {
     let (text, json) = explain(SHIPPED, &["GET", "/fruit/1"]);
     assert!(says(&text, "route", &["/fruit/{id}", "proxy.toml:"]), "{text}");

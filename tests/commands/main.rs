@@ -86,6 +86,29 @@ fn a_password_is_not_shown() {
 }
 
 #[test]
+fn a_file_that_would_mislead_is_shown_escaped() {
+    let folder = tempfile::tempdir().unwrap();
+    let misleads = |c: char| (c.is_control() && c != '\n') || "\u{202e}\u{200b}\u{2028}".contains(c);
+    for text in [
+        "origin = \"http://a\u{202e}\u{9b}31m\u{200b}\u{2028}b c\"",
+        "lis\u{9b}ten\u{202e} = 1",
+        "[[route]]\npath = \"/a\\u001b[31m\\u202e\"\n",
+    ] {
+        for name in ["proxy.toml", "a\u{202e}\u{9b}.toml", "a\nerror: b.toml"] {
+            std::fs::write(folder.path().join(name), text).unwrap();
+            for json in [&[][..], &["--json"]] {
+                let output = aside_in(folder.path(), &[&["check", "--config", name], json].concat());
+                let (out, err) = (printed(&output), complained(&output));
+                assert_eq!(code(&output), 78, "{out}{err}");
+                assert!(!out.contains(misleads) && !err.contains(misleads), "{out}{err}");
+                assert!(!err.contains("\nerror: b"), "{err}");
+                assert!(json.is_empty() || serde_json::from_str::<Value>(&out).is_ok(), "{out}");
+            }
+        }
+    }
+}
+
+#[test]
 fn a_bad_file_is_78_for_every_command() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("proxy.toml"), "origin = \"http://a\"\n[[route]]\npath = \"/a\"\nttl = 60\n")

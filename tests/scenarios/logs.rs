@@ -6,10 +6,22 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::support::client::raw as raw_client;
 use super::support::connected;
 use super::support::node::Process;
 use super::support::origin::{Origin, nobody, raw, response};
 use super::support::redis::RedisServer;
+
+/// What a terminal takes for a command, and what turns the order of a line or is not seen, as text of a URL.
+const MISLEADING: [(char, &str); 7] = [
+    ('\u{9b}', "9b"),
+    ('\u{85}', "85"),
+    ('\u{202e}', "202e"),
+    ('\u{2066}', "2066"),
+    ('\u{200f}', "200f"),
+    ('\u{2028}', "2028"),
+    ('\u{200b}', "200b"),
+];
 
 /// More than a pipe holds.
 const REQUESTS: usize = 200;
@@ -167,6 +179,35 @@ async fn stale_answers_that_stand_in_for_a_failing_origin_are_told_of_once_a_rou
     }
 }
 
+#[tokio::test]
+async fn no_character_of_a_request_misleads_whoever_reads_the_log() {
+    let origin = Origin::counting().await;
+    for format in ["text", "json"] {
+        let node = Process::telling(origin.address, "memory://", &format!("[log]\nformat = \"{format}\"\n")).await;
+        let mut paths = Vec::new();
+        for (character, hexadecimal) in MISLEADING {
+            let path = format!("/a{character}b");
+            let head = format!("GET {path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n");
+            raw_client(node.address, head.as_bytes()).await;
+            let shown = match format {
+                "text" => format!("a\\u{{{hexadecimal}}}b"),
+                _ => format!("a\\u{hexadecimal:0>4}b"),
+            };
+            node.says(&shown).await;
+            paths.push(path);
+        }
+        let log = node.log();
+        assert!(
+            log.chars().all(|c| c == '\n' || (!c.is_control() && MISLEADING.iter().all(|(bad, _)| c != *bad))),
+            "{log}"
+        );
+        if format == "json" {
+            let lines: Vec<serde_json::Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+            assert!(paths.iter().all(|path| lines.iter().any(|line| line["path"] == path.as_str())), "{log}");
+        }
+    }
+}
+
 const FRUIT: &str = "[[route]]\npath = \"/fruit/{id}\"\nkey = \"fruit:{id}\"\nttl = \"1h\"\n";
 
 async fn with_redis(config: &str) -> (RedisServer, Process) {
@@ -176,16 +217,46 @@ async fn with_redis(config: &str) -> (RedisServer, Process) {
     (redis, node)
 }
 
+const OWED: &str = "the store did not confirm an invalidation";
+const MADE: &str = "the invalidations that were owed to Redis at";
+
 #[tokio::test]
-async fn an_invalidation_that_was_owed_is_told_of_when_it_is_made() {
+async fn invalidations_that_are_owed_are_told_of_when_the_first_is_and_when_all_are_made() {
     let (mut redis, node) = with_redis(FRUIT).await;
-    let made = "the invalidations that were owed to Redis at";
     redis.kill();
-    assert_eq!(node.client().put("/fruit/1", "{}").await.status, 200);
-    node.says("the store did not confirm an invalidation").await;
-    assert!(!node.log().contains(made));
+    for _ in 0..30 {
+        assert_eq!(node.client().put("/fruit/1", "{}").await.status, 200);
+        assert_eq!(node.client().get("/fruit/1").await.status, 200);
+    }
+    node.says(OWED).await;
+    assert!(!node.log().contains(MADE));
     redis.restart();
-    node.says(made).await;
+    node.says(MADE).await;
+    let log = node.log();
+    for once in [OWED, MADE, "(30 in all)", "cannot be used", "is in use again, after"] {
+        assert_eq!(log.matches(once).count(), 1, "{once}: {log}");
+    }
+    let without = log.split("requests went without it").next().unwrap().rsplit(' ').nth(1).unwrap();
+    assert!(without.parse::<u32>().unwrap() >= 30, "{log}");
+}
+
+#[tokio::test]
+async fn a_core_that_has_no_session_is_told_of_once_however_much_is_written() {
+    let (redis, origin) = (RedisServer::start_with(&["--maxclients", "1"]), Origin::counting().await);
+    let node = Process::telling(origin.address, &redis.url(), &format!("{FRUIT}[limits]\ncores = 2\n")).await;
+    node.says("max number of clients").await;
+    // A connection each, so that both cores have some.
+    let write = || async { node.client().put("/fruit/1", "{}").await.status };
+    super::support::until("the core without a session has written", || async {
+        write().await == 200 && node.log().contains(OWED)
+    })
+    .await;
+    for _ in 0..50 {
+        assert_eq!(write().await, 200);
+    }
+    let log = node.log();
+    let told = [OWED, MADE, "cannot be used"].map(|line| log.matches(line).count());
+    assert_eq!(told, [1, 0, 1], "{log}");
 }
 
 #[tokio::test]

@@ -81,9 +81,10 @@ use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
 use serde_json::{Value, json};
 
-use super::{ConfigArguments, UNAVAILABLE, USAGE, configuration, refuse, say, say_aside};
+use super::{ConfigArguments, UNAVAILABLE, USAGE, configuration, refuse, say, say_aside, say_json};
 use crate::clock::Clock;
 use crate::config::{Config, Overrides};
+use crate::fields::{Notation, visible};
 use crate::policy::is_safe;
 use crate::proxy::{Client, Shared};
 use crate::rules::{AskedHost, Fill, Hosts, reachable};
@@ -196,7 +197,7 @@ pub(super) fn run(arguments: &ExplainArguments) -> ExitCode {
         Err(error) => return refuse(&error),
     };
     let Told { text, value, unseen } = explain(&asked, &config);
-    let said = say(&if arguments.json { value.to_string() } else { text });
+    let said = if arguments.json { say_json(&value) } else { say(&text) };
     match unseen {
         None => said,
         Some(why) => {
@@ -348,7 +349,7 @@ fn layout(lines: &[(&str, String)]) -> String {
     for (label, text) in lines {
         let label_or_not = if *label == before { "" } else { label };
         before = label;
-        shown.push(format!("{label_or_not:width$}  {text}"));
+        shown.push(format!("{label_or_not:width$}  {}", visible(text, Notation::Plain)));
     }
     shown.join("\n")
 }

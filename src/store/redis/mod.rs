@@ -68,6 +68,11 @@ impl RedisNode {
         }
     }
 
+    /// Tells the log which troubles are over.
+    fn tell_what_ended(&self) {
+        self.report.look(&self.url.address(), self.owed.is_empty());
+    }
+
     /// How many entries were there and could not be used: half missing, changed by somebody else, or of another version.
     pub fn unsound(&self) -> u64 {
         self.unsound.load(Ordering::Relaxed)
@@ -181,7 +186,7 @@ impl Redis {
     pub async fn finish(&self, tags: &[Tag], since: Option<&Since>) -> Result<Finished, Fault> {
         self.may_write()?;
         let link = Arc::clone(&self.0.link);
-        let promise = Promise { node: Arc::clone(&link.node), tags: tags.to_vec(), kept: false };
+        let promise = Promise { node: Arc::clone(&link.node), tags: tags.to_vec(), fault: Some(Fault::Down) };
         let since = since.cloned();
         let work = tokio::spawn(async move {
             // Takes no permit: were it refused for a crowd of reads, the debt would close the cache to all of them.
@@ -192,7 +197,7 @@ impl Redis {
                 }
                 Err(fault) => Err(fault),
             };
-            promise.settle(finished.is_ok());
+            promise.settle(finished.as_ref().err());
             finished
         });
         work.await.unwrap_or(Err(Fault::Down))
@@ -212,7 +217,7 @@ impl Redis {
     ) -> Result<(Finished, Result<Kept, Fault>), Fault> {
         self.may_write()?;
         let link = Arc::clone(&self.0.link);
-        let promise = Promise { node: Arc::clone(&link.node), tags: tags.to_vec(), kept: false };
+        let promise = Promise { node: Arc::clone(&link.node), tags: tags.to_vec(), fault: Some(Fault::Down) };
         let keys = self.node().layout.keys(place);
         let Content { version, key, tags: own, fields, about, hash } = Content::of(&place.key, &entry);
         let put = [life(&entry).into(), entry.body, version, key, own, fields, about, hash];
@@ -223,7 +228,7 @@ impl Redis {
                 Err(fault) => Err(fault),
             };
             // Where only both may happen, or nothing, nothing is owed: whatever became of it, nothing is old that was not.
-            promise.settle(done.is_ok() || otherwise == Otherwise::Nothing);
+            promise.settle(done.as_ref().err().filter(|_| otherwise != Otherwise::Nothing));
             done
         });
         let done = work.await.unwrap_or(Err(Fault::Down));
@@ -249,7 +254,8 @@ impl Redis {
 
     /// The session to read and store with. There is none while this process owes invalidations.
     fn session(&self) -> Result<Arc<Session>, Fault> {
-        if self.node().owed.is_empty() { self.0.link.session() } else { Err(Fault::Down) }
+        let session = if self.node().owed.is_empty() { self.0.link.session() } else { Err(Fault::Down) };
+        session.inspect_err(|_| self.node().report.missed())
     }
 
     /// The entry that two replies make up; nothing where there is none or it is not sound. `None` for a reply says that
@@ -333,19 +339,21 @@ async fn spares_more(
 struct Promise {
     node: Arc<RedisNode>,
     tags: Vec<Tag>,
-    kept: bool,
+    /// What kept it from being applied, as far as is known.
+    fault: Option<Fault>,
 }
 
 impl Promise {
-    fn settle(mut self, kept: bool) {
-        self.kept = kept;
+    fn settle(mut self, fault: Option<&Fault>) {
+        self.fault = fault.cloned();
     }
 }
 
 impl Drop for Promise {
     fn drop(&mut self) {
-        if !self.kept {
+        if let Some(fault) = self.fault.take() {
             self.node.owed.add(&self.tags);
+            self.node.report.owes(&fault);
         }
     }
 }

@@ -1,12 +1,14 @@
-//! Tells the log once that Redis cannot be used, and once that it can again.
+//! Tells the log once that Redis cannot be used, or owes something, and once that it no longer does.
 
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tracing::{info, warn};
 
-use crate::clock::{Clock, Episode};
+use crate::clock::{Clock, Millis};
 use crate::store::Fault;
+use crate::telemetry::{Ended, Episode};
 
 /// Why Redis cannot be used. The texts have no secrets.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,10 +35,14 @@ impl fmt::Display for Outage {
     }
 }
 
-/// What the log has been told about one Redis, by all cores together.
+/// What the log has been told about one Redis, by all cores together: of each trouble when it begins and when it ends.
 #[derive(Debug, Default)]
 pub(super) struct Report {
     told: Mutex<Told>,
+    outage: Episode,
+    /// Requests that found no session since it began.
+    without: AtomicU64,
+    owing: Episode,
     full: Episode,
 }
 
@@ -53,65 +59,107 @@ struct Told {
 impl Report {
     /// A core begins without a session.
     pub(super) fn begins(&self) {
-        self.with(|told| told.down += 1);
+        self.told().down += 1;
     }
 
     /// A core has lost its session.
     pub(super) fn lost(&self, address: &str, why: &Outage) {
-        self.with(|told| told.down += 1);
+        self.told().down += 1;
         self.failed(address, why);
     }
 
     /// A core could not get a session. Each kind of outage is told once.
     pub(super) fn failed(&self, address: &str, why: &Outage) {
         let kind = std::mem::discriminant(why);
-        let news = self.with(|told| {
-            let news = !told.kinds.contains(&kind);
-            if news {
-                told.kinds.push(kind);
-            }
-            news
-        });
-        if news {
+        let mut told = self.told();
+        self.outage.met(Clock::System.ticks());
+        if !told.kinds.contains(&kind) {
+            told.kinds.push(kind);
+            drop(told);
             warn!("Redis at {address} cannot be used: {why}; until it can, the origin answers");
         }
     }
 
+    /// A request found no session.
+    pub(super) fn missed(&self) {
+        self.without.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// A core has got a session.
-    pub(super) fn found(&self, address: &str) {
-        let news = self.with(|told| {
-            told.down = told.down.saturating_sub(1);
-            let news = told.down == 0 && (!told.greeted || !told.kinds.is_empty());
-            if told.down == 0 {
-                told.kinds.clear();
-                told.greeted = true;
-            }
-            news
-        });
-        if news {
+    pub(super) fn found(&self) {
+        let mut told = self.told();
+        told.down = told.down.saturating_sub(1);
+    }
+
+    /// Tells what has ended; asked now and then by each core with a session. `paid` says that nothing is owed.
+    pub(super) fn look(&self, address: &str, paid: bool) {
+        let ticks = Clock::System.ticks();
+        let up = self.told().down == 0;
+        if up {
+            self.greet(address, ticks);
+        }
+        // A core that has no session owes whatever it writes, however fast the others pay.
+        let ended = match (paid, up) {
+            (false, _) => None,
+            (true, true) => self.owing.is_mended(ticks),
+            (true, false) => self.owing.is_over(ticks),
+        };
+        if let Some(Ended { times, .. }) = ended {
+            info!("the invalidations that were owed to Redis at {address} have been made ({times} in all)");
+        }
+    }
+
+    /// Tells that all cores have a session, where that is news.
+    fn greet(&self, address: &str, ticks: Millis) {
+        let mut told = self.told();
+        let ended = self.outage.is_mended(ticks);
+        let first = !std::mem::replace(&mut told.greeted, true);
+        if ended.is_some() {
+            told.kinds.clear();
+        }
+        drop(told);
+        if first {
             info!("Redis at {address} is in use");
+        } else if let Some(Ended { lasted, .. }) = ended {
+            let (seconds, without) = (lasted.as_secs_f64(), self.without.swap(0, Ordering::Relaxed));
+            info!("Redis at {address} is in use again, after {seconds:.1} s; {without} requests went without it");
         }
     }
 
     /// A core has ended.
     pub(super) fn ends(&self, had_session: bool) {
-        self.with(|told| told.down = told.down.saturating_sub(usize::from(!had_session)));
+        let mut told = self.told();
+        told.down = told.down.saturating_sub(usize::from(!had_session));
+    }
+
+    /// An invalidation is owed.
+    pub(super) fn owes(&self, fault: &Fault) {
+        if self.owing.met(Clock::System.ticks()) {
+            warn!(
+                %fault,
+                "the store did not confirm an invalidation; nothing is read from it until it has, which is tried again by \
+                 itself"
+            );
+        }
     }
 
     /// What came of storing something. Tells when Redis has no room, and when it has some again.
     pub(super) fn stored<T>(&self, address: impl Fn() -> String, outcome: &Result<T, Fault>) {
-        let now = Clock::System.ticks();
         match outcome {
-            Err(Fault::Full) if self.full.met(now) => warn!(
+            Err(Fault::Full) if self.full.met(Clock::System.ticks()) => warn!(
                 "Redis at {} is full (maxmemory) and takes no more answers: the origin gives them each time",
                 address()
             ),
-            Ok(_) if self.full.is_over(now) => info!("Redis at {} has room again", address()),
+            Ok(_) if self.full.is_on() => {
+                if let Some(ended) = self.full.is_over(Clock::System.ticks()) {
+                    info!("Redis at {} has room again; it took no answer {ended}", address());
+                }
+            }
             _ => {}
         }
     }
 
-    fn with<T>(&self, work: impl FnOnce(&mut Told) -> T) -> T {
-        work(&mut self.told.lock().unwrap_or_else(PoisonError::into_inner))
+    fn told(&self) -> MutexGuard<'_, Told> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -48,9 +48,10 @@ async fn keep_up(link: &Link, session: Arc<Session>, mut connection: Connection,
         }
         if !published {
             link.publish(Arc::clone(&session));
-            node.report.found(&node.url.address());
+            node.report.found();
             published = true;
         }
+        node.tell_what_ended();
         tokio::select! {
             why = connection.ended() => return why,
             why = session.ended() => return why,
@@ -75,9 +76,6 @@ async fn pay(link: &Link, session: &Session) -> Result<(), Outage> {
             return Err(session.ended().await);
         }
         node.owed.settle(&debt);
-        if node.owed.is_empty() {
-            tracing::info!("the invalidations that were owed to Redis at {} have been made", node.url.address());
-        }
     }
     Ok(())
 }
