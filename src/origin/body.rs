@@ -5,9 +5,11 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
+use tokio::time::{Instant, timeout_at};
 
 use super::body_error::BodyError;
 use super::gathered::Gathered;
+use super::places::Waiter;
 use super::relay::{End, Relayed, Relaying, relay};
 use super::timed::Timed;
 use super::upload::{Progress, Upload, upload};
@@ -56,12 +58,12 @@ impl Body {
         if ahead.is_empty() && rest.is_done() {
             return Self::Empty;
         }
-        Self::Stream(Box::new(Stream { ahead, source: Source::Incoming(rest), progress: None }))
+        Self::Stream(Box::new(Stream { ahead, source: Source::Incoming(rest.of_client()), progress: None }))
     }
 
-    /// A body that a task reads and hands on: the task's side of it, and the body.
-    pub fn relayed() -> (Relaying, Self) {
-        let (relaying, relayed) = relay();
+    /// A body that a fill's task reads and hands on: the task's side of it, and the body. Who takes it waits for the fill.
+    pub fn relayed(waiter: Waiter) -> (Relaying, Self) {
+        let (relaying, relayed) = relay(waiter);
         let stream = Stream { ahead: Bytes::new(), source: Source::Relay(relayed), progress: None };
         (relaying, Self::Stream(Box::new(stream)))
     }
@@ -77,20 +79,37 @@ impl Body {
 }
 
 impl Stream {
+    /// Whether a task reads it ahead.
+    pub fn is_relayed(&self) -> bool {
+        matches!(self.source, Source::Relay(_))
+    }
+
     /// Reads it in full; gives it back, nothing lost, when it is larger than `limit` or breaks off.
-    pub async fn collect(mut self: Box<Self>, limit: u64) -> Result<Bytes, Body> {
+    pub async fn collect(self: Box<Self>, limit: u64) -> Result<Bytes, Body> {
+        self.collect_until(limit, None).await
+    }
+
+    /// The same, and gives it back also when it is not whole at that moment.
+    pub async fn collect_until(mut self: Box<Self>, limit: u64, end: Option<Instant>) -> Result<Bytes, Body> {
         let mut read = Gathered::default();
-        while let Some(next) = std::future::poll_fn(|context| self.poll_next(context)).await {
+        let mut is_late = false;
+        loop {
+            let next = std::future::poll_fn(|context| self.poll_next(context));
+            let next = match end {
+                None => Ok(next.await),
+                Some(end) => timeout_at(end, next).await,
+            };
             match next {
-                Ok(piece) => read.push(piece),
-                Err(error) => self.source = Source::Broken(error),
+                Ok(None) => return Ok(read.into_bytes()),
+                Ok(Some(Ok(piece))) => read.push(piece),
+                Ok(Some(Err(error))) => self.source = Source::Broken(error),
+                Err(_) => is_late = true,
             }
-            if read.len() > limit || matches!(self.source, Source::Broken(_)) {
+            if is_late || read.len() > limit || matches!(self.source, Source::Broken(_)) {
                 self.ahead = read.into_bytes();
                 return Err(Body::Stream(self));
             }
         }
-        Ok(read.into_bytes())
     }
 
     fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, BodyError>>> {

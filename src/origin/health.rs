@@ -35,6 +35,7 @@ async fn check(origin: &Origin, address: &Arc<Address>, health: &HealthSettings)
         fields,
         client_host: address.host.clone(),
         body: Body::Empty,
+        waiters: None,
     };
     let answer = timeout(health.timeout, origin.send_to(address, outgoing)).await;
     let answer = answer.unwrap_or(Err(OriginError::Timeout(health.timeout)));

@@ -13,6 +13,7 @@ mod health;
 mod interim;
 mod lend;
 mod pace;
+mod places;
 mod relay;
 mod reuse;
 mod settings;
@@ -29,8 +30,7 @@ use http::uri::{PathAndQuery, Scheme};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until};
 
 use crate::clock::Clock;
 use crate::fields::response_fault;
@@ -38,12 +38,14 @@ use address::{Address, Addresses, Chosen};
 use connect::Connector;
 use interim::Interim;
 use lend::{Lent, lend};
+use places::Places;
 use reuse::Single;
 
 pub use body::Body;
 pub use body_error::BodyError;
 pub use early::{EarlyAnswer, EarlyAnswers};
 pub use error::OriginError;
+pub use places::{Waiter, Waiters};
 pub use relay::Relaying;
 pub use settings::{HealthSettings, HostRule, OriginSettings};
 pub use timed::{Collected, Timed};
@@ -64,7 +66,7 @@ pub struct Origin {
 pub struct Shared {
     settings: OriginSettings,
     /// How many requests may be under way.
-    places: Arc<Semaphore>,
+    places: Arc<Places>,
     addresses: Addresses,
     /// Whether some core looks after the addresses' health.
     watched: AtomicBool,
@@ -76,7 +78,7 @@ impl Shared {
         if settings.tls.as_ref().is_some_and(|tls| !tls.verifies()) {
             tracing::warn!("verify = false in [origin.tls]: the origin may be anybody, and anybody may be reading");
         }
-        let places = Arc::new(Semaphore::new(settings.max_connections.min(Semaphore::MAX_PERMITS)));
+        let places = Arc::new(Places::new(settings.max_connections));
         let addresses = Addresses::new(&settings.addresses, settings.health.is_some(), clock);
         Self { settings, places, addresses, watched: AtomicBool::new(false) }
     }
@@ -90,7 +92,7 @@ impl Shared {
 /// A request's place among those under way, at the origin and at one of its addresses; given back when it is dropped.
 #[derive(Debug)]
 struct Place {
-    _permit: OwnedSemaphorePermit,
+    among_all: places::Place,
     _chosen: Chosen,
 }
 
@@ -117,6 +119,9 @@ pub struct Outgoing {
     pub body: Body,
     /// Where interim answers go; nowhere without one.
     pub early: Option<EarlyAnswer>,
+    /// Who waits for the answer of a fill, which its sender ends on [`Waiters::gave_up`]; `None` for what is never given
+    /// up, such as a write.
+    pub waiters: Option<Arc<Waiters>>,
 }
 
 /// The origin's answer: its head, and its body yet to be read.
@@ -149,6 +154,7 @@ impl Outgoing {
             client_host: self.client_host.clone(),
             body,
             early: self.early.clone(),
+            waiters: self.waiters.clone(),
         }
     }
 }
@@ -187,7 +193,7 @@ impl Origin {
     pub async fn send(&self, outgoing: Outgoing) -> Result<Answered, OriginError> {
         let settings = self.settings();
         let overall = settings.total_timeout.map(|limit| Overall { end: Instant::now() + limit, limit });
-        let permit = self.place().await?;
+        let among_all = self.shared.places.take(outgoing.waiters.as_ref(), settings.connect_timeout).await?;
         let asked = outgoing.fields.get(UPGRADE).cloned();
         let (chosen, response) = self.send_somewhere(outgoing, overall).await?;
         let (head, body) = response.into_parts();
@@ -197,18 +203,13 @@ impl Origin {
         {
             return Err(OriginError::Broken(fault));
         }
-        let place = Place { _permit: permit, _chosen: chosen };
+        let place = Place { among_all, _chosen: chosen };
         let mut body = Timed::new(body, settings.response_timeout).holding(place);
         if let Some(Overall { end, limit }) = overall {
             body = body.until(end, limit);
         }
         let body = body.begun().await.map_err(|error| OriginError::Broken(error.to_string()))?;
         Ok(Answered { head, body })
-    }
-
-    async fn place(&self) -> Result<OwnedSemaphorePermit, OriginError> {
-        let wait = timeout(self.settings().connect_timeout, Arc::clone(&self.shared.places).acquire_owned());
-        wait.await.map_err(|_| OriginError::Busy)?.map_err(|_| OriginError::Busy)
     }
 
     /// One try, and one more where that can do no harm.

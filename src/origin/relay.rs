@@ -7,6 +7,7 @@ use std::task::{Context, Poll, Waker};
 use bytes::Bytes;
 
 use super::body_error::BodyError;
+use super::places::Waiter;
 use super::timed::Timed;
 
 /// The most that a receiver is given at once, in bytes, while more is coming.
@@ -22,6 +23,8 @@ pub(super) struct Relayed {
     state: Arc<Mutex<State>>,
     /// How much of it was taken.
     taken: usize,
+    /// Who takes it waits for the fill that it comes from.
+    _waiter: Waiter,
 }
 
 #[derive(Debug)]
@@ -48,10 +51,10 @@ pub(super) enum End {
     Failed(BodyError),
 }
 
-pub(super) fn relay() -> (Relaying, Relayed) {
+pub(super) fn relay(waiter: Waiter) -> (Relaying, Relayed) {
     let state = State { read: Read::Growing(Vec::new()), end: None, waker: None };
     let state = Arc::new(Mutex::new(state));
-    (Relaying(Arc::clone(&state)), Relayed { state, taken: 0 })
+    (Relaying(Arc::clone(&state)), Relayed { state, taken: 0, _waiter: waiter })
 }
 
 fn locked(state: &Mutex<State>) -> MutexGuard<'_, State> {
@@ -86,7 +89,7 @@ impl Relaying {
 
     /// The rest is the receiver's own to read.
     pub fn rest(self, rest: Timed) {
-        self.tell(End::Rest(Box::new(rest)));
+        self.tell(End::Rest(Box::new(rest.of_client())));
     }
 
     /// It broke off.
@@ -142,7 +145,12 @@ impl Relayed {
 
 #[cfg(test)]
 mod tests {
+    use super::super::places::Waiters;
     use super::*;
+
+    fn relay() -> (Relaying, Relayed) {
+        super::relay(Arc::new(Waiters::default()).join())
+    }
 
     fn context() -> Context<'static> {
         Context::from_waker(Waker::noop())

@@ -32,7 +32,7 @@ pub struct Timed {
     refuses_trailers: bool,
     pace: Option<Pace>,
     /// Held until the body is done, whoever reads it: a place among the requests under way to the origin.
-    place: Option<Place>,
+    place: Option<Box<Place>>,
     /// Armed only while nothing is there, so that a body at hand costs no timer.
     timer: Option<Pin<Box<Sleep>>>,
     /// Armed from the start where the whole exchange has a limit, which stands beside.
@@ -79,7 +79,16 @@ impl Timed {
     /// With a place that is given back when the body is done.
     #[must_use]
     pub(super) fn holding(self, place: Place) -> Self {
-        Self { place: Some(place), ..self }
+        Self { place: Some(Box::new(place)), ..self }
+    }
+
+    /// With its place the client's who takes it from now on, where it was a fill's.
+    #[must_use]
+    pub(super) fn of_client(mut self) -> Self {
+        if let Some(place) = &mut self.place {
+            place.among_all.belongs_to_client();
+        }
+        self
     }
 
     /// With an end to it at a moment, `limit` after the exchange began.

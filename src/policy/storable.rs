@@ -119,7 +119,7 @@ fn check_fields(response: &HeaderMap, cache_control: &CacheControl, choices: &Ch
     refuse(response.contains_key(SET_COOKIE) && !allowed, Detail::SetCookie)?;
     // RFC 9111 section 4.1: it would never match.
     refuse(Vary::of(response) == Vary::Any, Detail::VaryAny)?;
-    refuse(is_event_stream(response), Detail::Streaming)
+    refuse(is_endless(response), Detail::Streaming)
 }
 
 fn check_credentials(request: &HeaderMap, cache_control: &CacheControl, choices: &Choices) -> Result<(), Detail> {
@@ -166,10 +166,14 @@ pub fn blames_the_request(status: StatusCode) -> bool {
     (status.is_client_error() || status.is_server_error()) && !is_heuristically_cacheable(status)
 }
 
-fn is_event_stream(response: &HeaderMap) -> bool {
+/// The types of which every body goes on for as long as there is something to tell. Others may be streams, too, and only
+/// their bodies show it.
+const ENDLESS: [&[u8]; 2] = [b"text/event-stream", b"multipart/x-mixed-replace"];
+
+fn is_endless(response: &HeaderMap) -> bool {
     response.get(CONTENT_TYPE).is_some_and(|value| {
-        let essence = value.as_bytes().split(|&byte| byte == b';').next().unwrap_or_default();
-        essence.trim_ascii().eq_ignore_ascii_case(b"text/event-stream")
+        let essence = value.as_bytes().split(|&byte| byte == b';').next().unwrap_or_default().trim_ascii();
+        ENDLESS.iter().any(|endless| essence.eq_ignore_ascii_case(endless))
     })
 }
 
@@ -258,6 +262,7 @@ mod tests {
             (&["vary: accept, *"], Detail::VaryAny),
             (&["vary: (accept)"], Detail::VaryAny),
             (&["content-type: Text/Event-Stream; charset=utf-8"], Detail::Streaming),
+            (&["content-type: multipart/x-mixed-replace;boundary=x"], Detail::Streaming),
         ] {
             assert_eq!(said(response).refused(&route()), Some(reason), "{response:?}");
             assert_eq!(said(response).refused(&Choices { override_origin: true, ..route() }), Some(reason));

@@ -7,8 +7,10 @@ use serde::Deserializer as _;
 use serde::de::{MapAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
+use tokio::time::Instant;
 
 use super::answer::Answer;
+use super::patience::MOMENT;
 use crate::fields::{MediaType, media_type, weaken_entity_tag};
 use crate::origin::Body;
 use crate::policy::forbids_transforming;
@@ -22,7 +24,8 @@ pub(super) fn hit(body: &Bytes, status: StatusCode, fields: &HeaderMap, annotate
     with_field(body, &annotate.field, &annotate.hit).unwrap_or_else(|| body.clone())
 }
 
-/// An answer that came from the origin, with its field. A body larger than `limit` is left as it is.
+/// An answer that came from the origin, with its field. A body larger than `limit` is left as it is, and one that is not
+/// whole a moment after its head: it may be a stream, and its client is not to wait for its end.
 pub(super) async fn missed(answer: Answer, route: Option<&Route>, limit: u64) -> Answer {
     let Some(annotate) = route.and_then(|route| route.annotate.as_ref()) else { return answer };
     if answer.cache_status.hit || !wants(answer.response.status(), answer.response.headers()) {
@@ -55,7 +58,9 @@ async fn whole(body: Body, limit: u64) -> Result<Bytes, Body> {
     match body {
         Body::Full(bytes) => Ok(bytes),
         Body::Empty => Err(Body::Empty),
-        Body::Stream(stream) => stream.collect(limit).await,
+        // A fill has waited that moment already.
+        Body::Stream(stream) if stream.is_relayed() => Err(Body::Stream(stream)),
+        Body::Stream(stream) => stream.collect_until(limit, Some(Instant::now() + MOMENT)).await,
     }
 }
 

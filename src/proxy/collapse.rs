@@ -3,6 +3,9 @@
 //! A follower takes the leader's answer only if it was stored, and only if the follower joined before the store was
 //! asked to keep it: the store's own check then vouches that no write came between the leader's token and a moment
 //! after the follower's start. Whoever joins later looks the entry up again. A leader that goes away wakes everyone.
+//!
+//! Nobody waits for long: see [`Patience`] for a head that does not come, and [`MOMENT`](super::patience::MOMENT) for a
+//! body that does not end. A key that was not worth the wait is remembered (hit-for-miss): whoever asks next does not wait.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash, RandomState};
@@ -12,8 +15,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use http::StatusCode;
 use quick_cache::sync::Cache;
 use tokio::sync::watch;
+use tokio::time::{Instant, timeout_at};
 
-use crate::origin::OriginError;
+use super::patience::Patience;
+use crate::origin::{OriginError, Waiter, Waiters};
 use crate::rules::CacheKey;
 use crate::store::StoredResponse;
 
@@ -22,8 +27,8 @@ use crate::store::StoredResponse;
 pub(super) enum Landing {
     /// The answer is stored and may be shared; and the status that the origin gave for it.
     Stored(Arc<StoredResponse>, StatusCode),
-    /// The answer is not for others: each fetches its own, at once.
-    Unshareable,
+    /// The answer is not for others, or its body is still coming a moment after its head: each fetches its own, at once.
+    HitForMiss,
     /// The origin gave no answer: nobody needs to ask it again right now.
     Failed(OriginError),
     /// The origin answered that it is in trouble, and something stale stood in.
@@ -45,6 +50,8 @@ impl Landing {
 #[derive(Clone, Debug)]
 enum Progress {
     Fetching,
+    /// Its head is there, and may be stored.
+    Begun,
     Storing,
     Landed(Landing),
 }
@@ -56,7 +63,7 @@ pub(super) struct Flights {
     shards: Vec<Mutex<Shard>>,
     max_waiters: usize,
     /// Keys whose last answer could not be shared: asking for them side by side, without waiting for each other.
-    unshareable: Cache<u64, ()>,
+    hit_for_miss: Cache<u64, ()>,
 }
 
 #[derive(Debug, Default)]
@@ -69,7 +76,12 @@ struct Shard {
 #[derive(Debug)]
 struct Flight {
     progress: watch::Sender<Progress>,
-    waiters: AtomicUsize,
+    begun: Instant,
+    /// How many follow it now, and how many ever did.
+    followers: AtomicUsize,
+    followed: AtomicUsize,
+    /// Those, and its own client.
+    waiters: Arc<Waiters>,
 }
 
 /// What a request that missed is to do.
@@ -90,7 +102,7 @@ const REMEMBERED: usize = 4096;
 impl Flights {
     pub(super) fn new(max_waiters: usize) -> Self {
         let shards = (0..SHARDS).map(|_| Mutex::default()).collect();
-        Self { hasher: RandomState::new(), shards, max_waiters, unshareable: Cache::new(REMEMBERED) }
+        Self { hasher: RandomState::new(), shards, max_waiters, hit_for_miss: Cache::new(REMEMBERED) }
     }
 
     /// To be read before a lookup and given to [`Flights::join`] after it.
@@ -107,7 +119,7 @@ impl Flights {
         if shard.landed != landed {
             return Join::LookAgain;
         }
-        if self.unshareable.get(&self.hash(key)).is_some() {
+        if self.hit_for_miss.get(&self.hash(key)).is_some() {
             return Join::Alone;
         }
         Join::Lead(self.begin(key, &mut shard))
@@ -123,41 +135,55 @@ impl Flights {
     }
 
     fn begin(self: &Arc<Self>, key: &CacheKey, shard: &mut Shard) -> Leader {
-        let flight =
-            Arc::new(Flight { progress: watch::Sender::new(Progress::Fetching), waiters: AtomicUsize::new(0) });
+        let flight = Arc::new(Flight {
+            progress: watch::Sender::new(Progress::Fetching),
+            begun: Instant::now(),
+            followers: AtomicUsize::new(0),
+            followed: AtomicUsize::new(0),
+            waiters: Arc::default(),
+        });
         shard.flights.insert(key.clone(), Arc::clone(&flight));
         Leader { flights: Arc::clone(self), key: key.clone(), flight, landed: false }
     }
 
     fn follow(&self, flight: &Arc<Flight>) -> Join {
-        if flight.waiters.fetch_add(1, Ordering::Relaxed) >= self.max_waiters {
-            flight.waiters.fetch_sub(1, Ordering::Relaxed);
+        if flight.followers.fetch_add(1, Ordering::Relaxed) >= self.max_waiters {
+            flight.followers.fetch_sub(1, Ordering::Relaxed);
             return Join::Alone;
         }
+        let number = flight.followed.fetch_add(1, Ordering::Relaxed) + 1;
         let progress = flight.progress.subscribe();
-        let early = matches!(*progress.borrow(), Progress::Fetching);
-        Join::Follow(Follower { progress, early, flight: Arc::clone(flight) })
+        let early = matches!(*progress.borrow(), Progress::Fetching | Progress::Begun);
+        Join::Follow(Follower { progress, early, number, _waiter: flight.waiters.join(), flight: Arc::clone(flight) })
     }
 
-    fn land(&self, key: &CacheKey, landing: Landing, flight: &Flight) {
+    fn land(&self, key: &CacheKey, landing: Landing, flight: &Arc<Flight>) {
         let hash = self.hash(key);
         match landing {
-            Landing::Unshareable => self.unshareable.insert(hash, ()),
+            Landing::HitForMiss => self.hit_for_miss.insert(hash, ()),
             Landing::Stored(..) => {
-                self.unshareable.remove(&hash);
+                self.hit_for_miss.remove(&hash);
             }
             Landing::Failed(_) | Landing::Trouble(_) | Landing::Again => {}
         }
         let mut shard = self.shard(key);
-        shard.flights.remove(key);
+        if shard.flights.get(key).is_some_and(|under_way| Arc::ptr_eq(under_way, flight)) {
+            shard.flights.remove(key);
+        }
         shard.landed += 1;
         drop(shard);
         flight.progress.send_replace(Progress::Landed(landing));
     }
 
-    /// To be called when a fetch that nobody followed was stored after all: others may wait for the next one.
-    pub(super) fn shareable(&self, key: &CacheKey) {
-        self.unshareable.remove(&self.hash(key));
+    /// To be called when the answer of a fetch that nobody followed was stored: others may wait for the next one, and
+    /// who waits for another fetch of this key finds it.
+    pub(super) fn stored(&self, key: &CacheKey) {
+        self.hit_for_miss.remove(&self.hash(key));
+        let mut shard = self.shard(key);
+        let Some(flight) = shard.flights.remove(key) else { return };
+        shard.landed += 1;
+        drop(shard);
+        flight.progress.send_replace(Progress::Landed(Landing::Again));
     }
 
     fn hash(&self, key: &CacheKey) -> u64 {
@@ -182,6 +208,16 @@ pub(super) struct Leader {
 }
 
 impl Leader {
+    /// Who waits for this fetch; its own client is to join.
+    pub(super) fn waiters(&self) -> Arc<Waiters> {
+        Arc::clone(&self.flight.waiters)
+    }
+
+    /// To be called when the answer's head is there and may be stored: whoever waits does so until it lands.
+    pub(super) fn begun(&self) {
+        self.flight.progress.send_replace(Progress::Begun);
+    }
+
     /// To be called right before the store is asked to keep the answer: who joins from now on looks again.
     pub(super) fn storing(&self) {
         self.flight.progress.send_replace(Progress::Storing);
@@ -206,29 +242,39 @@ impl Drop for Leader {
 pub(super) struct Follower {
     progress: watch::Receiver<Progress>,
     early: bool,
+    /// How many followed before it, and itself.
+    number: usize,
     flight: Arc<Flight>,
+    _waiter: Waiter,
 }
 
 impl Follower {
-    /// Waits for the flight to land. Dropping the future only stops the waiting.
-    pub(super) async fn landing(mut self) -> Landing {
+    /// Waits for the flight to land, or for the end of its patience, where no head has come; that is
+    /// [`Landing::HitForMiss`] for this one alone. Dropping the future only stops the waiting.
+    pub(super) async fn landing(mut self, patience: Patience) -> Landing {
+        let end = self.flight.begun + patience.of(self.number);
+        let has_begun = self.progress.wait_for(|progress| !matches!(progress, Progress::Fetching));
+        if timeout_at(end, has_begun).await.is_err() {
+            return Landing::HitForMiss;
+        }
         let landed = self.progress.wait_for(|progress| matches!(progress, Progress::Landed(_))).await;
         match landed.as_deref() {
             Ok(Progress::Landed(Landing::Stored(..))) if !self.early => Landing::Again,
             Ok(Progress::Landed(landing)) => landing.clone(),
-            Ok(Progress::Fetching | Progress::Storing) | Err(_) => Landing::Again,
+            Ok(_) | Err(_) => Landing::Again,
         }
     }
 }
 
 impl Drop for Follower {
     fn drop(&mut self) {
-        self.flight.waiters.fetch_sub(1, Ordering::Relaxed);
+        self.flight.followers.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::patience::{SURE, UNSURE};
     use super::*;
 
     fn key(name: &str) -> CacheKey {
@@ -255,8 +301,41 @@ mod tests {
         let leader = lead(&flights, &key("a"));
         let follower = follow(&flights, &key("a"));
         drop(leader);
-        assert!(matches!(follower.landing().await, Landing::Again));
+        assert!(matches!(follower.landing(SURE).await, Landing::Again));
         drop(lead(&flights, &key("a")));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_head_that_does_not_come_is_waited_for_with_patience() {
+        for patience in [UNSURE, SURE] {
+            let flights = Arc::new(Flights::new(8));
+            let leader = lead(&flights, &key("a"));
+            let [first, second] = [follow(&flights, &key("a")), follow(&flights, &key("a"))];
+            let begun = Instant::now();
+            assert!(matches!(first.landing(patience).await, Landing::HitForMiss));
+            assert_eq!(begun.elapsed(), patience.of(1));
+            // With the head there it is a matter of a moment, which the leader counts.
+            leader.begun();
+            let second = tokio::spawn(second.landing(patience));
+            tokio::time::sleep(patience.of(1000)).await;
+            leader.land(Landing::HitForMiss);
+            assert!(matches!(second.await.unwrap(), Landing::HitForMiss));
+        }
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_comes_another_way_is_looked_for_by_all_who_wait() {
+        let flights = Arc::new(Flights::new(8));
+        let leader = lead(&flights, &key("a"));
+        let before = flights.landed(&key("a"));
+        let follower = follow(&flights, &key("a"));
+        flights.stored(&key("a"));
+        assert!(matches!(follower.landing(SURE).await, Landing::Again));
+        assert!(matches!(flights.join(&key("a"), before), Join::LookAgain));
+        let next = lead(&flights, &key("a"));
+        leader.land(Landing::Again);
+        drop(follow(&flights, &key("a")));
+        drop(next);
     }
 
     #[tokio::test]
@@ -280,18 +359,18 @@ mod tests {
     #[tokio::test]
     async fn a_key_that_cannot_be_shared_is_not_waited_for_twice() {
         let flights = Arc::new(Flights::new(8));
-        lead(&flights, &key("a")).land(Landing::Unshareable);
+        lead(&flights, &key("a")).land(Landing::HitForMiss);
         assert!(matches!(flights.join(&key("a"), flights.landed(&key("a"))), Join::Alone));
     }
 
     #[test]
     fn behind_stale_answers_one_fetches_at_a_time_whether_they_can_be_shared_or_not() {
         let flights = Arc::new(Flights::new(0));
-        lead(&flights, &key("a")).land(Landing::Unshareable);
+        lead(&flights, &key("a")).land(Landing::HitForMiss);
         let landed = flights.landed(&key("a"));
         let leader = flights.lead(&key("a"), landed).unwrap();
         assert!(flights.lead(&key("a"), landed).is_none());
-        leader.land(Landing::Unshareable);
+        leader.land(Landing::HitForMiss);
         assert!(flights.lead(&key("a"), landed).is_none(), "one ended since the lookup");
         assert!(flights.lead(&key("a"), flights.landed(&key("a"))).is_some());
     }

@@ -1,5 +1,7 @@
 //! A fetch: one request to the origin for an answer that may be kept, and what the origin sees of it.
 
+use std::sync::Arc;
+
 use http::header::{ACCEPT_ENCODING, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, RANGE, USER_AGENT, VIA};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 
@@ -9,7 +11,7 @@ use super::collapse::{Flights, Landing, Leader};
 use super::ingress::Admitted;
 use super::lookup::{Missed, Resource};
 use crate::fields::{CacheStatus, Detail};
-use crate::origin::{Body, Outgoing};
+use crate::origin::{Body, Outgoing, Waiters};
 use crate::policy::conditional_for;
 use crate::rules::{Read, says_any, withheld};
 
@@ -18,19 +20,27 @@ pub(super) struct Fetch {
     pub(super) resource: Resource,
     pub(super) request: Admitted,
     pub(super) missed: Missed,
+    pub(super) waiters: Arc<Waiters>,
     leader: Option<Leader>,
 }
 
 impl Fetch {
     pub(super) fn new(resource: Resource, request: Admitted, missed: Missed, leader: Option<Leader>) -> Self {
-        Self { resource, request, missed, leader }
+        let waiters = leader.as_ref().map(Leader::waiters).unwrap_or_default();
+        Self { resource, request, missed, waiters, leader }
     }
 
     pub(super) fn land(&mut self, landing: Landing, flights: &Flights) {
         match self.leader.take() {
             Some(leader) => leader.land(landing),
-            None if matches!(landing, Landing::Stored(..)) => flights.shareable(&self.resource.place.key),
+            None if matches!(landing, Landing::Stored(..)) => flights.stored(&self.resource.place.key),
             None => {}
+        }
+    }
+
+    pub(super) fn begun(&self) {
+        if let Some(leader) = &self.leader {
+            leader.begun();
         }
     }
 
@@ -55,6 +65,18 @@ impl Fetch {
     pub(super) fn withheld(&self, answer: &HeaderMap) -> Vec<HeaderName> {
         self.resource.route.as_ref().map_or_else(Vec::new, |route| withheld(route, answer))
     }
+}
+
+/// Runs what a fetch still has to do in a task of its own. It ends early where nobody waits for it any more and somebody
+/// else needs its place at the origin.
+pub(super) fn spawn(waiters: Arc<Waiters>, task: impl Future<Output = ()> + Send + 'static) {
+    tokio::spawn(async move {
+        tokio::select! {
+            biased;
+            () = waiters.gave_up() => {}
+            () = task => {}
+        }
+    });
 }
 
 /// What names the proxy to the origin on a fill, in place of any client's own.
@@ -85,5 +107,13 @@ pub(super) fn outgoing(fetch: &Fetch, shared: &Shared) -> Outgoing {
     if let Some(stale) = &fetch.missed.stale {
         fields.extend(conditional_for(&stale.fields));
     }
-    Outgoing { method: Method::GET, target, fields, client_host: host, body: Body::Empty, early: request.early.clone() }
+    Outgoing {
+        method: Method::GET,
+        target,
+        fields,
+        client_host: host,
+        body: Body::Empty,
+        early: request.early.clone(),
+        waiters: Some(Arc::clone(&fetch.waiters)),
+    }
 }

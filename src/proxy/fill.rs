@@ -1,6 +1,8 @@
 //! A fill: one request to the origin on behalf of all who wait for the same key.
 //!
-//! It runs in a task of its own, so that a client who leaves takes nobody else's answer along.
+//! It runs in a task of its own, so that a client who leaves takes nobody else's answer along. It ends early where nobody
+//! waits for it any more and somebody else needs its place at the origin: then it leaves nothing behind, and who comes
+//! just then looks again.
 
 use std::sync::Arc;
 
@@ -8,16 +10,18 @@ use bytes::Bytes;
 use http::header::{AGE, SET_COOKIE, VIA};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use tokio::sync::oneshot;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 use super::answer::{Answer, VIA_ASIDE, is_origin_trouble};
 use super::collapse::Landing;
 use super::error::no_answer;
-use super::fetch::{Fetch, outgoing};
+use super::fetch::{Fetch, outgoing, spawn};
 use super::keep::{Judged, Received};
+use super::patience::MOMENT;
+use super::read_ahead::{Ahead, ReadAhead};
 use super::{Proxy, annotate};
 use crate::fields::{CacheStatus, Detail};
-use crate::origin::{Answered, Body, BodyError, Collected, OriginError, Relaying, Timed};
+use crate::origin::{Answered, Body, Collected, OriginError, Timed};
 use crate::policy::{asks_for_part, blames_the_request, confirms};
 use crate::rules::Tag;
 use crate::store::{StoredResponse, Token, Upon};
@@ -29,21 +33,28 @@ impl Proxy {
     /// Fetches and answers. Dropping the future stops nothing: the fill goes on for the others and for the store.
     pub(super) async fn fetch(self: &Arc<Self>, fetch: Fetch) -> Answer {
         let forward = fetch.missed.forward;
+        let _waiter = fetch.waiters.join();
         let (tell, told) = oneshot::channel();
-        tokio::spawn(Arc::clone(self).fill(fetch, tell));
+        self.begin(fetch, tell);
         told.await.unwrap_or_else(|_| no_answer(&OriginError::Broken("the fetch was given up".to_owned()), forward))
     }
 
     /// Fetches for the store alone: the client has its (stale) answer already.
     pub(super) fn refresh(self: &Arc<Self>, fetch: Fetch) {
         let (tell, _) = oneshot::channel();
-        tokio::spawn(Arc::clone(self).fill(fetch, tell));
+        self.begin(fetch, tell);
     }
 
-    async fn fill(self: Arc<Self>, mut fetch: Fetch, tell: oneshot::Sender<Answer>) {
+    fn begin(self: &Arc<Self>, fetch: Fetch, tell: oneshot::Sender<Answer>) {
+        spawn(Arc::clone(&fetch.waiters), Arc::clone(self).fill(fetch, tell));
+    }
+
+    async fn fill(self: Arc<Self>, mut fetch: Fetch, mut tell: oneshot::Sender<Answer>) {
         let request_time = self.shared.clock.now();
         let answered = match self.origin.send(outgoing(&fetch, &self.shared)).await {
             Ok(answered) => answered,
+            // It made room in the queue for a place: that is nobody's answer.
+            Err(OriginError::Busy) if fetch.waiters.are_none() => return,
             Err(error) => {
                 let answer = self.failed(&fetch.resource, &fetch.request, &fetch.missed, &error);
                 fetch.land(Landing::Failed(error), &self.shared.flights);
@@ -77,7 +88,7 @@ impl Proxy {
         }
         match self.judge_fill(&fetch, &received) {
             Err(detail) => {
-                fetch.land(Landing::Unshareable, &self.shared.flights);
+                fetch.land(Landing::HitForMiss, &self.shared.flights);
                 if fetch.missed.stale.is_some() && speaks_of_the_resource(&fetch, received.status, detail) {
                     self.forget(&fetch, received.status).await;
                 }
@@ -85,8 +96,10 @@ impl Proxy {
                     // Too large to be kept, and so to be fetched whole for a part of it.
                     drop(body);
                     fetch.request.early = None;
-                    let answer = self.pass(fetch.request, fetch.missed.forward, Some(detail)).await;
-                    let _ = tell.send(answer);
+                    tokio::select! {
+                        answer = self.pass(fetch.request, fetch.missed.forward, Some(detail)) => drop(tell.send(answer)),
+                        () = tell.closed() => {}
+                    }
                     return;
                 }
                 let status =
@@ -94,10 +107,15 @@ impl Proxy {
                 let answered = Answered { head: received.into_head(), body };
                 let _ = tell.send(Answer::passed(answered, status).under_conditions_of(&fetch.request.fields));
             }
-            Ok(judged) if reads_whole(&fetch, &received, &body) => {
-                self.fill_whole(fetch, received, judged, body, tell).await;
+            Ok(judged) => {
+                fetch.begun();
+                let coming = Coming { fetch, received, judged, moment: Instant::now() + MOMENT };
+                if reads_whole(&coming, &body) {
+                    self.fill_whole(coming, body, tell).await;
+                } else {
+                    self.fill_relayed(coming, Bytes::new(), body, tell).await;
+                }
             }
-            Ok(judged) => self.fill_relayed(fetch, received, judged, body, tell).await,
         }
     }
 
@@ -123,26 +141,28 @@ impl Proxy {
         Some(answer)
     }
 
-    async fn fill_whole(
-        &self,
-        mut fetch: Fetch,
-        received: Received,
-        judged: Judged,
-        body: Timed,
-        tell: oneshot::Sender<Answer>,
-    ) {
-        match body.collect_until(self.choices(&fetch.resource).max_body, Some(self.end_of_fill())).await {
+    /// Answers once the body is whole, so that the answer is made of what is stored. One that takes longer than a moment is
+    /// handed on as it comes.
+    async fn fill_whole(&self, mut coming: Coming, body: Timed, tell: oneshot::Sender<Answer>) {
+        let limit = self.choices(&coming.fetch.resource).max_body;
+        let collected = body.collect_until(limit, Some(coming.moment)).await;
+        if let Collected::Slow(ahead, rest) = collected {
+            return self.fill_relayed(coming, ahead, rest, tell).await;
+        }
+        let Coming { ref mut fetch, received, judged, .. } = coming;
+        match collected {
             Collected::Whole(bytes) => {
                 let status = fetch.cache_status(received.status, &received.fields);
-                let kept = self.keep(&fetch, received, judged, bytes).await;
+                let kept = self.keep(fetch, received, judged, bytes).await;
                 fetch.land(kept.landing, &self.shared.flights);
                 let detail = kept.detail.or(status.detail);
                 let status = CacheStatus { stored: kept.stored, ttl: kept.ttl, detail, ..status };
                 let answer = self.deliver(&fetch.resource, &fetch.request, &kept.entry, kept.entry.initial_age, status);
                 let _ = tell.send(with_the_origins_age(answer, &kept.entry.fields));
             }
-            Collected::Larger(ahead, rest) => self.stream_on(fetch, received, (ahead, rest), Detail::TooLarge, tell),
-            Collected::Slow(ahead, rest) => self.stream_on(fetch, received, (ahead, rest), Detail::TooSlow, tell),
+            Collected::Larger(ahead, rest) | Collected::Slow(ahead, rest) => {
+                self.stream_on(coming.fetch, received, (ahead, rest), tell);
+            }
             Collected::Failed(error) => {
                 let error = OriginError::Broken(error.to_string());
                 let answer = self.failed(&fetch.resource, &fetch.request, &fetch.missed, &error);
@@ -152,53 +172,48 @@ impl Proxy {
         }
     }
 
-    /// Hands on what is not stored after all, as it comes.
+    /// Hands on what is too large to be stored, as it comes.
     fn stream_on(
         &self,
         mut fetch: Fetch,
         received: Received,
         (ahead, rest): (Bytes, Timed),
-        why: Detail,
         tell: oneshot::Sender<Answer>,
     ) {
-        fetch.land(Landing::Unshareable, &self.shared.flights);
-        let status = CacheStatus { detail: Some(why), ..fetch.cache_status(received.status, &received.fields) };
+        fetch.land(Landing::HitForMiss, &self.shared.flights);
+        let status =
+            CacheStatus { detail: Some(Detail::TooLarge), ..fetch.cache_status(received.status, &received.fields) };
         let response = http::Response::from_parts(received.into_head(), Body::stream(ahead, rest));
         let mut answer = Answer::new(response, status);
         answer.response.headers_mut().append(VIA, VIA_ASIDE);
         let _ = tell.send(answer.under_conditions_of(&fetch.request.fields));
     }
 
-    /// Hands the body on as it comes, and keeps it once it is whole. Reads ahead of a slow client, up to `max_body`.
-    async fn fill_relayed(
-        &self,
-        mut fetch: Fetch,
-        received: Received,
-        judged: Judged,
-        mut body: Timed,
-        tell: oneshot::Sender<Answer>,
-    ) {
-        let (relaying, relay) = Body::relayed();
+    /// Hands the body on as it comes, after what was read of it already, and keeps it once it is whole. Reads ahead of a
+    /// slow client, up to `max_body`. Nobody else waits for longer than a moment.
+    async fn fill_relayed(&self, coming: Coming, ahead: Bytes, body: Timed, tell: oneshot::Sender<Answer>) {
+        let Coming { mut fetch, received, judged, moment } = coming;
+        let (relaying, relay) = Body::relayed(fetch.waiters.join());
         let mut head = received.head();
         head.headers.append(VIA, VIA_ASIDE);
         let status = fetch.cache_status(received.status, &received.fields);
         let answer = Answer::new(http::Response::from_parts(head, relay), status);
         let _ = tell.send(answer.under_conditions_of(&fetch.request.fields));
-        match read_ahead(&mut body, &relaying, self.choices(&fetch.resource).max_body, self.end_of_fill()).await {
-            Ahead::Whole(bytes) => {
-                let kept = self.keep(&fetch, received, judged, bytes).await;
-                fetch.land(kept.landing, &self.shared.flights);
-                relaying.end();
-            }
-            Ahead::LargerOrSlow => {
-                fetch.land(Landing::Unshareable, &self.shared.flights);
-                relaying.rest(body);
-            }
-            Ahead::Failed(error) => {
-                fetch.land(Landing::Failed(OriginError::Broken(error.to_string())), &self.shared.flights);
-                relaying.fail(error);
-            }
+        let (limit, end) = (self.choices(&fetch.resource).max_body, self.end_of_fill());
+        let mut reading = ReadAhead::new(relaying, &ahead, body);
+        let mut ahead = reading.until(limit, moment.min(end)).await;
+        if matches!(ahead, Ahead::Slow) {
+            // It may be a stream. It is stored all the same if it ends in time.
+            fetch.land(Landing::HitForMiss, &self.shared.flights);
+            ahead = reading.until(limit, end).await;
         }
+        let landing = match &ahead {
+            Ahead::Whole(bytes) => self.keep(&fetch, received, judged, bytes.clone()).await.landing,
+            Ahead::Larger | Ahead::Slow => Landing::HitForMiss,
+            Ahead::Failed(error) => Landing::Failed(OriginError::Broken(error.to_string())),
+        };
+        fetch.land(landing, &self.shared.flights);
+        reading.end(ahead);
     }
 
     /// When a fill's body must be whole to be stored: one that drips holds its key's flight no longer than this, and goes
@@ -226,7 +241,7 @@ impl Proxy {
                 self.deliver(&fetch.resource, &fetch.request, &kept.entry, kept.entry.initial_age, status)
             }
             Err(detail) => {
-                fetch.land(Landing::Unshareable, &self.shared.flights);
+                fetch.land(Landing::HitForMiss, &self.shared.flights);
                 if speaks_of_the_resource(fetch, forward_status, detail) {
                     // What the origin now calls private must not stand in for a later failure either.
                     self.forget(fetch, forward_status).await;
@@ -248,9 +263,18 @@ fn speaks_of_the_resource(fetch: &Fetch, status: StatusCode, detail: Detail) -> 
     detail != Detail::RequestDirective && (fetch.resource.route.is_some() || !blames_the_request(status))
 }
 
-/// Whether the body is read in full before anything is answered: where it is known to be small, and where the
-/// answer has to be changed.
-fn reads_whole(fetch: &Fetch, received: &Received, body: &Timed) -> bool {
+/// An answer that may be stored, whose body is to come.
+struct Coming {
+    fetch: Fetch,
+    received: Received,
+    judged: Judged,
+    /// Until when others wait for it to be whole.
+    moment: Instant,
+}
+
+/// Whether the body is to be whole before anything is answered: where it is known to be small, and where the answer has
+/// to be changed.
+fn reads_whole(Coming { fetch, received, .. }: &Coming, body: &Timed) -> bool {
     let annotated = fetch.resource.route.as_ref().is_some_and(|route| route.annotate.is_some());
     body.exact_length().is_some() || (annotated && annotate::is_json(&received.fields))
 }
@@ -262,28 +286,4 @@ fn with_the_origins_age(mut answer: Answer, fields: &HeaderMap) -> Answer {
         None => answer.response.headers_mut().remove(AGE),
     };
     answer
-}
-
-enum Ahead {
-    Whole(Bytes),
-    LargerOrSlow,
-    Failed(BodyError),
-}
-
-async fn read_ahead(body: &mut Timed, relaying: &Relaying, limit: u64, end: Instant) -> Ahead {
-    let mut size = 0u64;
-    loop {
-        match timeout_at(end, body.next()).await {
-            Err(_) => return Ahead::LargerOrSlow,
-            Ok(None) => return Ahead::Whole(relaying.whole()),
-            Ok(Some(Err(error))) => return Ahead::Failed(error),
-            Ok(Some(Ok(piece))) => {
-                size += piece.len() as u64;
-                relaying.push(&piece);
-                if size > limit {
-                    return Ahead::LargerOrSlow;
-                }
-            }
-        }
-    }
 }

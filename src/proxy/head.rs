@@ -82,9 +82,9 @@ impl Proxy {
     }
 }
 
-/// The HEAD as a fill would be sent, without conditions: what comes back is to be for all.
+/// The HEAD as a fill would be sent, without conditions: what comes back is to be for all. It ends with its client.
 fn asking(fetch: &Fetch, shared: &Shared) -> Outgoing {
-    let mut outgoing = Outgoing { method: Method::HEAD, ..outgoing(fetch, shared) };
+    let mut outgoing = Outgoing { method: Method::HEAD, waiters: None, ..outgoing(fetch, shared) };
     outgoing.fields.remove(IF_NONE_MATCH);
     outgoing.fields.remove(IF_MODIFIED_SINCE);
     outgoing

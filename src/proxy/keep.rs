@@ -248,10 +248,10 @@ impl Proxy {
     fn outcome(&self, fetch: &Fetch, entry: Arc<StoredResponse>, kept: Result<(), Detail>) -> KeptAnswer {
         let landing = match kept {
             // What nobody may be given without the origin's word is not worth waiting for.
-            Ok(()) if !self.is_shareable(fetch, &entry) => Landing::Unshareable,
+            Ok(()) if !self.is_shareable(fetch, &entry) => Landing::HitForMiss,
             Ok(()) => Landing::Stored(Arc::clone(&entry), entry.status),
             Err(Detail::NewerFill | Detail::Gone | Detail::RacedWrite) => Landing::Again,
-            Err(_) => Landing::Unshareable,
+            Err(_) => Landing::HitForMiss,
         };
         let ttl = kept.is_ok().then(|| ttl_left(entry.lifetime.fresh_for, entry.initial_age));
         KeptAnswer { entry, landing, stored: kept.is_ok(), ttl, detail: kept.err() }

@@ -27,7 +27,9 @@ mod lookup;
 mod notices;
 mod parts;
 mod pass;
+mod patience;
 mod post;
+mod read_ahead;
 mod reuse;
 mod settings;
 mod standing_in;
@@ -43,7 +45,6 @@ use std::sync::Arc;
 
 use http::{Method, Request, Response};
 use hyper::body::Incoming;
-use tokio::time::timeout;
 
 use crate::clock::Clock;
 use crate::fields::{Detail, Forward};
@@ -61,6 +62,7 @@ use hosts::OtherHosts;
 use ingress::Admitted;
 use lookup::{Missed, Resource};
 use notices::Notices;
+use patience::{Patience, SURE, UNSURE};
 use reuse::{Onward, Verdict};
 use standing_in::StandingIn;
 use tasks::Tasks;
@@ -203,9 +205,7 @@ impl Proxy {
                 Join::LookAgain => continue,
                 Join::Follow(follower) => follower,
             };
-            // An origin that drips its answer to the leader holds up nobody else for longer than it may take for a head.
-            let patience = self.origin.settings().response_timeout;
-            match timeout(patience, follower.landing()).await.unwrap_or(Landing::Unshareable) {
+            match follower.landing(patience(&resource, &missed)).await {
                 Landing::Stored(entry, status) => {
                     if let Some(answer) = self.share(&resource, &request, &missed, &entry, status) {
                         return answer;
@@ -219,7 +219,7 @@ impl Proxy {
                     };
                 }
                 // What is stored by now may still be validated, or stand in.
-                Landing::Unshareable => looks_left = 0,
+                Landing::HitForMiss => looks_left = 0,
                 Landing::Again => {}
             }
         }
@@ -238,6 +238,11 @@ impl Proxy {
     fn choices<'a>(&'a self, resource: &'a Resource) -> &'a Choices {
         self.shared.choices(resource)
     }
+}
+
+/// How long a request waits for the head of an answer that somebody else has asked for.
+fn patience(resource: &Resource, missed: &Missed) -> Patience {
+    if resource.route.is_some() || missed.stale.is_some() { SURE } else { UNSURE }
 }
 
 /// What holds where nothing is cached.

@@ -6,19 +6,22 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::header::{AGE, IF_MODIFIED_SINCE, IF_NONE_MATCH, VIA};
 use http::{HeaderValue, Response, StatusCode};
+use tokio::time::Instant;
 
 use super::answer::{Answer, VIA_ASIDE, is_origin_trouble};
 use super::deliver::part;
 use super::error::{Refusal, no_answer};
-use super::fetch::Fetch;
+use super::fetch::{Fetch, spawn};
 use super::ingress::Admitted;
 use super::keep::{Judged, KeptAnswer, Received};
 use super::lookup::{Missed, Resource};
 use super::pass::passed_status;
+use super::patience::MOMENT;
+use super::read_ahead::{Ahead, ReadAhead};
 use super::variants::at_key;
 use super::{Proxy, fault_detail};
 use crate::fields::{ByteRange, CacheStatus, ContentRange, Detail, Forward};
-use crate::origin::{Answered, Body, Collected, OriginError};
+use crate::origin::{Answered, Body, Collected, OriginError, Waiters};
 use crate::policy::{Reuse, combined, joined, only_if_cached, selected_of_part, storable_part};
 use crate::rules::Place;
 use crate::store::{Kind, Lookup, StoredResponse, Upon};
@@ -91,7 +94,9 @@ impl Proxy {
         let request_time = self.shared.clock.now();
         // What comes back may be kept, so it is asked for as a fill asks.
         let host = self.shared.host_on_a_fill(&resource, &request);
-        let answered = match self.forward_to(host, &request, Body::Empty).await {
+        let waiters = Arc::new(Waiters::default());
+        let waiter = waiters.join();
+        let answered = match self.forward_to(host, &request, Body::Empty, Some(Arc::clone(&waiters))).await {
             Ok(answered) => answered,
             Err(error) => return self.failed(&resource, &request, &missed, &error),
         };
@@ -115,16 +120,35 @@ impl Proxy {
         let mut head = received.head();
         head.headers.append(VIA, VIA_ASIDE);
         let answer = |body, status| Answer::new(Response::from_parts(head, body), status);
-        match body.collect_until(self.choices(&fetch.resource).max_body, Some(self.end_of_fill())).await {
+        let limit = self.choices(&fetch.resource).max_body;
+        let came = Came { fetch, received, judged, range, known: seen.entry, whole, landed };
+        match body.collect_until(limit, Some(Instant::now() + MOMENT)).await {
             Collected::Whole(bytes) => {
-                let came = Came { fetch, received, judged, range, known: seen.entry, whole, landed };
                 let kept = self.keep_part(came, bytes.clone()).await;
                 let status = CacheStatus { stored: kept.stored, ttl: kept.ttl, detail: kept.detail, ..status };
                 answer(Body::full(bytes), status)
             }
-            Collected::Larger(ahead, rest) | Collected::Slow(ahead, rest) => answer(Body::stream(ahead, rest), status),
+            Collected::Slow(ahead, rest) => {
+                let (relaying, relay) = Body::relayed(waiter);
+                self.relay_part(came, ReadAhead::new(relaying, &ahead, rest), waiters);
+                answer(relay, status)
+            }
+            Collected::Larger(ahead, rest) => answer(Body::stream(ahead, rest), status),
             Collected::Failed(error) => no_answer(&OriginError::Broken(error.to_string()), forward),
         }
+    }
+
+    /// Hands a part on as it comes, and keeps it once it is whole.
+    fn relay_part(self: &Arc<Self>, came: Came, mut reading: ReadAhead, waiters: Arc<Waiters>) {
+        let (proxy, limit) = (Arc::clone(self), self.choices(&came.fetch.resource).max_body);
+        let end = self.end_of_fill();
+        spawn(waiters, async move {
+            let ahead = reading.until(limit, end).await;
+            if let Ahead::Whole(bytes) = &ahead {
+                proxy.keep_part(came, bytes.clone()).await;
+            }
+            reading.end(ahead);
+        });
     }
 
     /// Whether a 206 may be kept: as the 200 that it is a part of might, with a lifetime that the origin named.

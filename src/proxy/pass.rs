@@ -9,7 +9,7 @@ use super::error::{Refusal, no_answer};
 use super::ingress::Admitted;
 use super::{Proxy, ProxySettings};
 use crate::fields::{CacheStatus, Detail, Forward};
-use crate::origin::{Answered, Body, BodyError, Collected, OriginError, Outgoing, Timed};
+use crate::origin::{Answered, Body, BodyError, Collected, OriginError, Outgoing, Timed, Waiters};
 
 impl Proxy {
     /// Forwards a request as it is and hands the answer on as it comes.
@@ -31,15 +31,16 @@ impl Proxy {
 
     /// Sends the request with the client's own fields and Host.
     pub(super) async fn forward(&self, request: &Admitted, body: Body) -> Result<Answered, OriginError> {
-        self.forward_to(request.host.clone(), request, body).await
+        self.forward_to(request.host.clone(), request, body, None).await
     }
 
-    /// Sends the request with the client's own fields, and this Host.
+    /// Sends the request with the client's own fields, and this Host. `waiters` are those of a fill that may be given up.
     pub(super) async fn forward_to(
         &self,
         host: Option<HeaderValue>,
         request: &Admitted,
         body: Body,
+        waiters: Option<Arc<Waiters>>,
     ) -> Result<Answered, OriginError> {
         self.origin
             .send(Outgoing {
@@ -49,6 +50,7 @@ impl Proxy {
                 client_host: host,
                 body,
                 early: request.early.clone(),
+                waiters,
             })
             .await
     }

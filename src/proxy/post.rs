@@ -8,6 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::header::{CONTENT_LOCATION, VIA};
 use http::{Method, Response, StatusCode, Uri};
+use tokio::time::Instant;
 
 use super::Proxy;
 use super::answer::{Answer, VIA_ASIDE};
@@ -17,6 +18,7 @@ use super::ingress::Admitted;
 use super::keep::{Judged, Received, tags};
 use super::lookup::{Missed, Resource};
 use super::pass::{passed, passed_status};
+use super::patience::MOMENT;
 use super::words::Words;
 use crate::clock::Millis;
 use crate::fields::{Detail, Forward};
@@ -69,7 +71,9 @@ impl Proxy {
             let status = passed_status(Forward::Method, received.status, detail);
             Answer::new(Response::from_parts(head, body), status)
         };
-        let answer = match body.collect_until(self.choices(&fetch.resource).max_body, Some(self.end_of_fill())).await {
+        // What takes longer is handed on as it comes, after what the POST made old is made old.
+        let end = Instant::now() + MOMENT;
+        let answer = match body.collect_until(self.choices(&fetch.resource).max_body, Some(end)).await {
             Collected::Whole(bytes) => {
                 let answer = answer(Body::full(bytes.clone()), None);
                 return self.keep_whole_post(fetch, received, judged, bytes, words.write(request), answer).await;

@@ -1,4 +1,5 @@
-"""An origin for the endurance checks: bodies of any size, events at a steady pace, and a sink for uploads.
+"""An origin for the endurance checks: bodies of any size, events at a steady pace, streams of any type, answers that take
+their time, a count of what it was asked, and a sink for uploads.
 
     origin.py PORT
 """
@@ -7,9 +8,12 @@ import asyncio
 import json
 import sys
 import time
+from collections import Counter
 from urllib.parse import parse_qs, urlsplit
 
 PIECE = bytes(range(256)) * 256
+# How often each path was asked for.
+ASKED: Counter[str] = Counter()
 
 
 async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -20,10 +24,19 @@ async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
             uploaded = await sink(reader, fields)
             target = urlsplit(first.split(b" ")[1].decode("latin-1"))
             wanted = {name: values[0] for name, values in parse_qs(target.query).items()}
+            ASKED[target.path] += 1
             if target.path.startswith("/big"):
                 await big(writer, int(wanted["bytes"]), "chunked" in wanted)
             elif target.path == "/events":
                 await events(writer, int(wanted["count"]), float(wanted["every"]))
+            elif target.path.startswith("/stream"):
+                if await stream(writer, wanted["type"], wanted["framing"], int(wanted["count"]), float(wanted["every"])):
+                    return
+            elif target.path.startswith("/slow"):
+                await asyncio.sleep(float(wanted["seconds"]))
+                whole(writer, wanted.get("control", "max-age=600"), b"slow")
+            elif target.path == "/asked":
+                whole(writer, "no-store", b"%d" % ASKED[wanted["path"]])
             else:
                 body = json.dumps({"uploaded": uploaded}).encode() + b"\n"
                 writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
@@ -78,8 +91,27 @@ async def events(writer: asyncio.StreamWriter, count: int, every: float) -> None
     writer.write(b"0\r\n\r\n")
 
 
+async def stream(writer: asyncio.StreamWriter, media_type: str, framing: str, count: int, every: float) -> bool:
+    """So many pieces, one every so many seconds; true where the end is the end of the connection."""
+    ends = {"chunked": "Transfer-Encoding: chunked", "length": f"Content-Length: {count * 10}", "close": "Connection: close"}
+    head = f"HTTP/1.1 200 OK\r\nContent-Type: {media_type}\r\nCache-Control: max-age=600\r\n{ends[framing]}\r\n\r\n"
+    writer.write(head.encode())
+    for number in range(count):
+        piece = b'{"a":%03d}\n' % number
+        writer.write(b"a\r\n%s\r\n" % piece if framing == "chunked" else piece)
+        await writer.drain()
+        await asyncio.sleep(every)
+    if framing == "chunked":
+        writer.write(b"0\r\n\r\n")
+    return framing == "close"
+
+
+def whole(writer: asyncio.StreamWriter, control: str, body: bytes) -> None:
+    writer.write(b"HTTP/1.1 200 OK\r\nCache-Control: %s\r\nContent-Length: %d\r\n\r\n%s" % (control.encode(), len(body), body))
+
+
 async def main() -> None:
-    server = await asyncio.start_server(serve, "127.0.0.1", int(sys.argv[1]), limit=1 << 18, backlog=1024)
+    server = await asyncio.start_server(serve, "127.0.0.1", int(sys.argv[1]), limit=1 << 18, backlog=4096)
     async with server:
         await server.serve_forever()
 

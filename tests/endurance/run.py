@@ -9,6 +9,8 @@ import signal
 import sys
 import time
 
+import abandoned
+import collapsed
 import connections
 import curl
 import h2spec
@@ -24,6 +26,8 @@ CHECKS = {
     "slow": slow,
     "streams": streams,
     "stopping": stopping,
+    "collapsed": collapsed,
+    "abandoned": abandoned,
     "slowhttptest": slowhttptest,
     "curl": curl,
     "h2spec": h2spec,

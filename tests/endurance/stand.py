@@ -142,6 +142,11 @@ def get(port: int, target: str = "/small", patience: float = 20.0) -> Answer:
         return connection.answer()
 
 
+def asked(origin_port: int, path: str) -> int:
+    """How often the origin was asked for a path."""
+    return int(get(origin_port, f"/asked?path={path}").body)
+
+
 class Others:
     """The other clients: how they fare while something else goes on."""
 

@@ -12,6 +12,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod abandoned;
 mod annotate;
 mod bodies;
 mod cache_by;
@@ -60,6 +61,7 @@ mod slashes;
 mod stopping;
 mod store_faults;
 mod streams;
+mod streams_shared;
 mod tls;
 mod upgrade;
 mod uploads;

@@ -89,7 +89,6 @@ async fn a_body_that_drips_for_too_long_goes_to_its_own_client_and_is_not_stored
         for _ in 0..2 {
             let answer = node.client().get("/kept").await;
             assert_eq!((answer.text(), answer.cache()), ("x".repeat(110).as_str(), "MISS"));
-            assert_eq!(answer.cache_status().contains("detail=too-slow"), !chunked, "{}", answer.cache_status());
         }
         assert_eq!(asked.load(Ordering::SeqCst), 2);
     };

@@ -1,0 +1,294 @@
+//! The places of the requests under way to the origin. Where none is free, a fill that nobody waits for gives its own up.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
+
+use super::error::OriginError;
+
+/// Who waits for a fill: its own client, and those who follow it. While there is nobody the fill is abandoned: it goes
+/// on, so that the next client has a hit, until somebody else needs its place at the origin.
+#[derive(Debug, Default)]
+pub struct Waiters {
+    count: AtomicUsize,
+    given_up: Notify,
+    /// Where to say that nobody waits any more, once the fill is among those under way.
+    abandoned: OnceLock<Arc<Notify>>,
+}
+
+/// One who waits for a fill, until it is dropped.
+#[derive(Debug)]
+pub struct Waiter(Arc<Waiters>);
+
+impl Waiters {
+    /// One more who waits.
+    pub fn join(self: &Arc<Self>) -> Waiter {
+        self.count.fetch_add(1, Ordering::AcqRel);
+        Waiter(Arc::clone(self))
+    }
+
+    /// Whether nobody waits.
+    pub fn are_none(&self) -> bool {
+        self.count.load(Ordering::Acquire) == 0
+    }
+
+    /// Returns when the fill is to end at once, whatever it is at: somebody else needs its place.
+    pub async fn gave_up(&self) {
+        self.given_up.notified().await;
+    }
+}
+
+impl Drop for Waiter {
+    fn drop(&mut self) {
+        if self.0.count.fetch_sub(1, Ordering::AcqRel) == 1
+            && let Some(abandoned) = self.0.abandoned.get()
+        {
+            abandoned.notify_one();
+        }
+    }
+}
+
+/// All places.
+#[derive(Debug)]
+pub(super) struct Places {
+    free: Arc<Semaphore>,
+    fills: Mutex<Fills>,
+    /// Told whenever a fill under way is abandoned: one of those who wait for a place looks again.
+    abandoned: Arc<Notify>,
+}
+
+/// The fills under way, those that a client asked for first, the oldest before the others.
+#[derive(Debug, Default)]
+struct Fills {
+    begun: FillId,
+    under_way: BTreeMap<FillId, Arc<Waiters>>,
+    /// Those that were asked to end and still have their places: as many as there are requests in the queue is enough.
+    ending: BTreeSet<FillId>,
+    queued: usize,
+}
+
+/// A fill's number among all that were ever begun; beyond all others where it was begun for no client.
+type FillId = u64;
+
+const FOR_NO_CLIENT: FillId = 1 << 63;
+
+/// One request's place, given back when it is dropped.
+#[derive(Debug)]
+pub(super) struct Place {
+    _permit: OwnedSemaphorePermit,
+    fill: Option<(Arc<Places>, FillId)>,
+}
+
+impl Places {
+    pub(super) fn new(count: usize) -> Self {
+        let free = Arc::new(Semaphore::new(count.min(Semaphore::MAX_PERMITS)));
+        Self { free, fills: Mutex::default(), abandoned: Arc::default() }
+    }
+
+    /// A place, as soon as there is one. [`OriginError::Busy`] after `patience`, and for a fill that nobody waits for by
+    /// the time that it would have one.
+    ///
+    /// While a fill has its place, its end may be asked for by [`Waiters::gave_up`].
+    pub(super) async fn take(
+        self: &Arc<Self>,
+        waiters: Option<&Arc<Waiters>>,
+        patience: Duration,
+    ) -> Result<Place, OriginError> {
+        let permit = if let Ok(permit) = Arc::clone(&self.free).try_acquire_owned() {
+            permit
+        } else {
+            let permit = timeout(patience, self.wait()).await.ok().flatten().ok_or(OriginError::Busy)?;
+            // Others wait, too.
+            if waiters.is_some_and(|waiters| waiters.are_none()) {
+                return Err(OriginError::Busy);
+            }
+            permit
+        };
+        Ok(Place { _permit: permit, fill: waiters.map(|waiters| self.begin(waiters)) })
+    }
+
+    /// Waits in the queue, while abandoned fills make room.
+    async fn wait(&self) -> Option<OwnedSemaphorePermit> {
+        let _counted = Queued::among(self);
+        let queued = Arc::clone(&self.free).acquire_owned();
+        tokio::pin!(queued);
+        loop {
+            // In the queue first: else who comes later could take the place that is given up.
+            tokio::select! {
+                biased;
+                permit = &mut queued => return permit.ok(),
+                () = self.give_one_up() => {}
+            }
+        }
+    }
+
+    /// Ends the oldest abandoned fill; one that was begun for no client only where there is no other. Returns when
+    /// another look is worth it.
+    async fn give_one_up(&self) {
+        self.end_one();
+        self.abandoned.notified().await;
+    }
+
+    fn end_one(&self) {
+        let mut fills = self.locked();
+        if fills.ending.len() >= fills.queued {
+            return;
+        }
+        let abandoned = fills.under_way.iter().find(|(_, waiters)| waiters.are_none()).map(|(id, _)| *id);
+        if let Some(id) = abandoned
+            && let Some(waiters) = fills.under_way.remove(&id)
+        {
+            tracing::debug!("a fill that nobody waits for gives up its place at the origin");
+            fills.ending.insert(id);
+            waiters.given_up.notify_one();
+        }
+    }
+
+    fn begin(self: &Arc<Self>, waiters: &Arc<Waiters>) -> (Arc<Self>, FillId) {
+        waiters.abandoned.get_or_init(|| Arc::clone(&self.abandoned));
+        let mut fills = self.locked();
+        fills.begun += 1;
+        let id = fills.begun + if waiters.are_none() { FOR_NO_CLIENT } else { 0 };
+        fills.under_way.insert(id, Arc::clone(waiters));
+        (Arc::clone(self), id)
+    }
+
+    fn locked(&self) -> MutexGuard<'_, Fills> {
+        self.fills.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A request in the queue, counted until it is dropped.
+struct Queued<'a>(&'a Places);
+
+impl<'a> Queued<'a> {
+    fn among(places: &'a Places) -> Self {
+        places.locked().queued += 1;
+        Self(places)
+    }
+}
+
+impl Drop for Queued<'_> {
+    fn drop(&mut self) {
+        self.0.locked().queued -= 1;
+    }
+}
+
+impl Place {
+    /// It is a client's own from now on, who gives it up by leaving.
+    pub(super) fn belongs_to_client(&mut self) {
+        if let Some((places, id)) = self.fill.take() {
+            let mut fills = places.locked();
+            fills.under_way.remove(&id);
+            fills.ending.remove(&id);
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.belongs_to_client();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(3600);
+
+    fn fill() -> Arc<Waiters> {
+        Arc::default()
+    }
+
+    /// Runs until it is asked to end, holding its place.
+    fn run(place: Place, waiters: &Arc<Waiters>) -> tokio::task::JoinHandle<()> {
+        let waiters = Arc::clone(waiters);
+        tokio::spawn(async move {
+            waiters.gave_up().await;
+            drop(place);
+        })
+    }
+
+    #[tokio::test]
+    async fn the_oldest_abandoned_fill_makes_room_and_one_for_no_client_last() {
+        let places = Arc::new(Places::new(4));
+        let (refresh, older, wanted, newer) = (fill(), fill(), fill(), fill());
+        let mut running = vec![run(places.take(Some(&refresh), LONG).await.unwrap(), &refresh)];
+        let waiter = wanted.join();
+        for waiters in [&older, &wanted, &newer] {
+            let client = waiters.join();
+            running.push(run(places.take(Some(waiters), LONG).await.unwrap(), waiters));
+            drop(client);
+        }
+        let mut held = Vec::new();
+        for (count, ended) in [1, 3, 0].into_iter().enumerate() {
+            held.push(places.take(None, LONG).await.unwrap());
+            (&mut running[ended]).await.unwrap();
+            assert_eq!(running.iter().filter(|fill| fill.is_finished()).count(), count + 1);
+        }
+        assert!(!running[2].is_finished(), "somebody waits for this one");
+        drop(waiter);
+        places.take(None, LONG).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn one_that_is_abandoned_while_somebody_waits_for_a_place_makes_room_at_once() {
+        let places = Arc::new(Places::new(1));
+        let waiters = fill();
+        let client = waiters.join();
+        let running = run(places.take(Some(&waiters), LONG).await.unwrap(), &waiters);
+        let waiting = {
+            let places = Arc::clone(&places);
+            tokio::spawn(async move { places.take(None, LONG).await.map(drop) })
+        };
+        tokio::task::yield_now().await;
+        drop(client);
+        waiting.await.unwrap().unwrap();
+        running.await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn without_a_shortage_nothing_is_given_up_and_what_is_waited_for_never() {
+        let places = Arc::new(Places::new(2));
+        let (abandoned, wanted) = (fill(), fill());
+        let client = wanted.join();
+        let first = run(places.take(Some(&abandoned), LONG).await.unwrap(), &abandoned);
+        let second = places.take(Some(&wanted), LONG).await.unwrap();
+        tokio::task::yield_now().await;
+        assert!(!first.is_finished());
+        places.take(None, LONG).await.unwrap();
+        let third = places.take(None, LONG).await.unwrap();
+        assert!(matches!(places.take(None, Duration::from_secs(1)).await, Err(OriginError::Busy)));
+        drop((client, second, third));
+    }
+
+    #[tokio::test]
+    async fn a_fill_that_is_abandoned_in_the_queue_lets_the_next_one_go_first() {
+        let places = Arc::new(Places::new(1));
+        let held = places.take(None, LONG).await.unwrap();
+        let queued: Vec<_> = (0..3)
+            .map(|number| {
+                let (places, waiters) = (Arc::clone(&places), fill());
+                let client = (number == 2).then(|| waiters.join());
+                tokio::spawn(async move {
+                    let place = places.take(Some(&waiters), LONG).await;
+                    drop(client);
+                    place.is_ok()
+                })
+            })
+            .collect();
+        tokio::task::yield_now().await;
+        drop(held);
+        let mut placed = Vec::new();
+        for waiting in queued {
+            placed.push(waiting.await.unwrap());
+        }
+        assert_eq!(placed, [false, false, true]);
+        assert!(places.locked().under_way.is_empty());
+    }
+}
