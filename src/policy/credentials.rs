@@ -3,6 +3,7 @@
 use http::HeaderMap;
 use http::header::{AUTHORIZATION, COOKIE, HeaderName};
 
+use super::identities::told_by;
 use crate::fields::Detail;
 
 /// The first sign of an identity in a request: Authorization, Cookie, or a field that [`is_credential`].
@@ -17,14 +18,42 @@ pub fn credential_in(request: &HeaderMap) -> Option<Detail> {
 }
 
 /// True for a field, other than Authorization and Cookie, by which APIs and the proxies in front of them tell users
-/// apart: `X-Api-Key`, `X-Auth-Token`, `X-CSRF-Token`, `X-Forwarded-User` and the like.
+/// apart: `X-Api-Key`, `X-Auth-Token`, `X-CSRF-Token`, `X-Consumer-ID`, `X-Forwarded-User` and the like.
 ///
-/// Names are judged word by word, for nobody can list them all; a false alarm costs a miss, never an answer.
+/// Names are looked up in a table and judged word by word, for nobody can list them all; a false alarm costs a miss, never
+/// an answer.
 pub fn is_credential(name: &HeaderName) -> bool {
     let name = name.as_str();
-    if matches!(name, "authorization" | "cookie" | "sec-fetch-user" | "sec-websocket-key") {
-        return false;
-    }
+    !is_everyday(name) && (told_by(name).is_some() || sounds_like_one(name))
+}
+
+/// What nearly every request has is not looked at any closer.
+fn is_everyday(name: &str) -> bool {
+    matches!(
+        name,
+        "accept"
+            | "accept-encoding"
+            | "accept-language"
+            | "authorization"
+            | "cache-control"
+            | "connection"
+            | "content-length"
+            | "content-type"
+            | "cookie"
+            | "if-modified-since"
+            | "if-none-match"
+            | "origin"
+            | "priority"
+            | "range"
+            | "referer"
+            | "sec-fetch-user"
+            | "sec-websocket-key"
+            | "user-agent"
+            | "via"
+    )
+}
+
+fn sounds_like_one(name: &str) -> bool {
     // What a proxy in front says of the client's certificate.
     if name.strip_prefix("x-").unwrap_or(name).starts_with("ssl-client-") {
         return true;
@@ -137,6 +166,24 @@ mod tests {
             "x-ssl-client-s-dn",
             "x-ssl-client-verify",
             "ssl-client-cert",
+            "eppn",
+            "x-consumer-id",
+            "consumer-custom-id",
+            "x-hasura-role",
+            "x-hasura-org-id",
+            "x-uid",
+            "x-on-behalf-of",
+            "on-behalf-of",
+            "x-amzn-oidc-data",
+            "cf-access-client-id",
+            "x-authentik-uid",
+            "tailscale-user-login",
+            "x-pomerium-claim-groups",
+            "x-roles",
+            "x-userinfo",
+            "iv-groups",
+            "sm-universalid",
+            "x-scope-orgid",
         ] {
             assert!(is_credential(&HeaderName::from_static(name)), "{name}");
         }
@@ -168,6 +215,16 @@ mod tests {
             "x-real-ip",
             "x-request-id",
             "x-requested-with",
+            "accept-post",
+            "client-version",
+            "device-memory",
+            "sec-ch-ua-platform",
+            "service-worker-navigation-preload",
+            "tracestate",
+            "x-b3-traceid",
+            "x-correlation-id",
+            "x-device-type",
+            "x-real-ip",
         ] {
             assert!(!is_credential(&HeaderName::from_static(name)), "{name}");
         }

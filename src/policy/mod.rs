@@ -10,6 +10,7 @@ mod credentials;
 mod forgeable;
 mod freshness;
 mod head;
+mod identities;
 mod invalidation;
 mod lifetime;
 mod methods;

@@ -10,7 +10,7 @@ use super::answer::VIA_ASIDE;
 use super::collapse::{Flights, Landing, Leader};
 use super::ingress::Admitted;
 use super::lookup::{Missed, Resource};
-use crate::fields::{CacheStatus, Detail};
+use crate::fields::{CacheStatus, Detail, TRACEPARENT, TraceParent};
 use crate::origin::{Body, Outgoing, Waiters};
 use crate::policy::conditional_for;
 use crate::rules::{Read, says_any, withheld};
@@ -82,7 +82,8 @@ pub(super) fn spawn(waiters: Arc<Waiters>, task: impl Future<Output = ()> + Send
 /// What names the proxy to the origin on a fill, in place of any client's own.
 const AGENT: HeaderValue = HeaderValue::from_static(concat!("aside/", env!("CARGO_PKG_VERSION")));
 
-/// What the origin sees: for a route a function of the key and of nothing else; without one the client's fields.
+/// What the origin sees: for a route a function of the key and of nothing else, but for the trace; without one the client's
+/// fields.
 pub(super) fn outgoing(fetch: &Fetch, shared: &Shared) -> Outgoing {
     let request = &fetch.request;
     let host = shared.host_on_a_fill(&fetch.resource, request);
@@ -96,6 +97,7 @@ pub(super) fn outgoing(fetch: &Fetch, shared: &Shared) -> Outgoing {
             fields.entry(USER_AGENT).or_insert(AGENT);
             fields.entry(ACCEPT_ENCODING).or_insert(HeaderValue::from_static("identity"));
             fields.insert(VIA, VIA_ASIDE);
+            trace(&request.fields, &mut fields);
             (fill.target.parse().unwrap_or_else(|_| request.target.clone()), fields)
         }
         None => (request.target.clone(), request.forwarded_fields(host.as_ref())),
@@ -115,5 +117,14 @@ pub(super) fn outgoing(fetch: &Fetch, shared: &Shared) -> Outgoing {
         body: Body::Empty,
         early: request.early.clone(),
         waiters: Some(Arc::clone(&fetch.waiters)),
+    }
+}
+
+/// A miss is a part of the trace of the request that brought it about. Its fixed form leaves no place for anything that
+/// could harm others where an answer repeats it; what has none, such as tracestate or X-Request-Id, does not go along.
+fn trace(request: &HeaderMap, fill: &mut HeaderMap) {
+    if let Some(value) = TraceParent::of(request).and_then(|trace| trace.value()) {
+        // Unless the route keys it.
+        fill.entry(TRACEPARENT).or_insert(value);
     }
 }

@@ -24,7 +24,7 @@ use crate::policy::{
     BodyFraming, Choices, Exchange, Lifetime, LifetimeSource, Reuse, StoredFlags, age_value, corrected_initial_age,
     defeats_the_route, freshen, reuse, storable, ttl_left,
 };
-use crate::rules::Tag;
+use crate::rules::{Tag, varies_by_trace};
 use crate::store::{Fault, Kept, Kind, StoredResponse, Upon};
 
 /// A response's head as it came, its hop-by-hop fields gone and its framing noted.
@@ -158,6 +158,9 @@ impl Proxy {
         let unkeyed = fetch.resource.route.as_ref().is_some_and(|route| !route.vary.contains(&ACCEPT_ENCODING));
         if unkeyed && is_encoded(&received.fields) {
             return Err(Detail::Encoding);
+        }
+        if fetch.resource.route.as_ref().is_some_and(|route| varies_by_trace(route, &received.fields)) {
+            return Err(Detail::VaryAny);
         }
         let control = CacheControl::of_response(&received.fields);
         let exchange = Exchange {

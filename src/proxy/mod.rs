@@ -132,7 +132,10 @@ impl Proxy {
         client: Client,
         early: Option<EarlyAnswer>,
     ) -> Response<Body> {
-        let line = self.shared.log_requests.then(|| RequestLine::of(request.method(), request.uri().path()));
+        let line = self
+            .shared
+            .log_requests
+            .then(|| RequestLine::of(request.method(), request.uri().path(), request.headers()));
         let answer = match ingress::admit(request, &self.shared.settings, client, early) {
             Err(refusal) => refusal.answer(),
             Ok(admitted) if self.may_tunnel(&admitted) => self.tunnel(admitted).await,

@@ -67,7 +67,7 @@ pub use tag::{Heir, Tag};
 pub use tags::Tags;
 pub use template::{Pointer, Source, Template};
 pub use untold::{Untold, Why};
-pub use withheld::{Remedy, is_dealt_with, remedy, says_any, withheld};
+pub use withheld::{Remedy, is_dealt_with, remedy, says_any, varies_by_trace, withheld};
 pub use write::{Write, WriteAnswer};
 pub use write_policy::{CacheBy, Reply, Selection, WritePolicy, WriteTarget, credential_hash};
 pub use write_rule::{Drops, PathTemplate, RefusedAnswer, WriteRule};

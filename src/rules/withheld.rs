@@ -6,7 +6,7 @@ use http::HeaderMap;
 use http::header::{ACCEPT_ENCODING, AUTHORIZATION, COOKIE, HOST, HeaderName, ORIGIN};
 
 use super::route::{Credential, Route, keyed_value};
-use crate::fields::Vary;
+use crate::fields::{TRACEPARENT, Vary};
 use crate::policy::{is_credential, is_forgeable};
 
 /// Which key of a route puts a field into its key, and so before the origin.
@@ -34,6 +34,13 @@ pub fn withheld(route: &Route, answer: &HeaderMap) -> Vec<HeaderName> {
             names
         }
     }
+}
+
+/// Whether this answer says that it depends on the trace of the request that brought it about, which is in no key: each
+/// request has another.
+pub fn varies_by_trace(route: &Route, answer: &HeaderMap) -> bool {
+    let names_it = matches!(Vary::of(answer), Vary::Fields(names) if names.contains(&TRACEPARENT));
+    names_it && !route.vary.contains(&TRACEPARENT)
 }
 
 /// Whether a request says anything in one of these fields that its absence, which is what the origin sees, does not.
@@ -82,7 +89,8 @@ pub fn is_dealt_with(name: &HeaderName) -> bool {
 fn withholds(route: &Route, name: &HeaderName) -> bool {
     // The scheme is in every key. Which Host the origin sees is no choice of the route's. Without `vary` an answer in a
     // coding is not stored, and codings are the proxy's own. A preflight is an OPTIONS, and passes.
-    let seen = [ACCEPT_ENCODING, HOST, ORIGIN].contains(name)
+    // Of the trace the origin sees whatever goes along: see `varies_by_trace`.
+    let seen = [ACCEPT_ENCODING, HOST, ORIGIN, TRACEPARENT].contains(name)
         || name.as_str() == "x-forwarded-proto"
         || name.as_str().starts_with("access-control-request-");
     if seen || is_dealt_with(name) || route.vary.contains(name) {

@@ -3,9 +3,10 @@
 
 use std::io::IsTerminal;
 
-use http::{Method, StatusCode};
+use http::{HeaderMap, Method, StatusCode};
 
 use super::filter::filter;
+use super::ids::Ids;
 use super::queue::Queue;
 use crate::clock::Stopwatch;
 use crate::fields::{CacheStatus, Notation};
@@ -72,36 +73,54 @@ impl Drop for Log {
     }
 }
 
-/// A request's line in the log: its method and its path, not its query. Dropped before it is written, it says that the
-/// client was gone before there was an answer; what a write does goes on all the same.
+/// A request's line in the log: its method and its path, not its query, and the ids that it carries. Dropped before it is
+/// written, it says that the client was gone before there was an answer; what a write does goes on all the same.
 #[derive(Debug)]
 pub struct RequestLine {
     method: Method,
     path: String,
+    ids: Ids,
     stopwatch: Stopwatch,
     written: bool,
 }
 
 const LONGEST_PATH: usize = 1024;
 
+/// Writes a request's line at a level, with further fields and these words. What is `None` is left out.
+macro_rules! write_line {
+    ($level:ident, $line:ident, $words:literal, $($more:tt)+) => {
+        tracing::$level!(
+            method = $line.method.as_str(),
+            path = $line.path.as_str(),
+            $($more)+,
+            trace_id = $line.ids.trace(),
+            span_id = $line.ids.span(),
+            request_id = $line.ids.request(),
+            correlation_id = $line.ids.correlation(),
+            b3_trace_id = $line.ids.b3_trace(),
+            b3_span_id = $line.ids.b3_span(),
+            $words
+        )
+    };
+}
+
 impl RequestLine {
     /// Notes what the line needs before the request is used up, and the time.
-    pub fn of(method: &Method, path: &str) -> Self {
+    pub fn of(method: &Method, path: &str, fields: &HeaderMap) -> Self {
         let path = path.chars().take(LONGEST_PATH).collect();
-        Self { method: method.clone(), path, stopwatch: Stopwatch::start(), written: false }
+        Self { method: method.clone(), path, ids: Ids::of(fields), stopwatch: Stopwatch::start(), written: false }
     }
 
     /// Writes the line. `micros` is the time until the answer's head was there; `why` is why the answer is not
     /// the origin's, where it is neither that nor a stored one; `dropped` what a write made old on routes.
     pub fn log(mut self, status: StatusCode, cache: &CacheStatus, why: Option<&str>, dropped: Option<&str>) {
         self.written = true;
-        let (method, path, cache) = (self.method.as_str(), self.path.as_str(), cache.to_string());
-        let (status, micros) = (status.as_u16(), self.micros());
-        match why {
-            None => tracing::info!(method, path, status, cache, micros, dropped, "request"),
-            // What is wrong with a request is its client's affair, and clients can be wrong as often as they like.
-            Some(why) if status < 500 => tracing::info!(method, path, status, cache, micros, why, dropped, "request"),
-            Some(why) => tracing::warn!(method, path, status, cache, micros, why, dropped, "request"),
+        let (status, cache, micros) = (status.as_u16(), cache.to_string(), self.micros());
+        // What is wrong with a request is its client's affair, and clients can be wrong as often as they like.
+        if why.is_some() && status >= 500 {
+            write_line!(warn, self, "request", status, cache, micros, why, dropped);
+        } else {
+            write_line!(info, self, "request", status, cache, micros, why, dropped);
         }
     }
 
@@ -113,12 +132,11 @@ impl RequestLine {
 impl Drop for RequestLine {
     fn drop(&mut self) {
         if !self.written {
-            let (method, path) = (self.method.as_str(), self.path.as_str());
-            tracing::info!(
-                method,
-                path,
-                micros = self.micros(),
-                "the request ended before its answer: the client left, or the server stopped"
+            write_line!(
+                info,
+                self,
+                "the request ended before its answer: the client left, or the server stopped",
+                micros = self.micros()
             );
         }
     }

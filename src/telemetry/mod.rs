@@ -2,6 +2,7 @@
 
 mod episode;
 mod filter;
+mod ids;
 mod log;
 mod once;
 mod queue;

@@ -31,6 +31,10 @@ fn what_is_described_is_recognized() {
     ] {
         quiet.assert(&write, "");
     }
+    // The digits of an octet are the same in either case.
+    for line in ["POST /beacon/%E4%B8%80", "POST /beacon/%e4%b8%80"] {
+        quiet.assert(&sent(line), "");
+    }
     quiet.assert(&sent("PUT /fruit/2/"), "/fruit/2");
 }
 
@@ -54,7 +58,7 @@ fn an_odd_path_is_none_that_is_described() {
         "POST /beacon/a%252Fb",
         "POST /beacon/1%00",
         "POST /beacon\\1",
-        "POST /beacon/%e4%b8%80",
+        "POST /beacon/%6a",
         "POST /beacon/%FF",
         "POST /beacon/1/2",
         "POST /beacon",

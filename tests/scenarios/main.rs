@@ -63,6 +63,7 @@ mod store_faults;
 mod streams;
 mod streams_shared;
 mod tls;
+mod traces;
 mod upgrade;
 mod uploads;
 mod via;

@@ -84,7 +84,7 @@ use serde_json::{Value, json};
 use super::{ConfigArguments, UNAVAILABLE, USAGE, configuration, refuse, say, say_aside, say_json};
 use crate::clock::Clock;
 use crate::config::{Config, Overrides};
-use crate::fields::{Notation, visible};
+use crate::fields::{Notation, TRACEPARENT, TraceParent, visible};
 use crate::policy::is_safe;
 use crate::proxy::{Client, Shared};
 use crate::rules::{AskedHost, Fill, Hosts, reachable};
@@ -151,8 +151,12 @@ impl Asked {
         })
     }
 
-    /// A fill with the Host that the origin sees, where that is the client's.
-    fn with_host(&self, mut fill: Fill, config: &Config) -> Fill {
+    /// A fill with what goes along although it is in no key: the trace, and the Host that the origin sees where that is the
+    /// client's.
+    fn as_sent(&self, mut fill: Fill, config: &Config) -> Fill {
+        if let Some(trace) = TraceParent::of(&self.fields).and_then(|trace| trace.value()) {
+            fill.fields.entry(TRACEPARENT).or_insert(trace);
+        }
         let Some(hosts) = &config.proxy.hosts else { return fill };
         let secure = self.secure(config);
         let host = match hosts.asked(&self.host(config), secure) {

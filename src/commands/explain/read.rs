@@ -53,7 +53,7 @@ pub(super) fn explain(asked: &Asked, config: &Config, place: Result<Place, Detai
         let line = routes.iter().position(|known| Arc::ptr_eq(known, route));
         let line = line.and_then(|index| config.route_lines.get(index)).copied().unwrap_or_default();
         explained.variables = variables(route, asked.query(), &captures);
-        explained.fill = explained.place.is_ok().then(|| asked.with_host(route.fill(&read), config));
+        explained.fill = explained.place.is_ok().then(|| asked.as_sent(route.fill(&read), config));
         explained.choices = Some(route.choices.clone());
         explained.route = Some((Arc::clone(route), line));
     } else if let Some(choices) = &config.proxy.unrouted {
