@@ -14,6 +14,7 @@
 //! | [`policy`] | RFC 9111: what may be stored and reused: pure |
 //! | [`fields`] | header fields, text to values and back: pure |
 //! | [`telemetry`] | logs |
+//! | [`budget`] | how many bytes of answers are on their way |
 //! | [`clock`] | the only reader of time |
 //!
 //! Dependencies point one way: `commands` -> `config` -> everything; `server` -> `proxy` ->
@@ -24,6 +25,7 @@
 //! A read: accept -> ingress -> route -> key -> lookup -> reuse? -> deliver, or fetch -> keep -> deliver.
 //! A write: ingress -> forward -> finish -> deliver.
 
+pub mod budget;
 pub mod clock;
 pub mod commands;
 pub mod config;

@@ -14,17 +14,18 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A room and the rooms it may name.
-const ROOMS: [(&str, &[&str]); 11] = [
+const ROOMS: [(&str, &[&str]); 12] = [
     ("commands", &["config", "server", "proxy", "store", "origin", "rules", "policy", "fields", "telemetry", "clock"]),
     ("config", &["server", "proxy", "store", "origin", "rules", "policy", "fields", "telemetry", "clock"]),
-    ("server", &["proxy", "store", "origin", "telemetry", "clock"]),
-    ("proxy", &["store", "origin", "rules", "policy", "fields", "telemetry", "clock"]),
-    ("store", &["rules", "policy", "fields", "telemetry", "clock"]),
-    ("origin", &["fields", "telemetry", "clock"]),
+    ("server", &["proxy", "store", "origin", "telemetry", "budget", "clock"]),
+    ("proxy", &["store", "origin", "rules", "policy", "fields", "telemetry", "budget", "clock"]),
+    ("store", &["rules", "policy", "fields", "telemetry", "budget", "clock"]),
+    ("origin", &["fields", "telemetry", "budget", "clock"]),
     ("rules", &["policy", "fields"]),
     ("policy", &["fields", "clock"]),
     ("fields", &["clock"]),
     ("telemetry", &["fields", "clock"]),
+    ("budget", &[]),
     ("clock", &[]),
 ];
 
@@ -33,7 +34,7 @@ const CRATES: [(&str, &[&str]); 5] = [
     ("fred", &["store/redis"]),
     ("hyper", &["server", "origin", "proxy"]),
     ("hyper_util", &["server", "origin", "proxy"]),
-    ("tokio", &["commands", "server", "origin", "proxy", "store"]),
+    ("tokio", &["commands", "server", "origin", "proxy", "store", "budget.rs"]),
     ("clap", &["commands", "main.rs"]),
 ];
 

@@ -150,6 +150,8 @@ pub(super) struct LimitsTable {
     pub(super) variants: Option<Spanned<WrittenCount>>,
     pub(super) body_rate: Option<Spanned<WrittenSize>>,
     pub(super) waiters: Option<Spanned<WrittenCount>>,
+    pub(super) answers: Option<Spanned<WrittenSize>>,
+    pub(super) connection_answers: Option<Spanned<WrittenSize>>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]

@@ -15,6 +15,14 @@ use crate::server::{Http2, ServerSettings};
 /// The HTTP library reads heads into a buffer of at least this many bytes.
 pub(super) const LEAST_HEADER: u64 = 8 << 10;
 
+/// How many bytes of answers may be on their way: as much as the store holds without a line about it. A slow client keeps
+/// an answer of up to `max_body`, so that this is enough for dozens of those at once.
+const ANSWERS: u64 = 64 << 20;
+/// Those of one connection of HTTP/2: a few of the largest that are stored without a line about it, of sixteen clients.
+const CONNECTION_ANSWERS: u64 = 4 << 20;
+/// Less is no room for a single answer.
+const LEAST_ANSWERS: u64 = 64 << 10;
+
 /// What a client on the slowest of lines sends in a second.
 const BODY_RATE: u64 = 240;
 
@@ -31,6 +39,7 @@ pub(super) struct RequestLimits {
     pub(super) variants: usize,
     pub(super) body_rate: Option<NonZeroU64>,
     pub(super) waiters: usize,
+    pub(super) answers: usize,
 }
 
 /// The server's settings and the limits of a request.
@@ -57,6 +66,13 @@ pub(super) fn mean(
         header_timeout: not_zero(table.header_timeout, Duration::from_secs(10), findings),
         idle_timeout: not_zero(table.idle_timeout, Duration::from_secs(60), findings),
         write_stall: not_zero(table.write_stall, Duration::from_secs(30), findings),
+        max_connection_answers: bytes(size_from(
+            LEAST_ANSWERS,
+            u64::MAX,
+            table.connection_answers,
+            CONNECTION_ANSWERS,
+            findings,
+        )),
         max_header: bytes(header),
         max_fields: at_least(1, table.fields, 100, findings),
         shutdown_timeout: table.shutdown_timeout.map_or(SHUTDOWN, |written| written.get_ref().0),
@@ -69,6 +85,7 @@ pub(super) fn mean(
         variants: between(1, MOST_VARIANTS, table.variants, 32, findings),
         body_rate: NonZeroU64::new(table.body_rate.map_or(BODY_RATE, |size| size.get_ref().0)),
         waiters: table.waiters.map_or(1024, |count| count.get_ref().0),
+        answers: bytes(size_from(LEAST_ANSWERS, u64::MAX, table.answers, ANSWERS, findings)),
     };
     (server, request)
 }
@@ -178,7 +195,8 @@ mod tests {
                 buffer_body: 65_536,
                 variants: 32,
                 body_rate: NonZeroU64::new(240),
-                waiters: 1024
+                waiters: 1024,
+                answers: 64 << 20
             }
         );
     }
@@ -199,6 +217,8 @@ mod tests {
             LimitsTable { target: size(32 << 10), ..LimitsTable::default() },
             LimitsTable { cores: count(0), ..LimitsTable::default() },
             LimitsTable { connections: count(0), ..LimitsTable::default() },
+            LimitsTable { answers: size(1 << 10), ..LimitsTable::default() },
+            LimitsTable { connection_answers: size(1 << 10), ..LimitsTable::default() },
             LimitsTable { variants: count(0), ..LimitsTable::default() },
             LimitsTable { variants: count(2000), ..LimitsTable::default() },
             LimitsTable {

@@ -247,6 +247,7 @@ fn mean(
         max_variants: limits.variants,
         body_rate: limits.body_rate,
         max_waiters: limits.waiters,
+        max_answers: limits.answers,
         compression: clients.compression,
     };
     let remarks = Report::new(Arc::clone(source), Vec::new());

@@ -66,6 +66,8 @@ details! {
     Encoding, "encoding", "The answer has a content coding, and the key does not say who accepts it.";
     Ambiguous, "ambiguous", "The answer says two different things in a field that says one.";
     Streaming, "streaming", "The answer is a stream without an end.";
+    AnswersFull, "answers-full", "As many bytes of answers are on their way to clients as may be.";
+    AnswersUnread, "answers-unread", "The client has yet to take as much of its other answers as it may be owed.";
     OriginDown, "origin-down", "The origin cannot be reached.";
     LargeHead, "large-head", "The head of the origin's answer is larger than allowed.";
     OriginTimeout, "origin-timeout", "The origin did not answer in time.";

@@ -1,6 +1,7 @@
 //! Message bodies as they pass through: whole, streaming, or relayed by a task that reads ahead.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
@@ -9,10 +10,12 @@ use tokio::time::{Instant, timeout_at};
 
 use super::body_error::BodyError;
 use super::gathered::Gathered;
+use super::metered::Metered;
 use super::places::Waiter;
 use super::relay::{End, Relayed, Relaying, relay};
 use super::timed::Timed;
 use super::upload::{Progress, Upload, upload};
+use crate::budget::{Budget, Receipt};
 
 /// A request's or response's body.
 #[derive(Debug, Default)]
@@ -24,6 +27,8 @@ pub enum Body {
     Full(Bytes),
     /// As it comes.
     Stream(Box<Stream>),
+    /// In small pieces, each of which counts for its connection.
+    Metered(Box<Metered<Self>>),
 }
 
 /// A body that is still coming.
@@ -68,6 +73,25 @@ impl Body {
         (relaying, Self::Stream(Box::new(stream)))
     }
 
+    /// In small pieces, which count in their connection's `share` until they are sent. What is to come counts in `receipt`.
+    #[must_use]
+    pub fn metered(self, share: Arc<Budget>, receipt: Option<Receipt>) -> Self {
+        if matches!(self, Self::Empty | Self::Metered(_)) {
+            return self;
+        }
+        let mut receipt = receipt.unwrap_or_else(|| share.charge(0));
+        match &self {
+            Self::Full(bytes) => receipt.cover_portion(bytes.len()),
+            Self::Stream(stream) => {
+                if let Source::Relay(relayed) = &stream.source {
+                    relayed.counts_for(&share);
+                }
+            }
+            Self::Empty | Self::Metered(_) => {}
+        }
+        Self::Metered(Box::new(Metered::new(self, share, receipt)))
+    }
+
     /// Tells from now on how far it is; what is whole counts as sent at once.
     pub(super) fn watched(&mut self) -> Upload {
         let (progress, upload) = upload();
@@ -84,13 +108,19 @@ impl Stream {
         matches!(self.source, Source::Relay(_))
     }
 
-    /// Reads it in full; gives it back, nothing lost, when it is larger than `limit` or breaks off.
-    pub async fn collect(self: Box<Self>, limit: u64) -> Result<Bytes, Body> {
-        self.collect_until(limit, None).await
+    /// Reads it in full; gives it back, nothing lost, when it is larger than `limit`, breaks off, or finds no room. What was
+    /// read counts among the answers under way for as long as anybody has it.
+    pub async fn collect(self: Box<Self>, limit: u64, receipt: Receipt) -> Result<Bytes, Body> {
+        self.collect_until(limit, None, receipt).await
     }
 
     /// The same, and gives it back also when it is not whole at that moment.
-    pub async fn collect_until(mut self: Box<Self>, limit: u64, end: Option<Instant>) -> Result<Bytes, Body> {
+    pub async fn collect_until(
+        mut self: Box<Self>,
+        limit: u64,
+        end: Option<Instant>,
+        mut receipt: Receipt,
+    ) -> Result<Bytes, Body> {
         let mut read = Gathered::default();
         let mut is_late = false;
         loop {
@@ -100,13 +130,15 @@ impl Stream {
                 Some(end) => timeout_at(end, next).await,
             };
             match next {
-                Ok(None) => return Ok(read.into_bytes()),
+                Ok(None) => return Ok(receipt.seal(read.into_bytes())),
                 Ok(Some(Ok(piece))) => read.push(piece),
                 Ok(Some(Err(error))) => self.source = Source::Broken(error),
                 Err(_) => is_late = true,
             }
-            if is_late || read.len() > limit || matches!(self.source, Source::Broken(_)) {
-                self.ahead = read.into_bytes();
+            let size = usize::try_from(read.len()).unwrap_or(usize::MAX);
+            let is_broken = matches!(self.source, Source::Broken(_));
+            if is_late || is_broken || read.len() > limit || !receipt.reach(size).await {
+                self.ahead = receipt.seal(read.into_bytes());
                 return Err(Body::Stream(self));
             }
         }
@@ -161,17 +193,23 @@ impl HttpBody for Body {
                 let next = ready!(stream.poll_next(context));
                 Poll::Ready(next.map(|piece| piece.map(Frame::data)))
             }
+            Self::Metered(metered) => Pin::new(&mut **metered).poll_frame(context),
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        matches!(self, Self::Empty)
+        match self {
+            Self::Metered(metered) => metered.is_end_stream(),
+            Self::Empty => true,
+            Self::Full(_) | Self::Stream(_) => false,
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Empty => SizeHint::with_exact(0),
             Self::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Self::Metered(metered) => metered.size_hint(),
             Self::Stream(stream) => match &stream.source {
                 Source::Incoming(timed) => match timed.exact_length() {
                     Some(rest) => SizeHint::with_exact(rest + stream.ahead.len() as u64),

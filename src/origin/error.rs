@@ -28,6 +28,8 @@ pub enum OriginError {
         /// How many bytes are.
         bytes: usize,
     },
+    /// Its head came, and as many bytes of answers are on their way to clients as may be.
+    NoRoom,
     /// The client's own body broke off while it was being forwarded.
     ClientBody(String),
     /// The client's own body grew larger than allowed while it was being forwarded.
@@ -46,6 +48,7 @@ impl OriginError {
     pub fn retry_after(&self) -> Option<u64> {
         match self {
             Self::OutOfOrder(wait) => Some(whole_seconds(*wait)),
+            Self::NoRoom => Some(1),
             _ => None,
         }
     }
@@ -99,6 +102,8 @@ impl fmt::Display for OriginError {
                 "the head of the origin's answer has more than {fields} field lines (`max_fields` in [origin]) or more \
                  than {bytes} bytes (`max_header` there)"
             ),
+            Self::NoRoom => out
+                .write_str("as many bytes of answers are on their way to clients as may be, and they do not take them"),
             Self::ClientBody(why) => write!(out, "the request's body broke off: {why}"),
             Self::ClientBodyTooSlow(why) => write!(out, "the request took too long: {why}"),
             Self::ClientBodyTooLarge => out.write_str("the request's body is larger than allowed"),

@@ -8,15 +8,22 @@ use bytes::Bytes;
 pub(super) struct Gathered {
     first: Bytes,
     all: Vec<u8>,
+    expected: usize,
 }
 
 impl Gathered {
+    /// Of a body that is so long, as far as is known: that much room is made once, where growing would take twice as much.
+    pub(super) fn expecting(bytes: usize) -> Self {
+        Self { expected: bytes, ..Self::default() }
+    }
+
     pub(super) fn push(&mut self, piece: Bytes) {
         if self.all.is_empty() {
             if self.first.is_empty() {
                 self.first = piece;
                 return;
             }
+            self.all.reserve_exact(self.expected);
             self.all.extend_from_slice(&std::mem::take(&mut self.first));
         }
         self.all.extend_from_slice(&piece);
@@ -46,6 +53,15 @@ mod tests {
             assert_eq!(gathered.len(), pieces.concat().len() as u64);
             assert_eq!(gathered.into_bytes(), pieces.concat());
         }
+    }
+
+    #[test]
+    fn what_is_expected_takes_no_more_room_than_it_is_long() {
+        let mut gathered = Gathered::expecting(1000);
+        for _ in 0..100 {
+            gathered.push(Bytes::from_static(b"ten bytes."));
+        }
+        assert_eq!((gathered.all.len(), gathered.all.capacity()), (1000, 1000));
     }
 
     #[test]

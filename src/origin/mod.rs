@@ -12,6 +12,7 @@ mod gathered;
 mod health;
 mod interim;
 mod lend;
+mod metered;
 mod pace;
 mod places;
 mod relay;

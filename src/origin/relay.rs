@@ -9,6 +9,7 @@ use bytes::Bytes;
 use super::body_error::BodyError;
 use super::places::Waiter;
 use super::timed::Timed;
+use crate::budget::{Budget, Receipt};
 
 /// The most that a receiver is given at once, in bytes, while more is coming.
 const SLICE: usize = 64 << 10;
@@ -32,6 +33,10 @@ struct State {
     read: Read,
     end: Option<End>,
     waker: Option<Waker>,
+    /// What was read counts among the answers under way: of the process, once the task has read it, and of the receiver's
+    /// connection.
+    receipt: Option<Receipt>,
+    share: Option<Receipt>,
 }
 
 #[derive(Debug)]
@@ -52,7 +57,7 @@ pub(super) enum End {
 }
 
 pub(super) fn relay(waiter: Waiter) -> (Relaying, Relayed) {
-    let state = State { read: Read::Growing(Vec::new()), end: None, waker: None };
+    let state = State { read: Read::Growing(Vec::new()), end: None, waker: None, receipt: None, share: None };
     let state = Arc::new(Mutex::new(state));
     (Relaying(Arc::clone(&state)), Relayed { state, taken: 0, _waiter: waiter })
 }
@@ -65,8 +70,12 @@ impl Relaying {
     /// Hands a piece on.
     pub fn push(&self, piece: &[u8]) {
         let mut state = locked(&self.0);
-        if let Read::Growing(read) = &mut state.read {
+        let State { read, share, .. } = &mut *state;
+        if let Read::Growing(read) = read {
             read.extend_from_slice(piece);
+            if let Some(share) = share {
+                share.cover_portion(read.len());
+            }
         }
         wake(state);
     }
@@ -82,18 +91,27 @@ impl Relaying {
         bytes
     }
 
-    /// The body is whole.
-    pub fn end(self) {
+    /// The body is whole. The receiver has the rest of it from where it is kept, if it is; else what was read counts until it
+    /// has taken that.
+    pub fn end(self, kept: Option<&Bytes>, receipt: Receipt) {
+        let mut state = locked(&self.0);
+        match kept {
+            Some(kept) => state.read = Read::Whole(kept.clone()),
+            None => state.receipt = Some(receipt),
+        }
+        drop(state);
         self.tell(End::Whole);
     }
 
-    /// The rest is the receiver's own to read.
-    pub fn rest(self, rest: Timed) {
+    /// The rest is the receiver's own to read. What was read for it counts until it has taken that.
+    pub fn rest(self, rest: Timed, receipt: Receipt) {
+        locked(&self.0).receipt = Some(receipt);
         self.tell(End::Rest(Box::new(rest.of_client())));
     }
 
     /// It broke off.
-    pub fn fail(self, error: BodyError) {
+    pub fn fail(self, error: BodyError, receipt: Receipt) {
+        locked(&self.0).receipt = Some(receipt);
         self.tell(End::Failed(error));
     }
 
@@ -121,6 +139,16 @@ impl Drop for Relaying {
 }
 
 impl Relayed {
+    /// What is read for it counts in this share from now on.
+    pub(super) fn counts_for(&self, share: &Arc<Budget>) {
+        let mut state = locked(&self.state);
+        let read = match &state.read {
+            Read::Growing(read) => read.len(),
+            Read::Whole(bytes) => bytes.len(),
+        };
+        state.share = Some(share.charge(share.portion(read)));
+    }
+
     /// The next piece; or, once all was taken and only once, what comes after it.
     pub(super) fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<Bytes, End>> {
         let mut state = locked(&self.state);
@@ -136,6 +164,8 @@ impl Relayed {
             return Poll::Ready(Ok(piece));
         }
         if let Some(end) = state.end.take() {
+            state.read = Read::Whole(Bytes::new());
+            (state.receipt, state.share) = (None, None);
             return Poll::Ready(Err(end));
         }
         state.waker = Some(context.waker().clone());
@@ -178,7 +208,7 @@ mod tests {
         assert_eq!(relaying.whole(), "abc");
         assert_eq!(next(&mut relayed).as_deref(), Some("bc"));
         assert_eq!(next(&mut relayed), None);
-        relaying.end();
+        relaying.end(Some(&Bytes::from_static(b"abc")), Budget::new(1).charge(1));
         assert_eq!(next(&mut relayed).as_deref(), Some("whole"));
     }
 

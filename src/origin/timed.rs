@@ -15,6 +15,7 @@ use super::body_error::BodyError;
 use super::causes::cause;
 use super::gathered::Gathered;
 use super::pace::Pace;
+use crate::budget::Receipt;
 
 /// How many pieces are looked at before a head is sent on.
 const FIRST_PIECES: usize = 4;
@@ -183,28 +184,37 @@ impl Timed {
     }
 
     /// Reads on until the end or until more than `limit` bytes are there.
-    pub async fn collect(self, limit: u64) -> Collected {
-        self.collect_until(limit, None).await
-    }
-
-    /// Reads on until the end, until more than `limit` bytes are there, or until that moment.
-    pub async fn collect_until(mut self, limit: u64, end: Option<Instant>) -> Collected {
+    pub async fn collect(mut self, limit: u64) -> Collected {
         let mut read = Gathered::default();
-        loop {
-            let next = match end {
-                None => self.next().await,
-                Some(end) => match timeout_at(end, self.next()).await {
-                    Ok(next) => next,
-                    Err(_) => return Collected::Slow(read.into_bytes(), self),
-                },
-            };
+        while let Some(next) = self.next().await {
             match next {
-                None => return Collected::Whole(read.into_bytes()),
-                Some(Err(error)) => return Collected::Failed(error),
-                Some(Ok(piece)) => read.push(piece),
+                Err(error) => return Collected::Failed(error),
+                Ok(piece) => read.push(piece),
             }
             if read.len() > limit {
                 return Collected::Larger(read.into_bytes(), self);
+            }
+        }
+        Collected::Whole(read.into_bytes())
+    }
+
+    /// Reads on until the end, until more than `limit` bytes are there, until that moment, or while there is room. What was
+    /// read counts among the answers under way for as long as anybody has it.
+    pub async fn collect_until(mut self, limit: u64, end: Instant, mut receipt: Receipt) -> Collected {
+        let expected = self.exact_length().filter(|length| *length <= limit).unwrap_or(0);
+        let mut read = Gathered::expecting(usize::try_from(expected).unwrap_or(0));
+        loop {
+            match timeout_at(end, self.next()).await {
+                Err(_) => return Collected::Slow(receipt.seal(read.into_bytes()), self),
+                Ok(None) => return Collected::Whole(receipt.seal(read.into_bytes())),
+                Ok(Some(Err(error))) => return Collected::Failed(error),
+                Ok(Some(Ok(piece))) => read.push(piece),
+            }
+            if read.len() > limit {
+                return Collected::Larger(receipt.seal(read.into_bytes()), self);
+            }
+            if !receipt.reach(usize::try_from(read.len()).unwrap_or(usize::MAX)).await {
+                return Collected::NoRoom(receipt.seal(read.into_bytes()), self);
             }
         }
     }
@@ -219,6 +229,8 @@ pub enum Collected {
     Larger(Bytes, Timed),
     /// Not all of it in time: what was read and the rest.
     Slow(Bytes, Timed),
+    /// As many bytes of answers are under way as may be: what was read and the rest.
+    NoRoom(Bytes, Timed),
     /// It ended before it was whole.
     Failed(BodyError),
 }

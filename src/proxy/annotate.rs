@@ -1,5 +1,7 @@
 //! Adds a field to a JSON object answer that says whether it came from the cache.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, StatusCode};
@@ -10,9 +12,11 @@ use serde_json::value::RawValue;
 use tokio::time::Instant;
 
 use super::answer::Answer;
+use super::error::no_answer;
 use super::patience::MOMENT;
-use crate::fields::{MediaType, media_type, weaken_entity_tag};
-use crate::origin::Body;
+use crate::budget::{Budget, COUNTED};
+use crate::fields::{Forward, MediaType, media_type, weaken_entity_tag};
+use crate::origin::{Body, OriginError};
 use crate::policy::forbids_transforming;
 use crate::rules::{Annotate, Route};
 
@@ -24,22 +28,30 @@ pub(super) fn hit(body: &Bytes, status: StatusCode, fields: &HeaderMap, annotate
     with_field(body, &annotate.field, &annotate.hit).unwrap_or_else(|| body.clone())
 }
 
-/// An answer that came from the origin, with its field. A body larger than `limit` is left as it is, and one that is not
-/// whole a moment after its head: it may be a stream, and its client is not to wait for its end.
-pub(super) async fn missed(answer: Answer, route: Option<&Route>, limit: u64) -> Answer {
+/// An answer that came from the origin, with its field: a copy for it alone, which counts in `answers`. A body larger than
+/// `limit` is left as it is, and one that is not whole a moment after its head: it may be a stream, and its client is not to
+/// wait for its end.
+pub(super) async fn missed(answer: Answer, route: Option<&Route>, limit: u64, answers: &Arc<Budget>) -> Answer {
     let Some(annotate) = route.and_then(|route| route.annotate.as_ref()) else { return answer };
     if answer.cache_status.hit || !wants(answer.response.status(), answer.response.headers()) {
         return answer;
     }
-    let Answer { response, cache_status, coding, why, dropped } = answer;
+    let Answer { response, cache_status, coding, why, dropped, own, turn } = answer;
     let (mut head, body) = response.into_parts();
-    let body = match whole(body, limit).await {
+    let body = match whole(body, limit, answers).await {
         Ok(bytes) => {
-            let annotated = with_field(&bytes, &annotate.field, &annotate.miss);
-            if annotated.is_some() {
+            let mut bytes = bytes;
+            let room = if bytes.len() < COUNTED { Some(None) } else { answers.room(bytes.len()).await.map(Some) };
+            let Some(receipt) = room else {
+                return no_answer(&OriginError::NoRoom, cache_status.forward.unwrap_or(Forward::Miss));
+            };
+            if let Some(annotated) = with_field(&bytes, &annotate.field, &annotate.miss) {
                 own_no_bytes(&mut head.headers);
+                bytes = match receipt {
+                    Some(receipt) => receipt.seal(annotated),
+                    None => annotated,
+                };
             }
-            let bytes = annotated.unwrap_or(bytes);
             head.headers.insert(CONTENT_LENGTH, HeaderValue::from(bytes.len()));
             Body::full(bytes)
         }
@@ -51,16 +63,16 @@ pub(super) async fn missed(answer: Answer, route: Option<&Route>, limit: u64) ->
         }
         Err(body) => body,
     };
-    Answer { response: http::Response::from_parts(head, body), cache_status, coding, why, dropped }
+    Answer { response: http::Response::from_parts(head, body), cache_status, coding, why, dropped, own, turn }
 }
 
-async fn whole(body: Body, limit: u64) -> Result<Bytes, Body> {
+async fn whole(body: Body, limit: u64, answers: &Arc<Budget>) -> Result<Bytes, Body> {
     match body {
         Body::Full(bytes) => Ok(bytes),
-        Body::Empty => Err(Body::Empty),
+        Body::Empty | Body::Metered(_) => Err(body),
         // A fill has waited that moment already.
         Body::Stream(stream) if stream.is_relayed() => Err(Body::Stream(stream)),
-        Body::Stream(stream) => stream.collect_until(limit, Some(Instant::now() + MOMENT)).await,
+        Body::Stream(stream) => stream.collect_until(limit, Some(Instant::now() + MOMENT), answers.charge(0)).await,
     }
 }
 

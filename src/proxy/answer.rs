@@ -1,10 +1,13 @@
 //! An answer on its way to the client, and the fields that say how it came about.
 
+use std::sync::Arc;
+
 use http::header::{CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, VIA};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use hyper::ext::ReasonPhrase;
 
 use super::egress::{Extent, has_no_body, ready};
+use crate::budget::{Budget, Receipt};
 use crate::fields::{CacheStatus, ContentCoding, Detail, Forward, drop_cache_tags};
 use crate::origin::{Answered, Body, Timed};
 use crate::policy::not_modified;
@@ -16,6 +19,10 @@ pub(super) struct Answer {
     pub(super) cache_status: CacheStatus,
     /// The content coding that its body is to be sent in, if it turns out smaller.
     pub(super) coding: Option<ContentCoding>,
+    /// Whether its body is for it alone, and neither shared with the store nor counted beforehand.
+    pub(super) own: bool,
+    /// What covers its body among those of its connection.
+    pub(super) turn: Option<Receipt>,
     /// Why it is not the origin's, for the log.
     pub(super) why: Option<String>,
     /// What the write that it answers made old on routes, for the log.
@@ -30,7 +37,7 @@ pub(super) const VIA_ASIDE: HeaderValue = HeaderValue::from_static("1.1 aside");
 
 impl Answer {
     pub(super) fn new(response: Response<Body>, cache_status: CacheStatus) -> Self {
-        Self { response, cache_status, coding: None, why: None, dropped: None }
+        Self { response, cache_status, coding: None, own: false, turn: None, why: None, dropped: None }
     }
 
     /// The origin's answer as it comes, its head made ready.
@@ -76,9 +83,17 @@ impl Answer {
         self
     }
 
+    /// How long its body is, where all of it is there.
+    pub(super) fn size(&self) -> usize {
+        match self.response.body() {
+            Body::Full(bytes) => bytes.len(),
+            _ => 0,
+        }
+    }
+
     /// The finished response: with Cache-Status, ours last, and X-Cache; without the names that caches alone need, unless
-    /// `pass_tags`. A hit has lost them before.
-    pub(super) fn seal(mut self, pass_tags: bool) -> Response<Body> {
+    /// `pass_tags`. A hit has lost them before. Its body counts in the connection's share, where there is one.
+    pub(super) fn seal(mut self, pass_tags: bool, share: Option<Arc<Budget>>) -> Response<Body> {
         let verdict = HeaderValue::from_static(self.verdict());
         if self.response.status().canonical_reason().is_none() {
             // Else hyper would write `<none>`.
@@ -90,7 +105,10 @@ impl Answer {
         }
         self.cache_status.append_to(fields);
         fields.insert(X_CACHE, verdict);
-        self.response
+        match share {
+            Some(share) => self.response.map(|body| body.metered(share, self.turn)),
+            None => self.response,
+        }
     }
 
     fn verdict(&self) -> &'static str {

@@ -20,6 +20,7 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use super::annotate;
 use super::answer::Answer;
+use crate::budget::{Budget, Loan};
 use crate::fields::{ContentCoding, Vary};
 use crate::origin::Body;
 
@@ -46,6 +47,7 @@ pub(super) struct Codings {
     largest: usize,
     under_way: Mutex<HashSet<Key>>,
     max_under_way: usize,
+    answers: Arc<Budget>,
 }
 
 /// Which copy: of which body, in which coding.
@@ -60,6 +62,7 @@ struct Held {
     /// To tell a body from another with the same checksum.
     identity: Bytes,
     encoded: Option<Bytes>,
+    _loan: Option<Loan>,
 }
 
 #[derive(Clone)]
@@ -72,7 +75,7 @@ impl Weighter<Key, Arc<Held>> for ByWeight {
 }
 
 impl Codings {
-    pub(super) fn new(settings: &CompressionSettings) -> Self {
+    pub(super) fn new(settings: &CompressionSettings, answers: &Arc<Budget>) -> Self {
         let bytes = settings.memory.max(1);
         let shards = (bytes / SHARD_BYTES).clamp(1, MAX_SHARDS);
         let options = OptionsBuilder::new()
@@ -91,6 +94,7 @@ impl Codings {
             largest: heaviest.saturating_sub(OVERHEAD) / 2,
             under_way: Mutex::default(),
             max_under_way: std::thread::available_parallelism().map_or(1, |cores| cores.get().div_ceil(2)),
+            answers: Arc::clone(answers),
         }
     }
 
@@ -125,6 +129,10 @@ impl Codings {
         if let Some(held) = self.held.get(&key).filter(|held| held.identity == identity) {
             return held.encoded.clone();
         }
+        // As it is, it is shared with the store; a copy would be one more answer under way.
+        if !self.answers.has_room(identity.len(), 0) {
+            return None;
+        }
         if identity.len() <= INLINE {
             return self.encode(key, identity);
         }
@@ -141,7 +149,11 @@ impl Codings {
             .ok()?;
         let encoded = (encoded.len() < identity.len()).then(|| Bytes::from(encoded));
         // Copied: what came from the store may be a slice of a larger buffer, which would be kept whole.
-        let held = Held { identity: Bytes::copy_from_slice(identity), encoded: encoded.clone() };
+        let (encoded, loan) = encoded.map_or((None, None), |encoded| {
+            let (encoded, loan) = self.answers.lend(encoded);
+            (Some(encoded), loan)
+        });
+        let held = Held { identity: Bytes::copy_from_slice(identity), encoded: encoded.clone(), _loan: loan };
         self.held.insert(key, Arc::new(held));
         encoded
     }
@@ -192,7 +204,8 @@ mod tests {
     use super::*;
 
     fn codings(memory: u64) -> Arc<Codings> {
-        Arc::new(Codings::new(&CompressionSettings { codings: ContentCoding::ALL.to_vec(), memory }))
+        let settings = CompressionSettings { codings: ContentCoding::ALL.to_vec(), memory };
+        Arc::new(Codings::new(&settings, &Budget::new(1 << 20)))
     }
 
     fn text(length: usize) -> Bytes {
@@ -220,7 +233,7 @@ mod tests {
         let (body, other) = (text(2000), text(3000));
         let key = Key { checksum: xxh3_128(&body), coding: ContentCoding::Gzip };
         let foreign = Some(Bytes::from_static(b"not yours"));
-        codings.held.insert(key, Arc::new(Held { identity: other, encoded: foreign.clone() }));
+        codings.held.insert(key, Arc::new(Held { identity: other, encoded: foreign.clone(), _loan: None }));
         assert_ne!(codings.encoded(&body, ContentCoding::Gzip).await, foreign);
     }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::header::{AGE, CONTENT_LENGTH, CONTENT_RANGE, ETAG, LAST_MODIFIED, VIA};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use xxhash_rust::xxh3::xxh3_128;
@@ -13,6 +14,7 @@ use super::ingress::Admitted;
 use super::lookup::{Missed, Resource, stored};
 use super::variants::chosen_by;
 use super::{Proxy, Shared, annotate, coding};
+use crate::budget::COUNTED;
 use crate::fields::{CacheStatus, ContentCoding, ContentRange, Detail, Forward, drop_cache_tags};
 use crate::origin::{Body, OriginError};
 use crate::policy::{
@@ -55,7 +57,19 @@ impl Proxy {
         response.headers_mut().insert(AGE, HeaderValue::from(age.as_secs()));
         // A range of a coded copy would be one of bytes that the origin never had.
         let coding = coding.filter(|_| !response.headers().contains_key(CONTENT_RANGE));
-        Answer { coding, ..Answer::new(response, status) }
+        let own = !entry.is_lent() && self.counts_alone(&mut response);
+        Answer { coding, own, ..Answer::new(response, status) }
+    }
+
+    /// Counts a body that no store shares, as of an entry that came from Redis; `false` for one that is too small to count.
+    fn counts_alone(&self, response: &mut Response<Body>) -> bool {
+        match response.body_mut() {
+            Body::Full(bytes) if bytes.len() >= COUNTED => {
+                *bytes = self.shared.answers.charge(0).seal(std::mem::take(bytes));
+                true
+            }
+            _ => false,
+        }
     }
 
     /// The header block of an entry's answers, but for Age, Cache-Status and X-Cache: made once an entry.
@@ -203,6 +217,8 @@ fn whole(entry: &StoredResponse, head: &HeaderMap, annotation: Option<&Annotate>
 pub(super) fn part(entry: &StoredResponse, head: &HeaderMap, range: ContentRange, first: u64) -> Response<Body> {
     let at = |byte: u64| usize::try_from(byte.saturating_sub(first)).unwrap_or(usize::MAX).min(entry.body.len());
     let body = entry.body.slice(at(range.first)..at(range.last.saturating_add(1)));
+    // A slice keeps all of the body in memory.
+    let body = if body.len() < COUNTED { Bytes::copy_from_slice(&body) } else { body };
     let mut fields = head.clone();
     fields.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
     // A stored part has one of its own.

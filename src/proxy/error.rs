@@ -40,6 +40,8 @@ pub(super) enum Refusal {
     NotAdmitted,
     /// A write that went to the origin, and whose invalidation could not be completed under `when_down = "refuse"`.
     NotInvalidated,
+    /// The client leaves its other answers unread.
+    AnswersUnread,
     /// `only-if-cached`, and it is not (RFC 9111 section 5.2.1.7).
     OnlyIfCached,
     /// A write for the cache whose body is no JSON or lacks a variable of the key.
@@ -60,7 +62,7 @@ impl Refusal {
             Self::TargetTooLong(_) => StatusCode::URI_TOO_LONG,
             Self::BodyTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnknownCoding => StatusCode::NOT_IMPLEMENTED,
-            Self::StoreDown | Self::NotKept => StatusCode::SERVICE_UNAVAILABLE,
+            Self::StoreDown | Self::NotKept | Self::AnswersUnread => StatusCode::SERVICE_UNAVAILABLE,
             Self::NotInvalidated | Self::OnlyIfCached => StatusCode::GATEWAY_TIMEOUT,
         }
     }
@@ -91,6 +93,10 @@ impl Refusal {
                 "The origin has answered this write, but the cache could not be told. Read before sending it again."
                     .to_owned()
             }
+            Self::AnswersUnread => {
+                "This connection has as many bytes of other answers on their way as it may have. Read those first."
+                    .to_owned()
+            }
             Self::OnlyIfCached => "The request wants a stored answer only, and none may be used for it.".to_owned(),
             Self::BadEntry(why) => why.clone(),
         }
@@ -112,8 +118,11 @@ impl Refusal {
     }
 
     pub(super) fn answer(&self) -> Answer {
-        let detail =
-            matches!(self, Self::StoreDown | Self::NotKept | Self::NotInvalidated).then_some(Detail::StoreDown);
+        let detail = match self {
+            Self::StoreDown | Self::NotKept | Self::NotInvalidated => Some(Detail::StoreDown),
+            Self::AnswersUnread => Some(Detail::AnswersUnread),
+            _ => None,
+        };
         let mut answer = own(self.status(), &self.sentence(), CacheStatus { detail, ..CacheStatus::default() });
         answer.why = (*self != Self::LastHop).then(|| self.sentence());
         if self.ends_connection() {
@@ -134,6 +143,7 @@ impl Refusal {
 /// The answer where the origin gave none.
 pub(super) fn no_answer(error: &OriginError, forward: Forward) -> Answer {
     let (status, detail) = match error {
+        OriginError::NoRoom => (StatusCode::SERVICE_UNAVAILABLE, Some(Detail::AnswersFull)),
         OriginError::Busy | OriginError::OutOfOrder(_) => (StatusCode::SERVICE_UNAVAILABLE, Some(Detail::OriginDown)),
         OriginError::Connect(_) | OriginError::Broken(_) => (StatusCode::BAD_GATEWAY, Some(Detail::OriginDown)),
         OriginError::LargeHead { .. } => (StatusCode::BAD_GATEWAY, Some(Detail::LargeHead)),

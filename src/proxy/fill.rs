@@ -18,7 +18,7 @@ use super::error::no_answer;
 use super::fetch::{Fetch, outgoing, spawn};
 use super::keep::{Judged, Received};
 use super::patience::MOMENT;
-use super::read_ahead::{Ahead, ReadAhead};
+use super::read_ahead::{Ahead, ReadAhead, Room};
 use super::{Proxy, annotate};
 use crate::fields::{CacheStatus, Detail};
 use crate::origin::{Answered, Body, Collected, OriginError, Timed};
@@ -55,12 +55,7 @@ impl Proxy {
             Ok(answered) => answered,
             // It made room in the queue for a place: that is nobody's answer.
             Err(OriginError::Busy) if fetch.waiters.are_none() => return,
-            Err(error) => {
-                let answer = self.failed(&fetch.resource, &fetch.request, &fetch.missed, &error);
-                fetch.land(Landing::Failed(error), &self.shared.flights);
-                let _ = tell.send(answer);
-                return;
-            }
+            Err(error) => return self.fails(fetch, error, tell),
         };
         if is_origin_trouble(answered.head.status)
             && let Some(answer) = self.stale_instead(&mut fetch, answered.head.status)
@@ -145,15 +140,21 @@ impl Proxy {
     /// handed on as it comes.
     async fn fill_whole(&self, mut coming: Coming, body: Timed, tell: oneshot::Sender<Answer>) {
         let limit = self.choices(&coming.fetch.resource).max_body;
-        let collected = body.collect_until(limit, Some(coming.moment)).await;
+        let length = usize::try_from(body.exact_length().unwrap_or(0)).unwrap_or(usize::MAX);
+        let Some(receipt) = self.shared.answers.room(length).await else {
+            return self.fails(coming.fetch, OriginError::NoRoom, tell);
+        };
+        // The wait for room was not the origin's.
+        coming.moment = Instant::now() + MOMENT;
+        let collected = body.collect_until(limit, coming.moment, receipt).await;
         if let Collected::Slow(ahead, rest) = collected {
             return self.fill_relayed(coming, ahead, rest, tell).await;
         }
-        let Coming { ref mut fetch, received, judged, .. } = coming;
+        let Coming { mut fetch, received, judged, .. } = coming;
         match collected {
             Collected::Whole(bytes) => {
                 let status = fetch.cache_status(received.status, &received.fields);
-                let kept = self.keep(fetch, received, judged, bytes).await;
+                let kept = self.keep(&fetch, received, judged, bytes).await;
                 fetch.land(kept.landing, &self.shared.flights);
                 let detail = kept.detail.or(status.detail);
                 let status = CacheStatus { stored: kept.stored, ttl: kept.ttl, detail, ..status };
@@ -161,28 +162,31 @@ impl Proxy {
                 let _ = tell.send(with_the_origins_age(answer, &kept.entry.fields));
             }
             Collected::Larger(ahead, rest) | Collected::Slow(ahead, rest) => {
-                self.stream_on(coming.fetch, received, (ahead, rest), tell);
+                self.stream_on(fetch, received, (ahead, rest), Detail::TooLarge, tell);
             }
-            Collected::Failed(error) => {
-                let error = OriginError::Broken(error.to_string());
-                let answer = self.failed(&fetch.resource, &fetch.request, &fetch.missed, &error);
-                fetch.land(Landing::Failed(error), &self.shared.flights);
-                let _ = tell.send(answer);
-            }
+            Collected::NoRoom(ahead, rest) => self.stream_on(fetch, received, (ahead, rest), Detail::AnswersFull, tell),
+            Collected::Failed(error) => self.fails(fetch, OriginError::Broken(error.to_string()), tell),
         }
     }
 
-    /// Hands on what is too large to be stored, as it comes.
+    /// Answers with the stale entry or the error, whoever waits.
+    fn fails(&self, mut fetch: Fetch, error: OriginError, tell: oneshot::Sender<Answer>) {
+        let answer = self.failed(&fetch.resource, &fetch.request, &fetch.missed, &error);
+        fetch.land(Landing::Failed(error), &self.shared.flights);
+        let _ = tell.send(answer);
+    }
+
+    /// Hands on what is not stored after all, as it comes.
     fn stream_on(
         &self,
         mut fetch: Fetch,
         received: Received,
         (ahead, rest): (Bytes, Timed),
+        why: Detail,
         tell: oneshot::Sender<Answer>,
     ) {
         fetch.land(Landing::HitForMiss, &self.shared.flights);
-        let status =
-            CacheStatus { detail: Some(Detail::TooLarge), ..fetch.cache_status(received.status, &received.fields) };
+        let status = CacheStatus { detail: Some(why), ..fetch.cache_status(received.status, &received.fields) };
         let response = http::Response::from_parts(received.into_head(), Body::stream(ahead, rest));
         let mut answer = Answer::new(response, status);
         answer.response.headers_mut().append(VIA, VIA_ASIDE);
@@ -200,20 +204,24 @@ impl Proxy {
         let answer = Answer::new(http::Response::from_parts(head, relay), status);
         let _ = tell.send(answer.under_conditions_of(&fetch.request.fields));
         let (limit, end) = (self.choices(&fetch.resource).max_body, self.end_of_fill());
-        let mut reading = ReadAhead::new(relaying, &ahead, body);
+        let mut reading = ReadAhead::new(relaying, &ahead, body, Room::of(&fetch, &self.shared.answers));
+        drop(ahead);
         let mut ahead = reading.until(limit, moment.min(end)).await;
         if matches!(ahead, Ahead::Slow) {
             // It may be a stream. It is stored all the same if it ends in time.
             fetch.land(Landing::HitForMiss, &self.shared.flights);
             ahead = reading.until(limit, end).await;
         }
-        let landing = match &ahead {
-            Ahead::Whole(bytes) => self.keep(&fetch, received, judged, bytes.clone()).await.landing,
-            Ahead::Larger | Ahead::Slow => Landing::HitForMiss,
-            Ahead::Failed(error) => Landing::Failed(OriginError::Broken(error.to_string())),
+        let (landing, kept) = match &ahead {
+            Ahead::Whole(bytes) => {
+                let kept = self.keep(&fetch, received, judged, bytes.clone()).await;
+                (kept.landing, Some(kept.entry))
+            }
+            Ahead::Larger | Ahead::Slow => (Landing::HitForMiss, None),
+            Ahead::Failed(error) => (Landing::Failed(OriginError::Broken(error.to_string())), None),
         };
         fetch.land(landing, &self.shared.flights);
-        reading.end(ahead);
+        reading.end(ahead, kept.as_ref().map(|entry| &entry.body));
     }
 
     /// When a fill's body must be whole to be stored: one that drips holds its key's flight no longer than this, and goes

@@ -14,7 +14,7 @@ use hyper::body::{Body as _, Incoming};
 use hyper::upgrade::OnUpgrade;
 
 use super::error::Refusal;
-use super::{Client, ProxySettings, versions};
+use super::{Client, ProxySettings, Share, versions};
 use crate::fields::{nominates_end_to_end, restore_entity_tags, strip_hop_by_hop};
 use crate::origin::EarlyAnswer;
 use crate::policy::{is_credential, is_forgeable, is_overriding, is_safe};
@@ -42,6 +42,8 @@ pub(super) struct Admitted {
     pub(super) upgrade: Option<OnUpgrade>,
     /// Where interim answers to it go.
     pub(super) early: Option<EarlyAnswer>,
+    /// What its answer shares with others of its connection.
+    pub(super) share: Option<Share>,
 }
 
 /// A request's head, once it can be read in one way only.
@@ -61,6 +63,7 @@ pub(super) fn admit(
     settings: &ProxySettings,
     client: Client,
     early: Option<EarlyAnswer>,
+    share: Option<Share>,
 ) -> Result<Admitted, Refusal> {
     let upgrade = upgrade(&mut request);
     let (head, body) = request.into_parts();
@@ -71,7 +74,7 @@ pub(super) fn admit(
     };
     let Head { method, target, fields, host, client, version } = read(head, content, client, settings)?;
     let body = (content != Content::None).then_some(body);
-    Ok(Admitted { method, target, fields, body, host, client, version, upgrade, early })
+    Ok(Admitted { method, target, fields, body, host, client, version, upgrade, early, share })
 }
 
 /// The one validator of request heads: a function of the head, of what comes after it, of who sent it, and of the limits.
@@ -142,6 +145,22 @@ fn drop_forgeable(fields: &mut HeaderMap, peer_is_trusted: bool, safe: bool) {
 }
 
 impl Admitted {
+    /// The same once more, without its body and its connection.
+    pub(super) fn again(&self) -> Self {
+        Self {
+            method: self.method.clone(),
+            target: self.target.clone(),
+            fields: self.fields.clone(),
+            body: None,
+            host: self.host.clone(),
+            client: self.client,
+            version: self.version,
+            upgrade: None,
+            early: self.early.clone(),
+            share: self.share.clone(),
+        }
+    }
+
     /// The client's Host, empty where it sent none.
     pub(super) fn host_text(&self) -> &str {
         self.host.as_ref().and_then(|host| host.to_str().ok()).unwrap_or_default()

@@ -74,7 +74,18 @@ impl Shared {
     pub fn question(&self, head: Parts, client: Client) -> Result<Question, (u16, String)> {
         let Head { method, target, fields, host, client, version } =
             read(head, Content::None, client, &self.settings).map_err(|refusal| told(&refusal))?;
-        Ok(Question(Admitted { method, target, fields, body: None, host, client, version, upgrade: None, early: None }))
+        Ok(Question(Admitted {
+            method,
+            target,
+            fields,
+            body: None,
+            host,
+            client,
+            version,
+            upgrade: None,
+            early: None,
+            share: None,
+        }))
     }
 
     /// Where a read's answer is kept, or why it is kept nowhere.

@@ -217,7 +217,7 @@ impl Proxy {
         let variant = self.variant_of(fetch, &received.fields);
         let own = variant.as_ref().map(|variant| variant.tag.clone());
         let entry = |kind, fields, body, own: Option<Tag>| {
-            Arc::new(StoredResponse::new(
+            let entry = StoredResponse::new(
                 kind,
                 received.status,
                 fields,
@@ -228,7 +228,8 @@ impl Proxy {
                 judged.flags,
                 tags.iter().cloned().chain(own).collect(),
                 fetch.missed.token,
-            ))
+            );
+            Arc::new(entry.lent(&self.shared.answers))
         };
         // Copied: what came from the connection is a slice of its read buffer, which an entry would keep whole.
         let response = entry(Kind::Response, copied(&received.fields), Bytes::copy_from_slice(&body), own);

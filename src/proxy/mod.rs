@@ -20,6 +20,7 @@ mod forwarded;
 pub mod fuzzing;
 mod head;
 mod hosts;
+mod in_turn;
 mod ingress;
 mod inspect;
 mod keep;
@@ -32,6 +33,7 @@ mod post;
 mod read_ahead;
 mod reuse;
 mod settings;
+mod share;
 mod standing_in;
 mod tasks;
 mod tunnel;
@@ -46,6 +48,7 @@ use std::sync::Arc;
 use http::{Method, Request, Response};
 use hyper::body::Incoming;
 
+use crate::budget::Budget;
 use crate::clock::Clock;
 use crate::fields::{Detail, Forward};
 use crate::origin::{Body, EarlyAnswer, Origin};
@@ -71,6 +74,7 @@ pub use client::Client;
 pub use coding::CompressionSettings;
 pub use inspect::{Inspection, Question, Selection, Variants};
 pub use settings::ProxySettings;
+pub use share::Share;
 pub use tunnel::Tunnel;
 
 /// What all cores of a process share besides the store.
@@ -82,6 +86,8 @@ pub struct Shared {
     standing_in: Arc<StandingIn>,
     notices: Arc<Notices>,
     other_hosts: Arc<OtherHosts>,
+    /// The bytes of answers on their way.
+    answers: Arc<Budget>,
     clock: Clock,
     log_requests: bool,
 }
@@ -90,10 +96,12 @@ impl Shared {
     /// Sets the shared part up.
     pub fn new(settings: ProxySettings, clock: Clock, log_requests: bool) -> Self {
         let flights = Arc::new(Flights::new(settings.max_waiters));
-        let codings = Arc::new(Codings::new(&settings.compression));
+        let answers = Budget::new(settings.max_answers);
+        let codings = Arc::new(Codings::new(&settings.compression, &answers));
         let (standing_in, other_hosts) = (Arc::default(), Arc::default());
         let notices = Arc::new(Notices::about(&settings.routes));
-        Self { settings: Arc::new(settings), flights, codings, standing_in, notices, other_hosts, clock, log_requests }
+        let settings = Arc::new(settings);
+        Self { settings, flights, codings, standing_in, notices, other_hosts, answers, clock, log_requests }
     }
 }
 
@@ -124,19 +132,22 @@ impl Proxy {
 
     /// Answers one request. Never fails: whatever goes wrong becomes an answer that says so.
     ///
-    /// Interim answers of the origin go to `early`, where the client can be sent some.
+    /// Interim answers of the origin go to `early`, where the client can be sent some. Where a connection has many requests
+    /// under way at once, `share` is what their answers share.
     /// Dropping the future is safe at any point: fills and writes go on in tasks of their own.
     pub async fn handle(
         self: &Arc<Self>,
         request: Request<Incoming>,
         client: Client,
         early: Option<EarlyAnswer>,
+        share: Option<Share>,
     ) -> Response<Body> {
+        let counts_for = share.as_ref().map(Share::budget);
         let line = self
             .shared
             .log_requests
             .then(|| RequestLine::of(request.method(), request.uri().path(), request.headers()));
-        let answer = match ingress::admit(request, &self.shared.settings, client, early) {
+        let answer = match ingress::admit(request, &self.shared.settings, client, early, share) {
             Err(refusal) => refusal.answer(),
             Ok(admitted) if self.may_tunnel(&admitted) => self.tunnel(admitted).await,
             Ok(admitted) if matches!(admitted.method, Method::GET | Method::HEAD) => self.read(admitted).await,
@@ -146,7 +157,7 @@ impl Proxy {
         if let Some(line) = line {
             line.log(answer.response.status(), &answer.cache_status, answer.why.as_deref(), answer.dropped.as_deref());
         }
-        answer.seal(self.shared.settings.pass_tags)
+        answer.seal(self.shared.settings.pass_tags, counts_for)
     }
 
     async fn read(self: &Arc<Self>, request: Admitted) -> Answer {
@@ -159,66 +170,67 @@ impl Proxy {
                 }
                 let limit = route.as_ref().map_or(0, |route| route.choices.max_body);
                 let answer = self.pass(request, Forward::Bypass, Some(detail)).await;
-                return annotate::missed(answer, route.as_deref(), limit).await;
+                return annotate::missed(answer, route.as_deref(), limit, &self.shared.answers).await;
             }
         };
         let route = resource.route.clone();
         let head_only = request.method == Method::HEAD;
         let limit = self.choices(&resource).max_body;
-        let answer = self.answer(resource, request).await;
+        let answer = self.in_turn(&resource, &request).await;
         self.shared.standing_in.note(route.as_deref(), &answer.cache_status, self.shared.clock.ticks());
-        let answer = annotate::missed(answer, route.as_deref(), limit).await;
+        let answer = annotate::missed(answer, route.as_deref(), limit, &self.shared.answers).await;
         let answer = self.shared.codings.apply(answer).await;
         if head_only { answer.without_body() } else { answer }
     }
 
     /// Lookup, reuse, and otherwise one fetch for all who ask.
-    async fn answer(self: &Arc<Self>, resource: Resource, request: Admitted) -> Answer {
+    async fn answer(self: &Arc<Self>, resource: &Resource, request: &Admitted) -> Answer {
         let mut looks_left = LOOKS;
+        let fetch = |missed, leader| Fetch::new(resource.clone(), request.again(), missed, leader);
         loop {
             let landed = self.shared.flights.landed(&resource.place.key);
-            let seen = match self.shared.lookup(&self.store, &resource, &request).await {
+            let seen = match self.shared.lookup(&self.store, resource, request).await {
                 Ok(seen) => seen,
-                Err(fault) => return self.pass(request, Forward::Miss, Some(fault_detail(&fault))).await,
+                Err(fault) => return self.pass(request.again(), Forward::Miss, Some(fault_detail(&fault))).await,
             };
-            let missed = match self.reuse(&resource, &request, &seen) {
+            let missed = match self.reuse(resource, request, &seen) {
                 Verdict::Deliver(answer) => return answer,
                 Verdict::DeliverAndRefresh(answer, missed) => {
                     if let Some(leader) = self.shared.flights.lead(&resource.place.key, landed) {
-                        self.refresh(Fetch::new(resource, request, missed, Some(leader)));
+                        self.refresh(fetch(missed, Some(leader)));
                     }
                     return answer;
                 }
-                Verdict::Pass(forward, detail) => return self.pass(request, forward, Some(detail)).await,
+                Verdict::Pass(forward, detail) => return self.pass(request.again(), forward, Some(detail)).await,
                 Verdict::Fetch(missed) => missed,
             };
-            match self.shared.onward(&resource, &request) {
-                Onward::Part => return self.part(resource, request, missed, landed).await,
+            match self.shared.onward(resource, request) {
+                Onward::Part => return self.part(resource.clone(), request.again(), missed, landed).await,
                 Onward::OnlyIfCached => return Refusal::OnlyIfCached.answer(),
-                Onward::Head => return self.head(resource, request, missed, landed).await,
+                Onward::Head => return self.head(resource.clone(), request.again(), missed, landed).await,
                 Onward::Fetch => {}
             }
-            if looks_left == 0 || self.goes_alone(&resource, &request, &missed) {
-                return self.fetch(Fetch::new(resource, request, missed, None)).await;
+            if looks_left == 0 || self.goes_alone(resource, request, &missed) {
+                return self.fetch(fetch(missed, None)).await;
             }
             looks_left -= 1;
             let follower = match self.shared.flights.join(&resource.place.key, landed) {
-                Join::Lead(leader) => return self.fetch(Fetch::new(resource, request, missed, Some(leader))).await,
-                Join::Alone => return self.fetch(Fetch::new(resource, request, missed, None)).await,
+                Join::Lead(leader) => return self.fetch(fetch(missed, Some(leader))).await,
+                Join::Alone => return self.fetch(fetch(missed, None)).await,
                 Join::LookAgain => continue,
                 Join::Follow(follower) => follower,
             };
-            match follower.landing(patience(&resource, &missed)).await {
+            match follower.landing(patience(resource, &missed)).await {
                 Landing::Stored(entry, status) => {
-                    if let Some(answer) = self.share(&resource, &request, &missed, &entry, status) {
+                    if let Some(answer) = self.share(resource, request, &missed, &entry, status) {
                         return answer;
                     }
                 }
-                Landing::Failed(error) => return self.failed(&resource, &request, &missed, &error).collapsed(),
+                Landing::Failed(error) => return self.failed(resource, request, &missed, &error).collapsed(),
                 Landing::Trouble(status) => {
-                    return match self.stale_on_error(&resource, &request, &missed, Some(status)) {
+                    return match self.stale_on_error(resource, request, &missed, Some(status)) {
                         Some(answer) => answer.collapsed(),
-                        None => self.fetch(Fetch::new(resource, request, missed, None)).await,
+                        None => self.fetch(fetch(missed, None)).await,
                     };
                 }
                 // What is stored by now may still be validated, or stand in.

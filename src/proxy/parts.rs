@@ -17,7 +17,7 @@ use super::keep::{Judged, KeptAnswer, Received};
 use super::lookup::{Missed, Resource};
 use super::pass::passed_status;
 use super::patience::MOMENT;
-use super::read_ahead::{Ahead, ReadAhead};
+use super::read_ahead::{Ahead, ReadAhead, Room};
 use super::variants::at_key;
 use super::{Proxy, fault_detail};
 use crate::fields::{ByteRange, CacheStatus, ContentRange, Detail, Forward};
@@ -120,9 +120,10 @@ impl Proxy {
         let mut head = received.head();
         head.headers.append(VIA, VIA_ASIDE);
         let answer = |body, status| Answer::new(Response::from_parts(head, body), status);
-        let limit = self.choices(&fetch.resource).max_body;
+        let (limit, receipt) = (self.choices(&fetch.resource).max_body, self.shared.answers.charge(0));
+        let room = Room::of(&fetch, &self.shared.answers);
         let came = Came { fetch, received, judged, range, known: seen.entry, whole, landed };
-        match body.collect_until(limit, Some(Instant::now() + MOMENT)).await {
+        match body.collect_until(limit, Instant::now() + MOMENT, receipt).await {
             Collected::Whole(bytes) => {
                 let kept = self.keep_part(came, bytes.clone()).await;
                 let status = CacheStatus { stored: kept.stored, ttl: kept.ttl, detail: kept.detail, ..status };
@@ -130,10 +131,12 @@ impl Proxy {
             }
             Collected::Slow(ahead, rest) => {
                 let (relaying, relay) = Body::relayed(waiter);
-                self.relay_part(came, ReadAhead::new(relaying, &ahead, rest), waiters);
+                self.relay_part(came, ReadAhead::new(relaying, &ahead, rest, room), waiters);
                 answer(relay, status)
             }
-            Collected::Larger(ahead, rest) => answer(Body::stream(ahead, rest), status),
+            Collected::Larger(ahead, rest) | Collected::NoRoom(ahead, rest) => {
+                answer(Body::stream(ahead, rest), status)
+            }
             Collected::Failed(error) => no_answer(&OriginError::Broken(error.to_string()), forward),
         }
     }
@@ -147,7 +150,7 @@ impl Proxy {
             if let Ahead::Whole(bytes) = &ahead {
                 proxy.keep_part(came, bytes.clone()).await;
             }
-            reading.end(ahead);
+            reading.end(ahead, None);
         });
     }
 

@@ -69,7 +69,9 @@ impl Proxy {
         }
         match timed.collect(buffer_body).await {
             Collected::Whole(bytes) => Ok(Body::full(bytes)),
-            Collected::Larger(ahead, rest) | Collected::Slow(ahead, rest) => Ok(Body::stream(ahead, rest)),
+            Collected::Larger(ahead, rest) | Collected::Slow(ahead, rest) | Collected::NoRoom(ahead, rest) => {
+                Ok(Body::stream(ahead, rest))
+            }
             Collected::Failed(BodyError::TooLarge) => Err(Refusal::BodyTooLarge(limit)),
             Collected::Failed(error @ (BodyError::Stalled(_) | BodyError::TooSlow(_))) => {
                 Err(Refusal::BodyTooSlow(error.to_string()))

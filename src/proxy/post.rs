@@ -72,14 +72,15 @@ impl Proxy {
             Answer::new(Response::from_parts(head, body), status)
         };
         // What takes longer is handed on as it comes, after what the POST made old is made old.
-        let end = Instant::now() + MOMENT;
-        let answer = match body.collect_until(self.choices(&fetch.resource).max_body, Some(end)).await {
+        let (limit, end) = (self.choices(&fetch.resource).max_body, Instant::now() + MOMENT);
+        let answer = match body.collect_until(limit, end, self.shared.answers.charge(0)).await {
             Collected::Whole(bytes) => {
                 let answer = answer(Body::full(bytes.clone()), None);
                 return self.keep_whole_post(fetch, received, judged, bytes, words.write(request), answer).await;
             }
             Collected::Larger(ahead, rest) => answer(Body::stream(ahead, rest), Some(Detail::TooLarge)),
             Collected::Slow(ahead, rest) => answer(Body::stream(ahead, rest), Some(Detail::TooSlow)),
+            Collected::NoRoom(ahead, rest) => answer(Body::stream(ahead, rest), Some(Detail::AnswersFull)),
             Collected::Failed(error) => no_answer(&OriginError::Broken(error.to_string()), Forward::Method),
         };
         self.made_old(&words.write(request), answer).await
@@ -121,17 +122,7 @@ impl Proxy {
 
 /// The GET that the answer to a POST would also answer.
 fn as_get(post: &Admitted) -> Admitted {
-    Admitted {
-        method: Method::GET,
-        target: post.target.clone(),
-        fields: post.fields.clone(),
-        body: None,
-        host: post.host.clone(),
-        client: post.client,
-        version: post.version,
-        upgrade: None,
-        early: None,
-    }
+    Admitted { method: Method::GET, early: None, ..post.again() }
 }
 
 /// Whether the answer says that it is a representation of the very resource that was asked.

@@ -1,8 +1,13 @@
 //! A body that is handed on as it comes, and kept once it is whole: read ahead of a slow client.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use tokio::time::{Instant, timeout_at};
 
+use super::fetch::Fetch;
+use super::share::Share;
+use crate::budget::{Budget, Receipt};
 use crate::origin::{BodyError, Relaying, Timed};
 
 /// A body on its way, and who takes it.
@@ -10,13 +15,35 @@ pub(super) struct ReadAhead {
     body: Timed,
     relaying: Relaying,
     read: u64,
+    room: Room,
+}
+
+/// How far may be read ahead: as long as there is room among all answers, and among those of its client's connection.
+pub(super) struct Room {
+    receipt: Receipt,
+    share: Option<Arc<Budget>>,
+}
+
+impl Room {
+    pub(super) fn of(fetch: &Fetch, answers: &Arc<Budget>) -> Self {
+        Self { receipt: answers.charge(0), share: fetch.request.share.as_ref().map(Share::budget) }
+    }
+
+    async fn reaches(&mut self, bytes: u64) -> bool {
+        let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+        let found = self.share.as_ref().is_none_or(|share| share.has_room(bytes, 0)) && self.receipt.reach(bytes).await;
+        if !found {
+            self.receipt.cover(bytes);
+        }
+        found
+    }
 }
 
 /// What came of reading on.
 pub(super) enum Ahead {
     /// All of it is there.
     Whole(Bytes),
-    /// There is more than was to be read.
+    /// There is more than was to be read, or than there is room for.
     Larger,
     /// There is more, and the time is over.
     Slow,
@@ -26,14 +53,15 @@ pub(super) enum Ahead {
 
 impl ReadAhead {
     /// Hands on what was read of a body already, and then what comes.
-    pub(super) fn new(relaying: Relaying, ahead: &Bytes, body: Timed) -> Self {
+    pub(super) fn new(relaying: Relaying, ahead: &Bytes, body: Timed, mut room: Room) -> Self {
         if !ahead.is_empty() {
             relaying.push(ahead);
         }
-        Self { body, relaying, read: ahead.len() as u64 }
+        room.receipt.cover(ahead.len());
+        Self { body, relaying, read: ahead.len() as u64, room }
     }
 
-    /// Reads on until the end, until more than `limit` bytes are there in all, or until that moment.
+    /// Reads on until the end, until more than `limit` bytes are there in all, while there is room, or until that moment.
     pub(super) async fn until(&mut self, limit: u64, end: Instant) -> Ahead {
         loop {
             match timeout_at(end, self.body.next()).await {
@@ -43,7 +71,7 @@ impl ReadAhead {
                 Ok(Some(Ok(piece))) => {
                     self.read += piece.len() as u64;
                     self.relaying.push(&piece);
-                    if self.read > limit {
+                    if self.read > limit || !self.room.reaches(self.read).await {
                         return Ahead::Larger;
                     }
                 }
@@ -51,12 +79,14 @@ impl ReadAhead {
         }
     }
 
-    /// Tells the receiver what comes after what was read: nothing, the rest, or that it broke off.
-    pub(super) fn end(self, ahead: Ahead) {
+    /// Tells the receiver what comes after what was read: nothing, the rest, or that it broke off. What was whole and is
+    /// `kept` it has from there.
+    pub(super) fn end(self, ahead: Ahead, kept: Option<&Bytes>) {
+        let receipt = self.room.receipt;
         match ahead {
-            Ahead::Whole(_) => self.relaying.end(),
-            Ahead::Larger | Ahead::Slow => self.relaying.rest(self.body),
-            Ahead::Failed(error) => self.relaying.fail(error),
+            Ahead::Whole(_) => self.relaying.end(kept, receipt),
+            Ahead::Larger | Ahead::Slow => self.relaying.rest(self.body, receipt),
+            Ahead::Failed(error) => self.relaying.fail(error, receipt),
         }
     }
 }

@@ -40,6 +40,8 @@ pub struct ProxySettings {
     pub body_rate: Option<NonZeroU64>,
     /// How many requests may wait for one fetch of the same key; further ones go to the origin themselves.
     pub max_waiters: usize,
+    /// How many bytes of answers may be on their way to clients, besides what the store holds.
+    pub max_answers: usize,
     /// The content codings that clients are offered.
     pub compression: CompressionSettings,
 }

@@ -73,7 +73,7 @@ impl Words {
                 (ReadBody::Json(json), _) => Content::Json(json),
                 (_, Body::Empty) => Content::Absent,
                 (_, Body::Full(bytes)) => Content::Whole(bytes),
-                (_, Body::Stream(_)) => Content::Unread,
+                (_, Body::Stream(_) | Body::Metered(_)) => Content::Unread,
             };
             words.overriding = overriding(&request.method, &request.fields, request.query(), content);
         }

@@ -104,13 +104,15 @@ impl Proxy {
         let Answer { response, cache_status, .. } = answer;
         let (head, body) = response.into_parts();
         let (body, json) = match body {
-            Body::Stream(stream) => match stream.collect(self.shared.settings.buffer_body).await {
-                Ok(bytes) => {
-                    let json = read_json(&bytes);
-                    (Body::full(bytes), json)
+            Body::Stream(stream) => {
+                match stream.collect(self.shared.settings.buffer_body, self.shared.answers.charge(0)).await {
+                    Ok(bytes) => {
+                        let json = read_json(&bytes);
+                        (Body::full(bytes), json)
+                    }
+                    Err(body) => (body, None),
                 }
-                Err(body) => (body, None),
-            },
+            }
             other => (other, None),
         };
         (Answer::new(http::Response::from_parts(head, body), cache_status), json)

@@ -289,6 +289,7 @@ impl Proxy {
         let flags = StoredFlags::of(&CacheControl::default());
         let (now, token) = (self.shared.clock.now(), Token { epoch: 0, seq: 0 });
         StoredResponse::new(kind, StatusCode::OK, fields, body, now, Duration::ZERO, lifetime, flags, tags, token)
+            .lent(&self.shared.answers)
     }
 
     fn fill_again(self: &Arc<Self>, target: &str, write: &Admitted) {
@@ -303,6 +304,7 @@ impl Proxy {
             version: http::Version::HTTP_11,
             upgrade: None,
             early: None,
+            share: None,
         };
         let proxy = Arc::clone(self);
         tokio::spawn(async move { drop(proxy.read(request).await) });

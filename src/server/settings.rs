@@ -30,6 +30,8 @@ pub struct ServerSettings {
     pub idle_timeout: Duration,
     /// How long a client may take nothing of its answer.
     pub write_stall: Duration,
+    /// How many bytes of answers one connection of HTTP/2 may have on their way.
+    pub max_connection_answers: usize,
     /// The largest request head in bytes.
     pub max_header: usize,
     /// How many fields a request may have.

@@ -3,10 +3,11 @@
 use bytes::Bytes;
 use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use super::Token;
+use crate::budget::{Budget, Loan};
 use crate::clock::Millis;
 use crate::policy::{Lifetime, StoredFlags, has_validator};
 use crate::rules::Tag;
@@ -63,7 +64,9 @@ pub struct StoredResponse {
     /// The header block of a hit but for Age and Cache-Status.
     head: OnceLock<HeaderMap>,
     /// The body as a hit of an annotated route sends it.
-    annotated: OnceLock<Bytes>,
+    annotated: OnceLock<(Bytes, Option<Loan>)>,
+    /// That its bodies are the store's while it is there, and do not count among the answers under way.
+    loan: Option<Loan>,
     /// What its Vary names and its route kept from the origin.
     withheld: OnceLock<Box<[HeaderName]>>,
 }
@@ -96,8 +99,21 @@ impl StoredResponse {
             token,
             head: OnceLock::new(),
             annotated: OnceLock::new(),
+            loan: None,
             withheld: OnceLock::new(),
         }
+    }
+
+    /// The same for a store in this process: what is under way of its bodies counts once it is gone from there.
+    #[must_use]
+    pub fn lent(self, budget: &Arc<Budget>) -> Self {
+        let (body, loan) = budget.lend(self.body);
+        Self { body, loan, ..self }
+    }
+
+    /// Whether answers share its bodies with the store.
+    pub fn is_lent(&self) -> bool {
+        self.loan.is_some()
     }
 
     /// The header block of a hit, made by `prepare` the first time it is asked for.
@@ -107,7 +123,14 @@ impl StoredResponse {
 
     /// The annotated body of a hit, made by `annotate` the first time it is asked for.
     pub fn annotated(&self, annotate: impl FnOnce(&Bytes) -> Bytes) -> &Bytes {
-        self.annotated.get_or_init(|| annotate(&self.body))
+        let (bytes, _) = self.annotated.get_or_init(|| {
+            let bytes = annotate(&self.body);
+            match self.loan.as_ref().filter(|_| bytes.as_ptr() != self.body.as_ptr()) {
+                Some(loan) => loan.beside(bytes),
+                None => (bytes, None),
+            }
+        });
+        bytes
     }
 
     /// The request fields that its Vary names and its route kept from the origin, found by `find` the first time they are

@@ -49,6 +49,7 @@ fn everything_has_a_default() {
     assert_eq!((config.origin.upgrade, config.origin.tunnel_idle), (false, Duration::from_secs(3600)));
     assert_eq!((config.proxy.max_target, config.proxy.max_request_body), (8192, None));
     assert_eq!((config.proxy.buffer_body, config.proxy.max_waiters), (65_536, 1024));
+    assert_eq!((config.proxy.max_answers, config.server.max_connection_answers), (64 << 20, 4 << 20));
     assert_eq!((config.proxy.trusted_proxies.len(), config.proxy.max_variants), (0, 32));
     let hosts = config.proxy.hosts.clone().unwrap();
     assert_eq!(

@@ -60,5 +60,6 @@ fn what_a_commented_key_shows_as_its_default_is_the_default() {
     assert_eq!(format!("{:?}", as_shipped.proxy.compression), format!("{:?}", all_set.proxy.compression));
     assert_eq!(as_shipped.proxy.max_target, all_set.proxy.max_target);
     assert_eq!(as_shipped.proxy.max_waiters, all_set.proxy.max_waiters);
+    assert_eq!(as_shipped.proxy.max_answers, all_set.proxy.max_answers);
     assert_eq!(as_shipped.proxy.max_variants, all_set.proxy.max_variants);
 }

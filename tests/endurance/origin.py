@@ -6,6 +6,7 @@ their time, a count of what it was asked, and a sink for uploads.
 
 import asyncio
 import json
+import random
 import sys
 import time
 from collections import Counter
@@ -27,6 +28,8 @@ async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
             ASKED[target.path] += 1
             if target.path.startswith("/big"):
                 await big(writer, int(wanted["bytes"]), "chunked" in wanted)
+            elif target.path.startswith("/json"):
+                await text(writer, int(wanted["bytes"]), "chunked" in wanted)
             elif target.path == "/events":
                 await events(writer, int(wanted["count"]), float(wanted["every"]))
             elif target.path.startswith("/stream"):
@@ -78,6 +81,15 @@ async def big(writer: asyncio.StreamWriter, size: int, chunked: bool) -> None:
         await writer.drain()
     if chunked:
         writer.write(b"0\r\n\r\n")
+
+
+async def text(writer: asyncio.StreamWriter, size: int, chunked: bool) -> None:
+    """A JSON object of about this size that a content coding makes no smaller than half of it."""
+    body = b'{"data":"' + random.randbytes(size // 2).hex().encode() + b'"}'
+    framing = b"Transfer-Encoding: chunked" if chunked else b"Content-Length: %d" % len(body)
+    writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n" + framing + b"\r\n\r\n")
+    writer.write(b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body) if chunked else body)
+    await writer.drain()
 
 
 async def events(writer: asyncio.StreamWriter, count: int, every: float) -> None:

@@ -19,9 +19,11 @@ import slow
 import slowhttptest
 import stopping
 import streams
+import unread
 
 CHECKS = {
     "memory": memory,
+    "unread": unread,
     "connections": connections,
     "slow": slow,
     "streams": streams,

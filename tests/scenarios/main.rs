@@ -64,6 +64,7 @@ mod streams;
 mod streams_shared;
 mod tls;
 mod traces;
+mod unread;
 mod upgrade;
 mod uploads;
 mod via;

@@ -27,7 +27,7 @@ fn connect(origin: SocketAddr, config: &str) -> DuplexStream {
     tokio::spawn(async move {
         let service = service_fn(move |request| {
             let proxy = Arc::clone(&proxy);
-            async move { Ok::<_, Infallible>(proxy.handle(request, proxy::Client::default(), None).await) }
+            async move { Ok::<_, Infallible>(proxy.handle(request, proxy::Client::default(), None, None).await) }
         });
         let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(server), service).await;
     });

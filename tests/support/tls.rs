@@ -104,6 +104,15 @@ impl H2 {
         Self::on(TcpStream::connect(address).await.unwrap()).await
     }
 
+    /// The same with a window of so many bytes for each answer that is not read.
+    pub async fn with_window(address: SocketAddr, bytes: u32) -> Self {
+        let stream = TokioIo::new(TcpStream::connect(address).await.unwrap());
+        let mut client = http2::Builder::new(TokioExecutor::new());
+        let (sending, connection) = client.initial_stream_window_size(bytes).handshake(stream).await.unwrap();
+        tokio::spawn(connection);
+        Self(sending)
+    }
+
     /// Sends a request; what comes back has its body yet to come.
     pub async fn begin(
         &self,

@@ -108,7 +108,7 @@ where
         let early = (version == Version::HTTP_11).then(|| answers.begin());
         // Boxed, so that a connection keeps no room for a request's future while it has none: six kilobytes each.
         Box::pin(async move {
-            let mut answer = proxy.handle(request, client, early.clone()).await;
+            let mut answer = proxy.handle(request, client, early.clone(), None).await;
             if let Some(early) = early {
                 early.end();
             }

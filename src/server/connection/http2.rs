@@ -15,7 +15,7 @@ use super::taking::Streams;
 use super::timers::Timers;
 use super::watched::Watched;
 use super::{Context, End, drive};
-use crate::proxy::Client;
+use crate::proxy::{Client, Share};
 
 /// What a client begins with. Source: RFC 9113 section 3.4
 pub(super) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -47,10 +47,11 @@ where
     let settings = &context.settings;
     let mut timers = Timers::new(Arc::clone(&activity), settings, false);
     let proxy = Arc::clone(&context.proxy);
+    let share = Share::new(settings.max_connection_answers, settings.write_stall);
     let service = service_fn(move |request| {
-        let (proxy, under_way) = (Arc::clone(&proxy), activity.request());
+        let (proxy, under_way, share) = (Arc::clone(&proxy), activity.request(), share.clone());
         async move {
-            let answer = proxy.handle(request, client, None).await;
+            let answer = proxy.handle(request, client, None, Some(share)).await;
             Ok::<_, Infallible>(answer.map(|body| under_way.answering(body)))
         }
     });

@@ -229,6 +229,7 @@ mod tests {
             header_timeout: IDLE,
             idle_timeout: IDLE,
             write_stall: IDLE,
+            max_connection_answers: 1 << 20,
             max_header: 16 << 10,
             max_fields: 100,
             shutdown_timeout: IDLE,
