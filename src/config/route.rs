@@ -17,7 +17,7 @@ use crate::rules::{Credential, PathPattern, ROUTELESS, Route, RouteQuery, is_can
 /// The largest body that is stored unless the file says otherwise.
 pub(super) const MAX_BODY: u64 = 1 << 20;
 
-const STALE_IF_ERROR: Duration = Duration::from_secs(86_400);
+const STALE_IF_ERROR: Duration = Duration::from_secs(3_600);
 
 /// A route, and the places that errors about several routes point at.
 #[derive(Debug)]

@@ -125,6 +125,7 @@ impl Server {
         let connections = Arc::new(Semaphore::new(places.min(Semaphore::MAX_PERMITS)));
         let settings = Arc::new(self.settings);
         let shortage = Arc::default();
+        let stack = parts.store.stack_bytes(self.listeners.len());
         let mut cores = Vec::new();
         for (index, listeners) in self.listeners.into_iter().enumerate() {
             let core = accept::Core {
@@ -139,7 +140,8 @@ impl Server {
             let follow = self.certificate.clone().filter(|_| index == 0).map(|it| it.follow(stopped.clone()));
             let parts = parts.clone();
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-            let thread = std::thread::Builder::new().name(format!("core-{index}")).spawn(move || {
+            let thread = std::thread::Builder::new().name(format!("core-{index}"));
+            let thread = stack.into_iter().fold(thread, std::thread::Builder::stack_size).spawn(move || {
                 runtime.block_on(async move {
                     follow.map(tokio::spawn);
                     let origin = Origin::new(parts.origin);

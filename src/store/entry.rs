@@ -161,7 +161,9 @@ impl StoredResponse {
         // An index has to last as long as the variants that it leads to.
         let confirmable = self.kind == Kind::VaryIndex || has_validator(&self.fields);
         let validated = if confirmable { fresh_for.clamp(A_MINUTE, A_DAY) } else { Duration::ZERO };
-        let stale = stale_while_revalidate.max(stale_if_error).max(validated);
+        // A stored error never stands in for another one.
+        let on_error = if self.status.is_server_error() { Duration::ZERO } else { stale_if_error };
+        let stale = stale_while_revalidate.max(on_error).max(validated);
         fresh_for.saturating_add(stale).saturating_sub(self.initial_age)
     }
 }

@@ -206,6 +206,15 @@ impl Shared {
         }
     }
 
+    /// How large the stacks of threads have to be where a store is attached, in bytes; `None` for what threads have anyway.
+    /// `threads` is how many there are going to be.
+    pub fn stack_bytes(&self, threads: usize) -> Option<usize> {
+        match self {
+            Self::Memory(_) => None,
+            Self::Redis(_) => Some(RedisNode::stack_bytes(threads)),
+        }
+    }
+
     /// A store to look into, which is never written to: what would write answers [`Fault::Refused`]. Its session is not
     /// opened a second time.
     ///

@@ -158,7 +158,7 @@ fn a_route_has_defaults_too() {
         choices.routed && !choices.override_origin && !choices.override_private && !choices.honour_request_directives
     );
     assert_eq!((choices.ttl, choices.statuses.as_slice()), (None, &[(200, None)][..]));
-    assert_eq!((choices.stale_while_revalidate, choices.stale_if_error), (Duration::ZERO, Duration::from_secs(86_400)));
+    assert_eq!((choices.stale_while_revalidate, choices.stale_if_error), (Duration::ZERO, Duration::from_secs(3_600)));
     assert_eq!(choices.max_body, 1 << 20);
     assert_eq!(config.route_lines, [2]);
 }

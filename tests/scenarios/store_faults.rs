@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use super::support::node::Node;
-use super::support::origin::Origin;
-use super::support::redis::RedisServer;
-use super::support::until;
+use super::support::origin::{Asked, Origin, response};
+use super::support::redis::{RedisServer, Reply};
+use super::support::{connected, until};
 
 const ROUTE: &str = "[[route]]\npath = \"/fruit/{id}\"\nkey = \"fruit:{id}\"\nttl = \"1h\"\n";
 
@@ -17,6 +17,42 @@ async fn hits(node: &Node, target: &str) {
 /// A node that waits for its store no longer than any does.
 fn hasty(origin: &Origin, redis: &RedisServer) -> Node {
     Node::with_store_table(origin.address, &format!("store = \"{}\"", redis.url()), ROUTE)
+}
+
+#[tokio::test]
+async fn an_entry_stays_as_long_as_it_may_be_served_and_no_longer() {
+    let origin = Origin::start(|asked: Asked| async move {
+        let control: &[_] = match asked.path() {
+            "/a/must" => &[("cache-control", "must-revalidate")],
+            "/a/window" => &[("cache-control", "stale-if-error=5")],
+            "/a/etag" => &[("etag", "\"x\""), ("cache-control", "stale-if-error=0")],
+            _ => &[],
+        };
+        response(if asked.path() == "/a/busy" { 503 } else { 200 }, control, "{}")
+    })
+    .await;
+    let redis = RedisServer::start();
+    let routes = "[[route]]\npath = \"/a/{id}\"\nkey = \"a:{id}\"\nttl = \"1m\"\nstatuses = { 503 = \"10s\" }\n\
+                  [[route]]\npath = \"/b/{id}\"\nkey = \"b:{id}\"\nttl = \"1m\"\nstale_if_error = \"1d\"\n\
+                  [[route]]\npath = \"/c/{id}\"\nkey = \"c:{id}\"\nttl = \"1m\"\nstale_if_error = \"0s\"\n";
+    let node = Node::on(origin.address, &redis.url(), routes);
+    connected(&node.client()).await;
+    for (path, key, seconds) in [
+        ("/a/plain", "a:plain", 60 + 3_600),
+        ("/a/plain?x=1", "a:plain?x=1", 60 + 3_600),
+        ("/a/must", "a:must", 60),
+        ("/a/window", "a:window", 65),
+        ("/a/etag", "a:etag", 120),
+        ("/a/busy", "a:busy", 10),
+        ("/b/plain", "b:plain", 60 + 86_400),
+        ("/c/plain", "c:plain", 60),
+    ] {
+        node.client().get(path).await;
+        for key in [key.to_owned(), format!("{{{key}}}:meta")] {
+            let Reply::Number(left) = redis.command(&["PTTL", &key]) else { panic!("no time") };
+            assert!(left <= seconds * 1000 && left > seconds * 1000 - 8_000, "{key}: {left} ms");
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -17,6 +17,7 @@ mod redis_keys;
 mod redis_login;
 mod redis_outage;
 mod redis_put;
+mod redis_rights;
 mod redis_spoilt;
 mod redis_upon;
 mod scopes;

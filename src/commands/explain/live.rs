@@ -47,9 +47,20 @@ pub(super) fn look(shared: &Shared, question: &Question, asked: &Asked, config: 
         shared.inspect(&store, question).await.map_err(|fault| fault.to_string())
     };
     let help = "the proxy answers from the origin while it cannot use its store either; see [store] url";
-    let seen = runtime.block_on(looking).map_err(|why| format!("{url} cannot be looked into: {why}; {help}"))?;
+    let stack = node.stack_bytes(1);
+    let seen = on_a_thread(stack, || runtime.block_on(looking));
+    let seen = seen.map_err(|why| format!("{url} cannot be looked into: {why}; {help}"))?;
     let foreign = seen.selection.is_none() && node.unsound() > 0;
     Ok(Live { store: url, seen, foreign })
+}
+
+/// Runs this on a thread with a stack of its own.
+fn on_a_thread<T: Send>(stack: Option<usize>, work: impl FnOnce() -> Result<T, String> + Send) -> Result<T, String> {
+    let thread = stack.into_iter().fold(std::thread::Builder::new(), std::thread::Builder::stack_size);
+    std::thread::scope(|scope| {
+        let thread = thread.spawn_scoped(scope, work).map_err(|error| error.to_string())?;
+        thread.join().unwrap_or_else(|_| Err("it ended with a panic; this is a bug in aside".to_owned()))
+    })
 }
 
 fn of_memory(asked: &Asked, config: &Config) -> String {

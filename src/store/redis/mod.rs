@@ -15,6 +15,7 @@ mod link;
 mod owed;
 mod report;
 mod scripts;
+mod stack;
 mod supervisor;
 mod url;
 
@@ -66,6 +67,11 @@ impl RedisNode {
             report: Report::default(),
             unsound: AtomicU64::new(0),
         }
+    }
+
+    /// How large a stack a thread with a session needs, in bytes, where there are so many of them.
+    pub(super) fn stack_bytes(threads: usize) -> usize {
+        stack::stack_bytes(threads)
     }
 
     /// Tells the log which troubles are over.

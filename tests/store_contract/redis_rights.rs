@@ -1,0 +1,121 @@
+//! The rights that the README names are those that aside needs: with them it does all that it does, without any one of them
+//! something fails, and is told.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aside::rules::Tag;
+use aside::store::{Fault, Kept, Kind, Otherwise, RedisUrl, Shared, Store, StoreSettings, StoreUrl, Token, Upon};
+
+use crate::fixture::{entry, key_tag, place, settings};
+use crate::put::{since, written};
+use crate::redis::{RedisServer, Reply};
+
+const README: &str = include_str!("../../README.md");
+const PREFIX: &str = "shop:";
+const RECORD: &str = "aside:{shop:}:gen";
+/// So often a core without a session is looked at again before it counts as one that gets none.
+const LOOKS: u32 = 100;
+
+/// The words of the README's line that makes the user.
+fn line() -> Vec<&'static str> {
+    let line = README.lines().find(|line| line.starts_with("ACL SETUSER aside on >PASSWORD "));
+    let words: Vec<&str> = line.expect("the README has the line").split(' ').collect();
+    assert!(README.contains(&format!("prefix = \"{PREFIX}\"")));
+    words
+}
+
+fn user(server: &RedisServer, words: &[&str]) -> StoreSettings {
+    server.command(&["ACL", "DELUSER", "aside"]);
+    server.command(&["FLUSHALL"]);
+    server.command(&["SCRIPT", "FLUSH"]);
+    assert_eq!(server.command(words), Reply::Text(b"OK".to_vec()), "{words:?}");
+    let url = format!("redis://aside:PASSWORD@127.0.0.1:{}", server.port());
+    StoreSettings { prefix: PREFIX.to_owned(), ..settings(StoreUrl::Redis(RedisUrl::parse(&url).unwrap())) }
+}
+
+/// The token of a place once there is a session.
+async fn token(store: &Store, name: &str) -> Result<Token, String> {
+    for _ in 0..LOOKS {
+        match store.lookup(&place(name)).await {
+            Ok(found) => return Ok(found.token),
+            Err(Fault::Down) => tokio::time::sleep(Duration::from_millis(10)).await,
+            Err(fault) => return Err(fault.to_string()),
+        }
+    }
+    Err("there is no session".to_owned())
+}
+
+fn holds(what: &str, held: bool) -> Result<(), String> {
+    if held { Ok(()) } else { Err(format!("not so: {what}")) }
+}
+
+/// All that is ever asked of Redis. The error is the first thing that could not be done.
+async fn everything(server: &RedisServer, settings: &StoreSettings) -> Result<(), String> {
+    let shared = Shared::new(settings);
+    let reader = shared.attach_reader().await?;
+    let store = shared.attach();
+    let told = |fault: Fault| fault.to_string();
+
+    let apple = place("fruit:1");
+    let begun = token(&store, "fruit:1").await?;
+    let kept = Arc::new(entry(&apple, "apple", begun));
+    let answer = store.keep(&apple, Arc::clone(&kept), Upon::Anything).await.map_err(told)?;
+    holds("it is kept", answer == Kept::Stored)?;
+    for store in [&store, &reader] {
+        holds("it is found", store.lookup(&apple).await.map_err(told)?.entry.is_some())?;
+    }
+    // Built upon what is there, with the same body.
+    let beneath = store.lookup(&apple).await.map_err(told)?.entry.ok_or("it is not found")?;
+    let answer = store.keep(&apple, Arc::clone(&kept), Upon::Entry(beneath)).await.map_err(told)?;
+    holds("it is freshened", answer == Kept::Stored)?;
+    // An index in the place of another one.
+    for _ in 0..2 {
+        let mut index = entry(&place("fruit:2"), "", token(&store, "fruit:2").await?);
+        index.kind = Kind::VaryIndex;
+        let answer = store.keep(&place("fruit:2"), Arc::new(index), Upon::Anything).await.map_err(told)?;
+        holds("an index is kept", answer == Kept::Stored)?;
+    }
+
+    store.finish(&key_tag("fruit:1"), None).await.map_err(told)?;
+    holds("it is made old", store.lookup(&apple).await.map_err(told)?.entry.is_none())?;
+    let new = written(&apple, "new", Kind::Written);
+    let begun = token(&store, "fruit:1").await?;
+    let (tags, since) = (key_tag("fruit:1"), since(begun));
+    let (_, put) = store.finish_and_keep(&tags, &since, &apple, new, Otherwise::Invalidate).await.map_err(told)?;
+    holds("it is put", put.map_err(told)? == Kept::Stored)?;
+
+    // More than a record lists, one that does not say how many that are, one that is gone, and a server without scripts.
+    let many: Vec<Tag> = (0..10_200).map(|n| Tag::key("fruit", &format!("fruit:{n}"))).collect();
+    for _ in 0..2 {
+        store.finish(&many, None).await.map_err(told)?;
+    }
+    server.command(&["HDEL", RECORD, "listed"]);
+    store.finish(&key_tag("fruit:1"), None).await.map_err(told)?;
+    server.command(&["DEL", RECORD]);
+    token(&store, "fruit:1").await?;
+    server.command(&["SCRIPT", "FLUSH"]);
+    store.finish(&key_tag("fruit:1"), None).await.map_err(told)?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_rights_that_the_readme_names_are_enough_and_none_is_too_many() {
+    let server = RedisServer::start();
+    let line = line();
+    assert_eq!(everything(&server, &user(&server, &line)).await, Ok(()));
+    for (at, right) in line.iter().enumerate().filter(|(_, word)| word.starts_with(['+', '~'])) {
+        let less: Vec<&str> =
+            line.iter().enumerate().filter(|(other, _)| *other != at).map(|(_, word)| *word).collect();
+        let done = everything(&server, &user(&server, &less)).await;
+        assert!(done.is_err(), "{right} is not needed");
+    }
+}
+
+#[tokio::test]
+async fn a_user_of_one_app_cannot_reach_anothers_keys() {
+    let server = RedisServer::start();
+    let settings = StoreSettings { prefix: "other:".to_owned(), ..user(&server, &line()) };
+    let error = everything(&server, &settings).await.unwrap_err();
+    assert!(error.contains("NOPERM"), "{error}");
+}
