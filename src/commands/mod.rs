@@ -73,7 +73,14 @@ pub struct ConfigArguments {
 pub struct ServeArguments {
     #[command(flatten)]
     config: ConfigArguments,
-    #[arg(long, value_name = "URL", help = "The API to stand in front of, as in http://127.0.0.1:5000; needs no file")]
+    /// Read no file at all, also where there is a ./proxy.toml: every default, and `--origin`.
+    #[arg(long, conflicts_with = "config", requires = "origin")]
+    no_config: bool,
+    #[arg(
+        long,
+        value_name = "URL",
+        help = "The API to stand in front of, as in http://127.0.0.1:5000, also where a file names another"
+    )]
     origin: Option<String>,
     /// An address to listen on, as in 127.0.0.1:8080; may be given several times.
     #[arg(long, value_name = "ADDR")]
@@ -142,7 +149,12 @@ fn serve(arguments: ServeArguments) -> ExitCode {
             LogArgument::Json => LogFormat::Json,
         }),
     };
-    match configuration(&arguments.config, &overrides) {
+    let config = if arguments.no_config {
+        Config::without_file(&overrides)
+    } else {
+        configuration(&arguments.config, &overrides)
+    };
+    match config {
         Ok(config) => {
             say_findings(&config.remarks.at_least(Severity::Warning));
             serve::run(config)

@@ -14,7 +14,7 @@ pub(super) fn mean(written: Spanned<AnnotateTable>, findings: &mut Findings<'_>)
     let table = written.into_inner();
     let missing = [("field", table.field.is_none()), ("hit", table.hit.is_none()), ("miss", table.miss.is_none())];
     for (key, _) in missing.into_iter().filter(|(_, missing)| *missing) {
-        findings.error(place.clone(), format!("`annotate` needs `{key}`"), EXAMPLE);
+        findings.lacks(place.clone(), &[key], format!("`annotate` needs `{key}`"), EXAMPLE);
     }
     let (field, hit, miss) = (table.field?, table.hit?, table.miss?);
     if field.get_ref().is_empty() {

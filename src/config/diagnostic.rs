@@ -98,6 +98,9 @@ pub struct Report {
     diagnostics: Vec<Diagnostic>,
 }
 
+/// How many findings a person is shown at once.
+const MOST_SHOWN: usize = 50;
+
 impl Report {
     pub(super) fn new(source: Arc<Source>, mut diagnostics: Vec<Diagnostic>) -> Self {
         diagnostics.sort_by_key(|finding| finding.place.as_ref().map(|place| place.start));
@@ -122,14 +125,18 @@ impl Report {
         }
     }
 
-    /// The findings as `rustc` prints its own, in colour if `styled`. Ends without a newline.
+    /// The findings as `rustc` prints its own, in colour if `styled`, the first fifty of them. Ends without a newline.
     pub fn render(&self, styled: bool) -> String {
         let renderer = if styled { Renderer::styled() } else { Renderer::plain() };
         // Secrets keep their length, so that every mark still stands under what it marks.
         let text = without_credentials(&self.source.text);
         let text = without_secrets(&text);
-        let rendered: Vec<String> =
-            self.diagnostics.iter().map(|finding| renderer.render(&[self.group(finding, &text)])).collect();
+        let shown = self.diagnostics.iter().take(MOST_SHOWN);
+        let mut rendered: Vec<String> = shown.map(|finding| renderer.render(&[self.group(finding, &text)])).collect();
+        let more = self.diagnostics.len().saturating_sub(MOST_SHOWN);
+        if more > 0 {
+            rendered.push(format!("and {more} more"));
+        }
         rendered.join("\n\n")
     }
 
@@ -217,6 +224,16 @@ mod tests {
         assert!(text.contains("2 | ttl = 1"), "{text}");
         assert!(text.contains("help: write \"1h\""), "{text}");
         assert!(!text.contains('\u{1b}'), "{text}");
+    }
+
+    #[test]
+    fn no_more_than_fifty_findings_are_printed() {
+        let one = report("a", Some(0..1));
+        let many = Report::new(one.source, vec![one.diagnostics[0].clone(); 57]);
+        let text = many.render(false);
+        assert_eq!(text.matches("error: ").count(), 50);
+        assert!(text.ends_with("\n\nand 7 more"), "{text}");
+        assert_eq!(many.to_json().as_array().unwrap().len(), 57);
     }
 
     #[test]

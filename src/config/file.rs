@@ -11,7 +11,7 @@ use toml::Spanned;
 
 use super::duration::WrittenDuration;
 use super::findings::Text;
-use super::forms::{Entries, HasShortForm, Json, List, OneOrMany, TextOr, WordOrList};
+use super::forms::{Entries, HasShortForm, Json, List, ManyOr, OneOrMany, TextOr, WordOrList};
 use super::size::{WrittenCount, WrittenShare, WrittenSize};
 use super::statuses::WrittenStatusTtl;
 
@@ -19,7 +19,7 @@ use super::statuses::WrittenStatusTtl;
 #[serde(deny_unknown_fields, default, expecting = "a table")]
 pub(super) struct File {
     pub(super) listen: Option<Spanned<OneOrMany>>,
-    pub(super) origin: Option<Spanned<TextOr<OriginTable>>>,
+    pub(super) origin: Option<Spanned<ManyOr<OriginTable>>>,
     pub(super) store: Option<Spanned<TextOr<StoreTable>>>,
     pub(super) tls: Option<Spanned<TlsTable>>,
     pub(super) clients: ClientsTable,

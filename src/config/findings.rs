@@ -1,10 +1,12 @@
 //! Collects everything that is wrong with a file, so that a person sees all of it at once.
 
+use std::collections::HashSet;
 use std::ops::Range;
 
 use toml::Spanned;
 
 use super::diagnostic::{Diagnostic, Severity};
+use super::unread::Tables;
 use crate::rules::PatternError;
 
 /// Text as it stands in the file, with its place.
@@ -39,11 +41,12 @@ impl Problem {
 pub(super) struct Findings<'t> {
     text: &'t str,
     found: Vec<Diagnostic>,
+    tables: Tables,
 }
 
 impl<'t> Findings<'t> {
     pub(super) fn new(text: &'t str) -> Self {
-        Self { text, found: Vec::new() }
+        Self { text, found: Vec::new(), tables: Tables::default() }
     }
 
     /// Whether anything found keeps the file from being used.
@@ -51,13 +54,50 @@ impl<'t> Findings<'t> {
         self.found.iter().any(|finding| finding.severity == Severity::Error)
     }
 
-    pub(super) fn into_vec(self) -> Vec<Diagnostic> {
+    /// Which tables could not be read whole.
+    pub(super) fn tables(&self) -> &Tables {
+        &self.tables
+    }
+
+    /// These are the file's tables.
+    pub(super) fn in_tables(&mut self, tables: Tables) {
+        self.tables = tables;
+    }
+
+    /// This key of the table around this place could not be read; `None` where nobody can tell which key it is.
+    pub(super) fn unread(&mut self, place: &Range<usize>, key: Option<&str>) {
+        self.tables.unread(place, key);
+    }
+
+    /// What was found. In a table with an error what is only worth knowing may follow from it, and is left out.
+    pub(super) fn into_vec(mut self) -> Vec<Diagnostic> {
+        let is_error = |finding: &Diagnostic| finding.severity == Severity::Error;
+        let errors = self.found.iter().filter(|finding| is_error(finding));
+        let faulty: HashSet<_> =
+            errors.filter_map(|finding| finding.place.as_ref()).map(|place| self.tables.around(place)).collect();
+        let is_told = |place: &Range<usize>| !faulty.contains(&self.tables.around(place));
+        self.found.retain(|finding| is_error(finding) || finding.place.as_ref().is_none_or(is_told));
         self.found
     }
 
     /// An error at a place.
     pub(super) fn error(&mut self, place: Range<usize>, message: impl Into<String>, help: impl Into<String>) {
         self.add(Severity::Error, Some(place), message, help);
+    }
+
+    /// An error of a table that lacks one of these keys, or of a value that does not suit theirs. It is not told where such
+    /// a key could not be read, for that may be what is missed; nor, of a table that without its keys is none, where any
+    /// could not: then none is named.
+    pub(super) fn lacks(
+        &mut self,
+        place: Range<usize>,
+        keys: &[&str],
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) {
+        if !self.tables.is_unread(&place, keys) {
+            self.error(place, message, help);
+        }
     }
 
     /// An error that no text in the file is to blame for.
@@ -134,6 +174,10 @@ impl<'t> Findings<'t> {
     ) {
         // Places come from the parser; one past the end would make the printer fail, so it is cut.
         let place = place.map(|place| place.start.min(self.text.len())..place.end.min(self.text.len()));
+        // What is only worth knowing of the file as a whole may have become so by what is missing.
+        if severity != Severity::Error && place.is_none() && self.tables.is_any_unread() {
+            return;
+        }
         self.found.push(Diagnostic {
             severity,
             message: message.into(),

@@ -49,6 +49,41 @@ impl<'de, T: Deserialize<'de> + HasShortForm> Deserialize<'de> for TextOr<T> {
     }
 }
 
+/// The short form, which may be a list here, or the table.
+#[derive(Clone, Debug)]
+pub(super) enum ManyOr<T> {
+    Many(OneOrMany),
+    Table(T),
+}
+
+impl<'de, T: Deserialize<'de> + HasShortForm> Deserialize<'de> for ManyOr<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Forms<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de> + HasShortForm> Visitor<'de> for Forms<T> {
+            type Value = ManyOr<T>;
+
+            fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(out, "a string, a list of them or a table\nwrite {}", T::FORMS)
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
+                Ok(ManyOr::Many(OneOrMany::One(text.to_owned())))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, members: A) -> Result<Self::Value, A::Error> {
+                members_of(members).map(|members| ManyOr::Many(OneOrMany::Many(members)))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(map)).map(ManyOr::Table)
+            }
+        }
+
+        deserializer.deserialize_any(Forms(PhantomData))
+    }
+}
+
 /// A list in brackets.
 #[derive(Clone, Debug)]
 pub(super) struct List<T>(pub(super) Vec<T>);

@@ -54,7 +54,12 @@ fn rules(
             TextOr::Table(table) => table,
         };
         let Some(written) = &table.request else {
-            findings.error(place, "this does not say which writes it speaks of", "add request = \"PUT /fruit/{id}\"");
+            findings.lacks(
+                place,
+                &[],
+                "this does not say which writes it speaks of",
+                "add request = \"PUT /fruit/{id}\"",
+            );
             continue;
         };
         let written = written.clone();
@@ -102,7 +107,12 @@ fn variable(
             None if known.is_empty() => "delete it: the key has no variable".to_owned(),
             None => format!("it has {}", listed(known.iter().copied())),
         };
-        findings.error(name.span(), format!("the key has no variable `{}`", name.get_ref()), help);
+        findings.lacks(
+            name.span(),
+            &["path", "query", "key", "tags"],
+            format!("the key has no variable `{}`", name.get_ref()),
+            help,
+        );
     }
     let template = template(value, findings)?;
     let mut sources = template.variables();

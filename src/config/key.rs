@@ -29,7 +29,10 @@ impl<'a> ReadNames<'a> {
 pub(super) fn mean(written: Option<&Text>, names: ReadNames<'_>, findings: &mut Findings<'_>) -> Template {
     let default = Template::of_path(names.path.as_str(), names.listed());
     let Some(text) = written else { return default };
-    let Some(template) = template(text, findings) else { return default };
+    let Some(template) = template(text, findings) else {
+        findings.unread(&text.span(), Some("key"));
+        return default;
+    };
     let mut known = true;
     for source in template.variables() {
         match source {
@@ -47,8 +50,9 @@ pub(super) fn mean(written: Option<&Text>, names: ReadNames<'_>, findings: &mut 
     }
     // A misspelt variable is most often the one that is missing: one error is enough.
     for name in names.all().filter(|name| known && !template.uses(name)) {
-        findings.error(
+        findings.lacks(
             text.span(),
+            &["path", "query"],
             format!("`{{{name}}}` is not in the key: two of them would share one entry"),
             format!("add {{{name}}}, as in \"{}:{{{name}}}\", or leave `key` out", text.get_ref()),
         );
@@ -97,7 +101,7 @@ fn is_known(text: &Text, name: &str, names: ReadNames<'_>, findings: &mut Findin
         },
     };
     let place = place_of(text, name, findings);
-    findings.error(place, format!("`{{{name}}}` is neither in the path nor in `query`"), help);
+    findings.lacks(place, &["path", "query"], format!("`{{{name}}}` is neither in the path nor in `query`"), help);
     false
 }
 

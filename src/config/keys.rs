@@ -107,6 +107,7 @@ pub(super) fn refuse_unknown(table: &mut DeTable<'_>, level: &'static Level, fin
             below.is_none_or(|(name, below)| descend(name, value, below, findings))
         } else {
             let (message, help) = explain(name, level);
+            findings.unread(&key.span(), closest(name, known.iter().copied()));
             findings.error(key.span(), message, help);
             false
         };
@@ -131,6 +132,7 @@ fn descend(name: &str, value: &mut Spanned<DeValue<'_>>, level: &'static Level, 
                 }
                 title => format!("write {title} above it, or a list: {name} = [{{ … }}]"),
             };
+            findings.unread(&place, Some(name));
             findings.error(place, format!("there may be several of `{name}`, so it is a list of tables"), help);
             return false;
         }

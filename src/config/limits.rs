@@ -53,7 +53,7 @@ pub(super) fn mean(
     let target = size_from(64, 1 << 20, table.target, 8 << 10, findings);
     if let Some(place) = target_place.filter(|_| target > header) {
         let message = format!("a target of {} does not fit into a head of {}", show(target), show(header));
-        findings.error(place, message, "write a smaller `target` or a larger `header`");
+        findings.lacks(place, &["header", "target"], message, "write a smaller `target` or a larger `header`");
     }
     let server = ServerSettings {
         listen,

@@ -39,6 +39,7 @@ mod store;
 mod tls;
 mod tombstones;
 mod trusted;
+mod unread;
 mod unrouted;
 mod vary;
 mod write;
@@ -144,7 +145,7 @@ fn read(path: &Path) -> Result<String, Problem> {
         return Err(Problem::new("the path of the configuration is empty", "name a file, as in --config proxy.toml"));
     }
     let about = std::fs::metadata(path).map_err(|error| {
-        let help = "name a file that is there, as in --config proxy.toml, or do without one: aside serve --origin URL";
+        let help = "name a file that is there, as in --config proxy.toml, or do without one: aside serve --no-config --origin URL";
         Problem::new(format!("{shown} cannot be read: {error}"), help)
     })?;
     if about.is_dir() {
@@ -186,9 +187,9 @@ fn compile(
     let mut findings = Findings::new(&source.text);
     let beside = folder.or_else(|| Path::new(&source.name).parent()).unwrap_or(Path::new(""));
     let outside = Outside::new(environment, beside);
-    let file = parse::parse(&source.text, &outside, &mut findings);
-    // What could not be read is missing now, so what the rest means cannot be judged.
-    let meant = if findings.has_errors() { None } else { mean(file, overrides, folder, &source, &mut findings) };
+    // What could not be read is told already; what the rest means is judged all the same.
+    let meant = parse::parse(&source.text, &outside, &mut findings)
+        .and_then(|file| mean(file, overrides, folder, &source, &mut findings));
     let failed = findings.has_errors();
     let report = Report::new(Arc::clone(&source), outside.without_secrets(findings.into_vec()));
     match meant {
@@ -210,7 +211,9 @@ fn mean(
         listen::given(&overrides.listen, findings)
     };
     let beside = folder.or_else(|| Path::new(&source.name).parent()).unwrap_or(Path::new(""));
-    let origin = origin::mean(file.origin, overrides.origin.as_deref(), &listen, beside, findings);
+    // Where it listens nobody can tell if that could not be read.
+    let own: &[_] = if findings.tables().is_unread(&(0..0), &["listen"]) { &[] } else { &listen };
+    let origin = origin::mean(file.origin, overrides.origin.as_deref(), own, beside, findings);
     let shared_at = store::shared_at(file.store.as_ref());
     let store = store::mean(file.store, overrides.store.as_deref(), findings);
     let (mut server, limits) = limits::mean(file.limits, listen, findings);

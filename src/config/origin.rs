@@ -9,7 +9,7 @@ use toml::Spanned;
 use super::duration::WrittenDuration;
 use super::file::{OriginHealthTable, OriginTable};
 use super::findings::{Findings, Problem, Text, closest};
-use super::forms::{OneOrMany, TextOr};
+use super::forms::{ManyOr, OneOrMany};
 use super::limits::{LEAST_HEADER, at_least, between, bytes, not_zero, size_from};
 use super::origin_tls;
 use super::origin_url::{OriginUrl, origin_url, own_address};
@@ -23,7 +23,7 @@ const MOST_FIELDS: usize = 4000;
 
 /// The settings; `given` is the URL of the command line, which wins. `None` when there is no usable URL.
 pub(super) fn mean(
-    written: Option<Spanned<TextOr<OriginTable>>>,
+    written: Option<Spanned<ManyOr<OriginTable>>>,
     given: Option<&str>,
     listen: &[SocketAddr],
     folder: &Path,
@@ -87,6 +87,9 @@ fn urls_given(url: &str, findings: &mut Findings<'_>) -> Vec<Placed> {
 fn urls_written(written: Option<Spanned<OneOrMany>>, findings: &mut Findings<'_>) -> Vec<Placed> {
     let help = "write origin = \"http://127.0.0.1:5000\"";
     let Some(written) = written else {
+        if findings.tables().is_any_unread() {
+            return Vec::new();
+        }
         findings.error_nowhere(Problem::new("`origin` is missing: nobody says where the API is", help));
         return Vec::new();
     };
@@ -141,14 +144,12 @@ fn health(written: Spanned<OriginHealthTable>, findings: &mut Findings<'_>) -> O
     Some(HealthSettings { path, interval, timeout })
 }
 
-fn in_full(written: Option<Spanned<TextOr<OriginTable>>>) -> OriginTable {
+fn in_full(written: Option<Spanned<ManyOr<OriginTable>>>) -> OriginTable {
     let Some(written) = written else { return OriginTable::default() };
     let place = written.span();
     match written.into_inner() {
-        TextOr::Text(url) => {
-            OriginTable { url: Some(Spanned::new(place, OneOrMany::One(url))), ..OriginTable::default() }
-        }
-        TextOr::Table(table) => table,
+        ManyOr::Many(urls) => OriginTable { url: Some(Spanned::new(place, urls)), ..OriginTable::default() },
+        ManyOr::Table(table) => table,
     }
 }
 

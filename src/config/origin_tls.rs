@@ -58,10 +58,20 @@ fn read(path: Option<&Text>, folder: &Path, findings: &mut Findings<'_>) -> Opti
 fn identity(table: &OriginTlsTable, folder: &Path, findings: &mut Findings<'_>) -> Option<(Vec<u8>, Vec<u8>)> {
     match (&table.cert, &table.key) {
         (Some(cert), None) => {
-            findings.error(cert.span(), "a certificate is of no use without its key", "add key = \"key.pem\"");
+            findings.lacks(
+                cert.span(),
+                &["key"],
+                "a certificate is of no use without its key",
+                "add key = \"key.pem\"",
+            );
         }
         (None, Some(key)) => {
-            findings.error(key.span(), "a key is of no use without its certificate", "add cert = \"cert.pem\"");
+            findings.lacks(
+                key.span(),
+                &["cert"],
+                "a key is of no use without its certificate",
+                "add cert = \"cert.pem\"",
+            );
         }
         _ => {}
     }

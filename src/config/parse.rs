@@ -1,7 +1,7 @@
 //! From text to [`File`]: TOML, the environment's values, known keys, and the form of every value.
 //!
 //! Each value that cannot be read is reported and taken out, and the rest is read on, so that a person sees every
-//! fault of the file at once.
+//! fault of the file at once. Which tables have lost something by that is noted.
 
 use std::ops::Range;
 
@@ -14,42 +14,48 @@ use super::file::File;
 use super::findings::Findings;
 use super::keys;
 use super::outside::Outside;
+use super::unread::Tables;
 
-/// Reads a file's text. What could not be read is in the findings and missing in the result.
-pub(super) fn parse(text: &str, outside: &Outside<'_>, findings: &mut Findings<'_>) -> File {
+/// Reads a file's text. What could not be read is in the findings and missing in the result; `None` where nothing could
+/// be read.
+pub(super) fn parse(text: &str, outside: &Outside<'_>, findings: &mut Findings<'_>) -> Option<File> {
     let mut root = match DeTable::parse(text) {
         Ok(root) => root,
         // One slip in TOML often makes the parser stumble again right after it: the first is the one to mend.
         Err(error) => {
             syntax(&error, text, findings);
-            return File::default();
+            return None;
         }
     };
+    findings.in_tables(Tables::of(root.get_ref(), text));
     keys::refuse_unknown(root.get_mut(), &keys::TOP, findings);
     expand_table(root.get_mut(), outside, findings);
     read_on(root, findings)
 }
 
+/// How often is tried to read a file without what does not fit.
+const MOST_TRIES: usize = 1000;
+
 /// Reads the tables, taking out what does not fit until the rest does.
-fn read_on(mut root: Spanned<DeTable<'_>>, findings: &mut Findings<'_>) -> File {
-    loop {
+fn read_on(mut root: Spanned<DeTable<'_>>, findings: &mut Findings<'_>) -> Option<File> {
+    for _ in 0..MOST_TRIES {
         let error = match File::deserialize(Deserializer::from(root.clone())) {
-            Ok(file) => return file,
+            Ok(file) => return Some(file),
             Err(error) => error,
         };
         let (message, help) = words(error.message());
         let Some(place) = error.span() else {
             findings.error(0..0, message, help);
-            return File::default();
+            return None;
         };
         let removed = remove_at(root.get_mut(), &place);
         let message = if removed.as_deref().is_some_and(is_credential) { unquoted(&message) } else { message };
         let help = removed.as_deref().filter(|_| help == IN_QUOTES).and_then(words_of).map_or(help, str::to_owned);
+        findings.unread(&place, removed.as_deref());
         findings.error(place, message, help);
-        if removed.is_none() {
-            return File::default();
-        }
+        removed.as_ref()?;
     }
+    None
 }
 
 /// Takes the innermost value at a place out, a list as a whole. Its key, unless nothing stands there.
@@ -80,23 +86,40 @@ fn is_member(value: &DeValue<'_>, place: &Range<usize>) -> bool {
     value.as_array().is_some_and(|members| members.iter().any(|member| member.span() == *place))
 }
 
+/// Puts in what texts take from outside, and takes out those for which it cannot be had.
 fn expand_table(table: &mut DeTable<'_>, outside: &Outside<'_>, findings: &mut Findings<'_>) {
-    for (_, value) in table.iter_mut() {
-        expand_value(value, outside, findings);
+    let mut refused = Vec::new();
+    for (key, value) in table.iter_mut() {
+        if !expand_value(value, outside, findings) {
+            findings.unread(&key.span(), Some(key.get_ref()));
+            refused.push(key.get_ref().clone().into_owned());
+        }
+    }
+    for key in &refused {
+        table.remove(key.as_str());
     }
 }
 
-fn expand_value(value: &mut Spanned<DeValue<'_>>, outside: &Outside<'_>, findings: &mut Findings<'_>) {
+/// The same for one value; false where it is to be taken out, a list as a whole.
+fn expand_value(value: &mut Spanned<DeValue<'_>>, outside: &Outside<'_>, findings: &mut Findings<'_>) -> bool {
     let place = value.span();
     match value.get_mut() {
         DeValue::String(text) if text.contains('$') => match expand(text, outside) {
             Ok(expanded) => *text = expanded.into(),
-            Err(problem) => findings.problem(&Spanned::new(place, text.clone().into_owned()), problem),
+            Err(problem) => {
+                findings.problem(&Spanned::new(place, text.clone().into_owned()), problem);
+                return false;
+            }
         },
         DeValue::Table(table) => expand_table(table, outside, findings),
-        DeValue::Array(list) => list.iter_mut().for_each(|member| expand_value(member, outside, findings)),
+        DeValue::Array(list) => {
+            // All of them are looked at, whatever the first has.
+            let refused = list.iter_mut().filter_map(|member| (!expand_value(member, outside, findings)).then_some(()));
+            return refused.count() == 0;
+        }
         _ => {}
     }
+    true
 }
 
 /// The keys whose values nobody is shown.

@@ -38,17 +38,24 @@ pub(super) struct Draft {
 pub(super) fn mean(written: Spanned<RouteTable>, findings: &mut Findings<'_>) -> Option<Draft> {
     let header = written.span();
     let mut table = written.into_inner();
-    let Some(path_text) = table.path.take() else {
-        findings.error(header, "a route needs a `path`", "add path = \"/orders/{page}\"");
-        return None;
+    let path_place = table.path.as_ref().map_or_else(|| header.clone(), Spanned::span);
+    let path = if let Some(text) = table.path.take() {
+        path(&text, findings)
+    } else {
+        findings.lacks(header.clone(), &[], "a route needs a `path`", "add path = \"/orders/{page}\"");
+        None
     };
-    let path = path(&path_text, findings)?;
+    // Without it the rest is judged all the same, but for what depends on it.
+    let is_whole = path.is_some();
+    if !is_whole {
+        findings.unread(&path_place, Some("path"));
+    }
+    let path = path.or_else(|| PathPattern::parse("/").ok())?;
     let query = query(table.query.take(), &path, table.key.as_ref(), findings);
     let names = ReadNames { path: &path, query: &query };
     let key = key::mean(table.key.as_ref(), names, findings);
     let tags = key::tags(table.tags.as_ref().map_or(&[], |tags| tags.0.as_slice()), names, findings);
     let choices = choices(&mut table, findings);
-    let path_place = path_text.span();
     let name_place = table.name.as_ref().map_or_else(|| path_place.clone(), Spanned::span);
     let name = label(table.name.take(), path.as_str(), findings);
     let credentials = [("bypass", Credential::Bypass), ("ignore", Credential::Ignore), ("key", Credential::Key)];
@@ -80,7 +87,8 @@ pub(super) fn mean(written: Spanned<RouteTable>, findings: &mut Findings<'_>) ->
     if let Some(place) = &write_place {
         write::suits(&route, place, findings);
     }
-    Some(Draft { route, header, path: path_place, name: name_place, key: key_place, write: write_place })
+    let draft = Draft { route, header, path: path_place, name: name_place, key: key_place, write: write_place };
+    is_whole.then_some(draft)
 }
 
 fn path(text: &Text, findings: &mut Findings<'_>) -> Option<PathPattern> {
@@ -136,11 +144,11 @@ fn choices(table: &mut RouteTable, findings: &mut Findings<'_>) -> Choices {
     let own_lifetime = statuses.iter().any(|(_, lifetime)| lifetime.is_some());
     if let Some(flag) = table.override_origin.as_ref().filter(|_| override_origin && ttl.is_none() && !own_lifetime) {
         let message = "there is no `ttl` that could override what the origin says";
-        findings.error(flag.span(), message, "add ttl = \"10m\"");
+        findings.lacks(flag.span(), &["ttl", "statuses"], message, "add ttl = \"10m\"");
     }
     if let Some(flag) = table.override_private.as_ref().filter(|_| override_private && !override_origin) {
         let message = "`override_private` does nothing without `override_origin`";
-        findings.error(flag.span(), message, "add override_origin = true");
+        findings.lacks(flag.span(), &["override_origin"], message, "add override_origin = true");
     }
     Choices {
         routed: true,

@@ -21,7 +21,12 @@ pub(super) fn mean(
     let TlsTable { cert, key } = table.into_inner();
     let missing = if cert.is_none() { "cert" } else { "key" };
     let (Some(cert), Some(key)) = (cert, key) else {
-        findings.error(place, format!("[tls] needs both `cert` and `key`: `{missing}` is missing"), HELP);
+        findings.lacks(
+            place,
+            &["cert", "key"],
+            format!("[tls] needs both `cert` and `key`: `{missing}` is missing"),
+            HELP,
+        );
         return None;
     };
     for path in [&cert, &key].into_iter().filter(|path| path.get_ref().is_empty()) {

@@ -32,7 +32,7 @@ pub(super) fn mean(written: Spanned<WriteTable>, key: &Template, findings: &mut 
         request
     } else {
         let help = "add request = \"POST /orders\"";
-        findings.error(place.clone(), "a write policy needs `request`: the writes it speaks of", help);
+        findings.lacks(place.clone(), &[], "a write policy needs `request`: the writes it speaks of", help);
         None
     };
     let select = selection(table.policy, table.select, &place, findings);
@@ -49,7 +49,7 @@ pub(super) fn mean(written: Spanned<WriteTable>, key: &Template, findings: &mut 
             "add cache_by = \"anyone\", or cache_by = { field = \"Authorization\", value = \"Bearer ${CACHE_TOKEN}\" }";
         let message = "a write to the cache only is checked by nobody: the origin never sees it, and what anybody writes so \
                        everybody reads";
-        findings.error(place.clone(), message, help);
+        findings.lacks(place.clone(), &["cache_by"], message, help);
     }
     complete(&select, entry.as_ref().map(|(place, _)| place), reply.as_ref().map(|(place, _)| place), &place, findings);
     Some(WritePolicy {
@@ -68,7 +68,7 @@ pub(super) fn suits(route: &Route, place: &Range<usize>, findings: &mut Findings
     let stores = cache || (policy.entry.is_some() && policy.select.offers(WriteTarget::Through));
     if stores && route.choices.route_lifetime(StatusCode::OK).is_none() {
         let message = "nobody says how long what a write stores is fresh: the route has no `ttl`";
-        findings.error(place.clone(), message, "add ttl = \"1h\" to the route");
+        findings.lacks(place.clone(), &["ttl", "statuses"], message, "add ttl = \"1h\" to the route");
     }
     if stores && [route.cookies, route.authorization].contains(&Credential::Key) {
         let message = "what a write stores is for everybody, and this route has an entry for each identity";
@@ -87,11 +87,21 @@ fn complete(
     let cache = select.offers(WriteTarget::Cache);
     if cache && entry.is_none() {
         let help = "add entry = '{\"order\": {body}}'";
-        findings.error(place.clone(), "a write to the cache only needs `entry`: what a later GET answers", help);
+        findings.lacks(
+            place.clone(),
+            &["entry"],
+            "a write to the cache only needs `entry`: what a later GET answers",
+            help,
+        );
     }
     if cache && reply.is_none() {
         let help = "add reply = { status = 201, json = '{\"status\": \"success\"}' }";
-        findings.error(place.clone(), "a write to the cache only needs `reply`: the origin does not answer it", help);
+        findings.lacks(
+            place.clone(),
+            &["reply"],
+            "a write to the cache only needs `reply`: the origin does not answer it",
+            help,
+        );
     }
     if let Some(reply) = reply.filter(|_| !cache) {
         findings.warning(reply.clone(), "no write gets this reply: none goes to the cache only", "delete it");
@@ -114,7 +124,12 @@ fn cache_by(written: Spanned<TextOr<CacheByTable>>, findings: &mut Findings<'_>)
         TextOr::Table(table) => table,
     };
     let (Some(field), Some(value)) = (table.field, table.value) else {
-        findings.error(place, "a credential has a `field` and the `value` that it must have", help);
+        findings.lacks(
+            place,
+            &["field", "value"],
+            "a credential has a `field` and the `value` that it must have",
+            help,
+        );
         return None;
     };
     if value.get_ref().trim().is_empty() {
@@ -137,7 +152,7 @@ fn selection(
         (Some(policy), None) => one_of(&policy, &TARGETS, findings).map(Selection::Always),
         (None, Some(select)) => by_query(select, findings),
         (None, None) => {
-            findings.error(place.clone(), "this does not say where the write goes", SELECT);
+            findings.lacks(place.clone(), &[], "this does not say where the write goes", SELECT);
             None
         }
         (Some(policy), Some(_)) => {
@@ -169,7 +184,7 @@ fn by_query(select: Spanned<Entries<Text>>, findings: &mut Findings<'_>) -> Opti
     }
     for (key, missing) in [("query", parameter.is_none()), ("default", default.is_none())] {
         if missing {
-            findings.error(place.clone(), format!("`select` needs `{key}`"), SELECT);
+            findings.lacks(place.clone(), &[key], format!("`select` needs `{key}`"), SELECT);
         }
     }
     let (parameter, default) = (parameter?, default?);
@@ -183,7 +198,12 @@ fn by_query(select: Spanned<Entries<Text>>, findings: &mut Findings<'_>) -> Opti
             Some(near) => format!("write \"{near}\""),
             None => format!("add {} = \"through\"", default.get_ref()),
         };
-        findings.error(default.span(), format!("`select` does not say what `{}` does", default.get_ref()), help);
+        findings.lacks(
+            default.span(),
+            &[default.get_ref().as_str()],
+            format!("`select` does not say what `{}` does", default.get_ref()),
+            help,
+        );
         return None;
     }
     Some(Selection::ByQuery { parameter: parameter.into_inner(), default: default.into_inner(), targets })
@@ -202,7 +222,7 @@ fn reply(written: Spanned<ReplyTable>, findings: &mut Findings<'_>) -> Option<Re
     let help = "write reply = { status = 201, json = '{\"status\": \"success\"}' }";
     for (key, missing) in [("status", table.status.is_none()), ("json", table.json.is_none())] {
         if missing {
-            findings.error(place.clone(), format!("`reply` needs `{key}`"), help);
+            findings.lacks(place.clone(), &[key], format!("`reply` needs `{key}`"), help);
         }
     }
     let json = table.json.and_then(|text| json(&text, findings));
@@ -225,8 +245,9 @@ fn refuse_unobtainable(text: &Text, request: &RequestPattern, key: &Template, fi
         if let Source::Name(name) = source
             && !request.path().variables().any(|known| known == name)
         {
-            findings.error(
+            findings.lacks(
                 text.span(),
+                &["path", "query", "key"],
                 format!("`{}` does not say {{{name}}}, and a DELETE has no body to look into", text.get_ref()),
                 format!("name it in the path, as in \"DELETE /orders/{{{name}}}\""),
             );

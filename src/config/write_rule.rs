@@ -68,7 +68,7 @@ fn rule(
     let table = written.into_inner();
     let Some(texts) = table.request.map(texts).filter(|texts| !texts.is_empty()) else {
         let help = "add request = \"POST /login\", or a list of them";
-        findings.error(place, "this does not say which writes it speaks of", help);
+        findings.lacks(place, &[], "this does not say which writes it speaks of", help);
         return None;
     };
     let requests = requests(&texts, findings);
@@ -138,6 +138,9 @@ fn route(text: &Text, name: &str, routes: &[Draft], findings: &mut Findings<'_>)
     if let Some(draft) = routes.iter().find(|draft| *draft.route.name == *name) {
         return Some(Arc::clone(&draft.route.name));
     }
+    if findings.tables().is_any_route_unread() {
+        return None;
+    }
     let help = match closest(name, known()) {
         Some(near) => format!("write \"route:{near}\""),
         None if routes.is_empty() => "there is no [[route]]".to_owned(),
@@ -198,7 +201,7 @@ fn refused(written: Spanned<RefusedTable>, findings: &mut Findings<'_>) -> Optio
     let table = written.into_inner();
     let Some(status) = table.status else {
         let help = "add status = [302]";
-        findings.error(place, "`refused` does not say which answers mean that nothing was written", help);
+        findings.lacks(place, &["status"], "`refused` does not say which answers mean that nothing was written", help);
         return None;
     };
     let text = Spanned::new(status.span(), String::new());

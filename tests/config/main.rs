@@ -7,6 +7,7 @@
     reason = "a test fails by panicking; the lints spare only what is inside of test functions"
 )]
 
+mod all_at_once;
 mod bad_files;
 mod bad_routes;
 mod certificates;

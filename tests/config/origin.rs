@@ -10,8 +10,15 @@ use super::{assert_bad, good, read};
 fn several_addresses_of_one_scheme() {
     let config = good("[origin]\nurl = [\"http://a:1\", \"http://b\"]\n");
     assert_eq!(config.origin.urls(), ["http://a:1", "http://b"]);
+    assert_eq!(good("origin = [\"http://a:1\", \"http://b\"]\n").origin.urls(), ["http://a:1", "http://b"]);
     for (text, help) in [
         ("[origin]\nurl = «[]\n", "url = \"http://127.0.0.1:5000\""),
+        ("origin = «[]\n", "\"http://127.0.0.1:5000\""),
+        ("origin = [\"http://a\", «\"http://a\"]\n", "delete one"),
+        ("origin = [\"http://a\", \"«htp://b\"]\n".replace("\"«", "«\"").as_str(), "http://"),
+        ("origin = [\"http://a\", «1]\n", "in quotes"),
+        ("origin = «true\n", "or an [origin] table"),
+        ("origin = [\"http://a\"]\n[«origin]\nupgrade = true\n", "write url = … below [origin]"),
         ("[origin]\nurl = [\"http://a\", «\"http://a\"]\n", "delete one"),
         ("[origin]\nurl = [\"http://a\", «\"https://b\"]\n", "all with https://"),
         ("[origin]\nurl = [\"http://a\", «\"b:1\"]\n", "\"http://b:1\""),
