@@ -86,7 +86,7 @@ fn framing(fields: &HeaderMap, body: Extent) -> BodyFraming {
 fn unsound(fields: &HeaderMap) -> Option<Detail> {
     if nominates_end_to_end(fields).is_some() {
         // What is gone with it may have said that the answer is private.
-        return Some(Detail::NoStore);
+        return Some(Detail::HopByHop);
     }
     let differs = |name: &HeaderName| {
         let mut lines = fields.get_all(name).iter();
@@ -140,8 +140,8 @@ mod tests {
     #[test]
     fn a_head_that_hides_or_contradicts_something_is_not_stored() {
         for (lines, unsound) in [
-            (&[("connection", "close, set-cookie"), ("set-cookie", "a=1")][..], Some(Detail::NoStore)),
-            (&[("connection", "cache-control")], Some(Detail::NoStore)),
+            (&[("connection", "close, set-cookie"), ("set-cookie", "a=1")][..], Some(Detail::HopByHop)),
+            (&[("connection", "cache-control")], Some(Detail::HopByHop)),
             (&[("content-type", "text/html"), ("content-type", "text/plain")], Some(Detail::Ambiguous)),
             (&[("location", "/a"), ("location", "/b")], Some(Detail::Ambiguous)),
             (&[("content-type", "text/html"), ("content-type", "text/html")], None),

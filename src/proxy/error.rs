@@ -144,7 +144,8 @@ impl Refusal {
 pub(super) fn no_answer(error: &OriginError, forward: Forward) -> Answer {
     let (status, detail) = match error {
         OriginError::NoRoom => (StatusCode::SERVICE_UNAVAILABLE, Some(Detail::AnswersFull)),
-        OriginError::Busy | OriginError::OutOfOrder(_) => (StatusCode::SERVICE_UNAVAILABLE, Some(Detail::OriginDown)),
+        OriginError::Busy => (StatusCode::SERVICE_UNAVAILABLE, Some(Detail::OriginBusy)),
+        OriginError::OutOfOrder(_) => (StatusCode::SERVICE_UNAVAILABLE, Some(Detail::OriginDown)),
         OriginError::Connect(_) | OriginError::Broken(_) => (StatusCode::BAD_GATEWAY, Some(Detail::OriginDown)),
         OriginError::LargeHead { .. } => (StatusCode::BAD_GATEWAY, Some(Detail::LargeHead)),
         OriginError::Timeout(_) => (StatusCode::GATEWAY_TIMEOUT, Some(Detail::OriginTimeout)),

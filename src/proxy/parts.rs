@@ -106,7 +106,7 @@ impl Proxy {
         {
             return answer;
         }
-        let status = passed_status(forward, status, detail);
+        let status = passed_status(forward, status, detail.filter(|_| status == StatusCode::PARTIAL_CONTENT));
         let Some(seen) = seen else { return Answer::passed(answered, status) };
         let (received, body) = self.receive(answered, request_time);
         let place = resource.place.part();
@@ -115,6 +115,7 @@ impl Proxy {
         let missed = Missed { token: seen.token, forward, detail, stale: None, index: None };
         let fetch = Fetch::new(resource, request, missed, None);
         let Some((range, judged)) = self.judge_part(&fetch, &received) else {
+            let status = self.whole_for_part(&fetch, &received, status);
             return Answer::passed(Answered { head: received.into_head(), body }, status);
         };
         let mut head = received.head();
@@ -134,8 +135,11 @@ impl Proxy {
                 self.relay_part(came, ReadAhead::new(relaying, &ahead, rest, room), waiters);
                 answer(relay, status)
             }
-            Collected::Larger(ahead, rest) | Collected::NoRoom(ahead, rest) => {
-                answer(Body::stream(ahead, rest), status)
+            Collected::Larger(ahead, rest) => {
+                answer(Body::stream(ahead, rest), CacheStatus { detail: Some(Detail::TooLarge), ..status })
+            }
+            Collected::NoRoom(ahead, rest) => {
+                answer(Body::stream(ahead, rest), CacheStatus { detail: Some(Detail::AnswersFull), ..status })
             }
             Collected::Failed(error) => no_answer(&OriginError::Broken(error.to_string()), forward),
         }
@@ -152,6 +156,14 @@ impl Proxy {
             }
             reading.end(ahead, None);
         });
+    }
+
+    /// What is told of an answer that is no part, and was not asked for in a way that it could be kept.
+    fn whole_for_part(&self, fetch: &Fetch, received: &Received, status: CacheStatus) -> CacheStatus {
+        if received.status == StatusCode::PARTIAL_CONTENT {
+            return status;
+        }
+        CacheStatus { detail: self.judge_fill(fetch, received).err(), ..status }
     }
 
     /// Whether a 206 may be kept: as the 200 that it is a part of might, with a lifetime that the origin named.

@@ -10,7 +10,6 @@ use http::header::{CONTENT_LOCATION, VIA};
 use http::{Method, Response, StatusCode, Uri};
 use tokio::time::Instant;
 
-use super::Proxy;
 use super::answer::{Answer, VIA_ASIDE};
 use super::error::no_answer;
 use super::fetch::Fetch;
@@ -20,6 +19,7 @@ use super::lookup::{Missed, Resource};
 use super::pass::{passed, passed_status};
 use super::patience::MOMENT;
 use super::words::Words;
+use super::{Proxy, fault_detail};
 use crate::clock::Millis;
 use crate::fields::{Detail, Forward};
 use crate::origin::{Answered, Body, Collected, OriginError};
@@ -34,20 +34,23 @@ pub(super) struct BeforePost {
 }
 
 impl Proxy {
-    /// Where the answer to this write would be kept; `None` where it would not be.
-    pub(super) async fn before_post(&self, request: &Admitted, words: &Words) -> Option<BeforePost> {
-        let choices = self.shared.settings.unrouted.as_ref()?;
-        if request.method != Method::POST || !choices.store_post || !words.write(request).overriding.is_none() {
-            return None;
+    /// Where the answer to this write would be kept; else why it would not be, if anybody could think that it were.
+    pub(super) async fn before_post(&self, request: &Admitted, words: &Words) -> Result<BeforePost, Option<Detail>> {
+        let stores = self.shared.settings.unrouted.as_ref().is_some_and(|choices| choices.store_post);
+        if request.method != Method::POST || !stores {
+            return Err(None);
         }
-        let resource = self.shared.resource(&as_get(request)).ok().filter(|resource| resource.route.is_none())?;
-        // A write is sent with the client's own Host, which may have shaped its answer.
-        if self.shared.host_on_a_fill(&resource, request) != request.host {
-            return None;
+        if !words.write(request).overriding.is_none() {
+            return Err(Some(Detail::Method));
+        }
+        let resource = self.shared.resource(&as_get(request)).map_err(|(bypass, _)| Some(bypass.0))?;
+        // Where a route speaks, or where the client's own Host, with which a write is sent, may have shaped the answer.
+        if resource.route.is_some() || self.shared.host_on_a_fill(&resource, request) != request.host {
+            return Err(None);
         }
         // Taken before the origin sees the POST: whoever writes the same meanwhile is noticed.
-        let token = self.store.lookup(&resource.place).await.ok()?.token;
-        Some(BeforePost { resource, token, request_time: self.shared.clock.now() })
+        let seen = self.store.lookup(&resource.place).await.map_err(|fault| Some(fault_detail(&fault)))?;
+        Ok(BeforePost { resource, token: seen.token, request_time: self.shared.clock.now() })
     }
 
     /// Makes old what the POST made old, and keeps its answer unless another write came in between.
@@ -61,9 +64,12 @@ impl Proxy {
         let (received, body) = self.receive(answered, before.request_time);
         let missed = Missed { token: before.token, forward: Forward::Method, detail: None, stale: None, index: None };
         let fetch = Fetch::new(before.resource, as_get(request), missed, None);
-        let Ok(judged) = self.judge_fill(&fetch, &received) else {
-            let answered = Answered { head: received.into_head(), body };
-            return self.made_old(&words.write(request), passed(answered, Forward::Method, None)).await;
+        let judged = match self.judge_fill(&fetch, &received) {
+            Ok(judged) => judged,
+            Err(detail) => {
+                let answered = Answered { head: received.into_head(), body };
+                return self.made_old(&words.write(request), passed(answered, Forward::Method, Some(detail))).await;
+            }
         };
         let mut head = received.head();
         head.headers.append(VIA, VIA_ASIDE);
@@ -125,11 +131,15 @@ fn as_get(post: &Admitted) -> Admitted {
     Admitted { method: Method::GET, early: None, ..post.again() }
 }
 
-/// Whether the answer says that it is a representation of the very resource that was asked.
-pub(super) fn names_itself(request: &Admitted, answered: &Answered) -> bool {
+/// Why an answer does not say that it is a representation of the very resource that was asked; `None` where it does.
+pub(super) fn names_another(request: &Admitted, answered: &Answered) -> Option<Detail> {
+    if answered.head.status != StatusCode::OK {
+        return Some(Detail::StatusNotCacheable);
+    }
     let mut lines = answered.head.headers.get_all(CONTENT_LOCATION).iter();
-    let (Some(only), None) = (lines.next(), lines.next()) else { return false };
-    let Some(uri) = only.to_str().ok().and_then(|text| text.parse::<Uri>().ok()) else { return false };
-    let here = uri.authority().is_none_or(|authority| authority.as_str() == request.host_text());
-    answered.head.status == StatusCode::OK && here && uri.path_and_query() == Some(&request.target)
+    let only = lines.next().filter(|_| lines.next().is_none());
+    let named = only.and_then(|only| only.to_str().ok()?.parse::<Uri>().ok());
+    let is_here = |uri: &Uri| uri.authority().is_none_or(|authority| authority.as_str() == request.host_text());
+    let is_same = named.is_some_and(|uri| is_here(&uri) && uri.path_and_query() == Some(&request.target));
+    (!is_same).then_some(Detail::ContentLocation)
 }

@@ -10,7 +10,7 @@ use super::ingress::Admitted;
 use super::lookup::{Missed, Resource, Seen, stored};
 use super::{Choices, Proxy, Shared};
 use crate::fields::{CacheStatus, Detail, Forward};
-use crate::policy::{Reuse, asks_for_part, credential_in, only_if_cached, reuse};
+use crate::policy::{Reuse, asks_for_part, credential_that_counts, only_if_cached, reuse};
 use crate::store::{Kind, StoredResponse};
 
 /// What is to be done.
@@ -93,7 +93,8 @@ impl Shared {
                 Decision::Fetch(missed(Forward::Request, Some(Detail::RequestDirective), Some(Arc::clone(entry))))
             }
             Reuse::Credentials => {
-                let detail = credential_in(&request.fields).unwrap_or(Detail::Private);
+                let counts = credential_that_counts(&request.fields, self.choices(resource));
+                let detail = counts.unwrap_or(Detail::Private);
                 Decision::Fetch(missed(Forward::Bypass, Some(detail), None))
             }
         }

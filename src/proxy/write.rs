@@ -16,7 +16,7 @@ use super::answer::Answer;
 use super::error::{Refusal, no_answer};
 use super::ingress::Admitted;
 use super::pass::passed;
-use super::post::names_itself;
+use super::post::names_another;
 use super::words::{Named, Words, says_json};
 use super::write_policy::Chosen;
 use crate::fields::Forward;
@@ -58,18 +58,23 @@ impl Proxy {
     /// The plain way: forward, make old what the rules say, answer.
     async fn write_through(self: &Arc<Self>, request: Admitted, body: Body, mut words: Words) -> Answer {
         let read_response = self.shared.settings.routes.reads_response_to(&words.write(&request));
-        let before = if read_response { None } else { self.before_post(&request, &words).await };
+        let before = if read_response { Err(None) } else { self.before_post(&request, &words).await };
         let answered = match self.forward_write(&request, body, &words).await {
             Ok(answered) => answered,
             Err(answer) => return answer,
         };
         let status = answered.head.status;
         words.hear(&request, status, &answered.head.headers, self.named_by(&request, &answered.head.headers));
-        if let Some(before) = before.filter(|_| names_itself(&request, &answered)) {
-            return self.keep_post(&request, answered, &words, before).await;
-        }
+        let not_kept = match before {
+            Ok(before) => match names_another(&request, &answered) {
+                None => return self.keep_post(&request, answered, &words, before).await,
+                another => another,
+            },
+            Err(detail) => detail,
+        };
         // What a view says that failed is nothing to go by.
-        let (answer, response) = self.read_response(answered, read_response && !status.is_server_error()).await;
+        let answer = passed(answered, Forward::Method, not_kept);
+        let (answer, response) = self.read_response(answer, read_response && !status.is_server_error()).await;
         words.hear_body(response);
         self.made_old(&words.write(&request), answer).await
     }
@@ -94,10 +99,9 @@ impl Proxy {
     }
 
     /// The answer, with its JSON where the rules want to see it.
-    async fn read_response(&self, answered: Answered, wanted: bool) -> (Answer, Option<Value>) {
+    async fn read_response(&self, answer: Answer, wanted: bool) -> (Answer, Option<Value>) {
         // What says to be something else than JSON may be read as something else.
-        let wanted = wanted && says_json(&answered.head.headers);
-        let answer = passed(answered, Forward::Method, None);
+        let wanted = wanted && says_json(answer.response.headers());
         if !wanted {
             return (answer, None);
         }

@@ -75,7 +75,7 @@ impl Proxy {
                 let seen = self.store.lookup(&written.place).await;
                 seen.map(|seen| seen.token).map_err(|fault| fault_detail(&fault))
             }
-            None => Err(Detail::WriteThrough),
+            None => Err(Detail::ValueUnknown),
         };
         let answered = match self.forward_write(request, body, &words).await {
             Ok(answered) => answered,
@@ -98,18 +98,16 @@ impl Proxy {
         }
         let values = Values { request, words: &words, chosen };
         match self.invalidate_and_put(&values, written.as_ref(), before, &drops).await {
-            Ok(Some((stored, detail))) => {
+            Ok((stored, detail)) => {
                 (answer.cache_status.stored, answer.cache_status.detail) = (stored, Some(detail));
                 answer
             }
-            Ok(None) => answer,
             Err(fault) => self.unfinished(answer, &fault),
         }
     }
 
     /// Makes old what a write made old that the origin has carried out, and puts in the same step what the policy leaves
-    /// in the place of the entry. Says whether the entry is stored, and what that is told as; nothing where the write
-    /// does not name an entry.
+    /// in the place of the entry. Says whether the entry is stored, and what that is told as.
     ///
     /// `before` is the token from before the write was forwarded: where another write of the same entry was under way
     /// meanwhile, only the origin knows which came last, and nothing is put.
@@ -119,10 +117,10 @@ impl Proxy {
         written: Option<&Written>,
         before: Result<Token, Detail>,
         drops: &[Invalidation],
-    ) -> Result<Option<(bool, Detail)>, Fault> {
+    ) -> Result<(bool, Detail), Fault> {
         let Some(written) = written else {
             self.finish(drops, &[], None).await?;
-            return Ok(None);
+            return Ok((false, Detail::ValueUnknown));
         };
         let around = values.chosen.target == WriteTarget::Around;
         let marks = if around { Vec::new() } else { vec![written.place.around_tag()] };
@@ -130,7 +128,7 @@ impl Proxy {
         // A marker says nothing about what the origin has, so a token from after the write does, too.
         let before = match before {
             Err(_) if around => {
-                self.store.lookup(&written.place).await.map(|seen| seen.token).map_err(|_| Detail::StoreDown)
+                self.store.lookup(&written.place).await.map(|seen| seen.token).map_err(|fault| fault_detail(&fault))
             }
             before => before,
         };
@@ -156,11 +154,11 @@ impl Proxy {
                 Err(detail)
             }
         };
-        Ok(Some(match told {
-            _ if around => (false, Detail::WriteAround),
+        Ok(match told {
+            Ok(_) if around => (false, Detail::WriteAround),
             Ok(stored) => (stored, Detail::WriteThrough),
             Err(detail) => (false, detail),
-        }))
+        })
     }
 
     /// What the policy leaves in the place of the entry that the origin has written.
@@ -178,7 +176,7 @@ impl Proxy {
         let Some(template) = route.write.as_ref().and_then(|policy| policy.entry.as_ref()).filter(|_| for_all) else {
             return Left::Fetch;
         };
-        let json = values.fill_in(template).ok_or(Detail::WriteThrough);
+        let json = values.fill_in(template).ok_or(Detail::ValueUnknown);
         match json.and_then(|json| self.written_entry(Kind::Written, route, written, json.into())) {
             Ok(entry) => Left::Entry(written.place.clone(), Box::new(entry)),
             Err(detail) => Left::Nothing(detail),
@@ -218,8 +216,10 @@ impl Proxy {
         };
         let drops = self.shared.settings.routes.invalidations_in_cache(&words.write(request));
         let tags = tags(&drops, &[written.place.around_tag()]);
-        if self.put_only(route, &written, &tags, json.into()).await.is_err() {
-            return Refusal::NotKept.answer();
+        if let Err(detail) = self.put_only(route, &written, &tags, json.into()).await {
+            let mut answer = Refusal::NotKept.answer();
+            answer.cache_status.detail = Some(detail);
+            return answer;
         }
         let mut response = Response::new(Body::full(answer));
         *response.status_mut() = reply.status;

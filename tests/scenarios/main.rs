@@ -47,6 +47,7 @@ mod races;
 mod races_default;
 mod races_renewal;
 mod ranges;
+mod reasons;
 mod redis_garbage;
 mod requests;
 mod rfc5861;
