@@ -144,10 +144,10 @@ impl Codings {
 
     /// Makes the copy and holds it.
     fn encode(&self, key: Key, identity: &Bytes) -> Option<Bytes> {
+        // What cannot be encoded is held as such, too: it is told of once, and not at every hit.
         let encoded = encoder::encode(identity, key.coding)
-            .map_err(|error| tracing::warn!(%error, "a body could not be encoded and is sent as it is"))
-            .ok()?;
-        let encoded = (encoded.len() < identity.len()).then(|| Bytes::from(encoded));
+            .inspect_err(|error| tracing::warn!(%error, "a body could not be encoded and is sent as it is"));
+        let encoded = encoded.ok().filter(|encoded| encoded.len() < identity.len()).map(Bytes::from);
         // Copied: what came from the store may be a slice of a larger buffer, which would be kept whole.
         let (encoded, loan) = encoded.map_or((None, None), |encoded| {
             let (encoded, loan) = self.answers.lend(encoded);

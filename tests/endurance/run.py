@@ -14,6 +14,7 @@ import collapsed
 import connections
 import curl
 import h2spec
+import log_lines
 import memory
 import slow
 import slowhttptest
@@ -30,6 +31,7 @@ CHECKS = {
     "stopping": stopping,
     "collapsed": collapsed,
     "abandoned": abandoned,
+    "log_lines": log_lines,
     "slowhttptest": slowhttptest,
     "curl": curl,
     "h2spec": h2spec,
