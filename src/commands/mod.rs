@@ -106,9 +106,18 @@ enum LogArgument {
 pub struct CheckArguments {
     #[command(flatten)]
     config: ConfigArguments,
+    /// The same without the option's name.
+    #[arg(value_name = "FILE", conflicts_with = "config")]
+    file: Option<PathBuf>,
     /// Print JSON, for programs.
     #[arg(long)]
     json: bool,
+}
+
+impl CheckArguments {
+    fn config(&self) -> ConfigArguments {
+        ConfigArguments { config: self.config.config.as_ref().or(self.file.as_ref()).cloned() }
+    }
 }
 
 /// Reads the arguments and runs the command. What comes back is the process's exit code.
@@ -133,9 +142,9 @@ fn print_usage(told: &clap::Error) -> io::Result<()> {
 pub fn run(cli: Cli) -> ExitCode {
     match cli.command {
         Command::Serve(arguments) => serve(arguments),
-        Command::Check(arguments) => check::run(&arguments.config, arguments.json),
+        Command::Check(arguments) => check::run(&arguments.config(), arguments.json),
         Command::Explain(arguments) => explain::run(&arguments),
-        Command::Routes(arguments) => routes::run(&arguments.config, arguments.json),
+        Command::Routes(arguments) => routes::run(&arguments.config(), arguments.json),
     }
 }
 

@@ -60,6 +60,7 @@ fn the_shipped_file_is_good() {
     let output = aside(&["check", "--config", SHIPPED]);
     assert_eq!(code(&output), 0, "{}", complained(&output));
     assert!(printed(&output).contains("is good: 3 routes, store memory:// (64MiB), origin http://127.0.0.1:5000"));
+    assert_eq!(printed(&aside(&["check", SHIPPED])), printed(&output));
     let json: Value = serde_json::from_slice(&aside(&["check", "--json", "--config", SHIPPED]).stdout).unwrap();
     assert_eq!((&json["ok"], &json["routes"]), (&Value::Bool(true), &Value::from(3)));
     assert_eq!(json["findings"][0]["severity"], "note");
@@ -145,6 +146,7 @@ fn wrong_usage_is_2() {
         &[][..],
         &["start"],
         &["check", "--colour"],
+        &["check", SHIPPED, "--config", SHIPPED],
         &["serve", "--log", "xml"],
         &["explain", "GET"],
         &["explain", "get", "/a"],
@@ -167,6 +169,21 @@ fn an_address_that_is_taken_is_1() {
     let output = aside(&["serve", "--origin", "http://127.0.0.1:1", "--listen", &address]);
     assert_eq!(code(&output), 1);
     assert!(complained(&output).contains("in use"), "{}", complained(&output));
+}
+
+#[test]
+fn a_file_in_the_folder_is_left_alone_where_none_is_wanted() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("proxy.toml"), "orign = 5\n").unwrap();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let serve = |more: &[&str]| {
+        let arguments = [&["serve", "--origin", "http://127.0.0.1:1", "--listen", &address], more].concat();
+        code(&aside_in(folder.path(), &arguments))
+    };
+    assert_eq!((serve(&[]), serve(&["--no-config"])), (78, 1));
+    assert_eq!(serve(&["--no-config", "--config", "proxy.toml"]), 2);
+    assert_eq!(code(&aside_in(folder.path(), &["serve", "--no-config"])), 2);
 }
 
 #[test]
