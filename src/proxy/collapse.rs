@@ -27,8 +27,10 @@ use crate::store::StoredResponse;
 pub(super) enum Landing {
     /// The answer is stored and may be shared; and the status that the origin gave for it.
     Stored(Arc<StoredResponse>, StatusCode),
-    /// The answer is not for others, or its body is still coming a moment after its head: each fetches its own, at once.
+    /// The answer is not for others: each fetches its own, at once.
     HitForMiss,
+    /// The same, for its body is still coming a moment after its head.
+    StillComing,
     /// The origin gave no answer: nobody needs to ask it again right now.
     Failed(OriginError),
     /// The origin answered that it is in trouble, and something stale stood in.
@@ -160,7 +162,7 @@ impl Flights {
     fn land(&self, key: &CacheKey, landing: Landing, flight: &Arc<Flight>) {
         let hash = self.hash(key);
         match landing {
-            Landing::HitForMiss => self.hit_for_miss.insert(hash, ()),
+            Landing::HitForMiss | Landing::StillComing => self.hit_for_miss.insert(hash, ()),
             Landing::Stored(..) => {
                 self.hit_for_miss.remove(&hash);
             }
@@ -249,14 +251,17 @@ pub(super) struct Follower {
 }
 
 impl Follower {
-    /// Waits for the flight to land, or for the end of its patience, where no head has come; that is
-    /// [`Landing::HitForMiss`] for this one alone. Dropping the future only stops the waiting.
-    pub(super) async fn landing(mut self, patience: Patience) -> Landing {
+    /// Waits for the flight to land; `None` where no head has come by the end of its patience. Dropping the future only
+    /// stops the waiting.
+    pub(super) async fn landing(&mut self, patience: Patience) -> Option<Landing> {
         let end = self.flight.begun + patience.of(self.number);
         let has_begun = self.progress.wait_for(|progress| !matches!(progress, Progress::Fetching));
-        if timeout_at(end, has_begun).await.is_err() {
-            return Landing::HitForMiss;
-        }
+        timeout_at(end, has_begun).await.ok()?.ok();
+        Some(self.landed().await)
+    }
+
+    /// The same, however long it takes.
+    pub(super) async fn landed(&mut self) -> Landing {
         let landed = self.progress.wait_for(|progress| matches!(progress, Progress::Landed(_))).await;
         match landed.as_deref() {
             Ok(Progress::Landed(Landing::Stored(..))) if !self.early => Landing::Again,
@@ -299,9 +304,9 @@ mod tests {
     async fn a_leader_that_goes_away_wakes_its_followers() {
         let flights = Arc::new(Flights::new(8));
         let leader = lead(&flights, &key("a"));
-        let follower = follow(&flights, &key("a"));
+        let mut follower = follow(&flights, &key("a"));
         drop(leader);
-        assert!(matches!(follower.landing(SURE).await, Landing::Again));
+        assert!(matches!(follower.landed().await, Landing::Again));
         drop(lead(&flights, &key("a")));
     }
 
@@ -310,16 +315,18 @@ mod tests {
         for patience in [UNSURE, SURE] {
             let flights = Arc::new(Flights::new(8));
             let leader = lead(&flights, &key("a"));
-            let [first, second] = [follow(&flights, &key("a")), follow(&flights, &key("a"))];
+            let [mut first, mut second] = [follow(&flights, &key("a")), follow(&flights, &key("a"))];
             let begun = Instant::now();
-            assert!(matches!(first.landing(patience).await, Landing::HitForMiss));
+            assert!(first.landing(patience).await.is_none());
             assert_eq!(begun.elapsed(), patience.of(1));
             // With the head there it is a matter of a moment, which the leader counts.
             leader.begun();
-            let second = tokio::spawn(second.landing(patience));
+            let second = tokio::spawn(async move { second.landing(patience).await });
             tokio::time::sleep(patience.of(1000)).await;
-            leader.land(Landing::HitForMiss);
-            assert!(matches!(second.await.unwrap(), Landing::HitForMiss));
+            leader.land(Landing::StillComing);
+            assert!(matches!(second.await.unwrap(), Some(Landing::StillComing)));
+            // Who lost patience hears of it, too.
+            assert!(matches!(first.landed().await, Landing::StillComing));
         }
     }
 
@@ -328,9 +335,9 @@ mod tests {
         let flights = Arc::new(Flights::new(8));
         let leader = lead(&flights, &key("a"));
         let before = flights.landed(&key("a"));
-        let follower = follow(&flights, &key("a"));
+        let mut follower = follow(&flights, &key("a"));
         flights.stored(&key("a"));
-        assert!(matches!(follower.landing(SURE).await, Landing::Again));
+        assert!(matches!(follower.landed().await, Landing::Again));
         assert!(matches!(flights.join(&key("a"), before), Join::LookAgain));
         let next = lead(&flights, &key("a"));
         leader.land(Landing::Again);

@@ -1,6 +1,7 @@
 //! A fetch: one request to the origin for an answer that may be kept, and what the origin sees of it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::header::{ACCEPT_ENCODING, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, RANGE, USER_AGENT, VIA};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
@@ -10,6 +11,7 @@ use super::answer::VIA_ASIDE;
 use super::collapse::{Flights, Landing, Leader};
 use super::ingress::Admitted;
 use super::lookup::{Missed, Resource};
+use super::patience::MOMENT;
 use crate::fields::{CacheStatus, Detail, TRACEPARENT, TraceParent};
 use crate::origin::{Body, Outgoing, Waiters};
 use crate::policy::conditional_for;
@@ -21,13 +23,20 @@ pub(super) struct Fetch {
     pub(super) request: Admitted,
     pub(super) missed: Missed,
     pub(super) waiters: Arc<Waiters>,
+    /// How long after its head the body is waited for.
+    pub(super) moment: Duration,
     leader: Option<Leader>,
 }
 
 impl Fetch {
     pub(super) fn new(resource: Resource, request: Admitted, missed: Missed, leader: Option<Leader>) -> Self {
         let waiters = leader.as_ref().map(Leader::waiters).unwrap_or_default();
-        Self { resource, request, missed, waiters, leader }
+        Self { resource, request, missed, waiters, moment: MOMENT, leader }
+    }
+
+    /// The same, whose body is waited for so long after its head.
+    pub(super) fn within(self, moment: Duration) -> Self {
+        Self { moment, ..self }
     }
 
     pub(super) fn land(&mut self, landing: Landing, flights: &Flights) {

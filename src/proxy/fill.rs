@@ -17,7 +17,6 @@ use super::collapse::Landing;
 use super::error::no_answer;
 use super::fetch::{Fetch, outgoing, spawn};
 use super::keep::{Judged, Received};
-use super::patience::MOMENT;
 use super::read_ahead::{Ahead, ReadAhead, Room};
 use super::{Proxy, annotate};
 use crate::fields::{CacheStatus, Detail};
@@ -104,7 +103,8 @@ impl Proxy {
             }
             Ok(judged) => {
                 fetch.begun();
-                let coming = Coming { fetch, received, judged, moment: Instant::now() + MOMENT };
+                let moment = Instant::now() + fetch.moment;
+                let coming = Coming { fetch, received, judged, moment };
                 if reads_whole(&coming, &body) {
                     self.fill_whole(coming, body, tell).await;
                 } else {
@@ -145,7 +145,7 @@ impl Proxy {
             return self.fails(coming.fetch, OriginError::NoRoom, tell);
         };
         // The wait for room was not the origin's.
-        coming.moment = Instant::now() + MOMENT;
+        coming.moment = Instant::now() + coming.fetch.moment;
         let collected = body.collect_until(limit, coming.moment, receipt).await;
         if let Collected::Slow(ahead, rest) = collected {
             return self.fill_relayed(coming, ahead, rest, tell).await;
@@ -209,7 +209,7 @@ impl Proxy {
         let mut ahead = reading.until(limit, moment.min(end)).await;
         if matches!(ahead, Ahead::Slow) {
             // It may be a stream. It is stored all the same if it ends in time.
-            fetch.land(Landing::HitForMiss, &self.shared.flights);
+            fetch.land(Landing::StillComing, &self.shared.flights);
             ahead = reading.until(limit, end).await;
         }
         let (landing, kept) = match &ahead {

@@ -35,6 +35,7 @@ pub(super) struct Seen {
 }
 
 /// What a request that has to go to the origin takes along.
+#[derive(Clone)]
 pub(super) struct Missed {
     pub(super) token: Token,
     pub(super) forward: Forward,

@@ -15,6 +15,7 @@ mod error;
 mod fetch;
 mod fill;
 mod finish;
+mod follow;
 mod forwarded;
 #[cfg(fuzzing)]
 pub mod fuzzing;
@@ -61,11 +62,12 @@ use coding::Codings;
 use collapse::{Flights, Join, Landing};
 use error::Refusal;
 use fetch::Fetch;
+use follow::patience;
 use hosts::OtherHosts;
 use ingress::Admitted;
 use lookup::{Missed, Resource};
 use notices::Notices;
-use patience::{Patience, SURE, UNSURE};
+use patience::{MOMENT, SHORT_MOMENT};
 use reuse::{Onward, Verdict};
 use standing_in::StandingIn;
 use tasks::Tasks;
@@ -185,7 +187,7 @@ impl Proxy {
 
     /// Lookup, reuse, and otherwise one fetch for all who ask.
     async fn answer(self: &Arc<Self>, resource: &Resource, request: &Admitted) -> Answer {
-        let mut looks_left = LOOKS;
+        let (mut looks_left, mut moment, mut impatient) = (LOOKS, MOMENT, None);
         let fetch = |missed, leader| Fetch::new(resource.clone(), request.again(), missed, leader);
         loop {
             let landed = self.shared.flights.landed(&resource.place.key);
@@ -210,17 +212,24 @@ impl Proxy {
                 Onward::Head => return self.head(resource.clone(), request.again(), missed, landed).await,
                 Onward::Fetch => {}
             }
+            if let Some(follower) = impatient {
+                return self.fetch_too(follower, resource, request, missed).await;
+            }
             if looks_left == 0 || self.goes_alone(resource, request, &missed) {
-                return self.fetch(fetch(missed, None)).await;
+                return self.fetch(fetch(missed, None).within(moment)).await;
             }
             looks_left -= 1;
-            let follower = match self.shared.flights.join(&resource.place.key, landed) {
+            let mut follower = match self.shared.flights.join(&resource.place.key, landed) {
                 Join::Lead(leader) => return self.fetch(fetch(missed, Some(leader))).await,
                 Join::Alone => return self.fetch(fetch(missed, None)).await,
                 Join::LookAgain => continue,
                 Join::Follow(follower) => follower,
             };
-            match follower.landing(patience(resource, &missed)).await {
+            let Some(landing) = follower.landing(patience(resource, &missed)).await else {
+                impatient = Some(follower);
+                continue;
+            };
+            match landing {
                 Landing::Stored(entry, status) => {
                     if let Some(answer) = self.share(resource, request, &missed, &entry, status) {
                         return answer;
@@ -235,6 +244,7 @@ impl Proxy {
                 }
                 // What is stored by now may still be validated, or stand in.
                 Landing::HitForMiss => looks_left = 0,
+                Landing::StillComing => (looks_left, moment) = (0, SHORT_MOMENT),
                 Landing::Again => {}
             }
         }
@@ -253,11 +263,6 @@ impl Proxy {
     fn choices<'a>(&'a self, resource: &'a Resource) -> &'a Choices {
         self.shared.choices(resource)
     }
-}
-
-/// How long a request waits for the head of an answer that somebody else has asked for.
-fn patience(resource: &Resource, missed: &Missed) -> Patience {
-    if resource.route.is_some() || missed.stale.is_some() { SURE } else { UNSURE }
 }
 
 /// What holds where nothing is cached.

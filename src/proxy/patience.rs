@@ -9,6 +9,9 @@ use std::time::Duration;
 /// delay of more than half a second, of which the origin needs a part as well.
 pub(super) const MOMENT: Duration = Duration::from_millis(250);
 
+/// The same for who has waited a moment for somebody else's in vain: enough for a body that comes along with its head.
+pub(super) const SHORT_MOMENT: Duration = Duration::from_millis(25);
+
 /// How long a follower waits for the head of the answer that was fetched before: the first few until `first` is over, and
 /// each `step` later as many more as are at the origin by then. So an origin that is merely slow is not run down, and one
 /// that answers each client by itself, as a long poll does, has them all soon.
@@ -22,7 +25,7 @@ pub(super) struct Patience {
 
 /// Where nobody knows yet whether the answer is for all. Longer than most answers take; a long poll takes longer.
 pub(super) const UNSURE: Patience =
-    Patience { first: Duration::from_millis(750), step: Duration::from_millis(250), few: 8 };
+    Patience { first: Duration::from_millis(750), step: Duration::from_millis(500), few: 8 };
 
 /// Where a route says that it is, or an answer was stored before: then more requests would make a slow origin slower. One
 /// more every now and then finds the way past a connection that hangs.
@@ -47,7 +50,7 @@ mod tests {
     #[test]
     fn twice_as_many_with_every_step() {
         for (patience, figures) in [
-            (UNSURE, [(749, 1), (750, 16), (1000, 32), (1250, 64), (1999, 256), (2250, 1000)]),
+            (UNSURE, [(749, 1), (750, 16), (1_250, 32), (2_000, 64), (3_000, 256), (3_750, 1000)]),
             (SURE, [(4_999, 1), (5_000, 2), (10_000, 4), (15_000, 8), (29_999, 32), (30_000, 64)]),
         ] {
             for (millis, count) in figures {

@@ -21,7 +21,7 @@ def rows(_):
         with proxy(server.port) as aside:
             got = crowd(aside.port, ["/slow/two?seconds=2"] * 1000)
             yield answered("1000 clients, one cold key, origin 2 s, no route", got)
-            yield at_most("1000 clients, one cold key, origin 2 s, no route: at the origin", asked(server.port, "/slow/two"), 512, "requests")
+            yield at_most("1000 clients, one cold key, origin 2 s, no route: at the origin", asked(server.port, "/slow/two"), 128, "requests")
         with proxy(server.port, ROUTE) as aside:
             got = crowd(aside.port, ["/slow/seven?seconds=7"] * 1000)
             yield answered("1000 clients, one cold key, origin 7 s, a route", got)

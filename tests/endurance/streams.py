@@ -43,7 +43,7 @@ def shared():
     """Each type is asked for by so many clients: all at once, or each while the first one's is under way."""
     for name, config in (("no route", ""), ("a route", STREAMS), ("annotated", ANNOTATED)):
         for clients in (2, 10, 50):
-            for way, every in (("at once", 0.0), ("one by one", 1.5 / clients)):
+            for way, every in (("at once", 0.0), ("one by one", 0.75 / clients)):
                 with origin() as server, proxy(server.port, config) as aside:
                     worst, where = 0.0, ""
                     for number, (media_type, framing) in enumerate(TYPES):

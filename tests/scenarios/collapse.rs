@@ -235,3 +235,49 @@ async fn who_follows_one_that_met_trouble_gets_what_is_stale_and_the_origins_sta
         );
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_asks_the_origin_after_all_has_whichever_answer_comes_first() {
+    let (origin, mut keeper) = Origin::gated(|| response(200, &[("cache-control", "max-age=60")], "x")).await;
+    let node = Node::start(origin.address, "");
+    let asking = ask(&node.client(), 2);
+    // The second one's patience is over, where no route speaks.
+    keeper.arrived().await;
+    keeper.arrived().await;
+    // The first one's answer is for both.
+    keeper.let_go(1);
+    let mut followed = 0;
+    for asked in asking {
+        let answer = asked.await.unwrap();
+        assert_eq!((answer.status, answer.text()), (200, "x"));
+        followed += usize::from(answer.cache_status().contains("collapsed"));
+    }
+    assert_eq!((followed, origin.count()), (1, 2));
+    keeper.let_go(1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_request_that_hangs_keeps_nobody_else_from_an_answer() {
+    let first = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(true));
+    let (gate, mut keeper) = Gate::new();
+    let origin = Origin::start(move |_| {
+        let (gate, first) = (gate.clone(), first.swap(false, std::sync::atomic::Ordering::SeqCst));
+        async move {
+            if first {
+                gate.pass().await;
+            }
+            response(200, &[("cache-control", "max-age=60")], "x")
+        }
+    })
+    .await;
+    let node = Node::start(origin.address, "");
+    let hanging = ask(&node.client(), 1);
+    keeper.arrived().await;
+    for asked in ask(&node.client(), 100) {
+        assert_eq!(asked.await.unwrap().status, 200);
+    }
+    keeper.let_go(1);
+    for asked in hanging {
+        assert_eq!(asked.await.unwrap().status, 200);
+    }
+}
