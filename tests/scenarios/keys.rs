@@ -1,8 +1,10 @@
 //! What is one entry and what are two; paths and queries that can be read in two ways.
 
 use super::support::client::raw;
+use super::support::connected;
 use super::support::node::Node;
 use super::support::origin::{Origin, response};
+use super::support::redis::{RedisServer, Reply};
 
 #[tokio::test]
 async fn the_query_is_part_of_the_key_unless_the_route_lists_parameters() {
@@ -244,4 +246,44 @@ async fn a_path_or_query_does_not_pass_for_another_host() {
     raw(node.address, b"GET /a@victim.example HTTP/1.0\r\n\r\n").await;
     let victim = raw(node.address, b"GET /a HTTP/1.1\r\nHost: victim.example\r\nConnection: close\r\n\r\n").await;
     assert!(victim.contains("x-cache: MISS"), "{victim}");
+}
+
+/// What the README says of dropping by hand.
+#[tokio::test]
+async fn the_recipe_of_the_readme_drops_a_key_with_all_that_is_beside_it() {
+    let readme = include_str!("../../README.md");
+    let pattern = "fruit:1[?#@]*";
+    assert!(readme.contains(&format!("redis-cli --scan --pattern '{pattern}'")));
+    let origin = Origin::counting().await;
+    let redis = RedisServer::start();
+    let node = Node::on(
+        origin.address,
+        &redis.url(),
+        "[[route]]\npath = \"/fruit/{id}\"\nkey = \"fruit:{id}\"\nttl = \"1h\"\n",
+    );
+    let client = node.client();
+    connected(&client).await;
+    let ask = |cache: &'static str, targets: &'static [&'static str]| {
+        let client = client.clone();
+        async move {
+            for target in targets {
+                for fields in [&[][..], &[("accept", "text/csv")], &[("host", "shop.example")]] {
+                    assert_eq!(client.get_with(target, fields).await.cache(), cache, "{target} {fields:?}");
+                }
+            }
+        }
+    };
+    let of_one = &["/fruit/1", "/fruit/1?x=1", "/fruit/1?x='a'", "/fruit/1?x=a@b"];
+    ask("MISS", of_one).await;
+    ask("MISS", &["/fruit/10"]).await;
+    ask("HIT", of_one).await;
+    redis.command(&["DEL", "fruit:1"]);
+    assert_eq!(client.get("/fruit/1?x=1").await.cache(), "HIT", "one key is one key");
+    let Reply::List(keys) = redis.command(&["KEYS", pattern]) else { panic!("no list of keys") };
+    for key in &keys {
+        let Reply::Text(key) = key else { panic!("no key") };
+        redis.command(&["DEL", std::str::from_utf8(key).unwrap()]);
+    }
+    ask("HIT", &["/fruit/10"]).await;
+    ask("MISS", of_one).await;
 }
