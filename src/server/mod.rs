@@ -24,6 +24,8 @@ use crate::store;
 
 use tls::Certificate;
 
+#[cfg(fuzzing)]
+pub use connection::fuzzing;
 pub use listen::BindError;
 pub use settings::{Http2, ServerSettings};
 pub use tls::{TlsError, TlsSettings};

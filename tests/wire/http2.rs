@@ -80,7 +80,24 @@ fn is_over(bytes: &[u8]) -> bool {
 /// Every one of these is refused before the origin hears of it.
 fn refused() -> Vec<Sent> {
     let mut all = Vec::new();
-    for path in ["*", "*x", "x", "", "http://b/x", "@b", ":80/x", "/a b", "/a HTTP/1.1\r\nX: y", "/a\tb"] {
+    for path in [
+        "/x#",
+        "/#",
+        "/x?y#z",
+        "/x#y#z",
+        "#",
+        "*#",
+        "*",
+        "*x",
+        "x",
+        "",
+        "http://b/x",
+        "@b",
+        ":80/x",
+        "/a b",
+        "/a HTTP/1.1\r\nX: y",
+        "/a\tb",
+    ] {
         all.push(Sent::get().set(":path", Some(path)));
         all.push(Sent::get().set(":path", Some(path)).with("{}"));
     }
@@ -148,7 +165,9 @@ async fn what_goes_on_is_one_clean_request() {
     let get = Sent::get;
     for (sent, line, body) in [
         (get(), "GET /x", ""),
-        (get().set(":path", Some("/x?y#z")), "GET /x?y", ""),
+        (get().set(":path", Some("/x?y%23z")), "GET /x?y%23z", ""),
+        (get().and("x-a", "/x#y"), "GET /x", ""),
+        (get().with("{}").and("referer", "https://a/#y"), "POST /x", "{}"),
         (get().set(":path", Some("//b/x")), "GET //b/x", ""),
         (get().set(":path", Some("*")).set(":method", Some("OPTIONS")), "OPTIONS *", ""),
         (get().set(":scheme", Some("https")), "GET /x", ""),

@@ -17,9 +17,6 @@ use super::watched::Watched;
 use super::{Context, End, drive};
 use crate::proxy::{Client, Share};
 
-/// What a client begins with. Source: RFC 9113 section 3.4
-pub(super) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-
 /// How many requests may be under way at once on one connection.
 const STREAMS: u32 = 100;
 /// How many bytes of request bodies may wait to be read: of one stream, and of the connection.

@@ -1,8 +1,13 @@
 //! One connection's way: the load balancer's header, TLS, and then HTTP/1.1 or HTTP/2 until it ends.
 
 mod activity;
+mod blocks;
+#[cfg(fuzzing)]
+pub mod fuzzing;
+mod heads;
 mod http1;
 mod http2;
+mod huffman;
 mod proxy_header;
 mod taking;
 mod timers;
@@ -25,8 +30,10 @@ use super::tls::Certificate;
 use super::{Http2, ServerSettings};
 use crate::proxy::{Client, Proxy};
 use activity::Activity;
+use blocks::{Blocks, PREFACE};
+use heads::Heads;
 use timers::{Expired, Timers};
-use watched::Watched;
+use watched::{Targets, Watched};
 
 /// What every connection of a core works with.
 #[derive(Clone, Debug)]
@@ -103,12 +110,12 @@ impl Context {
         in_time(self.settings.idle_timeout, stream.read_buf(&mut ahead)).await?;
         let limit = self.settings.header_timeout;
         in_time(limit, async {
-            let begins = |ahead: &[u8]| ahead.len() < http2::PREFACE.len() && http2::PREFACE.starts_with(ahead);
+            let begins = |ahead: &[u8]| ahead.len() < PREFACE.len() && PREFACE.starts_with(ahead);
             while begins(&ahead) && stream.read_buf(&mut ahead).await? > 0 {}
             Ok(())
         })
         .await?;
-        let protocol = if ahead.starts_with(http2::PREFACE) { Protocol::Http2 } else { Protocol::Http1 };
+        let protocol = if ahead.starts_with(PREFACE) { Protocol::Http2 } else { Protocol::Http1 };
         Ok((protocol, ahead.into()))
     }
 
@@ -121,7 +128,11 @@ impl Context {
         place: OwnedSemaphorePermit,
     ) -> Result<(), Fault> {
         let activity = Activity::new();
-        let stream = Watched::new(stream, ahead, Arc::clone(&activity), place);
+        let targets = match protocol {
+            Protocol::Http1 => Targets::Heads(Heads::new()),
+            Protocol::Http2 => Targets::Blocks(Blocks::new()),
+        };
+        let stream = Watched::new(stream, ahead, targets, Arc::clone(&activity), place);
         match protocol {
             Protocol::Http1 => Box::pin(http1::serve(stream, client, activity, self)).await?,
             Protocol::Http2 => Box::pin(http2::serve(stream, client, activity, self)).await?,
@@ -259,7 +270,8 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (client, accepted) = tokio::join!(TcpStream::connect(listener.local_addr().unwrap()), listener.accept());
         let place = Arc::new(Semaphore::new(1)).acquire_owned().await.unwrap();
-        let mut stream = Watched::new(accepted.unwrap().0, Bytes::new(), Activity::new(), place);
+        let mut stream =
+            Watched::new(accepted.unwrap().0, Bytes::new(), Targets::Heads(Heads::new()), Activity::new(), place);
         let mut client = client.unwrap();
         client.write_all(b"three").await.unwrap();
         assert!(stream.arrives().await.unwrap());
@@ -296,7 +308,8 @@ mod tests {
         let place = Arc::clone(&places).acquire_owned().await.unwrap();
         let activity = Activity::new();
         let mut timers = Timers::new(Arc::clone(&activity), &settings(), true);
-        let stream = Watched::new(accepted.unwrap().0, Bytes::new(), Arc::clone(&activity), place);
+        let stream =
+            Watched::new(accepted.unwrap().0, Bytes::new(), Targets::Heads(Heads::new()), Arc::clone(&activity), place);
         let service = service_fn(move |request| {
             let under_way = activity.request();
             async move { Ok::<_, Infallible>(echo(request).map(|body| under_way.answering(body))) }

@@ -11,10 +11,28 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::activity::Activity;
+use super::blocks::Blocks;
+use super::heads::Heads;
 use crate::origin::EarlyAnswers;
 
 /// How much is read at once where nothing was going on: most heads are shorter.
 const PIECE: usize = 2048;
+
+/// Finds a fragment in a request's target, as each version of HTTP has it.
+#[derive(Debug)]
+pub(super) enum Targets {
+    Heads(Heads),
+    Blocks(Blocks),
+}
+
+impl Targets {
+    fn take(&mut self, bytes: &mut [u8]) {
+        match self {
+            Self::Heads(heads) => heads.take(bytes),
+            Self::Blocks(blocks) => blocks.take(bytes),
+        }
+    }
+}
 
 /// A connection whose doings are noted. It holds its place among the open ones for as long as it is open, whoever has
 /// it: a tunnel, too.
@@ -23,6 +41,8 @@ pub(super) struct Watched<S> {
     stream: S,
     /// What was read already to find out what the client speaks.
     ahead: Bytes,
+    /// Where in what is read the requests' targets are.
+    targets: Targets,
     activity: Arc<Activity>,
     /// What the origin says before its final answers, to be written between whole messages.
     early: Arc<EarlyAnswers>,
@@ -36,10 +56,26 @@ pub(super) struct Watched<S> {
 }
 
 impl<S> Watched<S> {
-    pub(super) fn new(stream: S, ahead: Bytes, activity: Arc<Activity>, place: OwnedSemaphorePermit) -> Self {
+    pub(super) fn new(
+        stream: S,
+        ahead: Bytes,
+        targets: Targets,
+        activity: Arc<Activity>,
+        place: OwnedSemaphorePermit,
+    ) -> Self {
         let early = Arc::default();
         let interim = Bytes::new();
-        Self { stream, ahead, activity, early, interim, between_messages: true, flushing: false, _place: place }
+        Self {
+            stream,
+            ahead,
+            targets,
+            activity,
+            early,
+            interim,
+            between_messages: true,
+            flushing: false,
+            _place: place,
+        }
     }
 
     /// Where interim answers go that are to be written here.
@@ -47,8 +83,9 @@ impl<S> Watched<S> {
         Arc::clone(&self.early)
     }
 
-    /// Gives back what was read and not used: it is read again, first of all.
+    /// Gives back what was read and not used, between two requests: it is read again, first of all.
     pub(super) fn give_back(&mut self, bytes: Bytes) {
+        self.targets = Targets::Heads(Heads::new());
         if !bytes.is_empty() {
             self.ahead = if self.ahead.is_empty() { bytes } else { [bytes, self.ahead.split_off(0)].concat().into() };
         }
@@ -81,15 +118,16 @@ impl<S: AsyncRead + Unpin> Watched<S> {
 
 impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
     fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        if self.ahead.has_remaining() {
+        let before = into.filled().len();
+        let read = if self.ahead.has_remaining() {
             let size = self.ahead.len().min(into.remaining());
             into.put_slice(&self.ahead.split_to(size));
-            self.activity.came();
-            return Poll::Ready(Ok(()));
-        }
-        let before = into.filled().len();
-        let read = Pin::new(&mut self.stream).poll_read(context, into);
-        if into.filled().len() > before {
+            Poll::Ready(Ok(()))
+        } else {
+            Pin::new(&mut self.stream).poll_read(context, into)
+        };
+        if let Some(new) = into.filled_mut().get_mut(before..).filter(|new| !new.is_empty()) {
+            self.targets.take(new);
             self.activity.came();
         }
         read

@@ -3,6 +3,7 @@
 mod chunks;
 mod codings;
 mod fields;
+mod fragments;
 mod hosts;
 mod lengths;
 mod limits;
@@ -166,6 +167,7 @@ fn topics() -> Vec<(&'static str, Vec<Case>)> {
     vec![
         ("request lines", lines::cases()),
         ("targets", targets::cases()),
+        ("fragments", fragments::cases()),
         ("hosts", hosts::cases()),
         ("content-length", lengths::cases()),
         ("transfer-encoding", codings::cases()),

@@ -46,8 +46,8 @@ pub fn cases() -> Vec<Case> {
     ));
     cases.push(refused("an asterisk with a query", 400, "OPTIONS *?x HTTP/1.1\r\nHost: a\r\n\r\n"));
     for (name, target, as_seen) in [
-        ("a fragment goes", "/x#y", "/x"),
-        ("a fragment after a query goes", "/x?y#z", "/x?y"),
+        ("an encoded fragment is none", "/x%23y", "/x%23y"),
+        ("an encoded fragment in a query is none", "/x?a%23y", "/x?a%23y"),
         ("the absolute form", "http://b/x?y", "/x?y"),
         ("the absolute form in upper case", "HTTP://B/x", "/x"),
         ("the absolute form of https", "https://b/x", "/x"),
