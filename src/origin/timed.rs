@@ -19,6 +19,9 @@ use crate::budget::Receipt;
 
 /// How many pieces are looked at before a head is sent on.
 const FIRST_PIECES: usize = 4;
+/// And how many bytes: the HTTP library reads twice as much each time that there was more, and what waits for room, or for
+/// a client, holds all that was read.
+const FIRST_BYTES: usize = 16 << 10;
 
 /// An incoming body with limits on how long it may be silent, how slow, how long in all, and how large.
 #[derive(Debug)]
@@ -112,7 +115,10 @@ impl Timed {
     /// With the first pieces taken in, as far as they are there, and an error where one of them is broken: as long as
     /// the head has not been sent on, the receiver can be told. Waits for nothing that has not come.
     pub(super) async fn begun(mut self) -> Result<Self, BodyError> {
-        while self.ahead.len() < FIRST_PIECES && !self.incoming.is_end_stream() {
+        let few = |ahead: &VecDeque<Bytes>| {
+            ahead.len() < FIRST_PIECES && ahead.iter().map(Bytes::len).sum::<usize>() < FIRST_BYTES
+        };
+        while few(&self.ahead) && !self.incoming.is_end_stream() {
             let next =
                 std::future::poll_fn(|context| Poll::Ready(Pin::new(&mut self.incoming).poll_frame(context))).await;
             match next {

@@ -39,7 +39,8 @@ impl Proxy {
     }
 
     /// Fetches for the store alone: the client has its (stale) answer already.
-    pub(super) fn refresh(self: &Arc<Self>, fetch: Fetch) {
+    pub(super) fn refresh(self: &Arc<Self>, mut fetch: Fetch) {
+        fetch.request.share = None;
         let (tell, _) = oneshot::channel();
         self.begin(fetch, tell);
     }

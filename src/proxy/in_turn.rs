@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use http::Method;
+use tokio::task::yield_now;
 
 use super::Proxy;
 use super::answer::Answer;
@@ -43,6 +44,8 @@ impl Proxy {
             if turn.is_none() {
                 return Refusal::AnswersUnread.answer();
             }
+            // Where its turn has come because the connection is gone, this request is about to be dropped, too.
+            yield_now().await;
         }
     }
 }

@@ -249,6 +249,34 @@ async fn without_room_a_body_of_unknown_length_goes_past_the_store_at_its_reader
 }
 
 #[tokio::test]
+async fn a_renewal_behind_a_stale_answer_has_nothing_to_do_with_what_its_client_leaves_unread() {
+    let origin = raw(|head, mut stream| async move {
+        let body = "a".repeat(16 << 10);
+        let answer = if head.starts_with("GET /stale") {
+            "Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n".to_owned()
+        } else {
+            format!("Content-Length: {}\r\n\r\n{body}", body.len())
+        };
+        say(&mut stream, &format!("HTTP/1.1 200 OK\r\n{answer}")).await;
+    })
+    .await;
+    let config = format!("{HTTP2}{ROUTE}stale_while_revalidate = \"1h\"\n[limits]\nconnection_answers = \"64KiB\"\n");
+    let node = Node::timed(origin, &config);
+    node.client().fill(&["/stale"]).await;
+    let client = H2::with_window(node.address, WINDOW).await;
+    let mut held = Vec::new();
+    for target in ["/a", "/b", "/c", "/d"] {
+        held.push(unread(&client, &node, target).await);
+    }
+    node.clock.advance(Duration::from_secs(3601));
+    let stale = url(&node, "/stale");
+    let head = async || client.try_send("HEAD", &stale, &[], "").await.unwrap();
+    assert_eq!(head().await.cache(), "STALE");
+    let renewed = async { while head().await.cache() != "HIT" {} };
+    tokio::time::timeout(Duration::from_secs(10), renewed).await.expect("it is stored");
+}
+
+#[tokio::test]
 async fn what_comes_from_redis_is_held_by_each_answer_and_refused_without_room() {
     let (origin, redis) = (origin().await, RedisServer::start());
     let node = Node::with_store_table(origin.address, &patient(&redis.url()), &format!("{HTTP2}{ROUTE}{FOUR}"));
