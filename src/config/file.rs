@@ -208,6 +208,8 @@ pub(super) struct RouteTable {
     pub(super) cookies: Option<Text>,
     pub(super) authorization: Option<Text>,
     pub(super) max_body: Option<WrittenSize>,
+    pub(super) set_cookie: Option<Text>,
+    pub(super) close_delimited: Option<bool>,
     pub(super) request_directives: Option<Text>,
     pub(super) etag: Option<bool>,
     pub(super) upgrade: Option<bool>,

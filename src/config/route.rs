@@ -11,7 +11,7 @@ use super::findings::{Findings, Problem, Text, one_of};
 use super::forms::List;
 use super::key::ReadNames;
 use super::{annotate, condition, invalidated_by, key, statuses, vary, write};
-use crate::policy::Choices;
+use crate::policy::{Choices, SetCookie};
 use crate::rules::{Credential, PathPattern, ROUTELESS, Route, RouteQuery, is_canonical};
 
 /// The largest body that is stored unless the file says otherwise.
@@ -159,10 +159,23 @@ fn choices(table: &mut RouteTable, findings: &mut Findings<'_>) -> Choices {
         stale_while_revalidate: table.stale_while_revalidate.map_or(Duration::ZERO, |written| written.0),
         stale_if_error: table.stale_if_error.map_or(STALE_IF_ERROR, |written| written.0),
         errors: true,
+        set_cookie: set_cookie(table.set_cookie.take(), findings),
+        close_delimited: table.close_delimited.unwrap_or(false),
         honour_request_directives: honours(table.request_directives.take(), findings).unwrap_or(false),
         max_body: table.max_body.map_or(MAX_BODY, |size| size.0),
         ..Choices::default()
     }
+}
+
+fn set_cookie(written: Option<Text>, findings: &mut Findings<'_>) -> SetCookie {
+    let Some(word) = written else { return SetCookie::Refuse };
+    let chosen = one_of(&word, &[("refuse", SetCookie::Refuse), ("strip", SetCookie::Strip)], findings);
+    if chosen == Some(SetCookie::Strip) {
+        let message = "what this route stores is given to everybody, without the cookie that it sets: nobody gets a session \
+                       from it, and what an answer says of one (a name, a token in a form) everybody is told";
+        findings.note(word.span(), message, "leave the route out where answers are not the same for all");
+    }
+    chosen.unwrap_or_default()
 }
 
 /// Whether the client's Cache-Control counts; `None` where nothing readable says so.

@@ -6,13 +6,14 @@ use super::duration::WrittenDuration;
 use super::file::UnroutedTable;
 use super::findings::{Findings, one_of};
 use super::route::{MAX_BODY, honours};
-use crate::policy::Choices;
+use crate::policy::{Choices, SetCookie};
 
 /// The choices, `None` to never cache such paths; and whether every field of a request is in the key.
 pub(super) fn mean(table: UnroutedTable, findings: &mut Findings<'_>) -> (Option<Choices>, bool) {
     let all = table.vary.and_then(|word| one_of(&word, &[("origin", false), ("all", true)], findings));
     let second = |first, second| [(first, false), (second, true)];
-    let store_set_cookie = table.set_cookie.and_then(|word| one_of(&word, &second("refuse", "store"), findings));
+    let cookies = [("refuse", SetCookie::Refuse), ("store", SetCookie::Store)];
+    let set_cookie = table.set_cookie.and_then(|word| one_of(&word, &cookies, findings));
     let store_post = table.post.and_then(|word| one_of(&word, &second("pass", "store"), findings));
     let ignore_cookies = table.cookies.and_then(|word| one_of(&word, &second("bypass", "ignore"), findings));
     let window =
@@ -23,7 +24,7 @@ pub(super) fn mean(table: UnroutedTable, findings: &mut Findings<'_>) -> (Option
         heuristics: table.heuristics.unwrap_or(false),
         close_delimited: table.close_delimited.unwrap_or(false),
         errors: table.errors.unwrap_or(false),
-        store_set_cookie: store_set_cookie.unwrap_or(false),
+        set_cookie: set_cookie.unwrap_or_default(),
         ignore_cookies: ignore_cookies.unwrap_or(false),
         stale_while_revalidate: window(table.stale_while_revalidate),
         stale_if_error: window(table.stale_if_error),

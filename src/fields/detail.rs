@@ -34,6 +34,7 @@ details! {
     RequestBody, "request-body", "The request has a body, which no key accounts for.";
     RequestDirective, "request-directive", "The client's Cache-Control asked for it.";
     Precondition, "precondition", "Only the origin knows whether it still has what If-Match or If-Unmodified-Since names.";
+    Expectation, "expectation", "Only the origin knows whether it can do what Expect asks for.";
     Upgrade, "upgrade", "The connection becomes a tunnel for another protocol.";
     PathAmbiguous, "path-ambiguous", "The path can be read in more than one way.";
     QueryAmbiguous, "query-ambiguous", "The query can be read in more than one way.";
@@ -64,6 +65,7 @@ details! {
     TagUnknown, "tag-unknown", "The answer does not say the value of a tag, so a write could not make it old.";
     CloseDelimited, "close-delimited", "The body ends with the connection, so it may have been cut short.";
     PartialContent, "partial-content", "The answer is a part of a representation.";
+    PartRequested, "part-requested", "The request asks for a part in words that may have shaped the answer.";
     Encoding, "encoding", "The answer has a content coding, and the key does not say who accepts it.";
     Ambiguous, "ambiguous", "The answer contradicts itself: in a field that says one thing, or with a body where its status has none.";
     HopByHop, "hop-by-hop", "The origin's Connection names a field that is meant for clients, so what it says goes no further.";

@@ -53,6 +53,16 @@ impl ByteRange {
     }
 }
 
+impl std::fmt::Display for ByteRange {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::From { first, last: Some(last) } => write!(out, "bytes={first}-{last}"),
+            Self::From { first, last: None } => write!(out, "bytes={first}-"),
+            Self::Suffix(bytes) => write!(out, "bytes=-{bytes}"),
+        }
+    }
+}
+
 /// What a part's answer says of its place.
 ///
 /// Source: RFC 9110 section 14.4
@@ -122,6 +132,9 @@ mod tests {
             ("bytes= 3-3 ", from(3, Some(3))),
         ] {
             assert_eq!(ByteRange::of(&field(&RANGE, &[line])), range, "{line}");
+        }
+        for (line, plain) in [("Bytes= 007-8", "bytes=7-8"), ("bytes=5-", "bytes=5-"), ("bytes=-07", "bytes=-7")] {
+            assert_eq!(ByteRange::of(&field(&RANGE, &[line])).unwrap().to_string(), plain);
         }
     }
 

@@ -6,6 +6,29 @@ use http::StatusCode;
 
 use super::lifetime::LifetimeSource;
 
+/// What becomes of an answer that sets a cookie.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SetCookie {
+    /// It is not stored: a cookie is for one user.
+    #[default]
+    Refuse,
+    /// Without a route, and where the origin names a lifetime, it is stored as it is. Source: RFC 9111 section 7.3
+    Store,
+    /// On a route it is stored without the cookie, and nobody who gets what is stored is sent one.
+    Strip,
+}
+
+impl SetCookie {
+    /// The word for it in `proxy.toml`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Refuse => "refuse",
+            Self::Store => "store",
+            Self::Strip => "strip",
+        }
+    }
+}
+
 /// The caching choices of one route, or of all that has no route: that is the [`Default`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "one bool a key of proxy.toml")]
@@ -26,10 +49,11 @@ pub struct Choices {
     pub stale_if_error: Duration,
     /// A lifetime may be guessed from Last-Modified. Source: RFC 9111 section 4.2.2
     pub heuristics: bool,
-    /// A body that ends with the connection may be stored where no route speaks. Source: RFC 9112 section 8
+    /// A body that ends with the connection may be stored; where no route speaks, with a lifetime that the origin names.
+    /// Source: RFC 9112 section 8
     pub close_delimited: bool,
-    /// An answer that sets a cookie may be stored where the origin names a lifetime. Source: RFC 9111 section 7.3
-    pub store_set_cookie: bool,
+    /// What becomes of an answer that sets a cookie.
+    pub set_cookie: SetCookie,
     /// A Cookie in the request does not tell users apart.
     pub ignore_cookies: bool,
     /// An answer to POST that says so may answer later GETs. Source: RFC 9110 section 9.3.3
@@ -58,7 +82,7 @@ impl Default for Choices {
             stale_if_error: Duration::ZERO,
             heuristics: false,
             close_delimited: false,
-            store_set_cookie: false,
+            set_cookie: SetCookie::Refuse,
             ignore_cookies: false,
             store_post: false,
             any_order: false,
@@ -97,6 +121,21 @@ impl Choices {
     /// True when an answer with this status is stored although the origin said no-store or private.
     pub fn overrides_private(&self, status: StatusCode) -> bool {
         self.override_private && self.overriding_lifetime(status).is_some()
+    }
+
+    /// True when an answer that sets a cookie may be stored, if nothing else speaks against it. `named` tells whether the
+    /// origin names its lifetime.
+    pub fn admits_cookies(&self, named: bool) -> bool {
+        match self.set_cookie {
+            SetCookie::Refuse => false,
+            SetCookie::Store => !self.routed && named,
+            SetCookie::Strip => self.routed,
+        }
+    }
+
+    /// True when answers are stored without the cookies that they set.
+    pub fn strips_cookies(&self) -> bool {
+        self.routed && self.set_cookie == SetCookie::Strip
     }
 
     #[expect(clippy::option_option, reason = "not listed, listed with the route's ttl, listed with its own")]
@@ -150,6 +189,20 @@ mod tests {
             assert!(!open(&no_ttl, code));
         }
         assert!(!open(&route(), 200));
+    }
+
+    #[test]
+    fn cookies_are_stored_without_a_route_and_stripped_on_one() {
+        let admits = |routed, set_cookie| {
+            let choices = Choices { routed, set_cookie, ..Choices::default() };
+            (choices.admits_cookies(true), choices.admits_cookies(false), choices.strips_cookies())
+        };
+        assert_eq!(admits(false, SetCookie::Refuse), (false, false, false));
+        assert_eq!(admits(true, SetCookie::Refuse), (false, false, false));
+        assert_eq!(admits(false, SetCookie::Store), (true, false, false));
+        assert_eq!(admits(true, SetCookie::Store), (false, false, false));
+        assert_eq!(admits(false, SetCookie::Strip), (false, false, false));
+        assert_eq!(admits(true, SetCookie::Strip), (true, true, true));
     }
 
     #[test]

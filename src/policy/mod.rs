@@ -21,7 +21,7 @@ mod validation;
 mod vary;
 
 pub use age::{age_value, corrected_initial_age, current_age};
-pub use choices::Choices;
+pub use choices::{Choices, SetCookie};
 pub use coding::{coding_for, forbids_transforming, may_encode};
 pub use credentials::{credential_in, is_credential};
 pub use forgeable::{is_forgeable, is_overriding};

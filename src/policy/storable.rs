@@ -115,7 +115,7 @@ fn check_directives(exchange: &Exchange<'_>, cache_control: &CacheControl, choic
 
 fn check_fields(response: &HeaderMap, cache_control: &CacheControl, choices: &Choices) -> Result<(), Detail> {
     // Stricter than RFC 9111 section 7.3: a cookie is for one user, whatever else the response says.
-    let allowed = choices.store_set_cookie && !choices.routed && cache_control.names_lifetime();
+    let allowed = choices.admits_cookies(cache_control.names_lifetime());
     refuse(response.contains_key(SET_COOKIE) && !allowed, Detail::SetCookie)?;
     // RFC 9111 section 4.1: it would never match.
     refuse(Vary::of(response) == Vary::Any, Detail::VaryAny)?;
@@ -134,9 +134,10 @@ fn check_body(body: BodyFraming, lifetime: &Lifetime, choices: &Choices) -> Resu
     match body {
         BodyFraming::None | BodyFraming::Chunked => Ok(()),
         BodyFraming::Length(bytes) => refuse(bytes > choices.max_body, Detail::TooLarge),
-        // RFC 9112 section 8 counts it complete; nobody else's word than the origin's makes it worth the risk.
+        // RFC 9112 section 8 counts it complete. Where no route speaks, nobody else's word than the origin's makes it worth
+        // the risk.
         BodyFraming::CloseDelimited => {
-            let allowed = choices.close_delimited && !choices.routed && lifetime.source.is_explicit();
+            let allowed = choices.close_delimited && (choices.routed || lifetime.source.is_explicit());
             refuse(!allowed, Detail::CloseDelimited)
         }
     }
@@ -184,7 +185,7 @@ fn refuse(condition: bool, reason: Detail) -> Result<(), Detail> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::LifetimeSource;
+    use crate::policy::{LifetimeSource, SetCookie};
     use http::{HeaderName, HeaderValue};
     use std::time::Duration;
 
@@ -271,10 +272,10 @@ mod tests {
 
     #[test]
     fn an_answer_that_sets_a_cookie_is_stored_only_by_choice_and_with_a_lifetime_that_the_origin_names() {
-        let storing = Choices { store_set_cookie: true, heuristics: true, ..Choices::default() };
+        let storing = Choices { set_cookie: SetCookie::Store, heuristics: true, ..Choices::default() };
         let named = said(&["cache-control: max-age=60", "set-cookie: a=b"]);
         assert_eq!(named.refused(&storing), None);
-        assert_eq!(named.refused(&Choices { store_set_cookie: true, ..route() }), Some(Detail::SetCookie));
+        assert_eq!(named.refused(&Choices { set_cookie: SetCookie::Store, ..route() }), Some(Detail::SetCookie));
         let guessed = said(&["last-modified: Sun, 06 Nov 1994 08:49:37 GMT", "set-cookie: a=b"]);
         assert_eq!(guessed.refused(&storing), Some(Detail::SetCookie));
     }
@@ -370,7 +371,9 @@ mod tests {
         let allowing = Choices { close_delimited: true, ..Choices::default() };
         assert_eq!(close.refused(&allowing), None);
         assert_eq!(close.refused(&Choices::default()), Some(Detail::CloseDelimited));
-        assert_eq!(close.refused(&Choices { close_delimited: true, ..route() }), Some(Detail::CloseDelimited));
+        assert_eq!(close.refused(&route()), Some(Detail::CloseDelimited));
+        let silent = Case { body: BodyFraming::CloseDelimited, ..said(&[]) };
+        assert_eq!(silent.refused(&Choices { close_delimited: true, ..route() }), None);
         let length = |bytes| Case { body: BodyFraming::Length(bytes), ..PLAIN };
         let small = Choices { max_body: 10, ..route() };
         assert_eq!(length(10).refused(&small), None);

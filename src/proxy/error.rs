@@ -20,7 +20,7 @@ pub(super) enum Refusal {
     LastHop,
     /// There are more fields than allowed.
     TooManyFields(usize),
-    /// An expectation other than `100-continue`.
+    /// An expectation other than `100-continue`, and the origin is not asked.
     UnknownExpectation,
     /// The target is longer than allowed.
     TargetTooLong(usize),

@@ -19,7 +19,7 @@ use super::fetch::{Fetch, outgoing, spawn};
 use super::keep::{Judged, Received};
 use super::read_ahead::{Ahead, ReadAhead, Room};
 use super::{Proxy, annotate};
-use crate::fields::{CacheStatus, Detail};
+use crate::fields::{CacheStatus, Detail, Forward};
 use crate::origin::{Answered, Body, Collected, OriginError, Timed};
 use crate::policy::{asks_for_part, blames_the_request, confirms};
 use crate::rules::Tag;
@@ -35,7 +35,7 @@ impl Proxy {
         let _waiter = fetch.waiters.join();
         let (tell, told) = oneshot::channel();
         self.begin(fetch, tell);
-        told.await.unwrap_or_else(|_| no_answer(&OriginError::Broken("the fetch was given up".to_owned()), forward))
+        told.await.unwrap_or_else(|_| given_up(forward))
     }
 
     /// Fetches for the store alone: the client has its (stale) answer already.
@@ -97,20 +97,54 @@ impl Proxy {
                     }
                     return;
                 }
-                let status =
-                    CacheStatus { detail: Some(detail), ..fetch.cache_status(received.status, &received.fields) };
-                let answered = Answered { head: received.into_head(), body };
-                let _ = tell.send(Answer::passed(answered, status).under_conditions_of(&fetch.request.fields));
+                let _ = tell.send(refused(&fetch, received, body, detail));
             }
+            Ok(judged) => self.take_in(fetch, received, judged, body, tell).await,
+        }
+    }
+
+    /// Answers with what may be stored, and stores it once it is whole.
+    async fn take_in(
+        &self,
+        fetch: Fetch,
+        received: Received,
+        judged: Judged,
+        body: Timed,
+        tell: oneshot::Sender<Answer>,
+    ) {
+        fetch.begun();
+        let moment = Instant::now() + fetch.moment;
+        let coming = Coming { fetch, received, judged, moment };
+        if reads_whole(&coming, &body) {
+            self.fill_whole(coming, body, tell).await;
+        } else {
+            self.fill_relayed(coming, Bytes::new(), body, tell).await;
+        }
+    }
+
+    /// A fill of which the origin has been asked already, and has given more than was asked for: all of it. `plainly` tells
+    /// whether it was asked as anybody else would ask for that part.
+    pub(super) async fn filled(
+        self: &Arc<Self>,
+        fetch: Fetch,
+        received: Received,
+        body: Timed,
+        plainly: bool,
+    ) -> Answer {
+        let judged = self.judge_fill(&fetch, &received);
+        match judged.and_then(|judged| if plainly { Ok(judged) } else { Err(Detail::PartRequested) }) {
             Ok(judged) => {
-                fetch.begun();
-                let moment = Instant::now() + fetch.moment;
-                let coming = Coming { fetch, received, judged, moment };
-                if reads_whole(&coming, &body) {
-                    self.fill_whole(coming, body, tell).await;
-                } else {
-                    self.fill_relayed(coming, Bytes::new(), body, tell).await;
+                let (proxy, forward) = (Arc::clone(self), fetch.missed.forward);
+                let (waiters, _waiter) = (Arc::clone(&fetch.waiters), fetch.waiters.join());
+                let (tell, told) = oneshot::channel();
+                spawn(waiters, async move { proxy.take_in(fetch, received, judged, body, tell).await });
+                told.await.unwrap_or_else(|_| given_up(forward))
+            }
+            Err(detail) => {
+                if fetch.missed.stale.is_some() && speaks_of_the_resource(&fetch, received.status, detail) {
+                    self.forget(&fetch, received.status).await;
                 }
+                refused(&fetch, received, body, detail)
             }
         }
     }
@@ -155,12 +189,15 @@ impl Proxy {
         match collected {
             Collected::Whole(bytes) => {
                 let status = fetch.cache_status(received.status, &received.fields);
+                let cookies = self.cookies_aside(&fetch, &received);
                 let kept = self.keep(&fetch, received, judged, bytes).await;
                 fetch.land(kept.landing, &self.shared.flights);
                 let detail = kept.detail.or(status.detail);
                 let status = CacheStatus { stored: kept.stored, ttl: kept.ttl, detail, ..status };
                 let answer = self.deliver(&fetch.resource, &fetch.request, &kept.entry, kept.entry.initial_age, status);
-                let _ = tell.send(with_the_origins_age(answer, &kept.entry.fields));
+                let answer = with_the_origins_age(answer, &kept.entry.fields);
+                // What nobody else gets either is this client's own.
+                let _ = tell.send(if kept.stored { answer } else { setting(answer, cookies) });
             }
             Collected::Larger(ahead, rest) | Collected::Slow(ahead, rest) => {
                 self.stream_on(fetch, received, (ahead, rest), Detail::TooLarge, tell);
@@ -200,6 +237,10 @@ impl Proxy {
         let Coming { mut fetch, received, judged, moment } = coming;
         let (relaying, relay) = Body::relayed(fetch.waiters.join());
         let mut head = received.head();
+        if self.choices(&fetch.resource).strips_cookies() {
+            // It may be stored: that is known only once all of it has been handed on.
+            head.headers.remove(SET_COOKIE);
+        }
         head.headers.append(VIA, VIA_ASIDE);
         let status = fetch.cache_status(received.status, &received.fields);
         let answer = Answer::new(http::Response::from_parts(head, relay), status);
@@ -241,13 +282,15 @@ impl Proxy {
             forward_status: Some(forward_status.as_u16()),
             ..fetch.cache_status(received.status, &received.fields)
         };
-        let mut answer = match self.judge_fill(fetch, &received) {
+        match self.judge_fill(fetch, &received) {
             Ok(judged) => {
                 let upon = Upon::Entry(Arc::clone(stale));
                 let kept = self.keep_upon(upon, fetch, received, judged, stale.body.clone()).await;
                 fetch.land(kept.landing.with_status(forward_status), &self.shared.flights);
                 let status = CacheStatus { stored: kept.stored, ttl: kept.ttl, detail: kept.detail, ..status };
-                self.deliver(&fetch.resource, &fetch.request, &kept.entry, kept.entry.initial_age, status)
+                let answer = self.deliver(&fetch.resource, &fetch.request, &kept.entry, kept.entry.initial_age, status);
+                let stripped = kept.stored && self.choices(&fetch.resource).strips_cookies();
+                if stripped { answer } else { setting(answer, cookies) }
             }
             Err(detail) => {
                 fetch.land(Landing::HitForMiss, &self.shared.flights);
@@ -256,20 +299,45 @@ impl Proxy {
                     self.forget(fetch, forward_status).await;
                 }
                 let status = CacheStatus { detail: Some(detail), ..status };
-                self.deliver(&fetch.resource, &fetch.request, stale, received.initial_age, status)
+                let answer = self.deliver(&fetch.resource, &fetch.request, stale, received.initial_age, status);
+                setting(answer, cookies)
             }
-        };
-        for cookie in cookies {
-            answer.response.headers_mut().append(SET_COOKIE, cookie);
         }
-        answer
     }
+
+    /// The cookies that are not stored with an answer.
+    fn cookies_aside(&self, fetch: &Fetch, received: &Received) -> Vec<HeaderValue> {
+        if !self.choices(&fetch.resource).strips_cookies() {
+            return Vec::new();
+        }
+        received.fields.get_all(SET_COOKIE).iter().cloned().collect()
+    }
+}
+
+/// The answer with these cookies.
+fn setting(mut answer: Answer, cookies: Vec<HeaderValue>) -> Answer {
+    for cookie in cookies {
+        answer.response.headers_mut().append(SET_COOKIE, cookie);
+    }
+    answer
+}
+
+fn given_up(forward: Forward) -> Answer {
+    no_answer(&OriginError::Broken("the fetch was given up".to_owned()), forward)
+}
+
+/// An answer that is not stored, for this client alone.
+fn refused(fetch: &Fetch, received: Received, body: Timed, detail: Detail) -> Answer {
+    let status = CacheStatus { detail: Some(detail), ..fetch.cache_status(received.status, &received.fields) };
+    let answered = Answered { head: received.into_head(), body };
+    Answer::passed(answered, status).under_conditions_of(&fetch.request.fields)
 }
 
 /// Whether an answer that is not stored tells what the resource is like now. One that this client's own fields have
 /// brought about does not, and what everybody else is given stays.
 fn speaks_of_the_resource(fetch: &Fetch, status: StatusCode, detail: Detail) -> bool {
-    detail != Detail::RequestDirective && (fetch.resource.route.is_some() || !blames_the_request(status))
+    !matches!(detail, Detail::RequestDirective | Detail::PartRequested)
+        && (fetch.resource.route.is_some() || !blames_the_request(status))
 }
 
 /// An answer that may be stored, whose body is to come.

@@ -44,6 +44,8 @@ pub(super) struct Admitted {
     pub(super) early: Option<EarlyAnswer>,
     /// What its answer shares with others of its connection.
     pub(super) share: Option<Share>,
+    /// Whether it expects something of which only the origin knows whether it can be done.
+    pub(super) expects: bool,
 }
 
 /// A request's head, once it can be read in one way only.
@@ -55,6 +57,7 @@ pub(super) struct Head {
     pub(super) host: Option<HeaderValue>,
     pub(super) client: Client,
     pub(super) version: Version,
+    pub(super) expects: bool,
 }
 
 /// Admits a request or says why not.
@@ -72,9 +75,9 @@ pub(super) fn admit(
         (false, Some(length)) => Content::Length(length),
         (false, None) => Content::Unknown,
     };
-    let Head { method, target, fields, host, client, version } = read(head, content, client, settings)?;
+    let Head { method, target, fields, host, client, version, expects } = read(head, content, client, settings)?;
     let body = (content != Content::None).then_some(body);
-    Ok(Admitted { method, target, fields, body, host, client, version, upgrade, early, share })
+    Ok(Admitted { method, target, fields, body, host, client, version, upgrade, early, share, expects })
 }
 
 /// The one validator of request heads: a function of the head, of what comes after it, of who sent it, and of the limits.
@@ -106,24 +109,25 @@ pub(super) fn read(
         return Err(Refusal::TargetTooLong(settings.max_target));
     }
     count_hop(&method, &mut fields)?;
-    met_expectation(&mut fields, version)?;
+    let expects = expects(&mut fields, version);
     strip_hop_by_hop(&mut fields);
     drop_forgeable(&mut fields, peer_is_trusted, is_safe(&method));
     fields.remove(HOST);
     restore_entity_tags(&mut fields);
-    Ok(Head { method, target, fields, host, client, version })
+    Ok(Head { method, target, fields, host, client, version, expects })
 }
 
-/// The one expectation there is, `100-continue`, is met here as the body is asked for, and goes no further.
+/// The one expectation that is registered, `100-continue`, is met here as the body is asked for, and goes no further. Whether
+/// any other can be met is for the origin to say. HTTP/1.0 knows none.
 ///
 /// Source: RFC 9110 section 10.1.1
-fn met_expectation(fields: &mut HeaderMap, version: Version) -> Result<(), Refusal> {
+fn expects(fields: &mut HeaderMap, version: Version) -> bool {
     let known = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"100-continue");
-    if version != Version::HTTP_10 && !fields.get_all(EXPECT).iter().all(known) {
-        return Err(Refusal::UnknownExpectation);
+    let expects = version != Version::HTTP_10 && !fields.get_all(EXPECT).iter().all(known);
+    if !expects {
+        fields.remove(EXPECT);
     }
-    fields.remove(EXPECT);
-    Ok(())
+    expects
 }
 
 /// Drops the fields that only a proxy may say, and those with a `_` in their name: WSGI and CGI servers cannot tell
@@ -158,6 +162,7 @@ impl Admitted {
             upgrade: None,
             early: self.early.clone(),
             share: self.share.clone(),
+            expects: self.expects,
         }
     }
 

@@ -72,7 +72,7 @@ pub struct Variants {
 impl Shared {
     /// Reads a request without a body as ingress does; or the status and the sentence that it is refused with.
     pub fn question(&self, head: Parts, client: Client) -> Result<Question, (u16, String)> {
-        let Head { method, target, fields, host, client, version } =
+        let Head { method, target, fields, host, client, version, expects } =
             read(head, Content::None, client, &self.settings).map_err(|refusal| told(&refusal))?;
         Ok(Question(Admitted {
             method,
@@ -85,6 +85,7 @@ impl Shared {
             upgrade: None,
             early: None,
             share: None,
+            expects,
         }))
     }
 

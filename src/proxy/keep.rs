@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ACCEPT_ENCODING, CONTENT_RANGE, DATE, Entry};
+use http::header::{ACCEPT_ENCODING, CONTENT_RANGE, DATE, Entry, SET_COOKIE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use hyper::ext::ReasonPhrase;
 
@@ -141,6 +141,9 @@ impl Proxy {
         let judged = self.judge(fetch, received);
         if let Some(route) = &fetch.resource.route {
             self.shared.notices.withheld(route, &fetch.withheld(&received.fields));
+            if let Err(Detail::SetCookie) = judged {
+                self.shared.notices.sets_cookies(route);
+            }
             // What is refused for another reason has its name.
             let defeated = matches!(judged, Ok(_) | Err(Detail::NoFreshness)).then(|| received.defeats(&route.choices));
             if let Some(by) = defeated.flatten() {
@@ -232,7 +235,11 @@ impl Proxy {
             Arc::new(entry.lent(&self.shared.answers))
         };
         // Copied: what came from the connection is a slice of its read buffer, which an entry would keep whole.
-        let response = entry(Kind::Response, copied(&received.fields), Bytes::copy_from_slice(&body), own);
+        let mut fields = copied(&received.fields);
+        if self.choices(&fetch.resource).strips_cookies() {
+            fields.remove(SET_COOKIE);
+        }
+        let response = entry(Kind::Response, fields, Bytes::copy_from_slice(&body), own);
         if let Some(detail) = refused {
             return self.outcome(fetch, response, Err(detail));
         }

@@ -119,6 +119,9 @@ impl Shared {
         if request.body.is_some() {
             return Err((Bypass(Detail::RequestBody), route));
         }
+        if request.expects {
+            return Err((Bypass(Detail::Expectation), route));
+        }
         let place = match &found {
             Some(_) if request.is_conditional_on_match() => Err(Bypass(Detail::Precondition)),
             Some((route, captures)) => route.place(&read, captures),

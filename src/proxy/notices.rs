@@ -14,13 +14,15 @@ pub(super) struct Notices {
     withheld: Once,
     defeated: Once,
     upgrade: Once,
+    cookies: Once,
 }
 
 impl Notices {
     /// Nothing yet.
     pub(super) fn about(routes: &Routes) -> Self {
         let names = || routes.iter().map(|route| Arc::clone(&route.name)).chain([ROUTELESS.into()]);
-        Self { withheld: Once::about(names()), defeated: Once::about(names()), upgrade: Once::about(names()) }
+        let once = || Once::about(names());
+        Self { withheld: once(), defeated: once(), upgrade: once(), cookies: once() }
     }
 
     /// An answer of the route names these fields in Vary, and the route kept them from the origin.
@@ -52,6 +54,19 @@ impl Notices {
             in_the_origins_words(by),
             route.name
         );
+    }
+
+    /// An answer of the route would be stored, did it not set a cookie.
+    pub(super) fn sets_cookies(&self, route: &Route) {
+        if self.cookies.is_first(&route.name) {
+            tracing::warn!(
+                route = &*route.name,
+                "an answer of {} sets a cookie and is not stored for that; if all of them do, none is ever a hit. Where they \
+                 are the same for everybody but for the cookie, `set_cookie = \"strip\"` stores them without it, and \
+                 nobody is sent one",
+                route.name
+            );
+        }
     }
 
     /// A client asked for a WebSocket where none is allowed.

@@ -1,11 +1,12 @@
 //! Parts of answers, where no route speaks: a 206 is kept beside its whole answer's place, joined to what is kept there,
-//! and is the whole answer once nothing is missing (RFC 9111 sections 3.3 and 3.4).
+//! and is the whole answer once nothing is missing (RFC 9111 sections 3.3 and 3.4). What answers with all of it is stored as
+//! the answer to a fill is.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{AGE, IF_MODIFIED_SINCE, IF_NONE_MATCH, VIA};
-use http::{HeaderValue, Response, StatusCode};
+use http::header::{AGE, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, RANGE, VIA};
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use tokio::time::Instant;
 
 use super::answer::{Answer, VIA_ASIDE, is_origin_trouble};
@@ -22,7 +23,7 @@ use super::variants::at_key;
 use super::{Proxy, fault_detail};
 use crate::fields::{ByteRange, CacheStatus, ContentRange, Detail, Forward};
 use crate::origin::{Answered, Body, Collected, OriginError, Waiters};
-use crate::policy::{Reuse, combined, joined, only_if_cached, selected_of_part, storable_part};
+use crate::policy::{Reuse, blames_the_request, combined, joined, only_if_cached, selected_of_part, storable_part};
 use crate::rules::Place;
 use crate::store::{Kind, Lookup, StoredResponse, Upon};
 
@@ -85,12 +86,17 @@ impl Proxy {
     async fn fetch_part(
         self: &Arc<Self>,
         resource: Resource,
-        request: Admitted,
+        mut request: Admitted,
         missed: Missed,
         seen: Option<Lookup>,
         landed: u64,
     ) -> Answer {
         let (forward, detail) = (missed.forward, Some(Detail::PartialContent));
+        let plain = plain_range(&request.fields);
+        if let Some(range) = &plain {
+            // Nothing of its spelling may shape an answer that is for others.
+            request.fields.insert(RANGE, range.clone());
+        }
         let request_time = self.shared.clock.now();
         // What comes back may be kept, so it is asked for as a fill asks.
         let host = self.shared.host_on_a_fill(&resource, &request);
@@ -105,6 +111,12 @@ impl Proxy {
             && let Some(answer) = self.stale_on_error(&resource, &request, &missed, Some(status))
         {
             return answer;
+        }
+        if is_of_the_whole(status) {
+            let (received, body) = self.receive(answered, request_time);
+            let mut fetch = Fetch::new(resource, request, missed, None);
+            fetch.waiters = waiters;
+            return self.filled(fetch, received, body, plain.is_some()).await;
         }
         let status = passed_status(forward, status, detail.filter(|_| status == StatusCode::PARTIAL_CONTENT));
         let Some(seen) = seen else { return Answer::passed(answered, status) };
@@ -200,6 +212,19 @@ impl Proxy {
         }
         self.keep_upon(upon(known), &fetch, received.of_range(Some(range)), judged, body).await
     }
+}
+
+/// Range, written anew, where a request asks for one part and says nothing else of it: no condition, no If-Range.
+fn plain_range(request: &HeaderMap) -> Option<HeaderValue> {
+    let bare = ![IF_NONE_MATCH, IF_MODIFIED_SINCE, IF_RANGE].iter().any(|name| request.contains_key(name));
+    ByteRange::of(request).filter(|_| bare).and_then(|range| HeaderValue::from_str(&range.to_string()).ok())
+}
+
+/// Whether a GET without Range would have had this answer, too: the origin knows no ranges, or has nothing that has parts.
+///
+/// Source: RFC 9110 section 14.2
+fn is_of_the_whole(status: StatusCode) -> bool {
+    !matches!(status, StatusCode::PARTIAL_CONTENT | StatusCode::NOT_MODIFIED) && !blames_the_request(status)
 }
 
 fn upon(seen: Option<Arc<StoredResponse>>) -> Upon {

@@ -64,7 +64,8 @@ impl Proxy {
             .at_most(limit)
             .at_least(body_rate)
             .without_trailers();
-        if timed.exact_length().is_some_and(|length| length > buffer_body) {
+        // What it expects the origin may refuse before it has seen the body.
+        if request.expects || timed.exact_length().is_some_and(|length| length > buffer_body) {
             return Ok(Body::stream(bytes::Bytes::new(), timed));
         }
         match timed.collect(buffer_body).await {

@@ -199,6 +199,9 @@ impl Proxy {
         {
             return Refusal::NotAdmitted.answer();
         }
+        if request.expects {
+            return Refusal::UnknownExpectation.answer();
+        }
         if words.may_be_another() || !words.has_json() {
             let why = "A write to the cache needs a JSON body, small enough to be read in full, and no other method than its own.";
             return Refusal::BadEntry(why.to_owned()).answer();
@@ -305,6 +308,7 @@ impl Proxy {
             upgrade: None,
             early: None,
             share: None,
+            expects: false,
         };
         let proxy = Arc::clone(self);
         tokio::spawn(async move { drop(proxy.read(request).await) });

@@ -136,6 +136,8 @@ fn lifetimes_and_choices() {
         ("authorization = «\"allow\"", "\"bypass\", \"ignore\" or \"key\""),
         ("max_body = «1048576", "\"1048576B\""),
         ("etag = «\"true\"", "without quotes"),
+        ("close_delimited = «\"true\"", "without quotes"),
+        ("set_cookie = «\"store\"", "\"strip\""),
         ("override_origin = «true", "ttl = \"10m\""),
         ("ttl = \"1h\"\noverride_private = «true", "override_origin = true"),
         ("annotate = «{ field = \"x\", hit = true }", "miss = false"),

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use aside::origin::HostRule;
+use aside::policy::SetCookie;
 use aside::rules::{
     Condition, Credential, Hosts, InvalidatedBy, Pointer, RouteQuery, Selection, Source, Subject, WriteTarget,
 };
@@ -263,4 +264,31 @@ fn a_route_without_a_lifetime_is_noted() {
     assert_eq!(notes("statuses = { 404 = \"ttl\" }"), 1);
     assert_eq!(notes("ttl = \"1h\""), 0);
     assert_eq!(notes("statuses = { 404 = \"1m\" }"), 0);
+}
+
+#[test]
+fn what_shapes_what_a_route_stores_is_in_its_fingerprint() {
+    let fingerprint = |keys: &str| {
+        let config = good(&format!("origin = \"http://a\"\n[[route]]\npath = \"/x\"\nttl = \"1m\"\n{keys}"));
+        config.proxy.routes.iter().next().unwrap().fingerprint
+    };
+    let plain = fingerprint("");
+    for keys in ["set_cookie = \"strip\"\n", "close_delimited = true\n", "max_body = \"1KiB\"\n"] {
+        assert_ne!(fingerprint(keys), plain, "{keys}");
+    }
+    for keys in ["set_cookie = \"refuse\"\n", "close_delimited = false\n", "stale_if_error = \"1h\"\n"] {
+        assert_eq!(fingerprint(keys), plain, "{keys}");
+    }
+}
+
+#[test]
+fn a_route_may_strip_cookies_and_store_what_ends_with_the_connection() {
+    let config = good(
+        "origin = \"http://a\"\n[[route]]\npath = \"/x\"\nttl = \"1m\"\nset_cookie = \"strip\"\nclose_delimited = true\n\
+         [[route]]\npath = \"/y\"\nttl = \"1m\"\n",
+    );
+    let choices: Vec<_> = config.proxy.routes.iter().map(|route| &route.choices).collect();
+    assert_eq!((choices[0].set_cookie, choices[0].close_delimited), (SetCookie::Strip, true));
+    assert_eq!((choices[1].set_cookie, choices[1].close_delimited), (SetCookie::Refuse, false));
+    assert!(config.remarks.render(false).contains("without the cookie that it sets"));
 }

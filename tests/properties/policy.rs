@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use aside::fields::CacheControl;
 use aside::policy::{
-    BodyFraming, Choices, Effect, Exchange, Lifetime, LifetimeSource, Reuse, Stored, StoredFlags,
+    BodyFraming, Choices, Effect, Exchange, Lifetime, LifetimeSource, Reuse, SetCookie, Stored, StoredFlags,
     corrected_initial_age, current_age, effect, invalidates, is_safe, may_serve_on_error, registered, reuse, selecting,
     storable,
 };
@@ -54,11 +54,11 @@ fn head() -> impl Strategy<Value = HeaderMap> {
 
 fn choices() -> impl Strategy<Value = Choices> {
     (any::<[bool; 5]>(), proptest::option::of(0u64..1000), 0u64..100).prop_map(
-        |([routed, override_origin, heuristics, store_set_cookie, ignore_cookies], ttl, stale)| Choices {
+        |([routed, override_origin, heuristics, cookies, ignore_cookies], ttl, stale)| Choices {
             routed,
             override_origin: override_origin && routed,
             heuristics,
-            store_set_cookie,
+            set_cookie: if cookies { SetCookie::Store } else { SetCookie::Refuse },
             ignore_cookies,
             ttl: ttl.filter(|_| routed).map(Duration::from_secs),
             stale_if_error: Duration::from_secs(stale),

@@ -297,13 +297,7 @@ async fn a_client_that_waits_for_100_gets_it_only_when_its_body_is_wanted() {
     assert!(read_until(&mut stream, "}").await.starts_with("HTTP/1.1 200 OK"));
     assert_eq!(origin.asked()[0].field("expect"), None);
     assert_eq!(&origin.asked()[0].body[..], b"body");
-    let refused = "HTTP/1.1 417 Expectation Failed";
-    for (request, status) in [
-        (ask(2000, ""), "HTTP/1.1 413 "),
-        (ask(4, "Host: b\r\n"), "HTTP/1.1 400 "),
-        (ask(4, "").replace("100-Continue", "200-maybe"), refused),
-        (ask(4, "Expect: 100-continue\r\n").replace("100-Continue", "x"), refused),
-    ] {
+    for (request, status) in [(ask(2000, ""), "HTTP/1.1 413 "), (ask(4, "Host: b\r\n"), "HTTP/1.1 400 ")] {
         let answer = raw(node.address, request.as_bytes()).await;
         assert!(answer.starts_with(status) && !answer.contains("100 Continue"), "{request:?}: {answer}");
     }

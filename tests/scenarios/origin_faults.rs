@@ -38,7 +38,7 @@ async fn an_origin_that_hangs_is_a_504_within_the_limit() {
 }
 
 #[tokio::test]
-async fn a_body_that_ends_with_the_connection_is_never_stored_on_a_route() {
+async fn on_a_route_a_body_that_ends_with_the_connection_is_stored_only_by_choice() {
     let origin = origin::raw(|_, mut stream| async move {
         say(&mut stream, "HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\n\r\nall of it").await;
     })
@@ -48,6 +48,26 @@ async fn a_body_that_ends_with_the_connection_is_never_stored_on_a_route() {
         let answer = node.client().get("/x").await;
         assert_eq!((answer.text(), answer.cache()), ("all of it", "MISS"));
         assert!(answer.cache_status().contains("detail=close-delimited"), "{}", answer.cache_status());
+    }
+    let node = Node::start(origin, &format!("{ROUTE}close_delimited = true\n"));
+    let client = node.client();
+    client.get("/x").await;
+    super::support::until("it is stored", || async { client.get("/x").await.cache() == "HIT" }).await;
+    assert_eq!(client.get("/x").await.text(), "all of it");
+}
+
+#[tokio::test]
+async fn a_body_that_was_to_end_with_the_connection_and_was_reset_is_not_stored() {
+    let origin = origin::raw(|_, mut stream| async move {
+        say(&mut stream, "HTTP/1.1 200 OK\r\n\r\nhalf").await;
+        stream.set_zero_linger().unwrap();
+    })
+    .await;
+    let node = Node::start(origin, &format!("{ROUTE}close_delimited = true\n"));
+    for _ in 0..3 {
+        if let Ok(answer) = node.client().try_send("GET", "/x", &[], "").await {
+            assert_eq!(answer.status, 502, "{}", answer.text());
+        }
     }
 }
 

@@ -13,6 +13,7 @@
 //!  "tags": ["r:/fruit/{id}", "p:/fruit/{id} /fruit/1", "k:/fruit/{id} fruit:1"],
 //!  "lifetime": {"source": "route-ttl", "seconds": 600.0, "statuses": {"200": 600.0}, "jitter": 0.0,
 //!               "stale_while_revalidate": 0.0, "stale_if_error": 3600.0},
+//!  "storing": {"set_cookie": "refuse", "close_delimited": false},
 //!  "fields_in_key": ["accept", "accept-language", "origin"],
 //!  "fill": {"target": "/fruit/1", "fields": {"accept": "*/*", "host": "127.0.0.1:8080"}},
 //!  "dropped_by": [{"writes": "PUT /fruit/1", "drops": "this entry", "when": [], "unless": null,

@@ -12,7 +12,7 @@ use super::dropped_by::{self, DroppedBy};
 use super::{Asked, layout};
 use crate::config::{Config, duration};
 use crate::fields::Detail;
-use crate::policy::{Choices, LifetimeSource, credential_that_counts, is_credential};
+use crate::policy::{Choices, LifetimeSource, SetCookie, credential_that_counts, is_credential};
 use crate::rules::{Credential, Fill, Place, Read, Route, RouteQuery, Tag};
 
 /// What is known of a read beforehand.
@@ -107,6 +107,7 @@ impl Explained {
         if let Some(choices) = &self.choices {
             lines.extend(self.lifetime_text(choices).into_iter().map(|text| ("lifetime", text)));
         }
+        lines.extend(self.choices.iter().flat_map(storing_text).map(|text| ("stored", text)));
         if let Some((route, _)) = &self.route {
             lines.push(("in the key", query_text(&route.query)));
             lines.push(("in the key", format!("request fields {}", self.fields_in_key().join(", "))));
@@ -198,6 +199,9 @@ impl Explained {
             "key": place.map(|place| place.key.to_string()),
             "tags": place.map(|place| place.tags.iter().map(ToString::to_string).collect::<Vec<_>>()).unwrap_or_default(),
             "lifetime": self.choices.as_ref().map(|choices| self.lifetime_json(choices)),
+            "storing": self.choices.as_ref().map(|choices| {
+                json!({ "set_cookie": choices.set_cookie.as_str(), "close_delimited": choices.close_delimited })
+            }),
             "fields_in_key": self.fields_in_key(),
             "fill": self.fill.as_ref().map(|fill| json!({ "target": fill.target, "fields": shown_fields(&fill.fields) })),
             "dropped_by": self.dropped_by.json(),
@@ -230,6 +234,17 @@ fn lifetime_source(choices: &Choices) -> Option<LifetimeSource> {
         return Some(LifetimeSource::Override);
     }
     choices.route_lifetime(StatusCode::OK).map(|(_, source)| source)
+}
+
+/// What is stored that would not be, had nobody said so.
+fn storing_text(choices: &Choices) -> Vec<String> {
+    let cookies = match choices.set_cookie {
+        SetCookie::Refuse => None,
+        SetCookie::Store => Some("with the cookie that it sets, where the origin says how long it is fresh"),
+        SetCookie::Strip => Some("without the cookie that it sets, and nobody who gets what is stored is sent one"),
+    };
+    let body = choices.close_delimited.then_some("also if it ends with the connection, whole or cut short");
+    cookies.into_iter().chain(body).map(str::to_owned).collect()
 }
 
 /// What a credential does where no route speaks (RFC 9111 section 3.5).
