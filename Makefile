@@ -19,7 +19,7 @@ lint: ## format, clippy and docs, warnings as errors
 sessions: ## the examples' sessions alone, on memory and Redis, SQLite and MariaDB
 	@scripts/sessions
 
-endurance: ## stress for a few minutes: memory, idle and slow clients, too few files, slowhttptest (ASIDE_BIN=path)
+endurance: ## stress for some minutes: memory, full stores, idle and slow clients, too few files, slowhttptest (ASIDE_BIN=path)
 	@scripts/endurance
 
 conformance: ## the public suite http-tests/cache-tests, in CACHE_TESTS_DIR (examples/conformance/README.md)

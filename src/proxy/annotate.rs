@@ -19,6 +19,10 @@ use crate::fields::{Forward, MediaType, media_type, weaken_entity_tag};
 use crate::origin::{Body, OriginError};
 use crate::policy::forbids_transforming;
 use crate::rules::{Annotate, Route};
+use crate::store::{Kind, StoredResponse};
+
+/// Braces, colon, comma and line feed.
+const PUNCTUATION: usize = 4;
 
 /// The body of a hit with its field; as it is where it is no JSON object.
 pub(super) fn hit(body: &Bytes, status: StatusCode, fields: &HeaderMap, annotate: &Annotate) -> Bytes {
@@ -26,6 +30,24 @@ pub(super) fn hit(body: &Bytes, status: StatusCode, fields: &HeaderMap, annotate
         return body.clone();
     }
     with_field(body, &annotate.field, &annotate.hit).unwrap_or_else(|| body.clone())
+}
+
+/// An entry that knows how many bytes its annotated body will take.
+pub(super) fn counted_in(entry: StoredResponse, route: Option<&Route>) -> StoredResponse {
+    let annotate = route.and_then(|route| route.annotate.as_ref());
+    match annotate.filter(|_| entry.kind != Kind::VaryIndex && wants(entry.status, &entry.fields)) {
+        Some(annotate) => {
+            let bytes = entry.body.len() + added(annotate);
+            entry.annotated_in(bytes)
+        }
+        None => entry,
+    }
+}
+
+/// How many bytes the field adds to a body at the most.
+fn added(annotate: &Annotate) -> usize {
+    let length = |value: &Value| value.to_string().len();
+    length(&Value::from(&*annotate.field)) + length(&annotate.hit) + PUNCTUATION
 }
 
 /// An answer that came from the origin, with its field: a copy for it alone, which counts in `answers`. A body larger than
@@ -103,7 +125,7 @@ fn with_field(body: &[u8], field: &str, value: &Value) -> Option<Bytes> {
     let members = members(body)?;
     let name = serde_json::to_string(field).ok()?;
     let value = serde_json::to_string(value).ok()?;
-    let mut text = String::with_capacity(body.len() + name.len() + value.len() + 4);
+    let mut text = String::with_capacity(body.len() + name.len() + value.len() + PUNCTUATION);
     text.push('{');
     for (key, raw) in members.iter().filter(|(key, _)| key != field) {
         text.push_str(&serde_json::to_string(key).ok()?);

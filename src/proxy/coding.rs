@@ -23,6 +23,7 @@ use super::answer::Answer;
 use crate::budget::{Budget, Loan};
 use crate::fields::{ContentCoding, Vary};
 use crate::origin::Body;
+use crate::store::{allocated, body, buffer, counted, item};
 
 pub use settings::CompressionSettings;
 
@@ -32,12 +33,12 @@ const INLINE: usize = 32 << 10;
 /// How long a request waits for its body to be encoded; it then gets it as it is, and the next one may find it encoded.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// A shard is a lock and a share of the bytes: no body may be larger than half of it.
+/// A shard is a lock and a share of the bytes: no body may be larger than two fifths of it.
 const SHARD_BYTES: u64 = 4 << 20;
 /// More shards than this win nothing on machines of today.
 const MAX_SHARDS: u64 = 64;
-/// What a copy costs besides its bytes.
-const OVERHEAD: usize = 256;
+/// For so many bytes the map remembers one copy that it has evicted.
+const BYTES_A_GHOST: u64 = 16 << 10;
 
 /// The coded copies of a process's answers.
 pub(super) struct Codings {
@@ -70,7 +71,20 @@ struct ByWeight;
 
 impl Weighter<Key, Arc<Held>> for ByWeight {
     fn weight(&self, _: &Key, held: &Arc<Held>) -> u64 {
-        (held.identity.len() + held.encoded.as_ref().map_or(0, Bytes::len) + OVERHEAD) as u64
+        held.weight() as u64
+    }
+}
+
+impl Held {
+    /// How many bytes of memory it takes at the most.
+    fn weight(&self) -> usize {
+        let encoded = self.encoded.as_ref().map_or(0, Bytes::len);
+        Self::weight_of(self.identity.len()) + body(encoded)
+    }
+
+    /// The same without the copy.
+    fn weight_of(identity: usize) -> usize {
+        allocated(counted::<Self>()) + item::<Key, Arc<Self>>() + buffer(identity)
     }
 }
 
@@ -78,11 +92,14 @@ impl Codings {
     pub(super) fn new(settings: &CompressionSettings, answers: &Arc<Budget>) -> Self {
         let bytes = settings.memory.max(1);
         let shards = (bytes / SHARD_BYTES).clamp(1, MAX_SHARDS);
+        let ghosts = (bytes / BYTES_A_GHOST).max(shards * 32);
+        let of_ghosts = ghosts * item::<Key, Arc<Held>>() as u64;
         let options = OptionsBuilder::new()
             // The map rounds up to a power of two, which would make the shards smaller than meant.
             .shards(1 << shards.ilog2())
-            .estimated_items_capacity(usize::try_from(bytes >> 13).unwrap_or(usize::MAX))
-            .weight_capacity(bytes)
+            .estimated_items_capacity(usize::try_from(ghosts).unwrap_or(usize::MAX))
+            .ghost_allocation(1.0)
+            .weight_capacity(bytes.saturating_sub(of_ghosts).max(1))
             .build()
             .unwrap_or_else(|_| unreachable!("both of the options that it asks for are set"));
         let held = Cache::with_options(options, ByWeight, DefaultHashBuilder::default(), DefaultLifecycle::default());
@@ -91,7 +108,7 @@ impl Codings {
         Self {
             offered: settings.codings.clone(),
             held,
-            largest: heaviest.saturating_sub(OVERHEAD) / 2,
+            largest: heaviest.saturating_sub(Held::weight_of(0)) / 5 * 2,
             under_way: Mutex::default(),
             max_under_way: std::thread::available_parallelism().map_or(1, |cores| cores.get().div_ceil(2)),
             answers: Arc::clone(answers),
@@ -147,8 +164,10 @@ impl Codings {
         // What cannot be encoded is held as such, too: it is told of once, and not at every hit.
         let encoded = encoder::encode(identity, key.coding)
             .inspect_err(|error| tracing::warn!(%error, "a body could not be encoded and is sent as it is"));
-        let encoded = encoded.ok().filter(|encoded| encoded.len() < identity.len()).map(Bytes::from);
-        // Copied: what came from the store may be a slice of a larger buffer, which would be kept whole.
+        // Both are copied: what was encoded into has room to spare, and what came from the store may be a slice of a larger
+        // buffer, which would be kept whole.
+        let smaller = encoded.ok().filter(|encoded| encoded.len() < identity.len());
+        let encoded = smaller.map(|encoded| Bytes::copy_from_slice(&encoded));
         let (encoded, loan) = encoded.map_or((None, None), |encoded| {
             let (encoded, loan) = self.answers.lend(encoded);
             (Some(encoded), loan)

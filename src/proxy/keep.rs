@@ -8,6 +8,7 @@ use http::header::{ACCEPT_ENCODING, CONTENT_RANGE, DATE, Entry, SET_COOKIE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use hyper::ext::ReasonPhrase;
 
+use super::annotate;
 use super::answer::extent;
 use super::collapse::Landing;
 use super::egress::{Said, ready};
@@ -232,14 +233,14 @@ impl Proxy {
                 tags.iter().cloned().chain(own).collect(),
                 fetch.missed.token,
             );
+            let entry = annotate::counted_in(entry.compact(), route);
             Arc::new(entry.lent(&self.shared.answers))
         };
-        // Copied: what came from the connection is a slice of its read buffer, which an entry would keep whole.
-        let mut fields = copied(&received.fields);
+        let mut fields = received.fields.clone();
         if self.choices(&fetch.resource).strips_cookies() {
             fields.remove(SET_COOKIE);
         }
-        let response = entry(Kind::Response, fields, Bytes::copy_from_slice(&body), own);
+        let response = entry(Kind::Response, fields, body, own);
         if let Some(detail) = refused {
             return self.outcome(fetch, response, Err(detail));
         }
@@ -327,12 +328,6 @@ pub(super) fn tags(fetch: &Fetch, received: &Received, body: &Bytes) -> Option<V
 
 /// How many tags an entry may have; an answer with more is not kept.
 const MAX_TAGS: usize = 128;
-
-/// The fields with values of their own.
-fn copied(fields: &HeaderMap) -> HeaderMap {
-    let copy = |value: &HeaderValue| HeaderValue::from_bytes(value.as_bytes()).unwrap_or_else(|_| value.clone());
-    fields.iter().map(|(name, value)| (name.clone(), copy(value))).collect()
-}
 
 /// A number from 0 to 1.
 fn random_share() -> f64 {

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use http::header::{CONTENT_TYPE, LOCATION, VIA};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 
+use super::annotate;
 use super::answer::{Answer, VIA_ASIDE};
 use super::error::Refusal;
 use super::finish::tags;
@@ -274,7 +275,7 @@ impl Proxy {
             tags.extend(route.fetched_tags(path, query));
         }
         tags.extend(written_tags(route, written, &json).ok_or(Detail::TagUnknown)?);
-        Ok(self.entry(kind, fields, json, lifetime, tags))
+        Ok(annotate::counted_in(self.entry(kind, fields, json, lifetime, tags), Some(route)))
     }
 
     /// What stands beside the entry: answers of this key are not stored until a `through` write takes it away.
@@ -292,6 +293,7 @@ impl Proxy {
         let flags = StoredFlags::of(&CacheControl::default());
         let (now, token) = (self.shared.clock.now(), Token { epoch: 0, seq: 0 });
         StoredResponse::new(kind, StatusCode::OK, fields, body, now, Duration::ZERO, lifetime, flags, tags, token)
+            .compact()
             .lent(&self.shared.answers)
     }
 

@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use super::Token;
+use super::weight;
 use crate::budget::{Budget, Loan};
 use crate::clock::Millis;
 use crate::policy::{Lifetime, StoredFlags, has_validator};
@@ -65,6 +66,8 @@ pub struct StoredResponse {
     head: OnceLock<HeaderMap>,
     /// The body as a hit of an annotated route sends it.
     annotated: OnceLock<(Bytes, Option<Loan>)>,
+    /// How many bytes that one takes.
+    annotated_bytes: usize,
     /// That its bodies are the store's while it is there, and do not count among the answers under way.
     loan: Option<Loan>,
     /// What its Vary names and its route kept from the origin.
@@ -100,6 +103,7 @@ impl StoredResponse {
             head: OnceLock::new(),
             annotated: OnceLock::new(),
             loan: None,
+            annotated_bytes: 0,
             withheld: OnceLock::new(),
         }
     }
@@ -116,9 +120,25 @@ impl StoredResponse {
         self.loan.is_some()
     }
 
+    /// The same for long keeping, with bytes of its own: what came over a connection is a slice of its read buffer, which
+    /// an entry would keep whole.
+    #[must_use]
+    pub fn compact(self) -> Self {
+        let (fields, body) = (in_one_piece(&self.fields), Bytes::copy_from_slice(&self.body));
+        let tags = self.tags.as_slice().to_vec();
+        Self { fields, body, tags, ..self }
+    }
+
+    /// The same for a route that annotates its hits: their body takes so many bytes more, for as long as it is stored.
+    #[must_use]
+    pub fn annotated_in(self, bytes: usize) -> Self {
+        Self { annotated_bytes: bytes, ..self }
+    }
+
     /// The header block of a hit, made by `prepare` the first time it is asked for.
     pub fn head(&self, prepare: impl FnOnce(&Self) -> HeaderMap) -> &HeaderMap {
-        self.head.get_or_init(|| prepare(self))
+        // A map that has grown has room for as much again, and its clone has none.
+        self.head.get_or_init(|| prepare(self).clone())
     }
 
     /// The annotated body of a hit, made by `annotate` the first time it is asked for.
@@ -146,12 +166,14 @@ impl StoredResponse {
         fields
     }
 
-    /// Roughly how many bytes of memory the entry takes.
-    pub fn weight(&self) -> u64 {
-        let fields: usize = self.fields.iter().map(|(name, value)| name.as_str().len() + value.len() + 64).sum();
-        let tags: usize = self.tags.iter().map(|tag| tag.as_str().len() + 32).sum();
-        // The prepared header block holds the fields a second time; their values share the bytes.
-        (self.body.len() + fields * 2 + tags + 512) as u64
+    /// How many bytes of memory it takes at the most, where it is [compact](Self::compact): with what hits derive of it,
+    /// and with what the allocator loses.
+    pub fn weight(&self) -> usize {
+        weight::allocated(weight::counted::<Self>())
+            + weight::fields(&self.fields)
+            + weight::body(self.body.len())
+            + weight::body(self.annotated_bytes)
+            + weight::tags(&self.tags)
     }
 
     /// How long the entry is of any use after it was received: freshness and the longest of what follows it, the stale
@@ -166,4 +188,17 @@ impl StoredResponse {
         let stale = stale_while_revalidate.max(on_error).max(validated);
         fresh_for.saturating_add(stale).saturating_sub(self.initial_age)
     }
+}
+
+/// The fields with their values in one buffer, in a map no larger than it has to be.
+fn in_one_piece(fields: &HeaderMap) -> HeaderMap {
+    let text = Bytes::from(fields.values().map(HeaderValue::as_bytes).collect::<Vec<_>>().concat());
+    let mut own = HeaderMap::with_capacity(fields.keys_len());
+    let mut begin = 0;
+    for (name, value) in fields {
+        let end = begin + value.len();
+        own.append(name, HeaderValue::from_maybe_shared(text.slice(begin..end)).unwrap_or_else(|_| value.clone()));
+        begin = end;
+    }
+    own.clone()
 }

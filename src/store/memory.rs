@@ -27,6 +27,7 @@ use quick_cache::sync::{Cache, DefaultLifecycle};
 use quick_cache::{DefaultHashBuilder, Options, OptionsBuilder, Weighter};
 
 use self::record::Record;
+use super::weight::{allocated, counted, item};
 use super::{Finished, Kept, Kind, Lookup, Otherwise, Since, StoredResponse, Token, Upon};
 use crate::rules::{CacheKey, Place, Tag};
 
@@ -34,8 +35,8 @@ use crate::rules::{CacheKey, Place, Tag};
 const SHARD_BYTES: u64 = 4 << 20;
 /// More shards than this win nothing on machines of today.
 const MAX_SHARDS: u64 = 64;
-/// What an entry is guessed to weigh, to size the map's memory of what it evicted.
-const TYPICAL_ENTRY: u64 = 2 << 10;
+/// For so many bytes the map remembers one entry that it has evicted.
+const BYTES_A_GHOST: u64 = 8 << 10;
 
 /// A store in this process, shared by all of its cores.
 pub struct Memory {
@@ -62,8 +63,9 @@ impl Weighter<CacheKey, Arc<Slot>> for ByWeight {
 }
 
 impl Memory {
-    /// A store of at most about so many bytes. Entries larger than a shard of it are not taken: from 8 MiB on every
-    /// entry of up to 3.8 MiB fits, below that every entry of up to 97 % of the whole.
+    /// A store that takes at most so many bytes of memory, but for what the allocator holds in reserve. Entries larger than
+    /// a shard of it are not taken: from 8 MiB on every body of up to 3.7 MiB fits, below that every one of up to 90 % of
+    /// the whole. One that its route annotates counts twice.
     pub fn new(bytes: u64) -> Self {
         let bytes = bytes.max(1);
         let entries =
@@ -148,9 +150,15 @@ impl Memory {
         }
     }
 
+    /// How many bytes its entries take at the most.
+    pub fn weight_held(&self) -> u64 {
+        self.entries.weight()
+    }
+
     /// What an entry weighs; `None` where that is too much.
     fn weight(&self, place: &Place, entry: &StoredResponse) -> Option<u64> {
-        let weight = entry.weight() + (place.key.name.len() + place.key.route.len()) as u64;
+        let around = allocated(counted::<Slot>()) + allocated(place.key.name.len()) + item::<CacheKey, Arc<Slot>>();
+        let weight = (entry.weight() + around) as u64;
         (weight <= self.heaviest).then_some(weight)
     }
 }
@@ -186,12 +194,14 @@ impl Slot {
 
 fn options(bytes: u64) -> Options {
     let shards = (bytes / SHARD_BYTES).clamp(1, MAX_SHARDS);
-    let entries = (bytes / TYPICAL_ENTRY).max(shards * 32);
+    let ghosts = (bytes / BYTES_A_GHOST).max(shards * 32);
+    let of_ghosts = ghosts * item::<CacheKey, Arc<Slot>>() as u64;
     OptionsBuilder::new()
         // The map rounds up to a power of two, which would make the shards smaller than meant.
         .shards(1 << shards.ilog2())
-        .estimated_items_capacity(usize::try_from(entries).unwrap_or(usize::MAX))
-        .weight_capacity(bytes)
+        .estimated_items_capacity(usize::try_from(ghosts).unwrap_or(usize::MAX))
+        .ghost_allocation(1.0)
+        .weight_capacity(bytes.saturating_sub(of_ghosts).max(1))
         .build()
         .unwrap_or_else(|_| unreachable!("both of the options that it asks for are set"))
 }

@@ -12,6 +12,7 @@
 mod entry;
 pub mod memory;
 pub mod redis;
+mod weight;
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
@@ -22,6 +23,7 @@ pub use entry::{Kind, StoredResponse};
 use crate::rules::{Place, Tag};
 pub use memory::Memory;
 pub use redis::{Redis, RedisNode, RedisUrl};
+pub use weight::{allocated, body, buffer, counted, item};
 
 /// A point in the app's sequence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

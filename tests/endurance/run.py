@@ -13,6 +13,7 @@ import abandoned
 import collapsed
 import connections
 import curl
+import growth
 import h2spec
 import log_lines
 import memory
@@ -25,6 +26,7 @@ import unread
 CHECKS = {
     "memory": memory,
     "unread": unread,
+    "growth": growth,
     "connections": connections,
     "slow": slow,
     "streams": streams,

@@ -96,7 +96,7 @@ def free_port() -> int:
 @contextmanager
 def origin():
     """The origin of these checks."""
-    with _stopped(lambda folder, port: Process([sys.executable, str(HERE / "origin.py"), str(port)], port, folder / "log")) as process:
+    with stopped(lambda folder, port: Process([sys.executable, str(HERE / "origin.py"), str(port)], port, folder / "log")) as process:
         yield process
 
 
@@ -107,7 +107,7 @@ def gunicorn(binary: str):
         command = [binary, "flask_app:app", "--bind", f"127.0.0.1:{port}", "--workers", "2", "--graceful-timeout", "1"]
         return Process([*command, "--no-control-socket"], port, folder / "log")
 
-    with _stopped(start) as process:
+    with stopped(start) as process:
         yield process
 
 
@@ -120,12 +120,12 @@ def proxy(origin_port: int, config: str = "", limits: str = "", files: int | Non
         command = [os.environ["ASIDE_BIN"], "serve", "--config", str(folder / "proxy.toml")]
         return Process(command, port, folder / "log", files)
 
-    with _stopped(start) as process:
+    with stopped(start) as process:
         yield process
 
 
 @contextmanager
-def _stopped(start):
+def stopped(start):
     with tempfile.TemporaryDirectory() as folder:
         process = start(Path(folder), free_port())
         try:
