@@ -134,8 +134,8 @@ impl Shared {
             Decision::Pass(forward, detail) => (forwarded(forward, Some(detail)), None),
             Decision::Fetch(missed) => match self.onward(resource, request) {
                 Onward::OnlyIfCached => (CacheStatus::default(), Some(told(&Refusal::OnlyIfCached))),
-                Onward::Part => (forwarded(missed.forward, Some(Detail::PartialContent)), None),
-                Onward::Head | Onward::Fetch => (forwarded(missed.forward, missed.detail), None),
+                // Whether a part comes for a part is the origin's to say.
+                Onward::Part | Onward::Head | Onward::Fetch => (forwarded(missed.forward, missed.detail), None),
             },
         }
     }

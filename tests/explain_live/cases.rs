@@ -137,7 +137,7 @@ const CASES: &[Case] = &[
     ("GET", "/gzipped", &[], "vary-miss", "/entry", "null"),
     ("GET", "/absent", &[], "uri-miss", "/verdict/because", "Nothing is stored"),
     ("HEAD", "/absent-too", &[], "uri-miss", "/entry", "null"),
-    ("GET", "/absent-part", &[("range", "bytes=0-3")], "uri-miss", "/verdict/detail", "partial-content"),
+    ("GET", "/absent-part", &[("range", "bytes=0-3")], "uri-miss", "/verdict/because", "Nothing is stored"),
     ("GET", "//fresh", &[], "bypass", "/verdict/detail", "path-ambiguous"),
 ];
 
