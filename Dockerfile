@@ -3,6 +3,8 @@
 #   docker run -p 8080:8080 aside serve --listen 0.0.0.0:8080 --origin http://the-api:5000
 
 FROM rust:1-slim-bookworm AS build
+# The allocator is built with make.
+RUN apt-get update && apt-get install --yes --no-install-recommends make && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY . .
 # The caches are not part of the image, so the binary is copied out of them.
