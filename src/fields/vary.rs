@@ -10,7 +10,7 @@ use super::list::list_members;
 /// Source: RFC 9110 section 12.5.5
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Vary {
-    /// `*`, a list that cannot be read, or one of more than [`MOST`] names: no request is known to match.
+    /// `*`, a list that cannot be read, or one of more than a hundred names: no request is known to match.
     Any,
     /// These, lower-cased, sorted, each once; empty when the response depends on none.
     Fields(Vec<HeaderName>),
