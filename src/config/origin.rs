@@ -18,6 +18,10 @@ use crate::origin::{HealthSettings, HostRule, OriginSettings};
 /// A thousand field lines of one name, and those that every answer has.
 const MAX_FIELDS: usize = 1100;
 
+/// Those lines, each of more than a hundred bytes. The HTTP library reads bodies into a buffer that grows up to this, too, one
+/// for each request under way: with four times as much a thousand clients who do not read took twice the memory.
+const MAX_HEADER: u64 = 128 << 10;
+
 /// More would cost every answer more than all else that is done for it.
 const MOST_FIELDS: usize = 4000;
 
@@ -61,7 +65,7 @@ pub(super) fn mean(
         reuse_after_body: table.reuse_after_body.unwrap_or(true),
         max_connections: at_least(1, table.max_connections, 1024, findings),
         max_fields: between(1, MOST_FIELDS, table.max_fields, MAX_FIELDS, findings),
-        max_header: bytes(size_from(LEAST_HEADER, 4 << 20, table.max_header, 408 << 10, findings)),
+        max_header: bytes(size_from(LEAST_HEADER, 4 << 20, table.max_header, MAX_HEADER, findings)),
         health: table.health.and_then(|written| health(written, findings)),
         upgrade: table.upgrade.unwrap_or(false),
         tunnel_idle: not_zero(table.tunnel_idle, Duration::from_secs(3600), findings),
