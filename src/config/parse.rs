@@ -138,7 +138,7 @@ fn words_of(key: &str) -> Option<&'static str> {
     Some(match key {
         "cookies" | "authorization" => "write \"bypass\" (the default), \"ignore\" or, on a route, \"key\"",
         "request_directives" => "write \"ignore\" or \"honour\"",
-        "set_cookie" => "write \"refuse\" or \"store\"",
+        "set_cookie" => "write \"refuse\" or, on a route, \"strip\" and without one \"store\"",
         "post" => "write \"pass\" or \"store\"",
         "when_down" => "write \"forward\" or \"refuse\"",
         "http2" => "write \"tls\", \"off\" or \"always\"",

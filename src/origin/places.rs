@@ -154,6 +154,11 @@ impl Places {
         fills.begun += 1;
         let id = fills.begun + if waiters.are_none() { FOR_NO_CLIENT } else { 0 };
         fills.under_way.insert(id, Arc::clone(waiters));
+        drop(fills);
+        // Whoever left just before could not say so.
+        if waiters.are_none() {
+            self.abandoned.notify_one();
+        }
         (Arc::clone(self), id)
     }
 

@@ -219,8 +219,11 @@ impl Timed {
             if read.len() > limit {
                 return Collected::Larger(receipt.seal(read.into_bytes()), self);
             }
-            if !receipt.reach(usize::try_from(read.len()).unwrap_or(usize::MAX)).await {
-                return Collected::NoRoom(receipt.seal(read.into_bytes()), self);
+            // Whoever waits for the end does not wait for room beyond it.
+            match timeout_at(end, receipt.reach(usize::try_from(read.len()).unwrap_or(usize::MAX))).await {
+                Err(_) => return Collected::Slow(receipt.seal(read.into_bytes()), self),
+                Ok(false) => return Collected::NoRoom(receipt.seal(read.into_bytes()), self),
+                Ok(true) => {}
             }
         }
     }

@@ -349,11 +349,15 @@ struct Coming {
     moment: Instant,
 }
 
-/// Whether the body is to be whole before anything is answered: where it is known to be small, and where the answer has
-/// to be changed.
+/// Whether the body is to be whole before anything is answered: where it is known to be small, where the answer has to be
+/// changed, and where it keeps its cookie only if it is not stored.
 fn reads_whole(Coming { fetch, received, .. }: &Coming, body: &Timed) -> bool {
-    let annotated = fetch.resource.route.as_ref().is_some_and(|route| route.annotate.is_some());
-    body.exact_length().is_some() || (annotated && annotate::is_json(&received.fields))
+    let route = fetch.resource.route.as_deref();
+    let annotated = route.is_some_and(|route| route.annotate.is_some());
+    let stripped = route.is_some_and(|route| route.choices.strips_cookies());
+    body.exact_length().is_some()
+        || (annotated && annotate::is_json(&received.fields))
+        || (stripped && received.fields.contains_key(SET_COOKIE))
 }
 
 /// An answer fresh from the origin has the Age that the origin sent, if any.

@@ -71,8 +71,14 @@ impl ReadAhead {
                 Ok(Some(Ok(piece))) => {
                     self.read += piece.len() as u64;
                     self.relaying.push(&piece);
-                    if self.read > limit || !self.room.reaches(self.read).await {
+                    if self.read > limit {
                         return Ahead::Larger;
+                    }
+                    // Whoever waits for the end does not wait for room beyond it.
+                    match timeout_at(end, self.room.reaches(self.read)).await {
+                        Err(_) => return Ahead::Slow,
+                        Ok(false) => return Ahead::Larger,
+                        Ok(true) => {}
                     }
                 }
             }

@@ -138,3 +138,15 @@ async fn of_a_body_without_a_length_the_cookie_is_gone_before_it_is_stored() {
     super::support::until("it is stored", || async { node.client().get("/x/1").await.cache() == "HIT" }).await;
     assert_eq!(cookies(&node.client().get("/x/1").await), Vec::<&str>::new());
 }
+
+#[tokio::test]
+async fn a_body_without_a_length_that_grows_too_large_keeps_its_cookie() {
+    let origin = super::support::origin::raw(|_, mut stream| async move {
+        let head = "HTTP/1.1 200 OK\r\nSet-Cookie: sid=1\r\nTransfer-Encoding: chunked\r\n\r\n";
+        say(&mut stream, &format!("{head}6\r\nxxxxxx\r\n0\r\n\r\n")).await;
+    })
+    .await;
+    let node = Node::start(origin, &format!("{STRIP}max_body = \"5B\"\n"));
+    let answer = node.client().get("/x/1").await;
+    assert_eq!((answer.text(), cookies(&answer)), ("xxxxxx", vec!["sid=1"]));
+}

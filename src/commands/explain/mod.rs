@@ -169,7 +169,7 @@ impl Asked {
     }
 
     fn secure(&self, config: &Config) -> bool {
-        self.secure.unwrap_or_else(|| config.server.is_secure())
+        self.secure == Some(true) || config.server.is_secure()
     }
 
     /// The request's head as it stands on the wire.
@@ -294,7 +294,7 @@ fn asked(arguments: &ExplainArguments) -> Result<Asked, String> {
         target,
         fields,
         host: arguments.host.clone().or(authority).or(given),
-        secure: scheme_of(&arguments.url).or(arguments.https.then_some(true)),
+        secure: arguments.https.then_some(true).or(scheme_of(&arguments.url)),
         live: arguments.live,
         data: body("--data", arguments.data.as_deref())?,
         response: body("--response", arguments.response.as_deref())?,

@@ -1,7 +1,8 @@
 //! The targets in a client's bytes of HTTP/2, for a fragment in one: the HTTP library would cut it off unseen.
 //!
 //! Frames and header blocks are gone through as far as it takes to find each `:path` that is written out, by its place in
-//! the static table or by its name; what stands in the dynamic table has been written out before. In place of its `#` stands
+//! the static table or by its name; an entry of the dynamic table has been written out before. (That its name alone is taken
+//! from there no known client does, for the static table has it: such a fragment is cut off unseen.) In place of its `#` stands
 //! a `>`, which no target may have and which is as long, so that the library refuses that one stream.
 //!
 //! Source: RFC 9113 sections 4.1, 6.2 and 6.10, RFC 7541 sections 5 and 6

@@ -30,7 +30,7 @@ enum At {
     Body(u64, Within),
     /// To the line that says how long a chunk is.
     Size,
-    /// To a line behind the last chunk.
+    /// To the line behind the last chunk: empty, for what else is there nobody takes.
     Trailer,
     /// To something else than HTTP, or nobody here knows to what.
     Lost,
@@ -107,9 +107,15 @@ impl Heads {
     /// Where what follows the line belongs that has ended.
     fn next(&mut self) -> At {
         let line = self.line.text();
+        // Here the library takes no line for ended that has a lone LF.
+        let ends = self.line.bytes.get(..self.line.length).is_some_and(|line| line.ends_with(b"\r\n"));
         match self.at {
             // Empty lines before a request are read over.
-            At::Request(_) | At::Trailer if line.is_empty() => BEGIN,
+            At::Request(_) if line.is_empty() => BEGIN,
+            At::Trailer if line.is_empty() && ends => BEGIN,
+            // Trailers are refused.
+            At::Trailer => At::Lost,
+            At::Size if !ends => At::Lost,
             At::Request(_) => At::Field,
             At::Field if line.is_empty() => take(&mut self.said).after(),
             At::Field => {
@@ -122,7 +128,7 @@ impl Heads {
                 Some(size) => size.checked_add(2).map_or(At::Lost, |size| At::Body(size, Within::Chunk)),
                 None => At::Lost,
             },
-            at @ (At::Trailer | At::Body(..) | At::Lost) => at,
+            at @ (At::Body(..) | At::Lost) => at,
         }
     }
 }
@@ -230,7 +236,7 @@ mod tests {
             format!("POST / HTTP/1.1\nContent-Length: {length}\nContent-Length:{length}\n\n{body}"),
             format!("POST / HTTP/1.1\r\nTransfer-Encoding: Chunked\r\n\r\n{size};x=#\r\n{body}\r\n0\r\n\r\n"),
             format!(
-                "POST / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n{size}\r\n{body}\r\n0\r\nT: #\r\n\r\n"
+                "POST / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n{size}\r\n{body}\r\n0\r\n\r\n"
             ),
             "POST / HTTP/1.1\r\nContent-Length: 0\r\n\r\n".to_owned(),
         ] {
@@ -255,6 +261,9 @@ mod tests {
             "Transfer-Encoding: gzip, chunked",
             "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked",
             "Transfer-Encoding: chunked\r\n\r\nx",
+            "Transfer-Encoding: chunked\r\n\r\n0\n",
+            "Transfer-Encoding: chunked\r\n\r\n0\r\n\nX / HTTP/1.1\r\nContent-Length: 1",
+            "Transfer-Encoding: chunked\r\n\r\n0\r\nT: #",
             "Transfer-Encoding: chunked\r\n\r\n-1",
             "Transfer-Encoding: chunked\r\n\r\n+1",
             "Transfer-Encoding: chunked\r\n\r\nffffffffffffffff",

@@ -118,10 +118,14 @@ impl Report {
             told.kinds.clear();
         }
         drop(told);
+        if !first && ended.is_none() {
+            return;
+        }
+        let without = self.without.swap(0, Ordering::Relaxed);
         if first {
             info!("Redis at {address} is in use");
         } else if let Some(Ended { lasted, .. }) = ended {
-            let (seconds, without) = (lasted.as_secs_f64(), self.without.swap(0, Ordering::Relaxed));
+            let seconds = lasted.as_secs_f64();
             info!("Redis at {address} is in use again, after {seconds:.1} s; {without} requests went without it");
         }
     }
