@@ -63,6 +63,10 @@ SEEN_DROPPED = {
 # such a body unread would take it for the next request on the connection, which is another client's.
 SEEN_STAYING = {"POST", "PUT", "PATCH"}
 
+# Requests of these tell the app to close, with a body or without: an answer to one announces a body that it must not have, and
+# an app that sends it all the same, a moment later, would have it taken for the next client's answer.
+SEEN_LEAVING = {"HEAD"}
+
 # Where what the app calls cacheable is cached, no answer here is a hit, and one thing more differs: fields of the request
 # that the app does not see.
 SEEN_DROPPED_ON_A_FILL = {

@@ -16,6 +16,7 @@ from differences import (
     DROPPED,
     NOT_COMPARED,
     SEEN_ADDED,
+    SEEN_LEAVING,
     SEEN_STAYING,
     SEEN_DROPPED,
     SEEN_DROPPED_ON_A_FILL,
@@ -97,11 +98,12 @@ def compare_seen(direct: dict, proxied: dict, dropped: set[str]):
         if joined not in allowed:
             yield f"the app saw {name}: {joined}, expected {own} and {value}"
         expected.pop(name, None)
-    if direct["method"] not in SEEN_STAYING and (chunked or expected.get("content-length", ["0"]) != ["0"]):
+    has_body = chunked or expected.get("content-length", ["0"]) != ["0"]
+    if direct["method"] in SEEN_LEAVING or (direct["method"] not in SEEN_STAYING and has_body):
         expected.pop("connection", None)
         closing = found.pop("connection", [])
         if closing != ["close"]:
-            yield f"the app saw connection: {closing}, expected close for a {direct['method']} with a body"
+            yield f"the app saw connection: {closing}, expected close for this {direct['method']}"
     if chunked:
         found.pop("content-length", None)
     for name in sorted({*expected, *found}):
