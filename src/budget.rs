@@ -178,6 +178,11 @@ impl Receipt {
         found
     }
 
+    /// Whether there is room for others beside all that counts, these bytes among it; so there is for few.
+    pub fn leaves_room(&self) -> bool {
+        self.bytes < COUNTED || self.budget.has_room(self.bytes, 0)
+    }
+
     /// Covers so many bytes from now on, whether there is room for them or not.
     pub fn cover(&mut self, bytes: usize) {
         if bytes > self.bytes {
@@ -373,6 +378,7 @@ mod tests {
         let budget = Budget::new(1 << 20);
         let mut receipt = budget.charge(0);
         assert!(receipt.reach(1 << 19).await && receipt.reach(1 << 18).await && receipt.reach(2 << 20).await);
+        assert!(!receipt.leaves_room());
         let other = budget.charge(1 << 20);
         assert!(!receipt.reach((2 << 20) + 1).await, "others take all of it");
         assert_eq!(held(&budget), 3 << 20);

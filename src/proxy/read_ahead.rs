@@ -31,7 +31,10 @@ impl Room {
 
     async fn reaches(&mut self, bytes: u64) -> bool {
         let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
-        let found = self.share.as_ref().is_none_or(|share| share.has_room(bytes, 0)) && self.receipt.reach(bytes).await;
+        // What is read ahead counts with all that its client has taken already: those who have yet to begin go first.
+        let found = self.share.as_ref().is_none_or(|share| share.has_room(bytes, 0))
+            && self.receipt.reach(bytes).await
+            && self.receipt.leaves_room();
         if !found {
             self.receipt.cover(bytes);
         }
