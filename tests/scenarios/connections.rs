@@ -6,7 +6,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
-use super::support::client::raw;
+use super::support::client::{raw, read_until};
 use super::support::node::{Node, Process};
 use super::support::origin::{Gate, Keeper, Origin, json, raw as raw_origin, say};
 use super::support::tls::{Certificate, H2, over, raw as raw_over};
@@ -29,18 +29,6 @@ async fn pausing() -> (std::net::SocketAddr, Keeper) {
     })
     .await;
     (origin, keeper)
-}
-
-/// Reads until this text is there.
-async fn read_until(stream: &mut (impl AsyncRead + Unpin), end: &str) -> String {
-    let mut text = Vec::new();
-    let reading = async {
-        while !String::from_utf8_lossy(&text).contains(end) {
-            assert!(stream.read_buf(&mut text).await.unwrap() > 0, "closed before {end:?}");
-        }
-    };
-    timeout(Duration::from_secs(10), reading).await.unwrap_or_else(|_| panic!("{end:?} does not come"));
-    String::from_utf8_lossy(&text).into_owned()
 }
 
 async fn is_closed_without_a_word(stream: &mut TcpStream) -> bool {

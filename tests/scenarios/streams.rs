@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+use super::support::client::read_until;
 use super::support::node::Node;
 use super::support::origin::{self, Gate, Origin, say};
 
@@ -13,17 +14,6 @@ async fn ask(node: &Node, target: &str) -> TcpStream {
     let request = format!("GET {target} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", node.address);
     stream.write_all(request.as_bytes()).await.unwrap();
     stream
-}
-
-async fn read_until(stream: &mut TcpStream, text: &str) -> String {
-    let mut read = Vec::new();
-    while !String::from_utf8_lossy(&read).contains(text) {
-        let mut piece = [0; 1024];
-        let n = tokio::time::timeout(Duration::from_secs(10), stream.read(&mut piece)).await.unwrap().unwrap();
-        assert!(n > 0, "closed before {text:?}: {}", String::from_utf8_lossy(&read));
-        read.extend_from_slice(&piece[..n]);
-    }
-    String::from_utf8_lossy(&read).into_owned()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,12 +2,12 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::sync::Barrier;
 
+use super::support::client::read_until;
 use super::support::node::Node;
 use super::support::origin::{self, Gate, Keeper, response, say};
 
@@ -55,18 +55,6 @@ async fn ask(node: &Node, method: &str, target: &str, fields: &str) -> TcpStream
     let request = format!("{method} {target} HTTP/1.1\r\nHost: {}\r\n{fields}\r\n", node.address);
     stream.write_all(request.as_bytes()).await.unwrap();
     stream
-}
-
-async fn read_until(stream: &mut TcpStream, text: &str) -> String {
-    let mut read = Vec::new();
-    while !String::from_utf8_lossy(&read).contains(text) {
-        let mut piece = [0; 1024];
-        let n = tokio::time::timeout(Duration::from_secs(20), stream.read(&mut piece)).await;
-        let n = n.unwrap_or_else(|_| panic!("no {text:?} in {:?}", String::from_utf8_lossy(&read))).unwrap();
-        assert!(n > 0, "closed before {text:?}: {}", String::from_utf8_lossy(&read));
-        read.extend_from_slice(&piece[..n]);
-    }
-    String::from_utf8_lossy(&read).into_owned()
 }
 
 /// No answer goes on before every client of every stream has its first piece.

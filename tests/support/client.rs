@@ -1,6 +1,7 @@
 //! A plain HTTP client: what comes back, nothing hidden.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
@@ -8,7 +9,7 @@ use hyper::{HeaderMap, Request};
 use hyper_util::client::legacy::Client as Pooled;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 /// An answer, read in full.
@@ -133,5 +134,17 @@ pub async fn raw(address: SocketAddr, bytes: &[u8]) -> String {
         }
     };
     let _ = tokio::time::timeout(std::time::Duration::from_secs(2), reading).await;
+    String::from_utf8_lossy(&text).into_owned()
+}
+
+/// Reads off a connection until this text is there; what follows it may have been read, too.
+pub async fn read_until(stream: &mut (impl AsyncRead + Unpin), end: &str) -> String {
+    let mut text = Vec::new();
+    let reading = async {
+        while !String::from_utf8_lossy(&text).contains(end) {
+            assert!(stream.read_buf(&mut text).await.unwrap() > 0, "closed before {end:?}");
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), reading).await.unwrap_or_else(|_| panic!("{end:?} does not come"));
     String::from_utf8_lossy(&text).into_owned()
 }

@@ -137,8 +137,8 @@ impl Line {
     fn push(&mut self, piece: &[u8]) {
         let free = self.bytes.get_mut(self.length..).unwrap_or_default();
         let count = piece.len().min(free.len());
-        for (byte, new) in free.iter_mut().zip(piece) {
-            *byte = *new;
+        if let (Some(free), Some(piece)) = (free.get_mut(..count), piece.get(..count)) {
+            free.copy_from_slice(piece);
         }
         self.length += count;
     }
