@@ -239,7 +239,7 @@ fn every_file_says_its_duty_and_is_not_too_long() {
 
 #[test]
 fn the_reader_of_use_lines_sees_them() {
-    assert_eq!(named_after("use crate::rules::{Place, Tag};", "crate"), ["rules"]);
+    assert_eq!(named_after("use crate::rules::{EntryRef, Tag};", "crate"), ["rules"]);
     assert_eq!(named_after("use crate::{proxy, store};", "crate"), ["proxy", "store"]);
     assert_eq!(named_after("let x = crate::origin::join(y);", "crate"), ["origin"]);
     assert_eq!(named_after("use hyper_util::rt::TokioIo;", "hyper"), Vec::<String>::new());

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aside::policy::{Lifetime, LifetimeSource, StoredFlags};
-use aside::rules::{CacheKey, Place, Tag};
-use aside::store::{Kept, Kind, Memory, StoredResponse, Token, Upon};
+use aside::rules::{CacheKey, EntryRef, Tag};
+use aside::store::{Expect, Kind, Memory, PutOutcome, StoredResponse, Token};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, Stats, StatsAlloc};
@@ -74,13 +74,13 @@ fn fields(shape: Shape) -> HeaderMap {
     fields
 }
 
-fn place(n: u64, shape: Shape) -> Place {
+fn place(n: u64, shape: Shape) -> EntryRef {
     let name = format!("/things/{n}?{}", "q".repeat(shape.key));
     let tags = vec![Tag::route("/things/{id}"), Tag::key("/things/{id}", &name), Tag::path("/things/{id}", &name)];
-    Place { key: CacheKey { route: "/things/{id}".into(), fingerprint: 0, name }, tags: tags.into() }
+    EntryRef { key: CacheKey { route: "/things/{id}".into(), fingerprint: 0, name }, tags: tags.into() }
 }
 
-fn entry(place: &Place, shape: Shape, n: u64, token: Token) -> StoredResponse {
+fn entry(place: &EntryRef, shape: Shape, n: u64, token: Token) -> StoredResponse {
     let lifetime = Lifetime {
         fresh_for: Duration::from_secs(600),
         source: LifetimeSource::MaxAge,
@@ -134,7 +134,7 @@ fn fill(memory: &Memory, shape: Shape, count: u64) {
         let place = place(n, shape);
         let entry = Arc::new(entry(&place, shape, n, memory.lookup(&place).token));
         hit(&entry, shape);
-        assert_eq!(memory.keep(&place, entry, &Upon::Anything), Kept::Stored);
+        assert_eq!(memory.put(&place, entry, &Expect::Any), PutOutcome::Stored);
     }
 }
 

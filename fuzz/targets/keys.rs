@@ -11,7 +11,8 @@ use std::sync::LazyLock;
 
 use aside::config::Config;
 use aside::rules::{
-    CacheKey, Content, Document, KeyedHost, Place, Read, Route, Routes, Write, WriteAnswer, overriding, written_paths,
+    CacheKey, Content, Document, EntryRef, KeyedHost, Read, Route, Routes, Write, WriteAnswer, overriding,
+    written_paths,
 };
 use http::{HeaderMap, Method};
 use libfuzzer_sys::fuzz_target;
@@ -85,7 +86,7 @@ impl Parsed {
         }
     }
 
-    fn place(&self) -> Option<(Option<&Route>, Place)> {
+    fn place(&self) -> Option<(Option<&Route>, EntryRef)> {
         match ROUTES.find(&self.path) {
             Some((route, captures)) => Some((Some(&**route), route.place(&self.read(), &captures).ok()?)),
             None => Some((None, ROUTES.routeless_place(&self.read()).ok()?)),
@@ -103,7 +104,7 @@ impl Parsed {
         }
     }
 
-    fn is_dropped_by_a_write(&self, place: &Place) -> bool {
+    fn is_dropped_by_a_write(&self, place: &EntryRef) -> bool {
         let query = self.query.as_deref().unwrap_or_default();
         let write = Write {
             method: &Method::PUT,

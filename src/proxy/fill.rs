@@ -23,7 +23,7 @@ use crate::fields::{CacheStatus, Detail, Forward};
 use crate::origin::{Answered, Body, Collected, OriginError, Timed};
 use crate::policy::{asks_for_part, blames_the_request, confirms};
 use crate::rules::Tag;
-use crate::store::{StoredResponse, Token, Upon};
+use crate::store::{Expect, StoredResponse, Token};
 
 /// How many times the origin's `response_timeout` a body may take to be stored.
 const PATIENCE: u32 = 10;
@@ -156,7 +156,7 @@ impl Proxy {
             return None;
         }
         let own: Vec<Tag> = fetch.resource.place.tags.iter().filter(|tag| tag.is_of_entry()).cloned().collect();
-        match self.store.finish(&own, None).await {
+        match self.store.invalidate(&own, None).await {
             Ok(finished) => Some(finished.token),
             Err(fault) => {
                 tracing::debug!(%fault, "a stale entry could not be dropped");
@@ -190,7 +190,7 @@ impl Proxy {
             Collected::Whole(bytes) => {
                 let status = fetch.cache_status(received.status, &received.fields);
                 let cookies = self.cookies_aside(&fetch, &received);
-                let kept = self.keep(&fetch, received, judged, bytes).await;
+                let kept = self.put(&fetch, received, judged, bytes).await;
                 fetch.land(kept.landing, &self.shared.flights);
                 let detail = kept.detail.or(status.detail);
                 let status = CacheStatus { stored: kept.stored, ttl: kept.ttl, detail, ..status };
@@ -256,7 +256,7 @@ impl Proxy {
         }
         let (landing, kept) = match &ahead {
             Ahead::Whole(bytes) => {
-                let kept = self.keep(&fetch, received, judged, bytes.clone()).await;
+                let kept = self.put(&fetch, received, judged, bytes.clone()).await;
                 (kept.landing, Some(kept.entry))
             }
             Ahead::Larger | Ahead::Slow => (Landing::HitForMiss, None),
@@ -284,8 +284,8 @@ impl Proxy {
         };
         match self.judge_fill(fetch, &received) {
             Ok(judged) => {
-                let upon = Upon::Entry(Arc::clone(stale));
-                let kept = self.keep_upon(upon, fetch, received, judged, stale.body.clone()).await;
+                let upon = Expect::Entry(Arc::clone(stale));
+                let kept = self.put_expecting(upon, fetch, received, judged, stale.body.clone()).await;
                 fetch.land(kept.landing.with_status(forward_status), &self.shared.flights);
                 let status = CacheStatus { stored: kept.stored, ttl: kept.ttl, detail: kept.detail, ..status };
                 let answer = self.deliver(&fetch.resource, &fetch.request, &kept.entry, kept.entry.initial_age, status);

@@ -14,7 +14,7 @@ use super::{Proxy, Shared};
 use crate::fields::{CacheStatus, Detail};
 use crate::origin::{Answered, Outgoing};
 use crate::policy::{Told, told_by_head};
-use crate::store::{StoredResponse, Upon};
+use crate::store::{Expect, StoredResponse};
 
 impl Proxy {
     /// Answers a HEAD that nothing stored may answer. `landed` is what [`Flights::landed`](super::Flights::landed) said
@@ -67,8 +67,8 @@ impl Proxy {
         let received = received.freshening(stale);
         match self.judge_fill(&fetch, &received) {
             Ok(judged) => {
-                let upon = Upon::Entry(Arc::clone(stale));
-                let kept = self.keep_upon(upon, &fetch, received, judged, stale.body.clone()).await;
+                let upon = Expect::Entry(Arc::clone(stale));
+                let kept = self.put_expecting(upon, &fetch, received, judged, stale.body.clone()).await;
                 fetch.land(kept.landing, &self.shared.flights);
                 CacheStatus { stored: kept.stored, ttl: kept.ttl, detail: kept.detail.or(status.detail), ..status }
             }

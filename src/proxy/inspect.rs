@@ -15,7 +15,7 @@ use super::reuse::{Decision, Onward};
 use super::{Client, Shared, annotate};
 use crate::fields::{CacheStatus, ContentCoding, Detail, Forward};
 use crate::policy::{Lifetime, current_age, lifetime_today, ttl_left};
-use crate::rules::{Bypass, Place};
+use crate::rules::{Bypass, EntryRef};
 use crate::store::{Fault, Kind, Overtaken, Store, StoredResponse};
 
 /// A request that is asked about, as ingress admits it.
@@ -90,7 +90,7 @@ impl Shared {
     }
 
     /// Where a read's answer is kept, or why it is kept nowhere.
-    pub fn place(&self, question: &Question) -> Result<Place, Detail> {
+    pub fn place(&self, question: &Question) -> Result<EntryRef, Detail> {
         self.resource(&question.0).map(|resource| resource.place).map_err(|(Bypass(detail), _)| detail)
     }
 
@@ -144,7 +144,7 @@ impl Shared {
         &self,
         resource: &Resource,
         request: &Admitted,
-        at: Place,
+        at: EntryRef,
         entry: Arc<StoredResponse>,
         overtaken: Option<Overtaken>,
     ) -> Selection {

@@ -26,7 +26,7 @@ use crate::policy::{
     defeats_the_route, freshen, reuse, storable, ttl_left,
 };
 use crate::rules::{Tag, varies_by_trace};
-use crate::store::{Fault, Kept, Kind, StoredResponse, Upon};
+use crate::store::{Expect, Fault, Kind, PutOutcome, StoredResponse};
 
 /// A response's head as it came, its hop-by-hop fields gone and its framing noted.
 #[derive(Clone)]
@@ -187,18 +187,18 @@ impl Proxy {
     }
 
     /// Asks the store to keep an answer under its token.
-    pub(super) async fn keep(&self, fetch: &Fetch, received: Received, judged: Judged, body: Bytes) -> KeptAnswer {
+    pub(super) async fn put(&self, fetch: &Fetch, received: Received, judged: Judged, body: Bytes) -> KeptAnswer {
         // What was written to the cache only makes room for nobody who has not seen it.
         let place = &fetch.resource.place;
         let over = fetch.missed.stale.as_ref().filter(|stale| stale.kind == Kind::CacheOnly && place.plain().is_none());
-        let upon = over.map_or(Upon::Anything, |stale| Upon::Entry(Arc::clone(stale)));
-        self.keep_upon(upon, fetch, received, judged, body).await
+        let upon = over.map_or(Expect::Any, |stale| Expect::Entry(Arc::clone(stale)));
+        self.put_expecting(upon, fetch, received, judged, body).await
     }
 
     /// The same for an answer that was made of what the lookup saw.
-    pub(super) async fn keep_upon(
+    pub(super) async fn put_expecting(
         &self,
-        upon: Upon,
+        upon: Expect,
         fetch: &Fetch,
         received: Received,
         judged: Judged,
@@ -247,11 +247,11 @@ impl Proxy {
         fetch.storing();
         let at_key = at_key(&upon, fetch.missed.index.as_deref());
         let kept = match variant {
-            None => self.store.keep(place, Arc::clone(&response), at_key).await,
+            None => self.store.put(place, Arc::clone(&response), at_key).await,
             Some(variant) => {
                 let (fields, ids) = variant.index.clone();
                 let index = entry(Kind::VaryIndex, fields, ids, None);
-                variant.keep(&self.store, (place, index, at_key), (Arc::clone(&response), upon)).await
+                variant.put(&self.store, (place, index, at_key), (Arc::clone(&response), upon)).await
             }
         };
         self.outcome(fetch, response, verdict(kept))
@@ -290,13 +290,13 @@ impl Proxy {
 }
 
 /// Whether the store kept an entry, and if not why.
-pub(super) fn verdict(kept: Result<Kept, Fault>) -> Result<(), Detail> {
+pub(super) fn verdict(kept: Result<PutOutcome, Fault>) -> Result<(), Detail> {
     match kept {
-        Ok(Kept::Stored) => Ok(()),
-        Ok(Kept::NewerFill) => Err(Detail::NewerFill),
-        Ok(Kept::Gone) => Err(Detail::Gone),
-        Ok(Kept::RacedWrite) => Err(Detail::RacedWrite),
-        Ok(Kept::TooLarge) => Err(Detail::TooLarge),
+        Ok(PutOutcome::Stored) => Ok(()),
+        Ok(PutOutcome::NewerFill) => Err(Detail::NewerFill),
+        Ok(PutOutcome::Gone) => Err(Detail::Gone),
+        Ok(PutOutcome::RacedWrite) => Err(Detail::RacedWrite),
+        Ok(PutOutcome::TooLarge) => Err(Detail::TooLarge),
         Err(fault) => Err(fault_detail(&fault)),
     }
 }

@@ -10,18 +10,18 @@ use super::variants::Index;
 use super::{Choices, NEVER, Shared};
 use crate::fields::{Detail, Forward};
 use crate::policy::{Stored, selecting};
-use crate::rules::{AskedHost, Bypass, Captures, KeyedHost, Place, Read, Route, Tag, WriteTarget};
+use crate::rules::{AskedHost, Bypass, Captures, EntryRef, KeyedHost, Read, Route, Tag, WriteTarget};
 use crate::store::{Fault, Kind, Lookup, Store, StoredResponse, Token};
 
 /// What a read asks for: its route, if one speaks, and its place in the store.
 #[derive(Clone, Debug)]
 pub(super) struct Resource {
     pub(super) route: Option<Arc<Route>>,
-    pub(super) place: Place,
+    pub(super) place: EntryRef,
     /// Whom it is asked of, where the origin sees the client's Host.
     pub(super) host: Option<AskedHost>,
     /// Where what a write policy left for it is kept, if not in its own place.
-    written: Option<Place>,
+    written: Option<EntryRef>,
 }
 
 /// What the store had.
@@ -48,17 +48,17 @@ pub(super) struct Missed {
 
 impl Resource {
     /// Where what a write policy left for it is kept, if not in its own place.
-    pub(super) fn written(&self) -> Option<Place> {
+    pub(super) fn written(&self) -> Option<EntryRef> {
         self.written.clone().or_else(|| self.place.plain())
     }
 
     /// The same with another place.
-    pub(super) fn at(self, place: Place) -> Self {
+    pub(super) fn at(self, place: EntryRef) -> Self {
         Self { place, ..self }
     }
 
     /// Where the `write.around` marker of it is kept.
-    pub(super) fn around(&self) -> Place {
+    pub(super) fn around(&self) -> EntryRef {
         self.written.as_ref().unwrap_or(&self.place).around()
     }
 
@@ -151,7 +151,7 @@ impl Shared {
 
     /// The same place for what is fetched by a known name: nodes that know themselves by other names keep their own. What a
     /// write leaves says nothing of names, and is there for all of them.
-    fn known_by(&self, place: Place, asked: Option<&AskedHost>, route: Option<&Route>) -> Place {
+    fn known_by(&self, place: EntryRef, asked: Option<&AskedHost>, route: Option<&Route>) -> EntryRef {
         match (&self.settings.hosts, asked) {
             (Some(hosts), Some(AskedHost::Known)) if route.is_none_or(|route| route.write.is_none()) => {
                 place.known_by(hosts)
@@ -161,7 +161,7 @@ impl Shared {
     }
 
     /// Where what a write policy left is kept, where the read asks for another host than the known ones.
-    fn written_for_all(&self, read: &Read<'_>, route: &Arc<Route>, captures: &Captures<'_>) -> Option<Place> {
+    fn written_for_all(&self, read: &Read<'_>, route: &Arc<Route>, captures: &Captures<'_>) -> Option<EntryRef> {
         if route.write.is_none() || !matches!(read.host, Some(KeyedHost::Other(_))) {
             return None;
         }

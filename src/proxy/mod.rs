@@ -1,7 +1,7 @@
 //! A request's way from ingress to answer.
 //!
 //! A read: ingress -> route -> key -> lookup -> reuse? -> deliver, or fetch -> keep -> deliver.
-//! A write: ingress -> forward -> finish -> deliver. Each step is a function of that name; values are passed from step
+//! A write: ingress -> forward -> invalidate -> deliver. Each step is a function of that name; values are passed from step
 //! to step, and every outcome has a named reason that the client, the log and `aside explain` share.
 
 mod annotate;
@@ -14,7 +14,6 @@ mod egress;
 mod error;
 mod fetch;
 mod fill;
-mod finish;
 mod follow;
 mod forwarded;
 #[cfg(fuzzing)]
@@ -24,6 +23,7 @@ mod hosts;
 mod in_turn;
 mod ingress;
 mod inspect;
+mod invalidate;
 mod keep;
 mod lookup;
 mod notices;

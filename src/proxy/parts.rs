@@ -24,8 +24,8 @@ use super::{Proxy, fault_detail};
 use crate::fields::{ByteRange, CacheStatus, ContentRange, Detail, Forward};
 use crate::origin::{Answered, Body, Collected, OriginError, Waiters};
 use crate::policy::{Reuse, blames_the_request, combined, joined, only_if_cached, selected_of_part, storable_part};
-use crate::rules::Place;
-use crate::store::{Kind, Lookup, StoredResponse, Upon};
+use crate::rules::EntryRef;
+use crate::store::{Expect, Kind, Lookup, StoredResponse};
 
 /// A part that came, and what is to be done with it.
 struct Came {
@@ -36,7 +36,7 @@ struct Came {
     /// The part that is kept already.
     known: Option<Arc<StoredResponse>>,
     /// Where the whole answer is kept, and what the lookup saw there.
-    whole: (Place, Upon),
+    whole: (EntryRef, Expect),
     /// What [`Flights::landed`](super::Flights::landed) said before the lookup.
     landed: u64,
 }
@@ -206,11 +206,11 @@ impl Proxy {
             let (place, upon) = whole;
             let resource = fetch.resource.at(place);
             fetch = Fetch::new(resource, fetch.request, fetch.missed, Some(leader));
-            let kept = self.keep_upon(upon, &fetch, received.of_range(None), judged, body).await;
+            let kept = self.put_expecting(upon, &fetch, received.of_range(None), judged, body).await;
             fetch.land(kept.landing.clone(), &self.shared.flights);
             return kept;
         }
-        self.keep_upon(upon(known), &fetch, received.of_range(Some(range)), judged, body).await
+        self.put_expecting(upon(known), &fetch, received.of_range(Some(range)), judged, body).await
     }
 }
 
@@ -227,6 +227,6 @@ fn is_of_the_whole(status: StatusCode) -> bool {
     !matches!(status, StatusCode::PARTIAL_CONTENT | StatusCode::NOT_MODIFIED) && !blames_the_request(status)
 }
 
-fn upon(seen: Option<Arc<StoredResponse>>) -> Upon {
-    seen.map_or(Upon::Nothing, Upon::Entry)
+fn upon(seen: Option<Arc<StoredResponse>>) -> Expect {
+    seen.map_or(Expect::Absent, Expect::Entry)
 }

@@ -108,7 +108,7 @@ impl Proxy {
             return self.made_old(&write, answer).await;
         };
         let since = Since { token: fetch.missed.token, watched: tags };
-        let finished = match self.finish(&drops, &[], Some(&since)).await {
+        let finished = match self.invalidate(&drops, &[], Some(&since)).await {
             Ok(finished) => finished,
             Err(fault) => return self.unfinished(answer, &fault),
         };
@@ -118,7 +118,7 @@ impl Proxy {
             None => status.detail = Some(Detail::RacedWrite),
             Some(after) => {
                 fetch.missed.token = after.token;
-                let kept = self.keep(&fetch, received, judged, body).await;
+                let kept = self.put(&fetch, received, judged, body).await;
                 (status.stored, status.ttl, status.detail) = (kept.stored, kept.ttl, kept.detail);
             }
         }

@@ -13,8 +13,8 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use super::ingress::Admitted;
 use crate::fields::{Vary, is_encoded};
 use crate::policy::selecting;
-use crate::rules::{Place, Tag, variant_id};
-use crate::store::{Fault, Kept, Kind, Store, StoredResponse, Upon};
+use crate::rules::{EntryRef, Tag, variant_id};
+use crate::store::{Expect, Fault, Kind, PutOutcome, Store, StoredResponse};
 
 /// Which variants of a key are stored, and where.
 #[derive(Clone, Debug)]
@@ -31,7 +31,7 @@ pub(super) struct Index {
 /// What is to be stored for one variant.
 pub(super) struct Variant {
     /// Its slot's place, the variant's tag among its tags.
-    pub(super) place: Place,
+    pub(super) place: EntryRef,
     /// What its entry bears.
     pub(super) tag: Tag,
     /// The index that leads to it: its fields and its body.
@@ -46,7 +46,7 @@ impl Variant {
     pub(super) fn of(
         response: &HeaderMap,
         request: &Admitted,
-        place: &Place,
+        place: &EntryRef,
         known: Option<&Index>,
         any_order: bool,
         limit: usize,
@@ -70,37 +70,37 @@ impl Variant {
 
     /// Keeps the variant, and then the index that leads to it: what is refused leaves the index as it was. `at_key` is
     /// what the index takes the place of, `upon` what the variant is built upon.
-    pub(super) async fn keep(
+    pub(super) async fn put(
         &self,
         store: &Store,
-        (key, index, at_key): (&Place, Arc<StoredResponse>, Upon),
-        (response, upon): (Arc<StoredResponse>, Upon),
-    ) -> Result<Kept, Fault> {
+        (key, index, at_key): (&EntryRef, Arc<StoredResponse>, Expect),
+        (response, upon): (Arc<StoredResponse>, Expect),
+    ) -> Result<PutOutcome, Fault> {
         // What is freshened under other selecting fields than before moves to a slot of which nothing is known yet.
-        let moved = matches!(upon, Upon::Entry(_)) && !self.same_slot;
+        let moved = matches!(upon, Expect::Entry(_)) && !self.same_slot;
         let upon = if moved { self.other_variant(store).await? } else { upon };
-        let kept = store.keep(&self.place, response, upon).await?;
-        if kept != Kept::Stored {
+        let kept = store.put(&self.place, response, upon).await?;
+        if kept != PutOutcome::Stored {
             return Ok(kept);
         }
-        match store.keep(key, index, at_key).await? {
+        match store.put(key, index, at_key).await? {
             // Another variant came: its index knows this slot too, or leads to a miss.
-            Kept::NewerFill if !moved => Ok(Kept::Stored),
+            PutOutcome::NewerFill if !moved => Ok(PutOutcome::Stored),
             kept => Ok(kept),
         }
     }
 
     /// What may be replaced in the slot: another variant, but not this one.
-    async fn other_variant(&self, store: &Store) -> Result<Upon, Fault> {
+    async fn other_variant(&self, store: &Store) -> Result<Expect, Fault> {
         let there = store.lookup(&self.place).await?.entry;
-        Ok(there.filter(|there| !there.tags.contains(&self.tag)).map_or(Upon::Nothing, Upon::Entry))
+        Ok(there.filter(|there| !there.tags.contains(&self.tag)).map_or(Expect::Absent, Expect::Entry))
     }
 }
 
 /// What the lookup saw at the key itself, by what the answer is built upon: the index, where one leads to that.
-pub(super) fn at_key(upon: &Upon, index: Option<&Index>) -> Upon {
+pub(super) fn at_key(upon: &Expect, index: Option<&Index>) -> Expect {
     match (upon, index.and_then(|index| index.entry.as_ref())) {
-        (Upon::Entry(_) | Upon::Nothing, Some(index)) => Upon::Entry(Arc::clone(index)),
+        (Expect::Entry(_) | Expect::Absent, Some(index)) => Expect::Entry(Arc::clone(index)),
         _ => upon.clone(),
     }
 }

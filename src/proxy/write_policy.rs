@@ -11,8 +11,8 @@ use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use super::annotate;
 use super::answer::{Answer, VIA_ASIDE};
 use super::error::Refusal;
-use super::finish::tags;
 use super::ingress::Admitted;
+use super::invalidate::tags;
 use super::keep::verdict;
 use super::pass::passed;
 use super::words::Words;
@@ -20,8 +20,8 @@ use super::{Client, Proxy, fault_detail};
 use crate::fields::{CacheControl, CacheStatus, Detail, Forward};
 use crate::origin::Body;
 use crate::policy::{Effect, Lifetime, LifetimeSource, StoredFlags, lifetime};
-use crate::rules::{Invalidation, JsonTemplate, Overriding, Place, Route, Routes, Tag, Write, WriteTarget, Written};
-use crate::store::{Fault, Kept, Kind, Otherwise, Since, StoredResponse, Token};
+use crate::rules::{EntryRef, Invalidation, JsonTemplate, Overriding, Route, Routes, Tag, Write, WriteTarget, Written};
+use crate::store::{Fault, Kind, Otherwise, PutOutcome, Since, StoredResponse, Token};
 
 /// What a write chose of a route's policy.
 pub(super) struct Chosen {
@@ -34,7 +34,7 @@ pub(super) struct Chosen {
 /// What a policy leaves in the place of an entry.
 enum Left {
     /// This, there.
-    Entry(Place, Box<StoredResponse>),
+    Entry(EntryRef, Box<StoredResponse>),
     /// What a GET fetches.
     Fetch,
     /// Nothing, for this reason.
@@ -92,7 +92,7 @@ impl Proxy {
         let took_place =
             !status.is_server_error() && self.shared.settings.routes.effect(&words.write(request)) == Effect::Anything;
         if !took_place {
-            return match self.finish(&drops, &[], None).await {
+            return match self.invalidate(&drops, &[], None).await {
                 Ok(_) => answer,
                 Err(fault) => self.unfinished(answer, &fault),
             };
@@ -120,7 +120,7 @@ impl Proxy {
         drops: &[Invalidation],
     ) -> Result<(bool, Detail), Fault> {
         let Some(written) = written else {
-            self.finish(drops, &[], None).await?;
+            self.invalidate(drops, &[], None).await?;
             return Ok((false, Detail::ValueUnknown));
         };
         let around = values.chosen.target == WriteTarget::Around;
@@ -138,12 +138,12 @@ impl Proxy {
                 let since = Since { token, watched: Vec::new() };
                 let tags = tags(drops, &marks);
                 let (_, kept) =
-                    self.store.finish_and_keep(&tags, &since, &place, *entry, Otherwise::Invalidate).await?;
+                    self.store.invalidate_and_put(&tags, &since, &place, *entry, Otherwise::Invalidate).await?;
                 verdict(kept).map(|()| !around)
             }
             (Ok(token), Left::Fetch) => {
                 let since = Since { token, watched: written.place.tags.to_vec() };
-                if self.finish(drops, &marks, Some(&since)).await?.alone {
+                if self.invalidate(drops, &marks, Some(&since)).await?.alone {
                     self.fill_again(&written.target, values.request);
                     Ok(false)
                 } else {
@@ -151,7 +151,7 @@ impl Proxy {
                 }
             }
             (Err(detail), _) | (Ok(_), Left::Nothing(detail)) => {
-                self.finish(drops, &marks, None).await?;
+                self.invalidate(drops, &marks, None).await?;
                 Err(detail)
             }
         };
@@ -247,9 +247,9 @@ impl Proxy {
         for _ in 0..ATTEMPTS {
             let entry = self.written_entry(Kind::CacheOnly, route, written, json.clone())?;
             let since = Since { token, watched: Vec::new() };
-            let done = self.store.finish_and_keep(tags, &since, &written.place, entry, Otherwise::Nothing).await;
+            let done = self.store.invalidate_and_put(tags, &since, &written.place, entry, Otherwise::Nothing).await;
             match done.map_err(|fault| fault_detail(&fault))? {
-                (now, Ok(Kept::RacedWrite)) => token = now.token,
+                (now, Ok(PutOutcome::RacedWrite)) => token = now.token,
                 (_, kept) => return verdict(kept),
             }
         }
@@ -279,7 +279,7 @@ impl Proxy {
     }
 
     /// What stands beside the entry: answers of this key are not stored until a `through` write takes it away.
-    fn marker(&self, place: &Place) -> StoredResponse {
+    fn marker(&self, place: &EntryRef) -> StoredResponse {
         let lifetime = Lifetime {
             fresh_for: MARKED_FOR,
             source: LifetimeSource::RouteTtl,

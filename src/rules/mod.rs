@@ -55,7 +55,7 @@ pub use json_template::JsonTemplate;
 pub use numbers::scalar;
 pub use overriding::{Content, Overriding, overriding};
 pub use path::{Captures, PathPattern};
-pub use place::{CacheKey, Place, variant_id};
+pub use place::{CacheKey, EntryRef, variant_id};
 pub use query::{Found, find_parameter, parameters};
 pub use read::{Bypass, Read};
 pub use request_pattern::RequestPattern;

@@ -41,14 +41,14 @@ impl fmt::Display for CacheKey {
 
 /// Where a read's answer is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct EntryRef {
     /// The entry's key.
     pub key: CacheKey,
     /// The tags known from the request alone; a stored response may have more.
     pub tags: Tags,
 }
 
-impl Place {
+impl EntryRef {
     /// The place of the variant that a plain client gets; `None` if it is this one.
     pub fn plain(&self) -> Option<Self> {
         let (name, _) = self.key.name.split_once('#')?;
@@ -105,7 +105,7 @@ const LONGEST_TARGET: usize = u16::MAX as usize - 1;
 
 impl Route {
     /// Where this read's answer is kept, or why it is kept nowhere.
-    pub fn place(self: &Arc<Self>, read: &Read<'_>, captures: &Captures<'_>) -> Result<Place, Bypass> {
+    pub fn place(self: &Arc<Self>, read: &Read<'_>, captures: &Captures<'_>) -> Result<EntryRef, Bypass> {
         if !is_canonical(read.path) {
             return Err(Bypass(Detail::PathAmbiguous));
         }
@@ -135,7 +135,7 @@ impl Route {
             let _ = write!(name, "#{}", short_hash(&selecting));
         }
         let key = CacheKey { route: Arc::clone(&self.name), fingerprint: self.fingerprint, name };
-        Ok(Place { key, tags: Tags::of_route(self, read.path, query) })
+        Ok(EntryRef { key, tags: Tags::of_route(self, read.path, query) })
     }
 }
 

@@ -11,7 +11,7 @@ use super::digest::{fingerprint, short_hash};
 use super::fingerprint::storing;
 use super::hosts::KeyedHost;
 use super::path::Captures;
-use super::place::{CacheKey, Place};
+use super::place::{CacheKey, EntryRef};
 use super::query::plain_query_octet;
 use super::read::{Bypass, Read};
 use super::route::{Route, keyed_value};
@@ -83,7 +83,7 @@ impl Routes {
     }
 
     /// Where the answer of a read without a route is kept, or why it is kept nowhere.
-    pub fn routeless_place(&self, read: &Read<'_>) -> Result<Place, Bypass> {
+    pub fn routeless_place(&self, read: &Read<'_>) -> Result<EntryRef, Bypass> {
         if !is_canonical(read.path) {
             return Err(Bypass(Detail::PathAmbiguous));
         }
@@ -108,7 +108,7 @@ impl Routes {
             let _ = write!(name, "#{}", short_hash(&origin));
         }
         let key = CacheKey { route: Arc::clone(&ROUTELESS_NAME), fingerprint: self.unrouted_fingerprint, name };
-        Ok(Place { key, tags: Tags::of_path(read.path) })
+        Ok(EntryRef { key, tags: Tags::of_path(read.path) })
     }
 
     /// The route whose write policy speaks of this write, with the variables of its path.

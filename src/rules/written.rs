@@ -7,7 +7,7 @@ use std::sync::Arc;
 use http::HeaderMap;
 
 use super::hosts::KeyedHost;
-use super::place::Place;
+use super::place::EntryRef;
 use super::query::{Found, encode, find_parameter};
 use super::read::Read;
 use super::route::{Route, RouteQuery};
@@ -18,7 +18,7 @@ use super::write::Write;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Written {
     /// Where a later GET looks for it.
-    pub place: Place,
+    pub place: EntryRef,
     /// Path and query of that GET.
     pub target: String,
 }

@@ -4,17 +4,17 @@
 //!
 //! The record is an atomic `seq` and, under one lock, the `seq` of each tag's last invalidation (the marks).
 //!
-//! - **finish** holds the write lock, raises the marks, then `seq`, and returns. The write is answered after that. With an
+//! - **invalidate** holds the write lock, raises the marks, then `seq`, and returns. The write is answered after that. With an
 //!   entry to put it does so before it raises `seq`: whoever reads the new `seq` finds the entry.
-//! - **keep** holds the write lock from its check to its insert. So it comes either before a `finish`, which then raises
+//! - **put** holds the write lock from its check to its insert. So it comes either before a `invalidate`, which then raises
 //!   a mark above the entry's token, or after it and finds that mark. It never slips in between.
-//! - **lookup** reads `seq` first, then the entry. A lookup that starts after a `finish` has returned reads at least that
+//! - **lookup** reads `seq` first, then the entry. A lookup that starts after a `invalidate` has returned reads at least that
 //!   `seq`. `Slot::checked` is a `seq` at which the entry was found valid under the lock; valid then means valid at every
 //!   earlier point too, because marks only rise. So `checked >= seq` says that no invalidation up to the lookup's start
 //!   hit the entry: one cache get and two atomic loads. Otherwise the marks are read under the lock, where `seq` stands
 //!   still, and `checked` is raised to it.
-//! - **the token** of a lookup is the `seq` read at its start, before the origin is asked. A write whose `finish` it has
-//!   not seen raises a mark above it, and the fill is refused. A write whose `finish` it has seen had been carried out by
+//! - **the token** of a lookup is the `seq` read at its start, before the origin is asked. A write whose `invalidate` it has
+//!   not seen raises a mark above it, and the fill is refused. A write whose `invalidate` it has seen had been carried out by
 //!   the origin before, so the fill has it.
 
 mod record;
@@ -28,8 +28,8 @@ use quick_cache::{DefaultHashBuilder, Options, OptionsBuilder, Weighter};
 
 use self::record::Record;
 use super::weight::{allocated, counted, item};
-use super::{Finished, Kept, Kind, Lookup, Otherwise, Since, StoredResponse, Token, Upon};
-use crate::rules::{CacheKey, Place, Tag};
+use super::{Expect, Invalidated, Kind, Lookup, Otherwise, PutOutcome, Since, StoredResponse, Token};
+use crate::rules::{CacheKey, EntryRef, Tag};
 
 /// A shard is a lock and a share of the bytes: no entry may be larger than its shard.
 const SHARD_BYTES: u64 = 4 << 20;
@@ -76,7 +76,7 @@ impl Memory {
     }
 
     /// Reads the entry of a place, and the token that a fill begun now has to carry.
-    pub fn lookup(&self, place: &Place) -> Lookup {
+    pub fn lookup(&self, place: &EntryRef) -> Lookup {
         loop {
             let token = self.record.now();
             let Some(slot) = self.entries.get(&place.key) else {
@@ -93,12 +93,12 @@ impl Memory {
     }
 
     /// Keeps an entry unless its token says that it may be old, or something else is there than what it is built upon.
-    pub fn keep(&self, place: &Place, entry: Arc<StoredResponse>, upon: &Upon) -> Kept {
-        let Some(weight) = self.weight(place, &entry) else { return Kept::TooLarge };
+    pub fn put(&self, place: &EntryRef, entry: Arc<StoredResponse>, upon: &Expect) -> PutOutcome {
+        let Some(weight) = self.weight(place, &entry) else { return PutOutcome::TooLarge };
         let marks = self.record.write();
         let now = self.record.now();
         if entry.token.epoch != now.epoch || !marks.spare(&entry, place) {
-            return Kept::RacedWrite;
+            return PutOutcome::RacedWrite;
         }
         let there = self.entries.peek(&place.key).map(|slot| Arc::clone(&slot.entry));
         let there = there.filter(|there| there.token.epoch == now.epoch && marks.spare(there, place));
@@ -107,46 +107,46 @@ impl Memory {
         }
         let slot = Slot { entry, checked: AtomicU64::new(now.seq), weight };
         self.entries.insert(place.key.clone(), Arc::new(slot));
-        Kept::Stored
+        PutOutcome::Stored
     }
 
     /// Makes everything with one of these tags old.
-    pub fn finish(&self, tags: &[Tag], since: Option<&Since>) -> Finished {
-        self.record.finish(&mut self.record.write(), tags, since, |_| {})
+    pub fn invalidate(&self, tags: &[Tag], since: Option<&Since>) -> Invalidated {
+        self.record.invalidate(&mut self.record.write(), tags, since, |_| {})
     }
 
     /// The same, and puts an entry in its place in the same step, unless another invalidation came before.
-    pub fn finish_and_keep(
+    pub fn invalidate_and_put(
         &self,
         tags: &[Tag],
         since: &Since,
-        place: &Place,
+        place: &EntryRef,
         mut entry: StoredResponse,
         otherwise: Otherwise,
-    ) -> (Finished, Kept) {
+    ) -> (Invalidated, PutOutcome) {
         let weight = self.weight(place, &entry);
         let mut marks = self.record.write();
         let now = self.record.now();
         let latest = marks.latest(entry.tags.iter().chain(&place.tags).chain(&since.watched));
         let refused = if since.token.epoch != now.epoch || latest > since.token.seq {
-            Some(Kept::RacedWrite)
+            Some(PutOutcome::RacedWrite)
         } else {
-            weight.is_none().then_some(Kept::TooLarge)
+            weight.is_none().then_some(PutOutcome::TooLarge)
         };
         match (refused, weight) {
             (None, Some(weight)) => {
-                let finished = self.record.finish(&mut marks, tags, Some(since), |token| {
+                let finished = self.record.invalidate(&mut marks, tags, Some(since), |token| {
                     entry.token = token;
                     let slot = Slot { entry: Arc::new(entry), checked: AtomicU64::new(token.seq), weight };
                     self.entries.insert(place.key.clone(), Arc::new(slot));
                 });
-                (finished, Kept::Stored)
+                (finished, PutOutcome::Stored)
             }
             (refused, _) if otherwise == Otherwise::Invalidate => {
-                let finished = self.record.finish(&mut marks, tags, Some(since), |_| {});
-                (finished, refused.unwrap_or(Kept::TooLarge))
+                let finished = self.record.invalidate(&mut marks, tags, Some(since), |_| {});
+                (finished, refused.unwrap_or(PutOutcome::TooLarge))
             }
-            (refused, _) => (Finished { token: now, alone: false }, refused.unwrap_or(Kept::TooLarge)),
+            (refused, _) => (Invalidated { token: now, alone: false }, refused.unwrap_or(PutOutcome::TooLarge)),
         }
     }
 
@@ -156,7 +156,7 @@ impl Memory {
     }
 
     /// What an entry weighs; `None` where that is too much.
-    fn weight(&self, place: &Place, entry: &StoredResponse) -> Option<u64> {
+    fn weight(&self, place: &EntryRef, entry: &StoredResponse) -> Option<u64> {
         let around = allocated(counted::<Slot>()) + allocated(place.key.name.len()) + item::<CacheKey, Arc<Slot>>();
         let weight = (entry.weight() + around) as u64;
         (weight <= self.heaviest).then_some(weight)
@@ -164,19 +164,19 @@ impl Memory {
 }
 
 /// Why an entry is not kept where this valid one is, or none.
-fn refusal(there: Option<&Arc<StoredResponse>>, entry: &StoredResponse, upon: &Upon) -> Option<Kept> {
+fn refusal(there: Option<&Arc<StoredResponse>>, entry: &StoredResponse, upon: &Expect) -> Option<PutOutcome> {
     match (upon, there) {
-        (_, Some(there)) if there.token.seq > entry.token.seq => Some(Kept::NewerFill),
-        (Upon::Anything, Some(there)) if there.kind == Kind::CacheOnly => Some(Kept::NewerFill),
-        (Upon::Anything, _) | (Upon::Nothing, None) => None,
-        (Upon::Entry(beneath), Some(there)) if Arc::ptr_eq(beneath, there) => None,
-        (Upon::Entry(_), None) => Some(Kept::Gone),
-        (Upon::Nothing | Upon::Entry(_), Some(_)) => Some(Kept::NewerFill),
+        (_, Some(there)) if there.token.seq > entry.token.seq => Some(PutOutcome::NewerFill),
+        (Expect::Any, Some(there)) if there.kind == Kind::CacheOnly => Some(PutOutcome::NewerFill),
+        (Expect::Any, _) | (Expect::Absent, None) => None,
+        (Expect::Entry(beneath), Some(there)) if Arc::ptr_eq(beneath, there) => None,
+        (Expect::Entry(_), None) => Some(PutOutcome::Gone),
+        (Expect::Absent | Expect::Entry(_), Some(_)) => Some(PutOutcome::NewerFill),
     }
 }
 
 impl Slot {
-    fn is_valid(&self, record: &Record, start: Token, place: &Place) -> bool {
+    fn is_valid(&self, record: &Record, start: Token, place: &EntryRef) -> bool {
         if self.entry.token.epoch != start.epoch {
             return false;
         }
@@ -226,12 +226,12 @@ mod tests {
     use super::*;
     use crate::policy::{Lifetime, LifetimeSource, StoredFlags};
 
-    fn place(name: &str) -> Place {
+    fn place(name: &str) -> EntryRef {
         let key = CacheKey { route: "fruit".into(), fingerprint: 0, name: name.to_owned() };
-        Place { key, tags: vec![Tag::route("fruit")].into() }
+        EntryRef { key, tags: vec![Tag::route("fruit")].into() }
     }
 
-    fn fill(memory: &Memory, name: &str, bytes: usize) -> Kept {
+    fn fill(memory: &Memory, name: &str, bytes: usize) -> PutOutcome {
         let place = place(name);
         let lifetime = Lifetime {
             fresh_for: Duration::from_secs(1),
@@ -251,30 +251,30 @@ mod tests {
             place.tags.to_vec(),
             memory.lookup(&place).token,
         );
-        memory.keep(&place, Arc::new(entry), &Upon::Anything)
+        memory.put(&place, Arc::new(entry), &Expect::Any)
     }
 
     #[test]
     fn the_largest_body_of_the_default_configuration_fits() {
         for bytes in [4 << 20, 7 << 20, 64 << 20, 65 << 20, 1 << 30] {
             let memory = Memory::new(bytes);
-            assert_eq!(fill(&memory, "large", 1 << 20), Kept::Stored);
+            assert_eq!(fill(&memory, "large", 1 << 20), PutOutcome::Stored);
             assert!(memory.lookup(&place("large")).entry.is_some(), "in a store of {bytes} bytes");
         }
     }
 
     #[test]
     fn what_is_larger_than_a_shard_is_refused() {
-        assert_eq!(fill(&Memory::new(64 << 20), "huge", 4 << 20), Kept::TooLarge);
-        assert_eq!(fill(&Memory::new(1 << 20), "large", 1 << 20), Kept::TooLarge);
-        assert_eq!(fill(&Memory::new(0), "small", 1), Kept::TooLarge);
+        assert_eq!(fill(&Memory::new(64 << 20), "huge", 4 << 20), PutOutcome::TooLarge);
+        assert_eq!(fill(&Memory::new(1 << 20), "large", 1 << 20), PutOutcome::TooLarge);
+        assert_eq!(fill(&Memory::new(0), "small", 1), PutOutcome::TooLarge);
     }
 
     #[test]
     fn it_never_holds_more_than_its_bytes() {
         let memory = Memory::new(8 << 20);
         for n in 0..400 {
-            assert_eq!(fill(&memory, &n.to_string(), 50_000), Kept::Stored);
+            assert_eq!(fill(&memory, &n.to_string(), 50_000), PutOutcome::Stored);
             assert!(memory.entries.weight() <= 8 << 20);
         }
         let held = (0..400).filter(|n| memory.lookup(&place(&n.to_string())).entry.is_some()).count();

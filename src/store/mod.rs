@@ -2,11 +2,11 @@
 //! invalidated after its token is never given out.
 //!
 //! An app has one sequence. A [`Token`] is a point in it, handed out by every lookup; a fill carries it to the
-//! origin and back. [`Store::keep`] refuses the fill if any of its tags was invalidated after the token, and
+//! origin and back. [`Store::put`] refuses the fill if any of its tags was invalidated after the token, and
 //! [`Store::lookup`] checks the same at every read, so no clock is involved. An app whose record is lost gets an epoch
 //! never used before, which makes everything older invalid: every loss fails safe, to a miss.
 //!
-//! The token tells of invalidations and of nothing else. What is made of a stored entry says so, [`Upon`] it, and is kept
+//! The token tells of invalidations and of nothing else. What is made of a stored entry says so, [`Expect`] it, and is kept
 //! only where that entry still is: neither a newer answer nor a deletion is undone by an answer about what was before.
 
 mod entry;
@@ -20,7 +20,7 @@ use std::time::Duration;
 
 pub use entry::{Kind, StoredResponse};
 
-use crate::rules::{Place, Tag};
+use crate::rules::{EntryRef, Tag};
 pub use memory::Memory;
 pub use redis::{Redis, RedisNode, RedisUrl};
 pub use weight::{allocated, body, buffer, counted, item};
@@ -69,18 +69,18 @@ pub struct Overtaken {
 
 /// What an entry is made of besides the origin's answer, and so what has to be in its place when it is kept.
 #[derive(Clone, Debug)]
-pub enum Upon {
+pub enum Expect {
     /// Nothing but the answer: whatever is there makes room.
-    Anything,
+    Any,
     /// Nothing was there: a valid entry that came since stays.
-    Nothing,
+    Absent,
     /// This entry, as a lookup gave it or as it was kept: another one stays, and what was deleted is not brought back.
     Entry(Arc<StoredResponse>),
 }
 
 /// What became of a fill.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kept {
+pub enum PutOutcome {
     /// It is stored.
     Stored,
     /// One of its tags was invalidated, or the epoch changed, after its token.
@@ -105,7 +105,7 @@ pub struct Since {
 
 /// What an invalidation left behind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Finished {
+pub struct Invalidated {
     /// The token right after the invalidation.
     pub token: Token,
     /// No other invalidation of these tags, nor of the watched ones, came after the `since` token; false when none was
@@ -251,7 +251,7 @@ impl Store {
     /// Reads the entry of a place, and the token that a fill begun now has to carry.
     ///
     /// Dropping the future loses nothing.
-    pub async fn lookup(&self, place: &Place) -> Result<Lookup, Fault> {
+    pub async fn lookup(&self, place: &EntryRef) -> Result<Lookup, Fault> {
         match self {
             Self::Memory(memory) => Ok(memory.lookup(place)),
             Self::Redis(redis) => redis.lookup(place).await,
@@ -260,7 +260,7 @@ impl Store {
 
     /// The entry of a place that [`Store::lookup`] found invalidated, and by what; `None` where it is gone meanwhile, and
     /// from memory.
-    pub async fn overtaken(&self, place: &Place) -> Result<Option<Overtaken>, Fault> {
+    pub async fn overtaken(&self, place: &EntryRef) -> Result<Option<Overtaken>, Fault> {
         match self {
             Self::Memory(_) => Ok(None),
             Self::Redis(redis) => redis.overtaken(place).await,
@@ -271,11 +271,11 @@ impl Store {
     /// one atomic step. The entry's tags have the place's among them.
     ///
     /// When the future is dropped the entry may or may not be kept; either is safe.
-    pub async fn keep(&self, place: &Place, entry: Arc<StoredResponse>, upon: Upon) -> Result<Kept, Fault> {
+    pub async fn put(&self, place: &EntryRef, entry: Arc<StoredResponse>, upon: Expect) -> Result<PutOutcome, Fault> {
         debug_assert!(place.tags.iter().all(|tag| entry.tags.contains(tag)), "the place's tags are the entry's too");
         match self {
-            Self::Memory(memory) => Ok(memory.keep(place, entry, &upon)),
-            Self::Redis(redis) => redis.keep(place, entry, &upon).await,
+            Self::Memory(memory) => Ok(memory.put(place, entry, &upon)),
+            Self::Redis(redis) => redis.put(place, entry, &upon).await,
         }
     }
 
@@ -284,10 +284,10 @@ impl Store {
     /// `since` asks whether another invalidation of the tags, or of those it watches, came after its token. On a [`Fault`]
     /// the tags are owed: this process reads nothing from the store until they are invalidated there. Dropping the future
     /// loses nothing: the work goes on.
-    pub async fn finish(&self, tags: &[Tag], since: Option<&Since>) -> Result<Finished, Fault> {
+    pub async fn invalidate(&self, tags: &[Tag], since: Option<&Since>) -> Result<Invalidated, Fault> {
         match self {
-            Self::Memory(memory) => Ok(memory.finish(tags, since)),
-            Self::Redis(redis) => redis.finish(tags, since).await,
+            Self::Memory(memory) => Ok(memory.invalidate(tags, since)),
+            Self::Redis(redis) => redis.invalidate(tags, since).await,
         }
     }
 
@@ -297,26 +297,26 @@ impl Store {
     /// The entry is put unless one of its tags, or of those that `since` watches, was invalidated after the `since` token.
     /// So a step that is carried out late, when its caller has given it up and its tags were made old as owed, puts nothing.
     ///
-    /// What became of the entry comes back beside the invalidation: [`Kept::Stored`], [`Kept::RacedWrite`],
-    /// [`Kept::TooLarge`], or [`Fault::Full`]; `otherwise` says what is done then, and after [`Otherwise::Nothing`] the
+    /// What became of the entry comes back beside the invalidation: [`PutOutcome::Stored`], [`PutOutcome::RacedWrite`],
+    /// [`PutOutcome::TooLarge`], or [`Fault::Full`]; `otherwise` says what is done then, and after [`Otherwise::Nothing`] the
     /// token is where the sequence is, or was at the last look. On a [`Fault`] of the whole the tags are owed as by
-    /// [`Store::finish`]; but not with [`Otherwise::Nothing`], where both happened or nothing did. Dropping the future loses
+    /// [`Store::invalidate`]; but not with [`Otherwise::Nothing`], where both happened or nothing did. Dropping the future loses
     /// nothing: the work goes on.
-    pub async fn finish_and_keep(
+    pub async fn invalidate_and_put(
         &self,
         tags: &[Tag],
         since: &Since,
-        place: &Place,
+        place: &EntryRef,
         entry: StoredResponse,
         otherwise: Otherwise,
-    ) -> Result<(Finished, Result<Kept, Fault>), Fault> {
+    ) -> Result<(Invalidated, Result<PutOutcome, Fault>), Fault> {
         debug_assert!(place.tags.iter().all(|tag| entry.tags.contains(tag)), "the place's tags are the entry's too");
         match self {
             Self::Memory(memory) => {
-                let (finished, kept) = memory.finish_and_keep(tags, since, place, entry, otherwise);
+                let (finished, kept) = memory.invalidate_and_put(tags, since, place, entry, otherwise);
                 Ok((finished, Ok(kept)))
             }
-            Self::Redis(redis) => redis.finish_and_keep(tags, since, place, entry, otherwise).await,
+            Self::Redis(redis) => redis.invalidate_and_put(tags, since, place, entry, otherwise).await,
         }
     }
 

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aside::policy::{Lifetime, LifetimeSource, StoredFlags};
-use aside::rules::{CacheKey, Place, Tag};
+use aside::rules::{CacheKey, EntryRef, Tag};
 use aside::store::{
-    Fault, Kept, Kind, Lookup, RedisUrl, Shared, Store, StoreSettings, StoreUrl, StoredResponse, Token, Upon, WhenDown,
+    Expect, Fault, Kind, Lookup, PutOutcome, RedisUrl, Shared, Store, StoreSettings, StoreUrl, StoredResponse, Token,
+    WhenDown,
 };
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode};
@@ -100,7 +101,7 @@ pub async fn down(store: &Store) {
     eventually("the store is down", async || matches!(store.lookup(&probe()).await, Err(Fault::Down))).await;
 }
 
-fn probe() -> Place {
+fn probe() -> EntryRef {
     place_in("probe", "probe")
 }
 
@@ -115,12 +116,12 @@ pub async fn eventually<F: Future<Output = bool>>(what: &str, mut holds: impl Fn
 }
 
 /// The place of a key of the route `fruit`.
-pub fn place(name: &str) -> Place {
+pub fn place(name: &str) -> EntryRef {
     place_in("fruit", name)
 }
 
-pub fn place_in(route: &str, name: &str) -> Place {
-    Place {
+pub fn place_in(route: &str, name: &str) -> EntryRef {
+    EntryRef {
         key: CacheKey { route: route.into(), fingerprint: 0, name: name.to_owned() },
         tags: vec![Tag::route(route), Tag::key(route, name)].into(),
     }
@@ -130,12 +131,12 @@ pub fn key_tag(name: &str) -> [Tag; 1] {
     [Tag::key("fruit", name)]
 }
 
-pub fn entry(place: &Place, body: &str, token: Token) -> StoredResponse {
+pub fn entry(place: &EntryRef, body: &str, token: Token) -> StoredResponse {
     tagged_entry(place, body, token, &[])
 }
 
 /// An entry with tags that only the response has named.
-pub fn tagged_entry(place: &Place, body: &str, token: Token, more: &[Tag]) -> StoredResponse {
+pub fn tagged_entry(place: &EntryRef, body: &str, token: Token, more: &[Tag]) -> StoredResponse {
     let mut fields = HeaderMap::new();
     fields.insert("content-type", HeaderValue::from_static("application/json"));
     let lifetime = Lifetime {
@@ -162,26 +163,26 @@ pub fn tagged_entry(place: &Place, body: &str, token: Token, more: &[Tag]) -> St
 }
 
 /// A fill that nothing overtakes.
-pub async fn fill(store: &Store, place: &Place, body: &str) -> Token {
+pub async fn fill(store: &Store, place: &EntryRef, body: &str) -> Token {
     let token = token(store, place).await;
-    assert_eq!(keep(store, place, entry(place, body, token)).await, Kept::Stored);
+    assert_eq!(put(store, place, entry(place, body, token)).await, PutOutcome::Stored);
     token
 }
 
-pub async fn keep(store: &Store, place: &Place, entry: StoredResponse) -> Kept {
-    store.keep(place, Arc::new(entry), Upon::Anything).await.unwrap()
+pub async fn put(store: &Store, place: &EntryRef, entry: StoredResponse) -> PutOutcome {
+    store.put(place, Arc::new(entry), Expect::Any).await.unwrap()
 }
 
-pub async fn lookup(store: &Store, place: &Place) -> Lookup {
+pub async fn lookup(store: &Store, place: &EntryRef) -> Lookup {
     store.lookup(place).await.unwrap()
 }
 
-pub async fn token(store: &Store, place: &Place) -> Token {
+pub async fn token(store: &Store, place: &EntryRef) -> Token {
     lookup(store, place).await.token
 }
 
 /// The body of a hit.
-pub async fn hit(store: &Store, place: &Place) -> Option<String> {
+pub async fn hit(store: &Store, place: &EntryRef) -> Option<String> {
     let entry = lookup(store, place).await.entry?;
     Some(String::from_utf8(entry.body.to_vec()).unwrap())
 }

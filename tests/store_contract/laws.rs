@@ -1,10 +1,15 @@
 //! The laws, the same for every store.
 
 use aside::rules::Tag;
-use aside::store::{Finished, Kept, Kind, Since, Store, StoredResponse, Token};
+use aside::store::{Invalidated, Kind, PutOutcome, Since, Store, StoredResponse, Token};
 
+use crate::expect::{
+    an_entry_is_the_same_in_the_hand_that_kept_it, two_answers_are_never_taken_for_one,
+    what_another_node_kept_or_read_counts_the_same, what_is_built_upon_an_entry_replaces_that_one_only,
+    what_is_built_upon_nothing_replaces_no_valid_entry, what_is_gone_is_not_brought_back,
+};
 use crate::fixture::{
-    Harness, InMemory, InRedis, entry, fill, hit, keep, key_tag, lookup, place, place_in, tagged_entry, token,
+    Harness, InMemory, InRedis, entry, fill, hit, key_tag, lookup, place, place_in, put, tagged_entry, token,
 };
 use crate::put::{
     an_entry_is_put_in_the_step_of_the_invalidation, an_entry_of_another_fingerprint_is_another_entry,
@@ -15,11 +20,6 @@ use crate::scopes::{
     a_flood_of_writes_to_one_route_costs_other_routes_nothing, a_marker_does_not_come_back_when_its_end_is_forgotten,
     every_kind_of_tag_drops_what_has_it_and_nothing_else, everything_is_one_tag,
     who_is_alone_is_known_of_what_is_listed_no_longer,
-};
-use crate::upon::{
-    an_entry_is_the_same_in_the_hand_that_kept_it, two_answers_are_never_taken_for_one,
-    what_another_node_kept_or_read_counts_the_same, what_is_built_upon_an_entry_replaces_that_one_only,
-    what_is_built_upon_nothing_replaces_no_valid_entry, what_is_gone_is_not_brought_back,
 };
 
 macro_rules! laws {
@@ -71,8 +71,8 @@ laws! {
     an_entry_of_another_fingerprint_is_another_entry
 }
 
-async fn finish(store: &Store, tags: &[Tag]) -> Finished {
-    store.finish(tags, None).await.unwrap()
+async fn invalidate(store: &Store, tags: &[Tag]) -> Invalidated {
+    store.invalidate(tags, None).await.unwrap()
 }
 
 async fn what_is_kept_is_found(harness: &impl Harness) {
@@ -82,7 +82,7 @@ async fn what_is_kept_is_found(harness: &impl Harness) {
 
     let written = entry(&apple, r#"{"id": 1}"#, before.token);
     let fields = written.fields.clone();
-    assert_eq!(keep(store, &apple, written).await, Kept::Stored);
+    assert_eq!(put(store, &apple, written).await, PutOutcome::Stored);
 
     let found = lookup(store, &apple).await;
     assert_eq!(found.token, before.token);
@@ -97,7 +97,7 @@ async fn an_invalidated_entry_is_gone(harness: &impl Harness) {
     fill(store, &apple, "apple").await;
     fill(store, &pear, "pear").await;
 
-    finish(store, &key_tag("fruit:1")).await;
+    invalidate(store, &key_tag("fruit:1")).await;
 
     let found = lookup(store, &apple).await;
     assert!(found.entry.is_none() && found.invalidated);
@@ -108,15 +108,15 @@ async fn an_invalidated_entry_is_gone(harness: &impl Harness) {
 async fn a_raced_fill_is_refused(harness: &impl Harness) {
     let (store, apple) = (harness.store(), place("fruit:1"));
     let begun = token(store, &apple).await;
-    finish(store, &key_tag("fruit:1")).await;
-    assert_eq!(keep(store, &apple, entry(&apple, "old", begun)).await, Kept::RacedWrite);
+    invalidate(store, &key_tag("fruit:1")).await;
+    assert_eq!(put(store, &apple, entry(&apple, "old", begun)).await, PutOutcome::RacedWrite);
     assert_eq!(hit(store, &apple).await, None);
 }
 
 async fn a_fill_begun_after_the_write_is_kept(harness: &impl Harness) {
     let (store, apple) = (harness.store(), place("fruit:1"));
     fill(store, &apple, "old").await;
-    let finished = finish(store, &key_tag("fruit:1")).await;
+    let finished = invalidate(store, &key_tag("fruit:1")).await;
     assert_eq!(token(store, &apple).await, finished.token);
     fill(store, &apple, "new").await;
     assert_eq!(hit(store, &apple).await.as_deref(), Some("new"));
@@ -126,30 +126,30 @@ async fn a_token_of_another_life_is_refused(harness: &impl Harness) {
     let (store, apple) = (harness.store(), place("fruit:1"));
     let now = token(store, &apple).await;
     let other = Token { epoch: now.epoch ^ 1, ..now };
-    assert_eq!(keep(store, &apple, entry(&apple, "old", other)).await, Kept::RacedWrite);
+    assert_eq!(put(store, &apple, entry(&apple, "old", other)).await, PutOutcome::RacedWrite);
 }
 
 async fn an_older_fill_does_not_replace_a_newer_one(harness: &impl Harness) {
     let (store, apple) = (harness.store(), place("fruit:1"));
     let early = token(store, &apple).await;
-    finish(store, &key_tag("fruit:2")).await;
+    invalidate(store, &key_tag("fruit:2")).await;
     let late = fill(store, &apple, "newer").await;
 
-    assert_eq!(keep(store, &apple, entry(&apple, "older", early)).await, Kept::NewerFill);
+    assert_eq!(put(store, &apple, entry(&apple, "older", early)).await, PutOutcome::NewerFill);
     assert_eq!(hit(store, &apple).await.as_deref(), Some("newer"));
-    assert_eq!(keep(store, &apple, entry(&apple, "as new", late)).await, Kept::Stored);
+    assert_eq!(put(store, &apple, entry(&apple, "as new", late)).await, PutOutcome::Stored);
     assert_eq!(hit(store, &apple).await.as_deref(), Some("as new"));
 }
 
 async fn an_invalidated_newer_fill_is_in_nobodys_way(harness: &impl Harness) {
     let (store, apple, season) = (harness.store(), place("fruit:1"), [Tag::named("season")]);
     let early = token(store, &apple).await;
-    finish(store, &key_tag("fruit:2")).await;
+    invalidate(store, &key_tag("fruit:2")).await;
     let late = token(store, &apple).await;
-    assert_eq!(keep(store, &apple, tagged_entry(&apple, "newer", late, &season)).await, Kept::Stored);
-    finish(store, &season).await;
+    assert_eq!(put(store, &apple, tagged_entry(&apple, "newer", late, &season)).await, PutOutcome::Stored);
+    invalidate(store, &season).await;
 
-    assert_eq!(keep(store, &apple, entry(&apple, "older", early)).await, Kept::Stored);
+    assert_eq!(put(store, &apple, entry(&apple, "older", early)).await, PutOutcome::Stored);
     assert_eq!(hit(store, &apple).await.as_deref(), Some("older"));
 }
 
@@ -163,7 +163,7 @@ async fn one_tag_drops_all_variants(harness: &impl Harness) {
     for variant in &variants {
         fill(store, variant, "old").await;
     }
-    finish(store, &key_tag("fruit:1")).await;
+    invalidate(store, &key_tag("fruit:1")).await;
     for variant in &variants {
         assert_eq!(hit(store, variant).await, None);
     }
@@ -177,7 +177,7 @@ async fn the_route_tag_drops_the_whole_route(harness: &impl Harness) {
     for place in [&place("fruit:1"), &place("fruit:2"), &list] {
         fill(store, place, "old").await;
     }
-    finish(store, &[Tag::route("fruit")]).await;
+    invalidate(store, &[Tag::route("fruit")]).await;
     assert_eq!(hit(store, &place("fruit:1")).await, None);
     assert_eq!(hit(store, &place("fruit:2")).await, None);
     assert_eq!(hit(store, &list).await.as_deref(), Some("old"), "another route");
@@ -188,13 +188,13 @@ async fn tags_that_only_the_response_named_count(harness: &impl Harness) {
     for tag in &more {
         let begun = token(store, &apple).await;
         let tagged = || tagged_entry(&apple, "old", begun, &more);
-        assert_eq!(keep(store, &apple, tagged()).await, Kept::Stored);
-        finish(store, &key_tag("fruit:2")).await;
+        assert_eq!(put(store, &apple, tagged()).await, PutOutcome::Stored);
+        invalidate(store, &key_tag("fruit:2")).await;
         assert_eq!(hit(store, &apple).await.as_deref(), Some("old"));
 
-        finish(store, std::slice::from_ref(tag)).await;
+        invalidate(store, std::slice::from_ref(tag)).await;
         assert_eq!(hit(store, &apple).await, None);
-        assert_eq!(keep(store, &apple, tagged()).await, Kept::RacedWrite);
+        assert_eq!(put(store, &apple, tagged()).await, PutOutcome::RacedWrite);
     }
 }
 
@@ -203,7 +203,7 @@ async fn routes_share_one_sequence_and_no_tags(harness: &impl Harness) {
     fill(store, &apple, "apple").await;
     fill(store, &order, "order").await;
     assert_eq!(token(store, &apple).await, token(store, &order).await);
-    let finished = finish(store, &[Tag::key("fruit", "1"), Tag::route("fruit")]).await;
+    let finished = invalidate(store, &[Tag::key("fruit", "1"), Tag::route("fruit")]).await;
     assert_eq!(token(store, &order).await, finished.token);
     assert_eq!(hit(store, &apple).await, None);
     assert_eq!(hit(store, &order).await.as_deref(), Some("order"));
@@ -218,37 +218,37 @@ async fn markers_obey_the_same_laws(harness: &impl Harness) {
             let (body, age) = (bytes::Bytes::new(), std::time::Duration::ZERO);
             StoredResponse::new(kind, status, fields, body, 0, age, lifetime, flags, tags, begun)
         };
-        assert_eq!(keep(store, &apple, marker()).await, Kept::Stored);
+        assert_eq!(put(store, &apple, marker()).await, PutOutcome::Stored);
         let found = lookup(store, &apple).await.entry.unwrap();
         assert_eq!((found.kind, found.body.len()), (kind, 0));
-        finish(store, &key_tag("fruit:1")).await;
+        invalidate(store, &key_tag("fruit:1")).await;
         assert!(lookup(store, &apple).await.entry.is_none());
-        assert_eq!(keep(store, &apple, marker()).await, Kept::RacedWrite);
+        assert_eq!(put(store, &apple, marker()).await, PutOutcome::RacedWrite);
     }
 }
 
 async fn an_invalidation_knows_whether_it_was_alone(harness: &impl Harness) {
     let (store, apple, tags) = (harness.store(), place("fruit:1"), key_tag("fruit:1"));
     let since = |token: Option<Token>| token.map(|token| Since { token, watched: vec![Tag::route("watched")] });
-    let finish = async |tags: &[Tag], token| store.finish(tags, since(token).as_ref()).await.unwrap();
+    let invalidate_since = async |tags: &[Tag], token| store.invalidate(tags, since(token).as_ref()).await.unwrap();
     let start = token(store, &apple).await;
 
-    assert!(!finish(&key_tag("fruit:2"), None).await.alone, "nobody has asked");
-    let first = finish(&tags, Some(start)).await;
+    assert!(!invalidate_since(&key_tag("fruit:2"), None).await.alone, "nobody has asked");
+    let first = invalidate_since(&tags, Some(start)).await;
     assert!(first.alone);
-    assert!(!finish(&tags, Some(start)).await.alone);
-    let last = finish(&tags, Some(first.token)).await;
+    assert!(!invalidate_since(&tags, Some(start)).await.alone);
+    let last = invalidate_since(&tags, Some(first.token)).await;
     assert!(!last.alone);
-    let last = finish(&tags, Some(last.token)).await;
+    let last = invalidate_since(&tags, Some(last.token)).await;
     assert!(last.alone);
-    finish(&[Tag::route("watched")], None).await;
-    assert!(!finish(&tags, Some(last.token)).await.alone, "a watched tag counts");
-    assert!(!finish(&tags, Some(Token { epoch: start.epoch ^ 1, seq: u64::from(u32::MAX) })).await.alone);
+    invalidate_since(&[Tag::route("watched")], None).await;
+    assert!(!invalidate_since(&tags, Some(last.token)).await.alone, "a watched tag counts");
+    assert!(!invalidate_since(&tags, Some(Token { epoch: start.epoch ^ 1, seq: u64::from(u32::MAX) })).await.alone);
 }
 
 async fn a_record_may_begin_with_an_invalidation(harness: &impl Harness) {
     let (store, apple) = (harness.store(), place("fruit:1"));
-    let finished = finish(store, &key_tag("fruit:1")).await;
+    let finished = invalidate(store, &key_tag("fruit:1")).await;
     assert_eq!(token(store, &apple).await, finished.token);
     fill(store, &apple, "new").await;
     assert_eq!(hit(store, &apple).await.as_deref(), Some("new"));
@@ -258,17 +258,17 @@ async fn a_full_tag_list_invalidates_more_and_never_less(harness: &impl Harness)
     let (store, apple, pear) = (harness.store(), place("fruit:1"), place("fruit:2"));
     let begun = fill(store, &apple, "apple").await;
     fill(store, &pear, "pear").await;
-    finish(store, &key_tag("fruit:1")).await;
+    invalidate(store, &key_tag("fruit:1")).await;
     for batch in 0..11 {
         let tags: Vec<Tag> = (0..1000).map(|n| Tag::named(&format!("{batch}-{n}"))).collect();
-        finish(store, &tags).await;
+        invalidate(store, &tags).await;
     }
     assert_eq!(hit(store, &apple).await, None, "its invalidation is forgotten, but not its effect");
     assert_eq!(hit(store, &pear).await, None, "nothing says any more that nothing hit it");
-    assert_eq!(keep(store, &apple, entry(&apple, "old", begun)).await, Kept::RacedWrite);
+    assert_eq!(put(store, &apple, entry(&apple, "old", begun)).await, PutOutcome::RacedWrite);
 
     fill(store, &apple, "new").await;
-    finish(store, &key_tag("fruit:2")).await;
+    invalidate(store, &key_tag("fruit:2")).await;
     assert_eq!(hit(store, &apple).await.as_deref(), Some("new"));
 }
 
@@ -277,9 +277,9 @@ async fn a_second_node_shares_entries_and_invalidations(harness: &impl Harness) 
     let begun = fill(here, &apple, "old").await;
     assert_eq!(hit(&there, &apple).await.as_deref(), Some("old"));
 
-    finish(&there, &key_tag("fruit:1")).await;
+    invalidate(&there, &key_tag("fruit:1")).await;
     assert_eq!(hit(here, &apple).await, None);
-    assert_eq!(keep(here, &apple, entry(&apple, "old", begun)).await, Kept::RacedWrite);
+    assert_eq!(put(here, &apple, entry(&apple, "old", begun)).await, PutOutcome::RacedWrite);
 
     fill(&there, &apple, "new").await;
     assert_eq!(hit(here, &apple).await.as_deref(), Some("new"));

@@ -9,19 +9,19 @@
     reason = "a test fails by panicking; the lints spare only what is inside of test functions"
 )]
 
+mod expect;
 mod fixture;
 mod laws;
 mod put;
 mod race;
+mod redis_expect;
 mod redis_keys;
 mod redis_login;
 mod redis_outage;
 mod redis_put;
 mod redis_rights;
 mod redis_spoilt;
-mod redis_upon;
 mod scopes;
-mod upon;
 
 #[path = "../support/redis.rs"]
 #[allow(dead_code, reason = "other tests use the rest of it")]

@@ -2,49 +2,49 @@
 
 use std::sync::Arc;
 
-use aside::rules::{Place, Tag};
-use aside::store::{Finished, Kept, Kind, Otherwise, Since, Store, StoredResponse, Token, Upon};
+use aside::rules::{EntryRef, Tag};
+use aside::store::{Expect, Invalidated, Kind, Otherwise, PutOutcome, Since, Store, StoredResponse, Token};
 
-use crate::fixture::{Harness, entry, fill, hit, keep, key_tag, lookup, place, tagged_entry, token};
+use crate::fixture::{Harness, entry, fill, hit, key_tag, lookup, place, put, tagged_entry, token};
 
 pub fn since(token: Token) -> Since {
     Since { token, watched: Vec::new() }
 }
 
 /// An entry of a write, whose token is for the store to give.
-pub fn written(place: &Place, body: &str, kind: Kind) -> StoredResponse {
+pub fn written(place: &EntryRef, body: &str, kind: Kind) -> StoredResponse {
     let mut entry = entry(place, body, Token { epoch: 0, seq: 0 });
     entry.kind = kind;
     entry
 }
 
-async fn put(
+async fn write_and_put(
     store: &Store,
-    place: &Place,
+    place: &EntryRef,
     begun: Token,
     (body, kind): (&str, Kind),
     otherwise: Otherwise,
-) -> (Finished, Kept) {
+) -> (Invalidated, PutOutcome) {
     let entry = written(place, body, kind);
     let (finished, kept) =
-        store.finish_and_keep(&key_tag(&place.key.name), &since(begun), place, entry, otherwise).await.unwrap();
+        store.invalidate_and_put(&key_tag(&place.key.name), &since(begun), place, entry, otherwise).await.unwrap();
     (finished, kept.unwrap())
 }
 
 pub async fn an_entry_is_put_in_the_step_of_the_invalidation(harness: &impl Harness) {
     let (store, apple) = (harness.store(), place("fruit:1"));
     let begun = fill(store, &apple, "old").await;
-    let (finished, kept) = put(store, &apple, begun, ("new", Kind::Written), Otherwise::Invalidate).await;
-    assert_eq!((kept, finished.alone), (Kept::Stored, true));
+    let (finished, kept) = write_and_put(store, &apple, begun, ("new", Kind::Written), Otherwise::Invalidate).await;
+    assert_eq!((kept, finished.alone), (PutOutcome::Stored, true));
 
     let found = lookup(store, &apple).await;
     let there = found.entry.unwrap();
     assert_eq!((&there.body[..], there.kind), (&b"new"[..], Kind::Written));
     assert_eq!((there.token, found.token), (finished.token, finished.token));
-    assert_eq!(keep(store, &apple, entry(&apple, "old", begun)).await, Kept::RacedWrite);
+    assert_eq!(put(store, &apple, entry(&apple, "old", begun)).await, PutOutcome::RacedWrite);
     assert_eq!(hit(store, &apple).await.as_deref(), Some("new"));
 
-    store.finish(&key_tag("fruit:1"), None).await.unwrap();
+    store.invalidate(&key_tag("fruit:1"), None).await.unwrap();
     assert_eq!(hit(store, &apple).await, None, "a later write drops it");
 }
 
@@ -54,13 +54,13 @@ pub async fn what_was_raced_is_not_put(harness: &impl Harness) {
     for by in [key_tag("fruit:1"), [Tag::route("fruit")], [Tag::everything()], season.clone()] {
         for otherwise in [Otherwise::Invalidate, Otherwise::Nothing] {
             let begun = token(store, &apple).await;
-            store.finish(&by, None).await.unwrap();
+            store.invalidate(&by, None).await.unwrap();
             fill(store, &apple, "other").await;
             let before = token(store, &apple).await;
             let late = tagged_entry(&apple, "late", begun, &season);
             let (finished, kept) =
-                store.finish_and_keep(&key_tag("fruit:1"), &since(begun), &apple, late, otherwise).await.unwrap();
-            assert_eq!(kept, Ok(Kept::RacedWrite), "{by:?}");
+                store.invalidate_and_put(&key_tag("fruit:1"), &since(begun), &apple, late, otherwise).await.unwrap();
+            assert_eq!(kept, Ok(PutOutcome::RacedWrite), "{by:?}");
             assert_eq!(token(store, &apple).await, finished.token);
             match otherwise {
                 Otherwise::Invalidate => assert_eq!(hit(store, &apple).await, None, "{by:?}"),
@@ -73,58 +73,58 @@ pub async fn what_was_raced_is_not_put(harness: &impl Harness) {
     }
     let now = token(store, &apple).await;
     for wrong in [Token { epoch: now.epoch ^ 1, ..now }, Token { epoch: now.epoch ^ 1, seq: now.seq + 9 }] {
-        let (_, kept) = put(store, &apple, wrong, ("late", Kind::Written), Otherwise::Invalidate).await;
-        assert_eq!(kept, Kept::RacedWrite);
+        let (_, kept) = write_and_put(store, &apple, wrong, ("late", Kind::Written), Otherwise::Invalidate).await;
+        assert_eq!(kept, PutOutcome::RacedWrite);
     }
 }
 
 pub async fn what_is_watched_counts_for_what_is_put(harness: &impl Harness) {
     let (store, apple) = (harness.store(), place("fruit:1"));
     let begun = token(store, &apple).await;
-    store.finish(&[Tag::route("orders")], None).await.unwrap();
+    store.invalidate(&[Tag::route("orders")], None).await.unwrap();
     let watching = Since { token: begun, watched: vec![Tag::route("orders")] };
     let entry = || written(&apple, "new", Kind::Written);
     let (finished, kept) =
-        store.finish_and_keep(&key_tag("fruit:1"), &watching, &apple, entry(), Otherwise::Invalidate).await.unwrap();
-    assert_eq!((kept, finished.alone), (Ok(Kept::RacedWrite), false));
-    let (_, kept) = put(store, &apple, finished.token, ("new", Kind::Written), Otherwise::Invalidate).await;
-    assert_eq!(kept, Kept::Stored);
+        store.invalidate_and_put(&key_tag("fruit:1"), &watching, &apple, entry(), Otherwise::Invalidate).await.unwrap();
+    assert_eq!((kept, finished.alone), (Ok(PutOutcome::RacedWrite), false));
+    let (_, kept) = write_and_put(store, &apple, finished.token, ("new", Kind::Written), Otherwise::Invalidate).await;
+    assert_eq!(kept, PutOutcome::Stored);
 }
 
 /// Of writers that begin anew when they were raced one gets on each time.
 pub async fn who_was_raced_may_go_on_from_the_token_that_came_back(harness: &impl Harness) {
     let (store, apple) = (harness.store(), place("fruit:1"));
     let begun = token(store, &apple).await;
-    put(store, &apple, begun, ("one", Kind::CacheOnly), Otherwise::Nothing).await;
-    let (raced, kept) = put(store, &apple, begun, ("two", Kind::CacheOnly), Otherwise::Nothing).await;
-    assert_eq!(kept, Kept::RacedWrite);
-    let (_, kept) = put(store, &apple, raced.token, ("two", Kind::CacheOnly), Otherwise::Nothing).await;
-    assert_eq!(kept, Kept::Stored);
+    write_and_put(store, &apple, begun, ("one", Kind::CacheOnly), Otherwise::Nothing).await;
+    let (raced, kept) = write_and_put(store, &apple, begun, ("two", Kind::CacheOnly), Otherwise::Nothing).await;
+    assert_eq!(kept, PutOutcome::RacedWrite);
+    let (_, kept) = write_and_put(store, &apple, raced.token, ("two", Kind::CacheOnly), Otherwise::Nothing).await;
+    assert_eq!(kept, PutOutcome::Stored);
     assert_eq!(hit(store, &apple).await.as_deref(), Some("two"));
 }
 
 pub async fn what_is_in_the_cache_only_makes_room_for_what_is_built_upon_it(harness: &impl Harness) {
     let (store, apple) = (harness.store(), place("fruit:1"));
     let begun = token(store, &apple).await;
-    put(store, &apple, begun, ("mine", Kind::CacheOnly), Otherwise::Nothing).await;
+    write_and_put(store, &apple, begun, ("mine", Kind::CacheOnly), Otherwise::Nothing).await;
     let there = lookup(store, &apple).await.entry.unwrap();
 
     // Also where the fill's lookup came after it, and after more.
-    store.finish(&key_tag("fruit:2"), None).await.unwrap();
+    store.invalidate(&key_tag("fruit:2"), None).await.unwrap();
     let late = token(store, &apple).await;
-    for upon in [Upon::Anything, Upon::Nothing] {
+    for upon in [Expect::Any, Expect::Absent] {
         let fill = Arc::new(entry(&apple, "origin", late));
-        assert_eq!(store.keep(&apple, fill, upon).await.unwrap(), Kept::NewerFill);
+        assert_eq!(store.put(&apple, fill, upon).await.unwrap(), PutOutcome::NewerFill);
         assert_eq!(hit(store, &apple).await.as_deref(), Some("mine"));
     }
-    let upon = Upon::Entry(Arc::clone(&there));
+    let upon = Expect::Entry(Arc::clone(&there));
     let seen = Arc::new(entry(&apple, "origin", late));
-    assert_eq!(store.keep(&apple, seen, upon).await.unwrap(), Kept::Stored);
+    assert_eq!(store.put(&apple, seen, upon).await.unwrap(), PutOutcome::Stored);
     assert_eq!(hit(store, &apple).await.as_deref(), Some("origin"));
 
     let begun = token(store, &apple).await;
-    put(store, &apple, begun, ("mine", Kind::CacheOnly), Otherwise::Nothing).await;
-    store.finish(&key_tag("fruit:1"), None).await.unwrap();
+    write_and_put(store, &apple, begun, ("mine", Kind::CacheOnly), Otherwise::Nothing).await;
+    store.invalidate(&key_tag("fruit:1"), None).await.unwrap();
     fill(store, &apple, "after a write").await;
     assert_eq!(hit(store, &apple).await.as_deref(), Some("after a write"));
 }
@@ -137,10 +137,10 @@ pub async fn an_entry_of_another_fingerprint_is_another_entry(harness: &impl Har
     let found = lookup(store, &tomorrow).await;
     assert!(found.entry.is_none() && !found.invalidated);
 
-    let kept = store.keep(&tomorrow, Arc::new(entry(&tomorrow, "tomorrow", begun)), Upon::Nothing).await;
-    assert_eq!(kept.unwrap(), Kept::Stored);
+    let kept = store.put(&tomorrow, Arc::new(entry(&tomorrow, "tomorrow", begun)), Expect::Absent).await;
+    assert_eq!(kept.unwrap(), PutOutcome::Stored);
     assert_eq!(hit(store, &tomorrow).await.as_deref(), Some("tomorrow"));
-    store.finish(&key_tag("fruit:1"), None).await.unwrap();
+    store.invalidate(&key_tag("fruit:1"), None).await.unwrap();
     for place in [&today, &tomorrow] {
         assert_eq!(hit(store, place).await, None);
     }

@@ -6,7 +6,7 @@ use std::thread::{scope, sleep};
 use std::time::Duration;
 
 use aside::rules::Tag;
-use aside::store::{Kept, Kind, Otherwise, Shared, Since, Store, StoreUrl, Upon};
+use aside::store::{Expect, Kind, Otherwise, PutOutcome, Shared, Since, Store, StoreUrl};
 
 use crate::fixture::{entry, place, redis_settings, settings, usable};
 use crate::put::written;
@@ -62,7 +62,7 @@ async fn write(store: &Store, origin: &Origin, writer: usize, writes: usize) {
         let tag = if turn % 7 == 0 { Tag::route("fruit") } else { Tag::key("fruit", KEYS[key]) };
         let version = origin.committed[key].fetch_add(1, Ordering::SeqCst) + 1;
         // Where the store cannot be reached the write is acknowledged all the same: its tags are owed.
-        let _ = store.finish(&[tag], None).await;
+        let _ = store.invalidate(&[tag], None).await;
         origin.acknowledged[key].fetch_max(version, Ordering::SeqCst);
         pause(turn + writer).await;
     }
@@ -85,7 +85,7 @@ async fn read(store: &Store, origin: &Origin, reader: usize, reads: usize) {
         }
         let version = origin.committed[key].load(Ordering::SeqCst);
         pause(turn + reader).await;
-        let _ = store.keep(&place, Arc::new(entry(&place, &version.to_string(), found.token)), Upon::Anything).await;
+        let _ = store.put(&place, Arc::new(entry(&place, &version.to_string(), found.token)), Expect::Any).await;
     }
 }
 
@@ -139,10 +139,10 @@ async fn write_the_only_copy(store: &Store, acknowledged: &AtomicU64, key: usize
             // It drops more than its own entry, so that the keys' writers race each other.
             let tags = [Tag::key("fruit", KEYS[key]), Tag::named("season")];
             let watching = Since { token: begun, watched: vec![Tag::named("season")] };
-            let done = store.finish_and_keep(&tags, &watching, &place, entry, Otherwise::Nothing).await.unwrap();
+            let done = store.invalidate_and_put(&tags, &watching, &place, entry, Otherwise::Nothing).await.unwrap();
             match done {
-                (now, Ok(Kept::RacedWrite)) => begun = now.token,
-                (_, kept) => break assert_eq!(kept, Ok(Kept::Stored)),
+                (now, Ok(PutOutcome::RacedWrite)) => begun = now.token,
+                (_, kept) => break assert_eq!(kept, Ok(PutOutcome::Stored)),
             }
         }
         acknowledged.store(version, Ordering::SeqCst);
@@ -172,7 +172,7 @@ async fn read_the_only_copy(
         }
         if found.entry.is_none() || reader.is_multiple_of(2) {
             pause(turn + reader).await;
-            let _ = store.keep(&place, Arc::new(entry(&place, "0", found.token)), Upon::Anything).await;
+            let _ = store.put(&place, Arc::new(entry(&place, "0", found.token)), Expect::Any).await;
         }
     }
 }

@@ -3,11 +3,9 @@
 use aside::rules::Tag;
 use aside::store::{RedisUrl, Shared, StoreSettings, StoreUrl};
 
-use crate::fixture::{
-    Harness, InRedis, entry, fill, hit, keep, lookup, place, redis_settings, settings, token, usable,
-};
+use crate::fixture::{Harness, InRedis, entry, fill, hit, lookup, place, put, redis_settings, settings, token, usable};
 use crate::redis::{RedisServer, Reply};
-use aside::store::Kept;
+use aside::store::PutOutcome;
 
 #[tokio::test]
 async fn the_body_is_there_byte_for_byte() {
@@ -15,7 +13,7 @@ async fn the_body_is_there_byte_for_byte() {
     let apple = place("fruit:1");
     let mut written = entry(&apple, "", token(&redis.store, &apple).await);
     written.body = bytes::Bytes::from_static(b"{\"name\": \"\xc3\xa4pfel\"}\r\n\0\xff");
-    keep(&redis.store, &apple, written).await;
+    put(&redis.store, &apple, written).await;
     assert_eq!(
         redis.server.command(&["GET", "fruit:1"]),
         Reply::Text(b"{\"name\": \"\xc3\xa4pfel\"}\r\n\0\xff".to_vec())
@@ -27,7 +25,7 @@ async fn the_keys_are_those_that_the_pages_promise() {
     let redis = InRedis::start().await;
     redis.server.command(&["FLUSHALL"]);
     fill(&redis.store, &place("fruit:1"), "apple").await;
-    redis.store.finish(&[Tag::key("fruit", "fruit:2")], None).await.unwrap();
+    redis.store.invalidate(&[Tag::key("fruit", "fruit:2")], None).await.unwrap();
     let keys = redis.server.command(&["KEYS", "*"]).texts();
     assert_eq!(keys, ["aside:{aside}:gen", "fruit:1", "{fruit:1}:meta"]);
     let record = redis.server.command(&["HKEYS", "aside:{aside}:gen"]).texts();
@@ -63,7 +61,7 @@ async fn an_entry_that_is_of_no_use_any_more_is_kept_for_a_moment() {
     let mut written = entry(&apple, "apple", token(&redis.store, &apple).await);
     written.lifetime.fresh_for = std::time::Duration::ZERO;
     written.lifetime.stale_if_error = std::time::Duration::ZERO;
-    assert_eq!(keep(&redis.store, &apple, written).await, Kept::Stored);
+    assert_eq!(put(&redis.store, &apple, written).await, PutOutcome::Stored);
     let Reply::Number(left) = redis.server.command(&["PTTL", "fruit:1"]) else { panic!("no time") };
     assert!(left <= 1000);
 }
@@ -84,10 +82,10 @@ async fn a_deleted_newer_body_is_in_nobodys_way() {
     let redis = InRedis::start().await;
     let apple = place("fruit:1");
     let early = token(&redis.store, &apple).await;
-    redis.store.finish(&[Tag::key("fruit", "fruit:2")], None).await.unwrap();
+    redis.store.invalidate(&[Tag::key("fruit", "fruit:2")], None).await.unwrap();
     fill(&redis.store, &apple, "newer").await;
     redis.server.command(&["DEL", "fruit:1"]);
-    assert_eq!(keep(&redis.store, &apple, entry(&apple, "older", early)).await, Kept::Stored);
+    assert_eq!(put(&redis.store, &apple, entry(&apple, "older", early)).await, PutOutcome::Stored);
 }
 
 #[tokio::test]
@@ -102,7 +100,7 @@ async fn what_is_put_back_after_a_flush_stays_invalid() {
 
     redis.server.command(&["FLUSHALL"]);
     assert_eq!(hit(&redis.store, &apple).await, None);
-    assert_eq!(keep(&redis.store, &apple, entry(&apple, "old", begun)).await, Kept::RacedWrite);
+    assert_eq!(put(&redis.store, &apple, entry(&apple, "old", begun)).await, PutOutcome::RacedWrite);
 
     for (key, dump) in &halves {
         redis.server.command(&[b"RESTORE", key.as_bytes(), b"0", dump]);
@@ -117,12 +115,12 @@ async fn a_record_put_back_makes_nothing_valid_that_came_after() {
     let apple = place("fruit:1");
     fill(&redis.store, &apple, "old").await;
     let Reply::Text(record) = redis.server.command(&["DUMP", "aside:{aside}:gen"]) else { panic!("no dump") };
-    redis.store.finish(&[Tag::key("fruit", "fruit:1")], None).await.unwrap();
+    redis.store.invalidate(&[Tag::key("fruit", "fruit:1")], None).await.unwrap();
     let begun = fill(&redis.store, &apple, "new").await;
 
     redis.server.command(&[b"RESTORE".as_slice(), b"aside:{aside}:gen", b"0", &record, b"REPLACE"]);
     assert_eq!(hit(&redis.store, &apple).await, None, "its token is from the record's future");
-    assert_eq!(keep(&redis.store, &apple, entry(&apple, "new", begun)).await, Kept::RacedWrite);
+    assert_eq!(put(&redis.store, &apple, entry(&apple, "new", begun)).await, PutOutcome::RacedWrite);
 }
 
 #[tokio::test]
@@ -133,7 +131,7 @@ async fn an_emptied_script_cache_does_no_harm() {
         redis.server.command(&["SCRIPT", "FLUSH"]);
         fill(&redis.store, &apple, "apple").await;
         redis.server.command(&["SCRIPT", "FLUSH"]);
-        redis.store.finish(&[Tag::key("fruit", "fruit:1")], None).await.unwrap();
+        redis.store.invalidate(&[Tag::key("fruit", "fruit:1")], None).await.unwrap();
         assert_eq!(hit(&redis.store, &apple).await, None);
         redis.server.command(&["SCRIPT", "FLUSH"]);
         redis.server.command(&["DEL", "aside:{aside}:gen"]);

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aside::rules::Tag;
-use aside::store::{Fault, Kept, Kind, Otherwise, RedisUrl, Shared, Store, StoreSettings, StoreUrl, Token, Upon};
+use aside::store::{
+    Expect, Fault, Kind, Otherwise, PutOutcome, RedisUrl, Shared, Store, StoreSettings, StoreUrl, Token,
+};
 
 use crate::fixture::{entry, key_tag, place, settings};
 use crate::put::{since, written};
@@ -60,42 +62,42 @@ async fn everything(server: &RedisServer, settings: &StoreSettings) -> Result<()
     let apple = place("fruit:1");
     let begun = token(&store, "fruit:1").await?;
     let kept = Arc::new(entry(&apple, "apple", begun));
-    let answer = store.keep(&apple, Arc::clone(&kept), Upon::Anything).await.map_err(told)?;
-    holds("it is kept", answer == Kept::Stored)?;
+    let answer = store.put(&apple, Arc::clone(&kept), Expect::Any).await.map_err(told)?;
+    holds("it is kept", answer == PutOutcome::Stored)?;
     for store in [&store, &reader] {
         holds("it is found", store.lookup(&apple).await.map_err(told)?.entry.is_some())?;
     }
     // Built upon what is there, with the same body.
     let beneath = store.lookup(&apple).await.map_err(told)?.entry.ok_or("it is not found")?;
-    let answer = store.keep(&apple, Arc::clone(&kept), Upon::Entry(beneath)).await.map_err(told)?;
-    holds("it is freshened", answer == Kept::Stored)?;
+    let answer = store.put(&apple, Arc::clone(&kept), Expect::Entry(beneath)).await.map_err(told)?;
+    holds("it is freshened", answer == PutOutcome::Stored)?;
     // An index in the place of another one.
     for _ in 0..2 {
         let mut index = entry(&place("fruit:2"), "", token(&store, "fruit:2").await?);
         index.kind = Kind::VaryIndex;
-        let answer = store.keep(&place("fruit:2"), Arc::new(index), Upon::Anything).await.map_err(told)?;
-        holds("an index is kept", answer == Kept::Stored)?;
+        let answer = store.put(&place("fruit:2"), Arc::new(index), Expect::Any).await.map_err(told)?;
+        holds("an index is kept", answer == PutOutcome::Stored)?;
     }
 
-    store.finish(&key_tag("fruit:1"), None).await.map_err(told)?;
+    store.invalidate(&key_tag("fruit:1"), None).await.map_err(told)?;
     holds("it is made old", store.lookup(&apple).await.map_err(told)?.entry.is_none())?;
     let new = written(&apple, "new", Kind::Written);
     let begun = token(&store, "fruit:1").await?;
     let (tags, since) = (key_tag("fruit:1"), since(begun));
-    let (_, put) = store.finish_and_keep(&tags, &since, &apple, new, Otherwise::Invalidate).await.map_err(told)?;
-    holds("it is put", put.map_err(told)? == Kept::Stored)?;
+    let (_, put) = store.invalidate_and_put(&tags, &since, &apple, new, Otherwise::Invalidate).await.map_err(told)?;
+    holds("it is put", put.map_err(told)? == PutOutcome::Stored)?;
 
     // More than a record lists, one that does not say how many that are, one that is gone, and a server without scripts.
     let many: Vec<Tag> = (0..10_200).map(|n| Tag::key("fruit", &format!("fruit:{n}"))).collect();
     for _ in 0..2 {
-        store.finish(&many, None).await.map_err(told)?;
+        store.invalidate(&many, None).await.map_err(told)?;
     }
     server.command(&["HDEL", RECORD, "listed"]);
-    store.finish(&key_tag("fruit:1"), None).await.map_err(told)?;
+    store.invalidate(&key_tag("fruit:1"), None).await.map_err(told)?;
     server.command(&["DEL", RECORD]);
     token(&store, "fruit:1").await?;
     server.command(&["SCRIPT", "FLUSH"]);
-    store.finish(&key_tag("fruit:1"), None).await.map_err(told)?;
+    store.invalidate(&key_tag("fruit:1"), None).await.map_err(told)?;
     Ok(())
 }
 

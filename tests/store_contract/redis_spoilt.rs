@@ -1,9 +1,9 @@
 //! What somebody else has written where an entry was is a miss: never an error, never another answer.
 
 use aside::rules::Tag;
-use aside::store::{Kept, Since};
+use aside::store::{PutOutcome, Since};
 
-use crate::fixture::{Harness, InRedis, entry, fill, hit, keep, key_tag, lookup, place, token};
+use crate::fixture::{Harness, InRedis, entry, fill, hit, key_tag, lookup, place, put, token};
 use crate::redis::Reply;
 
 const META: [&str; 7] = ["v", "key", "token", "tags", "fields", "about", "sum"];
@@ -115,13 +115,13 @@ async fn a_spoilt_record_is_a_new_life() {
                 "finish" => drop(
                     redis
                         .store
-                        .finish(&key_tag("fruit:2"), Some(&Since { token: begun, watched: Vec::new() }))
+                        .invalidate(&key_tag("fruit:2"), Some(&Since { token: begun, watched: Vec::new() }))
                         .await
                         .unwrap(),
                 ),
                 "keep" => {
-                    let kept = keep(&redis.store, &apple, entry(&apple, "old", begun)).await;
-                    assert_eq!(kept, Kept::RacedWrite, "{attack:?}");
+                    let kept = put(&redis.store, &apple, entry(&apple, "old", begun)).await;
+                    assert_eq!(kept, PutOutcome::RacedWrite, "{attack:?}");
                 }
                 _ => {}
             }
@@ -140,8 +140,8 @@ async fn a_spoilt_tag_counts_as_invalidated() {
     let begun = fill(&redis.store, &apple, "old").await;
     redis.server.command(&["HSET", "aside:{aside}:gen", "t:k:fruit fruit:1", "many"]);
     assert_eq!(hit(&redis.store, &apple).await, None);
-    assert_eq!(keep(&redis.store, &apple, entry(&apple, "old", begun)).await, Kept::RacedWrite);
-    redis.store.finish(&[Tag::key("fruit", "fruit:1")], None).await.unwrap();
+    assert_eq!(put(&redis.store, &apple, entry(&apple, "old", begun)).await, PutOutcome::RacedWrite);
+    redis.store.invalidate(&[Tag::key("fruit", "fruit:1")], None).await.unwrap();
     is_a_miss_and_recovers(&redis, "after the next invalidation").await;
 }
 

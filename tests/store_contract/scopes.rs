@@ -1,15 +1,15 @@
 //! What a tag covers, and what is left of it when the store lists it no longer: the laws of it, the same for every store.
 
-use aside::rules::{Place, Tag};
-use aside::store::{Finished, Kept, Kind, Since, Store, StoredResponse};
+use aside::rules::{EntryRef, Tag};
+use aside::store::{Invalidated, Kind, PutOutcome, Since, Store, StoredResponse};
 
-use crate::fixture::{Harness, entry, fill, hit, keep, key_tag, lookup, place, place_in, token};
+use crate::fixture::{Harness, entry, fill, hit, key_tag, lookup, place, place_in, put, token};
 
-async fn finish(store: &Store, tags: &[Tag]) -> Finished {
-    store.finish(tags, None).await.unwrap()
+async fn invalidate(store: &Store, tags: &[Tag]) -> Invalidated {
+    store.invalidate(tags, None).await.unwrap()
 }
 
-fn with(mut place: Place, more: &[Tag]) -> Place {
+fn with(mut place: EntryRef, more: &[Tag]) -> EntryRef {
     place.tags = [&**place.tags, more].concat().into();
     place
 }
@@ -23,16 +23,16 @@ pub async fn everything_is_one_tag(harness: &impl Harness) {
     for place in &all {
         fill(store, place, "old").await;
     }
-    let finished = finish(store, &[Tag::everything(), Tag::route("fruit")]).await;
+    let finished = invalidate(store, &[Tag::everything(), Tag::route("fruit")]).await;
     for place in &all {
         let found = lookup(store, place).await;
         assert!(found.entry.is_none() && found.invalidated, "{}", place.key);
         assert_eq!(found.token, finished.token, "of the same life");
-        assert_eq!(keep(store, place, entry(place, "old", begun)).await, Kept::RacedWrite);
+        assert_eq!(put(store, place, entry(place, "old", begun)).await, PutOutcome::RacedWrite);
         fill(store, place, "new").await;
         assert_eq!(hit(store, place).await.as_deref(), Some("new"));
     }
-    finish(store, &key_tag("fruit:1")).await;
+    invalidate(store, &key_tag("fruit:1")).await;
     assert_eq!(hit(store, &all[0]).await, None, "it may be listed again");
     assert_eq!(hit(store, &all[1]).await.as_deref(), Some("new"));
 }
@@ -65,7 +65,7 @@ pub async fn every_kind_of_tag_drops_what_has_it_and_nothing_else(harness: &impl
         Tag::from_stored("xx:fruit 1"),
         Tag::from_stored("epoch"),
     ];
-    let places: Vec<Place> = kinds
+    let places: Vec<EntryRef> = kinds
         .iter()
         .enumerate()
         .map(|(n, tag)| {
@@ -79,12 +79,12 @@ pub async fn every_kind_of_tag_drops_what_has_it_and_nothing_else(harness: &impl
         for place in &places {
             begun = Some(fill(store, place, "old").await);
         }
-        finish(store, std::slice::from_ref(tag)).await;
+        invalidate(store, std::slice::from_ref(tag)).await;
         for place in &places {
             assert_eq!(hit(store, place).await.is_some(), place.key != own.key, "{tag} and {:?}", place.tags);
         }
-        let late = keep(store, own, entry(own, "old", begun.unwrap())).await;
-        assert_eq!(late, Kept::RacedWrite, "{tag}");
+        let late = put(store, own, entry(own, "old", begun.unwrap())).await;
+        assert_eq!(late, PutOutcome::RacedWrite, "{tag}");
     }
 }
 
@@ -92,7 +92,7 @@ pub async fn every_kind_of_tag_drops_what_has_it_and_nothing_else(harness: &impl
 async fn flood(store: &Store, tag: impl Fn(usize) -> Tag) {
     for batch in 0..13 {
         let tags: Vec<Tag> = (0..1000).map(|n| tag(batch * 1000 + n)).collect();
-        finish(store, &tags).await;
+        invalidate(store, &tags).await;
     }
 }
 
@@ -101,35 +101,35 @@ pub async fn a_flood_of_writes_to_one_route_costs_other_routes_nothing(harness: 
     let (apple, season) = (place("fruit:1"), [Tag::named("season")]);
     let (written, spared) = (place_in("orders", "written"), place_in("orders", "spared"));
     for n in 0..3 {
-        finish(store, &[Tag::key("fruit", &n.to_string()), Tag::named(&n.to_string())]).await;
+        invalidate(store, &[Tag::key("fruit", &n.to_string()), Tag::named(&n.to_string())]).await;
     }
     let tagged = with(place("tagged"), &season);
     let begun = fill(store, &written, "old").await;
     for place in [&apple, &tagged, &spared] {
         fill(store, place, "old").await;
     }
-    finish(store, &[Tag::key("orders", "written")]).await;
+    invalidate(store, &[Tag::key("orders", "written")]).await;
     flood(store, |n| Tag::key("orders", &n.to_string())).await;
 
     assert_eq!(hit(store, &apple).await.as_deref(), Some("old"));
     assert_eq!(hit(store, &tagged).await.as_deref(), Some("old"));
     assert_eq!(hit(store, &written).await, None, "its invalidation is forgotten, but not its effect");
-    assert_eq!(keep(store, &written, entry(&written, "old", begun)).await, Kept::RacedWrite);
+    assert_eq!(put(store, &written, entry(&written, "old", begun)).await, PutOutcome::RacedWrite);
     assert_eq!(hit(store, &spared).await, None, "nothing says any more that nothing hit it");
     fill(store, &written, "new").await;
-    finish(store, &[Tag::key("orders", "another")]).await;
+    invalidate(store, &[Tag::key("orders", "another")]).await;
     assert_eq!(hit(store, &written).await.as_deref(), Some("new"));
 }
 
 pub async fn who_is_alone_is_known_of_what_is_listed_no_longer(harness: &impl Harness) {
     let (store, apple, tags) = (harness.store(), place("fruit:1"), key_tag("fruit:1"));
     let begun = token(store, &apple).await;
-    finish(store, &tags).await;
+    invalidate(store, &tags).await;
     flood(store, |n| Tag::key("fruit", &format!("other:{n}"))).await;
     let since = |token| Since { token, watched: Vec::new() };
-    let late = store.finish(&tags, Some(&since(begun))).await.unwrap();
+    let late = store.invalidate(&tags, Some(&since(begun))).await.unwrap();
     assert!(!late.alone);
-    assert!(store.finish(&tags, Some(&since(late.token))).await.unwrap().alone);
+    assert!(store.invalidate(&tags, Some(&since(late.token))).await.unwrap().alone);
 }
 
 pub async fn a_marker_does_not_come_back_when_its_end_is_forgotten(harness: &impl Harness) {
@@ -140,11 +140,11 @@ pub async fn a_marker_does_not_come_back_when_its_end_is_forgotten(harness: &imp
         let StoredResponse { status, fields, lifetime, flags, tags, .. } = entry(place, "", begun);
         let (body, age) = (bytes::Bytes::new(), std::time::Duration::ZERO);
         let marker = StoredResponse::new(Kind::Around, status, fields, body, 0, age, lifetime, flags, tags, begun);
-        assert_eq!(keep(store, place, marker).await, Kept::Stored);
+        assert_eq!(put(store, place, marker).await, PutOutcome::Stored);
     }
-    finish(store, &[Tag::route("fruit")]).await;
+    invalidate(store, &[Tag::route("fruit")]).await;
     assert!(lookup(store, &around).await.entry.is_some(), "who drops the entry leaves the marker");
-    finish(store, &[apple.around_tag()]).await;
+    invalidate(store, &[apple.around_tag()]).await;
     assert!(lookup(store, &other).await.entry.is_some());
     flood(store, |n| place(&n.to_string()).around_tag()).await;
     assert!(lookup(store, &around).await.entry.is_none());

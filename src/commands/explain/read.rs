@@ -13,7 +13,7 @@ use super::{Asked, layout};
 use crate::config::{Config, duration};
 use crate::fields::Detail;
 use crate::policy::{Choices, LifetimeSource, SetCookie, credential_that_counts, is_credential};
-use crate::rules::{Credential, Fill, Place, Read, Route, RouteQuery, Tag};
+use crate::rules::{Credential, EntryRef, Fill, Read, Route, RouteQuery, Tag};
 
 /// What is known of a read beforehand.
 #[derive(Debug)]
@@ -23,7 +23,7 @@ pub(crate) struct Explained {
     route: Option<(Arc<Route>, usize)>,
     file: String,
     variables: BTreeMap<String, String>,
-    place: Result<Place, Detail>,
+    place: Result<EntryRef, Detail>,
     /// Without a route: the sign of an identity, which only the origin's word lets past.
     credential: Option<Detail>,
     choices: Option<Choices>,
@@ -32,7 +32,7 @@ pub(crate) struct Explained {
 }
 
 /// Asks the rules about a read that is kept in this place.
-pub(super) fn explain(asked: &Asked, config: &Config, place: Result<Place, Detail>) -> Explained {
+pub(super) fn explain(asked: &Asked, config: &Config, place: Result<EntryRef, Detail>) -> Explained {
     let path = asked.target.path();
     let read =
         Read { path, query: asked.target.query(), fields: &asked.fields, host: None, secure: asked.secure(config) };

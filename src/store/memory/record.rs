@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use crate::rules::{Heir, Place, Tag};
-use crate::store::{FORGOTTEN_AT_ONCE, Finished, Since, StoredResponse, TAG_LIMIT, Token, fresh_epoch};
+use crate::rules::{EntryRef, Heir, Tag};
+use crate::store::{FORGOTTEN_AT_ONCE, Invalidated, Since, StoredResponse, TAG_LIMIT, Token, fresh_epoch};
 
 /// The app's sequence.
 pub(super) struct Record {
@@ -49,13 +49,13 @@ impl Record {
 
     /// Invalidates the tags in one step. `put` does what belongs into it, under the token right after the invalidation,
     /// before anybody reads that one.
-    pub(super) fn finish(
+    pub(super) fn invalidate(
         &self,
         marks: &mut Marks,
         tags: &[Tag],
         since: Option<&Since>,
         put: impl FnOnce(Token),
-    ) -> Finished {
+    ) -> Invalidated {
         let alone = since.is_some_and(|since| {
             let latest = marks.latest_or_heirs(tags.iter().chain(&since.watched));
             since.token.epoch == self.epoch && latest <= since.token.seq
@@ -65,7 +65,7 @@ impl Record {
         marks.raise(tags, seq);
         put(token);
         self.seq.store(seq, Ordering::SeqCst);
-        Finished { token, alone }
+        Invalidated { token, alone }
     }
 }
 
@@ -86,7 +86,7 @@ impl Marks {
 
     /// Whether no invalidation came after the entry's token, by its tags or by those of its place: they are among its own,
     /// but an entry that lacks one must not outlive a write for that. The epoch is not looked at.
-    pub(super) fn spare(&self, entry: &StoredResponse, place: &Place) -> bool {
+    pub(super) fn spare(&self, entry: &StoredResponse, place: &EntryRef) -> bool {
         self.latest(entry.tags.iter().chain(&place.tags)) <= entry.token.seq
     }
 
@@ -166,8 +166,8 @@ impl Marks {
 mod tests {
     use super::*;
 
-    fn finish(record: &Record, tags: &[Tag]) -> Finished {
-        record.finish(&mut record.write(), tags, None, |_| {})
+    fn invalidate(record: &Record, tags: &[Tag]) -> Invalidated {
+        record.invalidate(&mut record.write(), tags, None, |_| {})
     }
 
     #[test]
@@ -177,7 +177,7 @@ mod tests {
         let mut since = Vec::new();
         for n in 0..=TAG_LIMIT {
             since.push(record.now());
-            finish(&record, &[tag(n)]);
+            invalidate(&record, &[tag(n)]);
         }
         let marks = record.read();
         assert!(marks.len() <= TAG_LIMIT / 2);
@@ -191,7 +191,7 @@ mod tests {
     fn very_many_routes_with_few_tags_each_stay_bounded_too() {
         let record = Record::new();
         for n in 0..=TAG_LIMIT {
-            finish(&record, &[Tag::key(&n.to_string(), "1")]);
+            invalidate(&record, &[Tag::key(&n.to_string(), "1")]);
         }
         let marks = record.read();
         // Each of them left its route's floor in place of its own.
@@ -202,7 +202,7 @@ mod tests {
     fn one_invalidation_of_very_many_tags_stays_bounded() {
         let record = Record::new();
         let tags: Vec<Tag> = (0..=TAG_LIMIT).map(|n| Tag::named(&n.to_string())).collect();
-        let finished = finish(&record, &tags);
+        let finished = invalidate(&record, &tags);
         assert_eq!(record.read().len(), 0);
         assert_eq!(record.read().latest([]), finished.token.seq);
     }

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use fred::types::Value;
 
-use crate::rules::{Heir, Place, Tag};
+use crate::rules::{EntryRef, Heir, Tag};
 use crate::store::Token;
 
 /// Names keys. A name that comes from a request has no braces, so none can be taken for one of the other two kinds.
@@ -30,7 +30,7 @@ impl Layout {
         Self { prefix: prefix.to_owned(), record: format!("aside:{{{app}}}:gen").into() }
     }
 
-    pub(super) fn keys(&self, place: &Place) -> Keys {
+    pub(super) fn keys(&self, place: &EntryRef) -> Keys {
         let Self { prefix, record } = self;
         let name = &place.key.name;
         Keys {

@@ -19,7 +19,9 @@ use super::layout::{Keys, parse_answer, write_epoch};
 use super::report::Outage;
 use super::scripts::{Script, Scripts};
 use crate::rules::Tag;
-use crate::store::{FORGOTTEN_AT_ONCE, Fault, Finished, Kept, Otherwise, Since, TAG_LIMIT, Token, fresh_epoch};
+use crate::store::{
+    FORGOTTEN_AT_ONCE, Fault, Invalidated, Otherwise, PutOutcome, Since, TAG_LIMIT, Token, fresh_epoch,
+};
 
 /// Commands that a core may have under way; a fill takes one more for every 16 KiB of its body, 64 MiB in all.
 const PERMITS: u32 = 4096;
@@ -109,9 +111,9 @@ impl Session {
     }
 
     /// Stores a fill; `args` as the script takes them after the replication id. Answers with what became of it.
-    pub(super) async fn keep(&self, keys: Keys, args: impl IntoIterator<Item = Bytes>) -> Result<String, Fault> {
+    pub(super) async fn put(&self, keys: Keys, args: impl IntoIterator<Item = Bytes>) -> Result<String, Fault> {
         let args = std::iter::once(self.replid.clone().into()).chain(args.into_iter().map(Value::Bytes));
-        self.run(&self.scripts.keep, vec![keys.body, keys.meta, keys.record], args.collect()).await
+        self.run(&self.scripts.put, vec![keys.body, keys.meta, keys.record], args.collect()).await
     }
 
     /// Makes sure that the app has a record, and reads its token.
@@ -122,14 +124,14 @@ impl Session {
     }
 
     /// Makes tags old, or everything. A session that cannot do that ends.
-    pub(super) async fn finish(
+    pub(super) async fn invalidate(
         &self,
         record: Bytes,
         whole: bool,
         tags: &[Tag],
         since: Option<&Since>,
-    ) -> Result<Finished, Fault> {
-        self.or_end(self.try_finish(record, whole, tags, since).await)
+    ) -> Result<Invalidated, Fault> {
+        self.or_end(self.try_invalidate(record, whole, tags, since).await)
     }
 
     /// Ends the session that an invalidation failed in.
@@ -144,13 +146,13 @@ impl Session {
         invalidated
     }
 
-    async fn try_finish(
+    async fn try_invalidate(
         &self,
         record: Bytes,
         whole: bool,
         tags: &[Tag],
         since: Option<&Since>,
-    ) -> Result<Finished, Fault> {
+    ) -> Result<Invalidated, Fault> {
         let (epoch, seq) =
             since.map_or_else(Default::default, |since| (write_epoch(since.token.epoch), since.token.seq.to_string()));
         let head = [
@@ -163,21 +165,21 @@ impl Session {
             tags.len().to_string(),
         ];
         let args = head.into_iter().map(Value::from).chain(texts(tags, since));
-        let answer = self.run(&self.scripts.finish, vec![record], args.collect()).await?;
+        let answer = self.run(&self.scripts.invalidate, vec![record], args.collect()).await?;
         let (token, alone) = parse_answer(&answer).ok_or_else(|| strange(&answer))?;
-        Ok(Finished { token, alone: alone == "1" })
+        Ok(Invalidated { token, alone: alone == "1" })
     }
 
     /// Makes tags old and puts an entry in the same step; `entry` as the script takes it. Where there is no room for it
     /// nothing is done; a session that cannot do it at all ends.
-    pub(super) async fn finish_and_keep(
+    pub(super) async fn invalidate_and_put(
         &self,
         keys: Keys,
         tags: &[Tag],
         since: &Since,
         otherwise: Otherwise,
         entry: impl IntoIterator<Item = Bytes>,
-    ) -> Result<(Finished, Result<Kept, Fault>), Fault> {
+    ) -> Result<(Invalidated, Result<PutOutcome, Fault>), Fault> {
         let head = [
             self.replid.clone(),
             write_epoch(fresh_epoch()),
@@ -189,18 +191,18 @@ impl Session {
         let entry = entry.into_iter().map(Value::Bytes).chain([tags.len().to_string().into()]);
         let args = head.into_iter().map(Value::from).chain(entry).chain(texts(tags, Some(since)));
         let keys = vec![keys.body, keys.meta, keys.record];
-        let answer = match self.run(&self.scripts.finish_and_keep, keys, args.collect()).await {
+        let answer = match self.run(&self.scripts.invalidate_and_put, keys, args.collect()).await {
             Err(Fault::Full) => return Err(Fault::Full),
             answer => self.or_end(answer)?,
         };
         let read = parse_answer(&answer).and_then(|(token, rest)| Some((token, rest.split_once(' ')?)));
         let (token, (alone, kept)) = self.or_end(read.ok_or_else(|| strange(&answer)))?;
         let kept = match kept {
-            "stored" => Ok(Kept::Stored),
-            "raced" => Ok(Kept::RacedWrite),
+            "stored" => Ok(PutOutcome::Stored),
+            "raced" => Ok(PutOutcome::RacedWrite),
             _ => Err(strange(&answer)),
         };
-        Ok((Finished { token, alone: alone == "1" }, kept))
+        Ok((Invalidated { token, alone: alone == "1" }, kept))
     }
 
     /// What `INFO replication` says.

@@ -35,10 +35,10 @@ use self::owed::Owed;
 use self::report::Report;
 pub use self::url::RedisUrl;
 use super::{
-    Fault, Finished, Kept, Kind, Lookup, Otherwise, Overtaken, Since, StoreSettings, StoredResponse, Token, Upon,
-    WhenDown, fresh_epoch,
+    Expect, Fault, Invalidated, Kind, Lookup, Otherwise, Overtaken, PutOutcome, Since, StoreSettings, StoredResponse,
+    Token, WhenDown, fresh_epoch,
 };
-use crate::rules::{Place, Tag};
+use crate::rules::{EntryRef, Tag};
 
 /// An entry is never kept for a shorter time, nor for a longer one.
 const SHORTEST_LIFE: Duration = Duration::from_secs(1);
@@ -122,7 +122,7 @@ impl Redis {
     /// Reads the entry of a place, and the token that a fill begun now has to carry.
     ///
     /// An entry that is not sound is a miss. Dropping the future loses nothing.
-    pub async fn lookup(&self, place: &Place) -> Result<Lookup, Fault> {
+    pub async fn lookup(&self, place: &EntryRef) -> Result<Lookup, Fault> {
         let session = self.session()?;
         let _permit = self.0.link.permit(0)?;
         let keys = self.node().layout.keys(place);
@@ -148,7 +148,7 @@ impl Redis {
     }
 
     /// The entry of a place whose tags, or whose record, are no longer as they were under its token.
-    pub async fn overtaken(&self, place: &Place) -> Result<Option<Overtaken>, Fault> {
+    pub async fn overtaken(&self, place: &EntryRef) -> Result<Option<Overtaken>, Fault> {
         let session = self.session()?;
         let keys = self.node().layout.keys(place);
         let [body, meta, _] = session.read(&keys, record_fields([])).await?;
@@ -164,7 +164,7 @@ impl Redis {
     /// one atomic step.
     ///
     /// When the future is dropped the entry may or may not be kept; either is safe.
-    pub async fn keep(&self, place: &Place, entry: Arc<StoredResponse>, upon: &Upon) -> Result<Kept, Fault> {
+    pub async fn put(&self, place: &EntryRef, entry: Arc<StoredResponse>, upon: &Expect) -> Result<PutOutcome, Fault> {
         self.may_write()?;
         let session = self.session()?;
         let _permit = self.0.link.permit(entry.body.len())?;
@@ -174,14 +174,14 @@ impl Redis {
         let content = [version, key, write_token(entry.token).into(), tags, fields, about, hash];
         let index = flag(entry.kind == Kind::VaryIndex);
         let args = head.chain(content).chain([index]).chain(beneath(place, &entry, upon));
-        let kept = session.keep(self.node().layout.keys(place), args).await;
+        let kept = session.put(self.node().layout.keys(place), args).await;
         self.node().report.stored(|| self.node().url.address(), &kept);
         let kept = kept?;
         match kept.as_str() {
-            "stored" => Ok(Kept::Stored),
-            "raced" => Ok(Kept::RacedWrite),
-            "newer" => Ok(Kept::NewerFill),
-            "gone" => Ok(Kept::Gone),
+            "stored" => Ok(PutOutcome::Stored),
+            "raced" => Ok(PutOutcome::RacedWrite),
+            "newer" => Ok(PutOutcome::NewerFill),
+            "gone" => Ok(PutOutcome::Gone),
             _ => Err(Fault::Refused(format!("a script answered {kept}"))),
         }
     }
@@ -189,7 +189,7 @@ impl Redis {
     /// Makes everything with one of these tags old: one atomic step. On a [`Fault`] the tags are owed.
     ///
     /// Dropping the future loses nothing: the work goes on in a task of its own.
-    pub async fn finish(&self, tags: &[Tag], since: Option<&Since>) -> Result<Finished, Fault> {
+    pub async fn invalidate(&self, tags: &[Tag], since: Option<&Since>) -> Result<Invalidated, Fault> {
         self.may_write()?;
         let link = Arc::clone(&self.0.link);
         let promise = Promise { node: Arc::clone(&link.node), tags: tags.to_vec(), fault: Some(Fault::Down) };
@@ -199,7 +199,7 @@ impl Redis {
             let finished = match link.session() {
                 Ok(session) => {
                     let record = link.node.layout.record();
-                    session.finish(record, false, &promise.tags, since.as_ref()).await
+                    session.invalidate(record, false, &promise.tags, since.as_ref()).await
                 }
                 Err(fault) => Err(fault),
             };
@@ -213,14 +213,14 @@ impl Redis {
     /// whole the tags are owed.
     ///
     /// Dropping the future loses nothing: the work goes on in a task of its own.
-    pub async fn finish_and_keep(
+    pub async fn invalidate_and_put(
         &self,
         tags: &[Tag],
         since: &Since,
-        place: &Place,
+        place: &EntryRef,
         entry: StoredResponse,
         otherwise: Otherwise,
-    ) -> Result<(Finished, Result<Kept, Fault>), Fault> {
+    ) -> Result<(Invalidated, Result<PutOutcome, Fault>), Fault> {
         self.may_write()?;
         let link = Arc::clone(&self.0.link);
         let promise = Promise { node: Arc::clone(&link.node), tags: tags.to_vec(), fault: Some(Fault::Down) };
@@ -266,7 +266,7 @@ impl Redis {
 
     /// The entry that two replies make up; nothing where there is none or it is not sound. `None` for a reply says that
     /// the key holds another type.
-    fn decode(&self, place: &Place, body: Option<Value>, meta: Option<Value>) -> Option<StoredResponse> {
+    fn decode(&self, place: &EntryRef, body: Option<Value>, meta: Option<Value>) -> Option<StoredResponse> {
         let meta = meta.map(Value::into_array);
         let absent =
             matches!(body, Some(Value::Null)) && meta.as_ref().is_some_and(|meta| meta.iter().all(Value::is_null));
@@ -295,23 +295,23 @@ async fn invalidate_and_put(
     since: &Since,
     otherwise: Otherwise,
     put: [Bytes; 8],
-) -> Result<(Finished, Result<Kept, Fault>), Fault> {
+) -> Result<(Invalidated, Result<PutOutcome, Fault>), Fault> {
     let record = keys.record.clone();
-    match session.finish_and_keep(keys, tags, since, otherwise, put).await {
+    match session.invalidate_and_put(keys, tags, since, otherwise, put).await {
         Err(Fault::Full) if otherwise == Otherwise::Nothing => {
-            Ok((Finished { token: since.token, alone: false }, Err(Fault::Full)))
+            Ok((Invalidated { token: since.token, alone: false }, Err(Fault::Full)))
         }
-        Err(Fault::Full) => Ok((session.finish(record, false, tags, Some(since)).await?, Err(Fault::Full))),
+        Err(Fault::Full) => Ok((session.invalidate(record, false, tags, Some(since)).await?, Err(Fault::Full))),
         done => done,
     }
 }
 
 /// What an entry is built upon, as the script takes it.
-fn beneath(place: &Place, entry: &StoredResponse, upon: &Upon) -> Vec<Bytes> {
+fn beneath(place: &EntryRef, entry: &StoredResponse, upon: &Expect) -> Vec<Bytes> {
     match upon {
-        Upon::Anything => vec!["anything".into()],
-        Upon::Nothing => vec!["nothing".into()],
-        Upon::Entry(beneath) => {
+        Expect::Any => vec!["anything".into()],
+        Expect::Absent => vec!["nothing".into()],
+        Expect::Entry(beneath) => {
             // A person may have put another body there. Where it was to stay as it is, the script can see that.
             let same_body = flag(beneath.body == entry.body);
             [Bytes::from("entry")].into_iter().chain(codec::identity(&place.key, beneath)).chain([same_body]).collect()
@@ -329,7 +329,7 @@ async fn spares_more(
     key: Bytes,
     first: Record,
     entry: &StoredResponse,
-    place: &Place,
+    place: &EntryRef,
 ) -> Result<bool, Fault> {
     let more: Vec<&Tag> = entry.tags.iter().filter(|tag| !place.tags.contains(tag)).collect();
     if more.is_empty() {

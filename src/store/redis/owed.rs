@@ -1,6 +1,6 @@
 //! Invalidations that Redis has not confirmed. While there are any, this process reads nothing from it.
 //!
-//! The order that makes this safe: a `finish` that fails puts its tags here, and closes the gate with it, before it
+//! The order that makes this safe: a `invalidate` that fails puts its tags here, and closes the gate with it, before it
 //! returns; its write is answered after that; a lookup that starts after the answer finds the gate closed. A lookup that
 //! was under way before is as good as one that ended before the answer. A fill that was under way is stored with a token
 //! from before, which the invalidation makes old once it is applied.

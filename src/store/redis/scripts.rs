@@ -19,11 +19,11 @@ const ALWAYS: &str = "#!lua flags=allow-oom\n";
 #[derive(Default)]
 pub(super) struct Scripts {
     /// Stores a fill unless its token says that it may be old.
-    pub(super) keep: Script,
+    pub(super) put: Script,
     /// Makes tags old.
-    pub(super) finish: Script,
+    pub(super) invalidate: Script,
     /// Makes tags old and puts an entry in their place.
-    pub(super) finish_and_keep: Script,
+    pub(super) invalidate_and_put: Script,
     /// Makes the app's record.
     pub(super) renew: Script,
 }
@@ -40,12 +40,15 @@ impl Scripts {
     pub(super) async fn load(client: &Client, flags: bool) -> Result<Self, Error> {
         let line = |line| if flags { line } else { "" };
         Ok(Self {
-            keep: Script::load(client, [line(PLAIN), RECORD, ENTRY, include_str!("scripts/keep.lua")]).await?,
-            finish: Script::load(client, [line(ALWAYS), RECORD, INVALIDATION, include_str!("scripts/finish.lua")])
-                .await?,
-            finish_and_keep: Script::load(
+            put: Script::load(client, [line(PLAIN), RECORD, ENTRY, include_str!("scripts/put.lua")]).await?,
+            invalidate: Script::load(
                 client,
-                [line(PLAIN), RECORD, INVALIDATION, ENTRY, include_str!("scripts/finish_and_keep.lua")],
+                [line(ALWAYS), RECORD, INVALIDATION, include_str!("scripts/invalidate.lua")],
+            )
+            .await?,
+            invalidate_and_put: Script::load(
+                client,
+                [line(PLAIN), RECORD, INVALIDATION, ENTRY, include_str!("scripts/invalidate_and_put.lua")],
             )
             .await?,
             renew: Script::load(client, [line(ALWAYS), RECORD, include_str!("scripts/renew.lua")]).await?,

@@ -72,7 +72,7 @@ async fn pay(link: &Link, session: &Session) -> Result<(), Outage> {
     let node = &link.node;
     while let Some(debt) = node.owed.next() {
         let record = node.layout.record();
-        if session.finish(record, debt.whole, &debt.tags, None).await.is_err() {
+        if session.invalidate(record, debt.whole, &debt.tags, None).await.is_err() {
             return Err(session.ended().await);
         }
         node.owed.settle(&debt);

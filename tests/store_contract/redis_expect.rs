@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use aside::store::{Kept, Kind, StoredResponse, Upon};
+use aside::store::{Expect, Kind, PutOutcome, StoredResponse};
 use bytes::Bytes;
 
-use crate::fixture::{Harness, InRedis, entry, fill, hit, keep, place, token};
+use crate::expect::{found, put_expecting};
+use crate::fixture::{Harness, InRedis, entry, fill, hit, place, put, token};
 use crate::redis::Reply;
-use crate::upon::{found, keep_upon};
 
 #[tokio::test]
 async fn what_a_person_deleted_or_changed_is_not_brought_back() {
@@ -33,8 +33,8 @@ async fn what_a_person_deleted_or_changed_is_not_brought_back() {
         }
         let mut fresher = entry(&apple, "old", begun);
         fresher.response_time += 1;
-        let kept = keep_upon(store, &apple, Upon::Entry(old), fresher).await;
-        assert_eq!(kept, Kept::Gone, "{attack:?}");
+        let kept = put_expecting(store, &apple, Expect::Entry(old), fresher).await;
+        assert_eq!(kept, PutOutcome::Gone, "{attack:?}");
         assert_eq!(hit(store, &apple).await, None, "{attack:?}");
     }
 }
@@ -46,7 +46,7 @@ async fn a_fill_that_began_with_nothing_is_kept_where_somebody_left_half_an_entr
     for command in [&["DEL", "fruit:1"][..], &["DEL", "{fruit:1}:meta"], &["SET", "fruit:1", "junk"]] {
         let begun = fill(store, &apple, "old").await;
         redis.server.command(command);
-        assert_eq!(keep_upon(store, &apple, Upon::Nothing, entry(&apple, "new", begun)).await, Kept::Stored);
+        assert_eq!(put_expecting(store, &apple, Expect::Absent, entry(&apple, "new", begun)).await, PutOutcome::Stored);
         assert_eq!(hit(store, &apple).await.as_deref(), Some("new"));
     }
 }
@@ -58,7 +58,7 @@ async fn kept_for(redis: &InRedis, kind: Kind, seconds: u64) -> u64 {
     lifetime.fresh_for = Duration::from_secs(seconds);
     let (body, age) = (Bytes::from_static(b"0"), Duration::ZERO);
     let marker = StoredResponse::new(kind, status, fields, body, response_time, age, lifetime, flags, tags, token);
-    assert_eq!(keep(&redis.store, &fruit, marker).await, Kept::Stored);
+    assert_eq!(put(&redis.store, &fruit, marker).await, PutOutcome::Stored);
     let Reply::Number(end) = redis.server.command(&["PEXPIRETIME", "fruit:1"]) else { panic!("no time") };
     assert_eq!(redis.server.command(&["PEXPIRETIME", "{fruit:1}:meta"]), Reply::Number(end));
     u64::try_from(end).unwrap()
@@ -77,7 +77,7 @@ async fn an_index_lives_as_long_as_its_longest_variant() {
     assert!(short < first, "an answer that does not vary takes its place");
     assert!(kept_for(&redis, Kind::VaryIndex, 1).await < first);
     kept_for(&redis, Kind::VaryIndex, A_DAY).await;
-    redis.store.finish(&crate::fixture::key_tag("fruit:1"), None).await.unwrap();
+    redis.store.invalidate(&crate::fixture::key_tag("fruit:1"), None).await.unwrap();
     assert!(kept_for(&redis, Kind::VaryIndex, 1).await < first, "the one before was made old");
 }
 
@@ -89,7 +89,7 @@ async fn an_index_is_built_upon_like_any_other_entry() {
     let index = found(&redis.store, &fruit).await;
     let late = || entry(&fruit, "late", index.token);
     redis.server.command(&["DEL", "fruit:1"]);
-    assert_eq!(keep_upon(&redis.store, &fruit, Upon::Entry(Arc::clone(&index)), late()).await, Kept::Gone);
+    assert_eq!(put_expecting(&redis.store, &fruit, Expect::Entry(Arc::clone(&index)), late()).await, PutOutcome::Gone);
     fill(&redis.store, &fruit, "new").await;
-    assert_eq!(keep_upon(&redis.store, &fruit, Upon::Entry(index.clone()), late()).await, Kept::NewerFill);
+    assert_eq!(put_expecting(&redis.store, &fruit, Expect::Entry(index.clone()), late()).await, PutOutcome::NewerFill);
 }

@@ -1,4 +1,4 @@
-//! Forward and finish, as every write does them: what it made old is made old in the store before it is answered, also
+//! Forward and invalidate, as every write does them: what it made old is made old in the store before it is answered, also
 //! where nobody knows whether it took place.
 
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use super::{Proxy, fault_detail};
 use crate::fields::Forward;
 use crate::origin::{Answered, Body};
 use crate::rules::{Invalidation, Tag, Write, summary};
-use crate::store::{Fault, Finished, Since};
+use crate::store::{Fault, Invalidated, Since};
 
 /// When a write of unknown outcome is made good again, each after the one before: half a minute in all.
 const LATE_COMMITS: [Duration; 4] =
@@ -34,8 +34,8 @@ impl Proxy {
                     return Err(answer);
                 }
                 let drops = self.shared.settings.routes.invalidations(&words.write(request));
-                let finished = self.finish(&drops, &[], None).await;
-                self.finish_again(drops);
+                let finished = self.invalidate(&drops, &[], None).await;
+                self.invalidate_again(drops);
                 match finished {
                     Ok(_) => Err(answer),
                     Err(fault) => Err(self.unfinished(answer, &fault)),
@@ -46,12 +46,12 @@ impl Proxy {
 
     /// Makes old again, for a while, what a write of unknown outcome may still be about to change: an origin that was too
     /// slow may commit after its time was up.
-    fn finish_again(self: &Arc<Self>, drops: Vec<Invalidation>) {
+    fn invalidate_again(self: &Arc<Self>, drops: Vec<Invalidation>) {
         let proxy = Arc::clone(self);
         tokio::spawn(async move {
             for pause in LATE_COMMITS {
                 tokio::time::sleep(pause).await;
-                drop(proxy.finish(&drops, &[], None).await);
+                drop(proxy.invalidate(&drops, &[], None).await);
             }
         });
     }
@@ -63,7 +63,7 @@ impl Proxy {
             return answer;
         }
         answer.dropped = summary(&drops);
-        match self.finish(&drops, &[], None).await {
+        match self.invalidate(&drops, &[], None).await {
             Ok(_) => answer,
             Err(fault) => self.unfinished(answer, &fault),
         }
@@ -72,13 +72,13 @@ impl Proxy {
     /// Makes old what a write made old, in one atomic step, before the write is answered.
     ///
     /// `besides` are further tags; `since` asks whether another write came in between.
-    pub(super) async fn finish(
+    pub(super) async fn invalidate(
         &self,
         drops: &[Invalidation],
         besides: &[Tag],
         since: Option<&Since>,
-    ) -> Result<Finished, Fault> {
-        self.store.finish(&tags(drops, besides), since).await
+    ) -> Result<Invalidated, Fault> {
+        self.store.invalidate(&tags(drops, besides), since).await
     }
 
     /// The answer of a write whose invalidation is owed to the store: the origin's under `when_down = "forward"`, an
