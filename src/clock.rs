@@ -1,4 +1,5 @@
-//! The only reader of time. Everything else takes `now` as an argument or asks the [`Clock`] it was given.
+//! The only reader of time, and of the chance that spreads it. Everything else takes `now` as an argument or asks the
+//! [`Clock`] it was given.
 
 #![allow(clippy::disallowed_methods, reason = "this is the one place that may read the clock")]
 
@@ -28,9 +29,7 @@ impl Clock {
     /// Milliseconds since the Unix epoch; 0 for a system clock set before 1970.
     pub fn now(&self) -> Millis {
         match self {
-            Self::System => SystemTime::now()
-                .duration_since(SystemTime::UNIX_EPOCH)
-                .map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX)),
+            Self::System => SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, millis),
             Self::Set(now) => now.load(Ordering::SeqCst),
         }
     }
@@ -40,7 +39,7 @@ impl Clock {
     pub fn ticks(&self) -> Millis {
         static START: LazyLock<Instant> = LazyLock::new(Instant::now);
         match self {
-            Self::System => u64::try_from(START.elapsed().as_millis()).unwrap_or(u64::MAX),
+            Self::System => millis(START.elapsed()),
             Self::Set(now) => now.load(Ordering::SeqCst),
         }
     }
@@ -48,9 +47,23 @@ impl Clock {
     /// Moves a set clock forward. The system's clock cannot be moved and is left alone.
     pub fn advance(&self, by: Duration) {
         if let Self::Set(now) = self {
-            now.fetch_add(u64::try_from(by.as_millis()).unwrap_or(u64::MAX), Ordering::SeqCst);
+            now.fetch_add(millis(by), Ordering::SeqCst);
         }
     }
+}
+
+/// A duration in whole milliseconds, the largest number where it is longer.
+pub fn millis(duration: Duration) -> Millis {
+    Millis::try_from(duration.as_millis()).unwrap_or(Millis::MAX)
+}
+
+/// A duration less a random part of it, this share of it at the most: so that what began together does not come back in step.
+pub fn jittered(duration: Duration, share: f64) -> Duration {
+    if share <= 0.0 {
+        return duration;
+    }
+    let random = f64::from(getrandom::u32().unwrap_or(0)) / f64::from(u32::MAX);
+    duration.mul_f64(1.0 - share * random)
 }
 
 /// Measures how long something took, for logs; never used for decisions.
@@ -66,5 +79,20 @@ impl Stopwatch {
     /// Time since [`Stopwatch::start`].
     pub fn elapsed(&self) -> Duration {
         self.0.elapsed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_jittered_stays_within_its_bounds() {
+        let whole = Duration::from_secs(1);
+        for _ in 0..1000 {
+            let spread = jittered(whole, 0.25);
+            assert!(spread >= whole * 3 / 4 && spread <= whole, "{spread:?}");
+        }
+        assert_eq!(jittered(whole, 0.0), whole);
     }
 }

@@ -4,13 +4,15 @@
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::clock::{Clock, Millis};
+use crate::clock::{Clock, Millis, jittered, millis};
 
 /// How many failures in a row it takes.
 const FAILURES: u32 = 5;
 /// How long an address is left alone first, and at the longest.
 const FIRST_PAUSE: Millis = 1_000;
 const LONGEST_PAUSE: Millis = 30_000;
+/// How much shorter a pause may be.
+const PAUSE_JITTER: f64 = 0.25;
 
 /// An address's circuit, shared by all cores. Never waits for anybody.
 #[derive(Debug)]
@@ -106,14 +108,14 @@ impl Circuit {
         if attempt.probe {
             let pause = (self.pause.load(Ordering::Relaxed) * 2).min(LONGEST_PAUSE);
             self.pause.store(pause, Ordering::Relaxed);
-            let later = |due: u64| (due != 0).then(|| now + jittered(pause));
+            let later = |due: u64| (due != 0).then(|| after(now, pause));
             let _ = self.retry_at.fetch_update(Ordering::Relaxed, Ordering::Relaxed, later);
             return false;
         }
         if self.failures.fetch_add(1, Ordering::Relaxed) + 1 < FAILURES {
             return false;
         }
-        let due = now + jittered(FIRST_PAUSE);
+        let due = after(now, FIRST_PAUSE);
         let opened = self.retry_at.compare_exchange(0, due, Ordering::Relaxed, Ordering::Relaxed).is_ok();
         if opened {
             self.pause.store(FIRST_PAUSE, Ordering::Relaxed);
@@ -122,10 +124,9 @@ impl Circuit {
     }
 }
 
-/// Up to a quarter less, so that nodes that saw the same fault do not come back in step.
-fn jittered(pause: Millis) -> Millis {
-    let share = u64::from(getrandom::u32().unwrap_or(0));
-    pause - (pause / 4 * share) / u64::from(u32::MAX)
+/// When to try again after about this pause: nodes that saw the same fault do not come back in step.
+fn after(now: Millis, pause: Millis) -> Millis {
+    now + millis(jittered(Duration::from_millis(pause), PAUSE_JITTER))
 }
 
 #[cfg(test)]

@@ -8,8 +8,8 @@
 //! body that does not end. A key that was not worth the wait is remembered (hit-for-miss): whoever asks next does not wait.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher, Hash, RandomState};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use http::StatusCode;
@@ -62,7 +62,7 @@ enum Progress {
 #[derive(Debug)]
 pub(super) struct Flights {
     hasher: RandomState,
-    shards: Vec<Mutex<Shard>>,
+    shards: Vec<Shard>,
     max_waiters: usize,
     /// Keys whose last answer could not be shared: asking for them side by side, without waiting for each other.
     hit_for_miss: Cache<u64, ()>,
@@ -70,10 +70,12 @@ pub(super) struct Flights {
 
 #[derive(Debug, Default)]
 struct Shard {
-    flights: HashMap<CacheKey, Arc<Flight>>,
-    /// How many fetches of this shard's keys have landed.
-    landed: u64,
+    flights: Mutex<UnderWay>,
+    /// How many fetches of this shard's keys have landed. Raised under the lock, and read before a lookup without it.
+    landed: AtomicU64,
 }
+
+type UnderWay = HashMap<CacheKey, Arc<Flight>>;
 
 #[derive(Debug)]
 struct Flight {
@@ -103,40 +105,47 @@ const REMEMBERED: usize = 4096;
 
 impl Flights {
     pub(super) fn new(max_waiters: usize) -> Self {
-        let shards = (0..SHARDS).map(|_| Mutex::default()).collect();
+        let shards = (0..SHARDS).map(|_| Shard::default()).collect();
         Self { hasher: RandomState::new(), shards, max_waiters, hit_for_miss: Cache::new(REMEMBERED) }
     }
 
-    /// To be read before a lookup and given to [`Flights::join`] after it.
+    /// To be read before the lookup that misses, and given to [`Flights::join`] after it. A hit has no need of it: who looks
+    /// into memory first may read this on a miss, and look again.
+    ///
+    /// Takes no lock. A fetch that is counted here has been stored before, so the lookup finds it; one that lands later is
+    /// counted before `join` gets the lock, and noticed there.
     pub(super) fn landed(&self, key: &CacheKey) -> u64 {
-        self.shard(key).landed
+        self.shard(self.hash(key)).landed()
     }
 
     /// Leads a fetch of this key, or follows the one under way. `landed` tells whether one ended since the lookup.
     pub(super) fn join(self: &Arc<Self>, key: &CacheKey, landed: u64) -> Join {
-        let mut shard = self.shard(key);
-        if let Some(flight) = shard.flights.get(key) {
+        let hash = self.hash(key);
+        let shard = self.shard(hash);
+        let mut flights = shard.lock();
+        if let Some(flight) = flights.get(key) {
             return self.follow(flight);
         }
-        if shard.landed != landed {
+        if shard.landed() != landed {
             return Join::LookAgain;
         }
-        if self.hit_for_miss.get(&self.hash(key)).is_some() {
+        if self.hit_for_miss.get(&hash).is_some() {
             return Join::Alone;
         }
-        Join::Lead(self.begin(key, &mut shard))
+        Join::Lead(self.begin(key, &mut flights))
     }
 
     /// Leads a fetch of this key for nobody who waits; `None` while another is under way or has ended since the lookup.
     ///
     /// Also where the answers cannot be shared: each client has a stale one, and one fetch at a time is enough.
     pub(super) fn lead(self: &Arc<Self>, key: &CacheKey, landed: u64) -> Option<Leader> {
-        let mut shard = self.shard(key);
-        let free = shard.landed == landed && !shard.flights.contains_key(key);
-        free.then(|| self.begin(key, &mut shard))
+        let shard = self.shard(self.hash(key));
+        let mut flights = shard.lock();
+        let free = shard.landed() == landed && !flights.contains_key(key);
+        free.then(|| self.begin(key, &mut flights))
     }
 
-    fn begin(self: &Arc<Self>, key: &CacheKey, shard: &mut Shard) -> Leader {
+    fn begin(self: &Arc<Self>, key: &CacheKey, flights: &mut UnderWay) -> Leader {
         let flight = Arc::new(Flight {
             progress: watch::Sender::new(Progress::Fetching),
             begun: Instant::now(),
@@ -144,7 +153,7 @@ impl Flights {
             followed: AtomicUsize::new(0),
             waiters: Arc::default(),
         });
-        shard.flights.insert(key.clone(), Arc::clone(&flight));
+        flights.insert(key.clone(), Arc::clone(&flight));
         Leader { flights: Arc::clone(self), key: key.clone(), flight, landed: false }
     }
 
@@ -168,23 +177,26 @@ impl Flights {
             }
             Landing::Failed(_) | Landing::Trouble(_) | Landing::Again => {}
         }
-        let mut shard = self.shard(key);
-        if shard.flights.get(key).is_some_and(|under_way| Arc::ptr_eq(under_way, flight)) {
-            shard.flights.remove(key);
+        let shard = self.shard(hash);
+        let mut flights = shard.lock();
+        if flights.get(key).is_some_and(|under_way| Arc::ptr_eq(under_way, flight)) {
+            flights.remove(key);
         }
-        shard.landed += 1;
-        drop(shard);
+        shard.count_landing();
+        drop(flights);
         flight.progress.send_replace(Progress::Landed(landing));
     }
 
     /// To be called when the answer of a fetch that nobody followed was stored: others may wait for the next one, and
     /// who waits for another fetch of this key finds it.
     pub(super) fn stored(&self, key: &CacheKey) {
-        self.hit_for_miss.remove(&self.hash(key));
-        let mut shard = self.shard(key);
-        let Some(flight) = shard.flights.remove(key) else { return };
-        shard.landed += 1;
-        drop(shard);
+        let hash = self.hash(key);
+        self.hit_for_miss.remove(&hash);
+        let shard = self.shard(hash);
+        let mut flights = shard.lock();
+        let Some(flight) = flights.remove(key) else { return };
+        shard.count_landing();
+        drop(flights);
         flight.progress.send_replace(Progress::Landed(Landing::Again));
     }
 
@@ -192,12 +204,25 @@ impl Flights {
         self.hasher.hash_one(key)
     }
 
-    fn shard(&self, key: &CacheKey) -> MutexGuard<'_, Shard> {
-        let mut hasher = self.hasher.build_hasher();
-        key.name.hash(&mut hasher);
-        let index = usize::try_from(std::hash::Hasher::finish(&hasher) % SHARDS as u64).unwrap_or(0);
+    fn shard(&self, hash: u64) -> &Shard {
+        let index = usize::try_from(hash % SHARDS as u64).unwrap_or(0);
         #[allow(clippy::indexing_slicing, reason = "the index is taken modulo the number of shards")]
-        self.shards[index].lock().unwrap_or_else(PoisonError::into_inner)
+        &self.shards[index]
+    }
+}
+
+impl Shard {
+    fn lock(&self) -> MutexGuard<'_, UnderWay> {
+        self.flights.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn landed(&self) -> u64 {
+        self.landed.load(Ordering::Acquire)
+    }
+
+    /// To be called with the lock held, after the flight was taken out.
+    fn count_landing(&self) {
+        self.landed.fetch_add(1, Ordering::Release);
     }
 }
 

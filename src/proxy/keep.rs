@@ -16,7 +16,7 @@ use super::fetch::Fetch;
 use super::lookup::stored;
 use super::variants::{Variant, at_key};
 use super::{Proxy, fault_detail};
-use crate::clock::Millis;
+use crate::clock::{Millis, jittered};
 use crate::fields::{
     CACHE_GROUPS, CacheControl, ContentRange, Detail, cache_groups, cache_tags, format_http_date, is_encoded,
 };
@@ -177,7 +177,7 @@ impl Proxy {
         let choices = self.choices(&fetch.resource);
         let mut lifetime = storable(&exchange, &control, choices, received.response_time)?;
         if let Some(route) = &fetch.resource.route {
-            lifetime.fresh_for = lifetime.fresh_for.mul_f64(1.0 - route.ttl_jitter * random_share());
+            lifetime.fresh_for = jittered(lifetime.fresh_for, route.ttl_jitter);
         }
         // What a route gives counts from the answer, however long the origin took for it and whatever its clock says;
         // what the origin gives counts as RFC 9111 section 4.2.3 has it, from the request.
@@ -328,8 +328,3 @@ pub(super) fn tags(fetch: &Fetch, received: &Received, body: &Bytes) -> Option<V
 
 /// How many tags an entry may have; an answer with more is not kept.
 const MAX_TAGS: usize = 128;
-
-/// A number from 0 to 1.
-fn random_share() -> f64 {
-    f64::from(getrandom::u32().unwrap_or(0)) / f64::from(u32::MAX)
-}

@@ -258,6 +258,14 @@ impl Store {
         }
     }
 
+    /// The same without waiting, where the store can: in memory. `None` says to ask [`Store::lookup`].
+    pub fn lookup_now(&self, place: &EntryRef) -> Option<Lookup> {
+        match self {
+            Self::Memory(memory) => Some(memory.lookup(place)),
+            Self::Redis(_) => None,
+        }
+    }
+
     /// The entry of a place that [`Store::lookup`] found invalidated, and by what; `None` where it is gone meanwhile, and
     /// from memory.
     pub async fn overtaken(&self, place: &EntryRef) -> Result<Option<Overtaken>, Fault> {

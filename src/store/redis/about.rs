@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::clock::millis;
 use crate::policy::{Lifetime, LifetimeSource, StoredFlags};
 use crate::store::{Kind, StoredResponse};
 
@@ -95,10 +96,6 @@ impl From<KindName> for Kind {
             KindName::CacheOnly => Self::CacheOnly,
         }
     }
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]

@@ -8,11 +8,14 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 use super::connect::{Connection, master_replid, open};
 use super::link::{Link, Session};
 use super::report::Outage;
+use crate::clock::jittered;
 
 /// How often a session is looked at: a master may change its replication id, or become a replica, under us.
 const WATCH_INTERVAL: Duration = Duration::from_secs(1);
 const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+/// So that the nodes of a site do not come back all at once.
+const PAUSE_JITTER: f64 = 0.5;
 
 /// Runs until it is aborted.
 pub(super) async fn supervise(link: Arc<Link>) {
@@ -29,7 +32,7 @@ pub(super) async fn supervise(link: Arc<Link>) {
         } else {
             node.report.failed(&address, &why);
         }
-        sleep(jittered(pause)).await;
+        sleep(jittered(pause, PAUSE_JITTER)).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
     }
 }
@@ -88,24 +91,5 @@ async fn look_at(session: &Session) -> Result<(), Outage> {
         Ok(())
     } else {
         Err(Outage::Unreachable("its replication id has changed".to_owned()))
-    }
-}
-
-fn jittered(pause: Duration) -> Duration {
-    // Between half and the whole, so that the nodes of a site do not come back all at once.
-    let share = getrandom::u32().unwrap_or(u32::MAX);
-    pause.mul_f64(0.5 + f64::from(share) / f64::from(u32::MAX) / 2.0)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn pauses_stay_within_their_bounds() {
-        for _ in 0..1000 {
-            let pause = jittered(LONGEST_PAUSE);
-            assert!(pause >= LONGEST_PAUSE / 2 && pause <= LONGEST_PAUSE);
-        }
     }
 }
