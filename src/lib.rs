@@ -8,6 +8,7 @@
 //! | [`config`] | `proxy.toml`, as written and as meant |
 //! | [`server`] | listeners, cores, limits, shutdown |
 //! | [`proxy`] | a request's way from ingress to answer |
+//! | [`body`] | message bodies as they pass through, and what wraps them |
 //! | [`origin`] | the pooled client towards the API |
 //! | [`store`] | where answers are kept: memory or Redis, under one law |
 //! | [`rules`] | which route, which key, what a write makes old: pure |
@@ -25,6 +26,7 @@
 //! A read: accept -> ingress -> route -> key -> lookup -> reuse? -> deliver, or fetch -> keep -> deliver.
 //! A write: ingress -> forward -> finish -> deliver.
 
+pub mod body;
 pub mod budget;
 pub mod clock;
 pub mod commands;

@@ -14,13 +14,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A room and the rooms it may name.
-const ROOMS: [(&str, &[&str]); 12] = [
+const ROOMS: [(&str, &[&str]); 13] = [
     ("commands", &["config", "server", "proxy", "store", "origin", "rules", "policy", "fields", "telemetry", "clock"]),
     ("config", &["server", "proxy", "store", "origin", "rules", "policy", "fields", "telemetry", "clock"]),
-    ("server", &["proxy", "store", "origin", "telemetry", "budget", "clock"]),
-    ("proxy", &["store", "origin", "rules", "policy", "fields", "telemetry", "budget", "clock"]),
+    ("server", &["proxy", "store", "origin", "body", "telemetry", "budget", "clock"]),
+    ("proxy", &["store", "origin", "body", "rules", "policy", "fields", "telemetry", "budget", "clock"]),
     ("store", &["rules", "policy", "fields", "telemetry", "budget", "clock"]),
-    ("origin", &["fields", "telemetry", "budget", "clock"]),
+    ("origin", &["body", "fields", "telemetry", "budget", "clock"]),
+    ("body", &["fields", "budget"]),
     ("rules", &["policy", "fields"]),
     ("policy", &["fields", "clock"]),
     ("fields", &["clock"]),
@@ -32,9 +33,9 @@ const ROOMS: [(&str, &[&str]); 12] = [
 /// Crates that only some places may name.
 const CRATES: [(&str, &[&str]); 5] = [
     ("fred", &["store/redis"]),
-    ("hyper", &["server", "origin", "proxy"]),
+    ("hyper", &["server", "origin", "proxy", "body"]),
     ("hyper_util", &["server", "origin", "proxy"]),
-    ("tokio", &["commands", "server", "origin", "proxy", "store", "budget.rs"]),
+    ("tokio", &["commands", "server", "origin", "proxy", "body", "store", "budget.rs"]),
     ("clap", &["commands", "main.rs"]),
 ];
 

@@ -3,10 +3,9 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::body_error::BodyError;
-use super::causes::{cause, causes};
 use super::settings::OriginSettings;
 use super::tls;
+use crate::body::{BodyError, cause, causes};
 
 /// Why the origin gave no answer.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -9,7 +9,8 @@ use tokio::time::{sleep, timeout};
 
 use super::address::Address;
 use super::error::OriginError;
-use super::{Body, HealthSettings, Origin, Outgoing, Shared};
+use super::{HealthSettings, Origin, Outgoing, Shared};
+use crate::body::Body;
 
 const AGENT: HeaderValue = HeaderValue::from_static(concat!("aside/", env!("CARGO_PKG_VERSION"), " (health check)"));
 const CLOSE: HeaderValue = HeaderValue::from_static("close");
@@ -29,7 +30,7 @@ async fn check(origin: &Origin, address: &Arc<Address>, health: &HealthSettings)
     // A connection of its own each time: one that is kept may stand where no new one can be opened.
     let fields = HeaderMap::from_iter([(USER_AGENT, AGENT), (CONNECTION, CLOSE)]);
     let outgoing = Outgoing {
-        early: None,
+        interim: None,
         method: Method::GET,
         target: health.path.clone(),
         fields,

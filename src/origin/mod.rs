@@ -1,26 +1,14 @@
 //! The pooled client towards the origin server: which address is asked, how long it may take, and the one retry.
 
 mod address;
-mod body;
-mod body_error;
-mod causes;
 mod circuit;
 mod connect;
-mod early;
 mod error;
-mod gathered;
 mod health;
-mod interim;
-mod lend;
-mod metered;
-mod pace;
 mod places;
-mod relay;
 mod reuse;
 mod settings;
-mod timed;
 mod tls;
-mod upload;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -33,26 +21,19 @@ use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::time::{Instant, sleep_until};
 
+use crate::body::{Body, Held, InterimSender, InterimWatch, RetryBody, Timed, Waiters};
 use crate::clock::Clock;
 use crate::fields::response_fault;
 use address::{Address, Addresses, Chosen};
 use connect::Connector;
-use interim::Interim;
-use lend::{Lent, lend};
 use places::Places;
 use reuse::Single;
 
-pub use body::Body;
-pub use body_error::BodyError;
-pub use early::{EarlyAnswer, EarlyAnswers};
 pub use error::OriginError;
-pub use places::{Waiter, Waiters};
-pub use relay::Relaying;
 pub use settings::{HealthSettings, HostRule, OriginSettings};
-pub use timed::{Collected, Timed};
 pub use tls::{Identity, Tls, TlsError, Trust};
 
-type Client = hyper_util::client::legacy::Client<Connector, Lent>;
+type Client = hyper_util::client::legacy::Client<Connector, RetryBody<Body>>;
 
 /// The client of one core. Each core has its own connections; the number of requests under way, and what is known of
 /// the addresses, is shared.
@@ -97,6 +78,12 @@ struct Place {
     _chosen: Chosen,
 }
 
+impl Held for Place {
+    fn belongs_to_client(&mut self) {
+        self.among_all.belongs_to_client();
+    }
+}
+
 /// When an exchange has to be over, and how long after its beginning that is.
 #[derive(Clone, Copy, Debug)]
 struct Overall {
@@ -119,7 +106,7 @@ pub struct Outgoing {
     /// The body.
     pub body: Body,
     /// Where interim answers go; nowhere without one.
-    pub early: Option<EarlyAnswer>,
+    pub interim: Option<InterimSender>,
     /// Who waits for the answer of a fill, which its sender ends on [`Waiters::gave_up`]; `None` for what is never given
     /// up, such as a write.
     pub waiters: Option<Arc<Waiters>>,
@@ -154,7 +141,7 @@ impl Outgoing {
             fields: self.fields.clone(),
             client_host: self.client_host.clone(),
             body,
-            early: self.early.clone(),
+            interim: self.interim.clone(),
             waiters: self.waiters.clone(),
         }
     }
@@ -245,7 +232,7 @@ impl Origin {
         drop(first);
         // One request has one series of interim answers: what the first try handed on is not said once more.
         if !matches!(error, OriginError::Connect(_)) {
-            outgoing.early = None;
+            outgoing.interim = None;
         }
         // What was not sent yet has its time anew; what was is over when it should have been.
         let rest = if matches!(error, OriginError::Broken(_)) { end.duration_since(Instant::now()) } else { limit };
@@ -266,7 +253,7 @@ impl Origin {
     ) -> (Result<Response<Incoming>, OriginError>, Body) {
         let waits_for_client = matches!(outgoing.body, Body::Stream(_));
         let upload = outgoing.body.watched();
-        let (lent, returned) = lend(std::mem::take(&mut outgoing.body));
+        let (lent, returned) = RetryBody::lend(std::mem::take(&mut outgoing.body));
         let answer = tokio::select! {
             biased;
             answer = self.send_lent(&chosen.address, outgoing, lent) => answer,
@@ -284,7 +271,7 @@ impl Origin {
 
     /// One try at one address.
     async fn send_to(&self, address: &Address, mut outgoing: Outgoing) -> Result<Response<Incoming>, OriginError> {
-        let (lent, _) = lend(std::mem::take(&mut outgoing.body));
+        let (lent, _) = RetryBody::lend(std::mem::take(&mut outgoing.body));
         self.send_lent(address, outgoing, lent).await
     }
 
@@ -292,11 +279,11 @@ impl Origin {
         &self,
         address: &Address,
         mut outgoing: Outgoing,
-        body: Lent,
+        body: RetryBody<Body>,
     ) -> Result<Response<Incoming>, OriginError> {
-        let early = outgoing.early.take();
+        let interim = outgoing.interim.take();
         let mut request = self.request(address, outgoing, body)?;
-        let interim = Interim::of(&mut request, early);
+        let interim = InterimWatch::of(&mut request, interim);
         let (method, captured) = (request.method().clone(), Single::of(&mut request));
         let mut exchange = self.client.request(request);
         // Behind the exchange, so that it is dropped before that.
@@ -304,15 +291,20 @@ impl Origin {
         let answer = tokio::select! {
             biased;
             answer = &mut exchange => answer.map_err(|error| OriginError::of(&error, self.settings())),
-            fault = interim.faulty() => Err(fault),
+            fault = interim.faulty() => Err(OriginError::Broken(fault)),
         };
         // The final answer may come along with them.
-        let answer = interim.fault().map_or(answer, Err)?;
+        let answer = interim.fault().map_or(answer, |fault| Err(OriginError::Broken(fault)))?;
         connection.release_after(&method, answer.status(), answer.headers());
         Ok(answer)
     }
 
-    fn request(&self, address: &Address, outgoing: Outgoing, body: Lent) -> Result<Request<Lent>, OriginError> {
+    fn request(
+        &self,
+        address: &Address,
+        outgoing: Outgoing,
+        body: RetryBody<Body>,
+    ) -> Result<Request<RetryBody<Body>>, OriginError> {
         let settings = self.settings();
         let uri = Uri::builder()
             .scheme(if settings.tls.is_some() { Scheme::HTTPS } else { Scheme::HTTP })

@@ -1,56 +1,14 @@
 //! The places of the requests under way to the origin. Where none is free, a fill that nobody waits for gives its own up.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 use super::error::OriginError;
-
-/// Who waits for a fill: its own client, and those who follow it. While there is nobody the fill is abandoned: it goes
-/// on, so that the next client has a hit, until somebody else needs its place at the origin.
-#[derive(Debug, Default)]
-pub struct Waiters {
-    count: AtomicUsize,
-    given_up: Notify,
-    /// Where to say that nobody waits any more, once the fill is among those under way.
-    abandoned: OnceLock<Arc<Notify>>,
-}
-
-/// One who waits for a fill, until it is dropped.
-#[derive(Debug)]
-pub struct Waiter(Arc<Waiters>);
-
-impl Waiters {
-    /// One more who waits.
-    pub fn join(self: &Arc<Self>) -> Waiter {
-        self.count.fetch_add(1, Ordering::AcqRel);
-        Waiter(Arc::clone(self))
-    }
-
-    /// Whether nobody waits.
-    pub fn are_none(&self) -> bool {
-        self.count.load(Ordering::Acquire) == 0
-    }
-
-    /// Returns when the fill is to end at once, whatever it is at: somebody else needs its place.
-    pub async fn gave_up(&self) {
-        self.given_up.notified().await;
-    }
-}
-
-impl Drop for Waiter {
-    fn drop(&mut self) {
-        if self.0.count.fetch_sub(1, Ordering::AcqRel) == 1
-            && let Some(abandoned) = self.0.abandoned.get()
-        {
-            abandoned.notify_one();
-        }
-    }
-}
+use crate::body::Waiters;
 
 /// All places.
 #[derive(Debug)]
@@ -144,12 +102,12 @@ impl Places {
         {
             tracing::debug!("a fill that nobody waits for gives up its place at the origin");
             fills.ending.insert(id);
-            waiters.given_up.notify_one();
+            waiters.give_up();
         }
     }
 
     fn begin(self: &Arc<Self>, waiters: &Arc<Waiters>) -> (Arc<Self>, FillId) {
-        waiters.abandoned.get_or_init(|| Arc::clone(&self.abandoned));
+        waiters.say_abandoned_to(&self.abandoned);
         let mut fills = self.locked();
         fills.begun += 1;
         let id = fills.begun + if waiters.are_none() { FOR_NO_CLIENT } else { 0 };

@@ -15,7 +15,7 @@ use tokio_rustls::rustls::{
     WantsVerifier,
 };
 
-use super::causes::causes;
+use crate::body::causes;
 
 /// How to speak TLS to the origin. Made once, shared by all cores.
 #[derive(Clone)]

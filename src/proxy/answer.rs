@@ -7,9 +7,10 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use hyper::ext::ReasonPhrase;
 
 use super::egress::{Extent, has_no_body, ready};
+use crate::body::{Body, Timed};
 use crate::budget::{Budget, Receipt};
 use crate::fields::{CacheStatus, ContentCoding, Detail, Forward, drop_cache_tags};
-use crate::origin::{Answered, Body, Timed};
+use crate::origin::Answered;
 use crate::policy::not_modified;
 
 /// A response and what the cache had to do with it.

@@ -20,9 +20,9 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use super::annotate;
 use super::answer::Answer;
+use crate::body::Body;
 use crate::budget::{Budget, Loan};
 use crate::fields::{ContentCoding, Vary};
-use crate::origin::Body;
 use crate::store::{allocated, body, buffer, counted, item};
 
 pub use settings::CompressionSettings;

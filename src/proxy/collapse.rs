@@ -18,7 +18,8 @@ use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
 use super::patience::Patience;
-use crate::origin::{OriginError, Waiter, Waiters};
+use crate::body::{Waiter, Waiters};
+use crate::origin::OriginError;
 use crate::rules::CacheKey;
 use crate::store::StoredResponse;
 

@@ -14,9 +14,10 @@ use super::ingress::Admitted;
 use super::lookup::{Missed, Resource, stored};
 use super::variants::chosen_by;
 use super::{Proxy, Shared, annotate, coding};
+use crate::body::Body;
 use crate::budget::COUNTED;
 use crate::fields::{CacheStatus, ContentCoding, ContentRange, Detail, Forward, drop_cache_tags};
-use crate::origin::{Body, OriginError};
+use crate::origin::OriginError;
 use crate::policy::{
     Reuse, Selected, coding_for, fields_for_304, may_encode, may_serve_on_error, not_modified, selected, ttl_left,
 };

@@ -6,8 +6,9 @@ use serde_json::json;
 
 use super::Answer;
 use super::answer::VIA_ASIDE;
+use crate::body::Body;
 use crate::fields::{CacheStatus, Detail, Forward};
-use crate::origin::{Body, OriginError};
+use crate::origin::OriginError;
 
 /// Why a request is not forwarded.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -12,8 +12,9 @@ use super::collapse::{Flights, Landing, Leader};
 use super::ingress::Admitted;
 use super::lookup::{Missed, Resource};
 use super::patience::MOMENT;
+use crate::body::{Body, Waiters};
 use crate::fields::{CacheStatus, Detail, TRACEPARENT, TraceParent};
-use crate::origin::{Body, Outgoing, Waiters};
+use crate::origin::Outgoing;
 use crate::policy::conditional_for;
 use crate::rules::{Read, says_any, withheld};
 
@@ -124,7 +125,7 @@ pub(super) fn outgoing(fetch: &Fetch, shared: &Shared) -> Outgoing {
         fields,
         client_host: host,
         body: Body::Empty,
-        early: request.early.clone(),
+        interim: request.interim.clone(),
         waiters: Some(Arc::clone(&fetch.waiters)),
     }
 }

@@ -19,8 +19,9 @@ use super::fetch::{Fetch, outgoing, spawn};
 use super::keep::{Judged, Received};
 use super::read_ahead::{Ahead, ReadAhead, Room};
 use super::{Proxy, annotate};
+use crate::body::{Body, Collected, Timed};
 use crate::fields::{CacheStatus, Detail, Forward};
-use crate::origin::{Answered, Body, Collected, OriginError, Timed};
+use crate::origin::{Answered, OriginError};
 use crate::policy::{asks_for_part, blames_the_request, confirms};
 use crate::rules::Tag;
 use crate::store::{Expect, StoredResponse, Token};
@@ -71,7 +72,7 @@ impl Proxy {
                 // It speaks of another representation than ours, which is over: ask again, unconditionally.
                 drop(body);
                 fetch.missed.stale = None;
-                fetch.request.early = None;
+                fetch.request.interim = None;
                 if let Some(token) = self.forget(&fetch, received.status).await {
                     fetch.missed.token = token;
                 }
@@ -90,7 +91,7 @@ impl Proxy {
                 if detail == Detail::TooLarge && asks_for_part(&fetch.request.fields) {
                     // Too large to be kept, and so to be fetched whole for a part of it.
                     drop(body);
-                    fetch.request.early = None;
+                    fetch.request.interim = None;
                     tokio::select! {
                         answer = self.pass(fetch.request, fetch.missed.forward, Some(detail)) => drop(tell.send(answer)),
                         () = tell.closed() => {}

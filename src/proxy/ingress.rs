@@ -15,8 +15,8 @@ use hyper::upgrade::OnUpgrade;
 
 use super::error::Refusal;
 use super::{Client, ProxySettings, Share, versions};
+use crate::body::InterimSender;
 use crate::fields::{nominates_end_to_end, restore_entity_tags, strip_hop_by_hop};
-use crate::origin::EarlyAnswer;
 use crate::policy::{is_credential, is_forgeable, is_overriding, is_safe};
 use framing::{count_hop, settle};
 use host::host;
@@ -41,7 +41,7 @@ pub(super) struct Admitted {
     /// Its connection, where it asks for a WebSocket.
     pub(super) upgrade: Option<OnUpgrade>,
     /// Where interim answers to it go.
-    pub(super) early: Option<EarlyAnswer>,
+    pub(super) interim: Option<InterimSender>,
     /// What its answer shares with others of its connection.
     pub(super) share: Option<Share>,
     /// Whether it expects something of which only the origin knows whether it can be done.
@@ -65,7 +65,7 @@ pub(super) fn admit(
     mut request: Request<Incoming>,
     settings: &ProxySettings,
     client: Client,
-    early: Option<EarlyAnswer>,
+    interim: Option<InterimSender>,
     share: Option<Share>,
 ) -> Result<Admitted, Refusal> {
     let upgrade = upgrade(&mut request);
@@ -77,7 +77,7 @@ pub(super) fn admit(
     };
     let Head { method, target, fields, host, client, version, expects } = read(head, content, client, settings)?;
     let body = (content != Content::None).then_some(body);
-    Ok(Admitted { method, target, fields, body, host, client, version, upgrade, early, share, expects })
+    Ok(Admitted { method, target, fields, body, host, client, version, upgrade, interim, share, expects })
 }
 
 /// The one validator of request heads: a function of the head, of what comes after it, of who sent it, and of the limits.
@@ -160,7 +160,7 @@ impl Admitted {
             client: self.client,
             version: self.version,
             upgrade: None,
-            early: self.early.clone(),
+            interim: self.interim.clone(),
             share: self.share.clone(),
             expects: self.expects,
         }

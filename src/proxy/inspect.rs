@@ -83,7 +83,7 @@ impl Shared {
             client,
             version,
             upgrade: None,
-            early: None,
+            interim: None,
             share: None,
             expects,
         }))

@@ -9,8 +9,9 @@ use super::error::{Refusal, no_answer};
 use super::ingress::Admitted;
 use super::words::Words;
 use super::{Proxy, fault_detail};
+use crate::body::Body;
 use crate::fields::Forward;
-use crate::origin::{Answered, Body};
+use crate::origin::Answered;
 use crate::rules::{Invalidation, Tag, Write, summary};
 use crate::store::{Fault, Invalidated, Since};
 

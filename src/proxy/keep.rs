@@ -16,11 +16,12 @@ use super::fetch::Fetch;
 use super::lookup::stored;
 use super::variants::{Variant, at_key};
 use super::{Proxy, fault_detail};
+use crate::body::Timed;
 use crate::clock::{Millis, jittered};
 use crate::fields::{
     CACHE_GROUPS, CacheControl, ContentRange, Detail, cache_groups, cache_tags, format_http_date, is_encoded,
 };
-use crate::origin::{Answered, Timed};
+use crate::origin::Answered;
 use crate::policy::{
     BodyFraming, Choices, Exchange, Lifetime, LifetimeSource, Reuse, StoredFlags, age_value, corrected_initial_age,
     defeats_the_route, freshen, reuse, storable, ttl_left,

@@ -49,10 +49,11 @@ use std::sync::Arc;
 use http::{Method, Request, Response};
 use hyper::body::Incoming;
 
+use crate::body::{Body, InterimSender};
 use crate::budget::Budget;
 use crate::clock::Clock;
 use crate::fields::{Detail, Forward};
-use crate::origin::{Body, EarlyAnswer, Origin};
+use crate::origin::Origin;
 use crate::policy::{Choices, credential_in, is_safe, only_if_cached, wants_the_origin};
 use crate::rules::Bypass;
 use crate::store::{Fault, Store};
@@ -134,14 +135,14 @@ impl Proxy {
 
     /// Answers one request. Never fails: whatever goes wrong becomes an answer that says so.
     ///
-    /// Interim answers of the origin go to `early`, where the client can be sent some. Where a connection has many requests
+    /// Interim answers of the origin go to `interim`, where the client can be sent some. Where a connection has many requests
     /// under way at once, `share` is what their answers share.
     /// Dropping the future is safe at any point: fills and writes go on in tasks of their own.
     pub async fn handle(
         self: &Arc<Self>,
         request: Request<Incoming>,
         client: Client,
-        early: Option<EarlyAnswer>,
+        interim: Option<InterimSender>,
         share: Option<Share>,
     ) -> Response<Body> {
         let counts_for = share.as_ref().map(Share::budget);
@@ -149,7 +150,7 @@ impl Proxy {
             .shared
             .log_requests
             .then(|| RequestLine::of(request.method(), request.uri().path(), request.headers()));
-        let answer = match ingress::admit(request, &self.shared.settings, client, early, share) {
+        let answer = match ingress::admit(request, &self.shared.settings, client, interim, share) {
             Err(refusal) => refusal.answer(),
             Ok(admitted) if self.may_tunnel(&admitted) => self.tunnel(admitted).await,
             Ok(admitted) if matches!(admitted.method, Method::GET | Method::HEAD) => self.read(admitted).await,

@@ -8,8 +8,9 @@ use super::answer::Answer;
 use super::error::{Refusal, no_answer};
 use super::ingress::Admitted;
 use super::{Proxy, ProxySettings};
+use crate::body::{Body, BodyError, Collected, Timed, Waiters};
 use crate::fields::{CacheStatus, Detail, Forward};
-use crate::origin::{Answered, Body, BodyError, Collected, OriginError, Outgoing, Timed, Waiters};
+use crate::origin::{Answered, OriginError, Outgoing};
 
 impl Proxy {
     /// Forwards a request as it is and hands the answer on as it comes.
@@ -49,7 +50,7 @@ impl Proxy {
                 fields: request.forwarded_fields(host.as_ref()),
                 client_host: host,
                 body,
-                early: request.early.clone(),
+                interim: request.interim.clone(),
                 waiters,
             })
             .await

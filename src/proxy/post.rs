@@ -20,9 +20,10 @@ use super::pass::{passed, passed_status};
 use super::patience::MOMENT;
 use super::words::Words;
 use super::{Proxy, fault_detail};
+use crate::body::{Body, Collected};
 use crate::clock::Millis;
 use crate::fields::{Detail, Forward};
-use crate::origin::{Answered, Body, Collected, OriginError};
+use crate::origin::{Answered, OriginError};
 use crate::rules::Write;
 use crate::store::{Since, Token};
 
@@ -128,7 +129,7 @@ impl Proxy {
 
 /// The GET that the answer to a POST would also answer.
 fn as_get(post: &Admitted) -> Admitted {
-    Admitted { method: Method::GET, early: None, ..post.again() }
+    Admitted { method: Method::GET, interim: None, ..post.again() }
 }
 
 /// Why an answer does not say that it is a representation of the very resource that was asked; `None` where it does.

@@ -7,8 +7,8 @@ use tokio::time::{Instant, timeout_at};
 
 use super::fetch::Fetch;
 use super::share::Share;
+use crate::body::{BodyError, Relaying, Timed};
 use crate::budget::{Budget, Receipt};
-use crate::origin::{BodyError, Relaying, Timed};
 
 /// A body on its way, and who takes it.
 pub(super) struct ReadAhead {

@@ -22,8 +22,9 @@ use super::answer::{Answer, VIA_ASIDE};
 use super::error::no_answer;
 use super::ingress::Admitted;
 use super::pass::passed_status;
+use crate::body::{Body, Timed};
 use crate::fields::{Detail, Forward};
-use crate::origin::{Answered, Body, Timed};
+use crate::origin::Answered;
 
 const WEBSOCKET: HeaderValue = HeaderValue::from_static("websocket");
 const TO_UPGRADE: HeaderValue = HeaderValue::from_static("Upgrade");

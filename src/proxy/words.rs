@@ -6,8 +6,8 @@ use http::{HeaderMap, StatusCode};
 use serde_json::Value;
 
 use super::ingress::Admitted;
+use crate::body::Body;
 use crate::fields::{CACHE_GROUP_INVALIDATION, cache_groups, is_plain_json};
-use crate::origin::Body;
 use crate::rules::{
     Content, Document, Overriding, Routes, Tag, Write, WriteAnswer, overriding, read_json, written_paths,
 };

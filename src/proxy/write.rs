@@ -19,8 +19,9 @@ use super::pass::passed;
 use super::post::names_another;
 use super::words::{Named, Words, says_json};
 use super::write_policy::Chosen;
+use crate::body::Body;
 use crate::fields::Forward;
-use crate::origin::{Body, OriginError};
+use crate::origin::OriginError;
 use crate::policy::named_on_origin;
 use crate::rules::{Hosts, WriteTarget, read_json, write_paths};
 

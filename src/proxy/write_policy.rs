@@ -17,8 +17,8 @@ use super::keep::verdict;
 use super::pass::passed;
 use super::words::Words;
 use super::{Client, Proxy, fault_detail};
+use crate::body::Body;
 use crate::fields::{CacheControl, CacheStatus, Detail, Forward};
-use crate::origin::Body;
 use crate::policy::{Effect, Lifetime, LifetimeSource, StoredFlags, lifetime};
 use crate::rules::{EntryRef, Invalidation, JsonTemplate, Overriding, Route, Routes, Tag, Write, WriteTarget, Written};
 use crate::store::{Fault, Kind, Otherwise, PutOutcome, Since, StoredResponse, Token};
@@ -308,7 +308,7 @@ impl Proxy {
             client: Client { address: None, ..write.client },
             version: http::Version::HTTP_11,
             upgrade: None,
-            early: None,
+            interim: None,
             share: None,
             expects: false,
         };

@@ -11,7 +11,7 @@ use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use tokio::time::Instant;
 
 use super::taking::Taking;
-use crate::origin::{Body, BodyError};
+use crate::body::{Body, BodyError};
 
 /// One connection's doings. Notes are cheap, since every request makes some; times are worked out by who reads them.
 #[derive(Debug)]

@@ -99,18 +99,18 @@ where
     let noted = Arc::clone(activity);
     let tunnel = Tunnel::default();
     let becoming = tunnel.clone();
-    let answers = stream.early_answers();
+    let answers = stream.interim_answers();
     let service = service_fn(move |request: Request<Incoming>| {
         let (proxy, under_way, tunnel) = (Arc::clone(&proxy), noted.request(), becoming.clone());
         noted.bodied(!request.body().is_end_stream());
         // What HTTP/1.0 knows nothing of it is not sent.
         let version = request.version();
-        let early = (version == Version::HTTP_11).then(|| answers.begin());
+        let interim = (version == Version::HTTP_11).then(|| answers.begin());
         // Boxed, so that a connection keeps no room for a request's future while it has none: six kilobytes each.
         Box::pin(async move {
-            let mut answer = proxy.handle(request, client, early.clone(), None).await;
-            if let Some(early) = early {
-                early.end();
+            let mut answer = proxy.handle(request, client, interim.clone(), None).await;
+            if let Some(interim) = interim {
+                interim.end();
             }
             tunnel.take_from(&mut answer);
             if under_way.is_the_last() {

@@ -224,7 +224,7 @@ mod tests {
     use tokio::sync::Semaphore;
 
     use super::*;
-    use crate::origin::Body;
+    use crate::body::Body;
 
     const IDLE: Duration = Duration::from_millis(100);
 

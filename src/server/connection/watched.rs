@@ -13,7 +13,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::activity::Activity;
 use super::blocks::Blocks;
 use super::heads::Heads;
-use crate::origin::EarlyAnswers;
+use crate::body::InterimAnswers;
 
 /// How much is read at once where nothing was going on: most heads are shorter.
 const PIECE: usize = 2048;
@@ -45,9 +45,9 @@ pub(super) struct Watched<S> {
     targets: Targets,
     activity: Arc<Activity>,
     /// What the origin says before its final answers, to be written between whole messages.
-    early: Arc<EarlyAnswers>,
+    interim: Arc<InterimAnswers>,
     /// The rest of what is being written of that.
-    interim: Bytes,
+    writing: Bytes,
     /// Whether all that the HTTP library had to write is written: it flushes then, and only then.
     between_messages: bool,
     /// Whether what was written waits in a buffer of TLS.
@@ -63,15 +63,15 @@ impl<S> Watched<S> {
         activity: Arc<Activity>,
         place: OwnedSemaphorePermit,
     ) -> Self {
-        let early = Arc::default();
-        let interim = Bytes::new();
+        let interim = Arc::default();
+        let writing = Bytes::new();
         Self {
             stream,
             ahead,
             targets,
             activity,
-            early,
             interim,
+            writing,
             between_messages: true,
             flushing: false,
             _place: place,
@@ -79,8 +79,8 @@ impl<S> Watched<S> {
     }
 
     /// Where interim answers go that are to be written here.
-    pub(super) fn early_answers(&self) -> Arc<EarlyAnswers> {
-        Arc::clone(&self.early)
+    pub(super) fn interim_answers(&self) -> Arc<InterimAnswers> {
+        Arc::clone(&self.interim)
     }
 
     /// Gives back what was read and not used, between two requests: it is read again, first of all.
@@ -138,17 +138,17 @@ impl<S: AsyncWrite + Unpin> Watched<S> {
     /// Writes the interim answers that wait, where one message has ended and the next has not begun.
     fn poll_interim(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         while self.between_messages {
-            if self.interim.is_empty() {
-                match self.early.take(context) {
-                    Some(bytes) => self.interim = bytes.into(),
+            if self.writing.is_empty() {
+                match self.interim.take(context) {
+                    Some(bytes) => self.writing = bytes.into(),
                     None => break,
                 }
             }
-            let written = Pin::new(&mut self.stream).poll_write(context, &self.interim);
+            let written = Pin::new(&mut self.stream).poll_write(context, &self.writing);
             self.note(&written);
             match ready!(written)? {
                 0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                size => self.interim.advance(size),
+                size => self.writing.advance(size),
             }
         }
         Poll::Ready(Ok(()))

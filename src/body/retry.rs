@@ -5,38 +5,36 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
-use bytes::Bytes;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
-
-use super::body::Body;
-use super::body_error::BodyError;
 
 /// The body as the HTTP client has it.
 #[derive(Debug)]
-pub(super) struct Lent {
-    body: Body,
-    back: Option<Arc<Mutex<Body>>>,
+pub struct RetryBody<B: Default> {
+    body: B,
+    back: Option<Arc<Mutex<B>>>,
 }
 
 /// Where it comes back to.
 #[derive(Debug)]
-pub(super) struct Returned(Option<Arc<Mutex<Body>>>);
+pub struct Returned<B>(Option<Arc<Mutex<B>>>);
 
-/// Lends a body. An empty one is not worth the trouble: what comes back is as empty.
-pub(super) fn lend(body: Body) -> (Lent, Returned) {
-    let back = (!matches!(body, Body::Empty)).then(|| Arc::new(Mutex::new(Body::Empty)));
-    (Lent { body, back: back.clone() }, Returned(back))
+impl<B: HttpBody + Default> RetryBody<B> {
+    /// Lends a body. An empty one is not worth the trouble: what comes back is as empty.
+    pub fn lend(body: B) -> (Self, Returned<B>) {
+        let back = (!body.is_end_stream()).then(|| Arc::new(Mutex::new(B::default())));
+        (Self { body, back: back.clone() }, Returned(back))
+    }
 }
 
-impl Returned {
+impl<B: Default> Returned<B> {
     /// The body, if the client is done with it and has not begun to read it; else none.
-    pub(super) fn take(self) -> Body {
-        let Some(back) = self.0 else { return Body::Empty };
+    pub fn take(self) -> B {
+        let Some(back) = self.0 else { return B::default() };
         std::mem::take(&mut *back.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
-impl Drop for Lent {
+impl<B: Default> Drop for RetryBody<B> {
     fn drop(&mut self) {
         if let Some(back) = self.back.take() {
             *back.lock().unwrap_or_else(PoisonError::into_inner) = std::mem::take(&mut self.body);
@@ -44,14 +42,14 @@ impl Drop for Lent {
     }
 }
 
-impl HttpBody for Lent {
-    type Data = Bytes;
-    type Error = BodyError;
+impl<B: HttpBody + Default + Unpin> HttpBody for RetryBody<B> {
+    type Data = B::Data;
+    type Error = B::Error;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
         self.back = None;
         Pin::new(&mut self.body).poll_frame(context)
     }
@@ -67,18 +65,19 @@ impl HttpBody for Lent {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Body;
     use super::*;
 
     #[test]
     fn a_body_that_nobody_read_comes_back() {
-        let (lent, returned) = lend(Body::full("x"));
+        let (lent, returned) = RetryBody::lend(Body::full("x"));
         drop(lent);
         assert!(matches!(returned.take(), Body::Full(bytes) if bytes == "x"));
     }
 
     #[test]
     fn a_body_that_was_read_does_not() {
-        let (mut lent, returned) = lend(Body::full("x"));
+        let (mut lent, returned) = RetryBody::lend(Body::full("x"));
         let mut context = Context::from_waker(std::task::Waker::noop());
         assert!(Pin::new(&mut lent).poll_frame(&mut context).is_ready());
         drop(lent);

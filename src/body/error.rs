@@ -1,4 +1,4 @@
-//! Why a body ended before it was whole.
+//! Why a body ended before it was whole, and what lies behind an error: libraries wrap the cause that a person can act on.
 
 use std::fmt;
 use std::num::NonZeroU64;
@@ -35,3 +35,19 @@ impl fmt::Display for BodyError {
 }
 
 impl std::error::Error for BodyError {}
+
+/// The innermost cause of an error: what a person can act on.
+pub fn cause(error: &dyn std::error::Error) -> String {
+    let mut innermost = error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    innermost.to_string()
+}
+
+/// All that caused an error.
+pub fn causes<'a>(
+    error: &'a (dyn std::error::Error + 'static),
+) -> impl Iterator<Item = &'a (dyn std::error::Error + 'static)> {
+    std::iter::successors(error.source(), |inner| inner.source())
+}

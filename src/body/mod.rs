@@ -1,4 +1,16 @@
-//! Message bodies as they pass through: whole, streaming, or relayed by a task that reads ahead.
+//! Message bodies as they pass through: whole, streaming, or relayed by a task that reads ahead. Server, proxy and origin
+//! share them, and what wraps them.
+
+mod error;
+mod gathered;
+mod interim;
+mod metered;
+mod min_rate;
+mod relay;
+mod retry;
+mod timed;
+mod upload;
+mod waiters;
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -8,14 +20,19 @@ use bytes::Bytes;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use tokio::time::{Instant, timeout_at};
 
-use super::body_error::BodyError;
-use super::gathered::Gathered;
-use super::metered::Metered;
-use super::places::Waiter;
-use super::relay::{End, Relayed, Relaying, relay};
-use super::timed::Timed;
-use super::upload::{Progress, Upload, upload};
 use crate::budget::{Budget, Receipt};
+use gathered::Gathered;
+use metered::Metered;
+use relay::{End, Relayed, relay};
+use upload::{Progress, upload};
+
+pub use error::{BodyError, cause, causes};
+pub use interim::{InterimAnswers, InterimSender, InterimWatch};
+pub use relay::Relaying;
+pub use retry::{RetryBody, Returned};
+pub use timed::{Collected, Held, Timed};
+pub use upload::Upload;
+pub use waiters::{Waiter, Waiters};
 
 /// A request's or response's body.
 #[derive(Debug, Default)]
@@ -93,7 +110,7 @@ impl Body {
     }
 
     /// Tells from now on how far it is; what is whole counts as sent at once.
-    pub(super) fn watched(&mut self) -> Upload {
+    pub fn watched(&mut self) -> Upload {
         let (progress, upload) = upload();
         if let Self::Stream(stream) = self {
             stream.progress = Some(progress);

@@ -1,6 +1,7 @@
 //! A body as it comes from the other side: how long it may be silent, how slow, how long in all, and how large.
 
 use std::collections::VecDeque;
+use std::fmt::Debug;
 use std::num::NonZeroU64;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -10,11 +11,9 @@ use bytes::Bytes;
 use hyper::body::{Body as _, Incoming};
 use tokio::time::{Instant, Sleep, sleep, sleep_until, timeout_at};
 
-use super::Place;
-use super::body_error::BodyError;
-use super::causes::cause;
+use super::error::{BodyError, cause};
 use super::gathered::Gathered;
-use super::pace::Pace;
+use super::min_rate::MinRate;
 use crate::budget::Receipt;
 
 /// How many pieces are looked at before a head is sent on.
@@ -22,6 +21,12 @@ const FIRST_PIECES: usize = 4;
 /// And how many bytes: the HTTP library reads twice as much each time that there was more, and what waits for room, or for
 /// a client, holds all that was read.
 const FIRST_BYTES: usize = 16 << 10;
+
+/// What a body holds until it is done, whoever reads it.
+pub trait Held: Debug + Send {
+    /// It is a client's own from now on, who gives it up by leaving.
+    fn belongs_to_client(&mut self);
+}
 
 /// An incoming body with limits on how long it may be silent, how slow, how long in all, and how large.
 #[derive(Debug)]
@@ -34,9 +39,9 @@ pub struct Timed {
     left: u64,
     /// Whether a trailer section is an error, instead of being dropped.
     refuses_trailers: bool,
-    pace: Option<Pace>,
-    /// Held until the body is done, whoever reads it: a place among the requests under way to the origin.
-    place: Option<Box<Place>>,
+    min_rate: Option<MinRate>,
+    /// Held until the body is done: a permit among the requests under way to the origin.
+    held: Option<Box<dyn Held>>,
     /// Armed only while nothing is there, so that a body at hand costs no timer.
     timer: Option<Pin<Box<Sleep>>>,
     /// Armed from the start where the whole exchange has a limit, which stands beside.
@@ -52,8 +57,8 @@ impl Timed {
             limit,
             left: u64::MAX,
             refuses_trailers: false,
-            pace: None,
-            place: None,
+            min_rate: None,
+            held: None,
             timer: None,
             deadline: None,
         }
@@ -77,27 +82,27 @@ impl Timed {
     /// With [`BodyError::TooSlow`] where it comes with fewer bytes a second; `None` lets it take its time.
     #[must_use]
     pub fn at_least(self, rate: Option<NonZeroU64>) -> Self {
-        Self { pace: rate.map(Pace::new), ..self }
+        Self { min_rate: rate.map(MinRate::new), ..self }
     }
 
-    /// With a place that is given back when the body is done.
+    /// With something that is dropped when the body is done.
     #[must_use]
-    pub(super) fn holding(self, place: Place) -> Self {
-        Self { place: Some(Box::new(place)), ..self }
+    pub fn holding(self, held: impl Held + 'static) -> Self {
+        Self { held: Some(Box::new(held)), ..self }
     }
 
-    /// With its place the client's who takes it from now on, where it was a fill's.
+    /// With what it holds the client's who takes it from now on, where it was a fill's.
     #[must_use]
     pub(super) fn of_client(mut self) -> Self {
-        if let Some(place) = &mut self.place {
-            place.among_all.belongs_to_client();
+        if let Some(held) = &mut self.held {
+            held.belongs_to_client();
         }
         self
     }
 
     /// With an end to it at a moment, `limit` after the exchange began.
     #[must_use]
-    pub(super) fn until(self, end: Instant, limit: Duration) -> Self {
+    pub fn until(self, end: Instant, limit: Duration) -> Self {
         Self { deadline: Some((Box::pin(sleep_until(end)), limit)), ..self }
     }
 
@@ -114,7 +119,7 @@ impl Timed {
 
     /// With the first pieces taken in, as far as they are there, and an error where one of them is broken: as long as
     /// the head has not been sent on, the receiver can be told. Waits for nothing that has not come.
-    pub(super) async fn begun(mut self) -> Result<Self, BodyError> {
+    pub async fn begun(mut self) -> Result<Self, BodyError> {
         let few = |ahead: &VecDeque<Bytes>| {
             ahead.len() < FIRST_PIECES && ahead.iter().map(Bytes::len).sum::<usize>() < FIRST_BYTES
         };
@@ -150,15 +155,15 @@ impl Timed {
         loop {
             match Pin::new(&mut self.incoming).poll_frame(context) {
                 Poll::Ready(None) => {
-                    self.place = None;
+                    self.held = None;
                     return Poll::Ready(None);
                 }
                 Poll::Ready(Some(Err(error))) => return Poll::Ready(Some(Err(BodyError::Broken(cause(&error))))),
                 Poll::Ready(Some(Ok(frame))) => {
                     self.timer = None;
                     let frame = frame.into_data();
-                    if let Some(pace) = &mut self.pace {
-                        pace.came(frame.as_ref().map_or(0, Bytes::len), Instant::now());
+                    if let Some(min_rate) = &mut self.min_rate {
+                        min_rate.came(frame.as_ref().map_or(0, Bytes::len), Instant::now());
                     }
                     match frame {
                         Ok(piece) => return Poll::Ready(Some(self.within(piece))),
@@ -179,7 +184,7 @@ impl Timed {
 
     /// How long the next piece may take, and what it is called if it does not come.
     fn patience(&mut self) -> (Duration, BodyError) {
-        let slow = self.pace.as_mut().map(|pace| (pace.wait(Instant::now()), BodyError::TooSlow(pace.rate())));
+        let slow = self.min_rate.as_mut().map(|rate| (rate.wait(Instant::now()), BodyError::TooSlow(rate.rate())));
         let silent = (self.limit, BodyError::Stalled(self.limit));
         slow.filter(|(limit, _)| *limit < self.limit).unwrap_or(silent)
     }

@@ -8,16 +8,16 @@ use tokio::time::Instant;
 /// How long a client may be slower at a stretch, as at the beginning of its body.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// A client's pace: a credit of time that waiting spends and bytes earn, never more than [`GRACE`]. So nobody can send a
+/// The least rate of a client's body: a credit of time that waiting spends and bytes earn, never more than [`GRACE`]. So nobody can send a
 /// megabyte at once and then drip for an hour.
 #[derive(Debug)]
-pub(super) struct Pace {
+pub(super) struct MinRate {
     rate: NonZeroU64,
     credit: Duration,
     waiting_since: Option<Instant>,
 }
 
-impl Pace {
+impl MinRate {
     /// A body that has to come with at least so many bytes a second.
     pub(super) fn new(rate: NonZeroU64) -> Self {
         Self { rate, credit: GRACE, waiting_since: None }
@@ -50,36 +50,36 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    fn pace() -> (Pace, Instant) {
-        (Pace::new(NonZeroU64::new(100).unwrap()), Instant::now())
+    fn min_rate() -> (MinRate, Instant) {
+        (MinRate::new(NonZeroU64::new(100).unwrap()), Instant::now())
     }
 
     #[test]
     fn waiting_spends_what_bytes_earn() {
-        let (mut pace, start) = pace();
-        assert_eq!(pace.wait(start), GRACE);
-        assert_eq!(pace.wait(start + SECOND), GRACE, "counted from the first time");
-        pace.came(0, start + 4 * SECOND);
-        assert_eq!(pace.wait(start + 4 * SECOND), 6 * SECOND);
-        pace.came(150, start + 5 * SECOND);
-        assert_eq!(pace.wait(start + 5 * SECOND), SECOND * 13 / 2);
+        let (mut rate, start) = min_rate();
+        assert_eq!(rate.wait(start), GRACE);
+        assert_eq!(rate.wait(start + SECOND), GRACE, "counted from the first time");
+        rate.came(0, start + 4 * SECOND);
+        assert_eq!(rate.wait(start + 4 * SECOND), 6 * SECOND);
+        rate.came(150, start + 5 * SECOND);
+        assert_eq!(rate.wait(start + 5 * SECOND), SECOND * 13 / 2);
     }
 
     #[test]
     fn a_fast_beginning_buys_no_slow_end() {
-        let (mut pace, start) = pace();
-        pace.came(usize::MAX, start);
-        assert_eq!(pace.wait(start), GRACE);
-        pace.came(1, start + GRACE);
-        assert_eq!(pace.wait(start + GRACE), SECOND / 100);
+        let (mut rate, start) = min_rate();
+        rate.came(usize::MAX, start);
+        assert_eq!(rate.wait(start), GRACE);
+        rate.came(1, start + GRACE);
+        assert_eq!(rate.wait(start + GRACE), SECOND / 100);
     }
 
     #[test]
     fn what_the_receiver_takes_is_not_counted() {
-        let (mut pace, start) = pace();
+        let (mut rate, start) = min_rate();
         for second in 0..1000 {
-            pace.came(1, start + second * SECOND);
+            rate.came(1, start + second * SECOND);
         }
-        assert_eq!(pace.wait(start + 1000 * SECOND), GRACE);
+        assert_eq!(rate.wait(start + 1000 * SECOND), GRACE);
     }
 }

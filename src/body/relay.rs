@@ -6,9 +6,9 @@ use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 
-use super::body_error::BodyError;
-use super::places::Waiter;
+use super::error::BodyError;
 use super::timed::Timed;
+use super::waiters::Waiter;
 use crate::budget::{Budget, Receipt};
 
 /// The most that a receiver is given at once, in bytes, while more is coming.
@@ -175,7 +175,7 @@ impl Relayed {
 
 #[cfg(test)]
 mod tests {
-    use super::super::places::Waiters;
+    use super::super::waiters::Waiters;
     use super::*;
 
     fn relay() -> (Relaying, Relayed) {

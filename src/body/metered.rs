@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 
-use super::body_error::BodyError;
+use super::error::BodyError;
 use crate::budget::{Budget, Receipt};
 
 /// The most that is handed over at once: what an HTTP/2 frame holds. The library keeps this much, and its own buffer, of
@@ -81,7 +81,7 @@ impl<B: HttpBody<Data = Bytes, Error = BodyError> + Unpin> HttpBody for Metered<
 
 #[cfg(test)]
 mod tests {
-    use super::super::body::Body;
+    use super::super::Body;
     use super::*;
 
     fn metered(size: usize, share: &Arc<Budget>) -> Body {

@@ -7,7 +7,7 @@ use tokio::time::{sleep, timeout};
 
 /// Whom an upload waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Waiting {
+enum Waiting {
     /// The client, for the next piece; how long it may be silent is the body's own limit.
     Client,
     /// The origin, to take what is there.
@@ -20,7 +20,7 @@ pub(super) struct Progress(watch::Sender<Waiting>);
 
 /// The side of the one who waits for the answer.
 #[derive(Debug)]
-pub(super) struct Upload(watch::Receiver<Waiting>);
+pub struct Upload(watch::Receiver<Waiting>);
 
 pub(super) fn upload() -> (Progress, Upload) {
     let (tell, told) = watch::channel(Waiting::Origin);
@@ -42,7 +42,7 @@ impl Progress {
 impl Upload {
     /// Returns when the origin has been silent for `limit`: has taken no further piece of the body, or, once it had all
     /// of it, has not answered. The time that the client takes does not count.
-    pub(super) async fn origin_silent_for(mut self, limit: Duration) {
+    pub async fn origin_silent_for(mut self, limit: Duration) {
         loop {
             let waiting = *self.0.borrow_and_update();
             let changed = match waiting {
