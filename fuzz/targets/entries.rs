@@ -15,7 +15,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use libfuzzer_sys::fuzz_target;
 
 fn key(name: &str) -> CacheKey {
-    CacheKey { route: "fruit".into(), fingerprint: 0, name: name.to_owned() }
+    CacheKey::new("fruit", 0, name)
 }
 
 fn entry(data: &[u8]) -> StoredResponse {

@@ -309,7 +309,7 @@ mod tests {
     use super::*;
 
     fn key(name: &str) -> CacheKey {
-        CacheKey { route: "r".into(), fingerprint: 0, name: name.to_owned() }
+        CacheKey::new("r", 0, name)
     }
 
     fn lead(flights: &Arc<Flights>, key: &CacheKey) -> Leader {

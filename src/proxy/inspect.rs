@@ -16,7 +16,7 @@ use super::{Client, Shared, annotate};
 use crate::fields::{CacheStatus, ContentCoding, Detail, Forward};
 use crate::policy::{Lifetime, current_age, lifetime_today, ttl_left};
 use crate::rules::{Bypass, EntryRef};
-use crate::store::{Fault, Kind, Overtaken, Store, StoredResponse};
+use crate::store::{Fault, Kind, Overtaken, Store, StoredResponse, key_name};
 
 /// A request that is asked about, as ingress admits it.
 #[derive(Debug)]
@@ -159,7 +159,7 @@ impl Shared {
         let annotate = route.and_then(|route| route.annotate.as_ref());
         let annotate = annotate.filter(|it| annotate::hit(&entry.body, entry.status, &entry.fields, it) != entry.body);
         Selection {
-            key: place.key.to_string(),
+            key: key_name(&place.key),
             overtaken,
             age,
             ttl_left: ttl_left(lifetime.fresh_for, age),

@@ -1,16 +1,31 @@
 //! What stands for a text that is long or secret.
 
-use std::fmt::Write as _;
+use std::fmt;
 
-use sha2::{Digest, Sha256};
+use sha2::{Digest as _, Sha256};
 
-/// 128 bits of SHA-256 in hex: long enough that nobody finds two texts with the same, or a credential from it.
-pub(super) fn short_hash(text: &[u8]) -> String {
-    let digest = Sha256::digest(text);
-    digest.iter().take(16).fold(String::with_capacity(32), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
+/// 128 bits of SHA-256: long enough that nobody finds two texts with the same, or a credential from it. Written in hex.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Digest([u8; 16]);
+
+impl Digest {
+    /// The digest of a text.
+    pub fn of(text: &[u8]) -> Self {
+        let mut digest = [0; 16];
+        digest.iter_mut().zip(Sha256::digest(text)).for_each(|(own, byte)| *own = byte);
+        Self(digest)
+    }
+
+    /// Its first 64 bits.
+    pub(super) fn first(self) -> u64 {
+        self.0.iter().take(8).fold(0, |bits, byte| bits << 8 | u64::from(*byte))
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{:032x}", u128::from_be_bytes(self.0))
+    }
 }
 
 /// A fingerprint of some texts; which of them is which counts.

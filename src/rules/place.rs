@@ -1,11 +1,12 @@
 //! Where a read's answer is kept: its key and the tags that make it old.
 
-use std::fmt::{self, Write as _};
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use super::canonical::is_canonical;
-use super::digest::short_hash;
+use super::digest::Digest;
 use super::hosts::{Hosts, KeyedHost};
+use super::key::{CacheKey, Role};
 use super::path::Captures;
 use super::query::plain_query_octet;
 use super::read::{Bypass, Read};
@@ -13,31 +14,6 @@ use super::route::{Route, RouteQuery};
 use super::tag::Tag;
 use super::tags::Tags;
 use crate::fields::Detail;
-
-/// The key of one stored response (RFC 9111 section 2): unique among all routes.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct CacheKey {
-    /// The route it belongs to: two routes whose templates render the same text never share an entry.
-    pub route: Arc<str>,
-    /// A hash of what of the file shapes the route's answers and their storing: an entry of another one is another entry.
-    pub fingerprint: u64,
-    /// What `redis-cli KEYS '*'` shows: the template's text, `#https` where that was the scheme, and `#` with a hash or a
-    /// number where a variant needs one.
-    pub name: String,
-}
-
-impl CacheKey {
-    /// The key of another entry of the same route.
-    fn beside(&self, name: String) -> Self {
-        Self { route: Arc::clone(&self.route), fingerprint: self.fingerprint, name }
-    }
-}
-
-impl fmt::Display for CacheKey {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(&self.name)
-    }
-}
 
 /// Where a read's answer is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,22 +27,24 @@ pub struct EntryRef {
 impl EntryRef {
     /// The place of the variant that a plain client gets; `None` if it is this one.
     pub fn plain(&self) -> Option<Self> {
-        let (name, _) = self.key.name.split_once('#')?;
-        Some(Self { key: self.key.beside(name.to_owned()), tags: self.tags.clone() })
+        (!self.key.is_plain()).then(|| Self { key: self.key.plain(), tags: self.tags.clone() })
     }
 
     /// Where a `write.around` marker of this place, whatever its variant, is kept: with tags of its own, so that writes
     /// that drop the entry leave the marker.
     #[must_use]
     pub fn around(&self) -> Self {
-        let name = self.key.name.split('#').next().unwrap_or_default();
         let tags = vec![self.around_tag(), Tag::all_around(&self.key.route)];
-        Self { key: self.key.beside(format!("{name}#around")), tags: tags.into() }
+        Self { key: CacheKey { role: Role::Around, ..self.key.plain() }, tags: tags.into() }
     }
 
     /// What takes that marker away.
     pub fn around_tag(&self) -> Tag {
-        Tag::around(&self.key.route, self.key.name.split('#').next().unwrap_or_default())
+        let CacheKey { route, name, host, .. } = &self.key;
+        match host {
+            Some(host) => Tag::around(route, &[name, "@", host].concat()),
+            None => Tag::around(route, name),
+        }
     }
 
     /// The place of what is fetched for a name that clients know the proxy by: the origin sees the first of these.
@@ -79,24 +57,21 @@ impl EntryRef {
     /// Where a part of this place's answer is kept: it goes with the same writes.
     #[must_use]
     pub fn part(&self) -> Self {
-        let name = format!("{}#part", self.key.name);
-        Self { key: self.key.beside(name), tags: self.tags.clone() }
+        Self { key: CacheKey { role: Role::Part, ..self.key.clone() }, tags: self.tags.clone() }
     }
 
     /// The same place for requests with one text of selecting fields, whatever the response says.
     #[must_use]
-    pub fn selected_by(mut self, selecting: &str) -> Self {
-        self.key.name.push('#');
-        self.key.name.push_str(&short_hash(selecting.as_bytes()));
-        self
+    pub fn selected_by(self, selecting: &str) -> Self {
+        Self { key: self.key.selected_by(selecting.as_bytes()), ..self }
     }
 
     /// The place of one variant of its response, in one of the slots that the key has for them.
     #[must_use]
     pub fn variant(&self, slot: usize, id: &str) -> Self {
-        let name = format!("{}#{slot}", self.key.name);
+        let role = Role::Variant(u32::try_from(slot).unwrap_or(u32::MAX));
         let tags: Vec<Tag> = self.tags.iter().cloned().chain([Tag::variant(id)]).collect();
-        Self { key: self.key.beside(name), tags: tags.into() }
+        Self { key: CacheKey { role, ..self.key.clone() }, tags: tags.into() }
     }
 }
 
@@ -122,24 +97,23 @@ impl Route {
             }
             let _ = write!(name, "?{query}");
         }
-        match read.host {
-            Some(KeyedHost::Other(host)) => name.extend(["@", host]),
-            // Only a raw query brings an `@` of its own: the last one must always be this one.
-            Some(KeyedHost::Known) if self.query == RouteQuery::Raw && query.contains('@') => name.push('@'),
-            _ => {}
-        }
-        if read.secure {
-            name.push_str("#https");
-        }
-        if let Some(selecting) = self.selecting(read) {
-            let _ = write!(name, "#{}", short_hash(&selecting));
-        }
-        let key = CacheKey { route: Arc::clone(&self.name), fingerprint: self.fingerprint, name };
+        let host = match read.host {
+            Some(KeyedHost::Other(host)) => Some(host.into()),
+            // Only a raw query brings an `@` of its own.
+            Some(KeyedHost::Known) if self.query == RouteQuery::Raw && query.contains('@') => Some("".into()),
+            _ => None,
+        };
+        let key = CacheKey::new(Arc::clone(&self.name), self.fingerprint, name);
+        let key = CacheKey { host, secure: read.secure, ..key };
+        let key = match self.selecting(read) {
+            Some(selecting) => key.selected_by(&selecting),
+            None => key,
+        };
         Ok(EntryRef { key, tags: Tags::of_route(self, read.path, query) })
     }
 }
 
 /// What tells a variant from the others of its key, from a text of its selecting fields.
 pub fn variant_id(selecting: &str) -> String {
-    short_hash(selecting.as_bytes())
+    Digest::of(selecting.as_bytes()).to_string()
 }

@@ -1,17 +1,17 @@
 //! All routes: the one that speaks for a request, and where answers are kept for which none does.
 
-use std::fmt::Write as _;
 use std::sync::{Arc, LazyLock};
 
 use http::header::ORIGIN;
 
 use super::ROUTELESS;
 use super::canonical::is_canonical;
-use super::digest::{fingerprint, short_hash};
+use super::digest::fingerprint;
 use super::fingerprint::storing;
 use super::hosts::KeyedHost;
+use super::key::CacheKey;
 use super::path::Captures;
-use super::place::{CacheKey, EntryRef};
+use super::place::EntryRef;
 use super::query::plain_query_octet;
 use super::read::{Bypass, Read};
 use super::route::{Route, keyed_value};
@@ -95,19 +95,18 @@ impl Routes {
             name.push('?');
             name.push_str(query);
         }
-        // Paths and queries may have an `@`, so the last one must always be the host's, also where that is empty.
-        match read.host {
-            Some(KeyedHost::Other(host)) => name.extend(["@", if read.secure { "https://" } else { "" }, host]),
-            _ if name.contains('@') => name.extend(["@", if read.secure { "#https" } else { "" }]),
-            _ if read.secure => name.push_str("#https"),
-            _ => {}
-        }
+        let host = match read.host {
+            Some(KeyedHost::Other(host)) => Some(host.into()),
+            _ => name.contains('@').then(Box::default),
+        };
+        let key = CacheKey::new(Arc::clone(&ROUTELESS_NAME), self.unrouted_fingerprint, name);
+        let key = CacheKey { host, secure: read.secure, ..key };
         // Whatever the answer says: an origin that speaks of it only when it is asked with one gave everybody else's to
         // those scripts, and one site's to another's (Fetch, section "CORS protocol and HTTP caches").
-        if let Some(origin) = keyed_value(read.fields, &ORIGIN) {
-            let _ = write!(name, "#{}", short_hash(&origin));
-        }
-        let key = CacheKey { route: Arc::clone(&ROUTELESS_NAME), fingerprint: self.unrouted_fingerprint, name };
+        let key = match keyed_value(read.fields, &ORIGIN) {
+            Some(origin) => key.selected_by(&origin),
+            None => key,
+        };
         Ok(EntryRef { key, tags: Tags::of_path(read.path) })
     }
 

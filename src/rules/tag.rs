@@ -1,9 +1,9 @@
 //! What an entry is made old by.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::sync::{Arc, LazyLock};
 
-use super::digest::short_hash;
+use super::digest::Digest;
 use super::fold::{fold_path, fold_tag};
 
 /// How many bytes of a text a tag has at most; a longer one is cut.
@@ -195,7 +195,7 @@ fn push_cut(tag: &mut String, text: &str) {
     let end = text.char_indices().map(|(at, _)| at).take_while(|at| *at <= SHOWN).last();
     tag.push_str(end.and_then(|end| text.get(..end)).unwrap_or_default());
     tag.push('#');
-    tag.push_str(&short_hash(text.as_bytes()));
+    let _ = write!(tag, "{}", Digest::of(text.as_bytes()));
 }
 
 impl fmt::Display for Tag {

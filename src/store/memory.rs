@@ -157,10 +157,16 @@ impl Memory {
 
     /// What an entry weighs; `None` where that is too much.
     fn weight(&self, place: &EntryRef, entry: &StoredResponse) -> Option<u64> {
-        let around = allocated(counted::<Slot>()) + allocated(place.key.name.len()) + item::<CacheKey, Arc<Slot>>();
+        let around = allocated(counted::<Slot>()) + key_texts(&place.key) + item::<CacheKey, Arc<Slot>>();
         let weight = (entry.weight() + around) as u64;
         (weight <= self.heaviest).then_some(weight)
     }
+}
+
+/// What a key takes beside itself.
+fn key_texts(key: &CacheKey) -> usize {
+    let host = key.host.as_ref().map_or(0, |host| host.len());
+    allocated(key.name.len()) + allocated(host) + allocated(size_of_val(&*key.selected))
 }
 
 /// Why an entry is not kept where this valid one is, or none.
@@ -227,8 +233,7 @@ mod tests {
     use crate::policy::{Lifetime, LifetimeSource, StoredFlags};
 
     fn place(name: &str) -> EntryRef {
-        let key = CacheKey { route: "fruit".into(), fingerprint: 0, name: name.to_owned() };
-        EntryRef { key, tags: vec![Tag::route("fruit")].into() }
+        EntryRef { key: CacheKey::new("fruit", 0, name), tags: vec![Tag::route("fruit")].into() }
     }
 
     fn fill(memory: &Memory, name: &str, bytes: usize) -> PutOutcome {

@@ -22,7 +22,7 @@ pub use entry::{Kind, StoredResponse};
 
 use crate::rules::{EntryRef, Tag};
 pub use memory::Memory;
-pub use redis::{Redis, RedisNode, RedisUrl};
+pub use redis::{Redis, RedisNode, RedisUrl, key_name};
 pub use weight::{allocated, body, buffer, counted, item};
 
 /// A point in the app's sequence.

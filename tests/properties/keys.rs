@@ -1,9 +1,11 @@
 //! Keys, tags and paths.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use aside::config::Config;
-use aside::rules::{CacheKey, Read, Routes, Source, Tag, Template, find_parameter, is_canonical, write_paths};
+use aside::rules::{Read, Routes, Source, Tag, Template, find_parameter, is_canonical, write_paths};
+use aside::store::key_name;
 use http::HeaderMap;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use proptest::prelude::*;
@@ -48,14 +50,15 @@ fn encode(text: &str) -> String {
     utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
 }
 
-/// The key of a read of this target, and the target that its fill asks the origin for; `None` where it goes past the cache.
-fn kept_and_asked(routes: &Routes, target: &str) -> Option<(CacheKey, String)> {
+/// The route and the name of a read's key, and the target that its fill asks the origin for; `None` where it goes past the cache.
+fn kept_and_asked(routes: &Routes, target: &str) -> Option<((Arc<str>, String), String)> {
     let (path, query) = target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
     let read = Read { path, query, fields: &HeaderMap::new(), host: None, secure: false };
-    Some(match routes.find(path) {
+    let (key, asked) = match routes.find(path) {
         Some((route, captures)) => (route.place(&read, &captures).ok()?.key, route.fill(&read).target),
         None => (routes.routeless_place(&read).ok()?.key, target.to_owned()),
-    })
+    };
+    Some(((Arc::clone(&key.route), key_name(&key)), asked))
 }
 
 /// A text with its octets bare or encoded, as `how` has it in turn.
@@ -131,7 +134,7 @@ proptest! {
         };
         let (one, two) = (kept_and_asked(&routes, &target(&a)), kept_and_asked(&routes, &target(&b)));
         if let (Some((one, asked)), Some((two, asked_too))) = (one, two) && one == two {
-            prop_assert_eq!(asked, asked_too, "{}", one);
+            prop_assert_eq!(asked, asked_too, "{:?}", one);
         }
     }
 
@@ -197,7 +200,7 @@ proptest! {
         if let (Some((one, asked)), Some((two, asked_too))) =
             (kept_and_asked(&routes, &target), kept_and_asked(&routes, &other))
         {
-            prop_assert_eq!(one == two, target == other, "{} and {}", one, two);
+            prop_assert_eq!(one == two, target == other, "{:?} and {:?}", one, two);
             prop_assert_eq!((asked, asked_too), (target, other));
         }
     }

@@ -121,10 +121,7 @@ pub fn place(name: &str) -> EntryRef {
 }
 
 pub fn place_in(route: &str, name: &str) -> EntryRef {
-    EntryRef {
-        key: CacheKey { route: route.into(), fingerprint: 0, name: name.to_owned() },
-        tags: vec![Tag::route(route), Tag::key(route, name)].into(),
-    }
+    EntryRef { key: CacheKey::new(route, 0, name), tags: vec![Tag::route(route), Tag::key(route, name)].into() }
 }
 
 pub fn key_tag(name: &str) -> [Tag; 1] {

@@ -1,7 +1,7 @@
 //! What a tag covers, and what is left of it when the store lists it no longer: the laws of it, the same for every store.
 
 use aside::rules::{EntryRef, Tag};
-use aside::store::{Invalidated, Kind, PutOutcome, Since, Store, StoredResponse};
+use aside::store::{Invalidated, Kind, PutOutcome, Since, Store, StoredResponse, key_name};
 
 use crate::fixture::{Harness, entry, fill, hit, key_tag, lookup, place, place_in, put, token};
 
@@ -26,7 +26,7 @@ pub async fn everything_is_one_tag(harness: &impl Harness) {
     let finished = invalidate(store, &[Tag::everything(), Tag::route("fruit")]).await;
     for place in &all {
         let found = lookup(store, place).await;
-        assert!(found.entry.is_none() && found.invalidated, "{}", place.key);
+        assert!(found.entry.is_none() && found.invalidated, "{}", key_name(&place.key));
         assert_eq!(found.token, finished.token, "of the same life");
         assert_eq!(put(store, place, entry(place, "old", begun)).await, PutOutcome::RacedWrite);
         fill(store, place, "new").await;

@@ -14,6 +14,7 @@ use crate::config::{Config, duration};
 use crate::fields::Detail;
 use crate::policy::{Choices, LifetimeSource, SetCookie, credential_that_counts, is_credential};
 use crate::rules::{Credential, EntryRef, Fill, Read, Route, RouteQuery, Tag};
+use crate::store::key_name;
 
 /// What is known of a read beforehand.
 #[derive(Debug)]
@@ -89,7 +90,7 @@ impl Explained {
         lines.extend(self.variables.iter().map(|(name, value)| ("variables", format!("{name} = {value}"))));
         match &self.place {
             Ok(place) => {
-                lines.push(("key", place.key.to_string()));
+                lines.push(("key", key_name(&place.key)));
                 // The other kinds of tags repeat the route, the path and the key.
                 let own: Vec<&str> = place.tags.iter().filter_map(Tag::name).collect();
                 if !own.is_empty() {
@@ -196,7 +197,7 @@ impl Explained {
             "credential": self.credential.map(|detail| {
                 json!({ "reason": detail.as_str(), "because": credential_text(detail) })
             }),
-            "key": place.map(|place| place.key.to_string()),
+            "key": place.map(|place| key_name(&place.key)),
             "tags": place.map(|place| place.tags.iter().map(ToString::to_string).collect::<Vec<_>>()).unwrap_or_default(),
             "lifetime": self.choices.as_ref().map(|choices| self.lifetime_json(choices)),
             "storing": self.choices.as_ref().map(|choices| {

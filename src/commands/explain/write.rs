@@ -13,6 +13,7 @@ use crate::rules::{
     RequestPattern, Route, Said, Subject, Untold, Write, WriteAnswer, WriteRule, WriteTarget, overriding, write_paths,
     written_paths,
 };
+use crate::store::key_name;
 
 /// What is known of a write beforehand.
 #[derive(Debug)]
@@ -95,7 +96,7 @@ pub(super) fn explain(asked: &Asked, config: &Config) -> Explained {
             chosen: chosen.map(|(_, value)| value.into_owned()).unwrap_or_default(),
             entry: route
                 .written(&write, config.proxy.hosts.as_ref().map(|_| KeyedHost::Known))
-                .map(|written| (written.place.key.to_string(), written.target)),
+                .map(|written| (key_name(&written.place.key), written.target)),
         }
     });
     let (readings, destinations) = paths.iter().cloned().partition(|path| write_paths(write.path).contains(path));

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::about::About;
-use super::layout::{parse_token, text, write_token};
+use super::layout::{key_name, parse_token, text, write_token};
 use crate::rules::{CacheKey, Tag};
 use crate::store::StoredResponse;
 
@@ -128,14 +128,14 @@ fn read(body: Bytes, meta: &[Value]) -> Option<StoredResponse> {
 
 /// Route, fingerprint and name: two routes may render the same name, and a person may rename keys.
 fn primary_key(key: &CacheKey) -> String {
-    format!("{} {:016x} {}", key.route, key.fingerprint, key.name)
+    format!("{} {:016x} {}", key.route, key.fingerprint, key_name(key))
 }
 
 /// Whether this is the primary key of another fingerprint's entry of the same route and name.
 fn differs_in_fingerprint(primary: &str, key: &CacheKey) -> bool {
     let rest = primary.strip_prefix(&*key.route).and_then(|rest| rest.strip_prefix(' '));
     let Some((fingerprint, name)) = rest.and_then(|rest| rest.split_once(' ')) else { return false };
-    name == key.name && fingerprint.len() == 16 && u64::from_str_radix(fingerprint, 16).is_ok()
+    name == key_name(key) && fingerprint.len() == 16 && u64::from_str_radix(fingerprint, 16).is_ok()
 }
 
 /// One hash over all parts, each with the hash so far as its seed: neither a changed byte nor a moved boundary goes unseen.
@@ -178,7 +178,7 @@ mod tests {
     use crate::store::{Kind, Token};
 
     fn key() -> CacheKey {
-        CacheKey { route: "fruit".into(), fingerprint: 0, name: "fruit:1".to_owned() }
+        CacheKey::new("fruit", 0, "fruit:1")
     }
 
     fn entry() -> StoredResponse {
@@ -286,7 +286,7 @@ mod tests {
         let sound = entry();
         let body = Value::Bytes(sound.body.clone());
         for (route, name) in [("fruits", "fruit:1"), ("fruit", "fruit:2")] {
-            let other = CacheKey { route: route.into(), fingerprint: 0, name: name.to_owned() };
+            let other = CacheKey::new(route, 0, name);
             assert_eq!(decode(&other, &body, &values(&sound)).err(), Some(Unfit::Unsound));
         }
     }

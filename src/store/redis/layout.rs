@@ -1,9 +1,11 @@
 //! The names of keys in Redis, and what the app's record says.
 
+use std::fmt::Write as _;
+
 use bytes::Bytes;
 use fred::types::Value;
 
-use crate::rules::{EntryRef, Heir, Tag};
+use crate::rules::{CacheKey, EntryRef, Heir, ROUTELESS, Role, Tag};
 use crate::store::Token;
 
 /// Names keys. A name that comes from a request has no braces, so none can be taken for one of the other two kinds.
@@ -31,18 +33,55 @@ impl Layout {
     }
 
     pub(super) fn keys(&self, place: &EntryRef) -> Keys {
-        let Self { prefix, record } = self;
-        let name = &place.key.name;
-        Keys {
-            body: [prefix, name.as_str()].concat().into(),
-            meta: ["{", prefix, name, "}:meta"].concat().into(),
-            record: record.clone(),
-        }
+        let mut text = String::with_capacity(self.prefix.len() + place.key.name.len() + 2 * DIGEST);
+        text.push('{');
+        text.push_str(&self.prefix);
+        push_name(&place.key, &mut text);
+        let end = text.len();
+        text.push_str("}:meta");
+        let meta = Bytes::from(text);
+        Keys { body: meta.slice(1..end), meta, record: self.record.clone() }
     }
 
     /// The key of the app's record.
     pub(super) fn record(&self) -> Bytes {
         self.record.clone()
+    }
+}
+
+/// How many bytes a digest takes in a name.
+const DIGEST: usize = "#".len() + 32;
+
+/// The name of a key: in Redis the name of the entry's body, and what people are told of it. The name that its route's
+/// template made, `@` with a host that the proxy is not known by, `#https` where that was the scheme, `#` with a digest of
+/// what selects it, and `#` with what is kept there if that is not the answer itself.
+pub fn key_name(key: &CacheKey) -> String {
+    let mut text = String::with_capacity(key.name.len() + DIGEST);
+    push_name(key, &mut text);
+    text
+}
+
+fn push_name(key: &CacheKey, text: &mut String) {
+    let CacheKey { route, fingerprint: _, name, host, secure, selected, role } = key;
+    text.push_str(name);
+    // Without a route a host stands with its scheme.
+    let https_host = *secure && **route == *ROUTELESS && host.as_ref().is_some_and(|host| !host.is_empty());
+    if let Some(host) = host {
+        text.extend(["@", if https_host { "https://" } else { "" }, &**host]);
+    }
+    if *secure && !https_host {
+        text.push_str("#https");
+    }
+    for digest in selected {
+        let _ = write!(text, "#{digest}");
+    }
+    match role {
+        Role::Answer => {}
+        Role::Part => text.push_str("#part"),
+        Role::Variant(slot) => {
+            let _ = write!(text, "#{slot}");
+        }
+        Role::Around => text.push_str("#around"),
     }
 }
 
@@ -158,8 +197,39 @@ pub(super) fn parse_answer(text: &str) -> Option<(Token, &str)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rules::Digest;
 
     const REPLICATION: &str = "f00d";
+
+    #[test]
+    fn a_key_has_one_name() {
+        let key = |route: &str| CacheKey::new(route, 7, "fruit:1");
+        let (plain, host) = (key("fruit"), Some(Box::from("a.example")));
+        let https = CacheKey { secure: true, ..plain.clone() };
+        let selected = CacheKey { selected: [Digest::of(b"de")].into(), ..https.clone() };
+        for (key, name) in [
+            (plain.clone(), "fruit:1"),
+            (https, "fruit:1#https"),
+            (CacheKey { host: host.clone(), secure: true, ..plain.clone() }, "fruit:1@a.example#https"),
+            (CacheKey { host: host.clone(), secure: true, ..key(ROUTELESS) }, "fruit:1@https://a.example"),
+            (CacheKey { host: Some("".into()), secure: true, ..key(ROUTELESS) }, "fruit:1@#https"),
+            (CacheKey { role: Role::Around, ..plain.clone() }, "fruit:1#around"),
+            (CacheKey { role: Role::Variant(31), host, ..plain }, "fruit:1@a.example#31"),
+            (CacheKey { role: Role::Part, ..selected }, "fruit:1#https#959a45d44e6fcf58361ed004681556fe#part"),
+        ] {
+            assert_eq!(key_name(&key), name);
+        }
+    }
+
+    #[test]
+    fn a_meta_key_has_the_bodys_name_as_its_hash_tag() {
+        let place = EntryRef { key: CacheKey::new("fruit", 0, "fruit:1"), tags: Vec::new().into() };
+        let Keys { body, meta, record } = Layout::new("shop:").keys(&place);
+        assert_eq!(
+            (&*body, &*meta, &*record),
+            (&b"shop:fruit:1"[..], &b"{shop:fruit:1}:meta"[..], &b"aside:{shop:}:gen"[..])
+        );
+    }
 
     fn record(values: &[&str]) -> Option<Record> {
         let values: Vec<Value> =

@@ -29,6 +29,7 @@ use fred::types::Value;
 use tokio::task::AbortHandle;
 
 use self::codec::{Content, Unfit};
+pub use self::layout::key_name;
 use self::layout::{Keys, Layout, Record, record_fields, write_epoch, write_token};
 use self::link::{Link, Session};
 use self::owed::Owed;
