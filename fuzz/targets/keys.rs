@@ -49,7 +49,7 @@ invalidated_by = ["PUT /mine/{a}/{b}"]
 path = "/all/{x}"
 ttl = "1h"
 "#;
-    Config::from_text("fuzz.toml", text, |_| None).unwrap().proxy.routes
+    Config::from_text("fuzz.toml", text, |_| None).unwrap().proxy.rules.routes.clone()
 });
 
 struct Parsed {

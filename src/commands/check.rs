@@ -64,7 +64,7 @@ fn good_json(config: &Config) -> Value {
         "listen": addresses(config),
         "origin": config.origin.urls(),
         "store": config.store.url.to_string(),
-        "routes": config.proxy.routes.iter().count(),
+        "routes": config.proxy.rules.routes.iter().count(),
         "findings": config.remarks.to_json(),
     })
 }

@@ -184,7 +184,7 @@ fn configuration(arguments: &ConfigArguments, overrides: &Overrides) -> Result<C
 
 /// How many routes there are, in words.
 fn count_routes(config: &Config) -> String {
-    match config.proxy.routes.iter().count() {
+    match config.proxy.rules.routes.iter().count() {
         0 => "no routes".to_owned(),
         1 => "1 route".to_owned(),
         count => format!("{count} routes"),

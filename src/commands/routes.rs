@@ -24,7 +24,7 @@ pub(super) fn run(arguments: &ConfigArguments, json: bool) -> ExitCode {
 }
 
 fn lines(config: &Config) -> impl Iterator<Item = (usize, &Route)> {
-    let routes = config.proxy.routes.iter().map(AsRef::as_ref);
+    let routes = config.proxy.rules.routes.iter().map(AsRef::as_ref);
     config.route_lines.iter().copied().zip(routes)
 }
 

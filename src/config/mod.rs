@@ -51,7 +51,7 @@ pub use secret::without_secrets;
 
 use crate::origin::OriginSettings;
 use crate::proxy::ProxySettings;
-use crate::rules::Surroundings;
+use crate::rules::{Ruleset, Surroundings};
 use crate::server::ServerSettings;
 use crate::store::{StoreSettings, StoreUrl};
 use crate::telemetry::{LogFormat, LogSettings};
@@ -82,7 +82,7 @@ pub struct Config {
     pub log_filter: Option<String>,
     /// The file it was read from.
     pub file: Option<PathBuf>,
-    /// The line of each route's `[[route]]`, in the order of `proxy.routes`.
+    /// The line of each route's `[[route]]`, in the order of `proxy.rules.routes`.
     pub route_lines: Vec<usize>,
     /// The line of each `[[write]]`, in the file's order.
     pub write_lines: Vec<usize>,
@@ -237,10 +237,7 @@ fn mean(
     let routes = routes::mean(drafts, writes, &around, findings);
     let (origin, routes) = (origin?, routes?);
     let proxy = ProxySettings {
-        routes,
-        unrouted,
-        unrouted_by_all_fields,
-        hosts,
+        rules: Ruleset::new(routes, unrouted, unrouted_by_all_fields, hosts),
         trusted_proxies: clients.trusted_proxies,
         pass_tags: clients.pass_tags,
         max_fields: limits.fields,

@@ -48,13 +48,13 @@ impl OtherHosts {
 impl Shared {
     /// Whom a request is for, where the origin sees the client's Host.
     pub(super) fn asked_host(&self, request: &Admitted) -> Option<AskedHost> {
-        let hosts = self.settings.hosts.as_ref()?;
+        let hosts = self.settings.rules.hosts.as_ref()?;
         Some(hosts.asked(request.host_text(), request.client.secure))
     }
 
     /// Whether answers for this host are stored.
     pub(super) fn knows_host(&self, asked: Option<&AskedHost>) -> Result<(), Detail> {
-        let keeps_apart = || self.settings.hosts.as_ref().is_none_or(Hosts::keeps_others_apart);
+        let keeps_apart = || self.settings.rules.hosts.as_ref().is_none_or(Hosts::keeps_others_apart);
         match asked {
             Some(AskedHost::Other(host)) if !(keeps_apart() && self.other_hosts.may_be_kept(host)) => {
                 Err(Detail::HostUnknown)
@@ -86,7 +86,7 @@ impl Shared {
     }
 
     fn keyed_host(&self, resource: &Resource, request: &Admitted) -> Option<HeaderValue> {
-        let text = match (&resource.host, &self.settings.hosts) {
+        let text = match (&resource.host, &self.settings.rules.hosts) {
             (Some(AskedHost::Other(host)), _) => HeaderValue::from_str(host),
             (Some(AskedHost::Known), Some(hosts)) => {
                 HeaderValue::from_str(&hosts.first().by_scheme(request.client.secure))
@@ -103,7 +103,7 @@ impl Shared {
 
     /// The part of a key that the host is of what a write policy leaves: it is there for whoever asks.
     pub(super) fn host_of_written(&self) -> Option<KeyedHost<'static>> {
-        self.settings.hosts.as_ref().map(|_| KeyedHost::Known)
+        self.settings.rules.hosts.as_ref().map(|_| KeyedHost::Known)
     }
 }
 

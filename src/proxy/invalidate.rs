@@ -34,7 +34,7 @@ impl Proxy {
                 if !error.may_have_acted() {
                     return Err(answer);
                 }
-                let drops = self.shared.settings.routes.invalidations(&words.write(request));
+                let drops = self.shared.settings.rules.routes.invalidations(&words.write(request));
                 let finished = self.invalidate(&drops, &[], None).await;
                 self.invalidate_again(drops);
                 match finished {
@@ -59,7 +59,7 @@ impl Proxy {
 
     /// Makes old what the rules say of an answered write, and gives the answer back when that is done.
     pub(super) async fn made_old(self: &Arc<Self>, write: &Write<'_>, mut answer: Answer) -> Answer {
-        let drops = self.shared.settings.routes.invalidations(write);
+        let drops = self.shared.settings.rules.routes.invalidations(write);
         if drops.is_empty() {
             return answer;
         }

@@ -114,7 +114,7 @@ impl Shared {
             host: keyed_host,
             secure: request.client.secure,
         };
-        let found = settings.routes.find(path);
+        let found = settings.rules.routes.find(path);
         let route = found.as_ref().map(|(route, _)| Arc::clone(route));
         if request.body.is_some() {
             return Err((Bypass(Detail::RequestBody), route));
@@ -125,13 +125,13 @@ impl Shared {
         let place = match &found {
             Some(_) if request.is_conditional_on_match() => Err(Bypass(Detail::Precondition)),
             Some((route, captures)) => route.place(&read, captures),
-            None if settings.unrouted.is_none() => Err(Bypass(Detail::RouteOff)),
+            None if settings.rules.unrouted.is_none() => Err(Bypass(Detail::RouteOff)),
             None if request.is_conditional_on_match() => Err(Bypass(Detail::Precondition)),
             // Without a route the origin is told the client's Host in X-Forwarded-Host, whatever it sees as its own.
             None => {
                 let host = keyed_host.or(Some(KeyedHost::Other(request.host_text())));
-                settings.routes.routeless_place(&Read { host, ..read }).map(|place| {
-                    if settings.unrouted_by_all_fields {
+                settings.rules.routes.routeless_place(&Read { host, ..read }).map(|place| {
+                    if settings.rules.unrouted_by_all_fields {
                         place.selected_by(&all_fields(&request.fields))
                     } else {
                         place
@@ -152,7 +152,7 @@ impl Shared {
     /// The same place for what is fetched by a known name: nodes that know themselves by other names keep their own. What a
     /// write leaves says nothing of names, and is there for all of them.
     fn known_by(&self, place: EntryRef, asked: Option<&AskedHost>, route: Option<&Route>) -> EntryRef {
-        match (&self.settings.hosts, asked) {
+        match (&self.settings.rules.hosts, asked) {
             (Some(hosts), Some(AskedHost::Known)) if route.is_none_or(|route| route.write.is_none()) => {
                 place.known_by(hosts)
             }
@@ -211,7 +211,7 @@ impl Shared {
     pub(super) fn choices<'a>(&'a self, resource: &'a Resource) -> &'a Choices {
         match &resource.route {
             Some(route) => &route.choices,
-            None => self.settings.unrouted.as_ref().unwrap_or(&NEVER),
+            None => self.settings.rules.unrouted.as_ref().unwrap_or(&NEVER),
         }
     }
 }

@@ -102,7 +102,7 @@ impl Shared {
         let answers = Budget::new(settings.max_answers);
         let codings = Arc::new(Codings::new(&settings.compression, &answers));
         let (standing_in, other_hosts) = (Arc::default(), Arc::default());
-        let notices = Arc::new(Notices::about(&settings.routes));
+        let notices = Arc::new(Notices::about(&settings.rules.routes));
         let settings = Arc::new(settings);
         Self { settings, flights, codings, standing_in, notices, other_hosts, answers, clock, log_requests }
     }
@@ -167,7 +167,8 @@ impl Proxy {
         let resource = match self.shared.resource(&request) {
             Ok(resource) => resource,
             Err((Bypass(detail), route)) => {
-                let choices = route.as_ref().map(|route| &route.choices).or(self.shared.settings.unrouted.as_ref());
+                let choices =
+                    route.as_ref().map(|route| &route.choices).or(self.shared.settings.rules.unrouted.as_ref());
                 if choices.is_some_and(|choices| only_if_cached(&request.fields, choices)) {
                     return Refusal::OnlyIfCached.answer();
                 }

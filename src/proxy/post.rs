@@ -37,7 +37,7 @@ pub(super) struct BeforePost {
 impl Proxy {
     /// Where the answer to this write would be kept; else why it would not be, if anybody could think that it were.
     pub(super) async fn before_post(&self, request: &Admitted, words: &Words) -> Result<BeforePost, Option<Detail>> {
-        let stores = self.shared.settings.unrouted.as_ref().is_some_and(|choices| choices.store_post);
+        let stores = self.shared.settings.rules.unrouted.as_ref().is_some_and(|choices| choices.store_post);
         if request.method != Method::POST || !stores {
             return Err(None);
         }
@@ -102,7 +102,7 @@ impl Proxy {
         write: Write<'_>,
         mut answer: Answer,
     ) -> Answer {
-        let drops = self.shared.settings.routes.invalidations(&write);
+        let drops = self.shared.settings.rules.routes.invalidations(&write);
         // A tag that the answer names, too, may have been made old by a write that was answered meanwhile.
         let Some(tags) = tags(&fetch, &received, &body) else {
             answer.cache_status.detail = Some(Detail::TagUnknown);

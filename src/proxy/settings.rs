@@ -2,25 +2,18 @@
 
 use std::net::SocketAddr;
 use std::num::NonZeroU64;
+use std::sync::Arc;
 
 use ipnet::IpNet;
 
 use super::CompressionSettings;
-use crate::policy::Choices;
-use crate::rules::{Hosts, Routes};
+use crate::rules::Ruleset;
 
 /// Everything a request's way depends on, but for the origin and the store.
 #[derive(Clone, Debug)]
 pub struct ProxySettings {
-    /// The routes.
-    pub routes: Routes,
-    /// The choices for paths without a route; `None` never caches them (`[unrouted] cache = false`).
-    pub unrouted: Option<Choices>,
-    /// Whether every field of a request is in its key, where no route speaks (`[unrouted] vary = "all"`).
-    pub unrouted_by_all_fields: bool,
-    /// By which names clients know this proxy, where the origin sees their Host (`[origin] host = "client"`); `None` where
-    /// it sees another, and a route's keys say nothing of any host.
-    pub hosts: Option<Hosts>,
+    /// The rules, until others take their place.
+    pub rules: Arc<Ruleset>,
     /// Where the proxies in front of this one are, whose word about their clients is believed.
     pub trusted_proxies: Vec<IpNet>,
     /// Whether clients are sent Surrogate-Key, xkey and Cache-Tag: another cache in front of this proxy may want them.
@@ -50,9 +43,7 @@ impl ProxySettings {
     /// The same once it is known on which addresses the server listens: where the file names no hosts, they are the names.
     #[must_use]
     pub fn listening_on(mut self, addresses: &[SocketAddr]) -> Self {
-        if self.hosts.as_ref().is_some_and(Hosts::keeps_others_apart) {
-            self.hosts = Some(Hosts::of_listeners(addresses));
-        }
+        self.rules = self.rules.listening_on(addresses);
         self
     }
 }

@@ -52,7 +52,7 @@ impl Proxy {
         if request.upgrade.is_none() {
             return false;
         }
-        let route = self.shared.settings.routes.find(request.target.path()).map(|(route, _)| &**route);
+        let route = self.shared.settings.rules.routes.find(request.target.path()).map(|(route, _)| &**route);
         let allowed = route.and_then(|route| route.upgrade).unwrap_or(self.origin.settings().upgrade);
         if !allowed {
             self.shared.notices.no_upgrade(route);

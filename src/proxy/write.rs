@@ -46,8 +46,8 @@ impl Proxy {
     }
 
     async fn write_body(self: &Arc<Self>, request: Admitted, body: Body) -> Answer {
-        let routes = &self.shared.settings.routes;
-        let stores_post = self.shared.settings.unrouted.as_ref().is_some_and(|choices| choices.store_post);
+        let routes = &self.shared.settings.rules.routes;
+        let stores_post = self.shared.settings.rules.unrouted.as_ref().is_some_and(|choices| choices.store_post);
         let words = Words::of(&request, &body, routes, stores_post);
         match Chosen::by(&request, &words, routes) {
             Some(chosen) if chosen.target == WriteTarget::Cache => self.write_to_cache(&request, &words, &chosen).await,
@@ -58,7 +58,7 @@ impl Proxy {
 
     /// The plain way: forward, make old what the rules say, answer.
     async fn write_through(self: &Arc<Self>, request: Admitted, body: Body, mut words: Words) -> Answer {
-        let read_response = self.shared.settings.routes.reads_response_to(&words.write(&request));
+        let read_response = self.shared.settings.rules.routes.reads_response_to(&words.write(&request));
         let before = if read_response { Err(None) } else { self.before_post(&request, &words).await };
         let answered = match self.forward_write(&request, body, &words).await {
             Ok(answered) => answered,
@@ -86,7 +86,8 @@ impl Proxy {
             return Named::default();
         }
         let scheme = if request.client.secure { "https" } else { "http" };
-        let known = self.shared.settings.hosts.iter().flat_map(Hosts::iter).map(|host| format!("{scheme}://{host}"));
+        let known =
+            self.shared.settings.rules.hosts.iter().flat_map(Hosts::iter).map(|host| format!("{scheme}://{host}"));
         let urls = self.origin.settings().urls().into_iter().chain(known);
         let own: Vec<Url> = urls.filter_map(|url| Url::parse(&url).ok()).collect();
         let named =

@@ -88,9 +88,9 @@ impl Proxy {
         }
         words.hear(request, status, &answered.head.headers, self.named_by(request, &answered.head.headers));
         let mut answer = passed(answered, Forward::Method, None);
-        let drops = self.shared.settings.routes.invalidations(&words.write(request));
-        let took_place =
-            !status.is_server_error() && self.shared.settings.routes.effect(&words.write(request)) == Effect::Anything;
+        let drops = self.shared.settings.rules.routes.invalidations(&words.write(request));
+        let took_place = !status.is_server_error()
+            && self.shared.settings.rules.routes.effect(&words.write(request)) == Effect::Anything;
         if !took_place {
             return match self.invalidate(&drops, &[], None).await {
                 Ok(_) => answer,
@@ -218,7 +218,7 @@ impl Proxy {
         let (Some(json), Some(answer)) = (values.fill_in(entry), values.fill_in(&reply.json)) else {
             return Refusal::BadEntry("The JSON body lacks a value that the answer needs.".to_owned()).answer();
         };
-        let drops = self.shared.settings.routes.invalidations_in_cache(&words.write(request));
+        let drops = self.shared.settings.rules.routes.invalidations_in_cache(&words.write(request));
         let tags = tags(&drops, &[written.place.around_tag()]);
         if let Err(detail) = self.put_only(route, &written, &tags, json.into()).await {
             let mut answer = Refusal::NotKept.answer();

@@ -18,7 +18,7 @@ fn the_environment_is_put_into_texts() {
     assert_eq!(config.origin.urls(), ["http://api:5000"]);
     assert_eq!(config.store.url, StoreUrl::Memory);
     assert_eq!(config.server.listen[0].port(), 9);
-    assert_eq!(config.proxy.routes.iter().next().unwrap().key.as_str(), "a$:{id}");
+    assert_eq!(config.proxy.rules.routes.iter().next().unwrap().key.as_str(), "a$:{id}");
 }
 
 #[test]

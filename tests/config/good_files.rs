@@ -52,17 +52,17 @@ fn everything_has_a_default() {
     assert_eq!((config.proxy.buffer_body, config.proxy.max_waiters), (65_536, 1024));
     assert_eq!((config.proxy.max_answers, config.server.max_connection_answers), (64 << 20, 4 << 20));
     assert_eq!((config.proxy.trusted_proxies.len(), config.proxy.max_variants), (0, 32));
-    let hosts = config.proxy.hosts.clone().unwrap();
+    let hosts = config.proxy.rules.hosts.clone().unwrap();
     assert_eq!(
         hosts.iter().map(ToString::to_string).collect::<Vec<_>>(),
         ["127.0.0.1:8080", "localhost:8080", "[::1]:8080"]
     );
     assert!(hosts.keeps_others_apart());
-    let unrouted = config.proxy.unrouted.clone().unwrap();
+    let unrouted = config.proxy.rules.unrouted.clone().unwrap();
     assert!(
         !unrouted.routed && !unrouted.heuristics && !unrouted.close_delimited && unrouted.honour_request_directives
     );
-    assert!(!unrouted.errors && !config.proxy.unrouted_by_all_fields);
+    assert!(!unrouted.errors && !config.proxy.rules.unrouted_by_all_fields);
     assert_eq!((config.log.format, config.log.requests), (LogFormat::Text, true));
     assert!(config.route_lines.is_empty() && config.remarks.iter().next().is_none());
 }
@@ -81,7 +81,7 @@ fn clients_are_served_as_the_file_says() {
 
 #[test]
 fn clients_know_the_proxy_by_the_names_that_the_file_lists() {
-    let hosts = |text: &str| good(&format!("origin = \"http://a\"\n{text}")).proxy.hosts.unwrap();
+    let hosts = |text: &str| good(&format!("origin = \"http://a\"\n{text}")).proxy.rules.hosts.clone().unwrap();
     let names = |hosts: &Hosts| hosts.iter().map(ToString::to_string).collect::<Vec<_>>();
     let listed = hosts("[clients]\nhosts = [\"Shop.Example\", \"[::1]:8080\"]");
     assert_eq!(
@@ -98,7 +98,7 @@ fn the_names_have_the_ports_that_the_listeners_got() {
     let proxy = |more: &str| good(&format!("listen = \"127.0.0.1:0\"\norigin = \"http://a\"\n{more}")).proxy;
     let first = |more: &str| {
         let bound = proxy(more).listening_on(&["127.0.0.1:4711".parse().unwrap()]);
-        bound.hosts.map(|hosts| hosts.first().to_string())
+        bound.rules.hosts.as_ref().map(|hosts| hosts.first().to_string())
     };
     assert_eq!(first("").as_deref(), Some("127.0.0.1:4711"));
     assert_eq!(first("[clients]\nhosts = [\"shop.example\"]").as_deref(), Some("shop.example"));
@@ -145,7 +145,7 @@ fn hosts_that_change_nothing_are_told() {
 #[test]
 fn a_route_has_defaults_too() {
     let config = good("origin = \"http://a\"\n[[route]]\npath = \"/orders/{page}\"");
-    let route = config.proxy.routes.iter().next().unwrap();
+    let route = config.proxy.rules.routes.iter().next().unwrap();
     assert_eq!(&*route.name, "/orders/{page}");
     assert_eq!(route.key.as_str(), "/orders/{page}");
     assert_eq!(route.query, RouteQuery::Raw);
@@ -173,7 +173,7 @@ fn tables_instead_of_texts() {
     );
     assert_eq!(config.server.listen.len(), 2);
     assert_eq!(config.server.cores, 3);
-    assert!(config.proxy.hosts.is_none() && config.proxy.unrouted.is_none());
+    assert!(config.proxy.rules.hosts.is_none() && config.proxy.rules.unrouted.is_none());
     assert_eq!(config.proxy.max_request_body, Some(10 << 20));
     assert_eq!((config.store.when_down, config.store.prefix.as_str()), (WhenDown::Refuse, "shop:"));
     assert!(matches!(config.store.url, StoreUrl::Redis(_)));
@@ -191,7 +191,7 @@ fn every_choice_of_a_route() {
          max_body = \"2MiB\"\netag = false\ntags = [\"shop:{response:/shop}\"]\ninvalidated_by = []\n\
          annotate = { field = \"x\", hit = { a = [1] }, miss = \"no\" }\n",
     );
-    let route = config.proxy.routes.iter().next().unwrap();
+    let route = config.proxy.rules.routes.iter().next().unwrap();
     assert_eq!((&*route.name, route.key.as_str()), ("a", "a:{lang}:{id}"));
     assert_eq!(route.query, RouteQuery::Listed(vec!["lang".to_owned()]));
     assert_eq!(route.vary, ["accept-encoding"]);
@@ -216,7 +216,7 @@ fn invalidations_in_both_forms() {
          { request = \"POST /import\", when = { \"response.a.b\" = 1, \"body:/x\" = true }, \
          variables = { order_id = \"{body:/order/id}\" } },\n  { request = \"PUT /shops/{shop}\", tags = [\"shop:{shop}\"] },\n]\n",
     );
-    let route = config.proxy.routes.iter().next().unwrap();
+    let route = config.proxy.rules.routes.iter().next().unwrap();
     let rules = route.invalidated_by.rules();
     assert_eq!(rules.len(), 3);
     assert!(rules[0].request.method().is_none());
@@ -245,7 +245,7 @@ fn the_oracle_seeds_write_policy() {
          oracle = \"around\" }\ncache_by = \"anyone\"\nentry = '{\"order\": {body}, \"source\": \"Redis\"}'\n\
          reply = { status = 201, json = '{\"status\": \"success\", \"message\": \"Order written to {target}\"}' }\n",
     );
-    let route = config.proxy.routes.iter().next().unwrap();
+    let route = config.proxy.rules.routes.iter().next().unwrap();
     let policy = route.write.as_ref().unwrap();
     assert_eq!(policy.select.choose("target=redis").map(|(target, _)| target), Some(WriteTarget::Cache));
     assert_eq!(policy.select.choose("").map(|(target, _)| target), Some(WriteTarget::Through));
@@ -270,7 +270,7 @@ fn a_route_without_a_lifetime_is_noted() {
 fn what_shapes_what_a_route_stores_is_in_its_fingerprint() {
     let fingerprint = |keys: &str| {
         let config = good(&format!("origin = \"http://a\"\n[[route]]\npath = \"/x\"\nttl = \"1m\"\n{keys}"));
-        config.proxy.routes.iter().next().unwrap().fingerprint
+        config.proxy.rules.routes.iter().next().unwrap().fingerprint
     };
     let plain = fingerprint("");
     for keys in ["set_cookie = \"strip\"\n", "close_delimited = true\n", "max_body = \"1KiB\"\n"] {
@@ -287,7 +287,7 @@ fn a_route_may_strip_cookies_and_store_what_ends_with_the_connection() {
         "origin = \"http://a\"\n[[route]]\npath = \"/x\"\nttl = \"1m\"\nset_cookie = \"strip\"\nclose_delimited = true\n\
          [[route]]\npath = \"/y\"\nttl = \"1m\"\n",
     );
-    let choices: Vec<_> = config.proxy.routes.iter().map(|route| &route.choices).collect();
+    let choices: Vec<_> = config.proxy.rules.routes.iter().map(|route| &route.choices).collect();
     assert_eq!((choices[0].set_cookie, choices[0].close_delimited), (SetCookie::Strip, true));
     assert_eq!((choices[1].set_cookie, choices[1].close_delimited), (SetCookie::Refuse, false));
     assert!(config.remarks.render(false).contains("without the cookie that it sets"));

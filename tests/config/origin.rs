@@ -35,7 +35,7 @@ fn times_and_tunnels() {
     assert_eq!(config.origin.total_timeout, Some(Duration::from_secs(120)));
     assert_eq!((config.origin.upgrade, config.origin.tunnel_idle), (true, Duration::from_secs(300)));
     let config = good("origin = \"http://a\"\n[[route]]\npath = \"/a\"\nttl = \"1s\"\nupgrade = true\n");
-    assert_eq!(config.proxy.routes.iter().next().unwrap().upgrade, Some(true));
+    assert_eq!(config.proxy.rules.routes.iter().next().unwrap().upgrade, Some(true));
     for (text, help) in [
         ("[origin]\nurl = \"http://a\"\ntotal_timeout = «\"0s\"\n", "there is no limit"),
         ("[origin]\nurl = \"http://a\"\ntunnel_idle = «\"0s\"\n", "\"1h\" without this line"),

@@ -20,7 +20,7 @@ fn uncommented() -> String {
 #[test]
 fn it_is_good_and_has_the_demos_routes() {
     let config = good(SHIPPED);
-    let routes: Vec<&str> = config.proxy.routes.iter().map(|route| route.path.as_str()).collect();
+    let routes: Vec<&str> = config.proxy.rules.routes.iter().map(|route| route.path.as_str()).collect();
     assert_eq!(routes, ["/orders/{page}", "/fruit/{id}", "/active"]);
     assert!(!config.remarks.render(false).contains("warning"));
     for line in &config.route_lines {
@@ -33,7 +33,7 @@ fn every_commented_key_can_be_set() {
     let text = uncommented();
     assert!(text.contains("\npolicy") || text.contains("\nselect = {"), "{text}");
     let config = good(&text);
-    assert_eq!(config.proxy.routes.iter().count(), 5);
+    assert_eq!(config.proxy.rules.routes.iter().count(), 5);
     assert!(config.server.tls.is_some());
     assert!(!config.remarks.render(false).contains("warning"), "{}", config.remarks.render(false));
 }
@@ -46,13 +46,13 @@ fn what_a_commented_key_shows_as_its_default_is_the_default() {
         (server.cores, server.tls) = (0, None);
         let mut origin = config.origin.clone();
         (origin.total_timeout, origin.health) = (None, None);
-        format!("{server:?} {origin:?} {:?} {:?} {:?}", config.store, config.log, config.proxy.unrouted)
+        format!("{server:?} {origin:?} {:?} {:?} {:?}", config.store, config.log, config.proxy.rules.unrouted)
     };
     assert_eq!(settings(&as_shipped), settings(&all_set));
     let three = |config: &aside::config::Config| {
         // What is said of writes is a part of the fingerprint.
         let of_its_own = |route: &Arc<Route>| format!("{:?}", Route { fingerprint: 0, ..Route::clone(route) });
-        config.proxy.routes.iter().take(3).map(of_its_own).collect::<Vec<_>>()
+        config.proxy.rules.routes.iter().take(3).map(of_its_own).collect::<Vec<_>>()
     };
     assert_eq!(three(&as_shipped), three(&all_set));
     assert_eq!(as_shipped.proxy.buffer_body, all_set.proxy.buffer_body);

@@ -297,7 +297,7 @@ fn drops(config: &Config, method: &Method, path: &str) -> Vec<(Scope, Cause)> {
         body: Document::Absent,
         answer: WriteAnswer { status: Some(StatusCode::CREATED), ..WriteAnswer::default() },
     };
-    config.proxy.routes.invalidations(&write).into_iter().map(|drop| (drop.scope, drop.cause)).collect()
+    config.proxy.rules.routes.invalidations(&write).into_iter().map(|drop| (drop.scope, drop.cause)).collect()
 }
 
 #[test]
@@ -318,7 +318,7 @@ fn a_write_is_read_as_it_is_meant() {
             body: Document::Absent,
             answer: WriteAnswer::default(),
         };
-        let [(rule, request, captures)] = &config.proxy.routes.speaking(&write).collect::<Vec<_>>()[..] else {
+        let [(rule, request, captures)] = &config.proxy.rules.routes.speaking(&write).collect::<Vec<_>>()[..] else {
             panic!("not one rule")
         };
         assert_eq!(
@@ -351,7 +351,7 @@ fn a_write_is_read_as_it_is_meant() {
 fn what_drops_a_route_is_read_as_it_is_meant() {
     let meant = |line: &str| {
         let config = good(&format!("origin = \"http://a\"\n[[route]]\npath = \"/a\"\nttl = \"1h\"\n{line}\n"));
-        config.proxy.routes.iter().next().unwrap().invalidated_by.clone()
+        config.proxy.rules.routes.iter().next().unwrap().invalidated_by.clone()
     };
     assert_eq!(meant(""), InvalidatedBy::Every);
     assert_eq!(meant("invalidated_by = \"path\""), InvalidatedBy::Path);
@@ -366,7 +366,7 @@ fn what_drops_a_route_is_read_as_it_is_meant() {
 fn whose_word_is_enough_is_read_as_it_is_meant() {
     let meant = |line: &str| {
         let config = Config::from_text("proxy.toml", &in_policy(line), |name| Some(format!("value of {name}")));
-        let routes = config.unwrap_or_else(|error| panic!("{error}")).proxy.routes;
+        let routes = config.unwrap_or_else(|error| panic!("{error}")).proxy.rules.routes.clone();
         routes.iter().next().unwrap().write.clone().unwrap().cache_by.unwrap()
     };
     assert_eq!(meant("cache_by = \"anyone\""), CacheBy::Anyone);

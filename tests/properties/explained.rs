@@ -376,7 +376,7 @@ fn a_read_is_dropped_by_what_it_is_said_to_be_dropped_by_and_by_nothing_else() {
         ..ProptestConfig::default()
     };
     let result = TestRunner::new(config).run(&cases(), |(file, path, query, sent)| {
-        let routes = Config::from_text("proxy.toml", &file, |_| None).unwrap().proxy.routes;
+        let routes = Config::from_text("proxy.toml", &file, |_| None).unwrap().proxy.rules.routes.clone();
         let told = routes.dropped_by(&path, query);
 
         let paths = write_paths(&sent.path);

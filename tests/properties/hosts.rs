@@ -22,7 +22,7 @@ ttl = "1h"
 /// Whatever of a path, a query and a host: two reads that differ in one of them, or in the scheme, have two keys.
 #[test]
 fn no_text_of_a_clients_imitates_a_host() {
-    let routes = Config::from_text("properties.toml", ROUTES, |_| None).unwrap().proxy.routes;
+    let routes = Config::from_text("properties.toml", ROUTES, |_| None).unwrap().proxy.rules.routes.clone();
     let ends = ["", "a", "@", "@b", "@b@", "b@", "a@b", "@https://b", "@b:80", "@@"];
     let queries = ends.iter().map(|end| Some(format!("x={end}"))).chain([None]);
     let hosts = [KeyedHost::Known, KeyedHost::Other("b"), KeyedHost::Other("b:80"), KeyedHost::Other("a")];

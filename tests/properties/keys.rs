@@ -37,7 +37,7 @@ invalidated_by = []
 "#;
 
 fn routes() -> Routes {
-    Config::from_text("properties.toml", ROUTES, |_| None).unwrap().proxy.routes
+    Config::from_text("properties.toml", ROUTES, |_| None).unwrap().proxy.rules.routes.clone()
 }
 
 fn render(template: &str, values: &[Option<String>]) -> String {

@@ -12,7 +12,7 @@ fn route(cookies: &str, authorization: &str, vary: &str) -> Arc<Route> {
         "origin = \"http://127.0.0.1:1\"\n[[route]]\npath = \"/a\"\nttl = \"1h\"\ncookies = \"{cookies}\"\n\
          authorization = \"{authorization}\"\n{vary}"
     );
-    let routes = Config::from_text("withheld.toml", &text, |_| None).unwrap().proxy.routes;
+    let routes = Config::from_text("withheld.toml", &text, |_| None).unwrap().proxy.rules.routes.clone();
     Arc::clone(routes.iter().next().unwrap())
 }
 

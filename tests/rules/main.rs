@@ -39,7 +39,7 @@ struct App {
 fn app(tables: &[String], reads: &str) -> App {
     let text = format!("origin = \"http://127.0.0.1:1\"\n{}", tables.concat());
     let config = Config::from_text("rules.toml", &text, |_| None).unwrap_or_else(|error| panic!("{error}"));
-    let routes = config.proxy.routes;
+    let routes = config.proxy.rules.routes.clone();
     let reads: Vec<String> = reads.split(' ').map(str::to_owned).collect();
     for read in &reads {
         assert!(!stored_tags(&routes, read).is_empty(), "{read} is not stored at all");

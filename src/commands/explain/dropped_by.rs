@@ -38,7 +38,7 @@ struct Sparing {
 
 /// Asks the rules about a read of this raw path and query.
 pub(super) fn told(config: &Config, path: &str, query: &str) -> DroppedBy {
-    let asked = config.proxy.routes.dropped_by(path, query);
+    let asked = config.proxy.rules.routes.dropped_by(path, query);
     let line = |index: usize| config.write_lines.get(index).copied().unwrap_or_default();
     let spared_by = asked.spared_by.iter().map(|(index, rule)| Sparing {
         writes: any_of(rule.requests.iter().map(|request| request.as_str().to_owned())),

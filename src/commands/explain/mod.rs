@@ -147,7 +147,7 @@ impl Asked {
     /// The host that a client sends: by default the first that this proxy is known by.
     fn host(&self, config: &Config) -> String {
         self.host.clone().unwrap_or_else(|| {
-            let hosts = config.proxy.hosts.clone().unwrap_or_else(|| Hosts::of_listeners(&config.server.listen));
+            let hosts = config.proxy.rules.hosts.clone().unwrap_or_else(|| Hosts::of_listeners(&config.server.listen));
             hosts.first().by_scheme(self.secure(config))
         })
     }
@@ -158,7 +158,7 @@ impl Asked {
         if let Some(trace) = TraceParent::of(&self.fields).and_then(|trace| trace.value()) {
             fill.fields.entry(TRACEPARENT).or_insert(trace);
         }
-        let Some(hosts) = &config.proxy.hosts else { return fill };
+        let Some(hosts) = &config.proxy.rules.hosts else { return fill };
         let secure = self.secure(config);
         let host = match hosts.asked(&self.host(config), secure) {
             AskedHost::Known => hosts.first().by_scheme(secure),

@@ -37,7 +37,7 @@ pub(super) fn explain(asked: &Asked, config: &Config, place: Result<EntryRef, De
     let path = asked.target.path();
     let read =
         Read { path, query: asked.target.query(), fields: &asked.fields, host: None, secure: asked.secure(config) };
-    let routes = &config.proxy.routes;
+    let routes = &config.proxy.rules.routes;
     let mut explained = Explained {
         method: asked.method.to_string(),
         target: asked.target.to_string(),
@@ -57,7 +57,7 @@ pub(super) fn explain(asked: &Asked, config: &Config, place: Result<EntryRef, De
         explained.fill = explained.place.is_ok().then(|| asked.as_sent(route.fill(&read), config));
         explained.choices = Some(route.choices.clone());
         explained.route = Some((Arc::clone(route), line));
-    } else if let Some(choices) = &config.proxy.unrouted {
+    } else if let Some(choices) = &config.proxy.rules.unrouted {
         let kept = explained.place.is_ok() && asked.data.is_none();
         explained.credential = credential_that_counts(&asked.fields, choices).filter(|_| kept);
         explained.choices = Some(choices.clone());

@@ -87,7 +87,7 @@ pub(super) fn explain(asked: &Asked, config: &Config) -> Explained {
         body,
         answer: WriteAnswer { response: asked.response.as_ref(), ..WriteAnswer::default() },
     };
-    let routes = &config.proxy.routes;
+    let routes = &config.proxy.rules.routes;
     let policy = routes.write_policy(&write).map(|(route, policy, _)| {
         let chosen = policy.select.choose(asked.query());
         Policy {
@@ -95,7 +95,7 @@ pub(super) fn explain(asked: &Asked, config: &Config) -> Explained {
             target: chosen.as_ref().map(|(target, _)| *target),
             chosen: chosen.map(|(_, value)| value.into_owned()).unwrap_or_default(),
             entry: route
-                .written(&write, config.proxy.hosts.as_ref().map(|_| KeyedHost::Known))
+                .written(&write, config.proxy.rules.hosts.as_ref().map(|_| KeyedHost::Known))
                 .map(|written| (key_name(&written.place.key), written.target)),
         }
     });
@@ -158,7 +158,7 @@ fn shown_name(name: &str) -> String {
 }
 
 fn sayings(write: &Write<'_>, config: &Config) -> Vec<Saying> {
-    let said = config.proxy.routes.said_of(write);
+    let said = config.proxy.rules.routes.said_of(write);
     let one = |(index, rule, said): (usize, &WriteRule, Said<'_>)| Saying {
         line: config.write_lines.get(index).copied().unwrap_or_default(),
         requests: match said {
@@ -179,7 +179,7 @@ fn sayings(write: &Write<'_>, config: &Config) -> Vec<Saying> {
 
 /// The conditions of the rules that speak of the write.
 fn conditions(write: &Write<'_>, config: &Config) -> Vec<Conditional> {
-    let routes = &config.proxy.routes;
+    let routes = &config.proxy.rules.routes;
     let mut found: Vec<Conditional> = Vec::new();
     let mut note = |route: Option<&Route>, request: &str, when: &[Condition]| {
         for wanted in when {
