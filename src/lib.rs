@@ -19,7 +19,7 @@
 //! | [`clock`] | the only reader of time |
 //!
 //! Dependencies point one way: `commands` -> `config` -> everything; `server` -> `proxy` ->
-//! {`store`, `origin`} -> {`rules`, `policy`} -> `fields`. `tests/architecture.rs` holds it.
+//! {`store`, `origin`} -> {`rules`, `policy`} -> `fields`. `tests/architecture` holds it.
 //!
 //! # A request's way
 //!
