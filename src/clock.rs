@@ -80,11 +80,52 @@ impl Stopwatch {
     pub fn elapsed(&self) -> Duration {
         self.0.elapsed()
     }
+
+    /// This moment by the steady clock, and the time since [`Stopwatch::start`].
+    pub fn stop(&self) -> (Instant, Duration) {
+        let now = Instant::now();
+        (now, now.saturating_duration_since(self.0))
+    }
+}
+
+/// The wall clock and the steady one, read together: dates moments that were noted by the steady one alone.
+#[derive(Clone, Copy, Debug)]
+pub struct Calendar {
+    /// Since the Unix epoch.
+    wall: Duration,
+    steady: Instant,
+}
+
+impl Calendar {
+    /// Reads both.
+    pub fn now() -> Self {
+        let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        Self { wall, steady: Instant::now() }
+    }
+
+    /// The time since the Unix epoch at that moment; nothing before 1970.
+    pub fn date(&self, moment: Instant) -> Duration {
+        let later = moment.saturating_duration_since(self.steady);
+        (self.wall + later).saturating_sub(self.steady.saturating_duration_since(moment))
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn moments_before_and_after_a_calendar_was_read_have_their_dates() {
+        let calendar = Calendar { wall: Duration::from_secs(10), steady: Instant::now() };
+        for (moment, date) in [
+            (calendar.steady + Duration::from_millis(1), Duration::from_millis(10_001)),
+            (calendar.steady, Duration::from_secs(10)),
+        ] {
+            assert_eq!(calendar.date(moment), date);
+        }
+        let later = Calendar { steady: calendar.steady + Duration::from_secs(3), ..calendar };
+        assert_eq!(later.date(calendar.steady), Duration::from_secs(7));
+    }
 
     #[test]
     fn what_is_jittered_stays_within_its_bounds() {

@@ -18,7 +18,13 @@ use crate::{origin, proxy, store, telemetry};
 ///
 /// 0 after an orderly stop, 1 where a socket cannot be opened, 130 or 143 after a second SIGINT or SIGTERM.
 pub(super) fn run(config: Config) -> ExitCode {
-    let log = telemetry::start(config.log, config.log_filter.as_deref());
+    let log = match telemetry::start(config.log, config.log_filter.as_deref()) {
+        Ok(log) => log,
+        Err(error) => {
+            super::say_aside(&format!("error: the log cannot be started: {error}"));
+            return ExitCode::FAILURE;
+        }
+    };
     match serve(config, &log) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -40,7 +46,7 @@ fn serve(config: Config, log: &Log) -> Result<(), Box<dyn std::error::Error>> {
     let proxy = config.proxy.listening_on(server.addresses());
     let origin = config.origin.urls().join(" and ");
     let parts = Parts {
-        proxy: proxy::Shared::new(proxy, Clock::System, config.log.requests),
+        proxy: proxy::Shared::new(proxy, Clock::System, log.recorder()),
         store: store::Shared::new(&config.store),
         origin: Arc::new(origin::Shared::new(config.origin, &Clock::System)),
     };

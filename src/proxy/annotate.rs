@@ -59,7 +59,7 @@ pub(super) async fn missed(answer: Answer, route: Option<&Route>, limit: u64, an
     if answer.cache_status.hit || !wants(answer.response.status(), answer.response.headers()) {
         return answer;
     }
-    let Answer { response, cache_status, coding, why, dropped, own, turn } = answer;
+    let Answer { response, cache_status, coding, notes, own, turn } = answer;
     let (mut head, body) = response.into_parts();
     let body = match whole(body, limit, answers).await {
         Ok(bytes) => {
@@ -86,7 +86,7 @@ pub(super) async fn missed(answer: Answer, route: Option<&Route>, limit: u64, an
         }
         Err(body) => body,
     };
-    Answer { response: http::Response::from_parts(head, body), cache_status, coding, why, dropped, own, turn }
+    Answer { response: http::Response::from_parts(head, body), cache_status, coding, notes, own, turn }
 }
 
 async fn whole(body: Body, limit: u64, answers: &Arc<Budget>) -> Result<Bytes, Body> {

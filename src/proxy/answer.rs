@@ -12,6 +12,7 @@ use crate::budget::{Budget, Receipt};
 use crate::fields::{CacheStatus, ContentCoding, Detail, Forward, drop_cache_tags};
 use crate::origin::Answered;
 use crate::policy::not_modified;
+use crate::telemetry::Notes;
 
 /// A response and what the cache had to do with it.
 #[derive(Debug)]
@@ -24,10 +25,8 @@ pub(super) struct Answer {
     pub(super) own: bool,
     /// What covers its body among those of its connection.
     pub(super) turn: Option<Receipt>,
-    /// Why it is not the origin's, for the log.
-    pub(super) why: Option<String>,
-    /// What the write that it answers made old on routes, for the log.
-    pub(super) dropped: Option<String>,
+    /// What the request's outcome says besides.
+    pub(super) notes: Notes,
 }
 
 /// Fields that describe a body, and no answer without one.
@@ -38,7 +37,7 @@ pub(super) const VIA_ASIDE: HeaderValue = HeaderValue::from_static("1.1 aside");
 
 impl Answer {
     pub(super) fn new(response: Response<Body>, cache_status: CacheStatus) -> Self {
-        Self { response, cache_status, coding: None, own: false, turn: None, why: None, dropped: None }
+        Self { response, cache_status, coding: None, own: false, turn: None, notes: Notes::default() }
     }
 
     /// The origin's answer as it comes, its head made ready.
@@ -82,6 +81,11 @@ impl Answer {
         }
         *self.response.body_mut() = Body::Empty;
         self
+    }
+
+    /// How long its body is, where that is known.
+    pub(super) fn length(&self) -> Option<u64> {
+        hyper::body::Body::size_hint(self.response.body()).exact()
     }
 
     /// How long its body is, where all of it is there.

@@ -125,7 +125,7 @@ impl Refusal {
             _ => None,
         };
         let mut answer = own(self.status(), &self.sentence(), CacheStatus { detail, ..CacheStatus::default() });
-        answer.why = (*self != Self::LastHop).then(|| self.sentence());
+        answer.notes.why = (*self != Self::LastHop).then(|| self.sentence().into());
         if self.ends_connection() {
             answer.response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
@@ -156,7 +156,7 @@ pub(super) fn no_answer(error: &OriginError, forward: Forward) -> Answer {
     };
     let cache_status = CacheStatus { forward: Some(forward), detail, ..CacheStatus::default() };
     let mut answer = own(status, &told_to_clients(error), cache_status);
-    answer.why = Some(error.to_string());
+    answer.notes.why = Some(error.to_string().into());
     if let Some(seconds) = error.retry_after() {
         answer.response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
     }

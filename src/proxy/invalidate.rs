@@ -12,8 +12,9 @@ use super::{Proxy, fault_detail};
 use crate::body::Body;
 use crate::fields::Forward;
 use crate::origin::Answered;
-use crate::rules::{Invalidation, Tag, Write, summary};
+use crate::rules::{Cause, Invalidation, ROUTELESS, Tag, Write, summary};
 use crate::store::{Fault, Invalidated, Since};
+use crate::telemetry::Dropped;
 
 /// When a write of unknown outcome is made good again, each after the one before: half a minute in all.
 const LATE_COMMITS: [Duration; 4] =
@@ -63,7 +64,8 @@ impl Proxy {
         if drops.is_empty() {
             return answer;
         }
-        answer.dropped = summary(&drops);
+        let rule = only_rule(&drops).map(str::to_owned);
+        answer.notes.dropped = summary(&drops).map(|summary| Box::new(Dropped { summary, rule }));
         match self.invalidate(&drops, &[], None).await {
             Ok(_) => answer,
             Err(fault) => self.unfinished(answer, &fault),
@@ -91,6 +93,17 @@ impl Proxy {
         answer.cache_status.detail = Some(fault_detail(fault));
         answer
     }
+}
+
+/// The rule of the configuration by which all of it is made old, where it is one.
+fn only_rule(drops: &[Invalidation]) -> Option<&str> {
+    let mut rules =
+        drops.iter().filter(|drop| drop.route.as_deref() != Some(ROUTELESS)).map(|drop| match &drop.cause {
+            Cause::Rule(request) | Cause::Write(request) | Cause::Policy(request) => Some(&**request),
+            Cause::Unlisted | Cause::Target | Cause::Path | Cause::Named | Cause::Groups => None,
+        });
+    let first = rules.next()??;
+    rules.all(|rule| rule == Some(first)).then_some(first)
 }
 
 /// All tags that a write makes old, each once.

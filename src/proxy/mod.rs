@@ -57,7 +57,7 @@ use crate::origin::Origin;
 use crate::policy::{Choices, credential_in, is_safe, only_if_cached, wants_the_origin};
 use crate::rules::Bypass;
 use crate::store::{Fault, Store};
-use crate::telemetry::RequestLine;
+use crate::telemetry::Recorder;
 use answer::Answer;
 use coding::Codings;
 use collapse::{Flights, Join, Landing};
@@ -92,19 +92,19 @@ pub struct Shared {
     /// The bytes of answers on their way.
     answers: Arc<Budget>,
     clock: Clock,
-    log_requests: bool,
+    recorder: Recorder,
 }
 
 impl Shared {
     /// Sets the shared part up.
-    pub fn new(settings: ProxySettings, clock: Clock, log_requests: bool) -> Self {
+    pub fn new(settings: ProxySettings, clock: Clock, recorder: Recorder) -> Self {
         let flights = Arc::new(Flights::new(settings.max_waiters));
         let answers = Budget::new(settings.max_answers);
         let codings = Arc::new(Codings::new(&settings.compression, &answers));
         let (standing_in, other_hosts) = (Arc::default(), Arc::default());
         let notices = Arc::new(Notices::about(&settings.rules.routes));
         let settings = Arc::new(settings);
-        Self { settings, flights, codings, standing_in, notices, other_hosts, answers, clock, log_requests }
+        Self { settings, flights, codings, standing_in, notices, other_hosts, answers, clock, recorder }
     }
 }
 
@@ -146,20 +146,17 @@ impl Proxy {
         share: Option<Share>,
     ) -> Response<Body> {
         let counts_for = share.as_ref().map(Share::budget);
-        let line = self
-            .shared
-            .log_requests
-            .then(|| RequestLine::of(request.method(), request.uri().path(), request.headers()));
-        let answer = match ingress::admit(request, &self.shared.settings, client, interim, share) {
+        let (method, path, fields) = (request.method(), request.uri().path(), request.headers());
+        let begun = self.shared.recorder.begin(method, path, fields, client.address);
+        let mut answer = match ingress::admit(request, &self.shared.settings, client, interim, share) {
             Err(refusal) => refusal.answer(),
             Ok(admitted) if self.may_tunnel(&admitted) => self.tunnel(admitted).await,
             Ok(admitted) if matches!(admitted.method, Method::GET | Method::HEAD) => self.read(admitted).await,
             Ok(admitted) if is_safe(&admitted.method) => self.pass(admitted, Forward::Method, None).await,
             Ok(admitted) => self.write(admitted).await,
         };
-        if let Some(line) = line {
-            line.log(answer.response.status(), &answer.cache_status, answer.why.as_deref(), answer.dropped.as_deref());
-        }
+        let notes = std::mem::take(&mut answer.notes);
+        begun.end(answer.response.status(), answer.cache_status, answer.length(), notes);
         answer.seal(self.shared.settings.pass_tags, counts_for)
     }
 
@@ -183,7 +180,8 @@ impl Proxy {
         let answer = self.in_turn(&resource, &request).await;
         self.shared.standing_in.note(route.as_deref(), &answer.cache_status, self.shared.clock.ticks());
         let answer = annotate::missed(answer, route.as_deref(), limit, &self.shared.answers).await;
-        let answer = self.shared.codings.apply(answer).await;
+        let mut answer = self.shared.codings.apply(answer).await;
+        answer.notes.route = route.map(|route| Arc::clone(&route.name));
         if head_only { answer.without_body() } else { answer }
     }
 

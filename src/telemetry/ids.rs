@@ -1,25 +1,25 @@
 //! What a request carries that the lines of several logs are joined by.
 
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName};
 
 use crate::fields::{TRACEPARENT, TraceParent};
 
 /// The ids of one request, as far as it has some that can be written as they are.
-#[derive(Debug, Default)]
-pub(super) struct Ids {
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Ids {
     trace: Option<TraceParent>,
-    request: Option<HeaderValue>,
-    correlation: Option<HeaderValue>,
-    b3_trace: Option<HeaderValue>,
-    b3_span: Option<HeaderValue>,
+    request: Option<Box<str>>,
+    correlation: Option<Box<str>>,
+    b3_trace: Option<Box<str>>,
+    b3_span: Option<Box<str>>,
 }
 
 /// The longest id that is written.
 const LONGEST: usize = 64;
 
 impl Ids {
-    /// Goes over a request's fields once: most have none of these.
-    pub(super) fn of(fields: &HeaderMap) -> Self {
+    /// Goes over a request's fields once; `None` where it has no ids, as most requests.
+    pub(super) fn of(fields: &HeaderMap) -> Option<Self> {
         let mut ids = Self::default();
         for name in fields.keys() {
             let id = match name.as_str() {
@@ -36,45 +36,29 @@ impl Ids {
             };
             *id = only(fields, name).or(id.take());
         }
-        ids
+        (ids != Self::default()).then_some(ids)
     }
 
-    pub(super) fn trace(&self) -> Option<&str> {
-        self.trace.as_ref().map(TraceParent::trace_id)
-    }
-
-    pub(super) fn span(&self) -> Option<&str> {
-        self.trace.as_ref().map(TraceParent::span_id)
-    }
-
-    pub(super) fn request(&self) -> Option<&str> {
-        text(self.request.as_ref())
-    }
-
-    pub(super) fn correlation(&self) -> Option<&str> {
-        text(self.correlation.as_ref())
-    }
-
-    pub(super) fn b3_trace(&self) -> Option<&str> {
-        text(self.b3_trace.as_ref())
-    }
-
-    pub(super) fn b3_span(&self) -> Option<&str> {
-        text(self.b3_span.as_ref())
+    /// Each with the name that it has in the log.
+    pub fn named(&self) -> [(&'static str, Option<&str>); 6] {
+        [
+            ("trace_id", self.trace.as_ref().map(TraceParent::trace_id)),
+            ("span_id", self.trace.as_ref().map(TraceParent::span_id)),
+            ("request_id", self.request.as_deref()),
+            ("correlation_id", self.correlation.as_deref()),
+            ("b3_trace_id", self.b3_trace.as_deref()),
+            ("b3_span_id", self.b3_span.as_deref()),
+        ]
     }
 }
 
-fn text(id: Option<&HeaderValue>) -> Option<&str> {
-    id?.to_str().ok()
-}
-
-/// The field's value, where it has one line and that is nothing but letters, digits and `-`.
-fn only(fields: &HeaderMap, name: &HeaderName) -> Option<HeaderValue> {
+/// The field's value, where it has one line and that is nothing but letters, digits and `-`. A copy, since the request's
+/// own holds all that was read with it.
+fn only(fields: &HeaderMap, name: &HeaderName) -> Option<Box<str>> {
     let mut lines = fields.get_all(name).iter();
-    let only = lines.next().filter(|_| lines.next().is_none())?;
-    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'-';
-    let bytes = only.as_bytes();
-    ((1..=LONGEST).contains(&bytes.len()) && bytes.iter().all(plain)).then(|| only.clone())
+    let only = lines.next().filter(|_| lines.next().is_none())?.to_str().ok()?;
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    ((1..=LONGEST).contains(&only.len()) && only.bytes().all(plain)).then(|| only.into())
 }
 
 #[cfg(test)]
@@ -82,29 +66,39 @@ mod tests {
     use super::*;
     use crate::fields::literal::fields;
 
+    fn told(lines: &[(&'static str, &'static str)]) -> Vec<(&'static str, String)> {
+        let ids = Ids::of(&fields(lines)).unwrap_or_default();
+        ids.named().into_iter().filter_map(|(name, id)| Some((name, id?.to_owned()))).collect()
+    }
+
     #[test]
     fn ids_are_told_that_can_be_written_as_they_are() {
-        let ids = Ids::of(&fields(&[
+        let all = told(&[
             ("accept", "*/*"),
             ("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"),
             ("x-request-id", "r-1"),
             ("correlation-id", "C2"),
             ("x-b3-traceid", "80f198ee56343ba8"),
             ("x-b3-spanid", "e457b5a2e4d86bd1"),
-        ]));
-        assert_eq!(ids.trace(), Some("4bf92f3577b34da6a3ce929d0e0e4736"));
-        assert_eq!(ids.span(), Some("00f067aa0ba902b7"));
-        assert_eq!((ids.request(), ids.correlation()), (Some("r-1"), Some("C2")));
-        assert_eq!((ids.b3_trace(), ids.b3_span()), (Some("80f198ee56343ba8"), Some("e457b5a2e4d86bd1")));
-        let either = Ids::of(&fields(&[("request-id", "a"), ("x-request-id", "b c")]));
-        assert_eq!(either.request(), Some("a"));
+        ]);
+        let expected = [
+            ("trace_id", "4bf92f3577b34da6a3ce929d0e0e4736"),
+            ("span_id", "00f067aa0ba902b7"),
+            ("request_id", "r-1"),
+            ("correlation_id", "C2"),
+            ("b3_trace_id", "80f198ee56343ba8"),
+            ("b3_span_id", "e457b5a2e4d86bd1"),
+        ];
+        assert_eq!(all, expected.map(|(name, id)| (name, id.to_owned())));
+        assert_eq!(told(&[("request-id", "a"), ("x-request-id", "b c")]), [("request_id", "a".to_owned())]);
     }
 
     #[test]
     fn others_are_not() {
         let long: &'static str = "a".repeat(65).leak();
         let longest: &'static str = "a".repeat(64).leak();
-        assert_eq!(Ids::of(&fields(&[("x-request-id", longest)])).request(), Some(longest));
+        assert_eq!(told(&[("x-request-id", longest)]), [("request_id", longest.to_owned())]);
+        assert_eq!(Ids::of(&fields(&[("accept", "*/*")])), None);
         for lines in [
             &[("x-request-id", "")][..],
             &[("x-request-id", "a b")],
@@ -114,7 +108,7 @@ mod tests {
             &[("x-request-id", long)],
             &[("x-request-id", "a"), ("x-request-id", "a")],
         ] {
-            assert_eq!(Ids::of(&fields(lines)).request(), None, "{lines:?}");
+            assert_eq!(told(lines), [], "{lines:?}");
         }
     }
 }

@@ -1,15 +1,15 @@
 //! How log lines are written: to standard error, for people or as JSON. No query values, cookies or
-//! credentials, and no character that a terminal takes for a command.
+//! credentials, and no character that a terminal takes for a command. And which are: what `ASIDE_LOG` says, if that can be
+//! understood.
 
-use std::io::IsTerminal;
+use std::io::{self, IsTerminal};
 
-use http::{HeaderMap, Method, StatusCode};
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
-use super::filter::filter;
-use super::ids::Ids;
 use super::queue::Queue;
-use crate::clock::Stopwatch;
-use crate::fields::{CacheStatus, Notation};
+use super::recorder::Recorder;
+use crate::fields::Notation;
 
 /// The form of log lines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -34,11 +34,22 @@ pub struct LogSettings {
 
 /// The log. Its last lines are written when it is dropped.
 #[derive(Debug)]
-pub struct Log(Queue);
+pub struct Log {
+    queue: Queue,
+    requests: bool,
+}
+
+const DEFAULT: &str = "aside=info";
+/// Who writes lines: aside itself, and the crates below it that do so at all.
+const TARGETS: [&str; 10] =
+    ["aside", "fred", "h2", "hyper", "hyper_rustls", "hyper_util", "mio", "rustls", "tokio", "tokio_util"];
+/// A longer text is not repeated.
+const TEXT_LIMIT: usize = 80;
 
 /// Sends log lines to standard error from now on, without ever waiting for it. `wanted` overrides what is logged
-/// (`aside=debug`). A second call in one process changes nothing.
-pub fn start(settings: LogSettings, wanted: Option<&str>) -> Log {
+/// (`aside=debug`). Of several logs in one process the first has all lines but those of requests. The error is the
+/// system's, where it allows no further thread.
+pub fn start(settings: LogSettings, wanted: Option<&str>) -> io::Result<Log> {
     let (filter, told) = filter(wanted);
     let coloured = settings.colours && std::io::stderr().is_terminal();
     let notation = match settings.format {
@@ -46,7 +57,7 @@ pub fn start(settings: LogSettings, wanted: Option<&str>) -> Log {
         LogFormat::Text if coloured => Notation::Coloured,
         LogFormat::Text => Notation::Plain,
     };
-    let queue = Queue::before(std::io::stderr(), notation);
+    let queue = Queue::before(std::io::stderr(), notation)?;
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(queue.clone()).log_internal_errors(false);
     let started = match settings.format {
         LogFormat::Text => lines.with_target(false).with_ansi(coloured).try_init(),
@@ -56,14 +67,19 @@ pub fn start(settings: LogSettings, wanted: Option<&str>) -> Log {
     if let Some(told) = told {
         tracing::warn!("{told}");
     }
-    Log(queue)
+    Ok(Log { queue, requests: settings.requests })
 }
 
 impl Log {
+    /// Where requests end: with a line each, if the settings say so.
+    pub fn recorder(&self) -> Recorder {
+        if self.requests { Recorder::to_log(self.queue.clone()) } else { Recorder::default() }
+    }
+
     /// Waits until everything logged so far is written, but no longer than a second: whoever reads the log may have
     /// stopped doing so.
     pub fn flush(&self) {
-        self.0.drain();
+        self.queue.drain();
     }
 }
 
@@ -73,71 +89,69 @@ impl Drop for Log {
     }
 }
 
-/// A request's line in the log: its method and its path, not its query, and the ids that it carries. Dropped before it is
-/// written, it says that the client was gone before there was an answer; what a write does goes on all the same.
-#[derive(Debug)]
-pub struct RequestLine {
-    method: Method,
-    path: String,
-    ids: Ids,
-    stopwatch: Stopwatch,
-    written: bool,
-}
-
-const LONGEST_PATH: usize = 1024;
-
-/// Writes a request's line at a level, with further fields and these words. What is `None` is left out.
-macro_rules! write_line {
-    ($level:ident, $line:ident, $words:literal, $($more:tt)+) => {
-        tracing::$level!(
-            method = $line.method.as_str(),
-            path = $line.path.as_str(),
-            $($more)+,
-            trace_id = $line.ids.trace(),
-            span_id = $line.ids.span(),
-            request_id = $line.ids.request(),
-            correlation_id = $line.ids.correlation(),
-            b3_trace_id = $line.ids.b3_trace(),
-            b3_span_id = $line.ids.b3_span(),
-            $words
-        )
-    };
-}
-
-impl RequestLine {
-    /// Notes what the line needs before the request is used up, and the time.
-    pub fn of(method: &Method, path: &str, fields: &HeaderMap) -> Self {
-        let path = path.chars().take(LONGEST_PATH).collect();
-        Self { method: method.clone(), path, ids: Ids::of(fields), stopwatch: Stopwatch::start(), written: false }
+/// The filter of a text as in `aside=debug`, and what is to be told of a text that is none: then the default holds.
+fn filter(wanted: Option<&str>) -> (EnvFilter, Option<String>) {
+    let wanted = wanted.map_or("", str::trim);
+    if wanted.is_empty() {
+        return (EnvFilter::new(DEFAULT), None);
     }
+    let parts = wanted.split(',').map(str::trim).filter(|part| !part.is_empty());
+    match parts.clone().find(|part| !is_directive(part)) {
+        None => match EnvFilter::try_new(wanted) {
+            Ok(filter) => (filter, None),
+            Err(_) => refused(wanted),
+        },
+        Some(part) => refused(part),
+    }
+}
 
-    /// Writes the line. `micros` is the time until the answer's head was there; `why` is why the answer is not
-    /// the origin's, where it is neither that nor a stored one; `dropped` what a write made old on routes.
-    pub fn log(mut self, status: StatusCode, cache: &CacheStatus, why: Option<&str>, dropped: Option<&str>) {
-        self.written = true;
-        let (status, cache, micros) = (status.as_u16(), cache.to_string(), self.micros());
-        // What is wrong with a request is its client's affair, and clients can be wrong as often as they like.
-        if why.is_some() && status >= 500 {
-            write_line!(warn, self, "request", status, cache, micros, why, dropped);
-        } else {
-            write_line!(info, self, "request", status, cache, micros, why, dropped);
+fn refused(part: &str) -> (EnvFilter, Option<String>) {
+    let shown: String = part.chars().take(TEXT_LIMIT).collect();
+    let told = format!(
+        "`{shown}` in ASIDE_LOG is neither a level (off, error, warn, info, debug, trace) nor a target with one, as in \
+         aside=debug; {DEFAULT} is used instead"
+    );
+    (EnvFilter::new(DEFAULT), Some(told))
+}
+
+/// Whether it is a level, a target, or a target with a level.
+fn is_directive(part: &str) -> bool {
+    match part.split_once('=') {
+        None => is_level(part) || is_target(part),
+        Some((target, level)) => is_target(target) && is_level(level),
+    }
+}
+
+fn is_level(text: &str) -> bool {
+    !text.is_empty() && text.parse::<LevelFilter>().is_ok()
+}
+
+fn is_target(text: &str) -> bool {
+    let root = text.split("::").next().unwrap_or_default();
+    TARGETS.contains(&root) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b':'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_filter_is_told_and_the_default_holds() {
+        for text in ["nonsense", "aside=loud", "asidde=debug", "aside=", "=debug", "aside[x]=debug", "info,no", "a b"] {
+            let (filter, told) = filter(Some(text));
+            assert_eq!(filter.to_string(), DEFAULT, "{text}");
+            assert!(told.is_some_and(|told| told.contains("aside=info is used instead")), "{text}");
         }
     }
 
-    fn micros(&self) -> u64 {
-        u64::try_from(self.stopwatch.elapsed().as_micros()).unwrap_or(u64::MAX)
-    }
-}
-
-impl Drop for RequestLine {
-    fn drop(&mut self) {
-        if !self.written {
-            write_line!(
-                info,
-                self,
-                "the request ended before its answer: the client left, or the server stopped",
-                micros = self.micros()
-            );
+    #[test]
+    fn filters_are_taken_as_they_are_and_nothing_is_the_default() {
+        for text in ["debug", "off", "aside=debug", "aside::proxy=trace,fred=warn", "WARN", " aside=debug, ", "h2"] {
+            assert_eq!(filter(Some(text)).1, None, "{text}");
+        }
+        for nothing in [None, Some(""), Some("  ")] {
+            let (filter, told) = filter(nothing);
+            assert_eq!((filter.to_string().as_str(), told), (DEFAULT, None));
         }
     }
 }

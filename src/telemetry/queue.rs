@@ -1,40 +1,50 @@
 //! The way of log lines to standard error: through a bounded queue to a thread of their own, the only one that ever waits
-//! for whoever reads the log. A line that finds the queue full, or that cannot be written, is lost and counted.
+//! for whoever reads the log, and the one that writes out requests. What finds the queue full, or cannot be written, is lost
+//! and counted.
 
-use std::borrow::Cow;
 use std::io::{self, Write};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::time::Duration;
 
-use tracing_appender::non_blocking::{ErrorCounter, NonBlocking, NonBlockingBuilder};
 use tracing_subscriber::fmt::MakeWriter;
 
+use super::line::{Dates, write_line};
+use super::outcome::Outcome;
 use crate::clock::Stopwatch;
 use crate::fields::{Notation, visible};
 
 /// Some twenty megabytes at the most, where paths are long, and a burst of a third of a second at full speed.
 const LONGEST: usize = 16_384;
+/// Up to this many bytes are written at once: a pipe that others write to as well takes them in one piece.
+const BATCH: usize = 4096;
+/// How long the thread rests between looks while there is something to do: what comes meanwhile wakes nobody.
+const REST: Duration = Duration::from_millis(2);
 /// How long the last lines may take.
 const PATIENCE: Duration = Duration::from_secs(1);
-const LOOK: Duration = Duration::from_millis(2);
 
 /// The queue, as those who log have it.
 #[derive(Clone, Debug)]
 pub(super) struct Queue {
-    lines: NonBlocking,
-    notation: Notation,
+    entries: SyncSender<Entry>,
     counts: Arc<Counts>,
+}
+
+#[derive(Debug)]
+enum Entry {
+    /// A line as it was written elsewhere, with its end.
+    Line(Vec<u8>),
+    /// What a request's line is to be made of.
+    Outcome(Box<Outcome>),
+    /// Somebody wants to know when all that came before is written.
+    Mark(SyncSender<()>),
 }
 
 #[derive(Debug, Default)]
 struct Counts {
-    /// Lines that were to be queued.
-    taken: AtomicUsize,
     /// Lines that found the queue full.
-    refused: OnceLock<ErrorCounter>,
-    /// Lines that left the queue, written or not.
-    done: AtomicUsize,
+    refused: AtomicUsize,
     unwritten: AtomicUsize,
     /// Lost lines that the log has told of.
     told: AtomicUsize,
@@ -43,63 +53,66 @@ struct Counts {
 }
 
 impl Counts {
-    fn refused(&self) -> usize {
-        self.refused.get().map_or(0, ErrorCounter::dropped_lines)
-    }
-
     /// Tells of lines that were lost, once lines are written again.
     fn tell(&self) {
         if !self.moves.load(Ordering::Relaxed) {
             return;
         }
-        let lost = self.refused().saturating_add(self.unwritten.load(Ordering::Relaxed));
+        let lost = self.refused.load(Ordering::Relaxed).saturating_add(self.unwritten.load(Ordering::Relaxed));
         let news = lost.saturating_sub(self.told.swap(lost, Ordering::Relaxed));
         if news > 0 {
             tracing::warn!(lines = news, "lines of this log were lost: nobody took them in time, or its disk is full");
         }
     }
-
-    fn is_empty(&self) -> bool {
-        self.done.load(Ordering::Acquire) + self.refused() >= self.taken.load(Ordering::Acquire)
-    }
 }
 
 impl Queue {
     /// A queue in front of `out`, which its thread has for itself. The lines are in this notation.
-    pub(super) fn before(out: impl Write + Send + 'static, notation: Notation) -> Self {
+    pub(super) fn before(out: impl Write + Send + 'static, notation: Notation) -> io::Result<Self> {
         let counts = Arc::new(Counts::default());
-        let sink = Sink { out, torn: false, counts: Arc::clone(&counts) };
-        let builder = NonBlockingBuilder::default().lossy(true).buffered_lines_limit(LONGEST).thread_name("log");
-        let (lines, guard) = builder.finish(sink);
-        let _ = counts.refused.set(lines.error_counter());
-        // At its end it would print to standard output, and panic where that cannot be done. `flush` does its work.
-        std::mem::forget(guard);
-        Self { lines, notation, counts }
+        let (entries, to_write) = sync_channel(LONGEST);
+        let sink = Sink::new(out, notation, Arc::clone(&counts));
+        std::thread::Builder::new().name("log".to_owned()).spawn(move || sink.run(&to_write))?;
+        Ok(Self { entries, counts })
     }
 
-    /// Waits until all lines are written, but not for long.
-    pub(super) fn drain(&self) {
+    /// Queues the line of an outcome.
+    pub(super) fn outcome(&self, outcome: Box<Outcome>) {
+        self.queue(Entry::Outcome(outcome));
+    }
+
+    fn queue(&self, entry: Entry) {
+        if self.entries.try_send(entry).is_err() {
+            self.counts.refused.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Waits until all lines are written, but not for long. Whether they are.
+    pub(super) fn drain(&self) -> bool {
         let waited = Stopwatch::start();
-        let written = || {
-            while !self.counts.is_empty() && waited.elapsed() < PATIENCE {
-                std::thread::sleep(LOOK);
-            }
-        };
-        written();
+        let written = self.reaches_its_end(&waited);
         self.counts.tell();
-        written();
+        written && self.reaches_its_end(&waited)
+    }
+
+    fn reaches_its_end(&self, waited: &Stopwatch) -> bool {
+        let (tell, told) = sync_channel(1);
+        let mut mark = Entry::Mark(tell);
+        while let Err(error) = self.entries.try_send(mark) {
+            match error {
+                TrySendError::Full(again) if waited.elapsed() < PATIENCE => mark = again,
+                _ => return false,
+            }
+            std::thread::sleep(REST);
+        }
+        told.recv_timeout(PATIENCE.saturating_sub(waited.elapsed())).is_ok()
     }
 }
 
 impl Write for Queue {
+    /// Takes a line whole, with its end.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        self.counts.taken.fetch_add(1, Ordering::AcqRel);
-        // Each line comes whole, and with its end. Nothing that somebody else has put into it may look like one.
-        let text = String::from_utf8_lossy(line.strip_suffix(b"\n").unwrap_or(line));
-        match visible(&text, self.notation) {
-            Cow::Borrowed(_) => self.lines.write_all(line)?,
-            Cow::Owned(shown) => self.lines.write_all(format!("{shown}\n").as_bytes())?,
-        }
+        self.queue(Entry::Line(line.to_vec()));
         Ok(line.len())
     }
 
@@ -119,48 +132,94 @@ impl<'a> MakeWriter<'a> for Queue {
 /// The thread's side.
 struct Sink<W> {
     out: W,
+    notation: Notation,
+    dates: Dates,
+    /// Lines that are to be written together.
+    batch: Vec<u8>,
     /// Whether the last line broke off in its midst.
     torn: bool,
     counts: Arc<Counts>,
 }
 
 impl<W: Write> Sink<W> {
-    fn put(&mut self, line: &[u8]) -> io::Result<()> {
-        if self.torn {
-            self.out.write_all(b"\n")?;
-            self.torn = false;
-        }
-        let mut rest = line;
-        while !rest.is_empty() {
-            match self.out.write(rest) {
-                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(count) => rest = rest.get(count..).unwrap_or_default(),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => {
-                    self.torn = rest.len() < line.len();
-                    return Err(error);
+    fn new(out: W, notation: Notation, counts: Arc<Counts>) -> Self {
+        Self { out, notation, dates: Dates::new(), batch: Vec::new(), torn: false, counts }
+    }
+
+    /// Writes what comes until nobody is left who logs.
+    fn run(mut self, entries: &Receiver<Entry>) {
+        while let Ok(first) = entries.recv() {
+            let mut next = Some(first);
+            while next.is_some() {
+                self.dates.refresh();
+                for entry in next.into_iter().chain(entries.try_iter()) {
+                    self.take(entry);
                 }
+                self.write();
+                self.counts.tell();
+                std::thread::sleep(REST);
+                next = entries.try_recv().ok();
             }
         }
-        Ok(())
     }
-}
 
-impl<W: Write> Write for Sink<W> {
-    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        let written = self.put(line).is_ok();
-        if !written {
-            self.counts.unwritten.fetch_add(1, Ordering::Relaxed);
+    fn take(&mut self, entry: Entry) {
+        let before = self.batch.len();
+        match entry {
+            Entry::Line(line) => self.line(&line),
+            Entry::Outcome(outcome) => write_line(&mut self.batch, &outcome, self.notation, &mut self.dates),
+            Entry::Mark(tell) => {
+                self.write();
+                let _ = tell.try_send(());
+            }
         }
-        self.counts.moves.store(written, Ordering::Relaxed);
-        self.counts.done.fetch_add(1, Ordering::AcqRel);
-        Ok(line.len())
+        if self.batch.len() > BATCH {
+            let last = self.batch.split_off(before.min(self.batch.len()));
+            self.write();
+            self.batch = last;
+        }
     }
 
-    /// Called whenever the queue is empty.
-    fn flush(&mut self) -> io::Result<()> {
-        self.counts.tell();
-        Ok(())
+    /// Nothing that somebody else has put into a line may look like one.
+    fn line(&mut self, line: &[u8]) {
+        let text = String::from_utf8_lossy(line.strip_suffix(b"\n").unwrap_or(line));
+        self.batch.extend_from_slice(visible(&text, self.notation).as_bytes());
+        self.batch.push(b'\n');
+    }
+
+    /// Writes what there is. What cannot be written is lost.
+    fn write(&mut self) {
+        if self.batch.is_empty() {
+            return;
+        }
+        let written = self.put();
+        let rest = self.batch.get(written..).unwrap_or_default();
+        let lost = rest.split_inclusive(|byte| *byte == b'\n').count();
+        self.counts.unwritten.fetch_add(lost, Ordering::Relaxed);
+        self.counts.moves.store(lost == 0, Ordering::Relaxed);
+        self.batch.clear();
+    }
+
+    /// How many bytes of the batch could be written.
+    fn put(&mut self) -> usize {
+        if self.torn {
+            match self.out.write_all(b"\n") {
+                Ok(()) => self.torn = false,
+                Err(_) => return 0,
+            }
+        }
+        let mut written = 0;
+        while let Some(rest) = self.batch.get(written..).filter(|rest| !rest.is_empty()) {
+            match self.out.write(rest) {
+                Ok(0) => break,
+                Ok(count) => written += count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => break,
+            }
+        }
+        let broke_off = written < self.batch.len();
+        self.torn = broke_off && written > 0 && self.batch.get(written - 1) != Some(&b'\n');
+        written
     }
 }
 
@@ -189,17 +248,48 @@ mod tests {
         }
     }
 
+    fn write(sink: &mut Sink<Disk>, lines: &str) {
+        for line in lines.split_inclusive('\n') {
+            sink.take(Entry::Line(line.into()));
+        }
+        sink.write();
+    }
+
     #[test]
     fn a_line_that_broke_off_does_not_spoil_the_next() {
         let (room, written) = (Arc::new(Mutex::new(vec![9, 9, 9, 0, 3])), Arc::default());
         let disk = Disk { room, written: Arc::clone(&written) };
-        let mut sink = Sink { out: disk, torn: false, counts: Arc::default() };
-        sink.write_all(b"first\n").unwrap();
+        let mut sink = Sink::new(disk, Notation::Plain, Arc::default());
+        write(&mut sink, "first\n");
         assert!(!sink.counts.moves.load(Ordering::Relaxed));
-        sink.write_all(b"second\n").unwrap();
-        sink.write_all(b"third\n").unwrap();
+        write(&mut sink, "second\n");
+        write(&mut sink, "third\n");
         assert_eq!(*written.lock().unwrap(), b"fir\nsecond\nthird\n");
         assert_eq!(sink.counts.unwritten.load(Ordering::Relaxed), 1);
+    }
+
+    #[test]
+    fn lines_are_written_together_and_lost_by_themselves() {
+        let (room, written) = (Arc::new(Mutex::new(vec![99, 0, 13])), Arc::default());
+        let disk = Disk { room: Arc::clone(&room), written: Arc::clone(&written) };
+        let mut sink = Sink::new(disk, Notation::Plain, Arc::default());
+        write(&mut sink, "first\nsecond\nthird\nfourth\n");
+        assert_eq!(*written.lock().unwrap(), b"first\nsecond\n", "what is whole is no torn line");
+        assert_eq!(sink.counts.unwritten.load(Ordering::Relaxed), 2);
+        write(&mut sink, "fifth\nsix\u{9b}\n");
+        assert_eq!(*written.lock().unwrap(), "first\nsecond\nfifth\nsix\\u{9b}\n".as_bytes());
+        assert!(room.lock().unwrap().is_empty(), "one write for both");
+        assert!(sink.counts.moves.load(Ordering::Relaxed));
+    }
+
+    #[test]
+    fn a_batch_is_no_longer_than_a_pipe_takes_in_one_piece_unless_one_line_is() {
+        let (room, written) = (Arc::new(Mutex::new(vec![9000; 4])), Arc::default());
+        let disk = Disk { room: Arc::clone(&room), written: Arc::clone(&written) };
+        let mut sink = Sink::new(disk, Notation::Plain, Arc::default());
+        write(&mut sink, &["a".repeat(2047), "b".repeat(2047), "c".repeat(5000), "d\n".to_owned()].join("\n"));
+        assert_eq!(written.lock().unwrap().len(), 2048 + 2048 + 5001 + 2);
+        assert_eq!(room.lock().unwrap().len(), 1, "two lines, the long one, and the last");
     }
 
     /// Waits for somebody at every line.
@@ -219,16 +309,14 @@ mod tests {
     #[test]
     fn a_log_that_nobody_takes_holds_up_nobody_and_what_is_lost_is_counted() {
         let (let_go, stuck) = mpsc::channel();
-        let mut queue = Queue::before(Stuck(stuck), Notation::Plain);
-        for _ in 0..LONGEST + 10 {
+        let mut queue = Queue::before(Stuck(stuck), Notation::Plain).unwrap();
+        for _ in 0..LONGEST + BATCH {
             queue.write_all(b"line\n").unwrap();
         }
-        assert!(queue.counts.refused() >= 9);
-        queue.drain();
-        assert!(!queue.counts.is_empty());
+        assert!(queue.counts.refused.load(Ordering::Relaxed) > BATCH / 2, "the thread has a batch of them");
+        assert!(!queue.drain());
         drop(let_go);
-        queue.drain();
-        assert!(queue.counts.is_empty());
+        assert!(queue.drain());
     }
 
     #[derive(Clone)]
@@ -249,17 +337,17 @@ mod tests {
         let said: Arc<Mutex<Vec<u8>>> = Arc::default();
         let capture = Capture(Arc::clone(&said));
         let room = Arc::new(Mutex::new(vec![9, 9, 0, 0]));
-        let mut sink = Sink { out: Disk { room, written: Arc::default() }, torn: false, counts: Arc::default() };
+        let mut sink = Sink::new(Disk { room, written: Arc::default() }, Notation::Plain, Arc::default());
         let lines = tracing_subscriber::fmt().with_ansi(false).with_writer(move || capture.clone()).finish();
         tracing::subscriber::with_default(lines, || {
             for _ in 0..2 {
-                sink.write_all(b"line\n").unwrap();
-                sink.flush().unwrap();
+                write(&mut sink, "line\n");
+                sink.counts.tell();
             }
             assert!(said.lock().unwrap().is_empty());
             for _ in 0..2 {
-                sink.write_all(b"line\n").unwrap();
-                sink.flush().unwrap();
+                write(&mut sink, "line\n");
+                sink.counts.tell();
             }
         });
         let said = String::from_utf8(said.lock().unwrap().clone()).unwrap();

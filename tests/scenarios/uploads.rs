@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use aside::clock::Clock;
 use aside::config::Config;
+use aside::telemetry::Recorder;
 use aside::{origin, proxy, store};
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -19,7 +20,7 @@ fn connect(origin: SocketAddr, config: &str) -> DuplexStream {
     let text = format!("[origin]\nurl = \"http://{origin}\"\n{config}");
     let config = Config::from_text("test.toml", &text, |_| None).unwrap_or_else(|error| panic!("{error}"));
     let proxy = Arc::new(proxy::Proxy::new(
-        proxy::Shared::new(config.proxy, Clock::System, false),
+        proxy::Shared::new(config.proxy, Clock::System, Recorder::default()),
         store::Shared::new(&config.store).attach(),
         origin::Origin::new(Arc::new(origin::Shared::new(config.origin, &Clock::System))),
     ));

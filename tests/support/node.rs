@@ -7,6 +7,7 @@ use std::process::Stdio;
 use aside::clock::Clock;
 use aside::config::Config;
 use aside::server::{Parts, Running, Server};
+use aside::telemetry::Recorder;
 use aside::{origin, proxy, store};
 use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
 
@@ -77,7 +78,11 @@ impl Node {
         server.cores = 2;
         let server = Server::bind(server).unwrap();
         let parts = Parts {
-            proxy: proxy::Shared::new(config.proxy.listening_on(server.addresses()), clock.clone(), false),
+            proxy: proxy::Shared::new(
+                config.proxy.listening_on(server.addresses()),
+                clock.clone(),
+                Recorder::default(),
+            ),
             store: store::Shared::new(&config.store),
             origin: std::sync::Arc::new(origin::Shared::new(config.origin, &clock)),
         };

@@ -89,6 +89,7 @@ use crate::fields::{Notation, TRACEPARENT, TraceParent, visible};
 use crate::policy::is_safe;
 use crate::proxy::{Client, Shared};
 use crate::rules::{AskedHost, Fill, Hosts, reachable};
+use crate::telemetry::Recorder;
 
 /// `aside explain`.
 #[derive(Debug, Args)]
@@ -235,7 +236,7 @@ fn explain(asked: &Asked, config: &Config) -> Told {
 }
 
 fn explain_read(asked: &Asked, config: &Config) -> Told {
-    let shared = Shared::new(config.proxy.clone(), Clock::System, false);
+    let shared = Shared::new(config.proxy.clone(), Clock::System, Recorder::default());
     let head = asked.head(config).map_err(|error| (400, error.to_string()));
     let question = match head.and_then(|head| shared.question(head, asked.client(config))) {
         Ok(question) => question,

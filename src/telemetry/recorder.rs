@@ -1,0 +1,118 @@
+//! Where every request and every fetch in the background ends: what came of it goes to all who read that.
+
+use std::net::IpAddr;
+
+use http::{HeaderMap, Method, StatusCode};
+use tracing::Level;
+
+use super::ids::Ids;
+use super::outcome::{Notes, Outcome, Work};
+use super::queue::Queue;
+use crate::clock::Stopwatch;
+use crate::fields::CacheStatus;
+
+/// Takes outcomes, and waits for nobody. The default one has no readers.
+#[derive(Clone, Debug, Default)]
+pub struct Recorder {
+    /// The log, if requests get lines there.
+    log: Option<Queue>,
+}
+
+/// A request under way. Dropped before its end, it says that the client was gone before there was an answer; what a write
+/// does goes on all the same.
+#[derive(Debug)]
+pub struct Begun<'a> {
+    recorder: &'a Recorder,
+    method: Method,
+    path: Box<str>,
+    ids: Option<Box<Ids>>,
+    client: Option<IpAddr>,
+    stopwatch: Stopwatch,
+    has_ended: bool,
+}
+
+/// Longer paths are cut off there.
+const LONGEST_PATH: usize = 1024;
+
+/// Whether lines of this level are wanted in the log.
+macro_rules! is_wanted {
+    ($level:ident) => {
+        tracing::enabled!(target: "aside::telemetry::log", Level::$level)
+    };
+}
+
+impl Recorder {
+    /// One whose outcomes go to the log.
+    pub(super) fn to_log(log: Queue) -> Self {
+        Self { log: Some(log) }
+    }
+
+    /// A request begins: takes down what of it is read at its end, and the time.
+    pub fn begin(&self, method: &Method, path: &str, fields: &HeaderMap, client: Option<IpAddr>) -> Begun<'_> {
+        let read = self.log.is_some() && is_wanted!(WARN);
+        Begun {
+            recorder: self,
+            method: method.clone(),
+            path: if read { cut_off(path) } else { Box::default() },
+            ids: if read { Ids::of(fields).map(Box::new) } else { None },
+            client,
+            stopwatch: Stopwatch::start(),
+            has_ended: false,
+        }
+    }
+
+    /// Takes an outcome to all who read it.
+    pub fn record(&self, outcome: Outcome) {
+        let Some(log) = &self.log else { return };
+        let wanted = match outcome.work {
+            _ if outcome.is_trouble() => is_wanted!(WARN),
+            Work::Request => is_wanted!(INFO),
+            Work::Refresh | Work::Fill => is_wanted!(DEBUG),
+        };
+        if wanted {
+            log.outcome(Box::new(outcome));
+        }
+    }
+}
+
+impl Begun<'_> {
+    /// The head of its answer is there; `bytes` is how long the body is, where that is known.
+    pub fn end(mut self, status: StatusCode, cache: CacheStatus, bytes: Option<u64>, notes: Notes) {
+        self.record(Some(status), cache, bytes, notes);
+    }
+
+    fn record(&mut self, status: Option<StatusCode>, cache: CacheStatus, bytes: Option<u64>, notes: Notes) {
+        self.has_ended = true;
+        let (ended, took) = self.stopwatch.stop();
+        self.recorder.record(Outcome {
+            work: Work::Request,
+            method: std::mem::take(&mut self.method),
+            path: std::mem::take(&mut self.path),
+            query: None,
+            ids: self.ids.take(),
+            client: self.client,
+            status,
+            cache,
+            bytes,
+            micros: u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
+            ended,
+            notes,
+        });
+    }
+}
+
+impl Drop for Begun<'_> {
+    fn drop(&mut self) {
+        if !self.has_ended {
+            self.record(None, CacheStatus::default(), None, Notes::default());
+        }
+    }
+}
+
+fn cut_off(path: &str) -> Box<str> {
+    if path.len() <= LONGEST_PATH {
+        return path.into();
+    }
+    let end = path.char_indices().nth(LONGEST_PATH).map_or(path.len(), |(end, _)| end);
+    path.get(..end).unwrap_or(path).into()
+}
