@@ -6,7 +6,8 @@
 //! |---|---|
 //! | [`commands`] | a file per subcommand: what a person types |
 //! | [`config`] | `proxy.toml`, as written and as meant |
-//! | [`server`] | listeners, cores, limits, shutdown |
+//! | [`server`] | listeners, cores, limits, shutdown: serves any handler |
+//! | [`handler`] | the port between the server and what it serves |
 //! | [`proxy`] | a request's way from ingress to answer |
 //! | [`body`] | message bodies as they pass through, and what wraps them |
 //! | [`origin`] | the pooled client towards the API |
@@ -18,7 +19,7 @@
 //! | [`budget`] | how many bytes of answers are on their way |
 //! | [`clock`] | the only reader of time |
 //!
-//! Dependencies point one way: `commands` -> `config` -> everything; `server` -> `proxy` ->
+//! Dependencies point one way: `commands` -> `config` -> everything; {`server`, `proxy`} -> `handler`; `proxy` ->
 //! {`store`, `origin`} -> {`rules`, `policy`} -> `fields`. `tests/architecture` holds it.
 //!
 //! # A request's way
@@ -32,6 +33,7 @@ pub mod clock;
 pub mod commands;
 pub mod config;
 pub mod fields;
+pub mod handler;
 pub mod origin;
 pub mod policy;
 pub mod proxy;

@@ -9,7 +9,8 @@ use tokio::time::Instant;
 use super::signals::{Asked, Signals};
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::server::{Parts, Running, Server};
+use crate::proxy::Parts;
+use crate::server::{Running, Server};
 use crate::telemetry::Log;
 use crate::{origin, proxy, store, telemetry};
 
@@ -46,7 +47,7 @@ fn serve(config: Config, log: &Log) -> Result<(), Box<dyn std::error::Error>> {
     let proxy = config.proxy.listening_on(server.addresses());
     let origin = config.origin.urls().join(" and ");
     let parts = Parts {
-        proxy: proxy::Shared::new(proxy, Clock::System, log.recorder()),
+        shared: proxy::Shared::new(proxy, Clock::System, log.recorder()),
         store: store::Shared::new(&config.store),
         origin: Arc::new(origin::Shared::new(config.origin, &Clock::System)),
     };

@@ -5,9 +5,10 @@ use http::response;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, StatusCode};
 
+use super::ProxySettings;
 use super::egress::{Extent, ready};
 use super::ingress::{Content, Head, read};
-use super::{Client, ProxySettings};
+use crate::handler::Client;
 
 /// What of a message comes after its head: `None` for nothing, `Some(None)` for as much as comes.
 pub type Body = Option<Option<u64>>;

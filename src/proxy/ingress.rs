@@ -14,9 +14,10 @@ use hyper::body::{Body as _, Incoming};
 use hyper::upgrade::OnUpgrade;
 
 use super::error::Refusal;
-use super::{Client, ProxySettings, Share, versions};
+use super::{ProxySettings, versions};
 use crate::body::InterimSender;
 use crate::fields::{nominates_end_to_end, restore_entity_tags, strip_hop_by_hop};
+use crate::handler::{Client, Exchange, Share};
 use crate::policy::{is_credential, is_forgeable, is_overriding, is_safe};
 use framing::{count_hop, settle};
 use host::host;
@@ -64,10 +65,9 @@ pub(super) struct Head {
 pub(super) fn admit(
     mut request: Request<Incoming>,
     settings: &ProxySettings,
-    client: Client,
-    interim: Option<InterimSender>,
-    share: Option<Share>,
+    exchange: Exchange,
 ) -> Result<Admitted, Refusal> {
+    let Exchange { client, interim, share } = exchange;
     let upgrade = upgrade(&mut request);
     let (head, body) = request.into_parts();
     let content = match (body.is_end_stream(), body.size_hint().exact()) {

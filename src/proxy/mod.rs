@@ -6,7 +6,6 @@
 
 mod annotate;
 mod answer;
-mod client;
 mod coding;
 mod collapse;
 mod deliver;
@@ -34,7 +33,6 @@ mod post;
 mod read_ahead;
 mod reuse;
 mod settings;
-mod share;
 mod standing_in;
 mod tasks;
 mod tunnel;
@@ -48,15 +46,17 @@ use std::sync::Arc;
 
 use http::{Method, Request, Response};
 use hyper::body::Incoming;
+use tokio::time::Instant;
 
-use crate::body::{Body, InterimSender};
+use crate::body::Body;
 use crate::budget::Budget;
 use crate::clock::Clock;
 use crate::fields::{Detail, Forward};
-use crate::origin::Origin;
+use crate::handler::{Exchange, Handled, Handler, Handlers, Later, Share};
+use crate::origin::{self, Origin};
 use crate::policy::{Choices, credential_in, is_safe, only_if_cached, wants_the_origin};
 use crate::rules::Bypass;
-use crate::store::{Fault, Store};
+use crate::store::{self, Fault, Store};
 use crate::telemetry::Recorder;
 use answer::Answer;
 use coding::Codings;
@@ -73,12 +73,9 @@ use reuse::{Onward, Verdict};
 use standing_in::StandingIn;
 use tasks::Tasks;
 
-pub use client::Client;
 pub use coding::CompressionSettings;
 pub use inspect::{Inspection, Question, Selection, Variants};
 pub use settings::ProxySettings;
-pub use share::Share;
-pub use tunnel::Tunnel;
 
 /// What all cores of a process share besides the store.
 #[derive(Clone, Debug)]
@@ -108,6 +105,32 @@ impl Shared {
     }
 }
 
+/// What every core's proxy is made from.
+#[derive(Clone, Debug)]
+pub struct Parts {
+    /// What the proxies share.
+    pub shared: Shared,
+    /// What the stores share.
+    pub store: store::Shared,
+    /// What the clients of the origin share.
+    pub origin: Arc<origin::Shared>,
+}
+
+impl Handlers for Parts {
+    fn attach(&self) -> Arc<dyn Handler> {
+        let origin = Origin::new(Arc::clone(&self.origin));
+        Arc::new(Proxy::new(self.shared.clone(), self.store.attach(), origin))
+    }
+
+    fn max_files(&self) -> usize {
+        self.origin.max_connections()
+    }
+
+    fn stack_bytes(&self, cores: usize) -> Option<usize> {
+        self.store.stack_bytes(cores)
+    }
+}
+
 /// The proxy of one core.
 #[derive(Debug)]
 pub struct Proxy {
@@ -121,34 +144,38 @@ pub struct Proxy {
 /// How often a request that waited in vain looks again before it goes to the origin by itself.
 const LOOKS: usize = 4;
 
+impl Handler for Proxy {
+    fn handle(self: Arc<Self>, request: Request<Incoming>, exchange: Exchange) -> Handled {
+        Handled::Later(Box::pin(async move { self.answer_to(request, exchange).await }))
+    }
+
+    /// Waits for the writes under way: their origin may have acted already, and what they made old must be made old. Those
+    /// that are not done at the deadline end with the runtime.
+    fn finish(self: Arc<Self>, deadline: Instant) -> Later<()> {
+        Box::pin(async move {
+            let cut = self.tasks.finish(deadline).await;
+            if cut > 0 {
+                tracing::warn!(
+                    writes = cut,
+                    "writes under way were cut; what they made old may be served until it expires"
+                );
+            }
+        })
+    }
+}
+
 impl Proxy {
     /// Puts a core's proxy together.
     pub fn new(shared: Shared, store: Store, origin: Origin) -> Self {
         Self { shared, store, origin, tasks: Tasks::new() }
     }
 
-    /// Waits for the writes under way: their origin may have acted already, and what they made old must be made old.
-    /// Those that are not done at the deadline end with the runtime; comes back with how many they are.
-    pub async fn finish_tasks(&self, deadline: tokio::time::Instant) -> usize {
-        self.tasks.finish(deadline).await
-    }
-
-    /// Answers one request. Never fails: whatever goes wrong becomes an answer that says so.
-    ///
-    /// Interim answers of the origin go to `interim`, where the client can be sent some. Where a connection has many requests
-    /// under way at once, `share` is what their answers share.
-    /// Dropping the future is safe at any point: fills and writes go on in tasks of their own.
-    pub async fn handle(
-        self: &Arc<Self>,
-        request: Request<Incoming>,
-        client: Client,
-        interim: Option<InterimSender>,
-        share: Option<Share>,
-    ) -> Response<Body> {
-        let counts_for = share.as_ref().map(Share::budget);
+    /// Answers one request. Dropping the future is safe at any point: fills and writes go on in tasks of their own.
+    async fn answer_to(self: &Arc<Self>, request: Request<Incoming>, exchange: Exchange) -> Response<Body> {
+        let counts_for = exchange.share.as_ref().map(Share::budget);
         let (method, path, fields) = (request.method(), request.uri().path(), request.headers());
-        let begun = self.shared.recorder.begin(method, path, fields, client.address);
-        let mut answer = match ingress::admit(request, &self.shared.settings, client, interim, share) {
+        let begun = self.shared.recorder.begin(method, path, fields, exchange.client.address);
+        let mut answer = match ingress::admit(request, &self.shared.settings, exchange) {
             Err(refusal) => refusal.answer(),
             Ok(admitted) if self.may_tunnel(&admitted) => self.tunnel(admitted).await,
             Ok(admitted) if matches!(admitted.method, Method::GET | Method::HEAD) => self.read(admitted).await,

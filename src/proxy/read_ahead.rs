@@ -6,9 +6,9 @@ use bytes::Bytes;
 use tokio::time::{Instant, timeout_at};
 
 use super::fetch::Fetch;
-use super::share::Share;
 use crate::body::{BodyError, Relaying, Timed};
 use crate::budget::{Budget, Receipt};
+use crate::handler::Share;
 
 /// A body on its way, and who takes it.
 pub(super) struct ReadAhead {

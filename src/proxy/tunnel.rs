@@ -5,8 +5,8 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -24,6 +24,7 @@ use super::ingress::Admitted;
 use super::pass::passed_status;
 use crate::body::{Body, Timed};
 use crate::fields::{Detail, Forward};
+use crate::handler::Tunnel;
 use crate::origin::Answered;
 
 const WEBSOCKET: HeaderValue = HeaderValue::from_static("websocket");
@@ -31,10 +32,6 @@ const TO_UPGRADE: HeaderValue = HeaderValue::from_static("Upgrade");
 
 /// How much may wait in each direction, in bytes, besides what the sockets hold.
 const BUFFER: usize = 16 << 10;
-
-/// The tunnel of one connection, if it becomes one.
-#[derive(Clone, Debug, Default)]
-pub struct Tunnel(Arc<Mutex<Option<Ends>>>);
 
 /// What is to be joined, once the handshake's answer is sent.
 #[derive(Debug)]
@@ -82,26 +79,17 @@ impl Proxy {
         response.headers_mut().append(VIA, VIA_ASIDE);
         if let (Some(client), Some(origin)) = (client, origin) {
             let ends = Ends { client, origin, place: body, idle: self.origin.settings().tunnel_idle };
-            response.extensions_mut().insert(Tunnel(Arc::new(Mutex::new(Some(ends)))));
+            response.extensions_mut().insert(Tunnel::new(ends.join()));
         }
         Answer::new(response, status)
     }
 }
 
-impl Tunnel {
-    /// Takes over the tunnel that a response brings along, if it does.
-    pub fn take_from(&self, response: &mut Response<Body>) {
-        if let Some(Tunnel(ends)) = response.extensions_mut().remove() {
-            let ends = ends.lock().unwrap_or_else(PoisonError::into_inner).take();
-            *self.0.lock().unwrap_or_else(PoisonError::into_inner) = ends;
-        }
-    }
-
-    /// Joins both ends until one of them breaks, both are done, or nothing moves for too long. Returns at once where
-    /// there is no tunnel. Dropping the future cuts both connections.
-    pub async fn run(self) {
-        let ends = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(Ends { client, origin, place, idle }) = ends else { return };
+impl Ends {
+    /// Joins both ends until one of them breaks, both are done, or nothing moves for too long. Dropping the future cuts
+    /// both connections.
+    async fn join(self) {
+        let Self { client, origin, place, idle } = self;
         let (Ok(client), Ok(origin)) = (client.await, origin.await) else { return };
         let moved = Moved::now();
         let mut client = Noticed { stream: TokioIo::new(client), moved: moved.clone() };

@@ -15,7 +15,7 @@ use super::connection::{Context, stop};
 use super::listen::BACKLOG;
 use super::tls::Certificate;
 use crate::clock::Clock;
-use crate::proxy::Proxy;
+use crate::handler::Handler;
 use crate::telemetry::Episode;
 
 /// What a core's thread works with.
@@ -32,16 +32,16 @@ pub(super) struct Core {
 /// How long accepting pauses when the process has run out of file descriptors or memory.
 const BREATHER: Duration = Duration::from_millis(50);
 
-/// How much longer than the connections the writes under way may take: a client who is cut off takes nothing along.
+/// How much longer than the connections the handler's own work may take: a client who is cut off takes nothing along.
 const GRACE: Duration = Duration::from_secs(3);
 
 impl Core {
     /// Serves until told to stop, then drains.
-    pub(super) async fn serve(self, proxy: Arc<Proxy>) {
+    pub(super) async fn serve(self, handler: Arc<dyn Handler>) {
         let context = Context {
             settings: Arc::clone(&self.settings),
             certificate: self.certificate,
-            proxy: Arc::clone(&proxy),
+            handler: Arc::clone(&handler),
             stopped: self.stopped.clone(),
         };
         let mut accepting = JoinSet::new();
@@ -58,13 +58,7 @@ impl Core {
         stop(&mut stopped).await;
         let deadline = Instant::now() + self.settings.shutdown_timeout + GRACE;
         while accepting.join_next().await.is_some() {}
-        let cut = proxy.finish_tasks(deadline).await;
-        if cut > 0 {
-            tracing::warn!(
-                writes = cut,
-                "writes under way were cut; what they made old may be served until it expires"
-            );
-        }
+        handler.finish(deadline).await;
     }
 }
 

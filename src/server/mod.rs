@@ -1,7 +1,7 @@
 //! Listeners, cores, limits, shutdown.
 //!
-//! Each core has a thread, a current-thread runtime, listeners of its own on the same ports (`SO_REUSEPORT`), an origin
-//! pool and a session with the store. What cores share is the memory store, the fetches under way and a few counters.
+//! Each core has a thread, a current-thread runtime, listeners of its own on the same ports (`SO_REUSEPORT`), and a handler
+//! of its own, which answers what is asked there. What that is, nobody here knows.
 
 mod accept;
 mod connection;
@@ -18,10 +18,7 @@ use std::thread::JoinHandle;
 
 use tokio::sync::{Semaphore, watch};
 
-use crate::origin::{self, Origin};
-use crate::proxy::{self, Proxy};
-use crate::store;
-
+use crate::handler::Handlers;
 use tls::Certificate;
 
 #[cfg(fuzzing)]
@@ -29,17 +26,6 @@ pub use connection::fuzzing;
 pub use listen::BindError;
 pub use settings::{Http2, ServerSettings};
 pub use tls::{TlsError, TlsSettings};
-
-/// What every core's proxy is made from.
-#[derive(Clone, Debug)]
-pub struct Parts {
-    /// What the proxies share.
-    pub proxy: proxy::Shared,
-    /// What the stores share.
-    pub store: store::Shared,
-    /// What the clients of the origin share.
-    pub origin: Arc<origin::Shared>,
-}
 
 /// A server whose sockets are open, not serving yet.
 #[derive(Debug)]
@@ -120,14 +106,14 @@ impl Server {
         &self.addresses
     }
 
-    /// Starts serving, one thread a core.
-    pub fn start(self, parts: &Parts) -> io::Result<Running> {
+    /// Starts serving, one thread a core, each with a handler of its own.
+    pub fn start(self, handlers: &impl Handlers) -> io::Result<Running> {
         let (stop, stopped) = watch::channel(false);
-        let places = files::connections(self.settings.max_connections, parts.origin.max_connections());
+        let places = files::connections(self.settings.max_connections, handlers.max_files());
         let connections = Arc::new(Semaphore::new(places.min(Semaphore::MAX_PERMITS)));
         let settings = Arc::new(self.settings);
         let shortage = Arc::default();
-        let stack = parts.store.stack_bytes(self.listeners.len());
+        let stack = handlers.stack_bytes(self.listeners.len());
         let mut cores = Vec::new();
         for (index, listeners) in self.listeners.into_iter().enumerate() {
             let core = accept::Core {
@@ -140,14 +126,13 @@ impl Server {
             };
             // One look at the files is enough for all cores.
             let follow = self.certificate.clone().filter(|_| index == 0).map(|it| it.follow(stopped.clone()));
-            let parts = parts.clone();
+            let handlers = handlers.clone();
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             let thread = std::thread::Builder::new().name(format!("core-{index}"));
             let thread = stack.into_iter().fold(thread, std::thread::Builder::stack_size).spawn(move || {
                 runtime.block_on(async move {
                     follow.map(tokio::spawn);
-                    let origin = Origin::new(parts.origin);
-                    core.serve(Arc::new(Proxy::new(parts.proxy, parts.store.attach(), origin))).await;
+                    core.serve(handlers.attach()).await;
                 });
             })?;
             cores.push(thread);
@@ -182,5 +167,79 @@ impl Running {
                 tracing::error!("a core ended with a panic; this is a bug in aside");
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read as _, Write as _};
+    use std::net::TcpStream;
+    use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+    use std::time::Duration;
+
+    use http::{HeaderValue, Request, Response};
+    use hyper::body::Incoming;
+    use tokio::time::{Instant, sleep};
+
+    use super::*;
+    use crate::body::Body;
+    use crate::handler::{Client, Exchange, Handled, Handler, Later};
+
+    /// Says who asked for what, at once or a moment later: nothing that proxies.
+    #[derive(Clone, Debug, Default)]
+    struct Echo {
+        finished: Arc<AtomicBool>,
+    }
+
+    fn said(path: &str, client: Client) -> Response<Body> {
+        let mut answer = Response::new(Body::full(path.to_owned()));
+        let address = client.address.unwrap().to_string();
+        answer.headers_mut().insert("client", HeaderValue::from_str(&address).unwrap());
+        answer
+    }
+
+    impl Handler for Echo {
+        fn handle(self: Arc<Self>, request: Request<Incoming>, exchange: Exchange) -> Handled {
+            let path = request.uri().path().to_owned();
+            if path.starts_with("/now") {
+                return Handled::Now(said(&path, exchange.client));
+            }
+            Handled::Later(Box::pin(async move {
+                sleep(Duration::from_millis(5)).await;
+                said(&path, exchange.client)
+            }))
+        }
+
+        fn finish(self: Arc<Self>, _deadline: Instant) -> Later<()> {
+            Box::pin(async move { self.finished.store(true, SeqCst) })
+        }
+    }
+
+    impl Handlers for Echo {
+        fn attach(&self) -> Arc<dyn Handler> {
+            Arc::new(self.clone())
+        }
+    }
+
+    #[test]
+    fn any_handler_is_served_at_once_and_later() {
+        let settings = ServerSettings { listen: vec!["127.0.0.1:0".parse().unwrap()], ..settings::any() };
+        let echo = Echo::default();
+        let running = Server::bind(settings).unwrap().start(&echo).unwrap();
+        let mut stream = TcpStream::connect(running.addresses()[0]).unwrap();
+        for path in ["/now", "/later", "/now/again"] {
+            write!(stream, "GET {path} HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+            let mut answer = Vec::new();
+            while !answer.ends_with(path.as_bytes()) {
+                let mut byte = [0];
+                stream.read_exact(&mut byte).unwrap();
+                answer.extend(byte);
+            }
+            let answer = String::from_utf8(answer).unwrap();
+            assert!(answer.starts_with("HTTP/1.1 200 OK\r\nclient: 127.0.0.1\r\n"), "{answer}");
+        }
+        running.stop();
+        assert!(echo.finished.load(SeqCst));
+        assert_eq!(stream.read(&mut [0]).unwrap(), 0, "the connection is closed");
     }
 }

@@ -67,3 +67,25 @@ pub enum Http2 {
     /// There, and without TLS where the client begins with it (RFC 9113 section 3.3).
     Always,
 }
+
+/// What tests start from: one core, no TLS, and limits that nothing reaches.
+#[cfg(test)]
+pub(super) fn any() -> ServerSettings {
+    let long = Duration::from_secs(60);
+    ServerSettings {
+        listen: Vec::new(),
+        tls: None,
+        http2: Http2::Off,
+        proxy_protocol: false,
+        secure: false,
+        cores: 1,
+        max_connections: 10,
+        header_timeout: long,
+        idle_timeout: long,
+        write_stall: long,
+        max_connection_answers: 1 << 20,
+        max_header: 16 << 10,
+        max_fields: 100,
+        shutdown_timeout: Duration::from_secs(2),
+    }
+}

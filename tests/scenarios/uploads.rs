@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use aside::clock::Clock;
 use aside::config::Config;
+use aside::handler::{Client, Exchange, Handled, Handlers as _};
 use aside::telemetry::Recorder;
 use aside::{origin, proxy, store};
 use hyper::service::service_fn;
@@ -19,16 +20,23 @@ use super::support::origin::{self as origins, Gate, Origin, say};
 fn connect(origin: SocketAddr, config: &str) -> DuplexStream {
     let text = format!("[origin]\nurl = \"http://{origin}\"\n{config}");
     let config = Config::from_text("test.toml", &text, |_| None).unwrap_or_else(|error| panic!("{error}"));
-    let proxy = Arc::new(proxy::Proxy::new(
-        proxy::Shared::new(config.proxy, Clock::System, Recorder::default()),
-        store::Shared::new(&config.store).attach(),
-        origin::Origin::new(Arc::new(origin::Shared::new(config.origin, &Clock::System))),
-    ));
+    let parts = proxy::Parts {
+        shared: proxy::Shared::new(config.proxy, Clock::System, Recorder::default()),
+        store: store::Shared::new(&config.store),
+        origin: Arc::new(origin::Shared::new(config.origin, &Clock::System)),
+    };
+    let proxy = parts.attach();
     let (client, server) = tokio::io::duplex(64 << 10);
     tokio::spawn(async move {
         let service = service_fn(move |request| {
-            let proxy = Arc::clone(&proxy);
-            async move { Ok::<_, Infallible>(proxy.handle(request, proxy::Client::default(), None, None).await) }
+            let exchange = Exchange { client: Client::default(), interim: None, share: None };
+            let handled = Arc::clone(&proxy).handle(request, exchange);
+            async move {
+                Ok::<_, Infallible>(match handled {
+                    Handled::Now(answer) => answer,
+                    Handled::Later(answer) => answer.await,
+                })
+            }
         });
         let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(server), service).await;
     });

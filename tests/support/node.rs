@@ -6,7 +6,8 @@ use std::process::Stdio;
 
 use aside::clock::Clock;
 use aside::config::Config;
-use aside::server::{Parts, Running, Server};
+use aside::proxy::Parts;
+use aside::server::{Running, Server};
 use aside::telemetry::Recorder;
 use aside::{origin, proxy, store};
 use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
@@ -78,7 +79,7 @@ impl Node {
         server.cores = 2;
         let server = Server::bind(server).unwrap();
         let parts = Parts {
-            proxy: proxy::Shared::new(
+            shared: proxy::Shared::new(
                 config.proxy.listening_on(server.addresses()),
                 clock.clone(),
                 Recorder::default(),

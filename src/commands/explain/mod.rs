@@ -86,8 +86,9 @@ use super::{ConfigArguments, UNAVAILABLE, USAGE, configuration, refuse, say, say
 use crate::clock::Clock;
 use crate::config::{Config, Overrides};
 use crate::fields::{Notation, TRACEPARENT, TraceParent, visible};
+use crate::handler::Client;
 use crate::policy::is_safe;
-use crate::proxy::{Client, Shared};
+use crate::proxy::Shared;
 use crate::rules::{AskedHost, Fill, Hosts, reachable};
 use crate::telemetry::Recorder;
 

@@ -1,6 +1,5 @@
 //! HTTP/1.1 on one connection.
 
-use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,10 +17,11 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use super::activity::Activity;
+use super::answer::Answer;
 use super::timers::{Expired, Timers};
 use super::watched::Watched;
 use super::{Context, End, drive, stop};
-use crate::proxy::{Client, Tunnel};
+use crate::handler::{Client, Exchange, Tunnel};
 
 /// hyper takes no smaller read buffer.
 const SMALLEST_BUFFER: usize = 8192;
@@ -95,20 +95,19 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let settings = &context.settings;
-    let proxy = Arc::clone(&context.proxy);
+    let handler = Arc::clone(&context.handler);
     let noted = Arc::clone(activity);
     let tunnel = Tunnel::default();
     let becoming = tunnel.clone();
     let answers = stream.interim_answers();
     let service = service_fn(move |request: Request<Incoming>| {
-        let (proxy, under_way, tunnel) = (Arc::clone(&proxy), noted.request(), becoming.clone());
+        let (under_way, tunnel) = (noted.request(), becoming.clone());
         noted.bodied(!request.body().is_end_stream());
         // What HTTP/1.0 knows nothing of it is not sent.
         let version = request.version();
         let interim = (version == Version::HTTP_11).then(|| answers.begin());
-        // Boxed, so that a connection keeps no room for a request's future while it has none: six kilobytes each.
-        Box::pin(async move {
-            let mut answer = proxy.handle(request, client, interim.clone(), None).await;
+        let exchange = Exchange { client, interim: interim.clone(), share: None };
+        Answer::new(Arc::clone(&handler).handle(request, exchange), move |mut answer| {
             if let Some(interim) = interim {
                 interim.end();
             }
@@ -116,7 +115,7 @@ where
             if under_way.is_the_last() {
                 say_last(&mut answer, version);
             }
-            Ok::<_, Infallible>(answer.map(|body| under_way.answering(body)))
+            answer.map(|body| under_way.answering(body))
         })
     });
     let mut serving = http1::Builder::new()

@@ -1,6 +1,5 @@
 //! HTTP/2 on one connection.
 
-use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,11 +10,12 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::activity::Activity;
+use super::answer::Answer;
 use super::taking::Streams;
 use super::timers::Timers;
 use super::watched::Watched;
 use super::{Context, End, drive};
-use crate::proxy::{Client, Share};
+use crate::handler::{Client, Exchange, Share};
 
 /// How many requests may be under way at once on one connection.
 const STREAMS: u32 = 100;
@@ -43,14 +43,14 @@ where
 {
     let settings = &context.settings;
     let mut timers = Timers::new(Arc::clone(&activity), settings, false);
-    let proxy = Arc::clone(&context.proxy);
+    let handler = Arc::clone(&context.handler);
     let share = Share::new(settings.max_connection_answers, settings.write_stall);
     let service = service_fn(move |request| {
-        let (proxy, under_way, share) = (Arc::clone(&proxy), activity.request(), share.clone());
-        async move {
-            let answer = proxy.handle(request, client, None, Some(share)).await;
-            Ok::<_, Infallible>(answer.map(|body| under_way.answering(body)))
-        }
+        let under_way = activity.request();
+        let exchange = Exchange { client, interim: None, share: Some(share.clone()) };
+        Answer::new(Arc::clone(&handler).handle(request, exchange), move |answer| {
+            answer.map(|body| under_way.answering(body))
+        })
     });
     let mut serving = http2::Builder::new(Streams { limit: settings.write_stall })
         .timer(TokioTimer::new())

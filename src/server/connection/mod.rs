@@ -1,6 +1,7 @@
 //! One connection's way: the load balancer's header, TLS, and then HTTP/1.1 or HTTP/2 until it ends.
 
 mod activity;
+mod answer;
 mod blocks;
 #[cfg(fuzzing)]
 pub mod fuzzing;
@@ -28,7 +29,7 @@ use tokio_rustls::server::TlsStream;
 
 use super::tls::Certificate;
 use super::{Http2, ServerSettings};
-use crate::proxy::{Client, Proxy};
+use crate::handler::{Client, Handler};
 use activity::Activity;
 use blocks::{Blocks, PREFACE};
 use heads::Heads;
@@ -40,7 +41,7 @@ use watched::{Targets, Watched};
 pub(super) struct Context {
     pub(super) settings: Arc<ServerSettings>,
     pub(super) certificate: Option<Arc<Certificate>>,
-    pub(super) proxy: Arc<Proxy>,
+    pub(super) handler: Arc<dyn Handler>,
     pub(super) stopped: watch::Receiver<bool>,
 }
 
@@ -229,22 +230,7 @@ mod tests {
     const IDLE: Duration = Duration::from_millis(100);
 
     fn settings() -> ServerSettings {
-        ServerSettings {
-            listen: Vec::new(),
-            tls: None,
-            http2: Http2::Off,
-            proxy_protocol: false,
-            secure: false,
-            cores: 1,
-            max_connections: 1,
-            header_timeout: IDLE,
-            idle_timeout: IDLE,
-            write_stall: IDLE,
-            max_connection_answers: 1 << 20,
-            max_header: 16 << 10,
-            max_fields: 100,
-            shutdown_timeout: IDLE,
-        }
+        ServerSettings { header_timeout: IDLE, idle_timeout: IDLE, write_stall: IDLE, ..crate::server::settings::any() }
     }
 
     #[tokio::test(start_paused = true)]
