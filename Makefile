@@ -1,13 +1,13 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo test fuzz lint sessions endurance conformance build
+.PHONY: help demo test fuzz lint sessions instructions structure endurance conformance build
 
 help: ## lists what there is
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## a Flask API and aside in front of it, with a log of requests, until Ctrl-C (PORT=8080 BACKEND_PORT=5000)
 	@scripts/demo
 
-test: ## every test; installs Redis, MariaDB, Node, curl and Python's venv from apt where they are missing
+test: ## every test; installs Redis, MariaDB, Node, curl, valgrind and Python's venv from apt where they are missing
 	@scripts/test
 
 fuzz: ## hostile bytes for every parser and validator, SECONDS=60 each, two at a time
@@ -18,6 +18,12 @@ lint: ## format, clippy and docs, warnings as errors
 
 sessions: ## the examples' sessions alone, on memory and Redis, SQLite and MariaDB
 	@scripts/sessions
+
+instructions: ## what a hit, a miss, a pass and a write cost, by callgrind, beside the checked-in figures (ASIDE_BIN=path)
+	@scripts/instructions
+
+structure: ## rooms, lengths, short files, circles and arrows up, as tests/architecture sees them
+	@scripts/structure
 
 endurance: ## stress for some minutes: memory, full stores, idle and slow clients, too few files, slowhttptest (ASIDE_BIN=path)
 	@scripts/endurance
