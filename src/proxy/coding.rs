@@ -13,8 +13,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::HeaderMap;
 use http::header::{ACCEPT_ENCODING, ACCEPT_RANGES, CONTENT_ENCODING, CONTENT_LENGTH, HeaderValue, VARY};
-use quick_cache::sync::{Cache, DefaultLifecycle};
-use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
 use tokio::time::timeout;
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -23,7 +21,7 @@ use super::answer::Answer;
 use crate::body::Body;
 use crate::budget::{Budget, Loan};
 use crate::fields::{ContentCoding, Vary};
-use crate::store::{allocated, body, buffer, counted, item};
+use crate::store::{Bounded, allocated, body, buffer, counted};
 
 pub use settings::CompressionSettings;
 
@@ -33,17 +31,13 @@ const INLINE: usize = 32 << 10;
 /// How long a request waits for its body to be encoded; it then gets it as it is, and the next one may find it encoded.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// A shard is a lock and a share of the bytes: no body may be larger than two fifths of it.
-const SHARD_BYTES: u64 = 4 << 20;
-/// More shards than this win nothing on machines of today.
-const MAX_SHARDS: u64 = 64;
-/// For so many bytes the map remembers one copy that it has evicted.
+/// About what a body and its copy weigh.
 const BYTES_A_GHOST: u64 = 16 << 10;
 
 /// The coded copies of a process's answers.
 pub(super) struct Codings {
     offered: Vec<ContentCoding>,
-    held: Cache<Key, Arc<Held>, ByWeight>,
+    held: Bounded<Key, Arc<Held>>,
     /// The largest body of which a copy could be held.
     largest: usize,
     under_way: Mutex<HashSet<Key>>,
@@ -66,15 +60,6 @@ struct Held {
     _loan: Option<Loan>,
 }
 
-#[derive(Clone)]
-struct ByWeight;
-
-impl Weighter<Key, Arc<Held>> for ByWeight {
-    fn weight(&self, _: &Key, held: &Arc<Held>) -> u64 {
-        held.weight() as u64
-    }
-}
-
 impl Held {
     /// How many bytes of memory it takes at the most.
     fn weight(&self) -> usize {
@@ -84,31 +69,18 @@ impl Held {
 
     /// The same without the copy.
     fn weight_of(identity: usize) -> usize {
-        allocated(counted::<Self>()) + item::<Key, Arc<Self>>() + buffer(identity)
+        allocated(counted::<Self>()) + buffer(identity)
     }
 }
 
 impl Codings {
     pub(super) fn new(settings: &CompressionSettings, answers: &Arc<Budget>) -> Self {
-        let bytes = settings.memory.max(1);
-        let shards = (bytes / SHARD_BYTES).clamp(1, MAX_SHARDS);
-        let ghosts = (bytes / BYTES_A_GHOST).max(shards * 32);
-        let of_ghosts = ghosts * item::<Key, Arc<Held>>() as u64;
-        let options = OptionsBuilder::new()
-            // The map rounds up to a power of two, which would make the shards smaller than meant.
-            .shards(1 << shards.ilog2())
-            .estimated_items_capacity(usize::try_from(ghosts).unwrap_or(usize::MAX))
-            .ghost_allocation(1.0)
-            .weight_capacity(bytes.saturating_sub(of_ghosts).max(1))
-            .build()
-            .unwrap_or_else(|_| unreachable!("both of the options that it asks for are set"));
-        let held = Cache::with_options(options, ByWeight, DefaultHashBuilder::default(), DefaultLifecycle::default());
-        // The map takes nothing that is heavier than the 97 % of a shard that it reserves for what is used often.
-        let heaviest = usize::try_from(held.shard_capacity() / 100 * 97).unwrap_or(usize::MAX);
+        let held = Bounded::new(settings.memory, BYTES_A_GHOST);
         Self {
             offered: settings.codings.clone(),
+            // A copy is smaller than its body, so both fit.
+            largest: held.largest().saturating_sub(Held::weight_of(0)) / 5 * 2,
             held,
-            largest: heaviest.saturating_sub(Held::weight_of(0)) / 5 * 2,
             under_way: Mutex::default(),
             max_under_way: std::thread::available_parallelism().map_or(1, |cores| cores.get().div_ceil(2)),
             answers: Arc::clone(answers),
@@ -173,7 +145,9 @@ impl Codings {
             (Some(encoded), loan)
         });
         let held = Held { identity: Bytes::copy_from_slice(identity), encoded: encoded.clone(), _loan: loan };
-        self.held.insert(key, Arc::new(held));
+        if let Some(weight) = self.held.weigh(held.weight()) {
+            self.held.insert(key, Arc::new(held), weight);
+        }
         encoded
     }
 }
@@ -210,11 +184,7 @@ pub(super) fn vary(fields: &mut HeaderMap) {
 
 impl std::fmt::Debug for Codings {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        out.debug_struct("Codings")
-            .field("offered", &self.offered)
-            .field("copies", &self.held.len())
-            .field("bytes", &self.held.weight())
-            .finish_non_exhaustive()
+        out.debug_struct("Codings").field("offered", &self.offered).field("copies", &self.held).finish_non_exhaustive()
     }
 }
 
@@ -252,7 +222,9 @@ mod tests {
         let (body, other) = (text(2000), text(3000));
         let key = Key { checksum: xxh3_128(&body), coding: ContentCoding::Gzip };
         let foreign = Some(Bytes::from_static(b"not yours"));
-        codings.held.insert(key, Arc::new(Held { identity: other, encoded: foreign.clone(), _loan: None }));
+        let held = Held { identity: other, encoded: foreign.clone(), _loan: None };
+        let weight = codings.held.weigh(held.weight()).unwrap();
+        codings.held.insert(key, Arc::new(held), weight);
         assert_ne!(codings.encoded(&body, ContentCoding::Gzip).await, foreign);
     }
 
@@ -289,7 +261,7 @@ mod tests {
         assert_eq!(codings.held.len(), 1);
         for length in 1000..1500 {
             codings.encoded(&text(length), ContentCoding::Gzip).await;
-            assert!(codings.held.weight() <= 1 << 20);
+            assert!(codings.held.bytes() <= 1 << 20);
         }
     }
 

@@ -1,12 +1,13 @@
-//! One stored response, with everything prepared that a hit needs.
+//! One stored response, with everything prepared that a hit needs, and what a lookup says of it.
 
 use bytes::Bytes;
 use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use super::Token;
+use super::core::Token;
 use super::weight;
 use crate::budget::{Budget, Loan};
 use crate::clock::Millis;
@@ -62,6 +63,8 @@ pub struct StoredResponse {
     pub tags: Vec<Tag>,
     /// The point in the app's sequence that its fetch started from.
     pub token: Token,
+    /// The latest point of the sequence at which the store that has it found it valid.
+    valid_at: AtomicU64,
     /// The header block of a hit but for Age and Cache-Status.
     head: OnceLock<HeaderMap>,
     /// The body as a hit of an annotated route sends it.
@@ -100,6 +103,7 @@ impl StoredResponse {
             flags,
             tags,
             token,
+            valid_at: AtomicU64::new(0),
             head: OnceLock::new(),
             annotated: OnceLock::new(),
             loan: None,
@@ -133,6 +137,16 @@ impl StoredResponse {
     #[must_use]
     pub fn annotated_in(self, bytes: usize) -> Self {
         Self { annotated_bytes: bytes, ..self }
+    }
+
+    /// Whether the store that has it found it valid at this point of its sequence or at a later one.
+    pub(super) fn was_valid_at(&self, seq: u64) -> bool {
+        self.valid_at.load(Ordering::SeqCst) >= seq
+    }
+
+    /// Notes that no invalidation up to this point hit it.
+    pub(super) fn found_valid_at(&self, seq: u64) {
+        self.valid_at.fetch_max(seq, Ordering::SeqCst);
     }
 
     /// The header block of a hit, made by `prepare` the first time it is asked for.
@@ -188,6 +202,39 @@ impl StoredResponse {
         let stale = stale_while_revalidate.max(on_error).max(validated);
         fresh_for.saturating_add(stale).saturating_sub(self.initial_age)
     }
+}
+
+/// What a lookup found, and the token that a fill begun now has to carry.
+#[derive(Clone, Debug)]
+pub struct Lookup {
+    /// The token, read no later than the entry was judged.
+    pub token: Token,
+    /// The entry, if there is one and no invalidation came after its token. Whether it is fresh is not judged here.
+    pub entry: Option<Arc<StoredResponse>>,
+    /// There was an entry and an invalidation had made it old.
+    pub invalidated: bool,
+}
+
+/// An entry that is there and is not given out.
+#[derive(Clone, Debug)]
+pub struct Overtaken {
+    /// The entry.
+    pub entry: Arc<StoredResponse>,
+    /// Those of its tags that were invalidated after its token; empty where the store does not know any more which.
+    pub by: Vec<Tag>,
+    /// The app's record is a new one: the old one was lost, and with it what it said of the entry.
+    pub record_lost: bool,
+}
+
+/// What an entry is made of besides the origin's answer, and so what has to be in its place when it is kept.
+#[derive(Clone, Debug)]
+pub enum Expect {
+    /// Nothing but the answer: whatever is there makes room.
+    Any,
+    /// Nothing was there: a valid entry that came since stays.
+    Absent,
+    /// This entry, as a lookup gave it or as it was kept: another one stays, and what was deleted is not brought back.
+    Entry(Arc<StoredResponse>),
 }
 
 /// The fields with their values in one buffer, in a map no larger than it has to be.

@@ -9,178 +9,26 @@
 //! The token tells of invalidations and of nothing else. What is made of a stored entry says so, [`Expect`] it, and is kept
 //! only where that entry still is: neither a newer answer nor a deletion is undone by an answer about what was before.
 
+mod bounded;
+mod core;
 mod entry;
-pub mod memory;
+mod memory;
+mod record;
 pub mod redis;
+mod settings;
 mod weight;
 
-use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
-use std::time::Duration;
-
-pub use entry::{Kind, StoredResponse};
 
 use crate::rules::{EntryRef, Tag};
-pub use memory::Memory;
-pub use redis::{Redis, RedisNode, RedisUrl, key_name};
-pub use weight::{allocated, body, buffer, counted, item};
 
-/// A point in the app's sequence.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Token {
-    /// Which life of the app's record; random, never used twice.
-    pub epoch: u64,
-    /// How many invalidations the app had seen.
-    pub seq: u64,
-}
-
-/// How many tags are listed before older ones are folded into what covers them.
-const TAG_LIMIT: usize = 10_000;
-/// So many are folded at once, at the least: it takes a look at all of them.
-const FORGOTTEN_AT_ONCE: usize = 100;
-
-/// An epoch that no record has had.
-fn fresh_epoch() -> u64 {
-    // The second source draws from the system's randomness once a process, and then counts.
-    getrandom::u64().unwrap_or_else(|_| RandomState::new().hash_one(std::process::id()))
-}
-
-/// What a lookup found, and the token that a fill begun now has to carry.
-#[derive(Clone, Debug)]
-pub struct Lookup {
-    /// The token, read no later than the entry was judged.
-    pub token: Token,
-    /// The entry, if there is one and no invalidation came after its token. Whether it is fresh is not judged here.
-    pub entry: Option<Arc<StoredResponse>>,
-    /// There was an entry and an invalidation had made it old.
-    pub invalidated: bool,
-}
-
-/// An entry that is there and is not given out.
-#[derive(Clone, Debug)]
-pub struct Overtaken {
-    /// The entry.
-    pub entry: Arc<StoredResponse>,
-    /// Those of its tags that were invalidated after its token; empty where the store does not know any more which.
-    pub by: Vec<Tag>,
-    /// The app's record is a new one: the old one was lost, and with it what it said of the entry.
-    pub record_lost: bool,
-}
-
-/// What an entry is made of besides the origin's answer, and so what has to be in its place when it is kept.
-#[derive(Clone, Debug)]
-pub enum Expect {
-    /// Nothing but the answer: whatever is there makes room.
-    Any,
-    /// Nothing was there: a valid entry that came since stays.
-    Absent,
-    /// This entry, as a lookup gave it or as it was kept: another one stays, and what was deleted is not brought back.
-    Entry(Arc<StoredResponse>),
-}
-
-/// What became of a fill.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PutOutcome {
-    /// It is stored.
-    Stored,
-    /// One of its tags was invalidated, or the epoch changed, after its token.
-    RacedWrite,
-    /// A fill with a later token is there already, or another one than what it is built upon, or what was written to the
-    /// cache only.
-    NewerFill,
-    /// The entry that it is built upon is not there any more: deleted, evicted or made old.
-    Gone,
-    /// It is larger than the store takes.
-    TooLarge,
-}
-
-/// Asks an invalidation whether another one came between a token and itself.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Since {
-    /// The token, taken earlier.
-    pub token: Token,
-    /// Tags to look at besides those that are made old now.
-    pub watched: Vec<Tag>,
-}
-
-/// What an invalidation left behind.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Invalidated {
-    /// The token right after the invalidation.
-    pub token: Token,
-    /// No other invalidation of these tags, nor of the watched ones, came after the `since` token; false when none was
-    /// given.
-    pub alone: bool,
-}
-
-/// What is done where the entry that was to be put with an invalidation may not be put, or there is no room for it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Otherwise {
-    /// The invalidation alone: the origin has changed.
-    Invalidate,
-    /// Nothing. Who was raced may ask again from where the sequence is now.
-    Nothing,
-}
-
-/// Why the store could not do its part. Costs a miss, never the response.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Fault {
-    /// There is no usable session with the store, or invalidations are owed to it.
-    Down,
-    /// The store did not answer within its timeout.
-    Timeout,
-    /// The store is full and refused the fill.
-    Full,
-    /// The store answered with an error; its text, without secrets.
-    Refused(String),
-}
-
-impl std::fmt::Display for Fault {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Down => out.write_str("the store cannot be reached"),
-            Self::Timeout => out.write_str("the store did not answer in time"),
-            Self::Full => out.write_str("the store is full"),
-            Self::Refused(text) => write!(out, "the store refused a command: {text}"),
-        }
-    }
-}
-
-impl std::error::Error for Fault {}
-
-/// What happens to a write while the store cannot be reached.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum WhenDown {
-    /// The write is forwarded; what it made old is owed to the store and invalidated before anything is read from it again.
-    #[default]
-    Forward,
-    /// The write gets 503 and is not forwarded.
-    Refuse,
-}
-
-/// Where the store is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum StoreUrl {
-    /// In this process.
-    Memory,
-    /// A Redis that many nodes may share.
-    Redis(RedisUrl),
-}
-
-/// What the store is told by the configuration.
-#[derive(Clone, Debug)]
-pub struct StoreSettings {
-    /// Where it is.
-    pub url: StoreUrl,
-    /// How many bytes the memory store may hold.
-    pub memory: u64,
-    /// What every key in Redis begins with.
-    pub prefix: String,
-    /// How long one command may take.
-    pub timeout: Duration,
-    /// What happens to writes while it cannot be reached.
-    pub when_down: WhenDown,
-}
+pub use self::bounded::Bounded;
+pub use self::core::{Fault, Invalidated, Otherwise, PutOutcome, Since, Token};
+pub use self::entry::{Expect, Kind, Lookup, Overtaken, StoredResponse};
+pub use self::memory::Memory;
+pub use self::redis::{Redis, RedisNode, RedisUrl, key_name};
+pub use self::settings::{StoreSettings, StoreUrl, WhenDown};
+pub use self::weight::{allocated, body, buffer, counted};
 
 /// The part of a store that all cores of this process share.
 #[derive(Clone, Debug)]
@@ -333,15 +181,6 @@ impl Store {
         match self {
             Self::Memory(_) => true,
             Self::Redis(redis) => redis.admits_writes(),
-        }
-    }
-}
-
-impl std::fmt::Display for StoreUrl {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Memory => out.write_str("memory://"),
-            Self::Redis(url) => write!(out, "{url}"),
         }
     }
 }

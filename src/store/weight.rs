@@ -80,7 +80,7 @@ pub fn body(bytes: usize) -> usize {
 
 /// What an item of a slab under a hash table takes in it, such as an entry of `quick_cache` or the hash of one that went.
 /// Both grow by doubling.
-pub const fn item<K, V>() -> usize {
+pub(super) const fn item<K, V>() -> usize {
     let slot = size_of::<(K, V, u32, u64, u64)>();
     let in_table = 2 * (size_of::<u32>() + 1);
     2 * slot + in_table

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::millis;
 use crate::policy::{Lifetime, LifetimeSource, StoredFlags};
-use crate::store::{Kind, StoredResponse};
+use crate::store::entry::{Kind, StoredResponse};
 
 /// What the hash's field `about` says.
 #[derive(Serialize, Deserialize)]

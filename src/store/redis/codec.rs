@@ -12,7 +12,7 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 use super::about::About;
 use super::layout::{key_name, parse_token, text, write_token};
 use crate::rules::{CacheKey, Tag};
-use crate::store::StoredResponse;
+use crate::store::entry::StoredResponse;
 
 /// Entries of any other version are misses.
 const VERSION: &str = "3";
@@ -175,7 +175,8 @@ fn json(value: &impl Serialize) -> Bytes {
 mod tests {
     use super::*;
     use crate::policy::{Lifetime, LifetimeSource, StoredFlags};
-    use crate::store::{Kind, Token};
+    use crate::store::core::Token;
+    use crate::store::entry::Kind;
 
     fn key() -> CacheKey {
         CacheKey::new("fruit", 0, "fruit:1")

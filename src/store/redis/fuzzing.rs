@@ -5,7 +5,7 @@ use fred::types::Value;
 
 use super::codec;
 use crate::rules::CacheKey;
-use crate::store::StoredResponse;
+use crate::store::entry::StoredResponse;
 
 /// The values of an entry's meta hash.
 pub type Meta = Vec<Bytes>;

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use fred::types::Value;
 
 use crate::rules::{CacheKey, EntryRef, Heir, ROUTELESS, Role, Tag};
-use crate::store::Token;
+use crate::store::core::Token;
 
 /// Names keys. A name that comes from a request has no braces, so none can be taken for one of the other two kinds.
 #[derive(Debug)]

@@ -19,8 +19,8 @@ use super::layout::{Keys, parse_answer, write_epoch};
 use super::report::Outage;
 use super::scripts::{Script, Scripts};
 use crate::rules::Tag;
-use crate::store::{
-    FORGOTTEN_AT_ONCE, Fault, Invalidated, Otherwise, PutOutcome, Since, TAG_LIMIT, Token, fresh_epoch,
+use crate::store::core::{
+    FOLDED_AT_ONCE, Fault, Invalidated, Otherwise, PutOutcome, Since, TAG_LIMIT, Token, fresh_epoch,
 };
 
 /// Commands that a core may have under way; a fill takes one more for every 16 KiB of its body, 64 MiB in all.
@@ -274,7 +274,7 @@ impl Session {
 
 /// How many tags are listed, as the scripts take it.
 fn limits() -> String {
-    format!("{TAG_LIMIT} {FORGOTTEN_AT_ONCE}")
+    format!("{TAG_LIMIT} {FOLDED_AT_ONCE}")
 }
 
 /// The tags that are made old, then those that are watched.

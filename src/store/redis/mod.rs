@@ -17,7 +17,7 @@ mod report;
 mod scripts;
 mod stack;
 mod supervisor;
-mod url;
+pub(super) mod url;
 
 use std::fmt;
 use std::sync::Arc;
@@ -35,10 +35,9 @@ use self::link::{Link, Session};
 use self::owed::Owed;
 use self::report::Report;
 pub use self::url::RedisUrl;
-use super::{
-    Expect, Fault, Invalidated, Kind, Lookup, Otherwise, Overtaken, PutOutcome, Since, StoreSettings, StoredResponse,
-    Token, WhenDown, fresh_epoch,
-};
+use super::core::{Fault, Invalidated, Otherwise, PutOutcome, Since, Token, fresh_epoch};
+use super::entry::{Expect, Kind, Lookup, Overtaken, StoredResponse};
+use super::settings::{StoreSettings, WhenDown};
 use crate::rules::{EntryRef, Tag};
 
 /// An entry is never kept for a shorter time, nor for a longer one.

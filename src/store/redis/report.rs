@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tracing::{info, warn};
 
 use crate::clock::{Clock, Millis};
-use crate::store::Fault;
+use crate::store::core::Fault;
 use crate::telemetry::{Ended, Episode};
 
 /// Why Redis cannot be used. The texts have no secrets.

@@ -1,12 +1,13 @@
-//! The app's sequence in memory: its epoch, how far it has come, and when each tag was last invalidated.
+//! The app's record in memory: the epoch of its sequence, how far that has come, and when each tag was last invalidated. It
+//! knows nothing of entries.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use crate::rules::{EntryRef, Heir, Tag};
-use crate::store::{FORGOTTEN_AT_ONCE, Invalidated, Since, StoredResponse, TAG_LIMIT, Token, fresh_epoch};
+use super::core::{FOLDED_AT_ONCE, Invalidated, Since, TAG_LIMIT, Token, fresh_epoch};
+use crate::rules::{Heir, Tag};
 
 /// The app's sequence.
 pub(super) struct Record {
@@ -47,6 +48,11 @@ impl Record {
         self.marks.write().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether nothing that has one of these tags and this token was invalidated after it.
+    pub(super) fn spares<'a>(&self, marks: &Marks, token: Token, tags: impl IntoIterator<Item = &'a Tag>) -> bool {
+        token.epoch == self.epoch && marks.latest(tags) <= token.seq
+    }
+
     /// Invalidates the tags in one step. `put` does what belongs into it, under the token right after the invalidation,
     /// before anybody reads that one.
     pub(super) fn invalidate(
@@ -72,7 +78,7 @@ impl Record {
 impl Marks {
     /// The point of the sequence at which any of the tags was last invalidated; 0 for never. Of a tag that is listed no
     /// longer its heir tells, which every entry that has the tag has too.
-    pub(super) fn latest<'a>(&self, tags: impl IntoIterator<Item = &'a Tag>) -> u64 {
+    fn latest<'a>(&self, tags: impl IntoIterator<Item = &'a Tag>) -> u64 {
         tags.into_iter().filter_map(|tag| self.tags.get(tag)).fold(self.floor, |latest, &seq| latest.max(seq))
     }
 
@@ -82,12 +88,6 @@ impl Marks {
             Heir::Route(route) => latest.max(self.latest([tag, &route])),
             Heir::Itself | Heir::Everything => latest.max(self.latest([tag])),
         })
-    }
-
-    /// Whether no invalidation came after the entry's token, by its tags or by those of its place: they are among its own,
-    /// but an entry that lacks one must not outlive a write for that. The epoch is not looked at.
-    pub(super) fn spare(&self, entry: &StoredResponse, place: &EntryRef) -> bool {
-        self.latest(entry.tags.iter().chain(&place.tags)) <= entry.token.seq
     }
 
     fn raise(&mut self, tags: &[Tag], seq: u64) {
@@ -105,13 +105,13 @@ impl Marks {
             }
         }
         if self.listed > TAG_LIMIT {
-            self.forget();
+            self.fold();
         }
     }
 
     /// Takes the older half of those tags out of the list that have most in common, and raises what covers them instead:
     /// their route, or for names everything. So a flood of writes to one route costs no other route its entries.
-    fn forget(&mut self) {
+    fn fold(&mut self) {
         let medians = self.medians();
         let before = self.tags.len();
         self.tags.retain(|tag, seq| medians.get(&tag.heir()).is_none_or(|median| *seq > *median));
@@ -137,7 +137,7 @@ impl Marks {
         heirs.remove(&Heir::Itself);
         self.listed = heirs.values().map(Vec::len).sum();
         let mut excess = match self.listed.checked_sub(TAG_LIMIT + 1) {
-            Some(more) => more + 1 + FORGOTTEN_AT_ONCE,
+            Some(more) => more + 1 + FOLDED_AT_ONCE,
             None => 0,
         };
         let mut heirs: Vec<(Heir, Vec<u64>)> = heirs.into_iter().collect();
@@ -182,7 +182,7 @@ mod tests {
         let marks = record.read();
         assert!(marks.len() <= TAG_LIMIT / 2);
         for (n, before) in since.iter().enumerate() {
-            assert!(marks.latest(&[tag(n)]) > before.seq, "the invalidation of tag {n} was forgotten");
+            assert!(marks.latest(&[tag(n)]) > before.seq, "the invalidation of tag {n} was lost");
         }
         assert!(marks.latest(&[tag(TAG_LIMIT + 1)]) < record.now().seq, "the floor takes no more than it has to");
     }
@@ -195,7 +195,7 @@ mod tests {
         }
         let marks = record.read();
         // Each of them left its route's floor in place of its own.
-        assert_eq!((marks.listed, marks.len()), (TAG_LIMIT - FORGOTTEN_AT_ONCE, TAG_LIMIT + 1));
+        assert_eq!((marks.listed, marks.len()), (TAG_LIMIT - FOLDED_AT_ONCE, TAG_LIMIT + 1));
     }
 
     #[test]

@@ -1,0 +1,96 @@
+//! The words of the store: points in the app's sequence, and how its operations end.
+
+use std::fmt;
+use std::hash::{BuildHasher, RandomState};
+
+use crate::rules::Tag;
+
+/// A point in the app's sequence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Token {
+    /// Which life of the app's record; random, never used twice.
+    pub epoch: u64,
+    /// How many invalidations the app had seen.
+    pub seq: u64,
+}
+
+/// How many tags are listed before older ones are folded into what covers them.
+pub(super) const TAG_LIMIT: usize = 10_000;
+/// So many are folded at once, at the least: it takes a look at all of them.
+pub(super) const FOLDED_AT_ONCE: usize = 100;
+
+/// An epoch that no record has had.
+pub(super) fn fresh_epoch() -> u64 {
+    // The second source draws from the system's randomness once a process, and then counts.
+    getrandom::u64().unwrap_or_else(|_| RandomState::new().hash_one(std::process::id()))
+}
+
+/// What became of a fill.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PutOutcome {
+    /// It is stored.
+    Stored,
+    /// One of its tags was invalidated, or the epoch changed, after its token.
+    RacedWrite,
+    /// A fill with a later token is there already, or another one than what it is built upon, or what was written to the
+    /// cache only.
+    NewerFill,
+    /// The entry that it is built upon is not there any more: deleted, evicted or made old.
+    Gone,
+    /// It is larger than the store takes.
+    TooLarge,
+}
+
+/// Asks an invalidation whether another one came between a token and itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Since {
+    /// The token, taken earlier.
+    pub token: Token,
+    /// Tags to look at besides those that are made old now.
+    pub watched: Vec<Tag>,
+}
+
+/// What an invalidation left behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Invalidated {
+    /// The token right after the invalidation.
+    pub token: Token,
+    /// No other invalidation of these tags, nor of the watched ones, came after the `since` token; false when none was
+    /// given.
+    pub alone: bool,
+}
+
+/// What is done where the entry that was to be put with an invalidation may not be put, or there is no room for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Otherwise {
+    /// The invalidation alone: the origin has changed.
+    Invalidate,
+    /// Nothing. Who was raced may ask again from where the sequence is now.
+    Nothing,
+}
+
+/// Why the store could not do its part. Costs a miss, never the response.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// There is no usable session with the store, or invalidations are owed to it.
+    Down,
+    /// The store did not answer within its timeout.
+    Timeout,
+    /// The store is full and refused the fill.
+    Full,
+    /// The store answered with an error; its text, without secrets.
+    Refused(String),
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Down => out.write_str("the store cannot be reached"),
+            Self::Timeout => out.write_str("the store did not answer in time"),
+            Self::Full => out.write_str("the store is full"),
+            Self::Refused(text) => write!(out, "the store refused a command: {text}"),
+        }
+    }
+}
+
+impl std::error::Error for Fault {}
