@@ -52,8 +52,12 @@ struct Departures<K, V> {
 impl<K, V> Lifecycle<K, Item<V>> for Departures<K, V> {
     type RequestState = <DefaultLifecycle<K, Item<V>> as Lifecycle<K, Item<V>>>::RequestState;
 
-    fn on_evict(&self, state: &mut Self::RequestState, key: K, item: Item<V>) {
+    fn before_evict(&self, _: &mut Self::RequestState, _: &K, _: &mut Item<V>) {
         self.counted.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Called for what is replaced, too.
+    fn on_evict(&self, state: &mut Self::RequestState, key: K, item: Item<V>) {
         self.dropped.on_evict(state, key, item);
     }
 }
@@ -166,7 +170,7 @@ mod tests {
     fn what_is_replaced_has_not_left() {
         let map: Bounded<u64, ()> = Bounded::new(1 << 20, 8 << 10);
         for _ in 0..100 {
-            map.insert(1, (), map.weigh(50_000).unwrap());
+            map.insert(1, (), map.weigh(5_000).unwrap());
         }
         assert_eq!((map.len(), map.evicted()), (1, 0));
     }

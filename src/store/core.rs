@@ -94,3 +94,13 @@ impl fmt::Display for Fault {
 }
 
 impl std::error::Error for Fault {}
+
+/// What happens to a write while the store cannot be reached.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WhenDown {
+    /// The write is forwarded; what it made old is owed to the store and invalidated before anything is read from it again.
+    #[default]
+    Forward,
+    /// The write gets 503 and is not forwarded.
+    Refuse,
+}

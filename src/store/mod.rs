@@ -15,20 +15,44 @@ mod entry;
 mod memory;
 mod record;
 pub mod redis;
-mod settings;
 mod weight;
 
+use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::rules::{EntryRef, Tag};
 
 pub use self::bounded::Bounded;
-pub use self::core::{Fault, Invalidated, Otherwise, PutOutcome, Since, Token};
+pub use self::core::{Fault, Invalidated, Otherwise, PutOutcome, Since, Token, WhenDown};
 pub use self::entry::{Expect, Kind, Lookup, Overtaken, StoredResponse};
 pub use self::memory::Memory;
 pub use self::redis::{Redis, RedisNode, RedisUrl, key_name};
-pub use self::settings::{StoreSettings, StoreUrl, WhenDown};
 pub use self::weight::{allocated, body, buffer, counted};
+
+/// Where the store is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StoreUrl {
+    /// In this process.
+    Memory,
+    /// A Redis that many nodes may share.
+    Redis(RedisUrl),
+}
+
+/// What the store is told by the configuration.
+#[derive(Clone, Debug)]
+pub struct StoreSettings {
+    /// Where it is.
+    pub url: StoreUrl,
+    /// How many bytes the memory store may hold.
+    pub memory: u64,
+    /// What every key in Redis begins with.
+    pub prefix: String,
+    /// How long one command may take.
+    pub timeout: Duration,
+    /// What happens to writes while it cannot be reached.
+    pub when_down: WhenDown,
+}
 
 /// The part of a store that all cores of this process share.
 #[derive(Clone, Debug)]
@@ -44,7 +68,12 @@ impl Shared {
     pub fn new(settings: &StoreSettings) -> Self {
         match &settings.url {
             StoreUrl::Memory => Self::Memory(Arc::new(Memory::new(settings.memory))),
-            StoreUrl::Redis(url) => Self::Redis(Arc::new(RedisNode::new(url.clone(), settings))),
+            StoreUrl::Redis(url) => Self::Redis(Arc::new(RedisNode::new(
+                url.clone(),
+                &settings.prefix,
+                settings.timeout,
+                settings.when_down,
+            ))),
         }
     }
 
@@ -181,6 +210,15 @@ impl Store {
         match self {
             Self::Memory(_) => true,
             Self::Redis(redis) => redis.admits_writes(),
+        }
+    }
+}
+
+impl fmt::Display for StoreUrl {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Memory => out.write_str("memory://"),
+            Self::Redis(url) => write!(out, "{url}"),
         }
     }
 }

@@ -17,7 +17,7 @@ mod report;
 mod scripts;
 mod stack;
 mod supervisor;
-pub(super) mod url;
+mod url;
 
 use std::fmt;
 use std::sync::Arc;
@@ -35,9 +35,8 @@ use self::link::{Link, Session};
 use self::owed::Owed;
 use self::report::Report;
 pub use self::url::RedisUrl;
-use super::core::{Fault, Invalidated, Otherwise, PutOutcome, Since, Token, fresh_epoch};
+use super::core::{Fault, Invalidated, Otherwise, PutOutcome, Since, Token, WhenDown, fresh_epoch};
 use super::entry::{Expect, Kind, Lookup, Overtaken, StoredResponse};
-use super::settings::{StoreSettings, WhenDown};
 use crate::rules::{EntryRef, Tag};
 
 /// An entry is never kept for a shorter time, nor for a longer one.
@@ -57,12 +56,12 @@ pub struct RedisNode {
 
 impl RedisNode {
     /// Sets up what the cores share. Opens no connection.
-    pub fn new(url: RedisUrl, settings: &StoreSettings) -> Self {
+    pub fn new(url: RedisUrl, prefix: &str, timeout: Duration, when_down: WhenDown) -> Self {
         Self {
             url,
-            layout: Layout::new(&settings.prefix),
-            timeout: settings.timeout,
-            when_down: settings.when_down,
+            layout: Layout::new(prefix),
+            timeout,
+            when_down,
             owed: Owed::default(),
             report: Report::default(),
             unsound: AtomicU64::new(0),
