@@ -97,25 +97,29 @@ impl Codings {
         self.largest
     }
 
+    /// The answer in the coding that it was given, if that copy is held already; `None` where it is not.
+    pub(super) fn apply_held(&self, answer: Answer) -> Option<Answer> {
+        let (Some(coding), Body::Full(identity)) = (answer.coding, answer.response.body()) else { return Some(answer) };
+        let held = self.held(&Key { checksum: xxh3_128(identity), coding }, identity)?;
+        Some(coded(answer, coding, held.encoded.clone()))
+    }
+
+    fn held(&self, key: &Key, identity: &Bytes) -> Option<Arc<Held>> {
+        self.held.get(key).filter(|held| held.identity == identity)
+    }
+
     /// The answer in the coding that it was given, or as it is: where that is not smaller, and where too many bodies, or
     /// this very one, are being encoded just now.
-    pub(super) async fn apply(self: &Arc<Self>, mut answer: Answer) -> Answer {
+    pub(super) async fn apply(self: &Arc<Self>, answer: Answer) -> Answer {
         let Some(coding) = answer.coding else { return answer };
         let Body::Full(identity) = answer.response.body() else { return answer };
-        let Some(encoded) = self.encoded(identity, coding).await else { return answer };
-        let fields = answer.response.headers_mut();
-        annotate::own_no_bytes(fields);
-        // A range of the coded copy would be one of bytes that the origin never had.
-        fields.remove(ACCEPT_RANGES);
-        fields.insert(CONTENT_ENCODING, coding.field_value());
-        fields.insert(CONTENT_LENGTH, HeaderValue::from(encoded.len()));
-        *answer.response.body_mut() = Body::Full(encoded);
-        answer
+        let encoded = self.encoded(identity, coding).await;
+        coded(answer, coding, encoded)
     }
 
     async fn encoded(self: &Arc<Self>, identity: &Bytes, coding: ContentCoding) -> Option<Bytes> {
         let key = Key { checksum: xxh3_128(identity), coding };
-        if let Some(held) = self.held.get(&key).filter(|held| held.identity == identity) {
+        if let Some(held) = self.held(&key, identity) {
             return held.encoded.clone();
         }
         // As it is, it is shared with the store; a copy would be one more answer under way.
@@ -150,6 +154,19 @@ impl Codings {
         }
         encoded
     }
+}
+
+/// The answer with this copy of its body in place of it, where there is one.
+fn coded(mut answer: Answer, coding: ContentCoding, copy: Option<Bytes>) -> Answer {
+    let Some(copy) = copy else { return answer };
+    let fields = answer.response.headers_mut();
+    annotate::own_no_bytes(fields);
+    // A range of the coded copy would be one of bytes that the origin never had.
+    fields.remove(ACCEPT_RANGES);
+    fields.insert(CONTENT_ENCODING, coding.field_value());
+    fields.insert(CONTENT_LENGTH, HeaderValue::from(copy.len()));
+    *answer.response.body_mut() = Body::Full(copy);
+    answer
 }
 
 /// A body being encoded off the core's thread; over when it is dropped.

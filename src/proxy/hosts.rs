@@ -5,12 +5,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use http::HeaderValue;
 
-use super::Shared;
+use super::asked::Asked;
 use super::ingress::Admitted;
-use super::lookup::Resource;
 use crate::fields::Detail;
 use crate::policy::credential_that_counts;
-use crate::rules::{AskedHost, Hosts, KeyedHost};
+use crate::rules::{AskedHost, Hosts, KeyedHost, Ruleset};
 
 /// How many hosts besides the known names have answers of their own.
 const MOST: usize = 32;
@@ -39,72 +38,68 @@ impl OtherHosts {
         may_be_kept
     }
 
+    /// Whether answers for this host are stored.
+    pub(super) fn admits(&self, rules: &Ruleset, asked: Option<&AskedHost>) -> Result<(), Detail> {
+        let keeps_apart = || rules.hosts.as_ref().is_none_or(Hosts::keeps_others_apart);
+        match asked {
+            Some(AskedHost::Other(host)) if !(keeps_apart() && self.may_be_kept(host)) => Err(Detail::HostUnknown),
+            _ => Ok(()),
+        }
+    }
+
+    /// The same once there is an answer to store, which takes one of the places.
+    pub(super) fn admits_answer(&self, asked: &Asked) -> Result<(), Detail> {
+        if let Some(detail) = own_answer(asked)
+            && keyed_host(asked) != asked.request.host
+        {
+            return Err(detail);
+        }
+        match &asked.resource.host {
+            Some(AskedHost::Other(host)) if !self.admit(host) => Err(Detail::HostUnknown),
+            _ => Ok(()),
+        }
+    }
+
     /// Gives a host its place if it has none yet; false where there is none left.
     fn admit(&self, host: &str) -> bool {
         self.seen.iter().any(|seen| **seen.get_or_init(|| host.into()) == *host)
     }
 }
 
-impl Shared {
-    /// Whom a request is for, where the origin sees the client's Host.
-    pub(super) fn asked_host(&self, request: &Admitted) -> Option<AskedHost> {
-        let hosts = self.settings.rules.hosts.as_ref()?;
-        Some(hosts.asked(request.host_text(), request.client.secure))
-    }
+/// Whom a request is for, where the origin sees the client's Host.
+pub(super) fn asked_host(rules: &Ruleset, request: &Admitted) -> Option<AskedHost> {
+    let hosts = rules.hosts.as_ref()?;
+    Some(hosts.asked(request.host_text(), request.client.secure))
+}
 
-    /// Whether answers for this host are stored.
-    pub(super) fn knows_host(&self, asked: Option<&AskedHost>) -> Result<(), Detail> {
-        let keeps_apart = || self.settings.rules.hosts.as_ref().is_none_or(Hosts::keeps_others_apart);
-        match asked {
-            Some(AskedHost::Other(host)) if !(keeps_apart() && self.other_hosts.may_be_kept(host)) => {
-                Err(Detail::HostUnknown)
-            }
-            _ => Ok(()),
+/// The part of a key that the host is of what a write policy leaves: it is there for whoever asks.
+pub(super) fn host_of_written(rules: &Ruleset) -> Option<KeyedHost<'static>> {
+    rules.hosts.as_ref().map(|_| KeyedHost::Known)
+}
+
+/// The Host that the origin sees where its answer may be stored: what the key has of the client's own. Where the answer
+/// is most likely the client's alone, a page after its login for one, that is the client's own.
+pub(super) fn host_on_a_fill(asked: &Asked) -> Option<HeaderValue> {
+    match own_answer(asked) {
+        Some(_) => asked.request.host.clone(),
+        None => keyed_host(asked),
+    }
+}
+
+/// The credential of a request without a route: what it is answered is stored only where the origin calls it public.
+fn own_answer(asked: &Asked) -> Option<Detail> {
+    credential_that_counts(&asked.request.fields, asked.choices()).filter(|_| asked.resource.route.is_none())
+}
+
+fn keyed_host(asked: &Asked) -> Option<HeaderValue> {
+    let text = match (&asked.resource.host, &asked.rules.hosts) {
+        (Some(AskedHost::Other(host)), _) => HeaderValue::from_str(host),
+        (Some(AskedHost::Known), Some(hosts)) => {
+            HeaderValue::from_str(&hosts.first().by_scheme(asked.request.client.secure))
         }
-    }
-
-    /// The same once there is an answer to store, which takes one of the places.
-    pub(super) fn admits_host(&self, resource: &Resource, request: &Admitted) -> Result<(), Detail> {
-        if let Some(detail) = self.own_answer(resource, request)
-            && self.keyed_host(resource, request) != request.host
-        {
-            return Err(detail);
-        }
-        match &resource.host {
-            Some(AskedHost::Other(host)) if !self.other_hosts.admit(host) => Err(Detail::HostUnknown),
-            _ => Ok(()),
-        }
-    }
-
-    /// The Host that the origin sees where its answer may be stored: what the key has of the client's own. Where the
-    /// answer is most likely the client's alone, a page after its login for one, that is the client's own.
-    pub(super) fn host_on_a_fill(&self, resource: &Resource, request: &Admitted) -> Option<HeaderValue> {
-        match self.own_answer(resource, request) {
-            Some(_) => request.host.clone(),
-            None => self.keyed_host(resource, request),
-        }
-    }
-
-    fn keyed_host(&self, resource: &Resource, request: &Admitted) -> Option<HeaderValue> {
-        let text = match (&resource.host, &self.settings.rules.hosts) {
-            (Some(AskedHost::Other(host)), _) => HeaderValue::from_str(host),
-            (Some(AskedHost::Known), Some(hosts)) => {
-                HeaderValue::from_str(&hosts.first().by_scheme(request.client.secure))
-            }
-            _ => return request.host.clone(),
-        };
-        text.ok()
-    }
-
-    /// The credential of a request without a route: what it is answered is stored only where the origin calls it public.
-    fn own_answer(&self, resource: &Resource, request: &Admitted) -> Option<Detail> {
-        credential_that_counts(&request.fields, self.choices(resource)).filter(|_| resource.route.is_none())
-    }
-
-    /// The part of a key that the host is of what a write policy leaves: it is there for whoever asks.
-    pub(super) fn host_of_written(&self) -> Option<KeyedHost<'static>> {
-        self.settings.rules.hosts.as_ref().map(|_| KeyedHost::Known)
-    }
+        _ => return asked.request.host.clone(),
+    };
+    text.ok()
 }
 
 #[cfg(test)]

@@ -1,27 +1,30 @@
 //! What the store has for a request, and what would become of it now: for `aside explain --live`.
 //!
-//! The request is read, placed, looked up and judged by the very functions that [`Proxy::handle`](super::Proxy::handle)
-//! uses. The origin is not asked, and a store that was attached for reading is not changed.
+//! The request is admitted, routed, looked up and decided about by the very functions that
+//! [`Proxy::handle`](super::Proxy::handle) uses. The origin is not asked, and a store that was attached for reading is not changed.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::request::Parts;
 
+use super::annotate;
+use super::asked::{Asked, Seen, stored};
+use super::core::Shared;
+use super::decide::{Next, decide, decide_unkeyed};
+use super::deliver::{coding, with_withheld};
 use super::error::Refusal;
 use super::ingress::{Admitted, Content, Head, read};
-use super::lookup::{Resource, Seen, stored};
-use super::reuse::{Decision, Onward};
-use super::{Shared, annotate};
+use super::lookup::lookup;
+use super::route::{Unkeyed, resource};
 use crate::fields::{CacheStatus, ContentCoding, Detail, Forward};
 use crate::handler::Client;
 use crate::policy::{Lifetime, current_age, lifetime_today, ttl_left};
-use crate::rules::{Bypass, EntryRef};
+use crate::rules::EntryRef;
 use crate::store::{Fault, Kind, Overtaken, Store, StoredResponse, key_name};
 
 /// A request that is asked about, as ingress admits it.
-#[derive(Debug)]
-pub struct Question(Admitted);
+pub struct Question(Result<Asked, (Admitted, Unkeyed)>);
 
 /// What the store has, and what follows from it.
 #[derive(Debug)]
@@ -70,105 +73,110 @@ pub struct Variants {
     pub slot: Option<usize>,
 }
 
-impl Shared {
-    /// Reads a request without a body as ingress does; or the status and the sentence that it is refused with.
-    pub fn question(&self, head: Parts, client: Client) -> Result<Question, (u16, String)> {
-        let Head { method, target, fields, host, client, version, expects } =
-            read(head, Content::None, client, &self.settings).map_err(|refusal| told(&refusal))?;
-        Ok(Question(Admitted {
-            method,
-            target,
-            fields,
-            body: None,
-            host,
-            client,
-            version,
-            upgrade: None,
-            interim: None,
-            share: None,
-            expects,
-        }))
-    }
+/// Reads a request without a body as ingress does; or the status and the sentence that it is refused with.
+pub fn question(shared: &Shared, head: Parts, client: Client) -> Result<Question, (u16, String)> {
+    let Head { method, target, fields, host, client, version, expects } =
+        read(head, Content::None, client, &shared.settings).map_err(|refusal| told(&refusal))?;
+    let request = Admitted {
+        method,
+        target,
+        fields,
+        body: None,
+        host,
+        client,
+        version,
+        upgrade: None,
+        interim: None,
+        share: None,
+        expects,
+    };
+    Ok(Question(match resource(&shared.settings.rules, &shared.other_hosts, &request) {
+        Ok(resource) => Ok(Asked { rules: Arc::clone(&shared.settings.rules), request, resource }),
+        Err(unkeyed) => Err((request, unkeyed)),
+    }))
+}
 
-    /// Where a read's answer is kept, or why it is kept nowhere.
-    pub fn place(&self, question: &Question) -> Result<EntryRef, Detail> {
-        self.resource(&question.0).map(|resource| resource.place).map_err(|(Bypass(detail), _)| detail)
-    }
-
-    /// Looks at what the store has for a read, and judges it.
-    pub async fn inspect(&self, store: &Store, question: &Question) -> Result<Inspection, Fault> {
-        let request = &question.0;
-        let resource = match self.resource(request) {
-            Ok(resource) => resource,
-            Err((Bypass(detail), _)) => {
-                let cache_status = forwarded(Forward::Bypass, Some(detail));
-                return Ok(Inspection { selection: None, variants: None, cache_status, refusal: None });
-            }
-        };
-        let seen = self.lookup(store, &resource, request).await?;
-        let variants = self.variants(&resource, request, &seen);
-        let (cache_status, refusal) = self.outlook(&resource, request, &seen);
-        let at = match &variants {
-            Some(Variants { slot: Some(slot), id, .. }) => resource.place.variant(*slot, id),
-            _ => resource.place.clone(),
-        };
-        let overtaken = if seen.invalidated { store.overtaken(&at).await? } else { None };
-        let entry = seen.entry.or_else(|| overtaken.as_ref().map(|overtaken| Arc::clone(&overtaken.entry)));
-        let selection = entry.map(|entry| self.selection(&resource, request, at, entry, overtaken));
-        Ok(Inspection { selection, variants, cache_status, refusal })
-    }
-
-    fn variants(&self, resource: &Resource, request: &Admitted, seen: &Seen) -> Option<Variants> {
-        let index = seen.index.as_ref()?;
-        let (slot, id) = index.selected(request, self.choices(resource).any_order);
-        let fields = index.names().iter().map(ToString::to_string).collect();
-        Some(Variants { fields, stored: index.len(), id, slot })
-    }
-
-    fn outlook(&self, resource: &Resource, request: &Admitted, seen: &Seen) -> (CacheStatus, Option<(u16, String)>) {
-        match self.decide(resource, request, seen) {
-            Decision::Deliver { status, .. } => {
-                let route = resource.route.as_deref();
-                let withheld = |entry: &Arc<_>| self.with_withheld(status, entry, request, route);
-                (seen.entry.as_ref().map_or(status, withheld), None)
-            }
-            Decision::Pass(forward, detail) => (forwarded(forward, Some(detail)), None),
-            Decision::Fetch(missed) => match self.onward(resource, request) {
-                Onward::OnlyIfCached => (CacheStatus::default(), Some(told(&Refusal::OnlyIfCached))),
-                // Whether a part comes for a part is the origin's to say.
-                Onward::Part | Onward::Head | Onward::Fetch => (forwarded(missed.forward, missed.detail), None),
-            },
+impl Question {
+    /// Where the read's answer is stored, or why it is stored nowhere.
+    pub fn entry_ref(&self) -> Result<EntryRef, Detail> {
+        match &self.0 {
+            Ok(asked) => Ok(asked.resource.at.clone()),
+            Err((_, unkeyed)) => Err(unkeyed.detail),
         }
     }
+}
 
-    fn selection(
-        &self,
-        resource: &Resource,
-        request: &Admitted,
-        at: EntryRef,
-        entry: Arc<StoredResponse>,
-        overtaken: Option<Overtaken>,
-    ) -> Selection {
-        let place = match entry.kind {
-            Kind::Around => resource.around(),
-            Kind::Written | Kind::CacheOnly => resource.written().unwrap_or(at),
-            Kind::Response | Kind::VaryIndex => at,
-        };
-        let lifetime = lifetime_today(&stored(&entry), self.choices(resource));
-        let age = current_age(entry.initial_age, entry.response_time, self.clock.now());
-        let route = resource.route.as_deref();
-        let annotate = route.and_then(|route| route.annotate.as_ref());
-        let annotate = annotate.filter(|it| annotate::hit(&entry.body, entry.status, &entry.fields, it) != entry.body);
-        Selection {
-            key: key_name(&place.key),
-            overtaken,
-            age,
-            ttl_left: ttl_left(lifetime.fresh_for, age),
-            lifetime,
-            coding: self.coding(&entry, request, route),
-            annotation: annotate.map(|annotate| annotate.field.clone()),
-            entry,
+/// Looks at what the store has for a read, and judges it.
+pub async fn inspect(shared: &Shared, store: &Store, question: &Question) -> Result<Inspection, Fault> {
+    let asked = match &question.0 {
+        Ok(asked) => asked,
+        Err((request, unkeyed)) => {
+            let (cache_status, refusal) = outlook(decide_unkeyed(&shared.settings.rules, request, unkeyed));
+            return Ok(Inspection { selection: None, variants: None, cache_status, refusal });
         }
+    };
+    let seen = lookup(store, asked).await?;
+    let variants = variants(asked, &seen);
+    let mut next = decide(asked, &seen, shared.clock.now());
+    if let Next::Serve(serve) = &mut next {
+        serve.status = with_withheld(asked, &serve.entry, serve.status).0;
+    }
+    let (cache_status, refusal) = outlook(next);
+    let at = match &variants {
+        Some(Variants { slot: Some(slot), id, .. }) => asked.resource.at.variant(*slot, id),
+        _ => asked.resource.at.clone(),
+    };
+    let overtaken = if seen.invalidated { store.overtaken(&at).await? } else { None };
+    let entry = seen.entry.or_else(|| overtaken.as_ref().map(|overtaken| Arc::clone(&overtaken.entry)));
+    let selection = entry.map(|entry| selection(shared, asked, at, entry, overtaken));
+    Ok(Inspection { selection, variants, cache_status, refusal })
+}
+
+fn variants(asked: &Asked, seen: &Seen) -> Option<Variants> {
+    let index = seen.index.as_ref()?;
+    let (slot, id) = index.selected(&asked.request, asked.choices().any_order);
+    let fields = index.names().iter().map(ToString::to_string).collect();
+    Some(Variants { fields, stored: index.len(), id, slot })
+}
+
+/// What Cache-Status will say, as far as it is known before the origin is asked; and the answer of the proxy's own.
+fn outlook(next: Next) -> (CacheStatus, Option<(u16, String)>) {
+    match next {
+        Next::Serve(serve) => (serve.status, None),
+        Next::Pass(forward, detail) => (forwarded(forward, detail), None),
+        Next::Refuse(refusal) => (CacheStatus::default(), Some(told(&refusal))),
+        // Whether a part comes for a part is the origin's to say.
+        Next::Part(missed) | Next::Head(missed) | Next::Fetch(missed) => {
+            (forwarded(missed.forward, missed.detail), None)
+        }
+    }
+}
+
+fn selection(
+    shared: &Shared,
+    asked: &Asked,
+    at: EntryRef,
+    entry: Arc<StoredResponse>,
+    overtaken: Option<Overtaken>,
+) -> Selection {
+    let at = match entry.kind {
+        Kind::Around => asked.resource.around(),
+        Kind::Written | Kind::CacheOnly => asked.resource.written().unwrap_or(at),
+        Kind::Response | Kind::VaryIndex => at,
+    };
+    let lifetime = lifetime_today(&stored(&entry), asked.choices());
+    let age = current_age(entry.initial_age, entry.response_time, shared.clock.now());
+    let annotate = asked.route().and_then(|route| route.annotate.as_ref());
+    let annotate = annotate.filter(|it| annotate::hit(&entry.body, entry.status, &entry.fields, it) != entry.body);
+    Selection {
+        key: key_name(&at.key),
+        overtaken,
+        age,
+        ttl_left: ttl_left(lifetime.fresh_for, age),
+        lifetime,
+        coding: coding(&shared.codings, asked, &entry),
+        annotation: annotate.map(|annotate| annotate.field.clone()),
+        entry,
     }
 }
 

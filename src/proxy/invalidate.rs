@@ -5,14 +5,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::answer::Answer;
+use super::asked::fault_detail;
+use super::core::Core;
 use super::error::{Refusal, no_answer};
 use super::ingress::Admitted;
+use super::pass::forward;
 use super::words::Words;
-use super::{Proxy, fault_detail};
 use crate::body::Body;
 use crate::fields::Forward;
 use crate::origin::Answered;
-use crate::rules::{Cause, Invalidation, ROUTELESS, Tag, Write, summary};
+use crate::rules::{Cause, Invalidation, ROUTELESS, Tag, summary};
 use crate::store::{Fault, Invalidated, Since};
 use crate::telemetry::Dropped;
 
@@ -20,82 +22,79 @@ use crate::telemetry::Dropped;
 const LATE_COMMITS: [Duration; 4] =
     [Duration::from_secs(1), Duration::from_secs(4), Duration::from_secs(10), Duration::from_secs(15)];
 
-impl Proxy {
-    /// Forwards a write. Where its outcome is unknown, all that it may have made old is made old before the error is told.
-    pub(super) async fn forward_write(
-        self: &Arc<Self>,
-        request: &Admitted,
-        body: Body,
-        words: &Words,
-    ) -> Result<Answered, Answer> {
-        match self.forward(request, body).await {
-            Ok(answered) => Ok(answered),
-            Err(error) => {
-                let answer = no_answer(&error, Forward::Method);
-                if !error.may_have_acted() {
-                    return Err(answer);
-                }
-                let drops = self.shared.settings.rules.routes.invalidations(&words.write(request));
-                let finished = self.invalidate(&drops, &[], None).await;
-                self.invalidate_again(drops);
-                match finished {
-                    Ok(_) => Err(answer),
-                    Err(fault) => Err(self.unfinished(answer, &fault)),
-                }
+/// Forwards a write. Where its outcome is unknown, all that it may have made old is made old before the error is told.
+pub(super) async fn forward_write(
+    core: &Arc<Core>,
+    request: &Admitted,
+    body: Body,
+    words: &Words,
+) -> Result<Answered, Answer> {
+    match forward(core, request, body).await {
+        Ok(answered) => Ok(answered),
+        Err(error) => {
+            let answer = no_answer(&error, Forward::Method);
+            if !error.may_have_acted() {
+                return Err(answer);
+            }
+            let drops = words.invalidations(request);
+            let finished = invalidate(core, &drops, &[], None).await;
+            invalidate_again(core, drops);
+            match finished {
+                Ok(_) => Err(answer),
+                Err(fault) => Err(unfinished(core, answer, &fault)),
             }
         }
-    }
-
-    /// Makes old again, for a while, what a write of unknown outcome may still be about to change: an origin that was too
-    /// slow may commit after its time was up.
-    fn invalidate_again(self: &Arc<Self>, drops: Vec<Invalidation>) {
-        let proxy = Arc::clone(self);
-        tokio::spawn(async move {
-            for pause in LATE_COMMITS {
-                tokio::time::sleep(pause).await;
-                drop(proxy.invalidate(&drops, &[], None).await);
-            }
-        });
-    }
-
-    /// Makes old what the rules say of an answered write, and gives the answer back when that is done.
-    pub(super) async fn made_old(self: &Arc<Self>, write: &Write<'_>, mut answer: Answer) -> Answer {
-        let drops = self.shared.settings.rules.routes.invalidations(write);
-        if drops.is_empty() {
-            return answer;
-        }
-        let rule = only_rule(&drops).map(str::to_owned);
-        answer.notes.dropped = summary(&drops).map(|summary| Box::new(Dropped { summary, rule }));
-        match self.invalidate(&drops, &[], None).await {
-            Ok(_) => answer,
-            Err(fault) => self.unfinished(answer, &fault),
-        }
-    }
-
-    /// Makes old what a write made old, in one atomic step, before the write is answered.
-    ///
-    /// `besides` are further tags; `since` asks whether another write came in between.
-    pub(super) async fn invalidate(
-        &self,
-        drops: &[Invalidation],
-        besides: &[Tag],
-        since: Option<&Since>,
-    ) -> Result<Invalidated, Fault> {
-        self.store.invalidate(&tags(drops, besides), since).await
-    }
-
-    /// The answer of a write whose invalidation is owed to the store: the origin's under `when_down = "forward"`, an
-    /// error under `"refuse"`, whose promise is unconditional.
-    pub(super) fn unfinished(&self, mut answer: Answer, fault: &Fault) -> Answer {
-        if !self.store.admits_writes() {
-            return Refusal::NotInvalidated.answer();
-        }
-        answer.cache_status.detail = Some(fault_detail(fault));
-        answer
     }
 }
 
-/// The rule of the configuration by which all of it is made old, where it is one.
+/// Makes old again, for a while, what a write of unknown outcome may still be about to change: an origin that was too
+/// slow may commit after its time was up.
+fn invalidate_again(core: &Arc<Core>, drops: Vec<Invalidation>) {
+    let core = Arc::clone(core);
+    tokio::spawn(async move {
+        for pause in LATE_COMMITS {
+            tokio::time::sleep(pause).await;
+            drop(invalidate(&core, &drops, &[], None).await);
+        }
+    });
+}
+
+/// Invalidates this, and gives the answer of the write back when that is done.
+pub(super) async fn invalidated(core: &Core, drops: &[Invalidation], mut answer: Answer) -> Answer {
+    if drops.is_empty() {
+        return answer;
+    }
+    let rule = only_rule(drops).map(str::to_owned);
+    answer.notes.dropped = summary(drops).map(|summary| Box::new(Dropped { summary, rule }));
+    match invalidate(core, drops, &[], None).await {
+        Ok(_) => answer,
+        Err(fault) => unfinished(core, answer, &fault),
+    }
+}
+
+/// Makes old what a write made old, in one atomic step, before the write is answered.
+///
+/// `besides` are further tags; `since` asks whether another write came in between.
+pub(super) async fn invalidate(
+    core: &Core,
+    drops: &[Invalidation],
+    besides: &[Tag],
+    since: Option<&Since>,
+) -> Result<Invalidated, Fault> {
+    core.store.invalidate(&tags(drops, besides), since).await
+}
+
+/// The answer of a write whose invalidation is owed to the store: the origin's under `when_down = "forward"`, an
+/// error under `"refuse"`, whose promise is unconditional.
+pub(super) fn unfinished(core: &Core, mut answer: Answer, fault: &Fault) -> Answer {
+    if !core.store.admits_writes() {
+        return Refusal::NotInvalidated.answer();
+    }
+    answer.cache_status.detail = Some(fault_detail(fault));
+    answer
+}
+
+/// The rule of the configuration by which all of it is invalidated, where it is one.
 fn only_rule(drops: &[Invalidation]) -> Option<&str> {
     let mut rules =
         drops.iter().filter(|drop| drop.route.as_deref() != Some(ROUTELESS)).map(|drop| match &drop.cause {

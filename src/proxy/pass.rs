@@ -1,85 +1,90 @@
 //! Forwarding without the store in play: client and origin see what the other sent.
 
-use std::sync::Arc;
-
-use http::{HeaderValue, StatusCode};
+use http::StatusCode;
 
 use super::answer::Answer;
+use super::core::Core;
 use super::error::{Refusal, no_answer};
 use super::ingress::Admitted;
-use super::{Proxy, ProxySettings};
-use crate::body::{Body, BodyError, Collected, Timed, Waiters};
+use super::settings::ProxySettings;
+use crate::body::{Body, BodyError, Collected, InterimSender, Timed};
 use crate::fields::{CacheStatus, Detail, Forward};
 use crate::origin::{Answered, OriginError, Outgoing};
 
-impl Proxy {
-    /// Forwards a request as it is and hands the answer on as it comes.
-    pub(super) async fn pass(
-        self: &Arc<Self>,
-        mut request: Admitted,
-        forward: Forward,
-        detail: Option<Detail>,
-    ) -> Answer {
-        let body = match self.take_body(&mut request).await {
-            Ok(body) => body,
-            Err(refusal) => return refusal.answer(),
-        };
-        match self.forward(&request, body).await {
-            Ok(answered) => passed(answered, forward, detail),
-            Err(error) => no_answer(&error, forward),
-        }
-    }
+/// Forwards a request as it is and hands the answer on as it comes.
+pub(super) async fn pass(core: &Core, mut request: Admitted, forward: Forward, detail: Option<Detail>) -> Answer {
+    let body = match take_body(core, &mut request).await {
+        Ok(body) => body,
+        Err(refusal) => return refusal.answer(),
+    };
+    told(self::forward(core, &request, body).await, forward, detail)
+}
 
-    /// Sends the request with the client's own fields and Host.
-    pub(super) async fn forward(&self, request: &Admitted, body: Body) -> Result<Answered, OriginError> {
-        self.forward_to(request.host.clone(), request, body, None).await
-    }
+/// The same for a request that has no body, with interim answers going there.
+pub(super) async fn pass_without_body(
+    core: &Core,
+    request: &Admitted,
+    interim: Option<InterimSender>,
+    forward: Forward,
+    detail: Option<Detail>,
+) -> Answer {
+    told(send(core, request, Body::Empty, interim).await, forward, detail)
+}
 
-    /// Sends the request with the client's own fields, and this Host. `waiters` are those of a fill that may be given up.
-    pub(super) async fn forward_to(
-        &self,
-        host: Option<HeaderValue>,
-        request: &Admitted,
-        body: Body,
-        waiters: Option<Arc<Waiters>>,
-    ) -> Result<Answered, OriginError> {
-        self.origin
-            .send(Outgoing {
-                method: request.method.clone(),
-                target: request.target.clone(),
-                fields: request.forwarded_fields(host.as_ref()),
-                client_host: host,
-                body,
-                interim: request.interim.clone(),
-                waiters,
-            })
-            .await
+fn told(answered: Result<Answered, OriginError>, forward: Forward, detail: Option<Detail>) -> Answer {
+    match answered {
+        Ok(answered) => passed(answered, forward, detail),
+        Err(error) => no_answer(&error, forward),
     }
+}
 
-    /// The request's body: a small one whole, so that a slow upload holds no worker of the origin; a large one as a stream.
-    pub(super) async fn take_body(&self, request: &mut Admitted) -> Result<Body, Refusal> {
-        let Some(incoming) = request.body.take() else { return Ok(Body::Empty) };
-        let ProxySettings { buffer_body, max_request_body, body_rate, .. } = *self.shared.settings;
-        let limit = max_request_body.unwrap_or(u64::MAX);
-        let timed = Timed::new(incoming, self.origin.settings().response_timeout)
-            .at_most(limit)
-            .at_least(body_rate)
-            .without_trailers();
-        // What it expects the origin may refuse before it has seen the body.
-        if request.expects || timed.exact_length().is_some_and(|length| length > buffer_body) {
-            return Ok(Body::stream(bytes::Bytes::new(), timed));
+/// Sends the request with the client's own fields and Host.
+pub(super) async fn forward(core: &Core, request: &Admitted, body: Body) -> Result<Answered, OriginError> {
+    send(core, request, body, request.interim.clone()).await
+}
+
+async fn send(
+    core: &Core,
+    request: &Admitted,
+    body: Body,
+    interim: Option<InterimSender>,
+) -> Result<Answered, OriginError> {
+    let host = request.host.clone();
+    let outgoing = Outgoing {
+        method: request.method.clone(),
+        target: request.target.clone(),
+        fields: request.forwarded_fields(host.as_ref()),
+        client_host: host,
+        body,
+        interim,
+        waiters: None,
+    };
+    core.origin.send(outgoing).await
+}
+
+/// The request's body: a small one whole, so that a slow upload holds no worker of the origin; a large one as a stream.
+pub(super) async fn take_body(core: &Core, request: &mut Admitted) -> Result<Body, Refusal> {
+    let Some(incoming) = request.body.take() else { return Ok(Body::Empty) };
+    let ProxySettings { buffer_body, max_request_body, body_rate, .. } = *core.shared.settings;
+    let limit = max_request_body.unwrap_or(u64::MAX);
+    let timed = Timed::new(incoming, core.origin.settings().response_timeout)
+        .at_most(limit)
+        .at_least(body_rate)
+        .without_trailers();
+    // What it expects the origin may refuse before it has seen the body.
+    if request.expects || timed.exact_length().is_some_and(|length| length > buffer_body) {
+        return Ok(Body::stream(bytes::Bytes::new(), timed));
+    }
+    match timed.collect(buffer_body).await {
+        Collected::Whole(bytes) => Ok(Body::full(bytes)),
+        Collected::Larger(ahead, rest) | Collected::Slow(ahead, rest) | Collected::NoRoom(ahead, rest) => {
+            Ok(Body::stream(ahead, rest))
         }
-        match timed.collect(buffer_body).await {
-            Collected::Whole(bytes) => Ok(Body::full(bytes)),
-            Collected::Larger(ahead, rest) | Collected::Slow(ahead, rest) | Collected::NoRoom(ahead, rest) => {
-                Ok(Body::stream(ahead, rest))
-            }
-            Collected::Failed(BodyError::TooLarge) => Err(Refusal::BodyTooLarge(limit)),
-            Collected::Failed(error @ (BodyError::Stalled(_) | BodyError::TooSlow(_))) => {
-                Err(Refusal::BodyTooSlow(error.to_string()))
-            }
-            Collected::Failed(error) => Err(Refusal::BodyBroken(error.to_string())),
+        Collected::Failed(BodyError::TooLarge) => Err(Refusal::BodyTooLarge(limit)),
+        Collected::Failed(error @ (BodyError::Stalled(_) | BodyError::TooSlow(_))) => {
+            Err(Refusal::BodyTooSlow(error.to_string()))
         }
+        Collected::Failed(error) => Err(Refusal::BodyBroken(error.to_string())),
     }
 }
 

@@ -17,15 +17,16 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf, copy_bidirectional_with_sizes};
 use tokio::time::{Instant, sleep_until};
 
-use super::Proxy;
 use super::answer::{Answer, VIA_ASIDE};
+use super::core::Core;
 use super::error::no_answer;
 use super::ingress::Admitted;
-use super::pass::passed_status;
+use super::pass::{forward, passed_status};
 use crate::body::{Body, Timed};
 use crate::fields::{Detail, Forward};
 use crate::handler::Tunnel;
 use crate::origin::Answered;
+use crate::rules::Ruleset;
 
 const WEBSOCKET: HeaderValue = HeaderValue::from_static("websocket");
 const TO_UPGRADE: HeaderValue = HeaderValue::from_static("Upgrade");
@@ -43,46 +44,44 @@ struct Ends {
     idle: Duration,
 }
 
-impl Proxy {
-    /// Whether a request asks for a tunnel where one is allowed; elsewhere it is an ordinary request, and the log is told.
-    pub(super) fn may_tunnel(&self, request: &Admitted) -> bool {
-        if request.upgrade.is_none() {
-            return false;
-        }
-        let route = self.shared.settings.rules.routes.find(request.target.path()).map(|(route, _)| &**route);
-        let allowed = route.and_then(|route| route.upgrade).unwrap_or(self.origin.settings().upgrade);
-        if !allowed {
-            self.shared.notices.no_upgrade(route);
-        }
-        allowed
+/// Whether a request asks for a tunnel where one is allowed; elsewhere it is an ordinary request, and the log is told.
+pub(super) fn may_tunnel(core: &Core, rules: &Ruleset, request: &Admitted) -> bool {
+    if request.upgrade.is_none() {
+        return false;
     }
+    let route = rules.routes.find(request.target.path()).map(|(route, _)| &**route);
+    let allowed = route.and_then(|route| route.upgrade).unwrap_or(core.origin.settings().upgrade);
+    if !allowed {
+        core.shared.notices.no_upgrade(route);
+    }
+    allowed
+}
 
-    /// Forwards the handshake. If the origin agrees, the answer brings the tunnel along; else it is an answer as any other.
-    pub(super) async fn tunnel(&self, mut request: Admitted) -> Answer {
-        let client = request.upgrade.take();
-        request.fields.insert(CONNECTION, TO_UPGRADE);
-        request.fields.insert(UPGRADE, WEBSOCKET);
-        let mut answered = match self.forward(&request, Body::Empty).await {
-            Ok(answered) => answered,
-            Err(error) => return no_answer(&error, Forward::Bypass),
-        };
-        let status = passed_status(Forward::Bypass, answered.head.status, Some(Detail::Upgrade));
-        let origin = answered.head.extensions.remove::<OnUpgrade>();
-        if answered.head.status != StatusCode::SWITCHING_PROTOCOLS {
-            return Answer::passed(answered, status);
-        }
-        let Answered { head, body } = answered;
-        let mut response = Response::from_parts(head, Body::Empty);
-        crate::fields::strip_hop_by_hop(response.headers_mut());
-        response.headers_mut().insert(CONNECTION, TO_UPGRADE);
-        response.headers_mut().insert(UPGRADE, WEBSOCKET);
-        response.headers_mut().append(VIA, VIA_ASIDE);
-        if let (Some(client), Some(origin)) = (client, origin) {
-            let ends = Ends { client, origin, place: body, idle: self.origin.settings().tunnel_idle };
-            response.extensions_mut().insert(Tunnel::new(ends.join()));
-        }
-        Answer::new(response, status)
+/// Forwards the handshake. If the origin agrees, the answer brings the tunnel along; else it is an answer as any other.
+pub(super) async fn tunnel(core: &Core, mut request: Admitted) -> Answer {
+    let client = request.upgrade.take();
+    request.fields.insert(CONNECTION, TO_UPGRADE);
+    request.fields.insert(UPGRADE, WEBSOCKET);
+    let mut answered = match forward(core, &request, Body::Empty).await {
+        Ok(answered) => answered,
+        Err(error) => return no_answer(&error, Forward::Bypass),
+    };
+    let status = passed_status(Forward::Bypass, answered.head.status, Some(Detail::Upgrade));
+    let origin = answered.head.extensions.remove::<OnUpgrade>();
+    if answered.head.status != StatusCode::SWITCHING_PROTOCOLS {
+        return Answer::passed(answered, status);
     }
+    let Answered { head, body } = answered;
+    let mut response = Response::from_parts(head, Body::Empty);
+    crate::fields::strip_hop_by_hop(response.headers_mut());
+    response.headers_mut().insert(CONNECTION, TO_UPGRADE);
+    response.headers_mut().insert(UPGRADE, WEBSOCKET);
+    response.headers_mut().append(VIA, VIA_ASIDE);
+    if let (Some(client), Some(origin)) = (client, origin) {
+        let ends = Ends { client, origin, place: body, idle: core.origin.settings().tunnel_idle };
+        response.extensions_mut().insert(Tunnel::new(ends.join()));
+    }
+    Answer::new(response, status)
 }
 
 impl Ends {

@@ -1,19 +1,27 @@
 //! A write's words, as far as the rules look at them: its own, and those of its answer.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
-use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use http::header::{CONTENT_ENCODING, CONTENT_LOCATION, CONTENT_TYPE, LOCATION};
 use http::{HeaderMap, StatusCode};
 use serde_json::Value;
+use url::Url;
 
 use super::ingress::Admitted;
 use crate::body::Body;
 use crate::fields::{CACHE_GROUP_INVALIDATION, cache_groups, is_plain_json};
+use crate::origin::OriginSettings;
+use crate::policy::named_on_origin;
 use crate::rules::{
-    Content, Document, Overriding, Routes, Tag, Write, WriteAnswer, overriding, read_json, written_paths,
+    Content, Document, Hosts, Invalidation, Overriding, Ruleset, Tag, Write, WriteAnswer, overriding, read_json,
+    write_paths, written_paths,
 };
 
 /// A write's own words, as far as the rules look at them.
 pub(super) struct Words {
+    /// The rules that hold for it to its end.
+    pub(super) rules: Arc<Ruleset>,
     paths: Vec<String>,
     overriding: Overriding,
     body: ReadBody,
@@ -49,17 +57,18 @@ pub(super) struct AnswerWords {
 }
 
 impl Words {
-    /// Reads what the rules want to know of a write; `alone` where its answer may be stored too, and so has to be that of
-    /// the method in its request line.
-    pub(super) fn of(request: &Admitted, body: &Body, routes: &Routes, alone: bool) -> Self {
+    /// Reads what the rules want to know of a write. Where its answer may be stored too, it has to be that of the method in
+    /// its request line.
+    pub(super) fn of(request: &Admitted, body: &Body, rules: Arc<Ruleset>) -> Self {
+        let (told_apart, alone) = (rules.routes.tells_writes_apart(), stores_post(&rules));
         let mut words = Self {
+            rules,
             paths: written_paths(request.target.as_str(), &request.fields),
             overriding: Overriding::default(),
             body: if matches!(body, Body::Empty) { ReadBody::Absent } else { ReadBody::NotUnderstood },
             raw: Bytes::new(),
             answer: AnswerWords::default(),
         };
-        let told_apart = routes.tells_writes_apart();
         if let Body::Full(bytes) = body
             && (told_apart || alone)
             && says_json(&request.fields)
@@ -107,6 +116,11 @@ impl Words {
         matches!(self.body, ReadBody::Json(_))
     }
 
+    /// What the rules say that the write makes old, by what is known of it so far.
+    pub(super) fn invalidations(&self, request: &Admitted) -> Vec<Invalidation> {
+        self.rules.routes.invalidations(&self.write(request))
+    }
+
     /// The write as the rules see it.
     pub(super) fn write<'a>(&'a self, request: &'a Admitted) -> Write<'a> {
         let AnswerWords { status, location, also, groups, response } = &self.answer;
@@ -130,6 +144,30 @@ impl Words {
             },
         }
     }
+}
+
+/// What the answer to a write names on this origin.
+pub(super) fn named_by(rules: &Ruleset, origin: &OriginSettings, request: &Admitted, answer: &HeaderMap) -> Named {
+    if !answer.contains_key(LOCATION) && !answer.contains_key(CONTENT_LOCATION) {
+        return Named::default();
+    }
+    let scheme = if request.client.secure { "https" } else { "http" };
+    let known = rules.hosts.iter().flat_map(Hosts::iter).map(|host| format!("{scheme}://{host}"));
+    let urls = origin.urls().into_iter().chain(known);
+    let own: Vec<Url> = urls.filter_map(|url| Url::parse(&url).ok()).collect();
+    let named =
+        |fields: &HeaderMap| named_on_origin(fields, (scheme, request.host_text(), request.target.as_str()), &own);
+    let locations = answer.get_all(LOCATION).iter().map(|value| (LOCATION, value.clone()));
+    let mut locations = named(&locations.collect()).into_iter();
+    Named {
+        location: locations.next().filter(|_| locations.next().is_none()),
+        paths: named(answer).iter().flat_map(|path| write_paths(path)).collect(),
+    }
+}
+
+/// Whether answers to POST are stored, where no route speaks.
+pub(super) fn stores_post(rules: &Ruleset) -> bool {
+    rules.unrouted.as_ref().is_some_and(|choices| choices.store_post)
 }
 
 /// Whether a message says that its body is JSON as it stands.

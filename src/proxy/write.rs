@@ -5,122 +5,144 @@
 
 use std::sync::Arc;
 
-use http::HeaderMap;
-use http::header::{CONTENT_LOCATION, LOCATION};
+use http::header::CONTENT_LOCATION;
+use http::{Method, StatusCode, Uri};
 use serde_json::Value;
 use tokio::sync::oneshot;
-use url::Url;
 
-use super::Proxy;
 use super::answer::Answer;
+use super::asked::{Asked, Missed, fault_detail};
+use super::core::Core;
 use super::error::{Refusal, no_answer};
+use super::fetch::{Fetch, fetched_by_post};
+use super::hosts::host_on_a_fill;
 use super::ingress::Admitted;
-use super::pass::passed;
-use super::post::names_another;
-use super::words::{Named, Words, says_json};
-use super::write_policy::Chosen;
+use super::invalidate::{forward_write, invalidated};
+use super::pass::{passed, take_body};
+use super::route::resource;
+use super::words::{Words, named_by, says_json, stores_post};
+use super::write_policy::{Chosen, write_by_policy, write_to_cache};
 use crate::body::Body;
-use crate::fields::Forward;
-use crate::origin::OriginError;
-use crate::policy::named_on_origin;
-use crate::rules::{Hosts, WriteTarget, read_json, write_paths};
+use crate::clock::Millis;
+use crate::fields::{Detail, Forward};
+use crate::origin::{Answered, OriginError};
+use crate::rules::{Ruleset, WriteTarget, read_json};
 
-impl Proxy {
-    /// Forwards a write and answers it once the store knows. Dropping the future stops nothing.
-    pub(super) async fn write(self: &Arc<Self>, request: Admitted) -> Answer {
-        if !self.store.admits_writes() {
-            return Refusal::StoreDown.answer();
-        }
-        let (tell, told) = oneshot::channel();
-        self.tasks.spawn(Arc::clone(self).carry_out(request, tell));
-        told.await
-            .unwrap_or_else(|_| no_answer(&OriginError::Broken("the write was given up".to_owned()), Forward::Method))
+/// Forwards a write and answers it once the store knows. Dropping the future stops nothing.
+pub(super) async fn write(core: &Arc<Core>, rules: Arc<Ruleset>, request: Admitted) -> Answer {
+    if !core.store.admits_writes() {
+        return Refusal::StoreDown.answer();
     }
+    let (tell, told) = oneshot::channel();
+    core.tasks.spawn(carry_out(Arc::clone(core), rules, request, tell));
+    told.await.unwrap_or_else(|_| no_answer(&OriginError::Broken("the write was given up".to_owned()), Forward::Method))
+}
 
-    async fn carry_out(self: Arc<Self>, mut request: Admitted, tell: oneshot::Sender<Answer>) {
-        let answer = match self.take_body(&mut request).await {
-            Ok(body) => self.write_body(request, body).await,
-            Err(refusal) => refusal.answer(),
-        };
-        let _ = tell.send(answer);
+async fn carry_out(core: Arc<Core>, rules: Arc<Ruleset>, mut request: Admitted, tell: oneshot::Sender<Answer>) {
+    let answer = match take_body(&core, &mut request).await {
+        Ok(body) => written(&core, rules, request, body).await,
+        Err(refusal) => refusal.answer(),
+    };
+    let _ = tell.send(answer);
+}
+
+async fn written(core: &Arc<Core>, rules: Arc<Ruleset>, request: Admitted, body: Body) -> Answer {
+    let words = Words::of(&request, &body, rules);
+    match Chosen::by(&request, &words) {
+        Some(chosen) if chosen.target == WriteTarget::Cache => write_to_cache(core, &request, &words, &chosen).await,
+        Some(chosen) if !words.may_be_another() => write_by_policy(core, &request, body, words, &chosen).await,
+        _ => write_through(core, request, body, words).await,
     }
+}
 
-    async fn write_body(self: &Arc<Self>, request: Admitted, body: Body) -> Answer {
-        let routes = &self.shared.settings.rules.routes;
-        let stores_post = self.shared.settings.rules.unrouted.as_ref().is_some_and(|choices| choices.store_post);
-        let words = Words::of(&request, &body, routes, stores_post);
-        match Chosen::by(&request, &words, routes) {
-            Some(chosen) if chosen.target == WriteTarget::Cache => self.write_to_cache(&request, &words, &chosen).await,
-            Some(chosen) if !words.may_be_another() => self.write_by_policy(&request, body, words, &chosen).await,
-            _ => self.write_through(request, body, words).await,
-        }
-    }
-
-    /// The plain way: forward, make old what the rules say, answer.
-    async fn write_through(self: &Arc<Self>, request: Admitted, body: Body, mut words: Words) -> Answer {
-        let read_response = self.shared.settings.rules.routes.reads_response_to(&words.write(&request));
-        let before = if read_response { Err(None) } else { self.before_post(&request, &words).await };
-        let answered = match self.forward_write(&request, body, &words).await {
-            Ok(answered) => answered,
-            Err(answer) => return answer,
-        };
-        let status = answered.head.status;
-        words.hear(&request, status, &answered.head.headers, self.named_by(&request, &answered.head.headers));
-        let not_kept = match before {
-            Ok(before) => match names_another(&request, &answered) {
-                None => return self.keep_post(&request, answered, &words, before).await,
-                another => another,
-            },
-            Err(detail) => detail,
-        };
-        // What a view says that failed is nothing to go by.
-        let answer = passed(answered, Forward::Method, not_kept);
-        let (answer, response) = self.read_response(answer, read_response && !status.is_server_error()).await;
-        words.hear_body(response);
-        self.made_old(&words.write(&request), answer).await
-    }
-
-    /// What the answer to a write names on this origin.
-    pub(super) fn named_by(&self, request: &Admitted, answer: &HeaderMap) -> Named {
-        if !answer.contains_key(LOCATION) && !answer.contains_key(CONTENT_LOCATION) {
-            return Named::default();
-        }
-        let scheme = if request.client.secure { "https" } else { "http" };
-        let known =
-            self.shared.settings.rules.hosts.iter().flat_map(Hosts::iter).map(|host| format!("{scheme}://{host}"));
-        let urls = self.origin.settings().urls().into_iter().chain(known);
-        let own: Vec<Url> = urls.filter_map(|url| Url::parse(&url).ok()).collect();
-        let named =
-            |fields: &HeaderMap| named_on_origin(fields, (scheme, request.host_text(), request.target.as_str()), &own);
-        let locations = answer.get_all(LOCATION).iter().map(|value| (LOCATION, value.clone()));
-        let mut locations = named(&locations.collect()).into_iter();
-        Named {
-            location: locations.next().filter(|_| locations.next().is_none()),
-            paths: named(answer).iter().flat_map(|path| write_paths(path)).collect(),
-        }
-    }
-
-    /// The answer, with its JSON where the rules want to see it.
-    async fn read_response(&self, answer: Answer, wanted: bool) -> (Answer, Option<Value>) {
-        // What says to be something else than JSON may be read as something else.
-        let wanted = wanted && says_json(answer.response.headers());
-        if !wanted {
-            return (answer, None);
-        }
-        let Answer { response, cache_status, .. } = answer;
-        let (head, body) = response.into_parts();
-        let (body, json) = match body {
-            Body::Stream(stream) => {
-                match stream.collect(self.shared.settings.buffer_body, self.shared.answers.charge(0)).await {
-                    Ok(bytes) => {
-                        let json = read_json(&bytes);
-                        (Body::full(bytes), json)
-                    }
-                    Err(body) => (body, None),
-                }
+/// The plain way: forward, invalidate what the rules say, answer.
+async fn write_through(core: &Arc<Core>, request: Admitted, body: Body, mut words: Words) -> Answer {
+    let reads_response = words.rules.routes.reads_response_to(&words.write(&request));
+    let before = if reads_response { Err(None) } else { before_post(core, &request, &words).await };
+    let answered = match forward_write(core, &request, body, &words).await {
+        Ok(answered) => answered,
+        Err(answer) => return answer,
+    };
+    let status = answered.head.status;
+    let named = named_by(&words.rules, core.origin.settings(), &request, &answered.head.headers);
+    words.hear(&request, status, &answered.head.headers, named);
+    let not_stored = match before {
+        Ok(Before { fetch, request_time }) => match names_another(&request, &answered) {
+            None => {
+                let drops = words.invalidations(&request);
+                return fetched_by_post(core, fetch, drops, answered, request_time).await;
             }
-            other => (other, None),
-        };
-        (Answer::new(http::Response::from_parts(head, body), cache_status), json)
+            another => another,
+        },
+        Err(detail) => detail,
+    };
+    // What a view says that failed is nothing to go by.
+    let reads_response = reads_response && !status.is_server_error();
+    let (answer, response) = read_response(core, passed(answered, Forward::Method, not_stored), reads_response).await;
+    words.hear_body(response);
+    invalidated(core, &words.invalidations(&request), answer).await
+}
+
+/// What a POST whose answer may be stored is fetched as, seen before the origin saw it.
+struct Before {
+    fetch: Fetch,
+    request_time: Millis,
+}
+
+/// Where the answer to this write would be stored; else why it would not be, if anybody could think that it were.
+async fn before_post(core: &Core, request: &Admitted, words: &Words) -> Result<Before, Option<Detail>> {
+    if request.method != Method::POST || !stores_post(&words.rules) {
+        return Err(None);
     }
+    if !words.write(request).overriding.is_none() {
+        return Err(Some(Detail::Method));
+    }
+    let get = Admitted { method: Method::GET, interim: None, ..request.again() };
+    let resource = resource(&words.rules, &core.shared.other_hosts, &get).map_err(|unkeyed| Some(unkeyed.detail))?;
+    let asked = Asked { rules: Arc::clone(&words.rules), request: get, resource };
+    // Where a route speaks, or where the client's own Host, with which a write is sent, may have shaped the answer.
+    if asked.resource.route.is_some() || host_on_a_fill(&asked) != request.host {
+        return Err(None);
+    }
+    // Taken before the origin sees the POST: a write of the same that comes meanwhile is noticed.
+    let seen = core.store.lookup(&asked.resource.at).await.map_err(|fault| Some(fault_detail(&fault)))?;
+    let missed = Missed { token: seen.token, forward: Forward::Method, detail: None, stale: None, index: None };
+    Ok(Before { fetch: Fetch::new(&Arc::new(asked), missed, None), request_time: core.shared.clock.now() })
+}
+
+/// Why an answer does not say that it is a representation of the very resource that was asked; `None` where it does.
+fn names_another(request: &Admitted, answered: &Answered) -> Option<Detail> {
+    if answered.head.status != StatusCode::OK {
+        return Some(Detail::StatusNotCacheable);
+    }
+    let mut lines = answered.head.headers.get_all(CONTENT_LOCATION).iter();
+    let only = lines.next().filter(|_| lines.next().is_none());
+    let named = only.and_then(|only| only.to_str().ok()?.parse::<Uri>().ok());
+    let is_here = |uri: &Uri| uri.authority().is_none_or(|authority| authority.as_str() == request.host_text());
+    let is_same = named.is_some_and(|uri| is_here(&uri) && uri.path_and_query() == Some(&request.target));
+    (!is_same).then_some(Detail::ContentLocation)
+}
+
+/// The answer, with its JSON where the rules want to see it.
+async fn read_response(core: &Core, answer: Answer, wanted: bool) -> (Answer, Option<Value>) {
+    // What says to be something else than JSON may be read as something else.
+    let wanted = wanted && says_json(answer.response.headers());
+    if !wanted {
+        return (answer, None);
+    }
+    let Answer { response, cache_status, .. } = answer;
+    let (head, body) = response.into_parts();
+    let (body, json) = match body {
+        Body::Stream(stream) => {
+            match stream.collect(core.shared.settings.buffer_body, core.shared.answers.charge(0)).await {
+                Ok(bytes) => {
+                    let json = read_json(&bytes);
+                    (Body::full(bytes), json)
+                }
+                Err(body) => (body, None),
+            }
+        }
+        other => (other, None),
+    };
+    (Answer::new(http::Response::from_parts(head, body), cache_status), json)
 }

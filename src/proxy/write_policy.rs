@@ -10,18 +10,23 @@ use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 
 use super::annotate;
 use super::answer::{Answer, VIA_ASIDE};
+use super::asked::fault_detail;
+use super::core::Core;
 use super::error::Refusal;
+use super::fetch::verdict;
+use super::hosts::host_of_written;
 use super::ingress::Admitted;
-use super::invalidate::tags;
-use super::keep::verdict;
+use super::invalidate::{forward_write, invalidate, tags, unfinished};
 use super::pass::passed;
-use super::words::Words;
-use super::{Proxy, fault_detail};
+use super::read::read_for_the_store;
+use super::words::{Words, named_by};
 use crate::body::Body;
 use crate::fields::{CacheControl, CacheStatus, Detail, Forward};
 use crate::handler::Client;
 use crate::policy::{Effect, Lifetime, LifetimeSource, StoredFlags, lifetime};
-use crate::rules::{EntryRef, Invalidation, JsonTemplate, Overriding, Route, Routes, Tag, Write, WriteTarget, Written};
+use crate::rules::{
+    EntryRef, Invalidation, JsonTemplate, Overriding, Route, Ruleset, Tag, Write, WriteTarget, Written,
+};
 use crate::store::{Fault, Kind, Otherwise, PutOutcome, Since, StoredResponse, Token};
 
 /// What a write chose of a route's policy.
@@ -48,7 +53,8 @@ const ATTEMPTS: usize = 32;
 impl Chosen {
     /// What a write chose, if a policy speaks of it. Where it may be another method nobody knows whether one does: then it
     /// is what the request line says that counts here.
-    pub(super) fn by(request: &Admitted, words: &Words, routes: &Routes) -> Option<Self> {
+    pub(super) fn by(request: &Admitted, words: &Words) -> Option<Self> {
+        let routes = &words.rules.routes;
         let (write, alone) = (words.write(request), Overriding::default());
         let overriding = if write.overriding.methods.is_empty() { &alone } else { write.overriding };
         let (route, policy, _) = routes.write_policy(&Write { overriding, ..write })?;
@@ -60,262 +66,264 @@ impl Chosen {
 /// How long a `write.around` marker is kept at most.
 const MARKED_FOR: Duration = Duration::from_secs(30 * 24 * 3600);
 
-impl Proxy {
-    /// `through` and `around`: the origin first; on success the entry is dropped and filled again, or marked.
-    pub(super) async fn write_by_policy(
-        self: &Arc<Self>,
-        request: &Admitted,
-        body: Body,
-        mut words: Words,
-        chosen: &Chosen,
-    ) -> Answer {
-        let route = &chosen.route;
-        let written = self.written(request, &words, route);
-        // The token is taken before the origin sees the write: whoever writes the same entry meanwhile is noticed.
-        let before = match &written {
-            Some(written) => {
-                let seen = self.store.lookup(&written.place).await;
-                seen.map(|seen| seen.token).map_err(|fault| fault_detail(&fault))
-            }
-            None => Err(Detail::ValueUnknown),
-        };
-        let answered = match self.forward_write(request, body, &words).await {
-            Ok(answered) => answered,
-            Err(answer) => return answer,
-        };
-        let status = answered.head.status;
-        if status.is_client_error() {
-            return passed(answered, Forward::Method, None);
+/// `through` and `around`: the origin first; on success the entry is dropped and filled again, or marked.
+pub(super) async fn write_by_policy(
+    core: &Arc<Core>,
+    request: &Admitted,
+    body: Body,
+    mut words: Words,
+    chosen: &Chosen,
+) -> Answer {
+    let route = &chosen.route;
+    let written = written(request, &words, route);
+    // The token is taken before the origin sees the write: whoever writes the same entry meanwhile is noticed.
+    let before = match &written {
+        Some(written) => {
+            let seen = core.store.lookup(&written.place).await;
+            seen.map(|seen| seen.token).map_err(|fault| fault_detail(&fault))
         }
-        words.hear(request, status, &answered.head.headers, self.named_by(request, &answered.head.headers));
-        let mut answer = passed(answered, Forward::Method, None);
-        let drops = self.shared.settings.rules.routes.invalidations(&words.write(request));
-        let took_place = !status.is_server_error()
-            && self.shared.settings.rules.routes.effect(&words.write(request)) == Effect::Anything;
-        if !took_place {
-            return match self.invalidate(&drops, &[], None).await {
-                Ok(_) => answer,
-                Err(fault) => self.unfinished(answer, &fault),
-            };
-        }
-        let values = Values { request, words: &words, chosen };
-        match self.invalidate_and_put(&values, written.as_ref(), before, &drops).await {
-            Ok((stored, detail)) => {
-                (answer.cache_status.stored, answer.cache_status.detail) = (stored, Some(detail));
-                answer
-            }
-            Err(fault) => self.unfinished(answer, &fault),
-        }
+        None => Err(Detail::ValueUnknown),
+    };
+    let answered = match forward_write(core, request, body, &words).await {
+        Ok(answered) => answered,
+        Err(answer) => return answer,
+    };
+    let status = answered.head.status;
+    if status.is_client_error() {
+        return passed(answered, Forward::Method, None);
     }
-
-    /// Makes old what a write made old that the origin has carried out, and puts in the same step what the policy leaves
-    /// in the place of the entry. Says whether the entry is stored, and what that is told as.
-    ///
-    /// `before` is the token from before the write was forwarded: where another write of the same entry was under way
-    /// meanwhile, only the origin knows which came last, and nothing is put.
-    async fn invalidate_and_put(
-        self: &Arc<Self>,
-        values: &Values<'_>,
-        written: Option<&Written>,
-        before: Result<Token, Detail>,
-        drops: &[Invalidation],
-    ) -> Result<(bool, Detail), Fault> {
-        let Some(written) = written else {
-            self.invalidate(drops, &[], None).await?;
-            return Ok((false, Detail::ValueUnknown));
+    words.hear(
+        request,
+        status,
+        &answered.head.headers,
+        named_by(&words.rules, core.origin.settings(), request, &answered.head.headers),
+    );
+    let mut answer = passed(answered, Forward::Method, None);
+    let drops = words.invalidations(request);
+    let took_place = !status.is_server_error() && words.rules.routes.effect(&words.write(request)) == Effect::Anything;
+    if !took_place {
+        return match invalidate(core, &drops, &[], None).await {
+            Ok(_) => answer,
+            Err(fault) => unfinished(core, answer, &fault),
         };
-        let around = values.chosen.target == WriteTarget::Around;
-        let marks = if around { Vec::new() } else { vec![written.place.around_tag()] };
-        let left = self.left_by(values, written);
-        // A marker says nothing about what the origin has, so a token from after the write does, too.
-        let before = match before {
-            Err(_) if around => {
-                self.store.lookup(&written.place).await.map(|seen| seen.token).map_err(|fault| fault_detail(&fault))
-            }
-            before => before,
-        };
-        let told = match (before, left) {
-            (Ok(token), Left::Entry(place, entry)) => {
-                let since = Since { token, watched: Vec::new() };
-                let tags = tags(drops, &marks);
-                let (_, kept) =
-                    self.store.invalidate_and_put(&tags, &since, &place, *entry, Otherwise::Invalidate).await?;
-                verdict(kept).map(|()| !around)
-            }
-            (Ok(token), Left::Fetch) => {
-                let since = Since { token, watched: written.place.tags.to_vec() };
-                if self.invalidate(drops, &marks, Some(&since)).await?.alone {
-                    self.fill_again(&written.target, values.request);
-                    Ok(false)
-                } else {
-                    Err(Detail::RacedWrite)
-                }
-            }
-            (Err(detail), _) | (Ok(_), Left::Nothing(detail)) => {
-                self.invalidate(drops, &marks, None).await?;
-                Err(detail)
-            }
-        };
-        Ok(match told {
-            Ok(_) if around => (false, Detail::WriteAround),
-            Ok(stored) => (stored, Detail::WriteThrough),
-            Err(detail) => (false, detail),
-        })
     }
-
-    /// What the policy leaves in the place of the entry that the origin has written.
-    ///
-    /// What a user writes whose reads go past the cache is for that user first of all: a GET without credentials tells
-    /// what all others may see of it.
-    fn left_by(&self, values: &Values<'_>, written: &Written) -> Left {
-        let route = &values.chosen.route;
-        if values.chosen.target == WriteTarget::Around {
-            let place = written.place.around();
-            let marker = Box::new(self.marker(&place));
-            return Left::Entry(place, marker);
+    let values = Values { request, words: &words, chosen };
+    match invalidate_and_put(core, &values, written.as_ref(), before, &drops).await {
+        Ok((stored, detail)) => {
+            (answer.cache_status.stored, answer.cache_status.detail) = (stored, Some(detail));
+            answer
         }
-        let for_all = route.refuse_credentials(&values.request.fields).is_ok();
-        let Some(template) = route.write.as_ref().and_then(|policy| policy.entry.as_ref()).filter(|_| for_all) else {
-            return Left::Fetch;
-        };
-        let json = values.fill_in(template).ok_or(Detail::ValueUnknown);
-        match json.and_then(|json| self.written_entry(Kind::Written, route, written, json.into())) {
-            Ok(entry) => Left::Entry(written.place.clone(), Box::new(entry)),
-            Err(detail) => Left::Nothing(detail),
-        }
+        Err(fault) => unfinished(core, answer, &fault),
     }
+}
 
-    /// `cache`: the proxy answers, and the origin never sees the write.
-    pub(super) async fn write_to_cache(self: &Arc<Self>, request: &Admitted, words: &Words, chosen: &Chosen) -> Answer {
-        let route = &chosen.route;
-        let Some((entry, reply)) =
-            route.write.as_ref().and_then(|policy| Some((policy.entry.as_ref()?, policy.reply.as_ref()?)))
-        else {
-            return Refusal::NotKept.answer();
-        };
-        if !route
-            .write
-            .as_ref()
-            .and_then(|policy| policy.cache_by.as_ref())
-            .is_some_and(|by| by.admits(&request.fields))
-        {
-            return Refusal::NotAdmitted.answer();
+/// Makes old what a write made old that the origin has carried out, and puts in the same step what the policy leaves
+/// in the place of the entry. Says whether the entry is stored, and what that is told as.
+///
+/// `before` is the token from before the write was forwarded: where another write of the same entry was under way
+/// meanwhile, only the origin knows which came last, and nothing is put.
+async fn invalidate_and_put(
+    core: &Arc<Core>,
+    values: &Values<'_>,
+    written: Option<&Written>,
+    before: Result<Token, Detail>,
+    drops: &[Invalidation],
+) -> Result<(bool, Detail), Fault> {
+    let Some(written) = written else {
+        invalidate(core, drops, &[], None).await?;
+        return Ok((false, Detail::ValueUnknown));
+    };
+    let around = values.chosen.target == WriteTarget::Around;
+    let marks = if around { Vec::new() } else { vec![written.place.around_tag()] };
+    let left = left_by(core, values, written);
+    // A marker says nothing about what the origin has, so a token from after the write does, too.
+    let before = match before {
+        Err(_) if around => {
+            core.store.lookup(&written.place).await.map(|seen| seen.token).map_err(|fault| fault_detail(&fault))
         }
-        if request.expects {
-            return Refusal::UnknownExpectation.answer();
-        }
-        if words.may_be_another() || !words.has_json() {
-            let why = "A write to the cache needs a JSON body, small enough to be read in full, and no other method than its own.";
-            return Refusal::BadEntry(why.to_owned()).answer();
-        }
-        let Some(written) = self.written(request, words, route) else {
-            let why = format!(
-                "A value for the key `{}` is missing in the path, the query and the JSON body.",
-                route.key.as_str()
-            );
-            return Refusal::BadEntry(why).answer();
-        };
-        let values = Values { request, words, chosen };
-        let (Some(json), Some(answer)) = (values.fill_in(entry), values.fill_in(&reply.json)) else {
-            return Refusal::BadEntry("The JSON body lacks a value that the answer needs.".to_owned()).answer();
-        };
-        let drops = self.shared.settings.rules.routes.invalidations_in_cache(&words.write(request));
-        let tags = tags(&drops, &[written.place.around_tag()]);
-        if let Err(detail) = self.put_only(route, &written, &tags, json.into()).await {
-            let mut answer = Refusal::NotKept.answer();
-            answer.cache_status.detail = Some(detail);
-            return answer;
-        }
-        let mut response = Response::new(Body::full(answer));
-        *response.status_mut() = reply.status;
-        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        response.headers_mut().insert(VIA, VIA_ASIDE);
-        if let Ok(location) = HeaderValue::from_str(&written.target) {
-            response.headers_mut().insert(LOCATION, location);
-        }
-        let status = CacheStatus { stored: true, detail: Some(Detail::WriteCache), ..CacheStatus::default() };
-        Answer::new(response, status)
-    }
-
-    fn written(&self, request: &Admitted, words: &Words, route: &Arc<Route>) -> Option<Written> {
-        route.written(&words.write(request), self.shared.host_of_written())
-    }
-
-    /// Makes the tags old and puts what a later GET is to answer, which the origin does not have, in one step. Who is raced
-    /// by another write has done nothing yet, and does it after that one; of several at least one gets on each time.
-    async fn put_only(&self, route: &Route, written: &Written, tags: &[Tag], json: Bytes) -> Result<(), Detail> {
-        let mut token = self.store.lookup(&written.place).await.map_err(|fault| fault_detail(&fault))?.token;
-        for _ in 0..ATTEMPTS {
-            let entry = self.written_entry(Kind::CacheOnly, route, written, json.clone())?;
+        before => before,
+    };
+    let told = match (before, left) {
+        (Ok(token), Left::Entry(place, entry)) => {
             let since = Since { token, watched: Vec::new() };
-            let done = self.store.invalidate_and_put(tags, &since, &written.place, entry, Otherwise::Nothing).await;
-            match done.map_err(|fault| fault_detail(&fault))? {
-                (now, Ok(PutOutcome::RacedWrite)) => token = now.token,
-                (_, kept) => return verdict(kept),
+            let tags = tags(drops, &marks);
+            let (_, kept) = core.store.invalidate_and_put(&tags, &since, &place, *entry, Otherwise::Invalidate).await?;
+            verdict(kept).map(|()| !around)
+        }
+        (Ok(token), Left::Fetch) => {
+            let since = Since { token, watched: written.place.tags.to_vec() };
+            if invalidate(core, drops, &marks, Some(&since)).await?.alone {
+                fill_again(core, Arc::clone(&values.words.rules), &written.target, values.request);
+                Ok(false)
+            } else {
+                Err(Detail::RacedWrite)
             }
         }
-        Err(Detail::RacedWrite)
-    }
-
-    /// The entry that a write leaves; its token is the store's to give.
-    fn written_entry(
-        &self,
-        kind: Kind,
-        route: &Route,
-        written: &Written,
-        json: Bytes,
-    ) -> Result<StoredResponse, Detail> {
-        let mut fields = HeaderMap::new();
-        fields.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        let control = CacheControl::default();
-        let now = self.shared.clock.now();
-        let lifetime = lifetime(StatusCode::OK, &fields, &control, &route.choices, now).ok_or(Detail::NoFreshness)?;
-        let mut tags = written.place.tags.to_vec();
-        if kind != Kind::CacheOnly {
-            let (path, query) = written.target.split_once('?').unwrap_or((&written.target, ""));
-            tags.extend(route.fetched_tags(path, query));
+        (Err(detail), _) | (Ok(_), Left::Nothing(detail)) => {
+            invalidate(core, drops, &marks, None).await?;
+            Err(detail)
         }
-        tags.extend(written_tags(route, written, &json).ok_or(Detail::TagUnknown)?);
-        Ok(annotate::counted_in(self.entry(kind, fields, json, lifetime, tags), Some(route)))
-    }
+    };
+    Ok(match told {
+        Ok(_) if around => (false, Detail::WriteAround),
+        Ok(stored) => (stored, Detail::WriteThrough),
+        Err(detail) => (false, detail),
+    })
+}
 
-    /// What stands beside the entry: answers of this key are not stored until a `through` write takes it away.
-    fn marker(&self, place: &EntryRef) -> StoredResponse {
-        let lifetime = Lifetime {
-            fresh_for: MARKED_FOR,
-            source: LifetimeSource::RouteTtl,
-            stale_while_revalidate: Duration::ZERO,
-            stale_if_error: Duration::ZERO,
-        };
-        self.entry(Kind::Around, HeaderMap::new(), Bytes::new(), lifetime, place.tags.to_vec())
+/// What the policy leaves in the place of the entry that the origin has written.
+///
+/// What a user writes whose reads go past the cache is for that user first of all: a GET without credentials tells
+/// what all others may see of it.
+fn left_by(core: &Core, values: &Values<'_>, written: &Written) -> Left {
+    let route = &values.chosen.route;
+    if values.chosen.target == WriteTarget::Around {
+        let place = written.place.around();
+        let marker = Box::new(marker(core, &place));
+        return Left::Entry(place, marker);
     }
+    let for_all = route.refuse_credentials(&values.request.fields).is_ok();
+    let Some(template) = route.write.as_ref().and_then(|policy| policy.entry.as_ref()).filter(|_| for_all) else {
+        return Left::Fetch;
+    };
+    let json = values.fill_in(template).ok_or(Detail::ValueUnknown);
+    match json.and_then(|json| written_entry(core, Kind::Written, route, written, json.into())) {
+        Ok(entry) => Left::Entry(written.place.clone(), Box::new(entry)),
+        Err(detail) => Left::Nothing(detail),
+    }
+}
 
-    fn entry(&self, kind: Kind, fields: HeaderMap, body: Bytes, lifetime: Lifetime, tags: Vec<Tag>) -> StoredResponse {
-        let flags = StoredFlags::of(&CacheControl::default());
-        let (now, token) = (self.shared.clock.now(), Token { epoch: 0, seq: 0 });
-        StoredResponse::new(kind, StatusCode::OK, fields, body, now, Duration::ZERO, lifetime, flags, tags, token)
-            .compact()
-            .lent(&self.shared.answers)
+/// `cache`: the proxy answers, and the origin never sees the write.
+pub(super) async fn write_to_cache(core: &Arc<Core>, request: &Admitted, words: &Words, chosen: &Chosen) -> Answer {
+    let route = &chosen.route;
+    let Some((entry, reply)) =
+        route.write.as_ref().and_then(|policy| Some((policy.entry.as_ref()?, policy.reply.as_ref()?)))
+    else {
+        return Refusal::NotKept.answer();
+    };
+    if !route.write.as_ref().and_then(|policy| policy.cache_by.as_ref()).is_some_and(|by| by.admits(&request.fields)) {
+        return Refusal::NotAdmitted.answer();
     }
+    if request.expects {
+        return Refusal::UnknownExpectation.answer();
+    }
+    if words.may_be_another() || !words.has_json() {
+        let why = "A write to the cache needs a JSON body, small enough to be read in full, and no other method than its own.";
+        return Refusal::BadEntry(why.to_owned()).answer();
+    }
+    let Some(written) = written(request, words, route) else {
+        let why = format!(
+            "A value for the key `{}` is missing in the path, the query and the JSON body.",
+            route.key.as_str()
+        );
+        return Refusal::BadEntry(why).answer();
+    };
+    let values = Values { request, words, chosen };
+    let (Some(json), Some(answer)) = (values.fill_in(entry), values.fill_in(&reply.json)) else {
+        return Refusal::BadEntry("The JSON body lacks a value that the answer needs.".to_owned()).answer();
+    };
+    let drops = words.rules.routes.invalidations_in_cache(&words.write(request));
+    let tags = tags(&drops, &[written.place.around_tag()]);
+    if let Err(detail) = put_only(core, route, &written, &tags, json.into()).await {
+        let mut answer = Refusal::NotKept.answer();
+        answer.cache_status.detail = Some(detail);
+        return answer;
+    }
+    let mut response = Response::new(Body::full(answer));
+    *response.status_mut() = reply.status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response.headers_mut().insert(VIA, VIA_ASIDE);
+    if let Ok(location) = HeaderValue::from_str(&written.target) {
+        response.headers_mut().insert(LOCATION, location);
+    }
+    let status = CacheStatus { stored: true, detail: Some(Detail::WriteCache), ..CacheStatus::default() };
+    Answer::new(response, status)
+}
 
-    fn fill_again(self: &Arc<Self>, target: &str, write: &Admitted) {
-        let Ok(target) = target.parse() else { return };
-        let request = Admitted {
-            method: Method::GET,
-            target,
-            fields: HeaderMap::new(),
-            body: None,
-            host: write.host.clone(),
-            client: Client { address: None, ..write.client },
-            version: http::Version::HTTP_11,
-            upgrade: None,
-            interim: None,
-            share: None,
-            expects: false,
-        };
-        let proxy = Arc::clone(self);
-        tokio::spawn(async move { drop(proxy.read(request).await) });
+fn written(request: &Admitted, words: &Words, route: &Arc<Route>) -> Option<Written> {
+    route.written(&words.write(request), host_of_written(&words.rules))
+}
+
+/// Makes the tags old and puts what a later GET is to answer, which the origin does not have, in one step. Who is raced
+/// by another write has done nothing yet, and does it after that one; of several at least one gets on each time.
+async fn put_only(core: &Core, route: &Route, written: &Written, tags: &[Tag], json: Bytes) -> Result<(), Detail> {
+    let mut token = core.store.lookup(&written.place).await.map_err(|fault| fault_detail(&fault))?.token;
+    for _ in 0..ATTEMPTS {
+        let entry = written_entry(core, Kind::CacheOnly, route, written, json.clone())?;
+        let since = Since { token, watched: Vec::new() };
+        let done = core.store.invalidate_and_put(tags, &since, &written.place, entry, Otherwise::Nothing).await;
+        match done.map_err(|fault| fault_detail(&fault))? {
+            (now, Ok(PutOutcome::RacedWrite)) => token = now.token,
+            (_, kept) => return verdict(kept),
+        }
     }
+    Err(Detail::RacedWrite)
+}
+
+/// The entry that a write leaves; its token is the store's to give.
+fn written_entry(
+    core: &Core,
+    kind: Kind,
+    route: &Route,
+    written: &Written,
+    json: Bytes,
+) -> Result<StoredResponse, Detail> {
+    let mut fields = HeaderMap::new();
+    fields.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    let control = CacheControl::default();
+    let now = core.shared.clock.now();
+    let lifetime = lifetime(StatusCode::OK, &fields, &control, &route.choices, now).ok_or(Detail::NoFreshness)?;
+    let mut tags = written.place.tags.to_vec();
+    if kind != Kind::CacheOnly {
+        let (path, query) = written.target.split_once('?').unwrap_or((&written.target, ""));
+        tags.extend(route.fetched_tags(path, query));
+    }
+    tags.extend(written_tags(route, written, &json).ok_or(Detail::TagUnknown)?);
+    Ok(annotate::counted_in(entry(core, kind, fields, json, lifetime, tags), Some(route)))
+}
+
+/// What stands beside the entry: answers of this key are not stored until a `through` write takes it away.
+fn marker(core: &Core, place: &EntryRef) -> StoredResponse {
+    let lifetime = Lifetime {
+        fresh_for: MARKED_FOR,
+        source: LifetimeSource::RouteTtl,
+        stale_while_revalidate: Duration::ZERO,
+        stale_if_error: Duration::ZERO,
+    };
+    entry(core, Kind::Around, HeaderMap::new(), Bytes::new(), lifetime, place.tags.to_vec())
+}
+
+fn entry(
+    core: &Core,
+    kind: Kind,
+    fields: HeaderMap,
+    body: Bytes,
+    lifetime: Lifetime,
+    tags: Vec<Tag>,
+) -> StoredResponse {
+    let flags = StoredFlags::of(&CacheControl::default());
+    let (now, token) = (core.shared.clock.now(), Token { epoch: 0, seq: 0 });
+    StoredResponse::new(kind, StatusCode::OK, fields, body, now, Duration::ZERO, lifetime, flags, tags, token)
+        .compact()
+        .lent(&core.shared.answers)
+}
+
+fn fill_again(core: &Arc<Core>, rules: Arc<Ruleset>, target: &str, write: &Admitted) {
+    let Ok(target) = target.parse() else { return };
+    let request = Admitted {
+        method: Method::GET,
+        target,
+        fields: HeaderMap::new(),
+        body: None,
+        host: write.host.clone(),
+        client: Client { address: None, ..write.client },
+        version: http::Version::HTTP_11,
+        upgrade: None,
+        interim: None,
+        share: None,
+        expects: false,
+    };
+    read_for_the_store(core, rules, request);
 }
 
 /// The tags that the route gives a written entry, as it would give them to the origin's answer.

@@ -21,8 +21,8 @@ pub struct Recorder {
 /// A request under way. Dropped before its end, it says that the client was gone before there was an answer; what a write
 /// does goes on all the same.
 #[derive(Debug)]
-pub struct Begun<'a> {
-    recorder: &'a Recorder,
+pub struct Begun {
+    recorder: Recorder,
     method: Method,
     path: Box<str>,
     ids: Option<Box<Ids>>,
@@ -48,10 +48,10 @@ impl Recorder {
     }
 
     /// A request begins: takes down what of it is read at its end, and the time.
-    pub fn begin(&self, method: &Method, path: &str, fields: &HeaderMap, client: Option<IpAddr>) -> Begun<'_> {
+    pub fn begin(&self, method: &Method, path: &str, fields: &HeaderMap, client: Option<IpAddr>) -> Begun {
         let read = self.log.is_some() && is_wanted!(WARN);
         Begun {
-            recorder: self,
+            recorder: self.clone(),
             method: method.clone(),
             path: if read { cut_off(path) } else { Box::default() },
             ids: if read { Ids::of(fields).map(Box::new) } else { None },
@@ -75,7 +75,7 @@ impl Recorder {
     }
 }
 
-impl Begun<'_> {
+impl Begun {
     /// The head of its answer is there; `bytes` is how long the body is, where that is known.
     pub fn end(mut self, status: StatusCode, cache: CacheStatus, bytes: Option<u64>, notes: Notes) {
         self.record(Some(status), cache, bytes, notes);
@@ -101,7 +101,7 @@ impl Begun<'_> {
     }
 }
 
-impl Drop for Begun<'_> {
+impl Drop for Begun {
     fn drop(&mut self) {
         if !self.has_ended {
             self.record(None, CacheStatus::default(), None, Notes::default());

@@ -14,7 +14,7 @@ use super::{Asked, layout};
 use crate::config::{Config, duration};
 use crate::fields::{CDN_CACHE_CONTROL, CacheControl, Detail, Forward, format_http_date};
 use crate::policy::{LifetimeSource, has_validator};
-use crate::proxy::{Inspection, Question, Selection, Shared, Variants};
+use crate::proxy::{self, Inspection, Question, Selection, Shared, Variants};
 use crate::store::{self, Kind, StoreSettings, StoreUrl, StoredResponse};
 
 /// A person waits longer for one command than a request does.
@@ -44,7 +44,7 @@ pub(super) fn look(shared: &Shared, question: &Question, asked: &Asked, config: 
         .map_err(|error| format!("{url} cannot be looked into: {error}"))?;
     let looking = async {
         let store = node.attach_reader().await?;
-        shared.inspect(&store, question).await.map_err(|fault| fault.to_string())
+        proxy::inspect(shared, &store, question).await.map_err(|fault| fault.to_string())
     };
     let help = "the proxy answers from the origin while it cannot use its store either; see [store] url";
     let stack = node.stack_bytes(1);

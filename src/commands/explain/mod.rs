@@ -88,7 +88,7 @@ use crate::config::{Config, Overrides};
 use crate::fields::{Notation, TRACEPARENT, TraceParent, visible};
 use crate::handler::Client;
 use crate::policy::is_safe;
-use crate::proxy::Shared;
+use crate::proxy::{self, Shared};
 use crate::rules::{AskedHost, Fill, Hosts, reachable};
 use crate::telemetry::Recorder;
 
@@ -239,14 +239,14 @@ fn explain(asked: &Asked, config: &Config) -> Told {
 fn explain_read(asked: &Asked, config: &Config) -> Told {
     let shared = Shared::new(config.proxy.clone(), Clock::System, Recorder::default());
     let head = asked.head(config).map_err(|error| (400, error.to_string()));
-    let question = match head.and_then(|head| shared.question(head, asked.client(config))) {
+    let question = match head.and_then(|head| proxy::question(&shared, head, asked.client(config))) {
         Ok(question) => question,
         Err((status, because)) => {
             let value = json!({ "kind": "refused", "status": status, "because": because });
             return Told::of((format!("refused with {status}: {because}"), value));
         }
     };
-    let explained = read::explain(asked, config, shared.place(&question));
+    let explained = read::explain(asked, config, question.entry_ref());
     let mut told = Told::of((explained.text(), explained.json()));
     if asked.live {
         let (text, value) = match live::look(&shared, &question, asked, config) {

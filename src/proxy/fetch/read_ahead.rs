@@ -5,10 +5,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tokio::time::{Instant, timeout_at};
 
-use super::fetch::Fetch;
 use crate::body::{BodyError, Relaying, Timed};
 use crate::budget::{Budget, Receipt};
-use crate::handler::Share;
 
 /// A body on its way, and who takes it.
 pub(super) struct ReadAhead {
@@ -25,8 +23,8 @@ pub(super) struct Room {
 }
 
 impl Room {
-    pub(super) fn of(fetch: &Fetch, answers: &Arc<Budget>) -> Self {
-        Self { receipt: answers.charge(0), share: fetch.request.share.as_ref().map(Share::budget) }
+    pub(super) fn of(share: Option<Arc<Budget>>, answers: &Arc<Budget>) -> Self {
+        Self { receipt: answers.charge(0), share }
     }
 
     async fn reaches(&mut self, bytes: u64) -> bool {

@@ -1,0 +1,72 @@
+//! What the steps of a request's way work with: what a core has, and what all cores of a process share.
+
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use super::coding::Codings;
+use super::flights::Flights;
+use super::hosts::OtherHosts;
+use super::notices::Notices;
+use super::settings::ProxySettings;
+use super::standing_in::StandingIn;
+use super::tasks::Tasks;
+use crate::budget::Budget;
+use crate::clock::Clock;
+use crate::origin::Origin;
+use crate::store::Store;
+use crate::telemetry::Recorder;
+
+/// What all cores of a process share besides the store.
+#[derive(Clone, Debug)]
+pub struct Shared {
+    pub(super) settings: Arc<ProxySettings>,
+    pub(super) flights: Arc<Flights>,
+    pub(super) codings: Arc<Codings>,
+    pub(super) standing_in: Arc<StandingIn>,
+    pub(super) notices: Arc<Notices>,
+    pub(super) other_hosts: Arc<OtherHosts>,
+    /// The bytes of answers on their way.
+    pub(super) answers: Arc<Budget>,
+    pub(super) clock: Clock,
+    pub(super) recorder: Recorder,
+}
+
+impl Shared {
+    /// Sets the shared part up.
+    pub fn new(settings: ProxySettings, clock: Clock, recorder: Recorder) -> Self {
+        let answers = Budget::new(settings.max_answers);
+        Self {
+            flights: Arc::new(Flights::new(settings.max_waiters)),
+            codings: Arc::new(Codings::new(&settings.compression, &answers)),
+            standing_in: Arc::default(),
+            notices: Arc::new(Notices::about(&settings.rules.routes)),
+            other_hosts: Arc::default(),
+            settings: Arc::new(settings),
+            answers,
+            clock,
+            recorder,
+        }
+    }
+}
+
+/// What one core works with.
+#[derive(Debug)]
+pub(super) struct Core {
+    pub(super) shared: Shared,
+    pub(super) store: Store,
+    pub(super) origin: Origin,
+    /// Writes under way, which no end of a connection stops.
+    pub(super) tasks: Tasks,
+}
+
+impl Core {
+    /// When a fill's body must be whole to be stored: one that drips holds its key's flight no longer than this, and goes
+    /// on for its own client only.
+    pub(super) fn end_of_fill(&self) -> Instant {
+        Instant::now() + self.origin.settings().response_timeout * RESPONSE_TIMEOUTS
+    }
+}
+
+/// How many times the origin's `response_timeout` a body may take to be stored.
+const RESPONSE_TIMEOUTS: u32 = 10;

@@ -1,0 +1,170 @@
+//! Put: an answer that may be stored goes to the store, under the token of its lookup.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::SET_COOKIE;
+
+use super::super::annotate;
+use super::super::asked::fault_detail;
+use super::super::core::Core;
+use super::super::decide::is_shareable;
+use super::super::flights::Landing;
+use super::super::variants::{Variant, at_key};
+use super::plan::Fetch;
+use super::received::{Judged, Received};
+use crate::fields::{CACHE_GROUPS, Detail, cache_groups, cache_tags};
+use crate::policy::ttl_left;
+use crate::rules::Tag;
+use crate::store::{Expect, Fault, Kind, PutOutcome, StoredResponse};
+
+/// What became of an answer that was to be stored.
+pub(super) struct Put {
+    /// It, as a stored response, stored or not.
+    pub(super) entry: Arc<StoredResponse>,
+    /// What those hear who waited for it.
+    pub(super) landing: Landing,
+    pub(super) stored: bool,
+    /// Seconds until it is stale, where it is stored.
+    pub(super) ttl: Option<i64>,
+    /// Why it is not stored.
+    pub(super) detail: Option<Detail>,
+}
+
+/// How many tags an entry may have; an answer with more is not stored.
+const MAX_TAGS: usize = 128;
+
+/// Puts an answer that owes nothing to what is stored.
+pub(super) async fn put(core: &Core, fetch: &Fetch, received: Received, judged: Judged, body: Bytes) -> Put {
+    // What was written to the cache only makes room for nobody who has not seen it.
+    let stale = fetch.missed.stale.as_ref();
+    let over = stale.filter(|stale| stale.kind == Kind::CacheOnly && fetch.at().plain().is_none());
+    let expect = over.map_or(Expect::Any, |stale| Expect::Entry(Arc::clone(stale)));
+    put_expecting(core, expect, fetch, received, judged, body).await
+}
+
+/// The same for an answer that was made of what the lookup saw.
+pub(super) async fn put_expecting(
+    core: &Core,
+    expect: Expect,
+    fetch: &Fetch,
+    received: Received,
+    judged: Judged,
+    body: Bytes,
+) -> Put {
+    let tags = tags(fetch, &received, &body);
+    let refused = refused(core, fetch, tags.as_deref(), &body);
+    let tags = tags.unwrap_or_default();
+    let variant = variant_of(fetch, &received, core.shared.settings.max_variants);
+    let own = variant.as_ref().map(|variant| variant.tag.clone());
+    let entry = |kind, fields, body, own: Option<Tag>| {
+        let entry = StoredResponse::new(
+            kind,
+            received.status,
+            fields,
+            body,
+            received.response_time,
+            judged.initial_age,
+            judged.lifetime,
+            judged.flags,
+            tags.iter().cloned().chain(own).collect(),
+            fetch.missed.token,
+        );
+        let entry = annotate::counted_in(entry.compact(), fetch.asked.route());
+        Arc::new(entry.lent(&core.shared.answers))
+    };
+    let mut fields = received.fields.clone();
+    if fetch.asked.choices().strips_cookies() {
+        fields.remove(SET_COOKIE);
+    }
+    let response = entry(Kind::Response, fields, body, own);
+    if let Some(detail) = refused {
+        return outcome(core, fetch, response, Err(detail));
+    }
+    fetch.storing();
+    let at_key = at_key(&expect, fetch.missed.index.as_deref());
+    let put = match variant {
+        None => core.store.put(fetch.at(), Arc::clone(&response), at_key).await,
+        Some(variant) => {
+            let (fields, ids) = variant.index.clone();
+            let index = entry(Kind::VaryIndex, fields, ids, None);
+            variant.put(&core.store, (fetch.at(), index, at_key), (Arc::clone(&response), expect)).await
+        }
+    };
+    outcome(core, fetch, response, verdict(put))
+}
+
+/// Why an answer is not put that the policy would store.
+fn refused(core: &Core, fetch: &Fetch, tags: Option<&[Tag]>, body: &Bytes) -> Option<Detail> {
+    if fetch.asked.route().is_some_and(|route| route.excludes(|| serde_json::from_slice(body).ok())) {
+        return Some(Detail::Excluded);
+    }
+    // A tag that is left out is a write that goes unnoticed.
+    let Some(tags) = tags else { return Some(Detail::TagUnknown) };
+    if tags.len() > MAX_TAGS {
+        return Some(Detail::TooManyTags);
+    }
+    core.shared.other_hosts.admits_answer(&fetch.asked).err()
+}
+
+fn outcome(core: &Core, fetch: &Fetch, entry: Arc<StoredResponse>, put: Result<(), Detail>) -> Put {
+    let landing = match put {
+        // What nobody may be given without the origin's word is not worth waiting for.
+        Ok(()) if !is_shareable(&entry, fetch.asked.choices(), core.shared.clock.now()) => Landing::HitForMiss,
+        Ok(()) => Landing::Stored(Arc::clone(&entry), entry.status),
+        Err(Detail::NewerFill | Detail::Gone | Detail::RacedWrite) => Landing::Again,
+        Err(_) => Landing::HitForMiss,
+    };
+    let ttl = put.is_ok().then(|| ttl_left(entry.lifetime.fresh_for, entry.initial_age));
+    Put { entry, landing, stored: put.is_ok(), ttl, detail: put.err() }
+}
+
+/// Where an answer without a route goes that varies; `None` for one that does not.
+///
+/// On a route the origin sees only what is in the key, so whatever its Vary names cannot have differed.
+fn variant_of(fetch: &Fetch, received: &Received, limit: usize) -> Option<Variant> {
+    let asked = &fetch.asked;
+    if asked.resource.route.is_some() {
+        return None;
+    }
+    let any_order = asked.choices().any_order;
+    Variant::of(&received.fields, &asked.request, fetch.at(), fetch.missed.index.as_deref(), any_order, limit)
+}
+
+/// Whether the store put an entry, and if not why.
+pub(in crate::proxy) fn verdict(put: Result<PutOutcome, Fault>) -> Result<(), Detail> {
+    match put {
+        Ok(PutOutcome::Stored) => Ok(()),
+        Ok(PutOutcome::NewerFill) => Err(Detail::NewerFill),
+        Ok(PutOutcome::Gone) => Err(Detail::Gone),
+        Ok(PutOutcome::RacedWrite) => Err(Detail::RacedWrite),
+        Ok(PutOutcome::TooLarge) => Err(Detail::TooLarge),
+        Err(fault) => Err(fault_detail(&fault)),
+    }
+}
+
+/// The entry's tags: those of its key, the route's own, and those that the response names. `None` where the answer does
+/// not say the value of one.
+pub(super) fn tags(fetch: &Fetch, received: &Received, body: &Bytes) -> Option<Vec<Tag>> {
+    let request = &fetch.asked.request;
+    let (path, query) = (request.target.path(), request.query());
+    let mut tags = fetch.at().tags.to_vec();
+    if let Some(route) = fetch.asked.route() {
+        tags.extend(route.fetched_tags(path, query));
+        if !route.tags.is_empty() {
+            let json = serde_json::from_slice(body).ok();
+            let captures = route.path.matches(path).unwrap_or_default();
+            tags.extend(route.named_tags(|name| route.read_value(name, query, &captures), json.as_ref())?);
+        }
+    }
+    // Where the origin sees the client's Host, all hosts are the app's own: a write by one of them concerns them all.
+    let is_of_all_hosts = fetch.asked.resource.host.is_some() || fetch.asked.resource.route.is_some();
+    for name in cache_groups(&received.fields, &CACHE_GROUPS) {
+        tags.push(Tag::cache_group(if is_of_all_hosts { "" } else { request.host_text() }, &name));
+        tags.push(Tag::named(&name));
+    }
+    tags.extend(cache_tags(&received.fields).iter().map(|name| Tag::named(name)));
+    tags.sort_unstable();
+    tags.dedup();
+    Some(tags)
+}

@@ -1,0 +1,313 @@
+//! A read: route -> key -> lookup -> reuse? -> deliver, or fetch.
+//!
+//! What memory answers is answered at once ([`read`]); everything else goes on from there ([`Way::go`]).
+
+use std::ops::ControlFlow::{self, Break, Continue};
+use std::sync::Arc;
+
+use http::header::{AGE, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE};
+use http::{HeaderMap, HeaderValue, Method};
+use tokio::task::yield_now;
+
+use super::annotate;
+use super::answer::Answer;
+use super::asked::{Asked, Missed, Seen, fault_detail};
+use super::core::Core;
+use super::decide::{Next, Serve, decide, decide_unkeyed, goes_alone, judge};
+use super::deliver::{deliver, deliver_part, failed, share, stale_on_error};
+use super::error::{Refusal, no_answer};
+use super::fetch::{self, Fetch, Part, Plan};
+use super::flights::{Follower, Join, Landing};
+use super::ingress::Admitted;
+use super::lookup::{lookup, lookup_now};
+use super::pass::{pass, pass_without_body};
+use super::patience::{MOMENT, Patience, SHORT_MOMENT, SURE, UNSURE};
+use super::route::{Unkeyed, resource};
+use crate::fields::{ByteRange, CacheStatus, Detail, Forward};
+use crate::origin::OriginError;
+use crate::policy::{Reuse, only_if_cached};
+use crate::rules::Ruleset;
+use crate::store::{Fault, Kind};
+
+/// How often a request that waited in vain looks again before it goes to the origin by itself.
+const LOOKS: usize = 4;
+
+/// How a read goes on that is not answered at once.
+pub(super) enum Way {
+    /// To what the store may have, and then to the origin. What memory had is known already.
+    Keyed(Arc<Asked>, Option<Looked>),
+    /// Past the store.
+    Unkeyed(Arc<Ruleset>, Box<Admitted>, Unkeyed),
+}
+
+/// What a lookup saw, and what [`Flights::landed`](super::flights::Flights::landed) said before it.
+pub(super) struct Looked {
+    landed: u64,
+    seen: Seen,
+}
+
+/// Answers from memory, or says how the read goes on.
+pub(super) fn read(core: &Core, rules: Arc<Ruleset>, request: Admitted) -> ControlFlow<Answer, Way> {
+    let resource = match resource(&rules, &core.shared.other_hosts, &request) {
+        Ok(resource) => resource,
+        Err(unkeyed) => return Continue(Way::Unkeyed(rules, Box::new(request), unkeyed)),
+    };
+    let asked = Asked { rules, request, resource };
+    let landed = core.shared.flights.landed(&asked.resource.at.key);
+    let Some(seen) = lookup_now(&core.store, &asked) else { return Continue(Way::Keyed(Arc::new(asked), None)) };
+    match hit(core, &asked, &seen) {
+        Some(answer) => Break(answer),
+        None => Continue(Way::Keyed(Arc::new(asked), Some(Looked { landed, seen }))),
+    }
+}
+
+/// The answer of an entry that needs nothing else, and waits for nothing.
+fn hit(core: &Core, asked: &Asked, seen: &Seen) -> Option<Answer> {
+    let Next::Serve(Serve { entry, age, status, refresh: None }) = decide(asked, seen, core.shared.clock.now()) else {
+        return None;
+    };
+    let mut answer = deliver(&core.shared, asked, &entry, age, status);
+    let head_only = asked.request.method == Method::HEAD;
+    let size = if head_only { 0 } else { answer.size() };
+    if size > 0 {
+        if answer.own {
+            return None;
+        }
+        if let Some(share) = &asked.request.share {
+            answer.turn = Some(share.take(size)?);
+        }
+    }
+    note(core, asked, &mut answer);
+    let answer = core.shared.codings.apply_held(answer)?;
+    Some(if head_only { answer.without_body() } else { answer })
+}
+
+impl Way {
+    /// Goes it to its end.
+    pub(super) async fn go(self, core: &Arc<Core>) -> Answer {
+        match self {
+            Self::Unkeyed(rules, request, unkeyed) => Box::pin(unkeyed_answer(core, &rules, *request, &unkeyed)).await,
+            Self::Keyed(asked, looked) => keyed_answer(core, &asked, looked).await,
+        }
+    }
+}
+
+/// Reads once more, for nobody but the store.
+pub(super) fn read_for_the_store(core: &Arc<Core>, rules: Arc<Ruleset>, request: Admitted) {
+    let core = Arc::clone(core);
+    tokio::spawn(async move {
+        if let Continue(way) = read(&core, rules, request) {
+            drop(way.go(&core).await);
+        }
+    });
+}
+
+async fn unkeyed_answer(core: &Core, rules: &Ruleset, request: Admitted, unkeyed: &Unkeyed) -> Answer {
+    let answer = match decide_unkeyed(rules, &request, unkeyed) {
+        Next::Refuse(refusal) => return refusal.answer(),
+        Next::Pass(forward, detail) => pass(core, request, forward, detail).await,
+        _ => pass(core, request, Forward::Bypass, Some(unkeyed.detail)).await,
+    };
+    let limit = unkeyed.route.as_ref().map_or(0, |route| route.choices.max_body);
+    annotate::missed(answer, unkeyed.route.as_deref(), limit, &core.shared.answers).await
+}
+
+async fn keyed_answer(core: &Arc<Core>, asked: &Arc<Asked>, looked: Option<Looked>) -> Answer {
+    let mut answer = in_turn(core, asked, looked).await;
+    note(core, asked, &mut answer);
+    let answer = annotate::missed(answer, asked.route(), asked.choices().max_body, &core.shared.answers).await;
+    let answer = core.shared.codings.apply(answer).await;
+    if asked.request.method == Method::HEAD { answer.without_body() } else { answer }
+}
+
+/// Takes down what is told of an answer to a read.
+fn note(core: &Core, asked: &Asked, answer: &mut Answer) {
+    answer.notes.route = asked.route().map(|route| Arc::clone(&route.name));
+    core.shared.standing_in.note(asked.route(), &answer.cache_status, core.shared.clock.ticks());
+}
+
+/// Answers a read, one after the other where there is no room for all at once: what waits for its turn holds nothing. An
+/// answer that finds no room is given up and made once more when there is some: as a hit, most of the time, since a fill
+/// does not wait for its own client.
+async fn in_turn(core: &Arc<Core>, asked: &Arc<Asked>, mut looked: Option<Looked>) -> Answer {
+    let answers = &core.shared.answers;
+    let (mut turn, mut room) = (None, None);
+    loop {
+        let mut answer = from_store_or_origin(core, asked, looked.take()).await;
+        let size = answer.size();
+        if asked.request.method == Method::HEAD || size == 0 {
+            return answer;
+        }
+        if answer.own && room.is_none() && !answers.has_room(size, size) {
+            let forward = answer.cache_status.forward;
+            drop(answer);
+            room = answers.room(size).await;
+            if room.is_none() {
+                return no_answer(&OriginError::NoRoom, forward.unwrap_or(Forward::Miss));
+            }
+            continue;
+        }
+        let Some(share) = &asked.request.share else { return answer };
+        turn = turn.or_else(|| share.take(size));
+        if turn.is_some() {
+            answer.turn = turn;
+            return answer;
+        }
+        drop(answer);
+        turn = share.turn(size).await;
+        if turn.is_none() {
+            return Refusal::AnswersUnread.answer();
+        }
+        // Where its turn has come because the connection is gone, this request is about to be dropped, too.
+        yield_now().await;
+    }
+}
+
+/// Lookup, reuse, and otherwise one fetch for all who ask.
+async fn from_store_or_origin(core: &Arc<Core>, asked: &Arc<Asked>, mut looked: Option<Looked>) -> Answer {
+    let shared = &core.shared;
+    let (mut looks_left, mut moment, mut impatient) = (LOOKS, MOMENT, None);
+    loop {
+        let looked = if let Some(looked) = looked.take() { Ok(looked) } else { look(core, asked).await };
+        let Looked { landed, seen } = match looked {
+            Ok(looked) => looked,
+            Err(fault) => return Box::pin(without_store(core, asked, &fault)).await,
+        };
+        let missed = match decide(asked, &seen, shared.clock.now()) {
+            Next::Serve(serve) => return served(core, asked, landed, serve),
+            Next::Pass(forward, detail) => return Box::pin(pass_on(core, asked, forward, detail)).await,
+            Next::Refuse(refusal) => return refusal.answer(),
+            Next::Part(missed) => return Box::pin(part(core, asked, missed, landed)).await,
+            Next::Head(missed) => {
+                return fetch::fetch(core, Fetch::new(asked, missed, None).by(Plan::Head { landed })).await;
+            }
+            Next::Fetch(missed) => missed,
+        };
+        if let Some(follower) = impatient {
+            return Box::pin(fetch_too(core, follower, asked, missed)).await;
+        }
+        if looks_left == 0 || goes_alone(asked, &missed) {
+            return fetch::fetch(core, Fetch::new(asked, missed, None).within(moment)).await;
+        }
+        looks_left -= 1;
+        let mut follower = match shared.flights.join(&asked.resource.at.key, landed) {
+            Join::Lead(leader) => return fetch::fetch(core, Fetch::new(asked, missed, Some(leader))).await,
+            Join::Alone => return fetch::fetch(core, Fetch::new(asked, missed, None)).await,
+            Join::LookAgain => continue,
+            Join::Follow(follower) => follower,
+        };
+        let Some(landing) = follower.landing(patience(asked, &missed)).await else {
+            impatient = Some(follower);
+            continue;
+        };
+        match landing {
+            Landing::Stored(entry, status) => {
+                if let Some(answer) = share(shared, asked, &missed, &entry, status) {
+                    return answer;
+                }
+            }
+            Landing::Failed(error) => return failed(shared, asked, &missed, &error).collapsed(),
+            Landing::Trouble(status) => {
+                return match stale_on_error(shared, asked, &missed, Some(status)) {
+                    Some(answer) => answer.collapsed(),
+                    None => fetch::fetch(core, Fetch::new(asked, missed, None)).await,
+                };
+            }
+            // What is stored by now may still be validated, or stand in.
+            Landing::HitForMiss => looks_left = 0,
+            Landing::StillComing => (looks_left, moment) = (0, SHORT_MOMENT),
+            Landing::Again => {}
+        }
+    }
+}
+
+async fn look(core: &Core, asked: &Asked) -> Result<Looked, Fault> {
+    let landed = core.shared.flights.landed(&asked.resource.at.key);
+    Ok(Looked { landed, seen: lookup(&core.store, asked).await? })
+}
+
+/// Answers from the store, and renews what is stale.
+fn served(core: &Arc<Core>, asked: &Arc<Asked>, landed: u64, Serve { entry, age, status, refresh }: Serve) -> Answer {
+    let answer = deliver(&core.shared, asked, &entry, age, status);
+    if let Some(missed) = refresh
+        && let Some(leader) = core.shared.flights.lead(&asked.resource.at.key, landed)
+    {
+        fetch::refresh(core, Fetch::new(asked, missed, Some(leader)));
+    }
+    answer
+}
+
+/// Answers a request for a part of what is not stored whole: from a stored part, or with the origin's answer.
+async fn part(core: &Arc<Core>, asked: &Arc<Asked>, missed: Missed, landed: u64) -> Answer {
+    let fields = &asked.request.fields;
+    let conditional = [IF_NONE_MATCH, IF_MODIFIED_SINCE].iter().any(|name| fields.contains_key(name));
+    let single = ByteRange::of(fields).is_some() && !conditional;
+    let seen = match core.store.lookup(&asked.resource.at.part()).await {
+        Ok(seen) => seen,
+        Err(fault) => return Box::pin(without_store(core, asked, &fault)).await,
+    };
+    let known = seen.entry.as_ref().filter(|entry| single && entry.kind == Kind::Response);
+    let fresh = known.and_then(|entry| match judge(entry, asked, core.shared.clock.now()) {
+        Reuse::Fresh { age, ttl_left } => Some((entry, age, ttl_left)),
+        _ => None,
+    });
+    if let Some((entry, age, ttl_left)) = fresh
+        && let Some(mut response) = deliver_part(&core.shared, asked, entry)
+    {
+        response.headers_mut().insert(AGE, HeaderValue::from(age.as_secs()));
+        return Answer::new(response, CacheStatus { hit: true, ttl: Some(ttl_left), ..CacheStatus::default() });
+    }
+    if only_if_cached(fields, asked.choices()) {
+        return Refusal::OnlyIfCached.answer();
+    }
+    let forward = if fresh.is_some() { Forward::Partial } else { missed.forward };
+    let plan = Plan::Part(Part { range: plain_range(fields), seen: single.then_some(seen), landed });
+    fetch::fetch(core, Fetch::new(asked, Missed { forward, ..missed }, None).by(plan)).await
+}
+
+/// Range, written anew, where a request asks for one part and says nothing else of it: no condition, no If-Range.
+fn plain_range(request: &HeaderMap) -> Option<HeaderValue> {
+    let bare = ![IF_NONE_MATCH, IF_MODIFIED_SINCE, IF_RANGE].iter().any(|name| request.contains_key(name));
+    ByteRange::of(request).filter(|_| bare).and_then(|range| HeaderValue::from_str(&range.to_string()).ok())
+}
+
+async fn without_store(core: &Core, asked: &Asked, fault: &Fault) -> Answer {
+    pass_on(core, asked, Forward::Miss, Some(fault_detail(fault))).await
+}
+
+async fn pass_on(core: &Core, asked: &Asked, forward: Forward, detail: Option<Detail>) -> Answer {
+    let request = &asked.request;
+    pass_without_body(core, request, request.interim.clone(), forward, detail).await
+}
+
+/// How long a request waits for the head of an answer that somebody else has asked for.
+fn patience(asked: &Asked, missed: &Missed) -> Patience {
+    if asked.resource.route.is_some() || missed.stale.is_some() { SURE } else { UNSURE }
+}
+
+/// Fetches, and goes on following, where a follower has waited long enough for a head: whichever answer comes first is
+/// its. Where that is the other one, this fetch goes on as one that nobody waits for.
+async fn fetch_too(core: &Arc<Core>, mut follower: Follower, asked: &Arc<Asked>, missed: Missed) -> Answer {
+    let own = Fetch::new(asked, missed.clone(), None);
+    tokio::select! {
+        answer = fetch::fetch(core, own) => answer,
+        Some(answer) = heard(core, &mut follower, asked, &missed) => answer,
+    }
+}
+
+/// What another fetch brings that this request may be given.
+async fn heard(core: &Core, follower: &mut Follower, asked: &Asked, missed: &Missed) -> Option<Answer> {
+    match follower.landed().await {
+        Landing::Stored(entry, status) => share(&core.shared, asked, missed, &entry, status),
+        Landing::Again => {
+            let seen = lookup(&core.store, asked).await.ok()?;
+            match decide(asked, &seen, core.shared.clock.now()) {
+                Next::Serve(Serve { entry, age, status, refresh: None }) => {
+                    Some(deliver(&core.shared, asked, &entry, age, status))
+                }
+                _ => None,
+            }
+        }
+        _ => None,
+    }
+}
