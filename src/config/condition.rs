@@ -15,7 +15,7 @@ pub(super) const ONE_PLACE: &str =
     "name one place, as in \"body.items.0.id\"; without a value the whole route is dropped, which is safe";
 
 /// The conditions; all of them must hold.
-pub(super) fn mean(written: Option<Entries<Json>>, findings: &mut Findings<'_>) -> Vec<Condition> {
+pub(super) fn resolve(written: Option<Entries<Json>>, findings: &mut Findings<'_>) -> Vec<Condition> {
     let entries = written.into_iter().flat_map(|entries| entries.0);
     entries
         .filter_map(|(key, value)| {
@@ -31,7 +31,7 @@ pub(super) fn mean(written: Option<Entries<Json>>, findings: &mut Findings<'_>) 
 /// The conditions of `unless`, which look at the one body that a read has.
 pub(super) fn of_answers(written: Option<Entries<Json>>, findings: &mut Findings<'_>) -> Vec<Condition> {
     let places: Vec<_> = written.iter().flat_map(|entries| &entries.0).map(|(key, _)| key.span()).collect();
-    let conditions = mean(written, findings);
+    let conditions = resolve(written, findings);
     if let Some(place) = places.first().filter(|_| !conditions.iter().all(is_of_answer)) {
         let help =
             "write where in the answer's JSON, as in unless = { \"response.error\" = true }; statuses have `statuses`";

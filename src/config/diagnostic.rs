@@ -7,8 +7,7 @@ use std::sync::Arc;
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 use serde_json::{Value, json};
 
-use super::credential::without_credentials;
-use super::secret::without_secrets;
+use super::secret::{without_credentials, without_secrets};
 use crate::fields::{Notation, visible};
 
 /// How much a finding matters.

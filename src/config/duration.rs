@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 
-use super::findings::Problem;
+use toml::Spanned;
+
+use super::findings::{Findings, Problem};
 
 /// A duration as written in the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct WrittenDuration(pub(super) Duration);
+pub(super) struct RawDuration(pub(super) Duration);
 
 const UNITS: [(&str, u64); 6] =
     [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000), ("w", 604_800_000)];
@@ -90,6 +92,21 @@ fn suggestion(text: &str) -> String {
     }
 }
 
+/// A duration that must take some time.
+pub(super) fn not_zero(
+    written: Option<Spanned<RawDuration>>,
+    default: Duration,
+    findings: &mut Findings<'_>,
+) -> Duration {
+    let Some(written) = written else { return default };
+    let duration = written.get_ref().0;
+    if duration.is_zero() {
+        let help = format!("write a longer one; it is \"{}\" without this line", show(default));
+        findings.error(written.span(), "with no time at all nothing can be done", help);
+    }
+    duration
+}
+
 /// A duration for people: `1h30m`, `500ms`, `0s`.
 pub fn show(duration: Duration) -> String {
     let mut left = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
@@ -103,7 +120,7 @@ pub fn show(duration: Duration) -> String {
     if text.is_empty() { "0s".to_owned() } else { text }
 }
 
-impl<'de> Deserialize<'de> for WrittenDuration {
+impl<'de> Deserialize<'de> for RawDuration {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(DurationVisitor).map(Self)
     }

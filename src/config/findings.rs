@@ -1,12 +1,13 @@
-//! Collects everything that is wrong with a file, so that a person sees all of it at once.
+//! Collects everything that is wrong with a file, so that a person sees all of it at once; and knows which tables could not
+//! be read whole, since what such a table lacks may be just what was not read.
 
 use std::collections::HashSet;
 use std::ops::Range;
 
 use toml::Spanned;
+use toml::de::{DeTable, DeValue};
 
 use super::diagnostic::{Diagnostic, Severity};
-use super::unread::Tables;
 use crate::rules::PatternError;
 
 /// Text as it stands in the file, with its place.
@@ -189,6 +190,100 @@ impl<'t> Findings<'t> {
     }
 }
 
+/// The tables of a file in their order: its top, each `[table]`, each member of a `[[list]]` with what lies below it.
+#[derive(Debug, Default)]
+pub(super) struct Tables {
+    headed: Vec<Headed>,
+    unread: Vec<Unread>,
+}
+
+/// A table with a header; `name` is that of the table at the top of the file that it is or lies in, `None` where there is
+/// no such table, so that it may be any one misspelt.
+#[derive(Debug)]
+struct Headed {
+    start: usize,
+    name: Option<&'static str>,
+}
+
+/// A key that could not be read, in one of the headed tables or at the top; `None` where nobody can tell which key it is.
+#[derive(Debug)]
+struct Unread {
+    table: Option<usize>,
+    at: usize,
+    key: Option<String>,
+}
+
+impl Unread {
+    fn may_be(&self, keys: &[&str]) -> bool {
+        keys.is_empty() || self.key.as_deref().is_none_or(|key| keys.contains(&key))
+    }
+}
+
+impl Tables {
+    /// Those of a text that was parsed, of whose tables these are known.
+    pub(super) fn of(root: &DeTable<'_>, text: &str, known: &[&'static str]) -> Self {
+        let mut headed = Vec::new();
+        let mut add = |place: Range<usize>, name: &str| {
+            // An inline table begins with a brace, and belongs to the table around it.
+            if text.get(place.start..).is_some_and(|rest| rest.starts_with('[')) {
+                let name = known.iter().copied().find(|known| *known == name);
+                headed.push(Headed { start: place.start, name });
+            }
+        };
+        for (key, value) in root {
+            let name = key.get_ref().as_ref();
+            match value.get_ref() {
+                DeValue::Table(table) => {
+                    add(value.span(), name);
+                    table
+                        .iter()
+                        .filter(|(_, below)| below.get_ref().is_table())
+                        .for_each(|(_, it)| add(it.span(), name));
+                }
+                DeValue::Array(list) => {
+                    list.iter().filter(|it| it.get_ref().is_table()).for_each(|it| add(it.span(), name));
+                }
+                _ => {}
+            }
+        }
+        headed.sort_by_key(|table| table.start);
+        Self { headed, unread: Vec::new() }
+    }
+
+    /// This key of the table around this place could not be read.
+    pub(super) fn unread(&mut self, place: &Range<usize>, key: Option<&str>) {
+        self.unread.push(Unread { table: self.around(place), at: place.start, key: key.map(str::to_owned) });
+    }
+
+    /// Whether one of these keys of the table around this place could not be read, or anything at the place itself; any key
+    /// where none is named.
+    pub(super) fn is_unread(&self, place: &Range<usize>, keys: &[&str]) -> bool {
+        let table = self.around(place);
+        let may_be = |unread: &Unread| unread.may_be(keys) || place.contains(&unread.at);
+        self.unread.iter().any(|unread| unread.table == table && may_be(unread))
+    }
+
+    /// Whether anything could not be read.
+    pub(super) fn is_any_unread(&self) -> bool {
+        !self.unread.is_empty()
+    }
+
+    /// Whether one of these keys could not be read in any of the tables of this name, or such a table itself.
+    pub(super) fn is_unread_in_any(&self, name: &str, keys: &[&str]) -> bool {
+        let around = |unread: &Unread| unread.table.and_then(|table| self.headed.get(table));
+        self.unread.iter().any(|unread| match around(unread).map(|headed| headed.name) {
+            Some(Some(known)) => known == name && unread.key.as_deref().is_some_and(|key| keys.contains(&key)),
+            Some(None) => true,
+            None => unread.may_be(&[name]),
+        })
+    }
+
+    /// Which table is around this place; `None` for the top.
+    pub(super) fn around(&self, place: &Range<usize>) -> Option<usize> {
+        self.headed.partition_point(|table| table.start <= place.start).checked_sub(1)
+    }
+}
+
 fn ends_a_word(character: char) -> bool {
     !(character.is_alphanumeric() || matches!(character, '_' | '-' | ':'))
 }
@@ -204,28 +299,14 @@ pub(super) fn closest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) 
         .map(|(_, name)| name)
 }
 
-/// `a`, `b` or `c`: names in backticks, for messages.
-pub(super) fn listed<'k>(names: impl IntoIterator<Item = &'k str>) -> String {
+/// `a`, `b` or `c`: names in backticks, for messages, with this word before the last one.
+pub(super) fn listed<'k>(names: impl IntoIterator<Item = &'k str>, word: &str) -> String {
     let quoted: Vec<String> = names.into_iter().map(|name| format!("`{name}`")).collect();
     match quoted.split_last() {
         None => String::new(),
         Some((last, [])) => last.clone(),
-        Some((last, others)) => format!("{} or {last}", others.join(", ")),
+        Some((last, others)) => format!("{} {word} {last}", others.join(", ")),
     }
-}
-
-/// Reads a value that is one of a few words.
-pub(super) fn one_of<T: Copy>(value: &Text, words: &[(&str, T)], findings: &mut Findings<'_>) -> Option<T> {
-    if let Some((_, meaning)) = words.iter().find(|(word, _)| word == value.get_ref()) {
-        return Some(*meaning);
-    }
-    let known = || words.iter().map(|(word, _)| *word);
-    let help = match closest(value.get_ref(), known()) {
-        Some(word) => format!("write \"{word}\""),
-        None => format!("write {}", listed(known()).replace('`', "\"")),
-    };
-    findings.error(value.span(), format!("`{}` is not one of {}", value.get_ref(), listed(known())), help);
-    None
 }
 
 #[cfg(test)]
@@ -253,7 +334,41 @@ mod tests {
 
     #[test]
     fn names_are_listed_as_people_do() {
-        assert_eq!(listed(["a"]), "`a`");
-        assert_eq!(listed(["a", "b", "c"]), "`a`, `b` or `c`");
+        assert_eq!(listed(["a"], "or"), "`a`");
+        assert_eq!(listed(["a", "b", "c"], "or"), "`a`, `b` or `c`");
+    }
+
+    #[test]
+    fn a_place_belongs_to_the_last_table_above_it() {
+        let text = "listen = 1\nstore = { url = 2 }\n[origin]\nurl = 3\n[origin.tls]\nca = 4\n[[route]]\npath = 5\n\
+                    [route.write]\nentry = 6\n[[route]]\npath = 7\n";
+        let root = DeTable::parse(text).unwrap();
+        let at = |value: char| {
+            let start = text.find(&format!("= {value}")).unwrap();
+            start..start + 3
+        };
+        let unread_with = |value: char, key: Option<&str>| {
+            let mut tables = Tables::of(root.get_ref(), text, &["origin", "route"]);
+            tables.unread(&at(value), key);
+            assert!(tables.is_any_unread());
+            let unread: String = "1234567".chars().filter(|other| tables.is_unread(&at(*other), &["path"])).collect();
+            (unread, tables.is_unread_in_any("route", &["path"]))
+        };
+        for (value, unread, route) in [
+            ('1', "12", false),
+            ('2', "12", false),
+            ('3', "3", false),
+            ('4', "4", false),
+            ('5', "56", true),
+            ('6', "56", true),
+            ('7', "7", true),
+        ] {
+            assert_eq!(unread_with(value, Some("path")), (unread.to_owned(), route), "{value}");
+            assert_eq!(unread_with(value, None).0, unread, "{value}");
+            assert_eq!(unread_with(value, Some("ttl")).0, value.to_string());
+        }
+        // A table that nobody knows may be a route. A key of a route that nobody knows is hardly its path.
+        assert!(unread_with('1', None).1 && !unread_with('5', None).1 && !unread_with('3', None).1);
+        assert!(!Tables::of(root.get_ref(), text, &["origin", "route"]).is_any_unread());
     }
 }

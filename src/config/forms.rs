@@ -1,4 +1,4 @@
-//! The forms a value of `proxy.toml` may take: a text or a table, one or a list, names with values.
+//! The forms a value of `proxy.toml` may take: a text or a table, one or a list, one of a few words, names with values.
 //!
 //! Written by hand instead of `#[serde(untagged)]`, whose messages say neither what was read nor what was wanted. An
 //! error's first line is what is wrong, its second what to write.
@@ -9,31 +9,27 @@ use std::marker::PhantomData;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
+use toml::Spanned;
 
-use super::findings::Text;
+use super::findings::{Findings, Problem, Text, closest, listed};
+use super::table::Table;
 
-/// A table that has a short form: one text.
-pub(super) trait HasShortForm {
-    /// What to write, in either form.
-    const FORMS: &'static str;
-}
-
-/// The short form, or the table.
+/// The short form of a table, or the table.
 #[derive(Clone, Debug)]
 pub(super) enum TextOr<T> {
     Text(String),
     Table(T),
 }
 
-impl<'de, T: Deserialize<'de> + HasShortForm> Deserialize<'de> for TextOr<T> {
+impl<'de, T: Table> Deserialize<'de> for TextOr<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Forms<T>(PhantomData<T>);
 
-        impl<'de, T: Deserialize<'de> + HasShortForm> Visitor<'de> for Forms<T> {
+        impl<'de, T: Table> Visitor<'de> for Forms<T> {
             type Value = TextOr<T>;
 
             fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(out, "a string or a table\nwrite {}", T::FORMS)
+                write!(out, "a string or a table\nwrite {}", T::FORMS.unwrap_or(T::TITLE))
             }
 
             fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
@@ -56,15 +52,15 @@ pub(super) enum ManyOr<T> {
     Table(T),
 }
 
-impl<'de, T: Deserialize<'de> + HasShortForm> Deserialize<'de> for ManyOr<T> {
+impl<'de, T: Table> Deserialize<'de> for ManyOr<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Forms<T>(PhantomData<T>);
 
-        impl<'de, T: Deserialize<'de> + HasShortForm> Visitor<'de> for Forms<T> {
+        impl<'de, T: Table> Visitor<'de> for Forms<T> {
             type Value = ManyOr<T>;
 
             fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(out, "a string, a list of them or a table\nwrite {}", T::FORMS)
+                write!(out, "a string, a list of them or a table\nwrite {}", T::FORMS.unwrap_or(T::TITLE))
             }
 
             fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
@@ -150,6 +146,17 @@ pub(super) enum OneOrMany {
     Many(Vec<Text>),
 }
 
+impl OneOrMany {
+    /// Each of them with its place.
+    pub(super) fn texts(raw: Spanned<Self>) -> Vec<Text> {
+        let place = raw.span();
+        match raw.into_inner() {
+            Self::One(text) => vec![Spanned::new(place, text)],
+            Self::Many(texts) => texts,
+        }
+    }
+}
+
 impl<'de> Deserialize<'de> for OneOrMany {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Forms;
@@ -208,6 +215,66 @@ impl<'de, V: Deserialize<'de>> Deserialize<'de> for Entries<V> {
 
         deserializer.deserialize_any(Pairs(PhantomData))
     }
+}
+
+/// What is one of a few words.
+pub(super) trait Words: Copy + 'static {
+    /// Each word and what it means.
+    const WORDS: &'static [(&'static str, Self)];
+
+    /// What a word means.
+    fn of(word: &str) -> Result<Self, Problem> {
+        if let Some((_, meaning)) = Self::WORDS.iter().find(|(known, _)| *known == word) {
+            return Ok(*meaning);
+        }
+        let known = || Self::WORDS.iter().map(|(known, _)| *known);
+        let help = closest(word, known()).map_or_else(Self::help, |near| format!("write \"{near}\""));
+        Err(Problem::new(format!("`{word}` is not one of {}", listed(known(), "or")), help))
+    }
+
+    /// All of them, as they are written.
+    fn help() -> String {
+        format!("write {}", listed(Self::WORDS.iter().map(|(known, _)| *known), "or").replace('`', "\""))
+    }
+}
+
+/// One of a few words.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Word<T>(pub(super) T);
+
+impl<'de, T: Words> Deserialize<'de> for Word<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct OneOf<T>(PhantomData<T>);
+
+        impl<T: Words> Visitor<'_> for OneOf<T> {
+            type Value = Word<T>;
+
+            fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(out, "a string\n{}", T::help())
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
+                T::of(text)
+                    .map(Word)
+                    .map_err(|problem| E::custom(format_args!("{}\n{}", problem.message, problem.help)))
+            }
+        }
+
+        deserializer.deserialize_any(OneOf(PhantomData))
+    }
+}
+
+/// The members of a list of such words, each of which may be listed once.
+pub(super) fn each_once<T: Words + PartialEq>(list: List<Text>, findings: &mut Findings<'_>) -> Vec<T> {
+    let mut found = Vec::new();
+    for text in list.0 {
+        let Some(meaning) = findings.check(&text, T::of(text.get_ref())) else { continue };
+        if found.contains(&meaning) {
+            findings.error(text.span(), format!("`{}` is listed twice", text.get_ref()), "delete one of the two");
+        }
+        found.push(meaning);
+    }
+    found
 }
 
 /// Any value that JSON can say too.

@@ -1,22 +1,39 @@
 //! `invalidated_by`: the writes that make a route's entries old.
 
+use serde::Deserialize;
 use toml::Spanned;
 
 use super::condition;
-use super::file::RuleTable;
 use super::findings::{Findings, Problem, Text, closest, listed};
-use super::forms::{List, TextOr, WordOrList};
+use super::forms::{Entries, Json, List, TextOr, WordOrList};
 use super::key::template;
+use super::table::Table;
 use crate::rules::{InvalidatedBy, InvalidationRule, PathPattern, RequestPattern, Source, Template};
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default, expecting = "a table\nwrite \"PUT /fruit/{id}\", or a table with `request`")]
+pub(super) struct RawRule {
+    request: Option<Text>,
+    when: Option<Entries<Json>>,
+    variables: Option<Entries<Text>>,
+    tags: Option<List<Text>>,
+}
+
+impl Table for RawRule {
+    const TITLE: &'static str = "[[route.invalidated_by]]";
+    const FORMS: Option<&'static str> = Some("\"PUT /fruit/{id}\", or a table with `request`");
+    const LIST: Option<&'static str> =
+        Some("write [[route.invalidated_by]] above it, or a list: invalidated_by = [{ … }]");
+}
 
 const REQUEST_HELP: &str = "write a method and a path, as in \"PUT /fruit/{id}\"";
 
 /// A list as it is written.
-type Written = List<Spanned<TextOr<RuleTable>>>;
+type Written = List<Spanned<TextOr<RawRule>>>;
 
 /// Which writes make a route old; without the key every write that nothing is said of.
-pub(super) fn mean(
-    written: Option<Spanned<WordOrList<Spanned<TextOr<RuleTable>>>>>,
+pub(super) fn resolve(
+    written: Option<Spanned<WordOrList<Spanned<TextOr<RawRule>>>>>,
     (path, key): (&PathPattern, &Template),
     findings: &mut Findings<'_>,
 ) -> InvalidatedBy {
@@ -48,9 +65,7 @@ fn rules(
     for member in written.0 {
         let place = member.span();
         let table = match member.into_inner() {
-            TextOr::Text(text) => {
-                RuleTable { request: Some(Spanned::new(place.clone(), text)), ..RuleTable::default() }
-            }
+            TextOr::Text(text) => RawRule { request: Some(Spanned::new(place.clone(), text)), ..RawRule::default() },
             TextOr::Table(table) => table,
         };
         let Some(written) = &table.request else {
@@ -75,9 +90,9 @@ fn rules(
     rules
 }
 
-fn rule(written: &Text, table: RuleTable, key: &Template, findings: &mut Findings<'_>) -> Option<InvalidationRule> {
+fn rule(written: &Text, table: RawRule, key: &Template, findings: &mut Findings<'_>) -> Option<InvalidationRule> {
     let request = request(written, findings);
-    let when = condition::mean(table.when, findings);
+    let when = condition::resolve(table.when, findings);
     let tags: Vec<Template> =
         table.tags.into_iter().flat_map(|tags| tags.0).filter_map(|text| template(&text, findings)).collect();
     let written = table.variables.into_iter().flat_map(|entries| entries.0);
@@ -105,7 +120,7 @@ fn variable(
         let help = match closest(name.get_ref(), known.iter().copied()) {
             Some(near) => format!("write `{near}`"),
             None if known.is_empty() => "delete it: the key has no variable".to_owned(),
-            None => format!("it has {}", listed(known.iter().copied())),
+            None => format!("it has {}", listed(known.iter().copied(), "and")),
         };
         findings.lacks(
             name.span(),

@@ -10,13 +10,10 @@ use super::forms::OneOrMany;
 const DEFAULT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8080);
 
 /// Every address to listen on; at least one.
-pub(super) fn mean(written: Option<Spanned<OneOrMany>>, findings: &mut Findings<'_>) -> Vec<SocketAddr> {
-    let Some(written) = written else { return vec![DEFAULT] };
-    let place = written.span();
-    let texts = match written.into_inner() {
-        OneOrMany::One(text) => vec![Spanned::new(place.clone(), text)],
-        OneOrMany::Many(texts) => texts,
-    };
+pub(super) fn resolve(raw: Option<Spanned<OneOrMany>>, findings: &mut Findings<'_>) -> Vec<SocketAddr> {
+    let Some(raw) = raw else { return vec![DEFAULT] };
+    let place = raw.span();
+    let texts = OneOrMany::texts(raw);
     if texts.is_empty() {
         findings.error(place, "there is no address to listen on", "write listen = \"127.0.0.1:8080\"");
     }

@@ -1,17 +1,40 @@
 //! `[log]`: how log lines are written.
 
-use super::environment::wants_no_colours;
-use super::file::LogTable;
-use super::findings::{Findings, one_of};
+use serde::Deserialize;
+
+use super::forms::{Word, Words};
+use super::outside::wants_no_colours;
+use super::table::{Hint, Table};
 use crate::telemetry::{LogFormat, LogSettings};
 
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(
+    deny_unknown_fields,
+    default,
+    expecting = "a table\nwrite [log] and its keys below it, as in format = \"json\""
+)]
+pub(super) struct RawLog {
+    format: Option<Word<LogFormat>>,
+    requests: Option<bool>,
+}
+
+impl Table for RawLog {
+    const TITLE: &'static str = "[log]";
+    const HINTS: &'static [Hint] = &[
+        Hint::planned(&["fields"], "delete it; every line has the same fields"),
+        Hint::anywhere(&["logging", "log_format", "access_log"], "write format = \"json\" into [log]"),
+    ];
+}
+
+impl Words for LogFormat {
+    const WORDS: &'static [(&'static str, Self)] = &[("text", Self::Text), ("json", Self::Json)];
+}
+
 /// The settings; `given` is the format of the command line, which wins.
-pub(super) fn mean(table: LogTable, given: Option<LogFormat>, findings: &mut Findings<'_>) -> LogSettings {
-    let words = [("text", LogFormat::Text), ("json", LogFormat::Json)];
-    let written = table.format.and_then(|word| one_of(&word, &words, findings));
+pub(super) fn resolve(raw: &RawLog, given: Option<LogFormat>) -> LogSettings {
     LogSettings {
-        format: given.or(written).unwrap_or_default(),
-        requests: table.requests.unwrap_or(true),
+        format: given.or(raw.format.map(|Word(format)| format)).unwrap_or_default(),
+        requests: raw.requests.unwrap_or(true),
         colours: !wants_no_colours(),
     }
 }

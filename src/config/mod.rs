@@ -7,26 +7,19 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-mod annotate;
 mod clients;
 mod condition;
-mod credential;
 pub mod diagnostic;
 pub mod duration;
-mod environment;
-mod file;
 mod findings;
 mod forms;
-mod hosts;
 mod invalidated_by;
 mod key;
-mod keys;
 mod limits;
 mod listen;
 mod log;
 mod origin;
 mod origin_tls;
-mod origin_url;
 mod outside;
 mod parse;
 mod pem;
@@ -36,18 +29,33 @@ mod secret;
 pub mod size;
 mod statuses;
 mod store;
+mod table;
 mod tls;
-mod tombstones;
-mod trusted;
-mod unread;
 mod unrouted;
-mod vary;
-mod write;
+mod write_policy;
 mod write_rule;
 
 pub use diagnostic::{ConfigError, Diagnostic, Position, Report, Severity};
-pub use environment::wants_no_colours;
+pub use outside::wants_no_colours;
 pub use secret::without_secrets;
+
+use serde::Deserialize;
+use toml::Spanned;
+
+use clients::RawClients;
+use diagnostic::Source;
+use findings::{Findings, Problem};
+use forms::{List, ManyOr, OneOrMany, TextOr};
+use limits::RawLimits;
+use log::RawLog;
+use origin::RawOrigin;
+use outside::{Lookup, Outside};
+use route::RawRoute;
+use store::RawStore;
+use table::{Hint, Level, TOP, Table};
+use tls::RawTls;
+use unrouted::RawUnrouted;
+use write_rule::RawWriteRule;
 
 use crate::origin::OriginSettings;
 use crate::proxy::ProxySettings;
@@ -55,10 +63,51 @@ use crate::rules::{Ruleset, Surroundings};
 use crate::server::ServerSettings;
 use crate::store::{StoreSettings, StoreUrl};
 use crate::telemetry::{LogFormat, LogSettings};
-use diagnostic::Source;
-use file::File;
-use findings::{Findings, Problem};
-use outside::{Lookup, Outside};
+/// The file as it is written.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default, expecting = "a table")]
+struct RawFile {
+    listen: Option<Spanned<OneOrMany>>,
+    origin: Option<Spanned<ManyOr<RawOrigin>>>,
+    store: Option<Spanned<TextOr<RawStore>>>,
+    tls: Option<Spanned<RawTls>>,
+    clients: RawClients,
+    limits: RawLimits,
+    log: RawLog,
+    unrouted: RawUnrouted,
+    write: Option<List<Spanned<RawWriteRule>>>,
+    route: Option<List<Spanned<RawRoute>>>,
+}
+
+impl Table for RawFile {
+    const TITLE: &'static str = TOP;
+    const BELOW: &'static [(&'static str, &'static Level)] = &[
+        ("route", RawRoute::LEVEL),
+        ("origin", RawOrigin::LEVEL),
+        ("store", RawStore::LEVEL),
+        ("tls", RawTls::LEVEL),
+        ("clients", RawClients::LEVEL),
+        ("limits", RawLimits::LEVEL),
+        ("log", RawLog::LEVEL),
+        ("unrouted", RawUnrouted::LEVEL),
+        ("write", RawWriteRule::LEVEL),
+    ];
+    const HINTS: &'static [Hint] = &[
+        Hint::planned(&["admin"], "delete it; there is no admin listener yet"),
+        Hint::here(
+            &["timeout"],
+            "write `response_timeout` or `connect_timeout` into [origin], or `timeout` into [store]",
+        ),
+        Hint::here(
+            &["host", "port", "address"],
+            "write listen = \"127.0.0.1:8080\"; what the origin sees is `host` in [origin]",
+        ),
+        Hint::anywhere(
+            &["bind", "listen_addr", "listen_address", "listener", "listeners"],
+            "write listen = \"127.0.0.1:8080\" at the top of the file",
+        ),
+    ];
+}
 
 const LOG_FILTER: &str = "ASIDE_LOG";
 
@@ -112,7 +161,7 @@ impl Config {
             Err(problem) => return Err(refused(&name, problem)),
         };
         let folder = path.parent().unwrap_or(Path::new(""));
-        let mut config = compile(name, text, Some(folder), overrides, &environment::of_process)?;
+        let mut config = compile(name, text, Some(folder), overrides, &outside::of_process)?;
         config.file = Some(path.to_owned());
         Ok(config)
     }
@@ -127,14 +176,9 @@ impl Config {
         compile(name.to_owned(), text.to_owned(), None, &Overrides::default(), &environment)
     }
 
-    /// Every default, in front of this origin: what `aside serve --origin URL` runs with.
-    pub fn for_origin(url: &str) -> Result<Self, ConfigError> {
-        Self::without_file(&Overrides { origin: Some(url.to_owned()), ..Overrides::default() })
-    }
-
     /// Every default, but for what the command line says. An origin is needed.
     pub fn without_file(overrides: &Overrides) -> Result<Self, ConfigError> {
-        compile("the command line".to_owned(), String::new(), None, overrides, &environment::of_process)
+        compile("the command line".to_owned(), String::new(), None, overrides, &outside::of_process)
     }
 }
 
@@ -188,68 +232,104 @@ fn compile(
     let beside = folder.or_else(|| Path::new(&source.name).parent()).unwrap_or(Path::new(""));
     let outside = Outside::new(environment, beside);
     // What could not be read is told already; what the rest means is judged all the same.
-    let meant = parse::parse(&source.text, &outside, &mut findings)
-        .and_then(|file| mean(file, overrides, folder, &source, &mut findings));
+    let resolved = parse::parse(&source.text, &outside, &mut findings)
+        .and_then(|raw| resolve(raw, overrides, folder, &source, &mut findings));
     let failed = findings.has_errors();
     let report = Report::new(Arc::clone(&source), outside.without_secrets(findings.into_vec()));
-    match meant {
+    match resolved {
         Some(config) if !failed => Ok(Config { log_filter: environment(LOG_FILTER), remarks: report, ..config }),
         _ => Err(ConfigError(report)),
     }
 }
 
-fn mean(
-    file: File,
+fn resolve(
+    raw: RawFile,
     overrides: &Overrides,
     folder: Option<&Path>,
     source: &Arc<Source>,
     findings: &mut Findings<'_>,
 ) -> Option<Config> {
     let listen = if overrides.listen.is_empty() {
-        listen::mean(file.listen, findings)
+        listen::resolve(raw.listen, findings)
     } else {
         listen::given(&overrides.listen, findings)
     };
     let beside = folder.or_else(|| Path::new(&source.name).parent()).unwrap_or(Path::new(""));
     // Where it listens nobody can tell if that could not be read.
     let own: &[_] = if findings.tables().is_unread(&(0..0), &["listen"]) { &[] } else { &listen };
-    let origin = origin::mean(file.origin, overrides.origin.as_deref(), own, beside, findings);
-    let shared_at = store::shared_at(file.store.as_ref());
-    let store = store::mean(file.store, overrides.store.as_deref(), findings);
-    let (mut server, limits) = limits::mean(file.limits, listen, findings);
-    server.tls = tls::mean(file.tls, folder, findings);
-    let clients = clients::mean(file.clients, &mut server, findings);
+    let origin = origin::resolve(raw.origin, overrides.origin.as_deref(), own, beside, findings);
+    let shared_at = store::shared_at(raw.store.as_ref());
+    let store = store::resolve(raw.store, overrides.store.as_deref(), findings);
+    let (mut server, mut proxy) = limits::resolve(raw.limits, findings);
+    server.listen = listen;
+    server.tls = tls::resolve(raw.tls, folder, findings);
     let rule = origin.as_ref().map(|origin| &origin.host);
-    let hosts = hosts::mean(clients.hosts, rule, &server.listen, findings);
+    let hosts = clients::resolve(raw.clients, rule, (&mut server, &mut proxy), findings);
     if let StoreUrl::Redis(_) = &store.url {
-        hosts::note_for_nodes(hosts.as_ref(), shared_at, findings);
+        clients::note_for_nodes(hosts.as_ref(), shared_at, findings);
     }
-    let log = log::mean(file.log, overrides.log, findings);
-    let (unrouted, unrouted_by_all_fields) = unrouted::mean(file.unrouted, findings);
-    let written = file.route.into_iter().flat_map(|routes| routes.0);
-    let drafts: Vec<_> = written.filter_map(|written| route::mean(written, findings)).collect();
+    let (unrouted, by_all_fields) = unrouted::resolve(raw.unrouted);
+    let routes = raw.route.into_iter().flat_map(|routes| routes.0);
+    let drafts: Vec<_> = routes.filter_map(|raw| route::resolve(raw, findings)).collect();
     let route_lines = drafts.iter().map(|draft| source.position(draft.header.start).line).collect();
-    let writes = file.write.map(|writes| writes.0).unwrap_or_default();
+    let writes = raw.write.map(|writes| writes.0).unwrap_or_default();
     let write_lines = writes.iter().map(|write| source.position(write.span().start).line).collect();
-    let writes = write_rule::mean(writes, &drafts, findings);
-    let around =
-        Surroundings { host: format!("{rule:?}"), unrouted: unrouted.clone(), by_all_fields: unrouted_by_all_fields };
-    let routes = routes::mean(drafts, writes, &around, findings);
-    let (origin, routes) = (origin?, routes?);
-    let proxy = ProxySettings {
-        rules: Ruleset::new(routes, unrouted, unrouted_by_all_fields, hosts),
-        trusted_proxies: clients.trusted_proxies,
-        pass_tags: clients.pass_tags,
-        max_fields: limits.fields,
-        max_target: limits.target,
-        max_request_body: limits.request_body,
-        buffer_body: limits.buffer_body,
-        max_variants: limits.variants,
-        body_rate: limits.body_rate,
-        max_waiters: limits.waiters,
-        max_answers: limits.answers,
-        compression: clients.compression,
-    };
-    let remarks = Report::new(Arc::clone(source), Vec::new());
-    Some(Config { server, origin, store, proxy, log, log_filter: None, file: None, route_lines, write_lines, remarks })
+    let writes = write_rule::resolve(writes, &drafts, findings);
+    let around = Surroundings { host: format!("{rule:?}"), unrouted: unrouted.clone(), by_all_fields };
+    let routes = routes::resolve(drafts, writes, &around, findings);
+    let origin = origin?;
+    proxy.rules = Ruleset::new(routes?, unrouted, by_all_fields, hosts);
+    Some(Config {
+        server,
+        origin,
+        store,
+        proxy,
+        log: log::resolve(&raw.log, overrides.log),
+        log_filter: None,
+        file: None,
+        route_lines,
+        write_lines,
+        remarks: Report::new(Arc::clone(source), Vec::new()),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_table_knows_its_keys() {
+        for level in RawFile::LEVEL.all() {
+            assert!(!level.keys().is_empty(), "{}", level.title);
+            for (name, _) in level.below {
+                assert!(level.keys().contains(name), "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_shipped_file_shows_every_key() {
+        let shipped = include_str!("../../proxy.toml");
+        for level in RawFile::LEVEL.all() {
+            for key in level.keys() {
+                let (set, header) = (format!("{key} = "), format!("{key}]"));
+                let shows = |line: &str| line.contains(&set) || line.contains(&header);
+                assert!(shipped.lines().any(shows), "{key} of {}", level.title);
+            }
+        }
+    }
+
+    #[test]
+    fn no_two_hints_are_for_one_key() {
+        let mut seen = Vec::new();
+        for level in RawFile::LEVEL.all() {
+            for hint in level.hints {
+                let title = if hint.reach == table::Reach::Anywhere { "" } else { level.title };
+                for key in hint.keys {
+                    assert!(!seen.contains(&(title, key)), "{key} of {title:?}");
+                    seen.push((title, key));
+                }
+            }
+        }
+    }
 }

@@ -3,29 +3,52 @@
 use std::ops::Range;
 use std::path::Path;
 
+use serde::Deserialize;
 use toml::Spanned;
 
-use super::file::OriginTlsTable;
 use super::findings::{Findings, Problem, Text};
 use super::pem;
+use super::table::{Hint, Table};
 use crate::origin::{Identity, Tls, TlsError, Trust};
 
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(
+    deny_unknown_fields,
+    default,
+    expecting = "a table\nwrite [origin.tls] and its keys below it, as in ca = \"ca.pem\""
+)]
+pub(super) struct RawOriginTls {
+    ca: Option<Text>,
+    name: Option<Text>,
+    cert: Option<Text>,
+    key: Option<Text>,
+    verify: Option<Spanned<bool>>,
+}
+
+impl Table for RawOriginTls {
+    const TITLE: &'static str = "[origin.tls]";
+    const HINTS: &'static [Hint] = &[
+        Hint::here(&["insecure", "insecure_skip_verify", "skip_verify"], "write verify = false"),
+        Hint::here(&["server_name", "sni"], "write `name`"),
+    ];
+}
+
 /// How TLS is spoken to the origin; `None` for an http:// one. `url` is where the URL stands.
-pub(super) fn mean(
-    written: Option<Spanned<OriginTlsTable>>,
+pub(super) fn resolve(
+    raw: Option<Spanned<RawOriginTls>>,
     secure: bool,
     url: Option<Range<usize>>,
     folder: &Path,
     findings: &mut Findings<'_>,
 ) -> Option<Tls> {
     if !secure {
-        if let Some(written) = written {
+        if let Some(raw) = raw {
             let message = "[origin.tls] does nothing where the origin's URL begins with http://";
-            findings.warning(written.span(), message, "write https:// in the URL, or delete this table");
+            findings.warning(raw.span(), message, "write https:// in the URL, or delete this table");
         }
         return None;
     }
-    let table = written.map(Spanned::into_inner).unwrap_or_default();
+    let table = raw.map(Spanned::into_inner).unwrap_or_default();
     let unverified = unverified(&table, findings);
     let ca = read(table.ca.as_ref(), folder, findings);
     let identity = identity(&table, folder, findings);
@@ -43,7 +66,7 @@ pub(super) fn mean(
 }
 
 /// Whether the origin need not prove who it is, which is never said quietly.
-fn unverified(table: &OriginTlsTable, findings: &mut Findings<'_>) -> bool {
+fn unverified(table: &RawOriginTls, findings: &mut Findings<'_>) -> bool {
     let Some(verify) = table.verify.as_ref().filter(|verify| !*verify.get_ref()) else { return false };
     let message = "the origin's certificate is not verified: whoever stands in between can read and change everything";
     findings.warning(verify.span(), message, "delete this line, and name the issuer's certificate: ca = \"ca.pem\"");
@@ -55,7 +78,7 @@ fn read(path: Option<&Text>, folder: &Path, findings: &mut Findings<'_>) -> Opti
 }
 
 /// The certificate and key that the origin may ask for: both or none.
-fn identity(table: &OriginTlsTable, folder: &Path, findings: &mut Findings<'_>) -> Option<(Vec<u8>, Vec<u8>)> {
+fn identity(table: &RawOriginTls, folder: &Path, findings: &mut Findings<'_>) -> Option<(Vec<u8>, Vec<u8>)> {
     match (&table.cert, &table.key) {
         (Some(cert), None) => {
             findings.lacks(
@@ -80,7 +103,7 @@ fn identity(table: &OriginTlsTable, folder: &Path, findings: &mut Findings<'_>) 
     cert.zip(key)
 }
 
-fn report(error: &TlsError, table: &OriginTlsTable, url: Option<Range<usize>>, findings: &mut Findings<'_>) {
+fn report(error: &TlsError, table: &RawOriginTls, url: Option<Range<usize>>, findings: &mut Findings<'_>) {
     let (value, help) = match error {
         TlsError::NoRoots(_) => (None, "install ca-certificates, or add [origin.tls] and ca = \"ca.pem\" below it"),
         TlsError::Authority(_) => (table.ca.as_ref(), "name a file with the issuer's certificate in PEM"),

@@ -1,34 +1,31 @@
-//! From text to [`File`]: TOML, the environment's values, known keys, and the form of every value.
+//! From text to the tables as they are written: TOML, the environment's values, known keys, and the form of every value.
 //!
 //! Each value that cannot be read is reported and taken out, and the rest is read on, so that a person sees every
 //! fault of the file at once. Which tables have lost something by that is noted.
 
 use std::ops::Range;
 
-use serde::Deserialize as _;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, Deserializer, Error};
 
-use super::environment::expand;
-use super::file::File;
-use super::findings::Findings;
-use super::keys;
-use super::outside::Outside;
-use super::unread::Tables;
+use super::findings::{Findings, Tables};
+use super::outside::{Outside, expand};
+use super::table::{Level, Table, refuse_unknown};
 
 /// Reads a file's text. What could not be read is in the findings and missing in the result; `None` where nothing could
 /// be read.
-pub(super) fn parse(text: &str, outside: &Outside<'_>, findings: &mut Findings<'_>) -> Option<File> {
+pub(super) fn parse<F: Table>(text: &str, outside: &Outside<'_>, findings: &mut Findings<'_>) -> Option<F> {
     let mut root = match DeTable::parse(text) {
         Ok(root) => root,
         // One slip in TOML often makes the parser stumble again right after it: the first is the one to mend.
         Err(error) => {
-            syntax(&error, text, findings);
+            syntax(&error, text, F::LEVEL, findings);
             return None;
         }
     };
-    findings.in_tables(Tables::of(root.get_ref(), text));
-    keys::refuse_unknown(root.get_mut(), &keys::TOP, findings);
+    let known: Vec<_> = F::BELOW.iter().map(|(name, _)| *name).collect();
+    findings.in_tables(Tables::of(root.get_ref(), text, &known));
+    refuse_unknown(root.get_mut(), F::LEVEL, findings);
     expand_table(root.get_mut(), outside, findings);
     read_on(root, findings)
 }
@@ -37,9 +34,9 @@ pub(super) fn parse(text: &str, outside: &Outside<'_>, findings: &mut Findings<'
 const MOST_TRIES: usize = 1000;
 
 /// Reads the tables, taking out what does not fit until the rest does.
-fn read_on(mut root: Spanned<DeTable<'_>>, findings: &mut Findings<'_>) -> Option<File> {
+fn read_on<F: Table>(mut root: Spanned<DeTable<'_>>, findings: &mut Findings<'_>) -> Option<F> {
     for _ in 0..MOST_TRIES {
-        let error = match File::deserialize(Deserializer::from(root.clone())) {
+        let error = match F::deserialize(Deserializer::from(root.clone())) {
             Ok(file) => return Some(file),
             Err(error) => error,
         };
@@ -49,8 +46,6 @@ fn read_on(mut root: Spanned<DeTable<'_>>, findings: &mut Findings<'_>) -> Optio
             return None;
         };
         let removed = remove_at(root.get_mut(), &place);
-        let message = if removed.as_deref().is_some_and(is_credential) { unquoted(&message) } else { message };
-        let help = removed.as_deref().filter(|_| help == IN_QUOTES).and_then(words_of).map_or(help, str::to_owned);
         findings.unread(&place, removed.as_deref());
         findings.error(place, message, help);
         removed.as_ref()?;
@@ -122,33 +117,8 @@ fn expand_value(value: &mut Spanned<DeValue<'_>>, outside: &Outside<'_>, finding
     true
 }
 
-/// The keys whose values nobody is shown.
-fn is_credential(key: &str) -> bool {
-    matches!(key, "value" | "cache_by")
-}
-
-/// A reader's message without the value that it has read.
-fn unquoted(message: &str) -> String {
-    let (kind, wanted) = (message.split(['`', '"']).next(), message.rsplit(['`', '"']).next());
-    format!("{}{}", kind.unwrap_or_default().trim_end(), wanted.unwrap_or_default())
-}
-
-/// The keys that are one of a few words, for whoever writes true or a number.
-fn words_of(key: &str) -> Option<&'static str> {
-    Some(match key {
-        "cookies" | "authorization" => "write \"bypass\" (the default), \"ignore\" or, on a route, \"key\"",
-        "request_directives" => "write \"ignore\" or \"honour\"",
-        "set_cookie" => "write \"refuse\" or, on a route, \"strip\" and without one \"store\"",
-        "post" => "write \"pass\" or \"store\"",
-        "when_down" => "write \"forward\" or \"refuse\"",
-        "http2" => "write \"tls\", \"off\" or \"always\"",
-        "policy" => "write \"through\", \"around\" or \"cache\"",
-        _ => return None,
-    })
-}
-
 /// The table whose short form stands beside it: `store = "…"` and `[store]`, or `store.prefix = "…"`.
-fn in_both_forms(message: &str, text: &str, place: &Range<usize>) -> Option<&'static str> {
+fn in_both_forms(message: &str, text: &str, place: &Range<usize>, top: &Level) -> Option<&'static str> {
     let (before, after) = (text.get(..place.start)?, text.get(place.end..)?);
     let is_table = before.ends_with('[') || after.starts_with('.');
     let twice = message.contains("duplicate key") || message.contains("cannot extend");
@@ -156,15 +126,14 @@ fn in_both_forms(message: &str, text: &str, place: &Range<usize>) -> Option<&'st
         let word = |line: &str| line.split('=').next().is_some_and(|key| key.trim() == table);
         before.lines().take_while(|line| !line.starts_with('[')).any(word)
     };
-    ["store", "origin"]
-        .into_iter()
-        .find(|table| twice && is_table && text.get(place.clone()) == Some(*table) && short(table))
+    let mut with_short_form = top.below.iter().filter(|(_, level)| level.forms.is_some()).map(|(name, _)| *name);
+    with_short_form.find(|table| twice && is_table && text.get(place.clone()) == Some(*table) && short(table))
 }
 
-fn syntax(error: &Error, text: &str, findings: &mut Findings<'_>) {
+fn syntax(error: &Error, text: &str, top: &Level, findings: &mut Findings<'_>) {
     let message = error.message();
     let place = error.span().unwrap_or(0..0);
-    if let Some(table) = in_both_forms(message, text, &place) {
+    if let Some(table) = in_both_forms(message, text, &place, top) {
         findings.error(
             place,
             format!("`{table}` is there twice: as a URL and as a table"),
@@ -182,24 +151,22 @@ fn syntax(error: &Error, text: &str, findings: &mut Findings<'_>) {
     findings.error(place, format!("this is not TOML: {message}"), help);
 }
 
-const IN_QUOTES: &str = "write it in quotes";
-
 /// A reader's message taken apart: what is wrong, and what to write.
 fn words(message: &str) -> (String, String) {
-    let (message, help) = match message.split_once('\n') {
-        Some((message, help)) => (message, help.to_owned()),
-        None => (message, String::new()),
-    };
-    let message = message.replace("invalid type: ", "wrong type: ");
-    if !help.is_empty() {
-        return (message, help);
-    }
-    let help = if message.ends_with("a boolean") {
-        "write true or false, without quotes"
-    } else if message.ends_with("a string") {
-        IN_QUOTES
-    } else {
-        "write it as a table: { key = value }"
+    let (message, help) = message.split_once('\n').unwrap_or((message, ""));
+    let message = wrong_type(message).unwrap_or_else(|| message.to_owned());
+    let help = match help {
+        "" if message.ends_with("a boolean") => "write true or false, without quotes",
+        "" if message.ends_with("a string") => "write it in quotes",
+        "" => "write it as a table: { key = value }",
+        help => help,
     };
     (message, help.to_owned())
+}
+
+/// That a value is of another type than the one that was expected. The value itself may be a secret, and stands right below.
+fn wrong_type(message: &str) -> Option<String> {
+    let (found, expected) = message.strip_prefix("invalid type: ")?.rsplit_once(", expected ")?;
+    let kind = found.split(['`', '"']).next().unwrap_or_default().trim_end();
+    Some(format!("wrong type: {kind}, expected {expected}"))
 }

@@ -4,15 +4,165 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::Deserialize;
 use toml::Spanned;
 
-use super::file::RouteTable;
-use super::findings::{Findings, Problem, Text, one_of};
-use super::forms::List;
-use super::key::ReadNames;
-use super::{annotate, condition, invalidated_by, key, statuses, vary, write};
+use super::condition;
+use super::duration::RawDuration;
+use super::findings::{Findings, Problem, Text};
+use super::forms::{Entries, Json, List, TextOr, Word, WordOrList, Words};
+use super::invalidated_by::{self, RawRule};
+use super::key::{ReadNames, key, query, tags, vary};
+use super::size::{RawShare, RawSize};
+use super::statuses::{self, RawStatusTtl};
+use super::table::{Hint, Level, Table};
+use super::write_policy::{self, RawWritePolicy};
 use crate::policy::{Choices, SetCookie};
-use crate::rules::{Credential, PathPattern, ROUTELESS, Route, RouteQuery, is_canonical};
+use crate::rules::{Annotate, Credential, PathPattern, ROUTELESS, Route, is_canonical};
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(
+    deny_unknown_fields,
+    default,
+    expecting = "a table\nwrite [[route]] and its keys below it, as in path = \"/orders/{page}\""
+)]
+pub(super) struct RawRoute {
+    path: Option<Text>,
+    name: Option<Text>,
+    query: Option<Spanned<List<Text>>>,
+    vary: Option<List<Text>>,
+    key: Option<Text>,
+    ttl: Option<Spanned<RawDuration>>,
+    override_origin: Option<Spanned<bool>>,
+    override_private: Option<Spanned<bool>>,
+    stale_while_revalidate: Option<RawDuration>,
+    stale_if_error: Option<RawDuration>,
+    ttl_jitter: Option<RawShare>,
+    statuses: Option<Entries<RawStatusTtl>>,
+    cookies: Option<Word<Credential>>,
+    authorization: Option<Word<Credential>>,
+    max_body: Option<RawSize>,
+    set_cookie: Option<Spanned<Word<RawSetCookie>>>,
+    close_delimited: Option<bool>,
+    request_directives: Option<Word<RequestDirectives>>,
+    etag: Option<bool>,
+    upgrade: Option<bool>,
+    unless: Option<Entries<Json>>,
+    tags: Option<List<Text>>,
+    invalidated_by: Option<Spanned<WordOrList<Spanned<TextOr<RawRule>>>>>,
+    annotate: Option<Spanned<RawAnnotate>>,
+    write: Option<Spanned<RawWritePolicy>>,
+    compress: Option<bool>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(
+    deny_unknown_fields,
+    default,
+    expecting = "a table\nwrite annotate = { field = \"from_cache\", hit = true, miss = false }"
+)]
+pub(super) struct RawAnnotate {
+    field: Option<Text>,
+    hit: Option<Json>,
+    miss: Option<Json>,
+}
+
+impl Table for RawRoute {
+    const TITLE: &'static str = "[[route]]";
+    const BELOW: &'static [(&'static str, &'static Level)] =
+        &[("annotate", RawAnnotate::LEVEL), ("invalidated_by", RawRule::LEVEL), ("write", RawWritePolicy::LEVEL)];
+    const LIST: Option<&'static str> = Some("write [[route]] instead of [route]");
+    const HINTS: &'static [Hint] = &[
+        Hint::planned(&["settle"], "delete it; reads right after a write may be answered by a lagging replica"),
+        Hint::here(
+            &["url", "uri", "pattern", "match", "location", "prefix", "endpoint"],
+            "write path = \"/orders/{page}\"",
+        ),
+        Hint::here(
+            &["cache", "enabled", "disabled"],
+            "a [[route]] says what is cached: without one the origin's own freshness rules decide",
+        ),
+        Hint::here(&["group", "groups"], "delete it: a write drops whatever it may have changed, on every route"),
+        Hint::here(&["timeout"], "a lifetime is `ttl`; how long the origin may take is `response_timeout` in [origin]"),
+        Hint::here(&["methods", "method"], "delete it: answers to GET and HEAD are cached, all else is forwarded"),
+        Hint::here(&["grace", "stale"], "write `stale_while_revalidate` or `stale_if_error`"),
+        Hint::here(&["heuristic"], "it is for paths without a route: write it into [unrouted]"),
+        Hint::anywhere(
+            &["routes", "location", "locations", "rules", "endpoints", "paths"],
+            "each route is a table of its own: write [[route]] above its keys",
+        ),
+        Hint::anywhere(
+            &[
+                "cache_ttl",
+                "max_age",
+                "s_maxage",
+                "expire",
+                "expires",
+                "expiry",
+                "expiration",
+                "lifetime",
+                "default_ttl",
+                "cache_time",
+                "cache_for",
+                "proxy_cache_valid",
+            ],
+            "write ttl = \"10m\" into a [[route]]",
+        ),
+        Hint::anywhere(
+            &["headers", "vary_by", "vary_on", "vary_headers", "header_keys"],
+            "write vary = [\"Accept\", \"Accept-Language\"] into a [[route]]",
+        ),
+        Hint::anywhere(
+            &["params", "parameters", "query_params", "query_string", "args"],
+            "write query = [\"page\"] into a [[route]]",
+        ),
+        Hint::anywhere(&["cache_key", "key_template", "keys"], "write key = \"orders:{page}\" into a [[route]]"),
+        Hint::anywhere(&["swr"], "write stale_while_revalidate = \"30s\" into a [[route]]"),
+        Hint::anywhere(&["sie"], "write stale_if_error = \"1d\" into a [[route]]"),
+        Hint::anywhere(&["jitter"], "write ttl_jitter = \"10%\" into a [[route]]"),
+        Hint::anywhere(
+            &["negative_ttl", "negative_cache", "status", "codes", "status_ttl"],
+            "write statuses = { 404 = \"10s\" } into a [[route]]",
+        ),
+        Hint::anywhere(
+            &["max_size", "max_body_size", "body_limit", "client_max_body_size"],
+            "write max_body into a [[route]] for what is stored, request_body into [limits] for what is accepted",
+        ),
+        Hint::anywhere(&["auth"], "write authorization = \"bypass\", \"ignore\" or \"key\" into a [[route]]"),
+        Hint::anywhere(&["override", "ignore_origin", "force"], "write override_origin = true into a [[route]]"),
+    ];
+}
+
+impl Table for RawAnnotate {
+    const TITLE: &'static str = "annotate";
+}
+
+/// What becomes of answers that set a cookie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum RawSetCookie {
+    Refuse,
+    Strip,
+}
+
+impl Words for RawSetCookie {
+    const WORDS: &'static [(&'static str, Self)] = &[("refuse", Self::Refuse), ("strip", Self::Strip)];
+}
+
+/// What a client's own Cache-Control counts for.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum RequestDirectives {
+    Honour,
+    Ignore,
+}
+
+impl Words for RequestDirectives {
+    const WORDS: &'static [(&'static str, Self)] = &[("honour", Self::Honour), ("ignore", Self::Ignore)];
+}
+
+impl Words for Credential {
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("bypass", Self::Bypass), ("ignore", Self::Ignore), ("key", Self::Key)];
+}
 
 /// The largest body that is stored unless the file says otherwise.
 pub(super) const MAX_BODY: u64 = 1 << 20;
@@ -35,9 +185,9 @@ pub(super) struct Draft {
 }
 
 /// One route; `None` when it has no path to speak of.
-pub(super) fn mean(written: Spanned<RouteTable>, findings: &mut Findings<'_>) -> Option<Draft> {
-    let header = written.span();
-    let mut table = written.into_inner();
+pub(super) fn resolve(raw: Spanned<RawRoute>, findings: &mut Findings<'_>) -> Option<Draft> {
+    let header = raw.span();
+    let mut table = raw.into_inner();
     let path_place = table.path.as_ref().map_or_else(|| header.clone(), Spanned::span);
     let path = if let Some(text) = table.path.take() {
         path(&text, findings)
@@ -53,20 +203,18 @@ pub(super) fn mean(written: Spanned<RouteTable>, findings: &mut Findings<'_>) ->
     let path = path.or_else(|| PathPattern::parse("/").ok())?;
     let query = query(table.query.take(), &path, table.key.as_ref(), findings);
     let names = ReadNames { path: &path, query: &query };
-    let key = key::mean(table.key.as_ref(), names, findings);
-    let tags = key::tags(table.tags.as_ref().map_or(&[], |tags| tags.0.as_slice()), names, findings);
+    let key = key(table.key.as_ref(), names, findings);
+    let tags = tags(table.tags.as_ref().map_or(&[], |tags| tags.0.as_slice()), names, findings);
     let choices = choices(&mut table, findings);
     let name_place = table.name.as_ref().map_or_else(|| path_place.clone(), Spanned::span);
     let name = label(table.name.take(), path.as_str(), findings);
-    let credentials = [("bypass", Credential::Bypass), ("ignore", Credential::Ignore), ("key", Credential::Key)];
-    let mut credential =
-        |written: Option<Text>| written.and_then(|word| one_of(&word, &credentials, findings)).unwrap_or_default();
+    let credential = |raw: Option<Word<Credential>>| raw.map(|Word(chosen)| chosen).unwrap_or_default();
     let (cookies, authorization) = (credential(table.cookies), credential(table.authorization));
     let key_place = table.key.as_ref().map_or_else(|| path_place.clone(), Spanned::span);
     let write_place = table.write.as_ref().map(Spanned::span);
     let route = Route {
         name,
-        vary: vary::mean(table.vary, findings),
+        vary: vary(table.vary, findings),
         choices,
         ttl_jitter: table.ttl_jitter.map_or(0.0, |share| share.0),
         cookies,
@@ -75,17 +223,17 @@ pub(super) fn mean(written: Spanned<RouteTable>, findings: &mut Findings<'_>) ->
         upgrade: table.upgrade,
         unless: condition::of_answers(table.unless, findings),
         tags,
-        invalidated_by: invalidated_by::mean(table.invalidated_by, (&path, &key), findings),
-        annotate: table.annotate.and_then(|written| annotate::mean(written, findings)),
+        invalidated_by: invalidated_by::resolve(table.invalidated_by, (&path, &key), findings),
+        annotate: table.annotate.and_then(|raw| annotate(raw, findings)),
         compress: table.compress.unwrap_or(true),
         fingerprint: 0,
-        write: table.write.and_then(|written| write::mean(written, &key, findings)),
+        write: table.write.and_then(|written| write_policy::resolve(written, &key, findings)),
         path,
         query,
         key,
     };
     if let Some(place) = &write_place {
-        write::suits(&route, place, findings);
+        write_policy::suits(&route, place, findings);
     }
     let draft = Draft { route, header, path: path_place, name: name_place, key: key_place, write: write_place };
     is_whole.then_some(draft)
@@ -103,44 +251,11 @@ fn path(text: &Text, findings: &mut Findings<'_>) -> Option<PathPattern> {
     Some(path)
 }
 
-fn query(
-    written: Option<Spanned<List<Text>>>,
-    path: &PathPattern,
-    key: Option<&Text>,
-    findings: &mut Findings<'_>,
-) -> RouteQuery {
-    let Some(written) = written else { return RouteQuery::Raw };
-    let mut names: Vec<String> = Vec::new();
-    for text in written.into_inner().0 {
-        let name = text.get_ref().as_str();
-        if names.iter().any(|known| known == name) {
-            findings.error(text.span(), format!("`{name}` stands twice"), "delete one of the two");
-        } else if path.variables().any(|variable| variable == name) {
-            let help = "call the variable of the path something else";
-            findings.error(text.span(), format!("`{name}` is a variable of the path already"), help);
-        } else if name.is_empty() || !name.bytes().all(stands_in_keys) {
-            let help = "write the parameter's name, as in query = [\"page\"]; without `query` all parameters count";
-            findings.error(text.span(), format!("`{name}` is no parameter that can stand in a key"), help);
-        } else if key.is_some() && !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
-        {
-            let help = "leave `key` out: path and listed parameters then make the key";
-            findings.error(text.span(), format!("no `key` can name the parameter `{name}`"), help);
-        } else {
-            names.push(text.into_inner());
-        }
-    }
-    RouteQuery::Listed(names)
-}
-
-fn stands_in_keys(byte: u8) -> bool {
-    byte.is_ascii_graphic() && !b"{}~#%&=?\"\\<>+;".contains(&byte)
-}
-
-fn choices(table: &mut RouteTable, findings: &mut Findings<'_>) -> Choices {
+fn choices(table: &mut RawRoute, findings: &mut Findings<'_>) -> Choices {
     let ttl = table.ttl.as_ref().map(|written| written.get_ref().0);
     let is_set = |flag: &Option<Spanned<bool>>| flag.as_ref().is_some_and(|flag| *flag.get_ref());
     let (override_origin, override_private) = (is_set(&table.override_origin), is_set(&table.override_private));
-    let statuses = statuses::mean(table.statuses.take(), findings);
+    let statuses = statuses::resolve(table.statuses.take(), findings);
     let own_lifetime = statuses.iter().any(|(_, lifetime)| lifetime.is_some());
     if let Some(flag) = table.override_origin.as_ref().filter(|_| override_origin && ttl.is_none() && !own_lifetime) {
         let message = "there is no `ttl` that could override what the origin says";
@@ -161,31 +276,43 @@ fn choices(table: &mut RouteTable, findings: &mut Findings<'_>) -> Choices {
         errors: true,
         set_cookie: set_cookie(table.set_cookie.take(), findings),
         close_delimited: table.close_delimited.unwrap_or(false),
-        honour_request_directives: honours(table.request_directives.take(), findings).unwrap_or(false),
+        honour_request_directives: matches!(table.request_directives, Some(Word(RequestDirectives::Honour))),
         max_body: table.max_body.map_or(MAX_BODY, |size| size.0),
         ..Choices::default()
     }
 }
 
-fn set_cookie(written: Option<Text>, findings: &mut Findings<'_>) -> SetCookie {
-    let Some(word) = written else { return SetCookie::Refuse };
-    let chosen = one_of(&word, &[("refuse", SetCookie::Refuse), ("strip", SetCookie::Strip)], findings);
-    if chosen == Some(SetCookie::Strip) {
-        let message = "what this route stores is given to everybody, without the cookie that it sets: nobody gets a session \
-                       from it, and what an answer says of one (a name, a token in a form) everybody is told";
-        findings.note(word.span(), message, "leave the route out where answers are not the same for all");
-    }
-    chosen.unwrap_or_default()
+fn set_cookie(raw: Option<Spanned<Word<RawSetCookie>>>, findings: &mut Findings<'_>) -> SetCookie {
+    let Some(raw) = raw.filter(|raw| raw.get_ref().0 == RawSetCookie::Strip) else { return SetCookie::Refuse };
+    let message = "what this route stores is given to everybody, without the cookie that it sets: nobody gets a session \
+                   from it, and what an answer says of one (a name, a token in a form) everybody is told";
+    findings.note(raw.span(), message, "leave the route out where answers are not the same for all");
+    SetCookie::Strip
 }
 
-/// Whether the client's Cache-Control counts; `None` where nothing readable says so.
-pub(super) fn honours(written: Option<Text>, findings: &mut Findings<'_>) -> Option<bool> {
-    one_of(&written?, &[("honour", true), ("ignore", false)], findings)
+const ANNOTATE: &str = "write annotate = { field = \"from_cache\", hit = true, miss = false }";
+
+/// The field and its two values; `None` when something is missing.
+fn annotate(raw: Spanned<RawAnnotate>, findings: &mut Findings<'_>) -> Option<Annotate> {
+    let place = raw.span();
+    let table = raw.into_inner();
+    let missing = [("field", table.field.is_none()), ("hit", table.hit.is_none()), ("miss", table.miss.is_none())];
+    for (key, _) in missing.into_iter().filter(|(_, missing)| *missing) {
+        findings.lacks(place.clone(), &[key], format!("`annotate` needs `{key}`"), ANNOTATE);
+    }
+    let (field, hit, miss) = (table.field?, table.hit?, table.miss?);
+    if field.get_ref().is_empty() {
+        findings.error(field.span(), "the field has no name", ANNOTATE);
+    }
+    if hit.0 == miss.0 {
+        findings.error(place, "`hit` and `miss` are the same, so the field says nothing", ANNOTATE);
+    }
+    Some(Annotate { field: field.into_inner(), hit: hit.0, miss: miss.0 })
 }
 
 /// A name for labels, tags and the control records of the store.
-fn label(written: Option<Text>, default: &str, findings: &mut Findings<'_>) -> Arc<str> {
-    let Some(text) = written else { return default.into() };
+fn label(raw: Option<Text>, default: &str, findings: &mut Findings<'_>) -> Arc<str> {
+    let Some(text) = raw else { return default.into() };
     let name = text.get_ref().as_str();
     if name == ROUTELESS {
         let message = format!("`{ROUTELESS}` is what paths without a route are called");

@@ -5,7 +5,7 @@ use super::route::Draft;
 use crate::rules::{Routes, Surroundings, Template, WriteRule};
 
 /// All routes in the file's order; `None` when they cannot stand together.
-pub(super) fn mean(
+pub(super) fn resolve(
     drafts: Vec<Draft>,
     writes: Vec<WriteRule>,
     around: &Surroundings,

@@ -4,19 +4,21 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 
-use super::findings::Problem;
+use toml::Spanned;
+
+use super::findings::{Findings, Problem};
 
 /// A number of bytes as written in the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct WrittenSize(pub(super) u64);
+pub(super) struct RawSize(pub(super) u64);
 
 /// A share as written in the file: 0.0 to 1.0.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct WrittenShare(pub(super) f64);
+pub(super) struct RawShare(pub(super) f64);
 
 /// How many of something, as written in the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct WrittenCount(pub(super) usize);
+pub(super) struct RawCount(pub(super) usize);
 
 const UNITS: [(&str, u64); 7] = [
     ("B", 1),
@@ -29,6 +31,9 @@ const UNITS: [(&str, u64); 7] = [
 ];
 
 const HELP: &str = "write a number with its unit (B, KiB, MiB, GiB, KB, MB, GB), as in \"64KiB\" or \"1MiB\"";
+
+/// The HTTP library reads heads into a buffer of at least this many bytes.
+pub(super) const LEAST_HEADER: u64 = 8 << 10;
 
 fn parse_size(text: &str) -> Result<u64, Problem> {
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
@@ -70,6 +75,65 @@ pub fn show(bytes: u64) -> String {
     format!("{}{name}", bytes / unit)
 }
 
+/// A size as a length in memory.
+pub(super) fn bytes(size: u64) -> usize {
+    usize::try_from(size).unwrap_or(usize::MAX)
+}
+
+/// A count with a least value.
+pub(super) fn at_least(
+    least: usize,
+    written: Option<Spanned<RawCount>>,
+    default: usize,
+    findings: &mut Findings<'_>,
+) -> usize {
+    let Some(written) = written else { return default };
+    let count = written.get_ref().0;
+    if count < least {
+        let help = format!("write at least {least}; it is {default} without this line");
+        findings.error(written.span(), format!("{count} is too few"), help);
+    }
+    count
+}
+
+/// A count between two bounds.
+pub(super) fn between(
+    least: usize,
+    most: usize,
+    written: Option<Spanned<RawCount>>,
+    default: usize,
+    findings: &mut Findings<'_>,
+) -> usize {
+    let place = written.as_ref().map(Spanned::span);
+    let count = at_least(least, written, default, findings);
+    if let Some(place) = place.filter(|_| count > most) {
+        let help = format!("write at most {most}; it is {default} without this line");
+        findings.error(place, format!("{count} is too many"), help);
+    }
+    count
+}
+
+/// A size between two bounds.
+pub(super) fn size_from(
+    least: u64,
+    most: u64,
+    written: Option<Spanned<RawSize>>,
+    default: u64,
+    findings: &mut Findings<'_>,
+) -> u64 {
+    let Some(written) = written else { return default };
+    let size = written.get_ref().0;
+    if size < least {
+        let help = format!("write at least \"{}\"; it is \"{}\" without this line", show(least), show(default));
+        findings.error(written.span(), format!("{} is too small", show(size)), help);
+    }
+    if size > most {
+        let help = format!("write at most \"{}\"; it is \"{}\" without this line", show(most), show(default));
+        findings.error(written.span(), format!("{} is too large", show(size)), help);
+    }
+    size
+}
+
 /// A visitor for text with a unit: what it expects, how it is read, and the suffix a bare number most likely lacks.
 struct WithUnit<T> {
     expected: &'static str,
@@ -99,14 +163,14 @@ impl<T> Visitor<'_> for WithUnit<T> {
     }
 }
 
-impl<'de> Deserialize<'de> for WrittenSize {
+impl<'de> Deserialize<'de> for RawSize {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let visitor = WithUnit { expected: "size", missing: "B", parse: parse_size };
         deserializer.deserialize_any(visitor).map(Self)
     }
 }
 
-impl<'de> Deserialize<'de> for WrittenShare {
+impl<'de> Deserialize<'de> for RawShare {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let visitor = WithUnit { expected: "share", missing: "%", parse: parse_share };
         deserializer.deserialize_any(visitor).map(Self)
@@ -129,7 +193,7 @@ impl Visitor<'_> for CountVisitor {
     }
 }
 
-impl<'de> Deserialize<'de> for WrittenCount {
+impl<'de> Deserialize<'de> for RawCount {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(CountVisitor).map(Self)
     }

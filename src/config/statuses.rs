@@ -11,18 +11,18 @@ use super::forms::Entries;
 
 /// The lifetime of one status as written in the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum WrittenStatusTtl {
+pub(super) enum RawStatusTtl {
     /// `"ttl"`: the route's own.
     RouteTtl,
     For(Duration),
 }
 
-impl<'de> Deserialize<'de> for WrittenStatusTtl {
+impl<'de> Deserialize<'de> for RawStatusTtl {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Forms;
 
         impl Visitor<'_> for Forms {
-            type Value = WrittenStatusTtl;
+            type Value = RawStatusTtl;
 
             fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
                 out.write_str("a duration, or \"ttl\" for the route's own\nwrite it as in { 404 = \"10s\" }")
@@ -30,13 +30,13 @@ impl<'de> Deserialize<'de> for WrittenStatusTtl {
 
             fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
                 match text {
-                    "ttl" => Ok(WrittenStatusTtl::RouteTtl),
-                    _ => DurationVisitor.visit_str(text).map(WrittenStatusTtl::For),
+                    "ttl" => Ok(RawStatusTtl::RouteTtl),
+                    _ => DurationVisitor.visit_str(text).map(RawStatusTtl::For),
                 }
             }
 
             fn visit_i64<E: Error>(self, number: i64) -> Result<Self::Value, E> {
-                DurationVisitor.visit_i64(number).map(WrittenStatusTtl::For)
+                DurationVisitor.visit_i64(number).map(RawStatusTtl::For)
             }
         }
 
@@ -45,8 +45,8 @@ impl<'de> Deserialize<'de> for WrittenStatusTtl {
 }
 
 /// The statuses a route speaks for; `None` is its `ttl`. 200 has it unless the file says otherwise.
-pub(super) fn mean(
-    written: Option<Entries<WrittenStatusTtl>>,
+pub(super) fn resolve(
+    written: Option<Entries<RawStatusTtl>>,
     findings: &mut Findings<'_>,
 ) -> Vec<(u16, Option<Duration>)> {
     let mut statuses = Vec::new();
@@ -55,8 +55,8 @@ pub(super) fn mean(
         statuses.push((
             code,
             match ttl {
-                WrittenStatusTtl::RouteTtl => None,
-                WrittenStatusTtl::For(duration) => Some(duration),
+                RawStatusTtl::RouteTtl => None,
+                RawStatusTtl::For(duration) => Some(duration),
             },
         ));
     }
@@ -92,26 +92,26 @@ mod tests {
     use super::*;
     use toml::Spanned;
 
-    fn mean_of(pairs: &[(&str, WrittenStatusTtl)]) -> (Vec<(u16, Option<Duration>)>, usize) {
+    fn resolved(pairs: &[(&str, RawStatusTtl)]) -> (Vec<(u16, Option<Duration>)>, usize) {
         let mut findings = Findings::new("");
         let entries = pairs.iter().map(|(status, ttl)| (Spanned::new(0..0, (*status).to_owned()), *ttl)).collect();
-        let statuses = mean(Some(Entries(entries)), &mut findings);
+        let statuses = resolve(Some(Entries(entries)), &mut findings);
         (statuses, findings.into_vec().len())
     }
 
     #[test]
     fn only_200_is_kept_unless_the_file_says_more() {
-        assert_eq!(mean(None, &mut Findings::new("")), [(200, None)]);
-        let ten = WrittenStatusTtl::For(Duration::from_secs(10));
-        assert_eq!(mean_of(&[("404", ten)]), (vec![(200, None), (404, Some(Duration::from_secs(10)))], 0));
-        assert_eq!(mean_of(&[("200", ten)]), (vec![(200, Some(Duration::from_secs(10)))], 0));
-        assert_eq!(mean_of(&[("301", WrittenStatusTtl::RouteTtl)]).0, [(200, None), (301, None)]);
+        assert_eq!(resolve(None, &mut Findings::new("")), [(200, None)]);
+        let ten = RawStatusTtl::For(Duration::from_secs(10));
+        assert_eq!(resolved(&[("404", ten)]), (vec![(200, None), (404, Some(Duration::from_secs(10)))], 0));
+        assert_eq!(resolved(&[("200", ten)]), (vec![(200, Some(Duration::from_secs(10)))], 0));
+        assert_eq!(resolved(&[("301", RawStatusTtl::RouteTtl)]).0, [(200, None), (301, None)]);
     }
 
     #[test]
     fn what_is_no_status_or_never_stored_is_refused() {
         for status in ["99", "600", "100", "206", "304", "ok", "", "-1"] {
-            assert_eq!(mean_of(&[(status, WrittenStatusTtl::RouteTtl)]), (vec![(200, None)], 1), "{status}");
+            assert_eq!(resolved(&[(status, RawStatusTtl::RouteTtl)]), (vec![(200, None)], 1), "{status}");
         }
     }
 }

@@ -3,13 +3,50 @@
 use std::ops::Range;
 use std::time::Duration;
 
+use serde::Deserialize;
 use toml::Spanned;
 
-use super::file::StoreTable;
-use super::findings::{Findings, Problem, Text, one_of};
-use super::forms::TextOr;
-use super::limits::{not_zero, size_from};
+use super::duration::{RawDuration, not_zero};
+use super::findings::{Findings, Problem, Text};
+use super::forms::{TextOr, Word, Words};
+use super::size::{RawSize, size_from};
+use super::table::{Hint, Table};
 use crate::store::{RedisUrl, StoreSettings, StoreUrl, WhenDown};
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(
+    deny_unknown_fields,
+    default,
+    expecting = "a table\nwrite store = \"memory://\", or a [store] table with `url`"
+)]
+pub(super) struct RawStore {
+    url: Option<Text>,
+    memory: Option<Spanned<RawSize>>,
+    prefix: Option<Text>,
+    timeout: Option<Spanned<RawDuration>>,
+    when_down: Option<Word<WhenDown>>,
+}
+
+impl Table for RawStore {
+    const TITLE: &'static str = "[store]";
+    const FORMS: Option<&'static str> = Some("store = \"memory://\", or a [store] table with `url`");
+    const HINTS: &'static [Hint] = &[
+        Hint::planned(&["lease"], "delete it; there are no memory copies in front of Redis yet"),
+        Hint::here(
+            &["password", "user", "username", "db", "database", "address", "port"],
+            "it is part of the URL: url = \"redis://:${REDIS_PASSWORD}@127.0.0.1:6379/0\"",
+        ),
+        Hint::here(&["max_size", "max_memory", "size", "capacity"], "write memory = \"64MiB\""),
+        Hint::anywhere(
+            &["redis", "redis_url", "cache", "cache_url", "storage"],
+            "write store = \"redis://127.0.0.1:6379\" at the top of the file",
+        ),
+    ];
+}
+
+impl Words for WhenDown {
+    const WORDS: &'static [(&'static str, Self)] = &[("forward", Self::Forward), ("refuse", Self::Refuse)];
+}
 
 const MEMORY: u64 = 64 << 20;
 /// Less memory than this holds next to nothing and is a slip of the unit.
@@ -19,12 +56,12 @@ const SCHEMES: &str =
     "write \"memory://\", \"redis://127.0.0.1:6379\", \"rediss://…\" or \"redis+unix:///run/redis.sock\"";
 
 /// The settings; `given` is the URL of the command line, which wins.
-pub(super) fn mean(
-    written: Option<Spanned<TextOr<StoreTable>>>,
+pub(super) fn resolve(
+    raw: Option<Spanned<TextOr<RawStore>>>,
     given: Option<&str>,
     findings: &mut Findings<'_>,
 ) -> StoreSettings {
-    let table = in_full(written);
+    let table = in_full(raw);
     let url = match (given, &table.url) {
         (Some(text), _) => url(text)
             .map_err(|problem| {
@@ -34,29 +71,28 @@ pub(super) fn mean(
         (None, Some(text)) => findings.check(text, url(text.get_ref())),
         (None, None) => None,
     };
-    let words = [("forward", WhenDown::Forward), ("refuse", WhenDown::Refuse)];
     StoreSettings {
         url: url.unwrap_or(StoreUrl::Memory),
         memory: size_from(LEAST_MEMORY, u64::MAX, table.memory, MEMORY, findings),
         prefix: table.prefix.map(|prefix| check_prefix(prefix, findings)).unwrap_or_default(),
         timeout: not_zero(table.timeout, Duration::from_millis(50), findings),
-        when_down: table.when_down.and_then(|word| one_of(&word, &words, findings)).unwrap_or_default(),
+        when_down: table.when_down.map(|Word(chosen)| chosen).unwrap_or_default(),
     }
 }
 
 /// Where the store's URL stands.
-pub(super) fn shared_at(written: Option<&Spanned<TextOr<StoreTable>>>) -> Option<Range<usize>> {
-    match written?.get_ref() {
-        TextOr::Text(_) => written.map(Spanned::span),
+pub(super) fn shared_at(raw: Option<&Spanned<TextOr<RawStore>>>) -> Option<Range<usize>> {
+    match raw?.get_ref() {
+        TextOr::Text(_) => raw.map(Spanned::span),
         TextOr::Table(table) => table.url.as_ref().map(Spanned::span),
     }
 }
 
-fn in_full(written: Option<Spanned<TextOr<StoreTable>>>) -> StoreTable {
-    let Some(written) = written else { return StoreTable::default() };
-    let place = written.span();
-    match written.into_inner() {
-        TextOr::Text(url) => StoreTable { url: Some(Spanned::new(place, url)), ..StoreTable::default() },
+fn in_full(raw: Option<Spanned<TextOr<RawStore>>>) -> RawStore {
+    let Some(raw) = raw else { return RawStore::default() };
+    let place = raw.span();
+    match raw.into_inner() {
+        TextOr::Text(url) => RawStore { url: Some(Spanned::new(place, url)), ..RawStore::default() },
         TextOr::Table(table) => table,
     }
 }

@@ -2,23 +2,44 @@
 
 use std::path::Path;
 
+use serde::Deserialize;
 use toml::Spanned;
 
-use super::file::TlsTable;
-use super::findings::Findings;
+use super::findings::{Findings, Text};
+use super::table::{Hint, Table};
 use crate::server::TlsSettings;
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(
+    deny_unknown_fields,
+    default,
+    expecting = "a table\nwrite [tls] and its keys below it, as in cert = \"cert.pem\""
+)]
+pub(super) struct RawTls {
+    cert: Option<Text>,
+    key: Option<Text>,
+}
+
+impl Table for RawTls {
+    const TITLE: &'static str = "[tls]";
+    const HINTS: &'static [Hint] = &[
+        Hint::here(&["certificate", "cert_file", "crt", "chain"], "write cert = \"cert.pem\""),
+        Hint::here(&["private_key", "key_file"], "write key = \"key.pem\""),
+        Hint::anywhere(&["ssl", "https"], "write a [tls] table with `cert` and `key`"),
+    ];
+}
 
 const HELP: &str = "write cert = \"cert.pem\" and key = \"key.pem\" below [tls], two files in PEM form";
 
 /// The two files, their paths from `folder`, where they are looked into. Without a folder they are taken as written.
-pub(super) fn mean(
-    table: Option<Spanned<TlsTable>>,
+pub(super) fn resolve(
+    raw: Option<Spanned<RawTls>>,
     folder: Option<&Path>,
     findings: &mut Findings<'_>,
 ) -> Option<TlsSettings> {
-    let table = table?;
-    let place = table.span();
-    let TlsTable { cert, key } = table.into_inner();
+    let raw = raw?;
+    let place = raw.span();
+    let RawTls { cert, key } = raw.into_inner();
     let missing = if cert.is_none() { "cert" } else { "key" };
     let (Some(cert), Some(key)) = (cert, key) else {
         findings.lacks(

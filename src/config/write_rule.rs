@@ -2,24 +2,80 @@
 
 use std::sync::Arc;
 
+use serde::Deserialize;
 use toml::Spanned;
 
 use super::condition;
-use super::file::{RefusedTable, WriteRuleTable};
 use super::findings::{Findings, Problem, Text, closest, listed};
-use super::forms::OneOrMany;
+use super::forms::{Entries, Json, List, OneOrMany};
 use super::invalidated_by::{note_literals, request};
 use super::key::template;
 use super::route::Draft;
+use super::table::{Hint, Level, Table};
 use crate::rules::{
     Drops, InvalidatedBy, PathPattern, PathTemplate, RefusedAnswer, RequestPattern, Source, Template, WriteRule,
 };
 
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(
+    deny_unknown_fields,
+    default,
+    expecting = "a table\nwrite [[write]] and its keys below it, as in request = \"POST /login\""
+)]
+pub(super) struct RawWriteRule {
+    request: Option<Spanned<OneOrMany>>,
+    drops: Option<List<Text>>,
+    when: Option<Entries<Json>>,
+    refused: Option<Spanned<RawRefused>>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default, expecting = "a table\nwrite refused = { status = [302], location = \"/login\" }")]
+pub(super) struct RawRefused {
+    status: Option<Spanned<Json>>,
+    location: Option<Text>,
+}
+
+impl Table for RawWriteRule {
+    const TITLE: &'static str = "[[write]]";
+    const BELOW: &'static [(&'static str, &'static Level)] = &[("refused", RawRefused::LEVEL)];
+    const LIST: Option<&'static str> =
+        Some("write [[write]] instead of [write]; what a write leaves in the cache is [route.write]");
+    const HINTS: &'static [Hint] = &[
+        Hint::anywhere(
+            &[
+                "purge",
+                "purges",
+                "purge_on",
+                "invalidates",
+                "invalidate",
+                "invalidate_on",
+                "bust",
+                "evict",
+                "drop",
+                "drops",
+                "drop_on",
+                "clear_on",
+            ],
+            "write drops = [\"/orders/{id}\"] into the [[write]] that does it, or invalidated_by = [\"PUT /orders/{id}\"] \
+             into the [[route]] that it makes old",
+        ),
+        Hint::anywhere(
+            &["writes"],
+            "what a write drops is a [[write]], what it leaves in the cache a [route.write] below its [[route]]",
+        ),
+    ];
+}
+
+impl Table for RawRefused {
+    const TITLE: &'static str = "refused";
+}
+
 const DROPS_HELP: &str = "write a path, as in \"/articles/{slug}\", \"tag:name\" or \"route:name\"";
 
 /// All of them, in the file's order. `routes` are what they may drop.
-pub(super) fn mean(
-    written: Vec<Spanned<WriteRuleTable>>,
+pub(super) fn resolve(
+    written: Vec<Spanned<RawWriteRule>>,
     routes: &[Draft],
     findings: &mut Findings<'_>,
 ) -> Vec<WriteRule> {
@@ -60,13 +116,13 @@ fn lists_its_own(draft: &Draft) -> bool {
 
 /// One of them, and its requests as they are written.
 fn rule(
-    written: Spanned<WriteRuleTable>,
+    written: Spanned<RawWriteRule>,
     routes: &[Draft],
     findings: &mut Findings<'_>,
 ) -> Option<(WriteRule, Vec<Text>)> {
     let place = written.span();
     let table = written.into_inner();
-    let Some(texts) = table.request.map(texts).filter(|texts| !texts.is_empty()) else {
+    let Some(texts) = table.request.map(OneOrMany::texts).filter(|texts| !texts.is_empty()) else {
         let help = "add request = \"POST /login\", or a list of them";
         findings.lacks(place, &[], "this does not say which writes it speaks of", help);
         return None;
@@ -81,18 +137,10 @@ fn rule(
     let rule = WriteRule {
         requests,
         drops,
-        when: condition::mean(table.when, findings),
+        when: condition::resolve(table.when, findings),
         refused: table.refused.and_then(|written| refused(written, findings)),
     };
     Some((rule, texts))
-}
-
-fn texts(written: Spanned<OneOrMany>) -> Vec<Text> {
-    let place = written.span();
-    match written.into_inner() {
-        OneOrMany::One(text) => vec![Spanned::new(place, text)],
-        OneOrMany::Many(texts) => texts,
-    }
 }
 
 fn requests(texts: &[Text], findings: &mut Findings<'_>) -> Vec<RequestPattern> {
@@ -138,13 +186,14 @@ fn route(text: &Text, name: &str, routes: &[Draft], findings: &mut Findings<'_>)
     if let Some(draft) = routes.iter().find(|draft| *draft.route.name == *name) {
         return Some(Arc::clone(&draft.route.name));
     }
-    if findings.tables().is_any_route_unread() {
+    // A route that could not be read, or its name, may be the one.
+    if findings.tables().is_unread_in_any("route", &["path", "name"]) {
         return None;
     }
     let help = match closest(name, known()) {
         Some(near) => format!("write \"route:{near}\""),
         None if routes.is_empty() => "there is no [[route]]".to_owned(),
-        None => format!("the routes are called {}", listed(known()).replace(" or ", " and ")),
+        None => format!("the routes are called {}", listed(known(), "and")),
     };
     findings.error(text.span(), format!("no route is called `{name}`"), help);
     None
@@ -196,7 +245,7 @@ fn note_other_things(text: &Text, path: &PathTemplate, requests: &[RequestPatter
     }
 }
 
-fn refused(written: Spanned<RefusedTable>, findings: &mut Findings<'_>) -> Option<RefusedAnswer> {
+fn refused(written: Spanned<RawRefused>, findings: &mut Findings<'_>) -> Option<RefusedAnswer> {
     let place = written.span();
     let table = written.into_inner();
     let Some(status) = table.status else {

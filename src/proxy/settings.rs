@@ -10,7 +10,7 @@ use super::CompressionSettings;
 use crate::rules::Ruleset;
 
 /// Everything a request's way depends on, but for the origin and the store.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct ProxySettings {
     /// The rules, until others take their place.
     pub rules: Arc<Ruleset>,

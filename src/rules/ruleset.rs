@@ -11,7 +11,7 @@ use super::routes::Routes;
 use crate::policy::Choices;
 
 /// Which answers are stored, under which keys, and what a write makes old.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Ruleset {
     /// The routes, and what is said of writes.
     pub routes: Routes,

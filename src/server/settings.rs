@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::tls::TlsSettings;
 
 /// `listen`, `[tls]`, `[clients]` and the parts of `[limits]` that concern connections.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct ServerSettings {
     /// Every address to listen on; at least one.
     pub listen: Vec<SocketAddr>,

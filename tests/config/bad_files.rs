@@ -29,6 +29,8 @@ fn keys_that_nobody_knows() {
         ("[[route]]\n«tll = \"1h\"\n", "write `ttl`"),
         ("[[route]]\n«invalidated-by = []\n", "write `invalidated_by`"),
         ("[[route]]\nannotate = { «feild = \"x\" }\n", "write `field`"),
+        ("[[route]]\nannotate = { «fields = \"x\" }\n", "write `field`"),
+        ("[tls]\n«colour = 1\n", "its keys are `cert` and `key`"),
         ("[route_]\n".replace("[route_]", "[«route_]").as_str(), "write `route`"),
         ("[[route]]\n[[route.invalidated_by]]\n«requst = \"PUT /a\"\n", "write `request`"),
         ("[[route]]\n[route.write]\n«selct = {}\n", "write `select`"),
@@ -41,9 +43,9 @@ fn keys_that_nobody_knows() {
 #[test]
 fn keys_in_the_wrong_table() {
     for (text, help) in [
-        ("«ttl = \"1h\"\n", "`ttl` belongs into [[route]]"),
-        ("[[route]]\n«origin = \"http://a\"\n", "to the top of the file, above the first [table]"),
-        ("[[route]]\n«listen = \"127.0.0.1:1\"\n", "to the top of the file"),
+        ("«ttl = \"1h\"\n", "`ttl` belongs in [[route]]"),
+        ("[[route]]\n«origin = \"http://a\"\n", "at the top of the file, above the first [table]"),
+        ("[[route]]\n«listen = \"127.0.0.1:1\"\n", "at the top of the file"),
         ("[[route]]\n«when = {}\n", "[[route.invalidated_by]]"),
         ("[[route]]\n«heuristics = true\n", "[unrouted]"),
         ("«memory = \"1MiB\"\n", "[store]"),
@@ -72,6 +74,7 @@ fn keys_from_elsewhere() {
         ("[[route]]\n«purge = [\"PUT /a\"]\n", "invalidated_by = "),
         ("[[route]]\n«invalidates = [\"PUT /a\"]\n", "invalidated_by = "),
         ("[[route]]\n«url = \"/a\"\n", "path = "),
+        ("[[route]]\n«auth = \"key\"\n", "authorization = "),
         ("[[route]]\n«headers = []\n", "vary = "),
         ("[store]\n«password = \"x\"\n", "part of the URL"),
         ("[limits]\n«workers = 2\n", "cores = 2"),

@@ -13,7 +13,7 @@ fn in_route(lines: &str) -> String {
 fn a_word_for_true_or_false() {
     for key in ["cookies", "authorization"] {
         for value in ["true", "1"] {
-            let help = "write \"bypass\" (the default), \"ignore\" or, on a route, \"key\"";
+            let help = "write \"bypass\", \"ignore\" or \"key\"";
             assert_bad(&in_route(&format!("{key} = «{value}")), help);
         }
     }

@@ -57,7 +57,7 @@ fn health_checks() {
     for (text, help) in [
         ("[origin]\nurl = \"http://a\"\n[origin.health]\npath = «\"health\"\n", "\"/health\""),
         ("[origin]\nurl = \"http://a\"\n[origin.health]\npath = \"/\"\ninterval = «\"0s\"\n", "\"5s\" without"),
-        ("[origin]\nurl = \"http://a\"\n[origin.health]\n«url = \"/\"\n", "`url` belongs into [origin]"),
+        ("[origin]\nurl = \"http://a\"\n[origin.health]\n«url = \"/\"\n", "`url` belongs in [origin]"),
     ] {
         assert_bad(text, help);
     }

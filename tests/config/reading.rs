@@ -29,10 +29,12 @@ fn what_is_no_file_is_told_for_what_it_is() {
 
 #[test]
 fn no_file_is_needed_for_an_origin() {
-    let config = Config::for_origin("http://127.0.0.1:5000").unwrap();
+    let in_front_of =
+        |url: &str| Config::without_file(&Overrides { origin: Some(url.to_owned()), ..Overrides::default() });
+    let config = in_front_of("http://127.0.0.1:5000").unwrap();
     assert_eq!(config.origin.urls(), ["http://127.0.0.1:5000"]);
     assert_eq!(config.file, None);
-    let error = Config::for_origin("ftp://a").unwrap_err();
+    let error = in_front_of("ftp://a").unwrap_err();
     assert!(message(&error).starts_with("--origin: "), "{error}");
     assert!(error.to_string().contains("write --origin \"http://127.0.0.1:5000\""), "{error}");
 }

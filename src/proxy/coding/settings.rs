@@ -3,7 +3,7 @@
 use crate::fields::ContentCoding;
 
 /// `[clients] compression` and its memory.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct CompressionSettings {
     /// The codings on offer, the most preferred first; empty turns compression off.
     pub codings: Vec<ContentCoding>,

@@ -3,25 +3,81 @@
 use std::ops::Range;
 
 use http::{HeaderName, Method, StatusCode};
+use serde::Deserialize;
 use toml::Spanned;
 
-use super::file::{CacheByTable, ReplyTable, WriteTable};
-use super::findings::{Findings, Problem, Text, closest, one_of};
-use super::forms::{Entries, TextOr};
+use super::findings::{Findings, Problem, Text, closest};
+use super::forms::{Entries, TextOr, Word, Words};
 use super::invalidated_by::request;
+use super::size::RawCount;
+use super::table::{Hint, Level, Table};
 use crate::rules::{
     CacheBy, Credential, JsonTemplate, Reply, RequestPattern, Route, Selection, Source, Template, WritePolicy,
     WriteTarget, credential_hash,
 };
 
-const TARGETS: [(&str, WriteTarget); 3] =
-    [("through", WriteTarget::Through), ("around", WriteTarget::Around), ("cache", WriteTarget::Cache)];
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(
+    deny_unknown_fields,
+    default,
+    expecting = "a table\nwrite [route.write] and its keys below it, as in request = \"POST /orders\""
+)]
+pub(super) struct RawWritePolicy {
+    request: Option<Text>,
+    policy: Option<Spanned<Word<WriteTarget>>>,
+    select: Option<Spanned<Entries<Text>>>,
+    entry: Option<Text>,
+    reply: Option<Spanned<RawReply>>,
+    cache_by: Option<Spanned<TextOr<RawCacheBy>>>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default, expecting = "a table\nwrite \"anyone\", or a table with `field` and `value`")]
+pub(super) struct RawCacheBy {
+    field: Option<Text>,
+    value: Option<Text>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default, expecting = "a table\nwrite reply = { status = 201, json = '{…}' }")]
+pub(super) struct RawReply {
+    status: Option<Spanned<RawCount>>,
+    json: Option<Text>,
+}
+
+impl Table for RawWritePolicy {
+    const TITLE: &'static str = "[route.write]";
+    const BELOW: &'static [(&'static str, &'static Level)] =
+        &[("reply", RawReply::LEVEL), ("cache_by", RawCacheBy::LEVEL)];
+    const HINTS: &'static [Hint] = &[
+        Hint::here(&["status"], "write reply = { status = 201, json = '…' }"),
+        Hint::anywhere(&["write_policy", "write_through"], "write a [route.write] table below its [[route]]"),
+    ];
+}
+
+impl Table for RawCacheBy {
+    const TITLE: &'static str = "cache_by";
+    const FORMS: Option<&'static str> = Some("\"anyone\", or a table with `field` and `value`");
+}
+
+impl Table for RawReply {
+    const TITLE: &'static str = "reply";
+}
+
+impl Words for WriteTarget {
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("through", Self::Through), ("around", Self::Around), ("cache", Self::Cache)];
+}
 
 const SELECT: &str =
     "write policy = \"through\", or select = { query = \"target\", default = \"both\", both = \"through\" }";
 
 /// The policy; `None` when it cannot be used.
-pub(super) fn mean(written: Spanned<WriteTable>, key: &Template, findings: &mut Findings<'_>) -> Option<WritePolicy> {
+pub(super) fn resolve(
+    written: Spanned<RawWritePolicy>,
+    key: &Template,
+    findings: &mut Findings<'_>,
+) -> Option<WritePolicy> {
     let place = written.span();
     let table = written.into_inner();
     let request = if let Some(text) = &table.request {
@@ -112,7 +168,7 @@ fn complete(
 }
 
 /// Whose writes go to the cache only.
-fn cache_by(written: Spanned<TextOr<CacheByTable>>, findings: &mut Findings<'_>) -> Option<CacheBy> {
+fn cache_by(written: Spanned<TextOr<RawCacheBy>>, findings: &mut Findings<'_>) -> Option<CacheBy> {
     let place = written.span();
     let help = "write cache_by = \"anyone\", or { field = \"Authorization\", value = \"Bearer ${CACHE_TOKEN}\" }";
     let table = match written.into_inner() {
@@ -143,13 +199,13 @@ fn cache_by(written: Spanned<TextOr<CacheByTable>>, findings: &mut Findings<'_>)
 }
 
 fn selection(
-    policy: Option<Text>,
+    policy: Option<Spanned<Word<WriteTarget>>>,
     select: Option<Spanned<Entries<Text>>>,
     place: &Range<usize>,
     findings: &mut Findings<'_>,
 ) -> Option<Selection> {
     match (policy, select) {
-        (Some(policy), None) => one_of(&policy, &TARGETS, findings).map(Selection::Always),
+        (Some(policy), None) => Some(Selection::Always(policy.get_ref().0)),
         (None, Some(select)) => by_query(select, findings),
         (None, None) => {
             findings.lacks(place.clone(), &[], "this does not say where the write goes", SELECT);
@@ -176,7 +232,7 @@ fn by_query(select: Spanned<Entries<Text>>, findings: &mut Findings<'_>) -> Opti
         match key.get_ref().as_str() {
             "query" => parameter = Some(value),
             "default" => default = Some(value),
-            _ => match one_of(&value, &TARGETS, findings) {
+            _ => match findings.check(&value, WriteTarget::of(value.get_ref())) {
                 Some(target) => targets.push((key.into_inner(), target)),
                 None => sound = false,
             },
@@ -216,7 +272,7 @@ fn json(text: &Text, findings: &mut Findings<'_>) -> Option<JsonTemplate> {
     findings.check(text, parsed.map_err(|error| Problem { at: None, ..Problem::of_pattern(error, help) }))
 }
 
-fn reply(written: Spanned<ReplyTable>, findings: &mut Findings<'_>) -> Option<Reply> {
+fn reply(written: Spanned<RawReply>, findings: &mut Findings<'_>) -> Option<Reply> {
     let place = written.span();
     let table = written.into_inner();
     let help = "write reply = { status = 201, json = '{\"status\": \"success\"}' }";
