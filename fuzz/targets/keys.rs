@@ -15,6 +15,7 @@ use aside::rules::{
     written_paths,
 };
 use aside::store::key_name;
+use http::uri::PathAndQuery;
 use http::{HeaderMap, Method};
 use libfuzzer_sys::fuzz_target;
 
@@ -53,34 +54,35 @@ ttl = "1h"
 });
 
 struct Parsed {
-    path: String,
-    query: Option<String>,
+    target: PathAndQuery,
     fields: HeaderMap,
 }
 
 impl Parsed {
     fn of(lines: &[&[u8]]) -> Option<Self> {
-        let target: http::uri::PathAndQuery = (*lines.first()?).try_into().ok()?;
+        let target: PathAndQuery = (*lines.first()?).try_into().ok()?;
         let mut fields = HeaderMap::new();
         lines[1..].iter().for_each(|line| text::append(&mut fields, line));
-        Some(Self { path: target.path().to_owned(), query: target.query().map(str::to_owned), fields })
+        Some(Self { target, fields })
     }
 
     /// The same with the digits of its path's encoded octets in upper case.
     fn in_upper_case(&self) -> Self {
-        let mut octets = self.path.split('%');
+        let mut octets = self.target.path().split('%');
         let mut path = octets.next().unwrap_or_default().to_owned();
         for octet in octets {
             let (digits, rest) = octet.split_at_checked(2).unwrap_or((octet, ""));
             path.extend(["%", &digits.to_ascii_uppercase(), rest]);
         }
-        Self { path, query: self.query.clone(), fields: self.fields.clone() }
+        if let Some(query) = self.target.query() {
+            path.extend(["?", query]);
+        }
+        Self { target: path.parse().expect("it was one before"), fields: self.fields.clone() }
     }
 
     fn read(&self) -> Read<'_> {
         Read {
-            path: &self.path,
-            query: self.query.as_deref(),
+            target: &self.target,
             fields: &self.fields,
             host: Some(KeyedHost::Other("a")),
             secure: false,
@@ -88,7 +90,7 @@ impl Parsed {
     }
 
     fn place(&self) -> Option<(Option<&Route>, EntryRef)> {
-        match ROUTES.find(&self.path) {
+        match ROUTES.find(self.target.path()) {
             Some((route, captures)) => Some((Some(&**route), route.place(&self.read(), &captures).ok()?)),
             None => Some((None, ROUTES.routeless_place(&self.read()).ok()?)),
         }
@@ -98,20 +100,20 @@ impl Parsed {
     fn seen(&self, route: Option<&Route>) -> (String, HeaderMap) {
         match route {
             Some(route) => {
-                let fill = route.fill(&self.read());
-                (fill.target, fill.fields)
+                let fill = route.fill(&self.read()).expect("what has a key can be asked for");
+                (fill.target.to_string(), fill.fields)
             }
-            None => (format!("{}?{:?}", self.path, self.query), HeaderMap::new()),
+            None => (self.target.to_string(), HeaderMap::new()),
         }
     }
 
     fn is_dropped_by_a_write(&self, place: &EntryRef) -> bool {
-        let query = self.query.as_deref().unwrap_or_default();
+        let (path, query) = (self.target.path(), self.target.query().unwrap_or_default());
         let write = Write {
             method: &Method::PUT,
             overriding: &overriding(&Method::PUT, &self.fields, query, Content::Absent),
-            path: &self.path,
-            paths: &written_paths(&self.path, &self.fields),
+            path,
+            paths: &written_paths(path, &self.fields),
             query,
             body: Document::Absent,
             answer: WriteAnswer::default(),
@@ -134,11 +136,11 @@ fuzz_target!(|data: &[u8]| {
     for read in one.iter().chain(&two) {
         let Some((route, place)) = read.place() else { continue };
         assert!(is_plain(&place.key), "{}", key_name(&place.key));
-        assert!(read.is_dropped_by_a_write(&place), "{} keeps {:?}", read.path, place.tags);
+        assert!(read.is_dropped_by_a_write(&place), "{} keeps {:?}", read.target, place.tags);
         let upper = read.in_upper_case();
         let (_, plain) = upper.place().expect("the case of an octet's digits bars nobody");
-        assert_eq!(plain.tags, place.tags, "{} and {}", read.path, upper.path);
-        assert_eq!(plain.key == place.key, upper.path == read.path, "{} and {}", key_name(&plain.key), key_name(&place.key));
+        assert_eq!(plain.tags, place.tags, "{} and {}", read.target, upper.target);
+        assert_eq!(plain.key == place.key, upper.target == read.target, "{} and {}", key_name(&plain.key), key_name(&place.key));
         places.push((read.seen(route), place));
     }
     if let [(seen_one, one), (seen_two, two)] = &places[..]

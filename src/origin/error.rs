@@ -12,6 +12,8 @@ use crate::body::{BodyError, cause, causes};
 pub enum OriginError {
     /// Every place among the requests under way stayed taken.
     Busy,
+    /// What is to be asked for cannot be written as a target.
+    NoTarget,
     /// Every address is out of order, and none is to be tried again before this time is over.
     OutOfOrder(Duration),
     /// No connection could be opened: the origin has not seen the request.
@@ -40,7 +42,7 @@ pub enum OriginError {
 impl OriginError {
     /// Whether the origin may have acted on the request.
     pub fn may_have_acted(&self) -> bool {
-        !matches!(self, Self::Busy | Self::OutOfOrder(_) | Self::Connect(_))
+        !matches!(self, Self::Busy | Self::NoTarget | Self::OutOfOrder(_) | Self::Connect(_))
     }
 
     /// In how many seconds it is worth asking again, where that is known; at least one.
@@ -90,6 +92,7 @@ impl fmt::Display for OriginError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Busy => out.write_str("too many requests are under way to the origin"),
+            Self::NoTarget => out.write_str("what the route asks the origin for is no request target"),
             Self::OutOfOrder(wait) => {
                 write!(out, "the origin is out of order; it is tried again within {} s", whole_seconds(*wait))
             }

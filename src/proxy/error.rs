@@ -150,6 +150,7 @@ pub(super) fn no_answer(error: &OriginError, forward: Forward) -> Answer {
         OriginError::Connect(_) | OriginError::Broken(_) => (StatusCode::BAD_GATEWAY, Some(Detail::OriginDown)),
         OriginError::LargeHead { .. } => (StatusCode::BAD_GATEWAY, Some(Detail::LargeHead)),
         OriginError::Timeout(_) => (StatusCode::GATEWAY_TIMEOUT, Some(Detail::OriginTimeout)),
+        OriginError::NoTarget => (StatusCode::BAD_REQUEST, Some(Detail::QueryAmbiguous)),
         OriginError::ClientBody(_) => (StatusCode::BAD_REQUEST, None),
         OriginError::ClientBodyTooSlow(_) => (StatusCode::REQUEST_TIMEOUT, None),
         OriginError::ClientBodyTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, None),

@@ -30,8 +30,7 @@ pub(super) fn resource(rules: &Ruleset, other_hosts: &OtherHosts, request: &Admi
     let host = asked_host(rules, request);
     let path = request.target.path();
     let read = Read {
-        path,
-        query: request.target.query(),
+        target: &request.target,
         fields: &request.fields,
         host: host.as_ref().map(AskedHost::keyed),
         secure: request.client.secure,

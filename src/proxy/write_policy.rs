@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, LOCATION, VIA};
+use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 
 use super::annotate;
@@ -25,7 +26,7 @@ use crate::fields::{CacheControl, CacheStatus, Detail, Forward};
 use crate::handler::Client;
 use crate::policy::{Effect, Lifetime, LifetimeSource, StoredFlags, lifetime};
 use crate::rules::{
-    EntryRef, Invalidation, JsonTemplate, Overriding, Route, Ruleset, Tag, Write, WriteTarget, Written,
+    EntryRef, Invalidation, JsonTemplate, LazyJson, Overriding, Route, Ruleset, Tag, Write, WriteTarget, Written,
 };
 use crate::store::{Fault, Kind, Otherwise, PutOutcome, Since, StoredResponse, Token};
 
@@ -153,7 +154,7 @@ async fn invalidate_and_put(
         (Ok(token), Left::Fetch) => {
             let since = Since { token, watched: written.place.tags.to_vec() };
             if invalidate(core, drops, &marks, Some(&since)).await?.alone {
-                fill_again(core, Arc::clone(&values.words.rules), &written.target, values.request);
+                fill_again(core, Arc::clone(&values.words.rules), written.target.clone(), values.request);
                 Ok(false)
             } else {
                 Err(Detail::RacedWrite)
@@ -233,7 +234,7 @@ pub(super) async fn write_to_cache(core: &Arc<Core>, request: &Admitted, words: 
     *response.status_mut() = reply.status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response.headers_mut().insert(VIA, VIA_ASIDE);
-    if let Ok(location) = HeaderValue::from_str(&written.target) {
+    if let Ok(location) = HeaderValue::from_str(written.target.as_str()) {
         response.headers_mut().insert(LOCATION, location);
     }
     let status = CacheStatus { stored: true, detail: Some(Detail::WriteCache), ..CacheStatus::default() };
@@ -275,7 +276,7 @@ fn written_entry(
     let lifetime = lifetime(StatusCode::OK, &fields, &control, &route.choices, now).ok_or(Detail::NoFreshness)?;
     let mut tags = written.place.tags.to_vec();
     if kind != Kind::CacheOnly {
-        let (path, query) = written.target.split_once('?').unwrap_or((&written.target, ""));
+        let (path, query) = (written.target.path(), written.target.query().unwrap_or_default());
         tags.extend(route.fetched_tags(path, query));
     }
     tags.extend(written_tags(route, written, &json).ok_or(Detail::TagUnknown)?);
@@ -308,8 +309,7 @@ fn entry(
         .lent(&core.shared.answers)
 }
 
-fn fill_again(core: &Arc<Core>, rules: Arc<Ruleset>, target: &str, write: &Admitted) {
-    let Ok(target) = target.parse() else { return };
+fn fill_again(core: &Arc<Core>, rules: Arc<Ruleset>, target: PathAndQuery, write: &Admitted) {
     let request = Admitted {
         method: Method::GET,
         target,
@@ -328,9 +328,9 @@ fn fill_again(core: &Arc<Core>, rules: Arc<Ruleset>, target: &str, write: &Admit
 
 /// The tags that the route gives a written entry, as it would give them to the origin's answer.
 fn written_tags(route: &Route, written: &Written, json: &Bytes) -> Option<Vec<Tag>> {
-    let (path, query) = written.target.split_once('?').unwrap_or((&written.target, ""));
+    let (path, query) = (written.target.path(), written.target.query().unwrap_or_default());
     let captures = route.path.matches(path).unwrap_or_default();
-    route.named_tags(|name| route.read_value(name, query, &captures), serde_json::from_slice(json).ok().as_ref())
+    route.named_tags(|name| route.read_value(name, query, &captures), &LazyJson::new(json))
 }
 
 /// What a policy's templates are filled in with.

@@ -66,7 +66,32 @@ pub(super) fn is_spelt_plainly(path: &str) -> bool {
 
 /// Whether an octet may stand in a path as it is; `;` too, though nothing with it is canonical.
 fn may_stand_bare(octet: u8) -> bool {
-    octet.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@/".contains(&octet)
+    BARE.get(usize::from(octet)).is_some_and(|bare| *bare)
+}
+
+static BARE: [bool; 256] = table(b"-._~!$&'()*+,;=:@/");
+static PLAIN: [bool; 256] = table(b"!$%&'()*+,-./:=@[]^_`|~");
+
+/// ASCII letters, digits and these.
+const fn table(others: &[u8]) -> [bool; 256] {
+    let mut known = [false; 256];
+    let mut octet = 0;
+    while octet < 256 {
+        #[allow(clippy::cast_possible_truncation, clippy::indexing_slicing, reason = "it is below 256")]
+        {
+            known[octet] = (octet as u8).is_ascii_alphanumeric();
+        }
+        octet += 1;
+    }
+    let mut at = 0;
+    while at < others.len() {
+        #[allow(clippy::indexing_slicing, reason = "so far are there octets, and none is above 255")]
+        {
+            known[others[at] as usize] = true;
+        }
+        at += 1;
+    }
+    known
 }
 
 /// What the two digits after a `%` stand for, each by itself being worth `digit`.
@@ -76,7 +101,7 @@ fn encoded_octet(digits: &mut impl Iterator<Item = u8>, digit: fn(u8) -> Option<
 }
 
 fn is_plain(byte: u8) -> bool {
-    byte.is_ascii_graphic() && !matches!(byte, b'\\' | b';' | b'#' | b'?' | b'"' | b'<' | b'>' | b'{' | b'}')
+    PLAIN.get(usize::from(byte)).is_some_and(|plain| *plain)
 }
 
 fn hex(digit: u8) -> Option<u8> {
@@ -170,6 +195,14 @@ fn cut_parameters(path: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_octets_of_paths_are_these() {
+        for octet in 0..=u8::MAX {
+            let odd = b"\\;#?\"<>{}".contains(&octet);
+            assert_eq!(is_plain(octet), octet.is_ascii_graphic() && !odd, "{octet}");
+        }
+    }
 
     #[test]
     fn ordinary_paths_are_canonical() {

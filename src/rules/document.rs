@@ -1,6 +1,7 @@
 //! JSON as every backend reads it in the same way; what some would read otherwise is not understood.
 
 use std::fmt;
+use std::sync::OnceLock;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
@@ -25,6 +26,25 @@ impl<'a> Document<'a> {
             Self::Json(value) => Some(value),
             Self::Absent | Self::NotUnderstood => None,
         }
+    }
+}
+
+/// The body of an answer, which is read as JSON where somebody asks for that, and then once.
+#[derive(Debug)]
+pub struct LazyJson<'b> {
+    bytes: &'b [u8],
+    read: OnceLock<Option<Value>>,
+}
+
+impl<'b> LazyJson<'b> {
+    /// Of a whole body, which nobody has read yet.
+    pub fn new(bytes: &'b [u8]) -> Self {
+        Self { bytes, read: OnceLock::new() }
+    }
+
+    /// The document; `None` where it is no JSON. Of a name that is there twice the last one counts.
+    pub fn get(&self) -> Option<&Value> {
+        self.read.get_or_init(|| serde_json::from_slice(self.bytes).ok()).as_ref()
     }
 }
 

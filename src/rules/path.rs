@@ -38,19 +38,36 @@ impl fmt::Display for Segment {
     }
 }
 
-/// The variables of a matched path: name and decoded value, in the pattern's order.
+/// A variable's name and decoded value.
+type Capture<'a> = (&'a str, Cow<'a, str>);
+
+/// The variables of a matched path, in the pattern's order. Few patterns have more than two.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Captures<'a>(Vec<(&'a str, Cow<'a, str>)>);
+pub struct Captures<'a> {
+    first: [Option<Capture<'a>>; 2],
+    further: Vec<Capture<'a>>,
+}
 
 impl<'a> Captures<'a> {
     /// The decoded value of a variable, if the pattern has it.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_ref())
+        self.captures().find(|(known, _)| *known == name).map(|(_, value)| value.as_ref())
     }
 
     /// Every variable with its decoded value.
     pub fn iter(&self) -> impl Iterator<Item = (&'a str, &str)> {
-        self.0.iter().map(|(name, value)| (*name, value.as_ref()))
+        self.captures().map(|(name, value)| (*name, value.as_ref()))
+    }
+
+    fn captures(&self) -> impl Iterator<Item = &Capture<'a>> {
+        self.first.iter().flatten().chain(&self.further)
+    }
+
+    fn push(&mut self, name: &'a str, value: Cow<'a, str>) {
+        match self.first.iter_mut().find(|free| free.is_none()) {
+            Some(free) => *free = Some((name, value)),
+            None => self.further.push((name, value)),
+        }
     }
 }
 
@@ -129,7 +146,7 @@ impl PathPattern {
         same: impl Fn(&str, &str) -> bool,
         cut: impl Fn(Cow<'a, str>, &str, &str) -> Option<Cow<'a, str>>,
     ) -> Option<Captures<'a>> {
-        let mut captures = Vec::new();
+        let mut captures = Captures::default();
         let mut left = Some(inner);
         for segment in segments {
             let rest = left?;
@@ -141,19 +158,19 @@ impl PathPattern {
                 Segment::Literal(literal) if same(&decode(piece), literal) => {}
                 Segment::Literal(_) => return None,
                 Segment::Variable { before, name, after } => {
-                    captures.push((name.as_str(), cut(decode(piece), before, after)?));
+                    captures.push(name, cut(decode(piece), before, after)?);
                 }
                 Segment::Rest(name) => {
                     if rest.is_empty() {
                         return None;
                     }
-                    captures.push((name.as_str(), decode(rest)));
-                    return Some(Captures(captures));
+                    captures.push(name, decode(rest));
+                    return Some(captures);
                 }
             }
             left = next;
         }
-        left.is_none().then_some(Captures(captures))
+        left.is_none().then_some(captures)
     }
 
     /// Whether every path that `other` matches is matched by this pattern too.
@@ -224,6 +241,9 @@ const SEGMENT: &percent_encoding::AsciiSet = &percent_encoding::NON_ALPHANUMERIC
 
 /// The text of a raw segment; bytes that are no UTF-8 come as U+FFFD.
 pub(super) fn decode(segment: &str) -> Cow<'_, str> {
+    if !segment.contains('%') {
+        return Cow::Borrowed(segment);
+    }
     percent_decode_str(segment).decode_utf8_lossy()
 }
 

@@ -81,13 +81,13 @@ const LONGEST_TARGET: usize = u16::MAX as usize - 1;
 impl Route {
     /// Where this read's answer is kept, or why it is kept nowhere.
     pub fn place(self: &Arc<Self>, read: &Read<'_>, captures: &Captures<'_>) -> Result<EntryRef, Bypass> {
-        if !is_canonical(read.path) {
+        if !is_canonical(read.path()) {
             return Err(Bypass(Detail::PathAmbiguous));
         }
         self.refuse_credentials(read.fields)?;
-        let query = read.query.unwrap_or_default();
+        let query = read.query();
         // Written anew, each of its bytes may take three.
-        if self.query != RouteQuery::Raw && read.path.len() + 3 * query.len() > LONGEST_TARGET {
+        if self.query != RouteQuery::Raw && read.path().len() + 3 * query.len() > LONGEST_TARGET {
             return Err(Bypass(Detail::QueryAmbiguous));
         }
         let mut name = self.render(query, captures).ok_or(Bypass(Detail::QueryAmbiguous))?;
@@ -109,7 +109,7 @@ impl Route {
             Some(selecting) => key.selected_by(&selecting),
             None => key,
         };
-        Ok(EntryRef { key, tags: Tags::of_route(self, read.path, query) })
+        Ok(EntryRef { key, tags: Tags::of_route(self, read.target) })
     }
 }
 

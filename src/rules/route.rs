@@ -6,8 +6,10 @@ use std::sync::Arc;
 
 use http::HeaderMap;
 use http::header::{ACCEPT, ACCEPT_LANGUAGE, AUTHORIZATION, COOKIE, HeaderName, HeaderValue, ORIGIN};
+use http::uri::PathAndQuery;
 
 use super::canonical::is_spelt_plainly;
+use super::document::LazyJson;
 use super::invalidated_by::{Condition, InvalidatedBy};
 use super::named::tags_of;
 use super::numbers::scalar;
@@ -56,7 +58,7 @@ pub struct Annotate {
 #[derive(Clone, Debug)]
 pub struct Fill {
     /// Path and query.
-    pub target: String,
+    pub target: PathAndQuery,
     /// The keyed fields.
     pub fields: HeaderMap,
 }
@@ -145,34 +147,35 @@ impl Route {
         self.tags.iter().filter(of_request).flat_map(|template| extra_tags(template, &asked, None)).collect()
     }
 
-    /// What the origin sees on a fill of this read's place.
-    pub fn fill(&self, read: &Read<'_>) -> Fill {
-        let mut target = read.path.to_owned();
-        let query = read.query.unwrap_or_default();
-        match &self.query {
-            RouteQuery::Raw if query.is_empty() => {}
-            RouteQuery::Raw => {
-                let _ = write!(target, "?{query}");
-            }
-            RouteQuery::Listed(names) => {
-                let mut separator = '?';
-                for name in names {
-                    if let Found::Once(value) = find_parameter(query, name) {
-                        let _ = write!(target, "{separator}{}={}", encode(name), encode(&value));
-                        separator = '&';
-                    }
-                }
+    /// What the origin sees on a fill of this read's place; nothing where that cannot be written as a target, so that no other
+    /// one is asked for instead.
+    pub fn fill(&self, read: &Read<'_>) -> Result<Fill, Bypass> {
+        let target = self.asked_for(read).ok_or(Bypass(Detail::QueryAmbiguous))?;
+        Ok(Fill { target, fields: self.fill_fields(read) })
+    }
+
+    fn asked_for(&self, read: &Read<'_>) -> Option<PathAndQuery> {
+        let query = read.query();
+        let names = match &self.query {
+            RouteQuery::Raw if read.target.query() == Some("") => return read.path().parse().ok(),
+            RouteQuery::Raw => return Some(read.target.clone()),
+            RouteQuery::Listed(names) => names,
+        };
+        let mut target = read.path().to_owned();
+        let mut separator = '?';
+        for name in names {
+            if let Found::Once(value) = find_parameter(query, name) {
+                let _ = write!(target, "{separator}{}={}", encode(name), encode(&value));
+                separator = '&';
             }
         }
-        Fill { target, fields: self.fill_fields(read) }
+        target.parse().ok()
     }
 
     /// Whether the route says of this JSON answer that it is not to be stored. Something that is no JSON is.
-    pub fn excludes(&self, answer: impl FnOnce() -> Option<serde_json::Value>) -> bool {
-        if self.unless.is_empty() {
-            return false;
-        }
-        answer().is_some_and(|answer| self.unless.iter().all(|condition| condition.is_met_by(&answer)))
+    pub fn excludes(&self, answer: &LazyJson<'_>) -> bool {
+        let met = |answer| self.unless.iter().all(|condition| condition.is_met_by(answer));
+        !self.unless.is_empty() && answer.get().is_some_and(met)
     }
 
     /// The route's extra tags; `None` where the JSON answer, `response`, lacks a value of one of them. A tag whose
@@ -180,16 +183,16 @@ impl Route {
     pub fn named_tags<'v>(
         &self,
         value: impl Fn(&str) -> Option<Cow<'v, str>>,
-        response: Option<&serde_json::Value>,
+        response: &LazyJson<'_>,
     ) -> Option<Vec<Tag>> {
         let said = |source: &Source| match source {
-            Source::Response(pointer) => response.and_then(|json| pointer.of(json)).and_then(scalar).is_some(),
+            Source::Response(pointer) => response.get().and_then(|json| pointer.of(json)).and_then(scalar).is_some(),
             Source::Name(_) | Source::Body(_) => true,
         };
         if !self.tags.iter().flat_map(Template::variables).all(said) {
             return None;
         }
-        Some(self.tags.iter().flat_map(|template| extra_tags(template, &value, response)).collect())
+        Some(self.tags.iter().flat_map(|template| extra_tags(template, &value, Some(response))).collect())
     }
 
     /// The decoded value that a read gives a variable: from the path, else from the query.
@@ -261,7 +264,7 @@ impl Route {
     fn keyed<'a>(&'a self, fields: &'a HeaderMap) -> impl Iterator<Item = &'a HeaderName> {
         let identity = self.authorization == Credential::Key;
         let authorization = identity.then_some(&AUTHORIZATION);
-        let credentials = fields.keys().filter(move |name| identity && is_credential(name));
+        let credentials = identity.then(|| fields.keys().filter(|name| is_credential(name))).into_iter().flatten();
         let cookie = (self.cookies == Credential::Key).then_some(&COOKIE);
         self.vary.iter().chain([&ORIGIN]).chain(authorization).chain(credentials).chain(cookie)
     }
@@ -278,8 +281,8 @@ impl Route {
             }
         }
         // No field's name begins with a slash.
-        if !is_spelt_plainly(read.path) {
-            text.extend_from_slice(read.path.as_bytes());
+        if !is_spelt_plainly(read.path()) {
+            text.extend_from_slice(read.path().as_bytes());
         }
         (!text.is_empty()).then_some(text)
     }
@@ -319,12 +322,12 @@ pub(super) fn keyed_value(fields: &HeaderMap, name: &HeaderName) -> Option<Vec<u
 fn extra_tags<'v>(
     template: &Template,
     value: &impl Fn(&str) -> Option<Cow<'v, str>>,
-    response: Option<&serde_json::Value>,
+    response: Option<&LazyJson<'_>>,
 ) -> Vec<Tag> {
     let said = |source: &Source| match source {
         Source::Name(name) => value(name),
         Source::Body(_) => None,
-        Source::Response(pointer) => scalar(pointer.of(response?)?).map(|value| Cow::Owned(value.into_owned())),
+        Source::Response(pointer) => scalar(pointer.of(response?.get()?)?).map(|value| Cow::Owned(value.into_owned())),
     };
     if !template.variables().all(|source| said(source).is_some()) {
         return Vec::new();

@@ -9,6 +9,7 @@ use super::canonical::is_canonical;
 use super::digest::fingerprint;
 use super::fingerprint::storing;
 use super::hosts::KeyedHost;
+use super::index::PathIndex;
 use super::key::CacheKey;
 use super::path::Captures;
 use super::place::EntryRef;
@@ -29,6 +30,8 @@ pub(super) static ROUTELESS_NAME: LazyLock<Arc<str>> = LazyLock::new(|| ROUTELES
 #[expect(clippy::struct_field_names, reason = "routes are what it is about")]
 pub struct Routes {
     pub(super) routes: Vec<Arc<Route>>,
+    /// Where to look for one of many.
+    index: Option<PathIndex>,
     pub(super) writes: Vec<WriteRule>,
     /// What of the file shapes the entries of paths without a route.
     pub(super) unrouted_fingerprint: u64,
@@ -44,6 +47,9 @@ pub struct Surroundings {
     /// Whether every field of a request is in a key without a route.
     pub by_all_fields: bool,
 }
+
+/// So many routes are tried one after the other.
+const FEW: usize = 8;
 
 /// A route that no request can reach.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,7 +75,8 @@ impl Routes {
         let Surroundings { host, unrouted, by_all_fields } = around;
         let choices = unrouted.as_ref().map(storing).unwrap_or_default();
         let unrouted_fingerprint = fingerprint([&**host, &choices, &by_all_fields.to_string()]);
-        Ok(Self { routes: routes.into_iter().map(Arc::new).collect(), writes, unrouted_fingerprint })
+        let index = (routes.len() > FEW).then(|| PathIndex::new(routes.iter().map(|route| &route.path)));
+        Ok(Self { routes: routes.into_iter().map(Arc::new).collect(), index, writes, unrouted_fingerprint })
     }
 
     /// Every route, in order.
@@ -79,22 +86,22 @@ impl Routes {
 
     /// The first route whose pattern matches a read's raw path, with the values of its variables.
     pub fn find<'a>(&'a self, path: &'a str) -> Option<(&'a Arc<Route>, Captures<'a>)> {
-        self.routes.iter().find_map(|route| Some((route, route.path.matches(path)?)))
+        let matches = |route: &'a Arc<Route>| Some((route, route.path.matches(path)?));
+        match &self.index {
+            None => self.routes.iter().find_map(matches),
+            Some(index) => index.find(path, |at| self.routes.get(at).and_then(matches)),
+        }
     }
 
     /// Where the answer of a read without a route is kept, or why it is kept nowhere.
     pub fn routeless_place(&self, read: &Read<'_>) -> Result<EntryRef, Bypass> {
-        if !is_canonical(read.path) {
+        if !is_canonical(read.path()) {
             return Err(Bypass(Detail::PathAmbiguous));
         }
-        let mut name = read.path.to_owned();
-        if let Some(query) = read.query {
-            if !query.bytes().all(plain_query_octet) {
-                return Err(Bypass(Detail::QueryAmbiguous));
-            }
-            name.push('?');
-            name.push_str(query);
+        if !read.query().bytes().all(plain_query_octet) {
+            return Err(Bypass(Detail::QueryAmbiguous));
         }
+        let name = read.target.as_str().to_owned();
         let host = match read.host {
             Some(KeyedHost::Other(host)) => Some(host.into()),
             _ => name.contains('@').then(Box::default),
@@ -107,7 +114,7 @@ impl Routes {
             Some(origin) => key.selected_by(&origin),
             None => key,
         };
-        Ok(EntryRef { key, tags: Tags::of_path(read.path) })
+        Ok(EntryRef { key, tags: Tags::unrouted(read.target) })
     }
 
     /// The route whose write policy speaks of this write, with the variables of its path.

@@ -4,6 +4,8 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
 
+use http::uri::PathAndQuery;
+
 use super::ROUTELESS;
 use super::route::Route;
 use super::tag::{Tag, path_tag};
@@ -20,21 +22,21 @@ pub struct Tags {
 enum Asked {
     /// They were given.
     Nothing,
-    /// A read without a route, of this raw path.
-    Path(Box<str>),
-    /// A route's read, of this raw path and query.
-    Route(Arc<Route>, Box<str>, Box<str>),
+    /// A read without a route.
+    Unrouted(PathAndQuery),
+    /// A route's read.
+    Route(Arc<Route>, PathAndQuery),
 }
 
 impl Tags {
     /// Those of a read that has a route's key.
-    pub(super) fn of_route(route: &Arc<Route>, path: &str, query: &str) -> Self {
-        Self { made: OnceLock::new(), of: Asked::Route(Arc::clone(route), path.into(), query.into()) }
+    pub(super) fn of_route(route: &Arc<Route>, target: &PathAndQuery) -> Self {
+        Self { made: OnceLock::new(), of: Asked::Route(Arc::clone(route), target.clone()) }
     }
 
     /// Those of a read without a route.
-    pub(super) fn of_path(path: &str) -> Self {
-        Self { made: OnceLock::new(), of: Asked::Path(path.into()) }
+    pub(super) fn unrouted(target: &PathAndQuery) -> Self {
+        Self { made: OnceLock::new(), of: Asked::Unrouted(target.clone()) }
     }
 }
 
@@ -44,8 +46,8 @@ impl Deref for Tags {
     fn deref(&self) -> &Vec<Tag> {
         self.made.get_or_init(|| match &self.of {
             Asked::Nothing => Vec::new(),
-            Asked::Path(path) => vec![Tag::route(ROUTELESS), path_tag(ROUTELESS, path)],
-            Asked::Route(route, path, query) => route.tags_of(path, query),
+            Asked::Unrouted(target) => vec![Tag::route(ROUTELESS), path_tag(ROUTELESS, target.path())],
+            Asked::Route(route, target) => route.tags_of(target.path(), target.query().unwrap_or_default()),
         })
     }
 }

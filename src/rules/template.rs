@@ -215,8 +215,12 @@ impl Template {
     }
 
     fn encode(&self, value: &str, text: &mut String) {
+        let is_bare = |byte: u8| !reserved_anyway(byte) && !self.reserved.contains(&byte);
+        if value.bytes().all(is_bare) {
+            return text.push_str(value);
+        }
         for byte in value.bytes() {
-            if !reserved_anyway(byte) && !self.reserved.contains(&byte) {
+            if is_bare(byte) {
                 text.push(char::from(byte));
             } else {
                 let _ = write!(text, "%{byte:02X}");

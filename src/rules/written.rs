@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use http::HeaderMap;
+use http::uri::PathAndQuery;
 
 use super::hosts::KeyedHost;
 use super::place::EntryRef;
@@ -20,7 +21,7 @@ pub struct Written {
     /// Where a later GET looks for it.
     pub place: EntryRef,
     /// Path and query of that GET.
-    pub target: String,
+    pub target: PathAndQuery,
 }
 
 impl Route {
@@ -47,10 +48,9 @@ impl Route {
                 let _ = write!(target, "{separator}{}={}", encode(name), encode(&value(name)?));
             }
         }
-        let (path, query) = target.split_once('?').map_or((target.as_str(), None), |(path, query)| (path, Some(query)));
-        let fields = HeaderMap::new();
-        let place =
-            self.place(&Read { path, query, fields: &fields, host, secure: false }, &self.path.matches(path)?).ok()?;
+        let target: PathAndQuery = target.parse().ok()?;
+        let read = Read { target: &target, fields: &HeaderMap::new(), host, secure: false };
+        let place = self.place(&read, &self.path.matches(target.path())?).ok()?;
         Some(Written { place, target })
     }
 }

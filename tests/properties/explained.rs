@@ -8,6 +8,7 @@ use aside::config::Config;
 use aside::rules::{
     Document, DroppedBy, Kind, Overriding, PathPattern, Read, Routes, Tag, Write, WriteAnswer, Writes, write_paths,
 };
+use http::uri::PathAndQuery;
 use http::{HeaderMap, Method, StatusCode};
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -289,8 +290,8 @@ fn cases() -> impl Strategy<Value = (String, String, &'static str, Sent)> {
 /// Whether a write drops what is stored for a read: the rules' own word.
 fn is_dropped(routes: &Routes, (path, query): (&str, &str), write: &Write<'_>) -> bool {
     let fields = HeaderMap::new();
-    let read =
-        Read { path, query: Some(query).filter(|query| !query.is_empty()), fields: &fields, host: None, secure: false };
+    let target: PathAndQuery = format!("{path}{}{query}", if query.is_empty() { "" } else { "?" }).parse().unwrap();
+    let read = Read { target: &target, fields: &fields, host: None, secure: false };
     let place = match routes.find(path) {
         Some((route, captures)) => route.place(&read, &captures),
         None => routes.routeless_place(&read),

@@ -6,6 +6,7 @@ use aside::config::Config;
 use aside::rules::{KeyedHost, Read};
 use aside::store::key_name;
 use http::HeaderMap;
+use http::uri::PathAndQuery;
 
 const ROUTES: &str = r#"
 origin = "http://127.0.0.1:1"
@@ -32,7 +33,9 @@ fn no_text_of_a_clients_imitates_a_host() {
             for (host, secure) in hosts.iter().flat_map(|host| [(host, false), (host, true)]) {
                 let path = format!("{folder}{end}");
                 let fields = HeaderMap::new();
-                let read = Read { path: &path, query: query.as_deref(), fields: &fields, host: Some(*host), secure };
+                let target = query.iter().fold(path.clone(), |path, query| format!("{path}?{query}"));
+                let target: PathAndQuery = target.parse().unwrap();
+                let read = Read { target: &target, fields: &fields, host: Some(*host), secure };
                 let place = match routes.find(&path) {
                     Some((route, captures)) => route.place(&read, &captures),
                     None => routes.routeless_place(&read),

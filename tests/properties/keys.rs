@@ -7,6 +7,7 @@ use aside::config::Config;
 use aside::rules::{Read, Routes, Source, Tag, Template, find_parameter, is_canonical, write_paths};
 use aside::store::key_name;
 use http::HeaderMap;
+use http::uri::PathAndQuery;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use proptest::prelude::*;
 
@@ -52,10 +53,12 @@ fn encode(text: &str) -> String {
 
 /// The route and the name of a read's key, and the target that its fill asks the origin for; `None` where it goes past the cache.
 fn kept_and_asked(routes: &Routes, target: &str) -> Option<((Arc<str>, String), String)> {
-    let (path, query) = target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
-    let read = Read { path, query, fields: &HeaderMap::new(), host: None, secure: false };
-    let (key, asked) = match routes.find(path) {
-        Some((route, captures)) => (route.place(&read, &captures).ok()?.key, route.fill(&read).target),
+    let asked: PathAndQuery = target.parse().ok()?;
+    let read = Read { target: &asked, fields: &HeaderMap::new(), host: None, secure: false };
+    let (key, asked) = match routes.find(asked.path()) {
+        Some((route, captures)) => {
+            (route.place(&read, &captures).ok()?.key, route.fill(&read).ok()?.target.as_str().to_owned())
+        }
         None => (routes.routeless_place(&read).ok()?.key, target.to_owned()),
     };
     Some(((Arc::clone(&key.route), key_name(&key)), asked))

@@ -4,6 +4,7 @@ use aside::config::Config;
 use aside::rules::{Read, Remedy, Route, is_dealt_with, remedy, says_any, withheld};
 use http::HeaderMap;
 use http::header::{HeaderName, HeaderValue, VARY};
+use http::uri::PathAndQuery;
 use proptest::prelude::*;
 use std::sync::Arc;
 
@@ -23,8 +24,8 @@ fn names(route: &Route, vary: &str) -> Vec<String> {
 
 /// Whether the origin would see this field on a fill, or the request would go past the route's entries.
 fn is_seen(route: &Route, fields: &HeaderMap, name: &HeaderName) -> bool {
-    let read = Read { path: "/a", query: None, fields, host: None, secure: false };
-    route.refuse_credentials(fields).is_err() || route.fill(&read).fields.get(name) == fields.get(name)
+    let read = Read { target: &PathAndQuery::from_static("/a"), fields, host: None, secure: false };
+    route.refuse_credentials(fields).is_err() || route.fill(&read).unwrap().fields.get(name) == fields.get(name)
 }
 
 const FIELDS: [&str; 19] = [

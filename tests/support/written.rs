@@ -161,7 +161,8 @@ pub const HOST: &str = "api.example";
 /// cache. Those that an answer would tell are not among them.
 pub fn stored_tags(routes: &Routes, target: &str) -> Vec<Tag> {
     let (path, query) = target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
-    let read = Read { path, query, fields: &HeaderMap::new(), host: None, secure: false };
+    let Ok(asked) = target.parse() else { return Vec::new() };
+    let read = Read { target: &asked, fields: &HeaderMap::new(), host: None, secure: false };
     let (place, fetched) = match routes.find(path) {
         Some((route, captures)) => (route.place(&read, &captures), route.fetched_tags(path, query.unwrap_or_default())),
         None => (routes.routeless_place(&read), Vec::new()),

@@ -35,8 +35,7 @@ pub(crate) struct Explained {
 /// Asks the rules about a read that is kept in this place.
 pub(super) fn explain(asked: &Asked, config: &Config, place: Result<EntryRef, Detail>) -> Explained {
     let path = asked.target.path();
-    let read =
-        Read { path, query: asked.target.query(), fields: &asked.fields, host: None, secure: asked.secure(config) };
+    let read = Read { target: &asked.target, fields: &asked.fields, host: None, secure: asked.secure(config) };
     let routes = &config.proxy.rules.routes;
     let mut explained = Explained {
         method: asked.method.to_string(),
@@ -54,7 +53,8 @@ pub(super) fn explain(asked: &Asked, config: &Config, place: Result<EntryRef, De
         let line = routes.iter().position(|known| Arc::ptr_eq(known, route));
         let line = line.and_then(|index| config.route_lines.get(index)).copied().unwrap_or_default();
         explained.variables = variables(route, asked.query(), &captures);
-        explained.fill = explained.place.is_ok().then(|| asked.as_sent(route.fill(&read), config));
+        explained.fill =
+            explained.place.is_ok().then(|| route.fill(&read).ok()).flatten().map(|fill| asked.as_sent(fill, config));
         explained.choices = Some(route.choices.clone());
         explained.route = Some((Arc::clone(route), line));
     } else if let Some(choices) = &config.proxy.rules.unrouted {
@@ -204,7 +204,7 @@ impl Explained {
                 json!({ "set_cookie": choices.set_cookie.as_str(), "close_delimited": choices.close_delimited })
             }),
             "fields_in_key": self.fields_in_key(),
-            "fill": self.fill.as_ref().map(|fill| json!({ "target": fill.target, "fields": shown_fields(&fill.fields) })),
+            "fill": self.fill.as_ref().map(|fill| json!({ "target": fill.target.as_str(), "fields": shown_fields(&fill.fields) })),
             "dropped_by": self.dropped_by.json(),
             "spared_by": self.dropped_by.spared_json(),
         })

@@ -96,7 +96,7 @@ pub(super) fn explain(asked: &Asked, config: &Config) -> Explained {
             chosen: chosen.map(|(_, value)| value.into_owned()).unwrap_or_default(),
             entry: route
                 .written(&write, config.proxy.rules.hosts.as_ref().map(|_| KeyedHost::Known))
-                .map(|written| (key_name(&written.place.key), written.target)),
+                .map(|written| (key_name(&written.place.key), written.target.to_string())),
         }
     });
     let (readings, destinations) = paths.iter().cloned().partition(|path| write_paths(write.path).contains(path));

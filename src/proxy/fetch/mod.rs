@@ -160,7 +160,11 @@ async fn fetch_alone(core: &Arc<Core>, fetch: Fetch) -> Option<Told> {
 async fn ask(core: &Core, mut fetch: Fetch) -> Result<Coming, Told> {
     loop {
         let request_time = core.shared.clock.now();
-        let answered = match core.origin.send(fetch.outgoing()).await {
+        let answered = match fetch.outgoing() {
+            Ok(outgoing) => core.origin.send(outgoing).await,
+            Err(error) => Err(error),
+        };
+        let answered = match answered {
             Ok(answered) => answered,
             Err(error) => return Err(without_answer(core, fetch, error).into()),
         };

@@ -15,9 +15,9 @@ use crate::body::{Body, InterimSender, Waiters};
 use crate::budget::Budget;
 use crate::fields::{CacheStatus, ContentRange, Detail, TRACEPARENT, TraceParent};
 use crate::handler::Share;
-use crate::origin::Outgoing;
+use crate::origin::{OriginError, Outgoing};
 use crate::policy::conditional_for;
-use crate::rules::{EntryRef, Invalidation, Read, says_any, withheld};
+use crate::rules::{Bypass, EntryRef, Fill, Invalidation, Read, says_any, withheld};
 use crate::store::{Expect, Lookup, StoredResponse};
 
 /// What is asked of the origin, and what becomes of its answer.
@@ -163,8 +163,8 @@ impl Fetch {
         self.asked.route().map_or_else(Vec::new, |route| withheld(route, answer))
     }
 
-    /// What the origin sees.
-    pub(super) fn outgoing(&self) -> Outgoing {
+    /// What the origin sees; an error where what a route asks for is no request target.
+    pub(super) fn outgoing(&self) -> Result<Outgoing, OriginError> {
         let request = &self.asked.request;
         let host = host_on_a_fill(&self.asked);
         let (method, waiters) = match self.plan {
@@ -174,13 +174,10 @@ impl Fetch {
         };
         let (target, mut fields) = match (self.asked.route(), &self.plan) {
             (Some(route), _) => {
-                let (path, query) = (request.target.path(), request.target.query());
                 let secure = request.client.secure;
-                let fill = route.fill(&Read { path, query, fields: &request.fields, host: None, secure });
-                (
-                    fill.target.parse().unwrap_or_else(|_| request.target.clone()),
-                    of_the_key(fill.fields, &request.fields),
-                )
+                let read = Read { target: &request.target, fields: &request.fields, host: None, secure };
+                let Fill { target, fields } = route.fill(&read).map_err(|Bypass(_)| OriginError::NoTarget)?;
+                (target, of_the_key(fields, &request.fields))
             }
             (None, _) => (request.target.clone(), request.forwarded_fields(host.as_ref())),
         };
@@ -197,7 +194,7 @@ impl Fetch {
             }
         }
         let interim = self.interim.clone();
-        Outgoing { method, target, fields, client_host: host, body: Body::Empty, interim, waiters }
+        Ok(Outgoing { method, target, fields, client_host: host, body: Body::Empty, interim, waiters })
     }
 }
 

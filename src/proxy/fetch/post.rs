@@ -12,7 +12,7 @@ use super::plan::Fetch;
 use super::put::{put, tags};
 use super::received::{Judged, Received};
 use crate::fields::Detail;
-use crate::rules::Invalidation;
+use crate::rules::{Invalidation, LazyJson};
 use crate::store::Since;
 
 /// Invalidates what the POST made old, and puts its answer unless another write came in between.
@@ -24,7 +24,7 @@ pub(super) async fn invalidate_and_put(
     mut answer: Answer,
 ) -> Answer {
     // A tag that the answer names, too, may have been made old by a write that was answered meanwhile.
-    let watched = tags(&fetch, &received, &body);
+    let watched = tags(&fetch, &received, &LazyJson::new(&body));
     let since = watched.map(|watched| Since { token: fetch.missed.token, watched });
     let done = match invalidate(core, drops, &[], since.as_ref()).await {
         Ok(done) => done,

@@ -15,7 +15,7 @@ use super::plan::Fetch;
 use super::received::{Judged, Received};
 use crate::fields::{CACHE_GROUPS, Detail, cache_groups, cache_tags};
 use crate::policy::ttl_left;
-use crate::rules::Tag;
+use crate::rules::{LazyJson, Tag};
 use crate::store::{Expect, Fault, Kind, PutOutcome, StoredResponse};
 
 /// What became of an answer that was to be stored.
@@ -52,9 +52,12 @@ pub(super) async fn put_expecting(
     judged: Judged,
     body: Bytes,
 ) -> Put {
-    let tags = tags(fetch, &received, &body);
-    let refused = refused(core, fetch, tags.as_deref(), &body);
-    let tags = tags.unwrap_or_default();
+    let (tags, refused) = {
+        let json = LazyJson::new(&body);
+        let tags = tags(fetch, &received, &json);
+        let refused = refused(core, fetch, tags.as_deref(), &json);
+        (tags.unwrap_or_default(), refused)
+    };
     let variant = variant_of(fetch, &received, core.shared.settings.max_variants);
     let own = variant.as_ref().map(|variant| variant.tag.clone());
     let entry = |kind, fields, body, own: Option<Tag>| {
@@ -95,8 +98,8 @@ pub(super) async fn put_expecting(
 }
 
 /// Why an answer is not put that the policy would store.
-fn refused(core: &Core, fetch: &Fetch, tags: Option<&[Tag]>, body: &Bytes) -> Option<Detail> {
-    if fetch.asked.route().is_some_and(|route| route.excludes(|| serde_json::from_slice(body).ok())) {
+fn refused(core: &Core, fetch: &Fetch, tags: Option<&[Tag]>, json: &LazyJson<'_>) -> Option<Detail> {
+    if fetch.asked.route().is_some_and(|route| route.excludes(json)) {
         return Some(Detail::Excluded);
     }
     // A tag that is left out is a write that goes unnoticed.
@@ -145,16 +148,15 @@ pub(in crate::proxy) fn verdict(put: Result<PutOutcome, Fault>) -> Result<(), De
 
 /// The entry's tags: those of its key, the route's own, and those that the response names. `None` where the answer does
 /// not say the value of one.
-pub(super) fn tags(fetch: &Fetch, received: &Received, body: &Bytes) -> Option<Vec<Tag>> {
+pub(super) fn tags(fetch: &Fetch, received: &Received, json: &LazyJson<'_>) -> Option<Vec<Tag>> {
     let request = &fetch.asked.request;
     let (path, query) = (request.target.path(), request.query());
     let mut tags = fetch.at().tags.to_vec();
     if let Some(route) = fetch.asked.route() {
         tags.extend(route.fetched_tags(path, query));
         if !route.tags.is_empty() {
-            let json = serde_json::from_slice(body).ok();
             let captures = route.path.matches(path).unwrap_or_default();
-            tags.extend(route.named_tags(|name| route.read_value(name, query, &captures), json.as_ref())?);
+            tags.extend(route.named_tags(|name| route.read_value(name, query, &captures), json)?);
         }
     }
     // Where the origin sees the client's Host, all hosts are the app's own: a write by one of them concerns them all.
