@@ -58,7 +58,7 @@ pub fn content_length(fields: &HeaderMap) -> Result<Option<u64>, BadLength> {
 pub struct BadLength;
 
 /// ASCII digits and nothing else: no sign, no space; `None` where they do not fit 64 bits.
-fn digits(text: &[u8]) -> Option<u64> {
+pub fn digits(text: &[u8]) -> Option<u64> {
     if text.is_empty() || !text.iter().all(u8::is_ascii_digit) {
         return None;
     }

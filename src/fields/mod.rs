@@ -36,7 +36,7 @@ pub use date::{date_in, format_http_date, parse_http_date};
 pub use detail::Detail;
 pub use entity_tag::{EntityTag, EntityTags};
 pub use framing::{
-    BadLength, TransferCoding, announces_body, content_length, is_bodiless, response_fault, transfer_coding,
+    BadLength, TransferCoding, announces_body, content_length, digits, is_bodiless, response_fault, transfer_coding,
 };
 pub use host::{HostName, is_host};
 pub use list::{list_members, split_list};

@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::ServerSettings;
-use super::connection::{Context, stop};
+use super::connection::{Context, serve, stop};
 use super::listen::BACKLOG;
 use super::tls::Certificate;
 use crate::clock::Clock;
@@ -88,7 +88,7 @@ impl Acceptor {
                         late.push((stream, peer));
                         break;
                     };
-                    open.spawn(self.context.clone().serve(stream, peer, place));
+                    open.spawn(serve(self.context.clone(), stream, peer, place));
                 }
                 Err(error) if is_shortage(&error) => {
                     if self.shortage.met(Clock::System.ticks()) {
@@ -105,7 +105,7 @@ impl Acceptor {
             let (context, connections) = (self.context.clone(), Arc::clone(&self.connections));
             open.spawn(async move {
                 if let Ok(place) = connections.acquire_owned().await {
-                    context.serve(stream, peer, place).await;
+                    serve(context, stream, peer, place).await;
                 }
             });
         }

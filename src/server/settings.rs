@@ -42,7 +42,7 @@ pub struct ServerSettings {
 
 /// How long a request may be on its way when the server is told to stop: clients who keep a connection send one without
 /// looking whether the connection is still open.
-const PARTING: Duration = Duration::from_secs(1);
+const LATE: Duration = Duration::from_secs(1);
 
 impl ServerSettings {
     /// Whether a client came over TLS of whom nothing else is known.
@@ -51,8 +51,8 @@ impl ServerSettings {
     }
 
     /// How long an idle connection is kept once the server was told to stop: at most half of the time that it has.
-    pub(super) fn parting(&self) -> Duration {
-        PARTING.min(self.shutdown_timeout / 2)
+    pub(super) fn late_wait(&self) -> Duration {
+        LATE.min(self.shutdown_timeout / 2)
     }
 }
 

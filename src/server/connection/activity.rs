@@ -1,17 +1,10 @@
 //! What goes on on a connection, noted by those who do it for the one who may end it.
 
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::Bytes;
-use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use tokio::time::Instant;
-
-use super::taking::Taking;
-use crate::body::{Body, BodyError};
 
 /// One connection's doings. Notes are cheap, since every request makes some; times are worked out by who reads them.
 #[derive(Debug)]
@@ -27,13 +20,13 @@ pub(super) struct Activity {
     /// Whether bytes came that no request was made of yet.
     begun: AtomicBool,
     /// Whether the last request had a body.
-    bodied: AtomicBool,
+    has_body: AtomicBool,
     /// Whether a write waits for the client.
     blocked: AtomicBool,
     /// How often the client took something.
     taken: AtomicU64,
     /// Whether the next answer is to be the connection's last.
-    leaving: AtomicBool,
+    last_answers: AtomicBool,
 }
 
 impl Activity {
@@ -45,10 +38,10 @@ impl Activity {
             given_up: AtomicU64::new(0),
             idle_since: AtomicU64::new(0),
             begun: AtomicBool::new(false),
-            bodied: AtomicBool::new(false),
+            has_body: AtomicBool::new(false),
             blocked: AtomicBool::new(false),
             taken: AtomicU64::new(0),
-            leaving: AtomicBool::new(false),
+            last_answers: AtomicBool::new(false),
         })
     }
 
@@ -60,12 +53,12 @@ impl Activity {
     }
 
     /// The request whose head is there has a body, or none.
-    pub(super) fn bodied(&self, bodied: bool) {
-        self.bodied.store(bodied, Relaxed);
+    pub(super) fn note_body(&self, has_body: bool) {
+        self.has_body.store(has_body, Relaxed);
     }
 
     /// Bytes came.
-    pub(super) fn came(&self) {
+    pub(super) fn received(&self) {
         self.begun.store(true, Relaxed);
     }
 
@@ -76,13 +69,13 @@ impl Activity {
     }
 
     /// The client takes nothing for now.
-    pub(super) fn takes_nothing(&self) {
+    pub(super) fn write_waits(&self) {
         self.blocked.store(true, Relaxed);
     }
 
     /// From now on each answer is the connection's last.
-    pub(super) fn leave(&self) {
-        self.leaving.store(true, Relaxed);
+    pub(super) fn make_answers_last(&self) {
+        self.last_answers.store(true, Relaxed);
     }
 
     /// How often the client took something.
@@ -106,8 +99,8 @@ impl Activity {
     }
 
     /// Whether the last request had a body: then its end may not be read although it is answered.
-    pub(super) fn may_be_unread(&self) -> bool {
-        self.bodied.load(Relaxed)
+    pub(super) fn body_may_be_unread(&self) -> bool {
+        self.has_body.load(Relaxed)
     }
 
     /// How many more requests the client gave up than it let be answered.
@@ -130,14 +123,14 @@ pub(super) struct UnderWay {
 
 impl UnderWay {
     /// Whether its answer is the connection's last.
-    pub(super) fn is_the_last(&self) -> bool {
-        self.activity.leaving.load(Relaxed)
+    pub(super) fn is_last(&self) -> bool {
+        self.activity.last_answers.load(Relaxed)
     }
 
-    /// Its answer is there and has this body yet to be sent.
-    pub(super) fn answering(mut self, body: Body) -> Answering {
+    /// Its answer is there, and is on its way for as long as this lives.
+    pub(super) fn answered(mut self) -> Self {
         self.answered = true;
-        Answering { body, taking: Taking::of_this_stream(), _under_way: self }
+        self
     }
 }
 
@@ -151,38 +144,5 @@ impl Drop for UnderWay {
             activity.idle_since.store(since, Relaxed);
             activity.begun.store(false, Relaxed);
         }
-    }
-}
-
-/// An answer's body on its way to the client: its request is under way until all of it is handed over.
-#[derive(Debug)]
-pub(super) struct Answering {
-    body: Body,
-    /// Told of every piece, where somebody watches how the client takes it.
-    taking: Option<Arc<Taking>>,
-    _under_way: UnderWay,
-}
-
-impl HttpBody for Answering {
-    type Data = Bytes;
-    type Error = BodyError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let next = Pin::new(&mut self.body).poll_frame(context);
-        if let Some(taking) = &self.taking {
-            taking.told(next.is_ready());
-        }
-        next
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }

@@ -5,6 +5,8 @@
 
 use std::mem::take;
 
+use crate::fields::digits;
+
 /// How much of a line is kept: enough for the fields that say where a body ends.
 const KEPT: usize = 64;
 
@@ -158,7 +160,7 @@ impl Said {
         let value = value.get(1..).unwrap_or_default().trim_ascii();
         let is = |known: &str| name.eq_ignore_ascii_case(known.as_bytes());
         if is("content-length") {
-            let length = decimal(value);
+            let length = digits(value);
             self.lost |=
                 line.len() >= KEPT - 2 || length.is_none() || self.length.is_some_and(|told| Some(told) != length);
             self.length = length;
@@ -201,11 +203,6 @@ fn size(line: &[u8]) -> Option<u64> {
         return None;
     }
     u64::from_str_radix(std::str::from_utf8(digits).ok().filter(|text| !text.starts_with('+'))?, 16).ok()
-}
-
-fn decimal(value: &[u8]) -> Option<u64> {
-    let plain = !value.is_empty() && value.iter().all(u8::is_ascii_digit);
-    std::str::from_utf8(value).ok().filter(|_| plain)?.parse().ok()
 }
 
 #[cfg(test)]

@@ -17,10 +17,10 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use super::activity::Activity;
-use super::answer::Answer;
+use super::answer::{Answer, AnswerBody};
+use super::drive::{Context, End, drive, stop};
+use super::monitored::MonitoredIo;
 use super::timers::{Expired, Timers};
-use super::watched::Watched;
-use super::{Context, End, drive, stop};
 use crate::handler::{Client, Exchange, Tunnel};
 
 /// hyper takes no smaller read buffer.
@@ -34,7 +34,7 @@ const LAST_WORD: Duration = Duration::from_secs(1);
 
 /// Serves until one side closes, a timer ends it, or the server stops. What became a tunnel is served until that ends.
 pub(super) async fn serve<S>(
-    mut stream: Watched<S>,
+    mut stream: MonitoredIo<S>,
     client: Client,
     activity: Arc<Activity>,
     context: &mut Context,
@@ -45,10 +45,10 @@ where
     let mut timers = Timers::new(Arc::clone(&activity), &context.settings, true);
     // hyper keeps twenty kilobytes for a connection: only for one where something goes on.
     while arrives(&mut stream, &mut timers, &mut context.stopped).await {
-        timers.tell_quiet(true);
+        timers.report_quiet(true);
         let exchanging = Box::pin(exchange(stream, client, &activity, &mut timers, context));
         let Some(quiet) = exchanging.await? else { return Ok(()) };
-        timers.tell_quiet(false);
+        timers.report_quiet(false);
         stream = quiet;
     }
     let _ = timeout(LAST_WORD, stream.shutdown()).await;
@@ -67,7 +67,7 @@ fn say_last<B>(answer: &mut Response<B>, to: Version) {
 
 /// Waits for a client where nothing goes on. `false` when the connection is to be closed.
 async fn arrives<S: AsyncRead + Unpin>(
-    stream: &mut Watched<S>,
+    stream: &mut MonitoredIo<S>,
     timers: &mut Timers,
     stopped: &mut watch::Receiver<bool>,
 ) -> bool {
@@ -75,8 +75,8 @@ async fn arrives<S: AsyncRead + Unpin>(
         tokio::select! {
             biased;
             arrived = stream.arrives() => return arrived.unwrap_or(false),
-            () = stop(stopped), if !timers.is_leaving() => {
-                timers.leave();
+            () = stop(stopped), if !timers.is_stopping() => {
+                timers.stop();
             }
             _ = timers.expired() => return false,
         }
@@ -85,12 +85,12 @@ async fn arrives<S: AsyncRead + Unpin>(
 
 /// Serves while something goes on, and gives the connection back when it is quiet. `None` when it has ended.
 async fn exchange<S>(
-    stream: Watched<S>,
+    stream: MonitoredIo<S>,
     client: Client,
     activity: &Arc<Activity>,
     timers: &mut Timers,
     context: &mut Context,
-) -> hyper::Result<Option<Watched<S>>>
+) -> hyper::Result<Option<MonitoredIo<S>>>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -102,7 +102,7 @@ where
     let answers = stream.interim_answers();
     let service = service_fn(move |request: Request<Incoming>| {
         let (under_way, tunnel) = (noted.request(), becoming.clone());
-        noted.bodied(!request.body().is_end_stream());
+        noted.note_body(!request.body().is_end_stream());
         // What HTTP/1.0 knows nothing of it is not sent.
         let version = request.version();
         let interim = (version == Version::HTTP_11).then(|| answers.begin());
@@ -112,10 +112,10 @@ where
                 interim.end();
             }
             tunnel.take_from(&mut answer);
-            if under_way.is_the_last() {
+            if under_way.is_last() {
                 say_last(&mut answer, version);
             }
-            answer.map(|body| under_way.answering(body))
+            answer.map(|body| AnswerBody::of(under_way, body))
         })
     });
     let mut serving = http1::Builder::new()
@@ -140,9 +140,9 @@ where
 /// What is left of a connection that a timer took from hyper, with what was read of the next request.
 async fn cut<S: AsyncRead + AsyncWrite + Unpin>(
     why: Expired,
-    mut stream: Watched<S>,
+    mut stream: MonitoredIo<S>,
     read: Bytes,
-) -> Option<Watched<S>> {
+) -> Option<MonitoredIo<S>> {
     match why {
         // The request was read to its end and the answer taken, so that nothing but the next request can follow.
         Expired::Quiet => {

@@ -10,11 +10,10 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::activity::Activity;
-use super::answer::Answer;
-use super::taking::Streams;
+use super::answer::{Answer, AnswerBody, Streams};
+use super::drive::{Context, End, drive};
+use super::monitored::MonitoredIo;
 use super::timers::Timers;
-use super::watched::Watched;
-use super::{Context, End, drive};
 use crate::handler::{Client, Exchange, Share};
 
 /// How many requests may be under way at once on one connection.
@@ -33,7 +32,7 @@ const PING: Duration = Duration::from_secs(20);
 
 /// Serves until one side closes, a timer ends it, or the server stops.
 pub(super) async fn serve<S>(
-    stream: Watched<S>,
+    stream: MonitoredIo<S>,
     client: Client,
     activity: Arc<Activity>,
     context: &mut Context,
@@ -49,7 +48,7 @@ where
         let under_way = activity.request();
         let exchange = Exchange { client, interim: None, share: Some(share.clone()) };
         Answer::new(Arc::clone(&handler).handle(request, exchange), move |answer| {
-            answer.map(|body| under_way.answering(body))
+            answer.map(|body| AnswerBody::of(under_way, body))
         })
     });
     let mut serving = http2::Builder::new(Streams { limit: settings.write_stall })

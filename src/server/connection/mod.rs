@@ -3,16 +3,13 @@
 mod activity;
 mod answer;
 mod blocks;
-#[cfg(fuzzing)]
-pub mod fuzzing;
+mod drive;
 mod heads;
 mod http1;
 mod http2;
-mod huffman;
+mod monitored;
 mod proxy_header;
-mod taking;
 mod timers;
-mod watched;
 
 use std::future::Future;
 use std::io;
@@ -23,27 +20,19 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::server::TlsStream;
 
+use super::settings::Http2;
 use super::tls::Certificate;
-use super::{Http2, ServerSettings};
-use crate::handler::{Client, Handler};
+use crate::handler::Client;
+pub(super) use drive::{Context, stop};
+
 use activity::Activity;
 use blocks::{Blocks, PREFACE};
 use heads::Heads;
-use timers::{Expired, Timers};
-use watched::{Targets, Watched};
-
-/// What every connection of a core works with.
-#[derive(Clone, Debug)]
-pub(super) struct Context {
-    pub(super) settings: Arc<ServerSettings>,
-    pub(super) certificate: Option<Arc<Certificate>>,
-    pub(super) handler: Arc<dyn Handler>,
-    pub(super) stopped: watch::Receiver<bool>,
-}
+use monitored::{MonitoredIo, Targets};
 
 /// What a client speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,134 +43,90 @@ enum Protocol {
 
 type Fault = Box<dyn std::error::Error + Send + Sync>;
 
-impl Context {
-    /// Serves one connection to its end. `place` is given back when its socket is closed.
-    pub(super) async fn serve(mut self, stream: TcpStream, peer: SocketAddr, place: OwnedSemaphorePermit) {
-        if let Err(error) = self.serve_stream(stream, peer, place).await {
-            tracing::debug!(error, client = %peer.ip(), "a connection ended early");
-        }
-    }
-
-    /// Each way that a connection may go is boxed: else every one would take as much memory as the largest of them.
-    async fn serve_stream(
-        &mut self,
-        mut stream: TcpStream,
-        peer: SocketAddr,
-        place: OwnedSemaphorePermit,
-    ) -> Result<(), Fault> {
-        // A small answer must not wait for the client's acknowledgement of the one before.
-        let _ = stream.set_nodelay(true);
-        let mut client = Client { address: Some(peer.ip()), secure: self.settings.secure };
-        let limit = self.settings.header_timeout;
-        if self.settings.proxy_protocol {
-            let told = self.before_http(in_time(limit, proxy_header::read(&mut stream))).await?;
-            client.address = told.address.or(client.address);
-            client.secure |= told.secure;
-        }
-        let Some(certificate) = self.certificate.clone() else {
-            let (protocol, ahead) = self.before_http(self.protocol(&mut stream)).await?;
-            return Box::pin(self.speak(protocol, stream, ahead, client, place)).await;
-        };
-        client.secure = true;
-        let stream = self.before_http(Box::pin(in_time(limit, shake(certificate, stream)))).await?;
-        let chosen = stream.get_ref().1.alpn_protocol();
-        let protocol = if chosen == Some(b"h2") { Protocol::Http2 } else { Protocol::Http1 };
-        Box::pin(self.speak(protocol, stream, Bytes::new(), client, place)).await
-    }
-
-    /// What has to be done before HTTP begins. When the server stops there is a moment left for it, since a request may
-    /// stand behind it.
-    async fn before_http<T>(&self, doing: impl Future<Output = io::Result<T>>) -> io::Result<T> {
-        let mut stopped = self.stopped.clone();
-        tokio::select! {
-            biased;
-            done = doing => done,
-            () = async { stop(&mut stopped).await; sleep(self.settings.parting()).await } => {
-                Err(io::Error::new(io::ErrorKind::ConnectionAborted, "the server stopped before anything was asked"))
-            }
-        }
-    }
-
-    /// What a client without TLS speaks, and what of it was read to find out. A silent client is an idle one.
-    async fn protocol(&self, stream: &mut TcpStream) -> io::Result<(Protocol, Bytes)> {
-        let mut ahead = Vec::new();
-        if self.settings.http2 != Http2::Always {
-            return Ok((Protocol::Http1, ahead.into()));
-        }
-        in_time(self.settings.idle_timeout, stream.read_buf(&mut ahead)).await?;
-        let limit = self.settings.header_timeout;
-        in_time(limit, async {
-            let begins = |ahead: &[u8]| ahead.len() < PREFACE.len() && PREFACE.starts_with(ahead);
-            while begins(&ahead) && stream.read_buf(&mut ahead).await? > 0 {}
-            Ok(())
-        })
-        .await?;
-        let protocol = if ahead.starts_with(PREFACE) { Protocol::Http2 } else { Protocol::Http1 };
-        Ok((protocol, ahead.into()))
-    }
-
-    async fn speak<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
-        &mut self,
-        protocol: Protocol,
-        stream: S,
-        ahead: Bytes,
-        client: Client,
-        place: OwnedSemaphorePermit,
-    ) -> Result<(), Fault> {
-        let activity = Activity::new();
-        let targets = match protocol {
-            Protocol::Http1 => Targets::Heads(Heads::new()),
-            Protocol::Http2 => Targets::Blocks(Blocks::new()),
-        };
-        let stream = Watched::new(stream, ahead, targets, Arc::clone(&activity), place);
-        match protocol {
-            Protocol::Http1 => Box::pin(http1::serve(stream, client, activity, self)).await?,
-            Protocol::Http2 => Box::pin(http2::serve(stream, client, activity, self)).await?,
-        }
-        Ok(())
+/// Serves one connection to its end. `permit` is given back when its socket is closed.
+pub(super) async fn serve(mut context: Context, stream: TcpStream, peer: SocketAddr, permit: OwnedSemaphorePermit) {
+    if let Err(error) = serve_stream(&mut context, stream, peer, permit).await {
+        tracing::debug!(error, client = %peer.ip(), "a connection ended early");
     }
 }
 
-/// How serving a connection came to its end.
-enum End {
-    /// By itself, or by a fault.
-    Done(hyper::Result<()>),
-    /// By a timer.
-    Cut(Expired),
-}
-
-/// Serves until the end. An idle connection, and every one when the server stops, is asked to close first: `close` lets
-/// requests under way end and takes no new ones. When the server stops, HTTP/1.1 waits a moment for a request that is on
-/// its way, for only an answer can tell the client that it is the last.
-async fn drive<C: Future<Output = hyper::Result<()>> + Unpin>(
-    serving: &mut C,
-    timers: &mut Timers,
-    stopped: &mut watch::Receiver<bool>,
-    close: impl Fn(&mut C),
-) -> End {
-    let closes = loop {
-        tokio::select! {
-            biased;
-            // First, so that no answer that is sent after it has to do without `connection: close`.
-            () = stop(stopped), if !timers.is_leaving() => {
-                if !timers.leave() {
-                    break None;
-                }
-            }
-            ended = &mut *serving => return End::Done(ended),
-            expired = timers.expired() => break Some(expired),
-        }
+/// Each way that a connection may go is boxed: else every one would take as much memory as the largest of them.
+async fn serve_stream(
+    context: &mut Context,
+    mut stream: TcpStream,
+    peer: SocketAddr,
+    permit: OwnedSemaphorePermit,
+) -> Result<(), Fault> {
+    // A small answer must not wait for the client's acknowledgement of the one before.
+    let _ = stream.set_nodelay(true);
+    let mut client = Client { address: Some(peer.ip()), secure: context.settings.secure };
+    let limit = context.settings.header_timeout;
+    if context.settings.proxy_protocol {
+        let told = before_http(context, in_time(limit, proxy_header::read(&mut stream))).await?;
+        client.address = told.address.or(client.address);
+        client.secure |= told.secure;
+    }
+    let Some(certificate) = context.certificate.clone() else {
+        let (protocol, ahead) = before_http(context, protocol(context, &mut stream)).await?;
+        return Box::pin(speak(context, protocol, stream, ahead, client, permit)).await;
     };
-    if let Some(cut) = closes.filter(|expired| *expired != Expired::Idle) {
-        return End::Cut(cut);
-    }
-    close(serving);
-    timers.closing();
+    client.secure = true;
+    let stream = before_http(context, Box::pin(in_time(limit, shake(certificate, stream)))).await?;
+    let chosen = stream.get_ref().1.alpn_protocol();
+    let protocol = if chosen == Some(b"h2") { Protocol::Http2 } else { Protocol::Http1 };
+    Box::pin(speak(context, protocol, stream, Bytes::new(), client, permit)).await
+}
+
+/// What has to be done before HTTP begins. When the server stops there is a moment left for it, since a request may
+/// stand behind it.
+async fn before_http<T>(context: &Context, doing: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+    let mut stopped = context.stopped.clone();
     tokio::select! {
         biased;
-        ended = serving => End::Done(ended),
-        expired = timers.expired() => End::Cut(expired),
+        done = doing => done,
+        () = async { stop(&mut stopped).await; sleep(context.settings.late_wait()).await } => {
+            Err(io::Error::new(io::ErrorKind::ConnectionAborted, "the server stopped before anything was asked"))
+        }
     }
+}
+
+/// What a client without TLS speaks, and what of it was read to find out. A silent client is an idle one.
+async fn protocol(context: &Context, stream: &mut TcpStream) -> io::Result<(Protocol, Bytes)> {
+    let mut ahead = Vec::new();
+    if context.settings.http2 != Http2::Always {
+        return Ok((Protocol::Http1, ahead.into()));
+    }
+    in_time(context.settings.idle_timeout, stream.read_buf(&mut ahead)).await?;
+    let limit = context.settings.header_timeout;
+    in_time(limit, async {
+        let begins = |ahead: &[u8]| ahead.len() < PREFACE.len() && PREFACE.starts_with(ahead);
+        while begins(&ahead) && stream.read_buf(&mut ahead).await? > 0 {}
+        Ok(())
+    })
+    .await?;
+    let protocol = if ahead.starts_with(PREFACE) { Protocol::Http2 } else { Protocol::Http1 };
+    Ok((protocol, ahead.into()))
+}
+
+async fn speak<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+    context: &mut Context,
+    protocol: Protocol,
+    stream: S,
+    ahead: Bytes,
+    client: Client,
+    permit: OwnedSemaphorePermit,
+) -> Result<(), Fault> {
+    let activity = Activity::new();
+    let targets = match protocol {
+        Protocol::Http1 => Targets::Heads(Heads::new()),
+        Protocol::Http2 => Targets::Blocks(Blocks::new()),
+    };
+    let stream = MonitoredIo::new(stream, ahead, targets, Arc::clone(&activity), permit);
+    match protocol {
+        Protocol::Http1 => Box::pin(http1::serve(stream, client, activity, context)).await?,
+        Protocol::Http2 => Box::pin(http2::serve(stream, client, activity, context)).await?,
+    }
+    Ok(())
 }
 
 /// What a client hears that speaks plain HTTP where TLS is spoken.
@@ -207,9 +152,35 @@ async fn in_time<T>(limit: Duration, doing: impl Future<Output = io::Result<T>>)
     timeout(limit, doing).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
 }
 
-/// Returns when the server is told to stop.
-pub(super) async fn stop(stopped: &mut watch::Receiver<bool>) {
-    drop(stopped.wait_for(|stopped| *stopped).await);
+/// What the fuzz targets reach of a connection's first bytes and of its requests' targets. In no other build.
+#[cfg(fuzzing)]
+pub mod fuzzing {
+    use std::net::IpAddr;
+
+    use futures_util::FutureExt as _;
+
+    use super::blocks::Blocks;
+    use super::heads::Heads;
+    use super::proxy_header::{Told, read};
+
+    /// What a load balancer's header tells, an address and whether the client came over TLS, and what is left behind it;
+    /// `None` where it is refused.
+    pub fn balancer(mut bytes: &[u8]) -> Option<(Option<IpAddr>, bool, &[u8])> {
+        let Told { address, secure } = read(&mut bytes).now_or_never()?.ok()?;
+        Some((address, secure, bytes))
+    }
+
+    /// What goes on of HTTP/1.1 that comes in pieces of so many bytes.
+    pub fn heads(bytes: &mut [u8], piece: usize) {
+        let mut heads = Heads::new();
+        bytes.chunks_mut(piece.max(1)).for_each(|piece| heads.take(piece));
+    }
+
+    /// The same of HTTP/2.
+    pub fn blocks(bytes: &mut [u8], piece: usize) {
+        let mut blocks = Blocks::new();
+        bytes.chunks_mut(piece.max(1)).for_each(|piece| blocks.take(piece));
+    }
 }
 
 #[cfg(test)]
@@ -224,13 +195,18 @@ mod tests {
     use tokio::net::TcpListener;
     use tokio::sync::Semaphore;
 
+    use super::answer::AnswerBody;
+    use super::drive::{End, drive};
+    use super::timers::{Expired, Timers};
     use super::*;
     use crate::body::Body;
+    use crate::server::settings::{ServerSettings, any};
+    use tokio::sync::watch;
 
     const IDLE: Duration = Duration::from_millis(100);
 
     fn settings() -> ServerSettings {
-        ServerSettings { header_timeout: IDLE, idle_timeout: IDLE, write_stall: IDLE, ..crate::server::settings::any() }
+        ServerSettings { header_timeout: IDLE, idle_timeout: IDLE, write_stall: IDLE, ..any() }
     }
 
     #[tokio::test(start_paused = true)]
@@ -238,16 +214,16 @@ mod tests {
         let activity = Activity::new();
         let settings = ServerSettings { idle_timeout: Duration::from_secs(60), ..settings() };
         let mut timers = Timers::new(Arc::clone(&activity), &settings, true);
-        timers.tell_quiet(true);
+        timers.report_quiet(true);
         assert_eq!(timers.expired().await, Expired::Quiet);
         let request = activity.request();
         assert!(timeout(Duration::from_secs(600), timers.expired()).await.is_err(), "a request is under way");
         drop(request);
         assert_eq!(timers.expired().await, Expired::Quiet);
-        activity.bodied(true);
+        activity.note_body(true);
         assert_eq!(timers.expired().await, Expired::Idle);
-        activity.bodied(false);
-        timers.tell_quiet(false);
+        activity.note_body(false);
+        timers.report_quiet(false);
         assert_eq!(timers.expired().await, Expired::Idle);
     }
 
@@ -257,7 +233,7 @@ mod tests {
         let (client, accepted) = tokio::join!(TcpStream::connect(listener.local_addr().unwrap()), listener.accept());
         let place = Arc::new(Semaphore::new(1)).acquire_owned().await.unwrap();
         let mut stream =
-            Watched::new(accepted.unwrap().0, Bytes::new(), Targets::Heads(Heads::new()), Activity::new(), place);
+            MonitoredIo::new(accepted.unwrap().0, Bytes::new(), Targets::Heads(Heads::new()), Activity::new(), place);
         let mut client = client.unwrap();
         client.write_all(b"three").await.unwrap();
         assert!(stream.arrives().await.unwrap());
@@ -291,14 +267,19 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (client, accepted) = tokio::join!(TcpStream::connect(listener.local_addr().unwrap()), listener.accept());
         let places = Arc::new(Semaphore::new(1));
-        let place = Arc::clone(&places).acquire_owned().await.unwrap();
+        let permit = Arc::clone(&places).acquire_owned().await.unwrap();
         let activity = Activity::new();
         let mut timers = Timers::new(Arc::clone(&activity), &settings(), true);
-        let stream =
-            Watched::new(accepted.unwrap().0, Bytes::new(), Targets::Heads(Heads::new()), Arc::clone(&activity), place);
+        let stream = MonitoredIo::new(
+            accepted.unwrap().0,
+            Bytes::new(),
+            Targets::Heads(Heads::new()),
+            Arc::clone(&activity),
+            permit,
+        );
         let service = service_fn(move |request| {
             let under_way = activity.request();
-            async move { Ok::<_, Infallible>(echo(request).map(|body| under_way.answering(body))) }
+            async move { Ok::<_, Infallible>(echo(request).map(|body| AnswerBody::of(under_way, body))) }
         });
         let mut serving =
             hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).with_upgrades();

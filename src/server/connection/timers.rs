@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::time::{Instant, Sleep, sleep};
 
 use super::activity::Activity;
-use crate::server::ServerSettings;
+use crate::server::settings::ServerSettings;
 
 /// Why a connection's time is up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,9 +49,9 @@ pub(super) struct Timers {
     ending: Duration,
     /// How long a late request is waited for when the server stops; `None` on HTTP/2, which tells clients which of
     /// theirs were the last.
-    parting: Option<Duration>,
+    late_wait: Option<Duration>,
     /// Until when it is waited for.
-    leaving: Option<Instant>,
+    late_until: Option<Instant>,
     /// Since when a part of a head is there.
     begun: Option<Instant>,
     /// Since when a write waits, and how often the client had taken something before.
@@ -73,8 +73,8 @@ impl Timers {
             head: with_heads.then_some(settings.header_timeout),
             stall: settings.write_stall,
             ending: if with_heads { settings.write_stall } else { settings.write_stall.min(settings.header_timeout) },
-            parting: with_heads.then(|| settings.parting()),
-            leaving: None,
+            late_wait: with_heads.then(|| settings.late_wait()),
+            late_until: None,
             begun: None,
             blocked: None,
             given_up: (0, Instant::now()),
@@ -85,22 +85,22 @@ impl Timers {
     }
 
     /// Whether it is to be told from now on that the connection is quiet.
-    pub(super) fn tell_quiet(&mut self, tell: bool) {
-        self.quiet = tell;
+    pub(super) fn report_quiet(&mut self, report: bool) {
+        self.quiet = report;
     }
 
     /// The server stops: whatever is answered from now on is the connection's last answer. Whether a request that may be
     /// on its way is to be waited for; else the connection is to be closed, after what is under way on it.
-    pub(super) fn leave(&mut self) -> bool {
-        let Some(parting) = self.parting else { return false };
-        self.activity.leave();
-        self.leaving = Some(Instant::now() + parting);
+    pub(super) fn stop(&mut self) -> bool {
+        let Some(late_wait) = self.late_wait else { return false };
+        self.activity.make_answers_last();
+        self.late_until = Some(Instant::now() + late_wait);
         !self.activity.is_busy()
     }
 
     /// Whether it was told that the server stops.
-    pub(super) fn is_leaving(&self) -> bool {
-        self.leaving.is_some()
+    pub(super) fn is_stopping(&self) -> bool {
+        self.late_until.is_some()
     }
 
     /// From now on no new request is taken: an idle connection is to end, as soon as the client has what was sent.
@@ -169,11 +169,11 @@ impl Timers {
             self.closing = Some(closing);
             return Some((closing.1 + self.ending, Expired::Stalled));
         }
-        if let Some(until) = self.leaving {
+        if let Some(until) = self.late_until {
             return Some((until, Expired::Idle));
         }
         let idle_since = self.activity.idle_since();
-        if self.quiet && QUIET < self.idle && !self.activity.may_be_unread() {
+        if self.quiet && QUIET < self.idle && !self.activity.body_may_be_unread() {
             return Some((idle_since + QUIET, Expired::Quiet));
         }
         Some((idle_since + self.idle, Expired::Idle))

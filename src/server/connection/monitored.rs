@@ -37,7 +37,7 @@ impl Targets {
 /// A connection whose doings are noted. It holds its place among the open ones for as long as it is open, whoever has
 /// it: a tunnel, too.
 #[derive(Debug)]
-pub(super) struct Watched<S> {
+pub(super) struct MonitoredIo<S> {
     stream: S,
     /// What was read already to find out what the client speaks.
     ahead: Bytes,
@@ -55,7 +55,7 @@ pub(super) struct Watched<S> {
     _place: OwnedSemaphorePermit,
 }
 
-impl<S> Watched<S> {
+impl<S> MonitoredIo<S> {
     pub(super) fn new(
         stream: S,
         ahead: Bytes,
@@ -95,12 +95,12 @@ impl<S> Watched<S> {
         if written.is_ready() {
             self.activity.took();
         } else {
-            self.activity.takes_nothing();
+            self.activity.write_waits();
         }
     }
 }
 
-impl<S: AsyncRead + Unpin> Watched<S> {
+impl<S: AsyncRead + Unpin> MonitoredIo<S> {
     /// Waits until there is something to read, and keeps no buffer meanwhile. `false` where the client closed instead.
     pub(super) async fn arrives(&mut self) -> io::Result<bool> {
         std::future::poll_fn(|context| {
@@ -116,7 +116,7 @@ impl<S: AsyncRead + Unpin> Watched<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for MonitoredIo<S> {
     fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = into.filled().len();
         let read = if self.ahead.has_remaining() {
@@ -128,13 +128,13 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
         };
         if let Some(new) = into.filled_mut().get_mut(before..).filter(|new| !new.is_empty()) {
             self.targets.take(new);
-            self.activity.came();
+            self.activity.received();
         }
         read
     }
 }
 
-impl<S: AsyncWrite + Unpin> Watched<S> {
+impl<S: AsyncWrite + Unpin> MonitoredIo<S> {
     /// Writes the interim answers that wait, where one message has ended and the next has not begun.
     fn poll_interim(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         while self.between_messages {
@@ -155,7 +155,7 @@ impl<S: AsyncWrite + Unpin> Watched<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for MonitoredIo<S> {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         ready!(self.poll_interim(context))?;
         self.between_messages = false;
@@ -195,7 +195,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let closed = Pin::new(&mut self.stream).poll_shutdown(context);
         if closed.is_pending() {
-            self.activity.takes_nothing();
+            self.activity.write_waits();
         }
         closed
     }
