@@ -10,7 +10,6 @@ use std::task::{Context, Waker};
 
 use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, Request, StatusCode};
-use tokio::sync::Notify;
 
 use crate::fields::{announces_body, strip_hop_by_hop};
 
@@ -111,7 +110,6 @@ pub struct InterimWatch {
     count: AtomicUsize,
     /// Whether one of them announced a body: what comes next may be that, or the answer.
     with_body: AtomicBool,
-    faulty: Notify,
 }
 
 impl InterimWatch {
@@ -124,9 +122,7 @@ impl InterimWatch {
             if announces_body(interim.headers()) {
                 watching.with_body.store(true, Ordering::Relaxed);
             }
-            if watching.fault().is_some() {
-                watching.faulty.notify_one();
-            } else if let Some(to) = to.as_ref().filter(|_| before < MOST_ANSWERS) {
+            if let Some(to) = to.as_ref().filter(|_| before < MOST_ANSWERS && watching.fault().is_none()) {
                 to.send(interim.status(), interim.headers());
             }
         });
@@ -140,16 +136,6 @@ impl InterimWatch {
         }
         let too_many = self.count.load(Ordering::Relaxed) > MOST_ANSWERS;
         too_many.then(|| format!("it sent more than {MOST_ANSWERS} interim answers"))
-    }
-
-    /// Comes back with the fault once there is one.
-    pub async fn faulty(&self) -> String {
-        loop {
-            self.faulty.notified().await;
-            if let Some(fault) = self.fault() {
-                return fault;
-            }
-        }
     }
 }
 

@@ -7,7 +7,6 @@ mod interim;
 mod metered;
 mod min_rate;
 mod relay;
-mod retry;
 mod timed;
 mod upload;
 mod waiters;
@@ -29,7 +28,6 @@ use upload::{Progress, upload};
 pub use error::{BodyError, cause, causes};
 pub use interim::{InterimAnswers, InterimSender, InterimWatch};
 pub use relay::Relaying;
-pub use retry::{RetryBody, Returned};
 pub use timed::{Collected, Held, Timed};
 pub use upload::Upload;
 pub use waiters::{Waiter, Waiters};
@@ -109,13 +107,12 @@ impl Body {
         Self::Metered(Box::new(Metered::new(self, share, receipt)))
     }
 
-    /// Tells from now on how far it is; what is whole counts as sent at once.
-    pub fn watched(&mut self) -> Upload {
+    /// Tells from now on how far it is; `None` for what is whole, which counts as sent at once.
+    pub fn watched(&mut self) -> Option<Upload> {
+        let Self::Stream(stream) = self else { return None };
         let (progress, upload) = upload();
-        if let Self::Stream(stream) = self {
-            stream.progress = Some(progress);
-        }
-        upload
+        stream.progress = Some(progress);
+        Some(upload)
     }
 }
 

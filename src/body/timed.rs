@@ -2,13 +2,14 @@
 
 use std::collections::VecDeque;
 use std::fmt::Debug;
+use std::future::poll_fn;
 use std::num::NonZeroU64;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use hyper::body::{Body as _, Incoming};
+use hyper::body::{Body as _, Frame, Incoming};
 use tokio::time::{Instant, Sleep, sleep, sleep_until, timeout_at};
 
 use super::error::{BodyError, cause};
@@ -22,8 +23,14 @@ const FIRST_PIECES: usize = 4;
 /// a client, holds all that was read.
 const FIRST_BYTES: usize = 16 << 10;
 
-/// What a body holds until it is done, whoever reads it.
+/// What a body comes over, and what else it holds until it is done, whoever reads it.
 pub trait Held: Debug + Send {
+    /// Reads on as far as it can, so that the body has what has come; `false` where others see to that.
+    fn drive(&mut self, context: &mut Context<'_>) -> bool;
+
+    /// All of the body has been read. What it holds is still to be held until the body is done.
+    fn is_read(&mut self);
+
     /// It is a client's own from now on, who gives it up by leaving.
     fn belongs_to_client(&mut self);
 }
@@ -40,7 +47,7 @@ pub struct Timed {
     /// Whether a trailer section is an error, instead of being dropped.
     refuses_trailers: bool,
     min_rate: Option<MinRate>,
-    /// Held until the body is done: a permit among the requests under way to the origin.
+    /// Its connection, and a permit among the requests under way to the origin. Dropped after the body itself.
     held: Option<Box<dyn Held>>,
     /// Armed only while nothing is there, so that a body at hand costs no timer.
     timer: Option<Pin<Box<Sleep>>>,
@@ -124,22 +131,46 @@ impl Timed {
             ahead.len() < FIRST_PIECES && ahead.iter().map(Bytes::len).sum::<usize>() < FIRST_BYTES
         };
         while few(&self.ahead) && !self.incoming.is_end_stream() {
-            let next =
-                std::future::poll_fn(|context| Poll::Ready(Pin::new(&mut self.incoming).poll_frame(context))).await;
+            let (next, is_driven) = poll_fn(|context| Poll::Ready(self.poll_incoming(context))).await;
             match next {
                 Poll::Ready(Some(Err(error))) => return Err(BodyError::Broken(cause(&error))),
                 Poll::Ready(Some(Ok(frame))) => self.ahead.extend(frame.into_data().ok()),
                 Poll::Ready(None) | Poll::Pending => break,
             }
-            // The connection's task reads on only once its last piece is taken.
-            tokio::task::yield_now().await;
+            if !is_driven {
+                // The connection's task reads on only once its last piece is taken.
+                tokio::task::yield_now().await;
+            }
+        }
+        if self.incoming.is_end_stream() {
+            self.is_read();
         }
         Ok(self)
     }
 
+    /// The next frame, and whether it is read from here that the connection is driven.
+    fn poll_incoming(&mut self, context: &mut Context<'_>) -> (Poll<Option<hyper::Result<Frame<Bytes>>>>, bool) {
+        let Some(held) = &mut self.held else { return (Pin::new(&mut self.incoming).poll_frame(context), false) };
+        // What comes in between two looks comes from here: nobody else has to wake anybody.
+        let mut aside = Context::from_waker(Waker::noop());
+        let next = Pin::new(&mut self.incoming).poll_frame(&mut aside);
+        if next.is_ready() {
+            return (next, true);
+        }
+        let is_driven = held.drive(context);
+        let next = Pin::new(&mut self.incoming).poll_frame(if is_driven { &mut aside } else { context });
+        (next, is_driven)
+    }
+
+    fn is_read(&mut self) {
+        if let Some(held) = &mut self.held {
+            held.is_read();
+        }
+    }
+
     /// The next piece; `None` at the end. Trailers are dropped, or refused. Dropping the future loses nothing.
     pub async fn next(&mut self) -> Option<Result<Bytes, BodyError>> {
-        std::future::poll_fn(|context| self.poll_next(context)).await
+        poll_fn(|context| self.poll_next(context)).await
     }
 
     pub(super) fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, BodyError>>> {
@@ -153,7 +184,7 @@ impl Timed {
             return Poll::Ready(Some(self.within(piece)));
         }
         loop {
-            match Pin::new(&mut self.incoming).poll_frame(context) {
+            match self.poll_incoming(context).0 {
                 Poll::Ready(None) => {
                     self.held = None;
                     return Poll::Ready(None);
@@ -164,6 +195,9 @@ impl Timed {
                     let frame = frame.into_data();
                     if let Some(min_rate) = &mut self.min_rate {
                         min_rate.came(frame.as_ref().map_or(0, Bytes::len), Instant::now());
+                    }
+                    if self.incoming.is_end_stream() {
+                        self.is_read();
                     }
                     match frame {
                         Ok(piece) => return Poll::Ready(Some(self.within(piece))),

@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use tokio::sync::Notify;
 
 /// Who waits for a fill: its own client, and those who follow it. While there is nobody the fill is abandoned: it goes
-/// on, so that the next client has a hit, until somebody else needs its place at the origin.
+/// on, so that the next client has a hit, until somebody else needs its permit at the origin.
 #[derive(Debug, Default)]
 pub struct Waiters {
     count: AtomicUsize,
@@ -41,7 +41,7 @@ impl Waiters {
         self.given_up.notify_one();
     }
 
-    /// Returns when the fill is to end at once, whatever it is at: somebody else needs its place.
+    /// Returns when the fill is to end at once, whatever it is at: somebody else needs its permit.
     pub async fn gave_up(&self) {
         self.given_up.notified().await;
     }

@@ -23,6 +23,10 @@ const LONG_DAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Fri
 /// Source: RFC 9110 section 5.6.7, which encourages recipients to be robust
 pub fn parse_http_date(text: &str) -> Option<Millis> {
     let text = text.trim();
+    // Nearly all are written as they should be.
+    if let Ok(date) = httpdate::parse_http_date(text) {
+        return millis(date);
+    }
     let (day, rest) = text.split_at_checked(text.find(|c: char| !c.is_ascii_alphabetic())?)?;
     let days =
         [&SHORT_DAYS, &LONG_DAYS].into_iter().find(|days| days.iter().any(|name| name.eq_ignore_ascii_case(day)))?;
@@ -33,12 +37,14 @@ pub fn parse_http_date(text: &str) -> Option<Millis> {
 
 fn with_its_weekday(text: &str) -> Option<Millis> {
     match httpdate::parse_http_date(text) {
-        Ok(date) => {
-            let since = date.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-            u64::try_from(since.as_millis()).ok()
-        }
+        Ok(date) => millis(date),
         Err(_) => is_before_1970(text).then_some(0),
     }
+}
+
+fn millis(date: SystemTime) -> Option<Millis> {
+    let since = date.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).ok()
 }
 
 /// `AUG` and `gMT` as `Aug` and `GMT`.

@@ -18,6 +18,8 @@ const UNHEALTHY_AFTER: u32 = 2;
 /// One address of the origin, shared by all cores.
 #[derive(Debug)]
 pub(super) struct Address {
+    /// Its number among them.
+    pub(super) at: usize,
     pub(super) authority: Authority,
     /// The authority as a Host field.
     pub(super) host: Option<HeaderValue>,
@@ -63,8 +65,9 @@ impl Drop for Chosen {
 
 impl Addresses {
     pub(super) fn new(authorities: &[Authority], checked: bool, clock: &Clock) -> Self {
-        let address = |authority: &Authority| {
+        let address = |(at, authority): (usize, &Authority)| {
             Arc::new(Address {
+                at,
                 authority: authority.clone(),
                 host: HeaderValue::from_str(authority.as_str()).ok(),
                 under_way: AtomicUsize::new(0),
@@ -74,7 +77,7 @@ impl Addresses {
                 trouble: Trouble::default(),
             })
         };
-        Self { all: authorities.iter().map(address).collect(), turn: AtomicUsize::new(0), checked }
+        Self { all: authorities.iter().enumerate().map(address).collect(), turn: AtomicUsize::new(0), checked }
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Arc<Address>> {
@@ -157,9 +160,9 @@ impl Address {
     }
 
     /// Learns from a turn's outcome; what changes is said once.
-    pub(super) fn learn<T>(&self, attempt: Attempt, outcome: &Result<T, OriginError>) {
+    pub(super) fn learn(&self, attempt: Attempt, outcome: Result<(), &OriginError>) {
         match outcome {
-            Ok(_) | Err(OriginError::LargeHead { .. }) => {
+            Ok(()) | Err(OriginError::LargeHead { .. }) => {
                 self.circuit.answered();
                 if self.trouble.episode.is_on() {
                     self.trouble.answered(&self.authority, self.circuit.ticks());
@@ -234,7 +237,7 @@ mod tests {
         let address = &addresses.all[at];
         for _ in 0..5 {
             let turn = address.turn();
-            address.learn::<()>(turn.attempt, &Err(OriginError::Connect("refused".to_owned())));
+            address.learn(turn.attempt, Err(&OriginError::Connect("refused".to_owned())));
         }
     }
 
@@ -282,7 +285,7 @@ mod tests {
         let probe = addresses.choose(None, true).unwrap();
         assert_eq!(probe.address.authority, "h0:1");
         assert_eq!(addresses.choose(None, true).unwrap().address.authority, "h1:1");
-        probe.address.learn(probe.attempt, &Ok(()));
+        probe.address.learn(probe.attempt, Ok(()));
         drop(probe);
         assert_eq!(names(&addresses, 8).len(), 2);
     }
@@ -293,7 +296,7 @@ mod tests {
             let (addresses, _) = addresses(count, false);
             for _ in 0..5 {
                 let turn = addresses.all[0].turn();
-                turn.address.learn::<()>(turn.attempt, &Err(OriginError::Broken("reset".to_owned())));
+                turn.address.learn(turn.attempt, Err(&OriginError::Broken("reset".to_owned())));
             }
             assert_eq!(names(&addresses, 8), chosen);
         }
@@ -355,12 +358,12 @@ mod tests {
                 fail(&addresses, 0);
                 clock.advance(Duration::from_millis(10));
                 let turn = addresses.all[0].turn();
-                turn.address.learn(turn.attempt, &Ok(()));
+                turn.address.learn(turn.attempt, Ok(()));
                 clock.advance(Duration::from_millis(10));
             }
             clock.advance(Duration::from_secs(10));
             let turn = addresses.all[0].turn();
-            turn.address.learn(turn.attempt, &Ok(()));
+            turn.address.learn(turn.attempt, Ok(()));
         });
         let told = String::from_utf8(lines.lock().unwrap().clone()).unwrap();
         let count = |text| told.matches(text).count();

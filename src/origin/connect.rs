@@ -1,13 +1,11 @@
 //! Opens connections to the origin: TCP, and TLS where its scheme is https, within one limit of time.
 
-use std::future::Future;
-use std::io;
-use std::pin::Pin;
+use std::error::Error as StdError;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http::Uri;
+use http::uri::{self, Authority, PathAndQuery};
 use hyper_rustls::{
     DefaultServerNameResolver, FixedServerNameResolver, HttpsConnector, MaybeHttpsStream, ResolveServerName,
 };
@@ -18,6 +16,11 @@ use tokio::time::timeout;
 use tower_service::Service;
 
 use super::settings::OriginSettings;
+use super::tls;
+use crate::body::cause;
+
+/// A connection.
+pub(super) type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
 
 /// The connector of one core.
 #[derive(Clone, Debug)]
@@ -31,8 +34,6 @@ enum Scheme {
     Http(HttpConnector),
     Https(HttpsConnector<HttpConnector>),
 }
-
-type Error = Box<dyn std::error::Error + Send + Sync>;
 
 impl Connector {
     pub(super) fn new(settings: &OriginSettings) -> Self {
@@ -52,32 +53,27 @@ impl Connector {
         };
         Self { scheme, limit: settings.connect_timeout }
     }
-}
 
-impl Service<Uri> for Connector {
-    type Response = MaybeHttpsStream<TokioIo<TcpStream>>;
-    type Error = Error;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Error>> + Send>>;
-
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        match &mut self.scheme {
-            Scheme::Http(http) => http.poll_ready(context).map_err(Into::into),
-            Scheme::Https(https) => https.poll_ready(context),
-        }
+    /// A connection to that host and port; or in words why there is none.
+    pub(super) async fn connect(&self, authority: &Authority) -> Result<Stream, String> {
+        let late = |_| format!("no connection within {:?}", self.limit);
+        timeout(self.limit, self.open(authority)).await.map_err(late)?.map_err(|error| {
+            let error: &(dyn StdError + 'static) = &*error;
+            tls::explain(error).unwrap_or_else(|| cause(error))
+        })
     }
 
-    fn call(&mut self, uri: Uri) -> Self::Future {
-        let limit = self.limit;
-        let late = move |_| io::Error::new(io::ErrorKind::TimedOut, format!("no connection within {limit:?}"));
-        match &mut self.scheme {
-            Scheme::Http(http) => {
-                let connecting = timeout(limit, http.call(uri));
-                Box::pin(async move { Ok(MaybeHttpsStream::Http(connecting.await.map_err(late)??)) })
-            }
-            Scheme::Https(https) => {
-                let connecting = timeout(limit, https.call(uri));
-                Box::pin(async move { connecting.await.map_err(late)? })
-            }
+    async fn open(&self, authority: &Authority) -> Result<Stream, Box<dyn StdError + Send + Sync>> {
+        let uri = |scheme: uri::Scheme| {
+            Uri::builder()
+                .scheme(scheme)
+                .authority(authority.clone())
+                .path_and_query(PathAndQuery::from_static("/"))
+                .build()
+        };
+        match &self.scheme {
+            Scheme::Http(http) => Ok(MaybeHttpsStream::Http(http.clone().call(uri(uri::Scheme::HTTP)?).await?)),
+            Scheme::Https(https) => https.clone().call(uri(uri::Scheme::HTTPS)?).await,
         }
     }
 }

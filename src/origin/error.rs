@@ -4,13 +4,12 @@ use std::fmt;
 use std::time::Duration;
 
 use super::settings::OriginSettings;
-use super::tls;
 use crate::body::{BodyError, cause, causes};
 
 /// Why the origin gave no answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum OriginError {
-    /// Every place among the requests under way stayed taken.
+    /// Every permit for a request under way stayed taken.
     Busy,
     /// What is to be asked for cannot be written as a target.
     NoTarget,
@@ -59,20 +58,16 @@ impl OriginError {
         matches!(self, Self::Connect(_) | Self::Timeout(_) | Self::Broken(_))
     }
 
-    /// What an error of the HTTP client means.
-    pub(super) fn of(error: &hyper_util::client::legacy::Error, settings: &OriginSettings) -> Self {
-        if error.is_connect() {
-            return Self::Connect(tls::explain(error).unwrap_or_else(|| cause(error)));
-        }
+    /// What an error on a connection means.
+    pub(super) fn of(error: &hyper::Error, settings: &OriginSettings) -> Self {
         if let Some(of_client) = causes(error).find_map(|inner| inner.downcast_ref()).and_then(Self::of_client_body) {
             return of_client;
         }
-        let has = |kind: fn(&hyper::Error) -> bool| causes(error).any(|inner| inner.downcast_ref().is_some_and(kind));
-        if has(hyper::Error::is_user) {
+        if error.is_user() {
             return Self::ClientBody(cause(error));
         }
         // Which of the two it is, the library does not tell.
-        if has(hyper::Error::is_parse_too_large) {
+        if error.is_parse_too_large() {
             return Self::LargeHead { fields: settings.max_fields, bytes: settings.max_header };
         }
         Self::Broken(cause(error))

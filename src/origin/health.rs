@@ -3,47 +3,46 @@
 use std::sync::{Arc, Weak};
 
 use futures_util::future::join_all;
-use http::header::{CONNECTION, USER_AGENT};
-use http::{HeaderMap, HeaderValue, Method};
+use http::header::{CONNECTION, HOST, USER_AGENT};
+use http::{HeaderValue, Request, Uri};
 use tokio::time::{sleep, timeout};
 
-use super::address::Address;
+use super::address::{Address, Addresses};
 use super::error::OriginError;
-use super::{HealthSettings, Origin, Outgoing, Shared};
+use super::pool::{Pool, exchange_anew};
+use super::settings::HealthSettings;
 use crate::body::Body;
 
 const AGENT: HeaderValue = HeaderValue::from_static(concat!("aside/", env!("CARGO_PKG_VERSION"), " (health check)"));
 const CLOSE: HeaderValue = HeaderValue::from_static("close");
 
 /// Checks until the core ends or nobody is left who sends requests to this origin.
-pub(super) async fn watch(client: super::Client, shared: Weak<Shared>, health: HealthSettings) {
-    while let Some(shared) = shared.upgrade() {
-        let origin = Origin { client: client.clone(), shared };
-        join_all(origin.shared.addresses.iter().map(|address| check(&origin, address, &health))).await;
-        drop(origin);
+pub(super) async fn watch(pool: Arc<Pool>, addresses: Weak<Addresses>, health: HealthSettings) {
+    while let Some(addresses) = addresses.upgrade() {
+        join_all(addresses.iter().map(|address| check(&pool, address, &health))).await;
+        drop(addresses);
         sleep(health.interval).await;
     }
 }
 
-async fn check(origin: &Origin, address: &Arc<Address>, health: &HealthSettings) {
+async fn check(pool: &Arc<Pool>, address: &Arc<Address>, health: &HealthSettings) {
     let turn = address.turn();
+    let mut request = Request::new(Body::Empty);
+    *request.uri_mut() = Uri::from(health.path.clone());
+    let host = pool.settings().host.of(address.host.clone()).or_else(|| address.host.clone());
+    request.headers_mut().insert(USER_AGENT, AGENT);
     // A connection of its own each time: one that is kept may stand where no new one can be opened.
-    let fields = HeaderMap::from_iter([(USER_AGENT, AGENT), (CONNECTION, CLOSE)]);
-    let outgoing = Outgoing {
-        interim: None,
-        method: Method::GET,
-        target: health.path.clone(),
-        fields,
-        client_host: address.host.clone(),
-        body: Body::Empty,
-        waiters: None,
+    request.headers_mut().insert(CONNECTION, CLOSE);
+    request.headers_mut().extend(host.map(|host| (HOST, host)));
+    let answer = timeout(health.timeout, exchange_anew(pool, address, request)).await;
+    let answer = match answer {
+        Ok(answer) => answer.map(|(answer, _)| answer.status()).map_err(|unanswered| unanswered.error),
+        Err(_) => Err(OriginError::Timeout(health.timeout)),
     };
-    let answer = timeout(health.timeout, origin.send_to(address, outgoing)).await;
-    let answer = answer.unwrap_or(Err(OriginError::Timeout(health.timeout)));
-    address.learn(turn.attempt, &answer);
+    address.learn(turn.attempt, answer.as_ref().map(|_| ()));
     address.checked(match answer {
-        Ok(answer) if answer.status().is_success() || answer.status().is_redirection() => Ok(()),
-        Ok(answer) => Err(format!("it answered {}", answer.status())),
+        Ok(status) if status.is_success() || status.is_redirection() => Ok(()),
+        Ok(status) => Err(format!("it answered {status}")),
         Err(error) => Err(error.to_string()),
     });
 }

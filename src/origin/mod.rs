@@ -5,51 +5,48 @@ mod circuit;
 mod connect;
 mod error;
 mod health;
-mod places;
-mod reuse;
+mod permits;
+mod pool;
 mod settings;
 mod tls;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Context;
 use std::time::Duration;
 
 use http::header::{CONNECTION, HOST, TRANSFER_ENCODING, UPGRADE};
-use http::uri::{PathAndQuery, Scheme};
+use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
-use hyper::body::Incoming;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
-use tokio::time::{Instant, sleep_until};
+use hyper::body::{Body as _, Incoming};
+use tokio::time::{Instant, sleep, sleep_until};
 
-use crate::body::{Body, Held, InterimSender, InterimWatch, RetryBody, Timed, Waiters};
+use crate::body::{Body, Held, InterimSender, Timed, Upload, Waiters};
 use crate::clock::Clock;
 use crate::fields::response_fault;
-use address::{Address, Addresses, Chosen};
-use connect::Connector;
-use places::Places;
-use reuse::Single;
+use address::{Addresses, Chosen};
+use permits::{Permit, Permits};
+use pool::{Exchanged, Lease, Pool, Unanswered, exchange};
 
 pub use error::OriginError;
 pub use settings::{HealthSettings, HostRule, OriginSettings};
 pub use tls::{Identity, Tls, TlsError, Trust};
 
-type Client = hyper_util::client::legacy::Client<Connector, RetryBody<Body>>;
-
 /// The client of one core. Each core has its own connections; the number of requests under way, and what is known of
 /// the addresses, is shared.
 #[derive(Clone, Debug)]
 pub struct Origin {
-    client: Client,
+    pool: Arc<Pool>,
     shared: Arc<Shared>,
 }
 
 /// What the cores' clients have in common.
 #[derive(Debug)]
 pub struct Shared {
-    settings: OriginSettings,
+    settings: Arc<OriginSettings>,
     /// How many requests may be under way.
-    places: Arc<Places>,
-    addresses: Addresses,
+    permits: Arc<Permits>,
+    addresses: Arc<Addresses>,
     /// Whether some core looks after the addresses' health.
     watched: AtomicBool,
 }
@@ -60,9 +57,9 @@ impl Shared {
         if settings.tls.as_ref().is_some_and(|tls| !tls.verifies()) {
             tracing::warn!("verify = false in [origin.tls]: the origin may be anybody, and anybody may be reading");
         }
-        let places = Arc::new(Places::new(settings.max_connections));
-        let addresses = Addresses::new(&settings.addresses, settings.health.is_some(), clock);
-        Self { settings, places, addresses, watched: AtomicBool::new(false) }
+        let permits = Arc::new(Permits::new(settings.max_connections));
+        let addresses = Arc::new(Addresses::new(&settings.addresses, settings.health.is_some(), clock));
+        Self { settings: Arc::new(settings), permits, addresses, watched: AtomicBool::new(false) }
     }
 
     /// How many requests may be under way at once, each with a connection.
@@ -71,16 +68,25 @@ impl Shared {
     }
 }
 
-/// A request's place among those under way, at the origin and at one of its addresses; given back when it is dropped.
+/// What an answer's body comes over, and its request's permits, at the origin and at one of its addresses.
 #[derive(Debug)]
-struct Place {
-    among_all: places::Place,
+struct Holding {
+    lease: Lease,
+    permit: Permit,
     _chosen: Chosen,
 }
 
-impl Held for Place {
+impl Held for Holding {
+    fn drive(&mut self, context: &mut Context<'_>) -> bool {
+        self.lease.drive(context)
+    }
+
+    fn is_read(&mut self) {
+        self.lease.end();
+    }
+
     fn belongs_to_client(&mut self) {
-        self.among_all.belongs_to_client();
+        self.permit.belongs_to_client();
     }
 }
 
@@ -117,7 +123,7 @@ pub struct Outgoing {
 pub struct Answered {
     /// The head.
     pub head: http::response::Parts,
-    /// The body, watched for silence. It holds the answer's place among the requests under way.
+    /// The body, watched for silence. It holds its request's permit.
     pub body: Timed,
 }
 
@@ -134,36 +140,36 @@ impl Outgoing {
         matches!(self.body, Body::Empty) && matches!(self.method, Method::GET | Method::HEAD | Method::OPTIONS)
     }
 
-    fn with(&self, body: Body) -> Self {
-        Self {
-            method: self.method.clone(),
-            target: self.target.clone(),
-            fields: self.fields.clone(),
-            client_host: self.client_host.clone(),
-            body,
-            interim: self.interim.clone(),
-            waiters: self.waiters.clone(),
+    /// What is sent, but for the Host.
+    fn into_request(self, settings: &OriginSettings) -> Request<Body> {
+        let is_kept = settings.reuse_after_body && may_have_content(&self.method);
+        let mut request = Request::new(self.body);
+        *request.method_mut() = self.method;
+        *request.uri_mut() = Uri::from(self.target);
+        *request.headers_mut() = self.fields;
+        let has_body = !request.body().is_end_stream();
+        // Nearly every answer to HEAD announces a body, and an origin that sends it is not seldom.
+        if request.method() == Method::HEAD || (has_body && !is_kept) {
+            request.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
+        // Said in so many words: else hyper would drop such a body of a GET.
+        if request.body().size_hint().exact().is_none() {
+            request.headers_mut().insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+        }
+        request
     }
 }
 
 impl Origin {
     /// A client for one core, within whose runtime it is called. The first one looks after the addresses' health.
     pub fn new(shared: Arc<Shared>) -> Self {
-        let settings = &shared.settings;
-        let client = hyper_util::client::legacy::Client::builder(TokioExecutor::new())
-            .timer(TokioTimer::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(settings.idle_timeout)
-            .http1_max_headers(settings.max_fields)
-            .http1_max_buf_size(settings.max_header)
-            .build(Connector::new(settings));
-        if let Some(health) = &settings.health
+        let pool = Pool::new(&shared.settings);
+        if let Some(health) = &shared.settings.health
             && !shared.watched.swap(true, Ordering::Relaxed)
         {
-            tokio::spawn(health::watch(client.clone(), Arc::downgrade(&shared), health.clone()));
+            tokio::spawn(health::watch(Arc::clone(&pool), Arc::downgrade(&shared.addresses), health.clone()));
         }
-        Self { client, shared }
+        Self { pool, shared }
     }
 
     /// What the configuration says about the origin.
@@ -181,9 +187,9 @@ impl Origin {
     pub async fn send(&self, outgoing: Outgoing) -> Result<Answered, OriginError> {
         let settings = self.settings();
         let overall = settings.total_timeout.map(|limit| Overall { end: Instant::now() + limit, limit });
-        let among_all = self.shared.places.take(outgoing.waiters.as_ref(), settings.connect_timeout).await?;
+        let permit = self.shared.permits.take(outgoing.waiters.as_ref(), settings.connect_timeout).await?;
         let asked = outgoing.fields.get(UPGRADE).cloned();
-        let (chosen, response) = self.send_somewhere(outgoing, overall).await?;
+        let (chosen, response, lease) = self.send_somewhere(outgoing, overall).await?;
         let (head, body) = response.into_parts();
         // What no two parsers would read the same way, or what nobody asked for, goes no further.
         if !is_switch(&head, asked.as_ref())
@@ -191,8 +197,8 @@ impl Origin {
         {
             return Err(OriginError::Broken(fault));
         }
-        let place = Place { among_all, _chosen: chosen };
-        let mut body = Timed::new(body, settings.response_timeout).holding(place);
+        let held = Holding { lease, permit, _chosen: chosen };
+        let mut body = Timed::new(body, settings.response_timeout).holding(held);
         if let Some(Overall { end, limit }) = overall {
             body = body.until(end, limit);
         }
@@ -205,19 +211,22 @@ impl Origin {
         &self,
         mut outgoing: Outgoing,
         overall: Option<Overall>,
-    ) -> Result<(Chosen, Response<Incoming>), OriginError> {
-        let addresses = &self.shared.addresses;
+    ) -> Result<(Chosen, Response<Incoming>, Lease), OriginError> {
+        let (settings, addresses) = (self.settings(), &self.shared.addresses);
         let repeatable = outgoing.is_repeatable();
-        let limit = self.settings().response_timeout;
+        let (host, interim) = (settings.host.of(outgoing.client_host.take()), outgoing.interim.take());
+        let limit = settings.response_timeout;
         let end = Instant::now() + limit;
-        let body = std::mem::take(&mut outgoing.body);
         let first = addresses.choose(None, repeatable).map_err(OriginError::OutOfOrder)?;
         // Who tries an address for others need not wait for long where those could be asked.
         let tries = repeatable && first.attempt.is_probe() && addresses.is_in_order_besides(&first.address);
-        let patience = if tries { limit.min(self.settings().connect_timeout) } else { limit };
-        let (error, body) = match self.attempt(&first, outgoing.with(body), patience, overall).await {
-            (Ok(response), _) => return Ok((first, response)),
-            (Err(error), body) => (error, body),
+        let patience = if tries { limit.min(settings.connect_timeout) } else { limit };
+        let request = outgoing.into_request(settings);
+        let again = repeatable.then(|| copy(&request));
+        let sending = Sending { request, host: host.as_ref(), interim: interim.clone(), limit: patience, overall };
+        let Unanswered { error, unsent } = match self.attempt(&first, sending).await {
+            Ok((response, lease)) => return Ok((first, response, lease)),
+            Err(unanswered) => unanswered,
         };
         // There is no third try, so the second one tries nothing for others.
         let second = match &error {
@@ -228,113 +237,70 @@ impl Origin {
             }
             _ => return Err(error),
         };
-        let Ok(second) = second else { return Err(error) };
+        let (Ok(second), Some(request)) = (second, unsent.map(|unsent| *unsent).or(again)) else { return Err(error) };
         drop(first);
         // One request has one series of interim answers: what the first try handed on is not said once more.
-        if !matches!(error, OriginError::Connect(_)) {
-            outgoing.interim = None;
-        }
+        let interim = interim.filter(|_| matches!(error, OriginError::Connect(_)));
         // What was not sent yet has its time anew; what was is over when it should have been.
         let rest = if matches!(error, OriginError::Broken(_)) { end.duration_since(Instant::now()) } else { limit };
-        let (answer, _) = self.attempt(&second, outgoing.with(body), rest, overall).await;
-        answer.map(|response| (second, response)).map_err(|error| match error {
-            OriginError::Timeout(waited) if waited == rest => OriginError::Timeout(limit),
-            error => error,
-        })
+        let sending = Sending { request, host: host.as_ref(), interim, limit: rest, overall };
+        match self.attempt(&second, sending).await {
+            Ok((response, lease)) => Ok((second, response, lease)),
+            Err(Unanswered { error: OriginError::Timeout(waited), .. }) if waited == rest => {
+                Err(OriginError::Timeout(limit))
+            }
+            Err(unanswered) => Err(unanswered.error),
+        }
     }
 
-    /// One try at one address, which learns from it. Comes back with the body where nothing of it was sent.
-    async fn attempt(
-        &self,
-        chosen: &Chosen,
-        mut outgoing: Outgoing,
-        limit: Duration,
-        overall: Option<Overall>,
-    ) -> (Result<Response<Incoming>, OriginError>, Body) {
-        let waits_for_client = matches!(outgoing.body, Body::Stream(_));
-        let upload = outgoing.body.watched();
-        let (lent, returned) = RetryBody::lend(std::mem::take(&mut outgoing.body));
+    /// One try at one address, which learns from it.
+    async fn attempt(&self, chosen: &Chosen, sending: Sending<'_>) -> Exchanged {
+        let Sending { mut request, host, interim, limit, overall } = sending;
+        if let Some(host) = host.or(chosen.address.host.as_ref()) {
+            request.headers_mut().insert(HOST, host.clone());
+        }
+        let upload = request.body_mut().watched();
+        let waits_for_client = upload.is_some();
         let answer = tokio::select! {
             biased;
-            answer = self.send_lent(&chosen.address, outgoing, lent) => answer,
-            () = upload.origin_silent_for(limit) => Err(OriginError::Timeout(limit)),
+            answer = exchange(&self.pool, &chosen.address, request, interim) => answer,
+            () = silence(upload, limit) => Err(OriginError::Timeout(limit).into()),
             late = over(overall) => {
                 if waits_for_client {
-                    return (Err(late), Body::Empty);
+                    return Err(late.into());
                 }
-                Err(late)
+                Err(late.into())
             }
         };
-        chosen.address.learn(chosen.attempt, &answer);
-        (answer, returned.take())
+        chosen.address.learn(chosen.attempt, answer.as_ref().map(|_| ()).map_err(|unanswered| &unanswered.error));
+        answer
     }
+}
 
-    /// One try at one address.
-    async fn send_to(&self, address: &Address, mut outgoing: Outgoing) -> Result<Response<Incoming>, OriginError> {
-        let (lent, _) = RetryBody::lend(std::mem::take(&mut outgoing.body));
-        self.send_lent(address, outgoing, lent).await
-    }
+/// What one try has: what is sent, and how long it may take.
+struct Sending<'s> {
+    request: Request<Body>,
+    /// Its Host; none for that of the address.
+    host: Option<&'s HeaderValue>,
+    interim: Option<InterimSender>,
+    limit: Duration,
+    overall: Option<Overall>,
+}
 
-    async fn send_lent(
-        &self,
-        address: &Address,
-        mut outgoing: Outgoing,
-        body: RetryBody<Body>,
-    ) -> Result<Response<Incoming>, OriginError> {
-        let interim = outgoing.interim.take();
-        let mut request = self.request(address, outgoing, body)?;
-        let interim = InterimWatch::of(&mut request, interim);
-        let (method, captured) = (request.method().clone(), Single::of(&mut request));
-        let mut exchange = self.client.request(request);
-        // Behind the exchange, so that it is dropped before that.
-        let connection = captured;
-        let answer = tokio::select! {
-            biased;
-            answer = &mut exchange => answer.map_err(|error| OriginError::of(&error, self.settings())),
-            fault = interim.faulty() => Err(OriginError::Broken(fault)),
-        };
-        // The final answer may come along with them.
-        let answer = interim.fault().map_or(answer, |fault| Err(OriginError::Broken(fault)))?;
-        connection.release_after(&method, answer.status(), answer.headers());
-        Ok(answer)
-    }
+/// A request without a body once more.
+fn copy(request: &Request<Body>) -> Request<Body> {
+    let mut copy = Request::new(Body::Empty);
+    *copy.method_mut() = request.method().clone();
+    *copy.uri_mut() = request.uri().clone();
+    *copy.headers_mut() = request.headers().clone();
+    copy
+}
 
-    fn request(
-        &self,
-        address: &Address,
-        outgoing: Outgoing,
-        body: RetryBody<Body>,
-    ) -> Result<Request<RetryBody<Body>>, OriginError> {
-        let settings = self.settings();
-        let uri = Uri::builder()
-            .scheme(if settings.tls.is_some() { Scheme::HTTPS } else { Scheme::HTTP })
-            .authority(address.authority.clone())
-            .path_and_query(outgoing.target)
-            .build()
-            .map_err(|error| OriginError::Connect(format!("its address cannot be used: {error}")))?;
-        let mut request = Request::new(body);
-        *request.method_mut() = outgoing.method;
-        *request.uri_mut() = uri;
-        *request.headers_mut() = outgoing.fields;
-        let host = match &settings.host {
-            HostRule::Origin => address.host.clone(),
-            HostRule::Fixed(host) => HeaderValue::from_str(host).ok(),
-            HostRule::Client => outgoing.client_host,
-        };
-        if let Some(host) = host {
-            request.headers_mut().insert(HOST, host);
-        }
-        let is_kept = settings.reuse_after_body && may_have_content(request.method());
-        let has_body = !hyper::body::Body::is_end_stream(request.body());
-        // Nearly every answer to HEAD announces a body, and an origin that sends it is not seldom.
-        if request.method() == Method::HEAD || (has_body && !is_kept) {
-            request.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-        }
-        // Said in so many words: else hyper would drop such a body of a GET.
-        if hyper::body::Body::size_hint(request.body()).exact().is_none() {
-            request.headers_mut().insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
-        }
-        Ok(request)
+/// Returns when the origin has been silent for too long: the time that a client's upload takes does not count.
+async fn silence(upload: Option<Upload>, limit: Duration) {
+    match upload {
+        Some(upload) => upload.origin_silent_for(limit).await,
+        None => sleep(limit).await,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use http::HeaderValue;
 use http::uri::{Authority, PathAndQuery};
 
 use super::tls::Tls;
@@ -16,6 +17,17 @@ pub enum HostRule {
     /// The client's, as it would without a proxy.
     #[default]
     Client,
+}
+
+impl HostRule {
+    /// The Host to be sent for a client that sent this one; none where it is that of the address which is asked.
+    pub(super) fn of(&self, client: Option<HeaderValue>) -> Option<HeaderValue> {
+        match self {
+            Self::Origin => None,
+            Self::Fixed(host) => HeaderValue::from_str(host).ok(),
+            Self::Client => client,
+        }
+    }
 }
 
 /// The `[origin]` table.

@@ -164,7 +164,7 @@ fn numbers_that_need_units_or_bounds() {
         ("[origin]\nurl = \"http://a\"\nresponse_timeout = «\"30\"\n", "\"30s\""),
         ("[origin]\nurl = \"http://a\"\nidle_timeout = «\"0s\"\n", "\"1s\" without this line"),
         ("[origin]\nurl = \"http://a\"\nmax_connections = «0\n", "at least 1"),
-        ("[origin]\nurl = \"http://a\"\nmax_fields = «0\n", "it is 1100 without this line"),
+        ("[origin]\nurl = \"http://a\"\nmax_fields = «0\n", "it is 1024 without this line"),
         ("[origin]\nurl = \"http://a\"\nmax_fields = «4001\n", "at most 4000"),
         ("[origin]\nurl = \"http://a\"\nmax_header = «\"4KiB\"\n", "at least \"8KiB\""),
         ("[origin]\nurl = \"http://a\"\nmax_header = «\"1GiB\"\n", "at most \"4MiB\""),

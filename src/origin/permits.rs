@@ -1,4 +1,4 @@
-//! The places of the requests under way to the origin. Where none is free, a fill that nobody waits for gives its own up.
+//! Permits for the requests under way to the origin. Where none is free, a fill that nobody waits for gives its own up.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,12 +10,12 @@ use tokio::time::timeout;
 use super::error::OriginError;
 use crate::body::Waiters;
 
-/// All places.
+/// All permits.
 #[derive(Debug)]
-pub(super) struct Places {
+pub(super) struct Permits {
     free: Arc<Semaphore>,
     fills: Mutex<Fills>,
-    /// Told whenever a fill under way is abandoned: one of those who wait for a place looks again.
+    /// Told whenever a fill under way is abandoned: one of those who wait for a permit looks again.
     abandoned: Arc<Notify>,
 }
 
@@ -24,7 +24,7 @@ pub(super) struct Places {
 struct Fills {
     begun: FillId,
     under_way: BTreeMap<FillId, Arc<Waiters>>,
-    /// Those that were asked to end and still have their places: as many as there are requests in the queue is enough.
+    /// Those that were asked to end and still have their permits: as many as there are requests in the queue is enough.
     ending: BTreeSet<FillId>,
     queued: usize,
 }
@@ -34,28 +34,28 @@ type FillId = u64;
 
 const FOR_NO_CLIENT: FillId = 1 << 63;
 
-/// One request's place, given back when it is dropped.
+/// One request's permit, given back when it is dropped.
 #[derive(Debug)]
-pub(super) struct Place {
-    _permit: OwnedSemaphorePermit,
-    fill: Option<(Arc<Places>, FillId)>,
+pub(super) struct Permit {
+    _counted: OwnedSemaphorePermit,
+    fill: Option<(Arc<Permits>, FillId)>,
 }
 
-impl Places {
+impl Permits {
     pub(super) fn new(count: usize) -> Self {
         let free = Arc::new(Semaphore::new(count.min(Semaphore::MAX_PERMITS)));
         Self { free, fills: Mutex::default(), abandoned: Arc::default() }
     }
 
-    /// A place, as soon as there is one. [`OriginError::Busy`] after `patience`, and for a fill that nobody waits for by
+    /// A permit, as soon as there is one. [`OriginError::Busy`] after `patience`, and for a fill that nobody waits for by
     /// the time that it would have one.
     ///
-    /// While a fill has its place, its end may be asked for by [`Waiters::gave_up`].
+    /// While a fill has its permit, its end may be asked for by [`Waiters::gave_up`].
     pub(super) async fn take(
         self: &Arc<Self>,
         waiters: Option<&Arc<Waiters>>,
         patience: Duration,
-    ) -> Result<Place, OriginError> {
+    ) -> Result<Permit, OriginError> {
         let permit = if let Ok(permit) = Arc::clone(&self.free).try_acquire_owned() {
             permit
         } else {
@@ -66,7 +66,7 @@ impl Places {
             }
             permit
         };
-        Ok(Place { _permit: permit, fill: waiters.map(|waiters| self.begin(waiters)) })
+        Ok(Permit { _counted: permit, fill: waiters.map(|waiters| self.begin(waiters)) })
     }
 
     /// Waits in the queue, while abandoned fills make room.
@@ -75,7 +75,7 @@ impl Places {
         let queued = Arc::clone(&self.free).acquire_owned();
         tokio::pin!(queued);
         loop {
-            // In the queue first: else who comes later could take the place that is given up.
+            // In the queue first: else who comes later could take the permit that is given up.
             tokio::select! {
                 biased;
                 permit = &mut queued => return permit.ok(),
@@ -100,7 +100,7 @@ impl Places {
         if let Some(id) = abandoned
             && let Some(waiters) = fills.under_way.remove(&id)
         {
-            tracing::debug!("a fill that nobody waits for gives up its place at the origin");
+            tracing::debug!("a fill that nobody waits for gives up its permit at the origin");
             fills.ending.insert(id);
             waiters.give_up();
         }
@@ -126,12 +126,12 @@ impl Places {
 }
 
 /// A request in the queue, counted until it is dropped.
-struct Queued<'a>(&'a Places);
+struct Queued<'a>(&'a Permits);
 
 impl<'a> Queued<'a> {
-    fn among(places: &'a Places) -> Self {
-        places.locked().queued += 1;
-        Self(places)
+    fn among(permits: &'a Permits) -> Self {
+        permits.locked().queued += 1;
+        Self(permits)
     }
 }
 
@@ -141,18 +141,18 @@ impl Drop for Queued<'_> {
     }
 }
 
-impl Place {
+impl Permit {
     /// It is a client's own from now on, who gives it up by leaving.
     pub(super) fn belongs_to_client(&mut self) {
-        if let Some((places, id)) = self.fill.take() {
-            let mut fills = places.locked();
+        if let Some((permits, id)) = self.fill.take() {
+            let mut fills = permits.locked();
             fills.under_way.remove(&id);
             fills.ending.remove(&id);
         }
     }
 }
 
-impl Drop for Place {
+impl Drop for Permit {
     fn drop(&mut self) {
         self.belongs_to_client();
     }
@@ -168,46 +168,46 @@ mod tests {
         Arc::default()
     }
 
-    /// Runs until it is asked to end, holding its place.
-    fn run(place: Place, waiters: &Arc<Waiters>) -> tokio::task::JoinHandle<()> {
+    /// Runs until it is asked to end, holding its permit.
+    fn run(permit: Permit, waiters: &Arc<Waiters>) -> tokio::task::JoinHandle<()> {
         let waiters = Arc::clone(waiters);
         tokio::spawn(async move {
             waiters.gave_up().await;
-            drop(place);
+            drop(permit);
         })
     }
 
     #[tokio::test]
     async fn the_oldest_abandoned_fill_makes_room_and_one_for_no_client_last() {
-        let places = Arc::new(Places::new(4));
+        let permits = Arc::new(Permits::new(4));
         let (refresh, older, wanted, newer) = (fill(), fill(), fill(), fill());
-        let mut running = vec![run(places.take(Some(&refresh), LONG).await.unwrap(), &refresh)];
+        let mut running = vec![run(permits.take(Some(&refresh), LONG).await.unwrap(), &refresh)];
         let waiter = wanted.join();
         for waiters in [&older, &wanted, &newer] {
             let client = waiters.join();
-            running.push(run(places.take(Some(waiters), LONG).await.unwrap(), waiters));
+            running.push(run(permits.take(Some(waiters), LONG).await.unwrap(), waiters));
             drop(client);
         }
         let mut held = Vec::new();
         for (count, ended) in [1, 3, 0].into_iter().enumerate() {
-            held.push(places.take(None, LONG).await.unwrap());
+            held.push(permits.take(None, LONG).await.unwrap());
             (&mut running[ended]).await.unwrap();
             assert_eq!(running.iter().filter(|fill| fill.is_finished()).count(), count + 1);
         }
         assert!(!running[2].is_finished(), "somebody waits for this one");
         drop(waiter);
-        places.take(None, LONG).await.unwrap();
+        permits.take(None, LONG).await.unwrap();
     }
 
     #[tokio::test]
-    async fn one_that_is_abandoned_while_somebody_waits_for_a_place_makes_room_at_once() {
-        let places = Arc::new(Places::new(1));
+    async fn one_that_is_abandoned_while_somebody_waits_for_a_permit_makes_room_at_once() {
+        let permits = Arc::new(Permits::new(1));
         let waiters = fill();
         let client = waiters.join();
-        let running = run(places.take(Some(&waiters), LONG).await.unwrap(), &waiters);
+        let running = run(permits.take(Some(&waiters), LONG).await.unwrap(), &waiters);
         let waiting = {
-            let places = Arc::clone(&places);
-            tokio::spawn(async move { places.take(None, LONG).await.map(drop) })
+            let permits = Arc::clone(&permits);
+            tokio::spawn(async move { permits.take(None, LONG).await.map(drop) })
         };
         tokio::task::yield_now().await;
         drop(client);
@@ -217,31 +217,31 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn without_a_shortage_nothing_is_given_up_and_what_is_waited_for_never() {
-        let places = Arc::new(Places::new(2));
+        let permits = Arc::new(Permits::new(2));
         let (abandoned, wanted) = (fill(), fill());
         let client = wanted.join();
-        let first = run(places.take(Some(&abandoned), LONG).await.unwrap(), &abandoned);
-        let second = places.take(Some(&wanted), LONG).await.unwrap();
+        let first = run(permits.take(Some(&abandoned), LONG).await.unwrap(), &abandoned);
+        let second = permits.take(Some(&wanted), LONG).await.unwrap();
         tokio::task::yield_now().await;
         assert!(!first.is_finished());
-        places.take(None, LONG).await.unwrap();
-        let third = places.take(None, LONG).await.unwrap();
-        assert!(matches!(places.take(None, Duration::from_secs(1)).await, Err(OriginError::Busy)));
+        permits.take(None, LONG).await.unwrap();
+        let third = permits.take(None, LONG).await.unwrap();
+        assert!(matches!(permits.take(None, Duration::from_secs(1)).await, Err(OriginError::Busy)));
         drop((client, second, third));
     }
 
     #[tokio::test]
     async fn a_fill_that_is_abandoned_in_the_queue_lets_the_next_one_go_first() {
-        let places = Arc::new(Places::new(1));
-        let held = places.take(None, LONG).await.unwrap();
+        let permits = Arc::new(Permits::new(1));
+        let held = permits.take(None, LONG).await.unwrap();
         let queued: Vec<_> = (0..3)
             .map(|number| {
-                let (places, waiters) = (Arc::clone(&places), fill());
+                let (permits, waiters) = (Arc::clone(&permits), fill());
                 let client = (number == 2).then(|| waiters.join());
                 tokio::spawn(async move {
-                    let place = places.take(Some(&waiters), LONG).await;
+                    let permit = permits.take(Some(&waiters), LONG).await;
                     drop(client);
-                    place.is_ok()
+                    permit.is_ok()
                 })
             })
             .collect();
@@ -252,6 +252,6 @@ mod tests {
             placed.push(waiting.await.unwrap());
         }
         assert_eq!(placed, [false, false, true]);
-        assert!(places.locked().under_way.is_empty());
+        assert!(permits.locked().under_way.is_empty());
     }
 }
