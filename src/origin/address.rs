@@ -1,7 +1,7 @@
 //! The origin's addresses: which one a request goes to, and what its outcome says of it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use http::HeaderValue;
@@ -9,7 +9,7 @@ use http::uri::Authority;
 
 use super::circuit::{Attempt, Circuit};
 use super::error::OriginError;
-use crate::clock::{Clock, Millis};
+use crate::clock::Clock;
 use crate::telemetry::Episode;
 
 /// How many health checks in a row an address may fail and still be used.
@@ -29,16 +29,15 @@ pub(super) struct Address {
     alone: bool,
     /// Health checks failed in a row.
     unhealthy: AtomicU32,
-    trouble: Trouble,
+    /// It fails its health check.
+    ill: Episode,
+    /// It gives no answer.
+    silent: Episode,
 }
 
-/// What was said of an address that cannot be reached or is out of order, from the beginning of it to its end.
-#[derive(Debug, Default)]
-struct Trouble {
-    episode: Episode,
-    unreachable: AtomicBool,
-    out_of_order: AtomicBool,
-}
+/// The kinds of an address's silence that are told: nobody is there, and it is left alone for a while.
+const UNREACHABLE: u8 = 0;
+const OUT_OF_ORDER: u8 = 1;
 
 /// All of them.
 #[derive(Debug)]
@@ -74,7 +73,8 @@ impl Addresses {
                 circuit: Circuit::new(clock.clone()),
                 alone: authorities.len() == 1,
                 unhealthy: AtomicU32::new(0),
-                trouble: Trouble::default(),
+                ill: Episode::default(),
+                silent: Episode::default(),
             })
         };
         Self { all: authorities.iter().enumerate().map(address).collect(), turn: AtomicUsize::new(0), checked }
@@ -164,61 +164,65 @@ impl Address {
         match outcome {
             Ok(()) | Err(OriginError::LargeHead { .. }) => {
                 self.circuit.answered();
-                if self.trouble.episode.is_on() {
-                    self.trouble.answered(&self.authority, self.circuit.ticks());
+                if self.silent.is_on()
+                    && let Some(ended) = self.silent.is_mended(self.circuit.ticks())
+                {
+                    tracing::info!("the origin at {} answers again; it gave no answer {ended}", self.authority);
                 }
             }
             // Somebody is there who breaks off what was asked for. Others may still be answered, and nowhere else.
             Err(OriginError::Broken(_)) if self.alone => {}
             Err(error) if error.is_of_address() => {
                 let opened = self.circuit.failed(attempt);
-                self.trouble.met(&self.authority, error, opened, self.circuit.ticks());
+                self.failed(error, opened);
             }
             Err(_) => {}
         }
     }
 
+    /// Tells of a failure that says something of the address, where it is news.
+    fn failed(&self, error: &OriginError, out_of_order: bool) {
+        let (authority, ticks) = (&self.authority, self.circuit.ticks());
+        let unreachable = matches!(error, OriginError::Connect(_));
+        if let OriginError::Connect(why) = error
+            && self.silent.met_as(UNREACHABLE, ticks)
+        {
+            let hint = if why.contains("refused") { "; is it running?" } else { "" };
+            tracing::warn!("the origin at {authority} cannot be reached: {why}{hint}");
+        }
+        let is_news = match (out_of_order, unreachable) {
+            (true, true) => self.silent.lasts_as(OUT_OF_ORDER, ticks),
+            (true, false) => self.silent.met_as(OUT_OF_ORDER, ticks),
+            (false, true) => false,
+            (false, false) => {
+                self.silent.met_again(ticks);
+                false
+            }
+        };
+        if is_news {
+            tracing::warn!("the origin at {authority} is out of order and left alone for a while: {error}");
+        }
+    }
+
     /// Learns what its health check came to; what changes is said once.
     pub(super) fn checked(&self, outcome: Result<(), String>) {
-        let authority = &self.authority;
+        let (authority, ticks) = (&self.authority, self.circuit.ticks());
         match outcome {
             Ok(()) => {
-                if self.unhealthy.swap(0, Ordering::Relaxed) >= UNHEALTHY_AFTER {
-                    tracing::info!("the origin at {authority} passes its health check again");
+                self.unhealthy.store(0, Ordering::Relaxed);
+                if self.ill.is_on()
+                    && let Some(ended) = self.ill.is_mended(ticks)
+                {
+                    tracing::info!("the origin at {authority} passes its health check again; it failed it {ended}");
                 }
             }
             Err(why) => {
                 let failed = self.unhealthy.load(Ordering::Relaxed).saturating_add(1);
                 self.unhealthy.store(failed, Ordering::Relaxed);
-                if failed == UNHEALTHY_AFTER {
+                if failed >= UNHEALTHY_AFTER && self.ill.met(ticks) {
                     tracing::warn!("the origin at {authority} fails its health check: {why}");
                 }
             }
-        }
-    }
-}
-
-impl Trouble {
-    fn met(&self, authority: &Authority, error: &OriginError, out_of_order: bool, ticks: Millis) {
-        if matches!(error, OriginError::Connect(_)) || out_of_order || self.episode.is_on() {
-            self.episode.met(ticks);
-        }
-        if let OriginError::Connect(why) = error
-            && !self.unreachable.swap(true, Ordering::Relaxed)
-        {
-            let hint = if why.contains("refused") { "; is it running?" } else { "" };
-            tracing::warn!("the origin at {authority} cannot be reached: {why}{hint}");
-        }
-        if out_of_order && !self.out_of_order.swap(true, Ordering::Relaxed) {
-            tracing::warn!("the origin at {authority} is out of order and left alone for a while: {error}");
-        }
-    }
-
-    fn answered(&self, authority: &Authority, ticks: Millis) {
-        if let Some(ended) = self.episode.is_mended(ticks) {
-            self.unreachable.store(false, Ordering::Relaxed);
-            self.out_of_order.store(false, Ordering::Relaxed);
-            tracing::info!("the origin at {authority} answers again; it gave no answer {ended}");
         }
     }
 }

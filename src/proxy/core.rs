@@ -9,7 +9,6 @@ use super::flights::Flights;
 use super::hosts::OtherHosts;
 use super::notices::Notices;
 use super::settings::ProxySettings;
-use super::standing_in::StandingIn;
 use super::tasks::Tasks;
 use crate::budget::Budget;
 use crate::clock::Clock;
@@ -23,7 +22,6 @@ pub struct Shared {
     pub(super) settings: Arc<ProxySettings>,
     pub(super) flights: Arc<Flights>,
     pub(super) codings: Arc<Codings>,
-    pub(super) standing_in: Arc<StandingIn>,
     pub(super) notices: Arc<Notices>,
     pub(super) other_hosts: Arc<OtherHosts>,
     /// The bytes of answers on their way.
@@ -39,7 +37,6 @@ impl Shared {
         Self {
             flights: Arc::new(Flights::new(settings.max_waiters)),
             codings: Arc::new(Codings::new(&settings.compression, &answers)),
-            standing_in: Arc::default(),
             notices: Arc::new(Notices::about(&settings.rules.routes)),
             other_hosts: Arc::default(),
             settings: Arc::new(settings),

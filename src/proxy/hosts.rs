@@ -1,7 +1,6 @@
 //! Which hosts requests are for, and how many of those that nobody listed are kept apart.
 
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use http::HeaderValue;
 
@@ -10,6 +9,7 @@ use super::ingress::Admitted;
 use crate::fields::Detail;
 use crate::policy::credential_that_counts;
 use crate::rules::{AskedHost, Hosts, KeyedHost, Ruleset};
+use crate::telemetry::Episode;
 
 /// How many hosts besides the known names have answers of their own.
 const MOST: usize = 32;
@@ -22,14 +22,14 @@ const MOST: usize = 32;
 #[derive(Debug, Default)]
 pub(super) struct OtherHosts {
     seen: [OnceLock<Box<str>>; MOST],
-    told: AtomicBool,
+    full: Episode,
 }
 
 impl OtherHosts {
     /// Whether answers for this host are looked up: it has a place, or there is one left.
     fn may_be_kept(&self, host: &str) -> bool {
         let may_be_kept = self.seen.iter().any(|seen| seen.get().is_none_or(|seen| **seen == *host));
-        if !may_be_kept && !self.told.swap(true, Ordering::Relaxed) {
+        if !may_be_kept && self.full.is_first() {
             tracing::warn!(
                 "the answers of {MOST} hosts are kept apart, and those for `{host}` and further ones are not stored until \
                  the next start; write the names that clients use into [clients], as in hosts = [\"shop.example\"]"

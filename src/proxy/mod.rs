@@ -30,7 +30,6 @@ mod patience;
 mod read;
 mod route;
 mod settings;
-mod standing_in;
 mod tasks;
 mod tunnel;
 mod variants;

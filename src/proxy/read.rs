@@ -123,7 +123,7 @@ async fn keyed_answer(core: &Arc<Core>, asked: &Arc<Asked>, looked: Option<Looke
 /// Takes down what is told of an answer to a read.
 fn note(core: &Core, asked: &Asked, answer: &mut Answer) {
     answer.notes.route = asked.route().map(|route| Arc::clone(&route.name));
-    core.shared.standing_in.note(asked.route(), &answer.cache_status, core.shared.clock.ticks());
+    core.shared.notices.stands_in(asked.route(), &answer.cache_status, core.shared.clock.ticks());
 }
 
 /// Answers a read, one after the other where there is no room for all at once: what waits for its turn holds nothing. An

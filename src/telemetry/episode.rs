@@ -1,6 +1,9 @@
-//! A trouble that many requests meet: told when it begins and when it is over, and not once a request.
+//! A trouble that many requests meet, and what is to be said but once: told when it begins and when it is over, and not once
+//! a request.
 
+use std::collections::HashMap;
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -9,12 +12,19 @@ use crate::clock::Millis;
 /// So long without trouble ends an episode whose cause nobody can see.
 const QUIET: Millis = 10_000;
 
+/// So many bits of an episode's state say which of its kinds were told.
+const KINDS: u32 = 8;
+
 /// A trouble that many requests meet, one after another or at once, from the first who meets it to its end. Shared by all
 /// cores, and waits for nobody.
+///
+/// Its beginning is a warning that says what does not work and what follows from it. Its end is a line that says what works
+/// again, and then what did not with the [`Ended`] behind it: `the origin at … answers again; it gave no answer 327 times in
+/// 4.1 s`.
 #[derive(Debug, Default)]
 pub struct Episode {
-    /// The tick at which it was met last; 0 while there is none.
-    last: AtomicU64,
+    /// The tick at which it was met last, and in the lowest bits its kinds that were told; 0 while there is none.
+    state: AtomicU64,
     /// The tick at which it began.
     began: AtomicU64,
     /// How often it was met since.
@@ -32,48 +42,104 @@ pub struct Ended {
     pub lasted: Duration,
 }
 
+/// An episode for each of some subjects, such as the routes. Their number is that of the subjects, and looking for one waits
+/// for nobody.
+///
+/// Whoever has new subjects, such as the routes of a changed file, makes new ones, and all is said anew.
+#[derive(Debug)]
+pub struct Episodes(HashMap<Arc<str>, Episode>);
+
 impl Episode {
-    /// Somebody met the trouble, at this tick. True where that begins it.
+    /// Somebody met the trouble, at this tick. True where that is to be told.
     pub fn met(&self, ticks: Millis) -> bool {
+        self.met_as(0, ticks)
+    }
+
+    /// Somebody met the trouble as one of up to eight kinds, numbered from 0. True for the first of each kind, of all cores,
+    /// since it began.
+    pub fn met_as(&self, kind: u8, ticks: Millis) -> bool {
         self.times.fetch_add(1, Ordering::Relaxed);
-        let begins = self.last.swap(ticks.max(1), Ordering::Relaxed) == 0;
-        if begins {
+        self.lasts_as(kind, ticks)
+    }
+
+    /// The same where it was seen to be there, and nobody met it.
+    pub fn lasts_as(&self, kind: u8, ticks: Millis) -> bool {
+        let bit = 1 << (u32::from(kind) % KINDS);
+        let told = |state: u64| Some(of(ticks, (state % (1 << KINDS)) | bit));
+        let Ok(before) = self.state.fetch_update(Ordering::Relaxed, Ordering::Relaxed, told) else { return false };
+        if before == 0 {
             self.began.store(ticks, Ordering::Relaxed);
         }
-        begins
+        before & bit == 0
+    }
+
+    /// Somebody met it in a way that is no news: it goes on where it is on, and does not begin.
+    pub fn met_again(&self, ticks: Millis) {
+        let goes_on = |state: u64| (state != 0).then(|| of(ticks, state % (1 << KINDS)));
+        if self.state.fetch_update(Ordering::Relaxed, Ordering::Relaxed, goes_on).is_ok() {
+            self.times.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// What is to be told once and has no end: true for the first who asks, of all cores, and never again.
+    pub fn is_first(&self) -> bool {
+        // Read before it is written: what has been told is asked about by many cores, and changes no more.
+        !self.is_on() && self.met(0)
     }
 
     /// Whether it has begun and not ended.
     pub fn is_on(&self) -> bool {
-        self.last.load(Ordering::Relaxed) != 0
+        self.state.load(Ordering::Relaxed) != 0
     }
 
     /// Somebody met none, which does not say that nobody will. Comes back with what there is to tell where that ends it:
     /// where nobody has met it for ten seconds.
     pub fn is_over(&self, ticks: Millis) -> Option<Ended> {
-        let last = self.last.load(Ordering::Relaxed);
-        if last == 0 || ticks.saturating_sub(last) < QUIET {
+        let state = self.state.load(Ordering::Relaxed);
+        if state == 0 || ticks.saturating_sub(last(state)) < QUIET {
             return None;
         }
-        self.end(last, ticks)
+        self.end(state, ticks)
     }
 
     /// Its cause has gone, as far as can be seen: that ends it at once. Where the one before ended just before it began, it
     /// comes and goes, and has to stay away for ten seconds.
     pub fn is_mended(&self, ticks: Millis) -> Option<Ended> {
-        let (last, ended) = (self.last.load(Ordering::Relaxed), self.ended.load(Ordering::Relaxed));
+        let (state, ended) = (self.state.load(Ordering::Relaxed), self.ended.load(Ordering::Relaxed));
         if ended != 0 && self.began.load(Ordering::Relaxed).saturating_sub(ended) < QUIET {
             return self.is_over(ticks);
         }
-        if last == 0 { None } else { self.end(last, ticks) }
+        if state == 0 { None } else { self.end(state, ticks) }
     }
 
     /// Ends it for the one who tells; nothing where somebody has met it meanwhile.
-    fn end(&self, last: Millis, ticks: Millis) -> Option<Ended> {
-        self.last.compare_exchange(last, 0, Ordering::Relaxed, Ordering::Relaxed).ok()?;
+    fn end(&self, state: u64, ticks: Millis) -> Option<Ended> {
+        self.state.compare_exchange(state, 0, Ordering::Relaxed, Ordering::Relaxed).ok()?;
         self.ended.store(ticks.max(1), Ordering::Relaxed);
-        let lasted = last.saturating_sub(self.began.load(Ordering::Relaxed));
+        let lasted = last(state).saturating_sub(self.began.load(Ordering::Relaxed));
         Some(Ended { times: self.times.swap(0, Ordering::Relaxed), lasted: Duration::from_millis(lasted) })
+    }
+}
+
+/// The state of an episode that was met at this tick, some of whose kinds were told.
+fn of(ticks: Millis, kinds: u64) -> u64 {
+    (ticks.max(1) << KINDS) | kinds
+}
+
+/// When it was met last.
+fn last(state: u64) -> Millis {
+    state >> KINDS
+}
+
+impl Episodes {
+    /// None has begun yet.
+    pub fn about(subjects: impl IntoIterator<Item = Arc<str>>) -> Self {
+        Self(subjects.into_iter().map(|subject| (subject, Episode::default())).collect())
+    }
+
+    /// That of a subject; `None` for one that they were not made for.
+    pub fn of(&self, subject: &str) -> Option<&Episode> {
+        self.0.get(subject)
     }
 }
 
@@ -144,6 +210,44 @@ mod tests {
         };
         assert_eq!(told(&|| episode.met(1)), 1);
         assert_eq!(told(&|| episode.is_mended(2).is_some()), 1);
+    }
+
+    #[test]
+    fn each_kind_is_told_once_an_episode() {
+        let episode = Episode::default();
+        let told = [(0, 1), (0, 2), (1, 3), (1, 4), (0, 5), (7, 6)].map(|(kind, tick)| episode.met_as(kind, tick));
+        assert_eq!(told, [true, false, true, false, false, true]);
+        assert!(!episode.lasts_as(1, 7) && episode.lasts_as(2, 8));
+        assert_eq!(episode.is_mended(9), Some(ended(6, 7)), "what lasts was not met, and lasts");
+        assert!(episode.met_as(1, 60_000), "anew");
+    }
+
+    #[test]
+    fn what_is_no_news_goes_on_and_does_not_begin() {
+        let episode = Episode::default();
+        episode.met_again(5);
+        assert!(!episode.is_on() && episode.met(10_000));
+        episode.met_again(12_000);
+        assert_eq!(episode.is_over(21_999), None);
+        assert_eq!(episode.is_over(22_000), Some(ended(2, 2_000)));
+    }
+
+    #[test]
+    fn each_subject_is_spoken_of_once_by_whoever_comes_first() {
+        let episodes = Episodes::about(["a", "b"].map(Arc::from));
+        let all_at_once = std::sync::Barrier::new(4);
+        let is_first = |subject| episodes.of(subject).is_some_and(Episode::is_first);
+        let ask = || {
+            all_at_once.wait();
+            (0..100).filter(|_| is_first("a")).count()
+        };
+        let said: usize = std::thread::scope(|scope| {
+            let asking: Vec<_> = (0..4).map(|_| scope.spawn(ask)).collect();
+            asking.into_iter().map(|asked| asked.join().unwrap()).sum()
+        });
+        assert_eq!(said, 1);
+        assert!(is_first("b") && !is_first("b"));
+        assert!(!is_first("c"), "they were not made for this one");
     }
 
     #[test]

@@ -1,14 +1,13 @@
 //! Tells the log once that Redis cannot be used, or owes something, and once that it no longer does.
 
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tracing::{info, warn};
 
 use crate::clock::{Clock, Millis};
 use crate::store::core::Fault;
-use crate::telemetry::{Ended, Episode};
+use crate::telemetry::Episode;
 
 /// Why Redis cannot be used. The texts have no secrets.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +20,18 @@ pub(super) enum Outage {
     Replica,
     /// It does not take what this store needs of it.
     Unfit(String),
+}
+
+impl Outage {
+    /// Which of the kinds of an outage it is, as its episode numbers them.
+    fn kind(&self) -> u8 {
+        match self {
+            Self::Unreachable(_) => 0,
+            Self::Login(_) => 1,
+            Self::Replica => 2,
+            Self::Unfit(_) => 3,
+        }
+    }
 }
 
 impl fmt::Display for Outage {
@@ -39,9 +50,8 @@ impl fmt::Display for Outage {
 #[derive(Debug, Default)]
 pub(super) struct Report {
     told: Mutex<Told>,
+    /// Met by requests that find no session.
     outage: Episode,
-    /// Requests that found no session since it began.
-    without: AtomicU64,
     owing: Episode,
     full: Episode,
 }
@@ -50,8 +60,6 @@ pub(super) struct Report {
 struct Told {
     /// Cores without a session.
     down: usize,
-    /// Kinds of outage that were told since it was last up.
-    kinds: Vec<std::mem::Discriminant<Outage>>,
     /// Whether it has ever been up.
     greeted: bool,
 }
@@ -70,19 +78,14 @@ impl Report {
 
     /// A core could not get a session. Each kind of outage is told once.
     pub(super) fn failed(&self, address: &str, why: &Outage) {
-        let kind = std::mem::discriminant(why);
-        let mut told = self.told();
-        self.outage.met(Clock::System.ticks());
-        if !told.kinds.contains(&kind) {
-            told.kinds.push(kind);
-            drop(told);
+        if self.outage.lasts_as(why.kind(), Clock::System.ticks()) {
             warn!("Redis at {address} cannot be used: {why}; until it can, the origin answers");
         }
     }
 
     /// A request found no session.
     pub(super) fn missed(&self) {
-        self.without.fetch_add(1, Ordering::Relaxed);
+        self.outage.met_again(Clock::System.ticks());
     }
 
     /// A core has got a session.
@@ -104,29 +107,21 @@ impl Report {
             (true, true) => self.owing.is_mended(ticks),
             (true, false) => self.owing.is_over(ticks),
         };
-        if let Some(Ended { times, .. }) = ended {
-            info!("the invalidations that were owed to Redis at {address} have been made ({times} in all)");
+        if let Some(ended) = ended {
+            info!(
+                "Redis at {address} confirms invalidations again and has all that were pending; it did not confirm one \
+                 {ended}"
+            );
         }
     }
 
     /// Tells that all cores have a session, where that is news.
     fn greet(&self, address: &str, ticks: Millis) {
-        let mut told = self.told();
         let ended = self.outage.is_mended(ticks);
-        let first = !std::mem::replace(&mut told.greeted, true);
-        if ended.is_some() {
-            told.kinds.clear();
-        }
-        drop(told);
-        if !first && ended.is_none() {
-            return;
-        }
-        let without = self.without.swap(0, Ordering::Relaxed);
-        if first {
+        if !std::mem::replace(&mut self.told().greeted, true) {
             info!("Redis at {address} is in use");
-        } else if let Some(Ended { lasted, .. }) = ended {
-            let seconds = lasted.as_secs_f64();
-            info!("Redis at {address} is in use again, after {seconds:.1} s; {without} requests went without it");
+        } else if let Some(ended) = ended {
+            info!("Redis at {address} is in use again; requests went without it {ended}");
         }
     }
 
