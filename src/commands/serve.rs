@@ -68,11 +68,11 @@ async fn until_stopped(running: Running, mut signals: Signals, log: &Log) -> Res
         match signals.next().await {
             Asked::Stop(told) => break told,
             Asked::Reload => {
-                tracing::info!("SIGHUP: only a certificate is read again; for proxy.toml start again");
+                tracing::info!("SIGHUP: only the certificate is read again; a changed proxy.toml needs a restart");
                 running.reload_certificate();
             }
             Asked::Nothing(name) => {
-                tracing::info!("{name} asks for nothing here: SIGTERM stops, SIGHUP reads the certificate again");
+                tracing::info!("{name} does nothing here: SIGTERM stops, SIGHUP reads the certificate again");
             }
         }
     };
@@ -90,7 +90,10 @@ async fn until_stopped(running: Running, mut signals: Signals, log: &Log) -> Res
         };
         let Asked::Stop(again) = asked else { continue };
         if since.elapsed() < COPIES {
-            tracing::info!("{} again so soon counts as the same one; later it stops without waiting", again.name());
+            tracing::info!(
+                "{} again within a second counts as the same one; after that it stops without waiting",
+                again.name()
+            );
             continue;
         }
         tracing::warn!("{} again: stopping without waiting", again.name());

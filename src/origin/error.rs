@@ -99,8 +99,9 @@ impl fmt::Display for OriginError {
                 "the head of the origin's answer has more than {fields} field lines (`max_fields` in [origin]) or more \
                  than {bytes} bytes (`max_header` there)"
             ),
-            Self::NoRoom => out
-                .write_str("as many bytes of answers are on their way to clients as may be, and they do not take them"),
+            Self::NoRoom => {
+                out.write_str("too many bytes of answers are on their way to clients that do not read them")
+            }
             Self::ClientBody(why) => write!(out, "the request's body broke off: {why}"),
             Self::ClientBodyTooSlow(why) => write!(out, "the request took too long: {why}"),
             Self::ClientBodyTooLarge => out.write_str("the request's body is larger than allowed"),

@@ -55,7 +55,9 @@ impl Shared {
     /// Sets the shared part up. Opens no connection: an absent origin does not keep the proxy from starting.
     pub fn new(settings: OriginSettings, clock: &Clock) -> Self {
         if settings.tls.as_ref().is_some_and(|tls| !tls.verifies()) {
-            tracing::warn!("verify = false in [origin.tls]: the origin may be anybody, and anybody may be reading");
+            tracing::warn!(
+                "verify = false in [origin.tls]: nobody checks the origin's certificate, so anybody may answer in its place or read along"
+            );
         }
         let permits = Arc::new(Permits::new(settings.max_connections));
         let addresses = Arc::new(Addresses::new(&settings.addresses, settings.health.is_some(), clock));

@@ -85,7 +85,7 @@ impl Refusal {
                     .to_owned()
             }
             Self::NotKept => {
-                "The cache did not confirm this write, and nothing else was asked to. Send it again.".to_owned()
+                "The cache did not confirm this write, which was for the cache alone. Send it again.".to_owned()
             }
             Self::NotAdmitted => {
                 "Writes to the cache only need a credential, and this one has another or none.".to_owned()
@@ -95,10 +95,12 @@ impl Refusal {
                     .to_owned()
             }
             Self::AnswersUnread => {
-                "This connection has as many bytes of other answers on their way as it may have. Read those first."
+                "Too many bytes of other answers on this connection have not been read yet. Read those first."
                     .to_owned()
             }
-            Self::OnlyIfCached => "The request wants a stored answer only, and none may be used for it.".to_owned(),
+            Self::OnlyIfCached => {
+                "The request asks for a stored answer only, and there is none that may be used.".to_owned()
+            }
             Self::BadEntry(why) => why.clone(),
         }
     }

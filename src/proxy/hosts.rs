@@ -31,8 +31,8 @@ impl OtherHosts {
         let may_be_kept = self.seen.iter().any(|seen| seen.get().is_none_or(|seen| **seen == *host));
         if !may_be_kept && self.full.is_first() {
             tracing::warn!(
-                "the answers of {MOST} hosts are kept apart, and those for `{host}` and further ones are not stored until \
-                 the next start; write the names that clients use into [clients], as in hosts = [\"shop.example\"]"
+                "answers for {MOST} hosts are stored, each apart, and those for `{host}` and any further host are not, until \
+                 the next start; list the names that clients use in [clients], as in hosts = [\"shop.example\"]"
             );
         }
         may_be_kept

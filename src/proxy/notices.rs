@@ -47,8 +47,8 @@ impl Notices {
         }
         tracing::warn!(
             route = &*route.name,
-            "the answers of {} vary by {}, which the route keeps from the origin: who sends such a field may get the wrong \
-             answer, for all get the one that is made without it; {}",
+            "the answers of {} vary by {}, which the route keeps from the origin: a client that sends such a field may get \
+             the wrong answer, since all get the one that is made without it; {}",
             route.name,
             listed(names.iter()),
             advice(route, names)
@@ -63,9 +63,9 @@ impl Notices {
         tracing::warn!(
             route = &*route.name,
             status = status.as_u16(),
-            "the origin says `{}` of answers of {}, which wins over the route's own lifetime: none is a hit, the origin is \
-             asked every time; with `override_origin = true` the route's `ttl` wins, and what changes without a write \
-             through this proxy is seen that much later",
+            "the origin sends `{}` with answers of {}, which overrides the route's own `ttl`: none of them is a hit, and the \
+             origin is asked every time; with `override_origin = true` the route's `ttl` wins, and what changes without \
+             a write through this proxy is seen that much later",
             in_the_origins_words(by),
             route.name
         );
@@ -76,9 +76,9 @@ impl Notices {
         if is_first(&self.cookies, &route.name) {
             tracing::warn!(
                 route = &*route.name,
-                "an answer of {} sets a cookie and is not stored for that; if all of them do, none is ever a hit. Where they \
-                 are the same for everybody but for the cookie, `set_cookie = \"strip\"` stores them without it, and \
-                 nobody is sent one",
+                "an answer of {} sets a cookie and is therefore not stored; if all of them do, there is never a hit. If they \
+                 are the same for everybody but for the cookie, `set_cookie = \"strip\"` stores them without it, and no \
+                 client is sent one",
                 route.name
             );
         }
@@ -94,8 +94,8 @@ impl Notices {
         if is_first(&self.upgrade, name) {
             tracing::warn!(
                 route = name,
-                "a client asked for a WebSocket on {shown} and was answered as if it had not, for no key allows it: write \
-                 `upgrade = true` into {table} if the origin speaks WebSocket there"
+                "a client asked for a WebSocket on {shown} and was answered as if it had not, since no key allows it: set \
+                 `upgrade = true` in {table} if the origin speaks WebSocket there"
             );
         }
     }
@@ -107,10 +107,10 @@ impl Notices {
             None => {}
             Some(News::Begins) => tracing::warn!(
                 origin_status = status.forward_status,
-                "the origin fails for {shown}: stored answers that are too old stand in for its own (stale-if-error)"
+                "the origin fails for {shown}: stale stored answers are served in place of its own (stale-if-error)"
             ),
             Some(News::Ends(ended)) => {
-                tracing::info!("the origin answers for {shown} again; a stored answer stood in {ended}");
+                tracing::info!("the origin answers for {shown} again; a stale answer was served {ended}");
             }
         }
     }
@@ -134,13 +134,13 @@ fn advice(route: &Route, names: &[HeaderName]) -> String {
     let mut lines = Vec::new();
     if needing(Remedy::Vary).next().is_some() {
         let all = route.vary.iter().chain(needing(Remedy::Vary)).map(|name| format!("\"{name}\""));
-        lines.push(format!("write `vary = [{}]` into it", all.collect::<Vec<_>>().join(", ")));
+        lines.push(format!("set `vary = [{}]` in it", all.collect::<Vec<_>>().join(", ")));
     }
     for (wanted, line) in [
-        (Remedy::Cookies, "write `cookies = \"key\"` in place of \"ignore\" if users get answers of their own"),
+        (Remedy::Cookies, "set `cookies = \"key\"` in place of \"ignore\" if users get answers of their own"),
         (
             Remedy::Authorization,
-            "write `authorization = \"key\"` in place of \"ignore\" if users get answers of their own",
+            "set `authorization = \"key\"` in place of \"ignore\" if users get answers of their own",
         ),
     ] {
         if needing(wanted).next().is_some() {

@@ -92,7 +92,7 @@ impl Acceptor {
                 }
                 Err(error) if is_shortage(&error) => {
                     if self.shortage.met(Clock::System.ticks()) {
-                        tracing::warn!(%error, "no connection can be accepted; trying again until one can");
+                        tracing::warn!(%error, "no connection can be accepted; this is tried again until one can");
                     }
                     sleep(BREATHER).await;
                 }
@@ -111,7 +111,11 @@ impl Acceptor {
         }
         let deadline = self.context.settings.shutdown_timeout;
         if timeout(deadline, async { while open.join_next().await.is_some() {} }).await.is_err() {
-            tracing::warn!(connections = open.len(), ?deadline, "requests under way did not end in time and were cut");
+            tracing::warn!(
+                connections = open.len(),
+                ?deadline,
+                "requests under way did not end in time and were cut off"
+            );
         }
     }
 
@@ -120,7 +124,7 @@ impl Acceptor {
         if self.shortage.is_on()
             && let Some(ended) = self.shortage.is_mended(Clock::System.ticks())
         {
-            tracing::info!("connections are accepted again; none could be {ended}");
+            tracing::info!("connections are accepted again; one could not be {ended}");
         }
     }
 

@@ -61,7 +61,10 @@ impl Counts {
         let lost = self.refused.load(Ordering::Relaxed).saturating_add(self.unwritten.load(Ordering::Relaxed));
         let news = lost.saturating_sub(self.told.swap(lost, Ordering::Relaxed));
         if news > 0 {
-            tracing::warn!(lines = news, "lines of this log were lost: nobody took them in time, or its disk is full");
+            tracing::warn!(
+                lines = news,
+                "lines of this log were lost: they were not read in time, or the disk is full"
+            );
         }
     }
 }

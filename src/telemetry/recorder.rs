@@ -1,6 +1,7 @@
 //! Where every request and every fetch in the background ends: what came of it goes to all who read that.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use http::{HeaderMap, Method, StatusCode};
 use tracing::Level;
@@ -15,7 +16,7 @@ use crate::fields::CacheStatus;
 #[derive(Clone, Debug, Default)]
 pub struct Recorder {
     /// The log, if requests get lines there.
-    log: Option<Queue>,
+    log: Option<Arc<Queue>>,
 }
 
 /// A request under way. Dropped before its end, it says that the client was gone before there was an answer; what a write
@@ -44,7 +45,7 @@ macro_rules! is_wanted {
 impl Recorder {
     /// One whose outcomes go to the log.
     pub(super) fn to_log(log: Queue) -> Self {
-        Self { log: Some(log) }
+        Self { log: Some(Arc::new(log)) }
     }
 
     /// A request begins: takes down what of it is read at its end, and the time.

@@ -105,6 +105,35 @@ fn a_result_that_cannot_be_written_is_1() {
     }
 }
 
+/// What a person at a terminal sees of a command.
+fn on_a_terminal(arguments: &str, no_color: Option<&str>) -> String {
+    let command = format!("'{}' {arguments}", env!("CARGO_BIN_EXE_aside"));
+    let mut terminal = std::process::Command::new("script");
+    terminal.args(["-qec", &command, "/dev/null"]).stdin(Stdio::null()).env_remove("NO_COLOR");
+    let output = terminal.envs(no_color.map(|value| ("NO_COLOR", value))).output().expect("`script` of util-linux");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn no_color_leaves_a_terminal_without_colours() {
+    let (folder, taken) = (tempfile::tempdir().unwrap(), std::net::TcpListener::bind("127.0.0.1:0").unwrap());
+    let file = |name: &str, line: &str| {
+        let path = folder.path().join(name);
+        let origin = "origin = \"http://127.0.0.1:1\"\n";
+        std::fs::write(&path, format!("{origin}{line}\n")).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let in_use = file("taken.toml", &format!("listen = \"{}\"", taken.local_addr().unwrap()));
+    let bad = file("bad.toml", "listen = 1");
+    for (command, said) in [(format!("serve -c {in_use}"), "ERROR"), (format!("check -c {bad}"), "listen = 1")] {
+        for (no_color, coloured) in [(None, true), (Some(""), true), (Some("1"), false), (Some("0"), false)] {
+            let seen = on_a_terminal(&command, no_color);
+            assert!(seen.contains(said), "{seen}");
+            assert_eq!(seen.contains('\u{1b}'), coloured, "{command}, NO_COLOR {no_color:?}: {seen}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn what_aside_answers_by_itself_has_its_cause_in_the_log() {
     let origin = Origin::counting().await;
@@ -173,7 +202,7 @@ async fn stale_answers_that_stand_in_for_a_failing_origin_are_told_of_once_a_rou
         super::support::until("a stale answer", is_stale).await;
     }
     for route in ["/a/{id}", "/b/{id}"] {
-        let told = format!("the origin fails for {route}: stored answers");
+        let told = format!("the origin fails for {route}: stale stored answers");
         node.says(&told).await;
         assert_eq!(node.log().matches(&told).count(), 1, "{}", node.log());
     }

@@ -48,7 +48,7 @@ async fn what_vary_names_and_a_route_withholds_is_in_the_log_once_a_route_whiche
             format!("the answers of {route} vary by hx-request, user-agent, which the route keeps from the origin");
         assert_eq!(lines(&node, &told), 1, "{}", node.log());
     }
-    let advice = "write `vary = [\"accept\", \"accept-language\", \"hx-request\", \"user-agent\"]` into it";
+    let advice = "set `vary = [\"accept\", \"accept-language\", \"hx-request\", \"user-agent\"]` in it";
     assert_eq!((lines(&node, "which the route keeps"), lines(&node, advice)), (2, 2), "{}", node.log());
 }
 
@@ -163,7 +163,7 @@ async fn a_cookie_that_is_ignored_is_withheld_and_one_that_is_keyed_or_goes_past
     assert_eq!(node.stop().await, Some(0));
     let told = "the answers of /ignore vary by authorization, cookie, which";
     assert_eq!((lines(&node, told), lines(&node, "which the route keeps")), (1, 1), "{}", node.log());
-    for key in ["write `cookies = \"key\"` in place of \"ignore\"", "write `authorization = \"key\"` in place of"] {
+    for key in ["set `cookies = \"key\"` in place of \"ignore\"", "set `authorization = \"key\"` in place of"] {
         assert_eq!(lines(&node, key), 1, "{}", node.log());
     }
     assert_eq!(lines(&node, "vary = ["), 0, "{}", node.log());
@@ -204,7 +204,7 @@ async fn a_ttl_that_the_origin_defeats_is_in_the_log_once_a_route() {
     assert_eq!(node.client().get("/max-age=0,public/1").await.cache(), "HIT");
     assert_eq!(node.stop().await, Some(0));
     for (word, told) in defeated {
-        let told = format!("the origin says `{told}` of answers of /{word}/{{id}}, which wins");
+        let told = format!("the origin sends `{told}` with answers of /{word}/{{id}}, which overrides");
         assert_eq!(lines(&node, &told), 1, "{told}: {}", node.log());
     }
     assert_eq!(lines(&node, "with `override_origin = true`"), defeated.len(), "{}", node.log());
@@ -235,10 +235,10 @@ async fn a_web_socket_that_no_key_allows_is_in_the_log_once_a_route_and_once_for
         ("/off", "this route"),
         ("paths without a route", "[origin]"),
     ] {
-        let told = format!("a client asked for a WebSocket on {shown} and was answered as if it had not, for no key");
+        let told = format!("a client asked for a WebSocket on {shown} and was answered as if it had not, since no key");
         let told = node.log().lines().filter(|line| line.contains(&told)).map(str::to_owned).collect::<Vec<_>>();
         assert_eq!(told.len(), 1, "{shown}: {}", node.log());
-        assert!(told[0].contains(&format!("write `upgrade = true` into {table} if the origin")), "{}", told[0]);
+        assert!(told[0].contains(&format!("set `upgrade = true` in {table} if the origin")), "{}", told[0]);
     }
     assert_eq!(lines(&node, "asked for a WebSocket"), 4, "{}", node.log());
 }

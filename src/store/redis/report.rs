@@ -1,4 +1,4 @@
-//! Tells the log once that Redis cannot be used, or owes something, and once that it no longer does.
+//! Tells the log once that Redis cannot be used, is full or has not confirmed an invalidation, and once that this is over.
 
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -136,8 +136,8 @@ impl Report {
         if self.owing.met(Clock::System.ticks()) {
             warn!(
                 %fault,
-                "the store did not confirm an invalidation; nothing is read from it until it has, which is tried again by \
-                 itself"
+                "the store did not confirm an invalidation; it is sent again until it is confirmed, and until then nothing \
+                 is read from the store"
             );
         }
     }
@@ -146,12 +146,13 @@ impl Report {
     pub(super) fn stored<T>(&self, address: impl Fn() -> String, outcome: &Result<T, Fault>) {
         match outcome {
             Err(Fault::Full) if self.full.met(Clock::System.ticks()) => warn!(
-                "Redis at {} is full (maxmemory) and takes no more answers: the origin gives them each time",
+                "Redis at {} is full (maxmemory) and stores no more answers, so the origin is asked each time: raise \
+                 maxmemory, or set maxmemory-policy to volatile-lru",
                 address()
             ),
             Ok(_) if self.full.is_on() => {
                 if let Some(ended) = self.full.is_over(Clock::System.ticks()) {
-                    info!("Redis at {} has room again; it took no answer {ended}", address());
+                    info!("Redis at {} has room again; it could not store an answer {ended}", address());
                 }
             }
             _ => {}
