@@ -12,7 +12,7 @@ pub enum TransferCoding {
     None,
     /// One line with the one word `chunked`.
     Chunked,
-    /// One word that nobody knows: the message ends with its connection.
+    /// One word that is not registered: the message ends with its connection.
     Unknown,
     /// Anything else: a coding that has to be undone, several of them, or `chunked` in a spelling that some would not take
     /// for it.
@@ -49,16 +49,16 @@ fn is_unknown_word(text: &[u8]) -> bool {
 pub fn content_length(fields: &HeaderMap) -> Result<Option<u64>, BadLength> {
     let mut lines = fields.get_all(CONTENT_LENGTH).iter().flat_map(|line| split_list(line.as_bytes()));
     let Some(first) = lines.next() else { return Ok(None) };
-    let length = digits(first).ok_or(BadLength)?;
-    if lines.all(|other| digits(other) == Some(length)) { Ok(Some(length)) } else { Err(BadLength) }
+    let length = decimal(first).ok_or(BadLength)?;
+    if lines.all(|other| decimal(other) == Some(length)) { Ok(Some(length)) } else { Err(BadLength) }
 }
 
 /// A Content-Length that is no number, or more than one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BadLength;
 
-/// ASCII digits and nothing else: no sign, no space; `None` where they do not fit 64 bits.
-pub fn digits(text: &[u8]) -> Option<u64> {
+/// The number that ASCII digits and nothing else make: no sign, no space; `None` where they do not fit 64 bits.
+pub fn decimal(text: &[u8]) -> Option<u64> {
     if text.is_empty() || !text.iter().all(u8::is_ascii_digit) {
         return None;
     }

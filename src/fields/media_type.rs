@@ -1,4 +1,4 @@
-//! What a Content-Type says a body is, as far as anybody here looks into it.
+//! What a Content-Type says a body is, as far as that matters here.
 
 use http::HeaderValue;
 

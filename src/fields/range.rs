@@ -3,6 +3,8 @@
 use http::HeaderMap;
 use http::header::{CONTENT_RANGE, RANGE};
 
+use super::framing::decimal;
+
 /// One part of a representation, as a request asks for it.
 ///
 /// Source: RFC 9110 section 14.1.2
@@ -33,10 +35,10 @@ impl ByteRange {
         }
         let (first, last) = set.trim().split_once('-')?;
         match (first, last) {
-            ("", length) => number(length).map(Self::Suffix),
-            (first, "") => number(first).map(|first| Self::From { first, last: None }),
+            ("", length) => decimal(length.as_bytes()).map(Self::Suffix),
+            (first, "") => decimal(first.as_bytes()).map(|first| Self::From { first, last: None }),
             (first, last) => {
-                let (first, last) = (number(first)?, number(last)?);
+                let (first, last) = (decimal(first.as_bytes())?, decimal(last.as_bytes())?);
                 (first <= last).then_some(Self::From { first, last: Some(last) })
             }
         }
@@ -84,8 +86,8 @@ impl ContentRange {
         let (unit, rest) = line.to_str().ok()?.split_once(' ')?;
         let (range, complete) = rest.split_once('/')?;
         let (first, last) = range.split_once('-')?;
-        let (first, last) = (number(first)?, number(last)?);
-        let complete = if complete == "*" { None } else { Some(number(complete)?) };
+        let (first, last) = (decimal(first.as_bytes())?, decimal(last.as_bytes())?);
+        let complete = if complete == "*" { None } else { Some(decimal(complete.as_bytes())?) };
         let sound = unit.eq_ignore_ascii_case("bytes") && first <= last && complete.is_none_or(|all| last < all);
         sound.then_some(Self { first, last, complete })
     }
@@ -110,11 +112,6 @@ impl std::fmt::Display for ContentRange {
             None => out.write_str("*"),
         }
     }
-}
-
-/// Digits and nothing else.
-fn number(text: &str) -> Option<u64> {
-    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ pub enum SetCookie {
     Refuse,
     /// Without a route, and where the origin names a lifetime, it is stored as it is. Source: RFC 9111 section 7.3
     Store,
-    /// On a route it is stored without the cookie, and nobody who gets what is stored is sent one.
+    /// On a route it is stored without the cookie, and what is served from the store sets none.
     Strip,
 }
 

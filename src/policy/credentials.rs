@@ -20,7 +20,7 @@ pub fn credential_in(request: &HeaderMap) -> Option<Detail> {
 /// True for a field, other than Authorization and Cookie, by which APIs and the proxies in front of them tell users
 /// apart: `X-Api-Key`, `X-Auth-Token`, `X-CSRF-Token`, `X-Consumer-ID`, `X-Forwarded-User` and the like.
 ///
-/// Names are looked up in a table and judged word by word, for nobody can list them all; a false alarm costs a miss, never
+/// Names are looked up in a table and judged word by word, for no list has them all; a false alarm costs a miss, never
 /// an answer.
 pub fn is_credential(name: &HeaderName) -> bool {
     let name = name.as_str();

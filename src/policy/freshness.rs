@@ -13,7 +13,7 @@ use crate::fields::{CacheControl, date_in};
 /// A guess is never trusted for longer.
 const LONGEST_GUESS: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// The lifetime of a response, or `None` when nobody gives it one.
+/// The lifetime of a response, or `None` when nothing gives it one.
 ///
 /// The first that speaks counts: the overriding route, s-maxage, max-age, Expires, the route, a guess. A no-cache that
 /// is not overridden makes it zero, also where it alone makes the response worth storing. Whether the response may be
@@ -46,8 +46,8 @@ pub fn lifetime(
     Some(Lifetime { fresh_for, source, stale_while_revalidate, stale_if_error })
 }
 
-/// Whose word keeps a response from ever being fresh, or served while it is renewed, to which the route gives a lifetime.
-/// `None` where nobody's does, and where the route gives none.
+/// What keeps a response from ever being fresh, or served while it is renewed, to which the route gives a lifetime.
+/// `None` where nothing does, and where the route gives none.
 ///
 /// Source: RFC 9111 section 4.2.1
 pub fn defeats_the_route(

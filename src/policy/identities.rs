@@ -1,7 +1,7 @@
-//! The names by which gateways, single sign-on and apps tell an origin who asks: one table, with who has each.
+//! The names by which gateways, single sign-on and apps tell an origin who asks: one table, with the product that has each.
 
-/// Each without its `X-`, in lower case and in order, with who sends it. One that ends in `-` stands for all that begin with
-/// it. Kept by hand: whoever meets another one adds it here.
+/// Each without its `X-`, in lower case and in order, with what sends it. One that ends in `-` stands for all that begin with
+/// it. Kept by hand.
 ///
 /// `_` stands in none: such names are dropped, since servers cannot tell them from those with `-`.
 const NAMES: [(&str, &str); 129] = [
@@ -136,7 +136,7 @@ const NAMES: [(&str, &str); 129] = [
     ("zumo-auth", "Azure Mobile Apps"),
 ];
 
-/// Who tells users apart by a field of this name, in lower case, with `X-` or without; `None` where nobody is known to.
+/// The product that tells users apart by a field of this name, in lower case, with `X-` or without; `None` where none is known to.
 pub(super) fn told_by(name: &str) -> Option<&'static str> {
     let own = name.strip_prefix("x-").unwrap_or(name);
     // The last one that is not behind it is it, or the family that it is of: no name of the table is of a family in it.

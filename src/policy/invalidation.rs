@@ -29,7 +29,7 @@ pub fn effect(status: Option<StatusCode>) -> Effect {
 }
 
 /// Whether an answered write invalidates what is stored under its URI where no route speaks: an answer that is no error.
-/// Nobody knows of one without an answer, so that it counts too.
+/// A write without an answer counts, too: what it did is unknown.
 ///
 /// Source: RFC 9111 section 4.4
 pub fn invalidates(status: Option<StatusCode>) -> bool {

@@ -1,4 +1,4 @@
-//! A freshness lifetime: how long, and who said so.
+//! A freshness lifetime: how long, and where it comes from.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use std::time::Duration;
 pub struct Lifetime {
     /// The freshness lifetime, counted in age; zero when it has to be validated at every use.
     pub fresh_for: Duration,
-    /// Who said so.
+    /// Where it comes from.
     pub source: LifetimeSource,
     /// How long after that it may be served while it is being renewed. Source: RFC 5861 section 3
     pub stale_while_revalidate: Duration,

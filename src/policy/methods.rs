@@ -59,7 +59,7 @@ pub fn unsafe_methods() -> impl Iterator<Item = &'static str> {
     REGISTERED.iter().filter(|(name, safe)| !safe && *name != "CONNECT").map(|(name, _)| *name)
 }
 
-/// True for the methods that are registered as safe. One that nobody knows may change something.
+/// True for the methods that are registered as safe. One that is not registered may change something.
 ///
 /// Source: RFC 9110 sections 9.2.1 and 16.1.1
 pub fn is_safe(method: &Method) -> bool {

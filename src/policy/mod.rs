@@ -9,7 +9,6 @@ mod coding;
 mod credentials;
 mod forgeable;
 mod freshness;
-mod head;
 mod identities;
 mod invalidation;
 mod lifetime;
@@ -26,7 +25,6 @@ pub use coding::{coding_for, forbids_transforming, may_encode};
 pub use credentials::{credential_in, is_credential};
 pub use forgeable::{is_forgeable, is_overriding};
 pub use freshness::{defeats_the_route, is_heuristically_cacheable, lifetime};
-pub use head::{Told, told_by_head};
 pub use invalidation::{Effect, effect, invalidates, named_on_origin, path_of};
 pub use lifetime::{Lifetime, LifetimeSource};
 pub use methods::{is_safe, registered, unsafe_methods};
@@ -35,5 +33,7 @@ pub use reuse::{
     Reuse, Stored, StoredFlags, lifetime_today, may_serve_on_error, only_if_cached, reuse, ttl_left, wants_the_origin,
 };
 pub use storable::{BodyFraming, Exchange, blames_the_request, credential_that_counts, storable};
-pub use validation::{conditional_for, confirms, fields_for_304, freshen, has_validator, not_modified};
+pub use validation::{
+    Told, conditional_for, confirms, fields_for_304, freshen, has_validator, not_modified, told_by_head,
+};
 pub use vary::selecting;

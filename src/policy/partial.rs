@@ -48,7 +48,7 @@ pub fn selected_of_part(request: &HeaderMap, response: &HeaderMap, part: Content
     let (first, last) = match (ByteRange::of(request)?, part.complete) {
         (range, Some(complete)) => range.within(complete)?,
         (ByteRange::From { first, last: Some(last) }, None) => (first, last),
-        // Where the end is nobody knows.
+        // The end is unknown.
         (_, None) => return None,
     };
     (part.first <= first && last <= part.last).then_some(ContentRange { first, last, ..part })

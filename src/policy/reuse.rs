@@ -139,7 +139,7 @@ pub fn only_if_cached(request: &HeaderMap, choices: &Choices) -> bool {
 }
 
 /// True when the request is a matter between this client and the origin: it takes nothing that is stored, however new, or
-/// wants its answer stored for nobody.
+/// wants its answer not to be stored.
 ///
 /// Source: RFC 9111 sections 5.2.1.1, 5.2.1.4 and 5.2.1.5
 pub fn wants_the_origin(request: &HeaderMap, choices: &Choices) -> bool {

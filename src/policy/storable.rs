@@ -37,7 +37,7 @@ pub enum BodyFraming {
     Length(u64),
     /// After the last chunk.
     Chunked,
-    /// When the connection closes: whole or cut short, nobody can tell.
+    /// When the connection closes: whether it is whole or cut short cannot be told.
     CloseDelimited,
 }
 
@@ -134,7 +134,7 @@ fn check_body(body: BodyFraming, lifetime: &Lifetime, choices: &Choices) -> Resu
     match body {
         BodyFraming::None | BodyFraming::Chunked => Ok(()),
         BodyFraming::Length(bytes) => refuse(bytes > choices.max_body, Detail::TooLarge),
-        // RFC 9112 section 8 counts it complete. Where no route speaks, nobody else's word than the origin's makes it worth
+        // RFC 9112 section 8 counts it complete. Where no route speaks, only the origin's word makes it worth
         // the risk.
         BodyFraming::CloseDelimited => {
             let allowed = choices.close_delimited && (choices.routed || lifetime.source.is_explicit());

@@ -4,7 +4,7 @@ use http::header::{CONTENT_LENGTH, MAX_FORWARDS};
 use http::{HeaderMap, HeaderValue, Method};
 
 use super::Refusal;
-use crate::fields::{TransferCoding, content_length, transfer_coding};
+use crate::fields::{TransferCoding, content_length, decimal, transfer_coding};
 
 /// What of a request comes after its head, as the one who parsed it found it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,10 +57,10 @@ pub(super) fn count_hop(method: &Method, fields: &mut HeaderMap) -> Result<(), R
     }
     let mut lines = fields.get_all(MAX_FORWARDS).iter();
     let left = match (lines.next(), lines.next()) {
-        (Some(only), None) => only.to_str().ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit())),
+        (Some(only), None) => decimal(only.as_bytes()),
         _ => None,
     };
-    match left.and_then(|text| text.parse::<u32>().ok()) {
+    match left.and_then(|left| u32::try_from(left).ok()) {
         None => Err(Refusal::BadRequest("Max-Forwards is no number.")),
         Some(0) => Err(Refusal::LastHop),
         Some(left) => {

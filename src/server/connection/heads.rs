@@ -5,7 +5,7 @@
 
 use std::mem::take;
 
-use crate::fields::digits;
+use crate::fields::decimal;
 
 /// How much of a line is kept: enough for the fields that say where a body ends.
 const KEPT: usize = 64;
@@ -160,7 +160,7 @@ impl Said {
         let value = value.get(1..).unwrap_or_default().trim_ascii();
         let is = |known: &str| name.eq_ignore_ascii_case(known.as_bytes());
         if is("content-length") {
-            let length = digits(value);
+            let length = decimal(value);
             self.lost |=
                 line.len() >= KEPT - 2 || length.is_none() || self.length.is_some_and(|told| Some(told) != length);
             self.length = length;

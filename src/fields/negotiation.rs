@@ -1,10 +1,51 @@
-//! Accept-Encoding: which content codings a client can undo, and which it likes best.
+//! Content negotiation: what a client would rather have, which codings it can undo, and what an answer was chosen by.
+//!
+//! Source: RFC 9110 section 12
 
 use http::HeaderMap;
-use http::header::{ACCEPT_ENCODING, HeaderValue};
+use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, HeaderName, HeaderValue, VARY};
 
 use super::list::{list_members, split_list};
-use super::weight::{Weight, weight};
+
+/// A weight in thousandths: 0 refuses, 1000 is the most.
+type Weight = u16;
+
+/// The `;q=` of a member; `None` where the parameters are something else.
+fn weight(parameters: &[u8]) -> Option<Weight> {
+    let [b'q' | b'Q', b'=', value @ ..] = parameters.trim_ascii() else { return None };
+    let (whole, decimals) = match value {
+        [whole @ (b'0' | b'1')] => (*whole, &b""[..]),
+        [whole @ (b'0' | b'1'), b'.', decimals @ ..] if decimals.len() <= 3 => (*whole, decimals),
+        _ => return None,
+    };
+    let mut thousandths = u16::from(whole - b'0') * 1000;
+    for (digit, worth) in decimals.iter().zip([100, 10, 1]) {
+        thousandths += digit.is_ascii_digit().then(|| u16::from(digit - b'0') * worth)?;
+    }
+    (thousandths <= 1000).then_some(thousandths)
+}
+
+/// What a request would rather have, as one text: two requests that want the same have the same text.
+///
+/// Case counts for nothing, nor does whitespace, nor how a weight is written; the weightiest comes first. Of the same
+/// weight the first comes first, unless `any_order` says that their order, too, counts for nothing. `None` where the
+/// field is absent or a member cannot be read.
+///
+/// Source: RFC 9110 sections 12.5.3 and 12.5.4, RFC 9111 section 4.1
+pub fn preferences(request: &HeaderMap, name: &HeaderName, any_order: bool) -> Option<String> {
+    let mut wanted = Vec::new();
+    for member in list_members(request, name) {
+        let mut parts = member.splitn(2, |&byte| byte == b';');
+        let value = std::str::from_utf8(parts.next()?.trim_ascii()).ok()?.to_ascii_lowercase();
+        wanted.push((value, parts.next().map_or(Some(1000), weight)?));
+    }
+    if any_order {
+        wanted.sort();
+    }
+    wanted.sort_by_key(|(_, weight)| std::cmp::Reverse(*weight));
+    let texts: Vec<String> = wanted.into_iter().map(|(value, weight)| format!("{value};{weight}")).collect();
+    (!texts.is_empty()).then(|| texts.join(","))
+}
 
 /// A content coding that the proxy can apply.
 ///
@@ -20,7 +61,7 @@ pub enum ContentCoding {
 }
 
 impl ContentCoding {
-    /// Every coding there is, in the order in which they are preferred unless somebody says otherwise.
+    /// Every coding there is, in the order in which they are preferred unless the configuration says otherwise.
     pub const ALL: [Self; 3] = [Self::Zstd, Self::Br, Self::Gzip];
 
     /// Its name as registered.
@@ -110,8 +151,38 @@ impl AcceptEncoding {
 ///
 /// Source: RFC 9110 section 8.4
 pub fn is_encoded(fields: &HeaderMap) -> bool {
-    let lines = fields.get_all(http::header::CONTENT_ENCODING).into_iter();
+    let lines = fields.get_all(CONTENT_ENCODING).into_iter();
     lines.flat_map(|line| split_list(line.as_bytes())).any(|coding| !coding.eq_ignore_ascii_case(b"identity"))
+}
+
+/// The request fields that a response says it was chosen by.
+///
+/// Source: RFC 9110 section 12.5.5
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Vary {
+    /// `*`, a list that cannot be read, or one of more than a hundred names: no request is known to match.
+    Any,
+    /// These, lower-cased, sorted, each once; empty when the response depends on none.
+    Fields(Vec<HeaderName>),
+}
+
+/// How many fields an answer may be chosen by: each of them is looked at whenever the answer is looked up.
+const MOST_NAMES: usize = 100;
+
+impl Vary {
+    /// Reads every Vary line of a response.
+    pub fn of(response: &HeaderMap) -> Self {
+        let mut names = Vec::new();
+        for member in list_members(response, &VARY) {
+            match HeaderName::from_bytes(member) {
+                Ok(name) if member != b"*" => names.push(name),
+                _ => return Self::Any,
+            }
+        }
+        names.sort_unstable_by(|left, right| left.as_str().cmp(right.as_str()));
+        names.dedup();
+        if names.len() > MOST_NAMES { Self::Any } else { Self::Fields(names) }
+    }
 }
 
 #[cfg(test)]
@@ -119,6 +190,29 @@ mod tests {
     use super::*;
     use crate::fields::literal::field;
     use ContentCoding::{Br, Gzip, Zstd};
+    use http::header::ACCEPT_LANGUAGE;
+
+    fn wishes(line: &'static str, any_order: bool) -> Option<String> {
+        let request = HeaderMap::from_iter([(ACCEPT_LANGUAGE, HeaderValue::from_static(line))]);
+        preferences(&request, &ACCEPT_LANGUAGE, any_order)
+    }
+
+    #[test]
+    fn the_same_wishes_are_the_same_text() {
+        for line in ["de, en;q=0.5", "DE ,en ; Q=0.50", "en;q=0.5,de;q=1", "de,,en;q=0.500"] {
+            assert_eq!(wishes(line, false).as_deref(), Some("de;1000,en;500"), "{line}");
+        }
+        assert_ne!(wishes("de, en", false), wishes("en, de", false));
+        assert_eq!(wishes("de, en", true), wishes("en, de", true));
+        assert_ne!(wishes("de, en;q=0.5", true), wishes("en, de;q=0.5", true));
+    }
+
+    #[test]
+    fn what_is_absent_or_cannot_be_read_is_none() {
+        for line in ["", ",", "en;level=1", "en;q=2", "en;q=0.1234"] {
+            assert_eq!(wishes(line, false), None, "{line}");
+        }
+    }
 
     fn chosen(lines: &[&'static str]) -> Option<ContentCoding> {
         AcceptEncoding::of(&field(&ACCEPT_ENCODING, lines))?.choose(&ContentCoding::ALL)
@@ -219,9 +313,41 @@ mod tests {
     #[test]
     fn a_coded_body_is_told_by_its_field() {
         for (value, encoded) in [("gzip", true), ("identity, br", true), ("Identity", false), ("", true)] {
-            let fields = HeaderMap::from_iter([(http::header::CONTENT_ENCODING, HeaderValue::from_static(value))]);
+            let fields = HeaderMap::from_iter([(CONTENT_ENCODING, HeaderValue::from_static(value))]);
             assert_eq!(is_encoded(&fields), encoded, "{value}");
         }
         assert!(!is_encoded(&HeaderMap::new()));
+    }
+
+    fn vary(lines: &[&[u8]]) -> Vary {
+        Vary::of(&field(&VARY, lines))
+    }
+
+    #[test]
+    fn names_are_lower_cased_sorted_and_each_once() {
+        let names = ["accept", "origin", "x-a"].map(HeaderName::from_static).to_vec();
+        assert_eq!(vary(&[b"X-A, Origin", b"ACCEPT,, origin"]), Vary::Fields(names));
+    }
+
+    #[test]
+    fn nothing_named_is_an_empty_list() {
+        for lines in [&[][..], &[&b""[..]], &[b" , "]] {
+            assert_eq!(vary(lines), Vary::Fields(Vec::new()));
+        }
+    }
+
+    #[test]
+    fn more_names_than_are_looked_at_are_any() {
+        let list = |count: usize| (0..count).map(|number| format!("x-{number}, x-0")).collect::<Vec<_>>().join(",");
+        assert!(matches!(vary(&[list(MOST_NAMES).as_bytes()]), Vary::Fields(names) if names.len() == MOST_NAMES));
+        assert_eq!(vary(&[list(MOST_NAMES + 1).as_bytes()]), Vary::Any);
+        assert_eq!(vary(&[list(100_000).as_bytes()]), Vary::Any);
+    }
+
+    #[test]
+    fn a_star_or_what_cannot_be_read_is_any() {
+        for line in [&b"*"[..], b"accept, *", b"a b", b"accept; x", b"\xff", b"\"accept\"", b"a, :"] {
+            assert_eq!(vary(&[b"accept", line]), Vary::Any, "{line:?}");
+        }
     }
 }
