@@ -64,8 +64,7 @@ pub(super) async fn invalidated(core: &Core, drops: &[Invalidation], mut answer:
     if drops.is_empty() {
         return answer;
     }
-    let rule = only_rule(drops).map(str::to_owned);
-    answer.notes.dropped = summary(drops).map(|summary| Box::new(Dropped { summary, rule }));
+    answer.notes.dropped = dropped(drops);
     match invalidate(core, drops, &[], None).await {
         Ok(_) => answer,
         Err(fault) => unfinished(core, answer, &fault),
@@ -92,6 +91,12 @@ pub(super) fn unfinished(core: &Core, mut answer: Answer, fault: &Fault) -> Answ
     }
     answer.cache_status.detail = Some(fault_detail(fault));
     answer
+}
+
+/// What the log is told of it.
+pub(super) fn dropped(drops: &[Invalidation]) -> Option<Box<Dropped>> {
+    let rule = only_rule(drops).map(str::to_owned);
+    summary(drops).map(|summary| Box::new(Dropped { summary, rule }))
 }
 
 /// The rule of the configuration by which all of it is invalidated, where it is one.

@@ -16,10 +16,9 @@ use super::super::invalidate::invalidated;
 use super::freshen::{cookies, setting};
 use super::part::put_piece;
 use super::plan::{Fetch, Plan};
-use super::post::invalidate_and_put;
-use super::put::put;
+use super::put::{invalidate_and_put, put};
 use super::read_ahead::{Ahead, ReadAhead, Room};
-use super::received::{Coming, Judged, Received};
+use super::received::{Coming, Judged, Received, Whole};
 use crate::body::{Body, Collected, Timed};
 use crate::fields::{CacheStatus, Detail};
 use crate::origin::OriginError;
@@ -44,7 +43,7 @@ pub(super) async fn collect(core: &Arc<Core>, mut coming: Coming) -> (Answer, Op
     let limit = coming.fetch.asked.choices().max_body;
     let Coming { fetch, received, judged, body, moment } = coming;
     let answer = match body.collect_until(limit, moment, receipt).await {
-        Collected::Whole(bytes) => whole(core, fetch, received, judged, bytes).await,
+        Collected::Whole(body) => whole(core, fetch, Whole { received, judged, body }).await,
         Collected::Slow(ahead, rest) if !matches!(fetch.plan, Plan::Post(_)) => {
             let (answer, relay) = relayed(core, Coming { fetch, received, judged, body: rest, moment }, &ahead);
             return (answer, Some(relay));
@@ -74,23 +73,24 @@ fn length(body: &Timed) -> usize {
 }
 
 /// Puts what is whole, and answers with it.
-async fn whole(core: &Core, mut fetch: Fetch, received: Received, judged: Judged, bytes: Bytes) -> Answer {
+async fn whole(core: &Core, mut fetch: Fetch, whole: Whole) -> Answer {
+    let received = &whole.received;
     let status = fetch.cache_status(received.status, &received.fields);
     match fetch.take_plan() {
         Plan::Post(drops) => {
-            let answer = as_it_came(received.head(), Body::full(bytes.clone()), status);
-            invalidate_and_put(core, fetch, &drops, (received, judged, bytes), answer).await
+            let answer = as_it_came(received.head(), Body::full(whole.body.clone()), status);
+            invalidate_and_put(core, fetch, &drops, whole, answer).await
         }
         Plan::Piece(piece) => {
-            let head = received.head();
-            let put = put_piece(core, fetch, piece, received, judged, bytes.clone()).await;
+            let (head, bytes) = (received.head(), whole.body.clone());
+            let put = put_piece(core, fetch, piece, whole).await;
             let status = CacheStatus { stored: put.stored, ttl: put.ttl, detail: put.detail, ..status };
             as_it_came(head, Body::full(bytes), status)
         }
         Plan::Get | Plan::Head { .. } | Plan::Part(_) => {
             let strips = fetch.asked.choices().strips_cookies();
-            let aside = if strips { cookies(&received) } else { Vec::new() };
-            let put = put(core, &fetch, received, judged, bytes).await;
+            let aside = if strips { cookies(received) } else { Vec::new() };
+            let put = put(core, &fetch, whole).await;
             fetch.land(put.landing, &core.shared.flights);
             let detail = put.detail.or(status.detail);
             let status = CacheStatus { stored: put.stored, ttl: put.ttl, detail, ..status };
@@ -183,11 +183,12 @@ impl Relay {
         let mut shared_with = None;
         let landing = match &ahead {
             Ahead::Whole(bytes) => {
+                let whole = Whole { received, judged, body: bytes.clone() };
                 if let Plan::Piece(piece) = fetch.take_plan() {
-                    put_piece(&core, fetch, piece, received, judged, bytes.clone()).await;
+                    put_piece(&core, fetch, piece, whole).await;
                     return reading.end(ahead, None);
                 }
-                let put = put(&core, &fetch, received, judged, bytes.clone()).await;
+                let put = put(&core, &fetch, whole).await;
                 shared_with = Some(put.entry);
                 put.landing
             }

@@ -11,7 +11,7 @@ use super::super::deliver::deliver;
 use super::super::flights::Landing;
 use super::plan::Fetch;
 use super::put::put_expecting;
-use super::received::{Received, judge};
+use super::received::{Received, Whole, judge};
 use crate::body::Timed;
 use crate::fields::{CacheStatus, Detail};
 use crate::origin::Answered;
@@ -39,7 +39,7 @@ pub(super) async fn freshened(
     match judge(&core.shared, &fetch, &received) {
         Ok(judged) => {
             let expect = Expect::Entry(Arc::clone(stale));
-            let put = put_expecting(core, expect, &fetch, received, judged, stale.body.clone()).await;
+            let put = put_expecting(core, expect, &fetch, Whole { received, judged, body: stale.body.clone() }).await;
             fetch.land(put.landing.with_status(forward_status), &core.shared.flights);
             let status = CacheStatus { stored: put.stored, ttl: put.ttl, detail: put.detail, ..status };
             let answer = deliver(&core.shared, &fetch.asked, &put.entry, put.entry.initial_age, status);
@@ -92,7 +92,7 @@ async fn freshened_by_head(
     match judge(&core.shared, &fetch, &received) {
         Ok(judged) => {
             let expect = Expect::Entry(Arc::clone(stale));
-            let put = put_expecting(core, expect, &fetch, received, judged, stale.body.clone()).await;
+            let put = put_expecting(core, expect, &fetch, Whole { received, judged, body: stale.body.clone() }).await;
             fetch.land(put.landing, &core.shared.flights);
             CacheStatus { stored: put.stored, ttl: put.ttl, detail: put.detail.or(status.detail), ..status }
         }

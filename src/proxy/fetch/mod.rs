@@ -9,7 +9,6 @@ mod collect;
 mod freshen;
 mod part;
 mod plan;
-mod post;
 mod put;
 mod read_ahead;
 mod received;

@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use http::StatusCode;
 
 use super::super::answer::Answer;
@@ -12,7 +11,7 @@ use super::super::core::{Core, Shared};
 use super::super::variants::at_key;
 use super::plan::{Fetch, Part, Piece, Plan};
 use super::put::{Put, put_expecting};
-use super::received::{Coming, Judged, Received, judge};
+use super::received::{Coming, Judged, Received, Whole, judge};
 use crate::body::Timed;
 use crate::fields::{CacheStatus, ContentRange, Detail};
 use crate::origin::Answered;
@@ -77,11 +76,9 @@ pub(super) async fn put_piece(
     core: &Core,
     mut fetch: Fetch,
     piece: Piece,
-    received: Received,
-    judged: Judged,
-    mut body: Bytes,
+    Whole { received, judged, mut body }: Whole,
 ) -> Put {
-    let Piece { mut range, known, whole, landed } = piece;
+    let Piece { mut range, known, whole: expect_whole, landed } = piece;
     let most = fetch.asked.choices().max_body;
     if let Some((before, at)) = known.as_deref().and_then(|known| Some((known, ContentRange::of(&known.fields)?)))
         && let Some(both) = combined((&before.fields, at), (&received.fields, range))
@@ -96,11 +93,13 @@ pub(super) async fn put_piece(
     {
         fetch.elsewhere = None;
         let mut fetch = fetch.led_by(leader);
-        let put = put_expecting(core, whole, &fetch, received.of_range(None), judged, body).await;
+        let put =
+            put_expecting(core, expect_whole, &fetch, Whole { received: received.of_range(None), judged, body }).await;
         fetch.land(put.landing.clone(), &core.shared.flights);
         return put;
     }
-    put_expecting(core, expect(known), &fetch, received.of_range(Some(range)), judged, body).await
+    let part = Whole { received: received.of_range(Some(range)), judged, body };
+    put_expecting(core, expect(known), &fetch, part).await
 }
 
 fn expect(seen: Option<Arc<StoredResponse>>) -> Expect {

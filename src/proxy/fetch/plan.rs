@@ -8,9 +8,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 
 use super::super::answer::VIA_ASIDE;
 use super::super::asked::{Asked, Missed};
-use super::super::flights::{Flights, Landing, Leader};
+use super::super::flights::{Flights, Landing, Leader, MOMENT};
 use super::super::hosts::host_on_a_fill;
-use super::super::patience::MOMENT;
 use crate::body::{Body, InterimSender, Waiters};
 use crate::budget::Budget;
 use crate::fields::{CacheStatus, ContentRange, Detail, TRACEPARENT, TraceParent};

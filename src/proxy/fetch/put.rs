@@ -2,21 +2,22 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use http::header::SET_COOKIE;
 
 use super::super::annotate;
+use super::super::answer::Answer;
 use super::super::asked::fault_detail;
 use super::super::core::Core;
 use super::super::decide::is_shareable;
 use super::super::flights::Landing;
+use super::super::invalidate::{dropped, invalidate, invalidated, unfinished};
 use super::super::variants::{Variant, at_key};
 use super::plan::Fetch;
-use super::received::{Judged, Received};
+use super::received::{Received, Whole};
 use crate::fields::{CACHE_GROUPS, Detail, cache_groups, cache_tags};
 use crate::policy::ttl_left;
-use crate::rules::{LazyJson, Tag};
-use crate::store::{Expect, Fault, Kind, PutOutcome, StoredResponse};
+use crate::rules::{Invalidation, LazyJson, Tag};
+use crate::store::{Expect, Fault, Kind, PutOutcome, Since, StoredResponse};
 
 /// What became of an answer that was to be stored.
 pub(super) struct Put {
@@ -35,29 +36,41 @@ pub(super) struct Put {
 const MAX_TAGS: usize = 128;
 
 /// Puts an answer that owes nothing to what is stored.
-pub(super) async fn put(core: &Core, fetch: &Fetch, received: Received, judged: Judged, body: Bytes) -> Put {
+pub(super) async fn put(core: &Core, fetch: &Fetch, whole: Whole) -> Put {
+    put_expecting(core, expected(fetch), fetch, whole).await
+}
+
+/// What has to be where it goes.
+fn expected(fetch: &Fetch) -> Expect {
     // What was written to the cache only makes room for nobody who has not seen it.
     let stale = fetch.missed.stale.as_ref();
     let over = stale.filter(|stale| stale.kind == Kind::CacheOnly && fetch.at().plain().is_none());
-    let expect = over.map_or(Expect::Any, |stale| Expect::Entry(Arc::clone(stale)));
-    put_expecting(core, expect, fetch, received, judged, body).await
+    over.map_or(Expect::Any, |stale| Expect::Entry(Arc::clone(stale)))
 }
 
 /// The same for an answer that was made of what the lookup saw.
-pub(super) async fn put_expecting(
-    core: &Core,
-    expect: Expect,
-    fetch: &Fetch,
-    received: Received,
-    judged: Judged,
-    body: Bytes,
-) -> Put {
-    let (tags, refused) = {
-        let json = LazyJson::new(&body);
-        let tags = tags(fetch, &received, &json);
+pub(super) async fn put_expecting(core: &Core, expect: Expect, fetch: &Fetch, whole: Whole) -> Put {
+    let tagged = Tagged::of(core, fetch, &whole);
+    put_tagged(core, expect, fetch, whole, tagged).await
+}
+
+/// An answer's tags, and why it is not put that the policy would store.
+struct Tagged {
+    tags: Vec<Tag>,
+    refused: Option<Detail>,
+}
+
+impl Tagged {
+    fn of(core: &Core, fetch: &Fetch, whole: &Whole) -> Self {
+        let json = LazyJson::new(&whole.body);
+        let tags = tags(fetch, &whole.received, &json);
         let refused = refused(core, fetch, tags.as_deref(), &json);
-        (tags.unwrap_or_default(), refused)
-    };
+        Self { tags: tags.unwrap_or_default(), refused }
+    }
+}
+
+async fn put_tagged(core: &Core, expect: Expect, fetch: &Fetch, whole: Whole, tagged: Tagged) -> Put {
+    let (Whole { received, judged, body }, Tagged { tags, refused }) = (whole, tagged);
     let variant = variant_of(fetch, &received, core.shared.settings.max_variants);
     let own = variant.as_ref().map(|variant| variant.tag.clone());
     let entry = |kind, fields, body, own: Option<Tag>| {
@@ -95,6 +108,38 @@ pub(super) async fn put_expecting(
         }
     };
     outcome(core, fetch, response, verdict(put))
+}
+
+/// Invalidates what the POST made old, and puts its answer unless another write came in between.
+pub(super) async fn invalidate_and_put(
+    core: &Core,
+    mut fetch: Fetch,
+    drops: &[Invalidation],
+    whole: Whole,
+    mut answer: Answer,
+) -> Answer {
+    // A tag that the answer names, too, may have been made old by a write that was answered meanwhile.
+    let tagged = Tagged::of(core, &fetch, &whole);
+    if let Some(detail) = tagged.refused {
+        answer.cache_status.detail = Some(detail);
+        return invalidated(core, drops, answer).await;
+    }
+    answer.notes.dropped = dropped(drops);
+    let since = Since { token: fetch.missed.token, watched: tagged.tags.clone() };
+    let done = match invalidate(core, drops, &[], Some(&since)).await {
+        Ok(done) => done,
+        Err(fault) => return unfinished(core, answer, &fault),
+    };
+    let status = &mut answer.cache_status;
+    if done.alone {
+        fetch.missed.token = done.token;
+        let put = put_tagged(core, expected(&fetch), &fetch, whole, tagged).await;
+        (status.stored, status.ttl, status.detail) = (put.stored, put.ttl, put.detail);
+    } else {
+        // Which of two writes came last only the origin knows.
+        status.detail = Some(Detail::RacedWrite);
+    }
+    answer
 }
 
 /// Why an answer is not put that the policy would store.
@@ -148,7 +193,7 @@ pub(in crate::proxy) fn verdict(put: Result<PutOutcome, Fault>) -> Result<(), De
 
 /// The entry's tags: those of its key, the route's own, and those that the response names. `None` where the answer does
 /// not say the value of one.
-pub(super) fn tags(fetch: &Fetch, received: &Received, json: &LazyJson<'_>) -> Option<Vec<Tag>> {
+fn tags(fetch: &Fetch, received: &Received, json: &LazyJson<'_>) -> Option<Vec<Tag>> {
     let request = &fetch.asked.request;
     let (path, query) = (request.target.path(), request.query());
     let mut tags = fetch.at().tags.to_vec();

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::header::{ACCEPT_ENCODING, CONTENT_RANGE, DATE, Entry};
 use http::response::Parts;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
@@ -52,6 +53,13 @@ pub(super) struct Coming {
     pub(super) body: Timed,
     /// Until when others wait for it to be whole.
     pub(super) moment: Instant,
+}
+
+/// The same once its body is there.
+pub(super) struct Whole {
+    pub(super) received: Received,
+    pub(super) judged: Judged,
+    pub(super) body: Bytes,
 }
 
 impl Coming {

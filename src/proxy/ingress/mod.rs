@@ -1,12 +1,12 @@
 //! Is the request valid, and what kind is it? A message that two parsers could read differently goes no further.
 
+mod admitted;
 mod framing;
-mod host;
 mod target;
 mod trusted;
-mod upgrade;
+mod versions;
 
-use http::header::{EXPECT, HOST};
+use http::header::{EXPECT, HOST, UPGRADE};
 use http::request::Parts;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Version};
@@ -14,40 +14,16 @@ use hyper::body::{Body as _, Incoming};
 use hyper::upgrade::OnUpgrade;
 
 use super::error::Refusal;
-use super::{ProxySettings, versions};
-use crate::body::InterimSender;
-use crate::fields::{nominates_end_to_end, restore_entity_tags, strip_hop_by_hop};
-use crate::handler::{Client, Exchange, Share};
+use super::settings::ProxySettings;
+use crate::fields::{nominated, nominates_end_to_end, restore_entity_tags, strip_hop_by_hop};
+use crate::handler::{Client, Exchange};
 use crate::policy::{is_credential, is_forgeable, is_overriding, is_safe};
 use framing::{count_hop, settle};
-use host::host;
-use target::target;
+use target::{host, target};
 use trusted::{Asking, asking};
-use upgrade::upgrade;
 
+pub(super) use admitted::Admitted;
 pub(super) use framing::Content;
-
-/// A request that may go on: its hop-by-hop fields gone, its host and target settled.
-#[derive(Debug)]
-pub(super) struct Admitted {
-    pub(super) method: Method,
-    pub(super) target: PathAndQuery,
-    pub(super) fields: HeaderMap,
-    /// `None` where there is no body.
-    pub(super) body: Option<Incoming>,
-    pub(super) host: Option<HeaderValue>,
-    pub(super) client: Client,
-    /// The version of HTTP that it came in.
-    pub(super) version: Version,
-    /// Its connection, where it asks for a WebSocket.
-    pub(super) upgrade: Option<OnUpgrade>,
-    /// Where interim answers to it go.
-    pub(super) interim: Option<InterimSender>,
-    /// What its answer shares with others of its connection.
-    pub(super) share: Option<Share>,
-    /// Whether it expects something of which only the origin knows whether it can be done.
-    pub(super) expects: bool,
-}
 
 /// A request's head, once it can be read in one way only.
 #[derive(Debug)]
@@ -148,36 +124,18 @@ fn drop_forgeable(fields: &mut HeaderMap, peer_is_trusted: bool, safe: bool) {
     }
 }
 
-impl Admitted {
-    /// The same once more, without its body and its connection.
-    pub(super) fn again(&self) -> Self {
-        Self {
-            method: self.method.clone(),
-            target: self.target.clone(),
-            fields: self.fields.clone(),
-            body: None,
-            host: self.host.clone(),
-            client: self.client,
-            version: self.version,
-            upgrade: None,
-            interim: self.interim.clone(),
-            share: self.share.clone(),
-            expects: self.expects,
-        }
-    }
-
-    /// The client's Host, empty where it sent none.
-    pub(super) fn host_text(&self) -> &str {
-        self.host.as_ref().and_then(|host| host.to_str().ok()).unwrap_or_default()
-    }
-
-    /// The raw query, empty where there is none.
-    pub(super) fn query(&self) -> &str {
-        self.target.query().unwrap_or_default()
-    }
-
-    /// Whether it is to fail unless the origin's representation is the one that the client knows.
-    pub(super) fn is_conditional_on_match(&self) -> bool {
-        ["if-match", "if-unmodified-since"].iter().any(|name| self.fields.contains_key(*name))
-    }
+/// The client's side of a WebSocket, if that is what a request asks for, and nothing else beside it.
+///
+/// Source: RFC 9110 section 7.8, RFC 6455 section 4.2.1
+fn upgrade(request: &mut Request<Incoming>) -> Option<OnUpgrade> {
+    let fields = request.headers();
+    let mut protocols = fields.get_all(UPGRADE).iter();
+    let websocket = protocols.next()?.as_bytes().eq_ignore_ascii_case(b"websocket");
+    let fits = websocket
+        && protocols.next().is_none()
+        && request.method() == Method::GET
+        && request.version() == Version::HTTP_11
+        && request.body().is_end_stream()
+        && nominated(fields).contains(&UPGRADE);
+    fits.then(|| hyper::upgrade::on(request))
 }

@@ -4,7 +4,7 @@ use http::header::{COOKIE, HOST};
 use http::request::Parts;
 use http::{HeaderValue, Version};
 
-use super::error::Refusal;
+use super::super::error::Refusal;
 
 /// Brings a request of any version into the form of HTTP/1.1: one Cookie field, and a Host that says nothing else than
 /// the target's authority.

@@ -4,7 +4,6 @@
 //! needs no invalidation, and one made for an entry in Redis serves its hits, too. What is stored stays as it came.
 
 mod encoder;
-mod settings;
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -23,7 +22,14 @@ use crate::budget::{Budget, Loan};
 use crate::fields::{ContentCoding, Vary};
 use crate::store::{Bounded, allocated, body, buffer, counted};
 
-pub use settings::CompressionSettings;
+/// `[clients] compression` and its memory.
+#[derive(Clone, Debug, Default)]
+pub struct CompressionSettings {
+    /// The codings on offer, the most preferred first; empty turns compression off.
+    pub codings: Vec<ContentCoding>,
+    /// How many bytes the coded copies may take, together with the bodies that they were made from.
+    pub memory: u64,
+}
 
 /// Larger bodies are encoded off the core's thread: brotli takes about a millisecond for this much.
 const INLINE: usize = 32 << 10;
