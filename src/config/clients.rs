@@ -25,7 +25,7 @@ use crate::server::{Http2, ServerSettings};
     expecting = "a table\nwrite [clients] and its keys below it, as in http2 = \"tls\""
 )]
 pub(super) struct RawClients {
-    http2: Option<Word<Http2>>,
+    http2: Option<Word<Spoken>>,
     proxy_protocol: Option<bool>,
     secure: Option<bool>,
     hosts: Option<Spanned<List<Text>>>,
@@ -62,12 +62,24 @@ impl Table for RawClients {
     ];
 }
 
-impl Words for Http2 {
-    const WORDS: &'static [(&'static str, Self)] = &[("tls", Self::Tls), ("off", Self::Off), ("always", Self::Always)];
+/// Where HTTP/2 is spoken.
+#[derive(Clone, Copy, Debug)]
+struct Spoken;
+
+impl Words for Spoken {
+    type Meaning = Http2;
+    const WORDS: &'static [(&'static str, Http2)] =
+        &[("tls", Http2::Tls), ("off", Http2::Off), ("always", Http2::Always)];
 }
 
-impl Words for ContentCoding {
-    const WORDS: &'static [(&'static str, Self)] = &[("zstd", Self::Zstd), ("br", Self::Br), ("gzip", Self::Gzip)];
+/// The content codings on offer.
+#[derive(Clone, Copy, Debug)]
+struct Codings;
+
+impl Words for Codings {
+    type Meaning = ContentCoding;
+    const WORDS: &'static [(&'static str, ContentCoding)] =
+        &[("zstd", ContentCoding::Zstd), ("br", ContentCoding::Br), ("gzip", ContentCoding::Gzip)];
 }
 
 const MEMORY: u64 = 16 << 20;
@@ -95,7 +107,7 @@ pub(super) fn resolve(
 }
 
 fn codings(raw: Option<List<Text>>, findings: &mut Findings<'_>) -> Vec<ContentCoding> {
-    raw.map_or_else(|| ContentCoding::ALL.to_vec(), |list| each_once(list, findings))
+    raw.map_or_else(|| ContentCoding::ALL.to_vec(), |list| each_once::<Codings>(list, findings))
 }
 
 /// The names, where the origin sees the client's Host; those of the listeners unless the file lists some.

@@ -217,13 +217,16 @@ impl<'de, V: Deserialize<'de>> Deserialize<'de> for Entries<V> {
     }
 }
 
-/// What is one of a few words.
-pub(super) trait Words: Copy + 'static {
-    /// Each word and what it means.
-    const WORDS: &'static [(&'static str, Self)];
-
+/// The words that a value may be.
+pub(super) trait Words: Copy + fmt::Debug + 'static {
     /// What a word means.
-    fn of(word: &str) -> Result<Self, Problem> {
+    type Meaning: Copy + fmt::Debug + 'static;
+
+    /// Each word with its meaning.
+    const WORDS: &'static [(&'static str, Self::Meaning)];
+
+    /// The meaning of a word.
+    fn meaning(word: &str) -> Result<Self::Meaning, Problem> {
         if let Some((_, meaning)) = Self::WORDS.iter().find(|(known, _)| *known == word) {
             return Ok(*meaning);
         }
@@ -238,25 +241,24 @@ pub(super) trait Words: Copy + 'static {
     }
 }
 
-/// One of a few words.
+/// One of a few words, by its meaning.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Word<T>(pub(super) T);
+pub(super) struct Word<W: Words>(pub(super) W::Meaning);
 
-impl<'de, T: Words> Deserialize<'de> for Word<T> {
+impl<'de, W: Words> Deserialize<'de> for Word<W> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct OneOf<T>(PhantomData<T>);
+        struct OneOf<W>(PhantomData<W>);
 
-        impl<T: Words> Visitor<'_> for OneOf<T> {
-            type Value = Word<T>;
+        impl<W: Words> Visitor<'_> for OneOf<W> {
+            type Value = Word<W>;
 
             fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(out, "a string\n{}", T::help())
+                write!(out, "a string\n{}", W::help())
             }
 
             fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
-                T::of(text)
-                    .map(Word)
-                    .map_err(|problem| E::custom(format_args!("{}\n{}", problem.message, problem.help)))
+                let meaning = W::meaning(text);
+                meaning.map(Word).map_err(|problem| E::custom(format_args!("{}\n{}", problem.message, problem.help)))
             }
         }
 
@@ -265,10 +267,13 @@ impl<'de, T: Words> Deserialize<'de> for Word<T> {
 }
 
 /// The members of a list of such words, each of which may be listed once.
-pub(super) fn each_once<T: Words + PartialEq>(list: List<Text>, findings: &mut Findings<'_>) -> Vec<T> {
+pub(super) fn each_once<W: Words>(list: List<Text>, findings: &mut Findings<'_>) -> Vec<W::Meaning>
+where
+    W::Meaning: PartialEq,
+{
     let mut found = Vec::new();
     for text in list.0 {
-        let Some(meaning) = findings.check(&text, T::of(text.get_ref())) else { continue };
+        let Some(meaning) = findings.check(&text, W::meaning(text.get_ref())) else { continue };
         if found.contains(&meaning) {
             findings.error(text.span(), format!("`{}` is listed twice", text.get_ref()), "delete one of the two");
         }

@@ -14,7 +14,7 @@ use crate::telemetry::{LogFormat, LogSettings};
     expecting = "a table\nwrite [log] and its keys below it, as in format = \"json\""
 )]
 pub(super) struct RawLog {
-    format: Option<Word<LogFormat>>,
+    format: Option<Word<Format>>,
     requests: Option<bool>,
 }
 
@@ -26,8 +26,13 @@ impl Table for RawLog {
     ];
 }
 
-impl Words for LogFormat {
-    const WORDS: &'static [(&'static str, Self)] = &[("text", Self::Text), ("json", Self::Json)];
+/// The forms of log lines.
+#[derive(Clone, Copy, Debug)]
+struct Format;
+
+impl Words for Format {
+    type Meaning = LogFormat;
+    const WORDS: &'static [(&'static str, LogFormat)] = &[("text", LogFormat::Text), ("json", LogFormat::Json)];
 }
 
 /// The settings; `given` is the format of the command line, which wins.

@@ -39,10 +39,10 @@ pub(super) struct RawRoute {
     stale_if_error: Option<RawDuration>,
     ttl_jitter: Option<RawShare>,
     statuses: Option<Entries<RawStatusTtl>>,
-    cookies: Option<Word<Credential>>,
-    authorization: Option<Word<Credential>>,
+    cookies: Option<Word<Credentials>>,
+    authorization: Option<Word<Credentials>>,
     max_body: Option<RawSize>,
-    set_cookie: Option<Spanned<Word<RawSetCookie>>>,
+    set_cookie: Option<Spanned<Word<SettingCookies>>>,
     close_delimited: Option<bool>,
     request_directives: Option<Word<RequestDirectives>>,
     etag: Option<bool>,
@@ -138,30 +138,31 @@ impl Table for RawAnnotate {
 }
 
 /// What becomes of answers that set a cookie.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum RawSetCookie {
-    Refuse,
-    Strip,
-}
-
-impl Words for RawSetCookie {
-    const WORDS: &'static [(&'static str, Self)] = &[("refuse", Self::Refuse), ("strip", Self::Strip)];
-}
-
-/// What a client's own Cache-Control counts for.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum RequestDirectives {
-    Honour,
-    Ignore,
+struct SettingCookies;
+
+impl Words for SettingCookies {
+    type Meaning = SetCookie;
+    const WORDS: &'static [(&'static str, SetCookie)] = &[("refuse", SetCookie::Refuse), ("strip", SetCookie::Strip)];
 }
+
+/// Whether a client's own Cache-Control counts.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct RequestDirectives;
 
 impl Words for RequestDirectives {
-    const WORDS: &'static [(&'static str, Self)] = &[("honour", Self::Honour), ("ignore", Self::Ignore)];
+    type Meaning = bool;
+    const WORDS: &'static [(&'static str, bool)] = &[("honour", true), ("ignore", false)];
 }
 
-impl Words for Credential {
-    const WORDS: &'static [(&'static str, Self)] =
-        &[("bypass", Self::Bypass), ("ignore", Self::Ignore), ("key", Self::Key)];
+/// What becomes of requests with a credential.
+#[derive(Clone, Copy, Debug)]
+struct Credentials;
+
+impl Words for Credentials {
+    type Meaning = Credential;
+    const WORDS: &'static [(&'static str, Credential)] =
+        &[("bypass", Credential::Bypass), ("ignore", Credential::Ignore), ("key", Credential::Key)];
 }
 
 /// The largest body that is stored unless the file says otherwise.
@@ -208,7 +209,7 @@ pub(super) fn resolve(raw: Spanned<RawRoute>, findings: &mut Findings<'_>) -> Op
     let choices = choices(&mut table, findings);
     let name_place = table.name.as_ref().map_or_else(|| path_place.clone(), Spanned::span);
     let name = label(table.name.take(), path.as_str(), findings);
-    let credential = |raw: Option<Word<Credential>>| raw.map(|Word(chosen)| chosen).unwrap_or_default();
+    let credential = |raw: Option<Word<Credentials>>| raw.map(|Word(chosen)| chosen).unwrap_or_default();
     let (cookies, authorization) = (credential(table.cookies), credential(table.authorization));
     let key_place = table.key.as_ref().map_or_else(|| path_place.clone(), Spanned::span);
     let write_place = table.write.as_ref().map(Spanned::span);
@@ -276,14 +277,14 @@ fn choices(table: &mut RawRoute, findings: &mut Findings<'_>) -> Choices {
         errors: true,
         set_cookie: set_cookie(table.set_cookie.take(), findings),
         close_delimited: table.close_delimited.unwrap_or(false),
-        honour_request_directives: matches!(table.request_directives, Some(Word(RequestDirectives::Honour))),
+        honour_request_directives: table.request_directives.is_some_and(|Word(honoured)| honoured),
         max_body: table.max_body.map_or(MAX_BODY, |size| size.0),
         ..Choices::default()
     }
 }
 
-fn set_cookie(raw: Option<Spanned<Word<RawSetCookie>>>, findings: &mut Findings<'_>) -> SetCookie {
-    let Some(raw) = raw.filter(|raw| raw.get_ref().0 == RawSetCookie::Strip) else { return SetCookie::Refuse };
+fn set_cookie(raw: Option<Spanned<Word<SettingCookies>>>, findings: &mut Findings<'_>) -> SetCookie {
+    let Some(raw) = raw.filter(|raw| raw.get_ref().0 == SetCookie::Strip) else { return SetCookie::Refuse };
     let message = "what this route stores is given to everybody, without the cookie that it sets: nobody gets a session \
                    from it, and what an answer says of one (a name, a token in a form) everybody is told";
     findings.note(raw.span(), message, "leave the route out where answers are not the same for all");

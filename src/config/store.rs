@@ -24,7 +24,7 @@ pub(super) struct RawStore {
     memory: Option<Spanned<RawSize>>,
     prefix: Option<Text>,
     timeout: Option<Spanned<RawDuration>>,
-    when_down: Option<Word<WhenDown>>,
+    when_down: Option<Word<Writes>>,
 }
 
 impl Table for RawStore {
@@ -44,8 +44,13 @@ impl Table for RawStore {
     ];
 }
 
-impl Words for WhenDown {
-    const WORDS: &'static [(&'static str, Self)] = &[("forward", Self::Forward), ("refuse", Self::Refuse)];
+/// What becomes of writes while Redis is down.
+#[derive(Clone, Copy, Debug)]
+struct Writes;
+
+impl Words for Writes {
+    type Meaning = WhenDown;
+    const WORDS: &'static [(&'static str, WhenDown)] = &[("forward", WhenDown::Forward), ("refuse", WhenDown::Refuse)];
 }
 
 const MEMORY: u64 = 64 << 20;

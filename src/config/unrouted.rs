@@ -19,14 +19,14 @@ pub(super) struct RawUnrouted {
     cache: Option<bool>,
     heuristics: Option<bool>,
     close_delimited: Option<bool>,
-    set_cookie: Option<Word<RawSetCookie>>,
-    cookies: Option<Word<RawCookies>>,
-    post: Option<Word<RawPost>>,
+    set_cookie: Option<Word<SettingCookies>>,
+    cookies: Option<Word<Cookies>>,
+    post: Option<Word<Post>>,
     any_order: Option<bool>,
     stale_while_revalidate: Option<Spanned<RawDuration>>,
     stale_if_error: Option<Spanned<RawDuration>>,
     errors: Option<bool>,
-    vary: Option<Word<RawVary>>,
+    vary: Option<Word<Fields>>,
     request_directives: Option<Word<RequestDirectives>>,
 }
 
@@ -36,51 +36,43 @@ impl Table for RawUnrouted {
 
 /// What becomes of answers that set a cookie.
 #[derive(Clone, Copy, Debug)]
-enum RawSetCookie {
-    Refuse,
-    Store,
+struct SettingCookies;
+
+impl Words for SettingCookies {
+    type Meaning = SetCookie;
+    const WORDS: &'static [(&'static str, SetCookie)] = &[("refuse", SetCookie::Refuse), ("store", SetCookie::Store)];
 }
 
-impl Words for RawSetCookie {
-    const WORDS: &'static [(&'static str, Self)] = &[("refuse", Self::Refuse), ("store", Self::Store)];
-}
-
-/// Whether a Cookie is a credential.
+/// Whether a Cookie is ignored.
 #[derive(Clone, Copy, Debug)]
-enum RawCookies {
-    Bypass,
-    Ignore,
+struct Cookies;
+
+impl Words for Cookies {
+    type Meaning = bool;
+    const WORDS: &'static [(&'static str, bool)] = &[("bypass", false), ("ignore", true)];
 }
 
-impl Words for RawCookies {
-    const WORDS: &'static [(&'static str, Self)] = &[("bypass", Self::Bypass), ("ignore", Self::Ignore)];
-}
-
-/// What becomes of answers to POST.
+/// Whether answers to POST are stored.
 #[derive(Clone, Copy, Debug)]
-enum RawPost {
-    Pass,
-    Store,
+struct Post;
+
+impl Words for Post {
+    type Meaning = bool;
+    const WORDS: &'static [(&'static str, bool)] = &[("pass", false), ("store", true)];
 }
 
-impl Words for RawPost {
-    const WORDS: &'static [(&'static str, Self)] = &[("pass", Self::Pass), ("store", Self::Store)];
-}
-
-/// Which fields tell answers apart.
+/// Whether all fields of a request tell answers apart.
 #[derive(Clone, Copy, Debug)]
-enum RawVary {
-    Origin,
-    All,
-}
+struct Fields;
 
-impl Words for RawVary {
-    const WORDS: &'static [(&'static str, Self)] = &[("origin", Self::Origin), ("all", Self::All)];
+impl Words for Fields {
+    type Meaning = bool;
+    const WORDS: &'static [(&'static str, bool)] = &[("origin", false), ("all", true)];
 }
 
 /// The choices, `None` to never cache such paths; and whether every field of a request is in the key.
 pub(super) fn resolve(raw: RawUnrouted) -> (Option<Choices>, bool) {
-    let by_all_fields = matches!(raw.vary, Some(Word(RawVary::All)));
+    let by_all_fields = raw.vary.is_some_and(|Word(all)| all);
     (raw.cache.unwrap_or(true).then(|| choices(raw)), by_all_fields)
 }
 
@@ -91,16 +83,13 @@ fn choices(raw: RawUnrouted) -> Choices {
         heuristics: raw.heuristics.unwrap_or(false),
         close_delimited: raw.close_delimited.unwrap_or(false),
         errors: raw.errors.unwrap_or(false),
-        set_cookie: match raw.set_cookie {
-            None | Some(Word(RawSetCookie::Refuse)) => SetCookie::Refuse,
-            Some(Word(RawSetCookie::Store)) => SetCookie::Store,
-        },
-        ignore_cookies: matches!(raw.cookies, Some(Word(RawCookies::Ignore))),
+        set_cookie: raw.set_cookie.map(|Word(chosen)| chosen).unwrap_or_default(),
+        ignore_cookies: raw.cookies.is_some_and(|Word(ignored)| ignored),
         stale_while_revalidate: window(raw.stale_while_revalidate),
         stale_if_error: window(raw.stale_if_error),
-        store_post: matches!(raw.post, Some(Word(RawPost::Store))),
+        store_post: raw.post.is_some_and(|Word(stored)| stored),
         any_order: raw.any_order.unwrap_or(false),
-        honour_request_directives: !matches!(raw.request_directives, Some(Word(RequestDirectives::Ignore))),
+        honour_request_directives: raw.request_directives.is_none_or(|Word(honoured)| honoured),
         max_body: MAX_BODY,
         ..Choices::default()
     }

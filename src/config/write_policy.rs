@@ -24,7 +24,7 @@ use crate::rules::{
 )]
 pub(super) struct RawWritePolicy {
     request: Option<Text>,
-    policy: Option<Spanned<Word<WriteTarget>>>,
+    policy: Option<Spanned<Word<Targets>>>,
     select: Option<Spanned<Entries<Text>>>,
     entry: Option<Text>,
     reply: Option<Spanned<RawReply>>,
@@ -64,9 +64,14 @@ impl Table for RawReply {
     const TITLE: &'static str = "reply";
 }
 
-impl Words for WriteTarget {
-    const WORDS: &'static [(&'static str, Self)] =
-        &[("through", Self::Through), ("around", Self::Around), ("cache", Self::Cache)];
+/// Where a write goes.
+#[derive(Clone, Copy, Debug)]
+struct Targets;
+
+impl Words for Targets {
+    type Meaning = WriteTarget;
+    const WORDS: &'static [(&'static str, WriteTarget)] =
+        &[("through", WriteTarget::Through), ("around", WriteTarget::Around), ("cache", WriteTarget::Cache)];
 }
 
 const SELECT: &str =
@@ -199,7 +204,7 @@ fn cache_by(written: Spanned<TextOr<RawCacheBy>>, findings: &mut Findings<'_>) -
 }
 
 fn selection(
-    policy: Option<Spanned<Word<WriteTarget>>>,
+    policy: Option<Spanned<Word<Targets>>>,
     select: Option<Spanned<Entries<Text>>>,
     place: &Range<usize>,
     findings: &mut Findings<'_>,
@@ -232,7 +237,7 @@ fn by_query(select: Spanned<Entries<Text>>, findings: &mut Findings<'_>) -> Opti
         match key.get_ref().as_str() {
             "query" => parameter = Some(value),
             "default" => default = Some(value),
-            _ => match findings.check(&value, WriteTarget::of(value.get_ref())) {
+            _ => match findings.check(&value, Targets::meaning(value.get_ref())) {
                 Some(target) => targets.push((key.into_inner(), target)),
                 None => sound = false,
             },
