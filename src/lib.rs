@@ -18,6 +18,7 @@
 //! | [`telemetry`] | logs |
 //! | [`budget`] | how many bytes of answers are on their way |
 //! | [`clock`] | the only reader of time |
+//! | [`files`] | the only reader of the files that the configuration names |
 //!
 //! Dependencies point one way: `commands` -> `config` -> everything; {`server`, `proxy`} -> `handler`; `proxy` ->
 //! {`store`, `origin`} -> {`rules`, `policy`} -> `fields`. `tests/architecture` holds it.
@@ -33,6 +34,7 @@ pub mod clock;
 pub mod commands;
 pub mod config;
 pub mod fields;
+pub mod files;
 pub mod handler;
 pub mod origin;
 pub mod policy;

@@ -22,7 +22,6 @@ mod origin;
 mod origin_tls;
 mod outside;
 mod parse;
-mod pem;
 mod route;
 mod routes;
 mod secret;
@@ -57,6 +56,7 @@ use tls::RawTls;
 use unrouted::RawUnrouted;
 use write_rule::RawWriteRule;
 
+use crate::files::{self, FileError};
 use crate::origin::OriginSettings;
 use crate::proxy::ProxySettings;
 use crate::rules::{Ruleset, Surroundings};
@@ -188,25 +188,22 @@ fn read(path: &Path) -> Result<String, Problem> {
     if path.as_os_str().is_empty() {
         return Err(Problem::new("the path of the configuration is empty", "name a file, as in --config proxy.toml"));
     }
-    let about = std::fs::metadata(path).map_err(|error| {
-        let help = "name a file that is there, as in --config proxy.toml, or do without one: aside serve --no-config --origin URL";
-        Problem::new(format!("{shown} cannot be read: {error}"), help)
-    })?;
-    if about.is_dir() {
-        let help = format!("name the file in it, as in --config {}", path.join("proxy.toml").display());
-        return Err(Problem::new(format!("{shown} is a directory"), help));
-    }
-    if about.len() > LARGEST_FILE {
-        let message = format!("{shown} has {}, which is no configuration", size::show(about.len()));
-        return Err(Problem::new(message, "name a file of at most 4MiB"));
-    }
-    let bytes = std::fs::read(path).map_err(|error| {
-        Problem::new(format!("{shown} cannot be read: {error}"), "give this user the right to read it")
+    let bytes = files::read_stream(path, LARGEST_FILE).map_err(|error| {
+        let help = match error {
+            FileError::Directory => {
+                format!("name the file in it, as in --config {}", path.join("proxy.toml").display())
+            }
+            FileError::TooLarge(_) => "name a configuration file, as in --config proxy.toml".to_owned(),
+            _ => "name a file that exists and that this user may read, as in --config proxy.toml, or use none: \
+                  aside serve --no-config --origin URL"
+                .to_owned(),
+        };
+        Problem::new(format!("{shown} {error}"), help)
     })?;
     String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
         let line = error.as_bytes().iter().take(at).filter(|byte| **byte == b'\n').count() + 1;
-        let message = format!("{shown} is not UTF-8: line {line} has a byte that no UTF-8 text has");
+        let message = format!("{shown} is not UTF-8: line {line} has a byte that is not");
         Problem::new(message, "save the file as UTF-8")
     })
 }

@@ -7,8 +7,8 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::findings::{Findings, Problem, Text};
-use super::pem;
 use super::table::{Hint, Table};
+use crate::files::read_pem;
 use crate::origin::{Identity, Tls, TlsError, Trust};
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -74,7 +74,11 @@ fn unverified(table: &RawOriginTls, findings: &mut Findings<'_>) -> bool {
 }
 
 fn read(path: Option<&Text>, folder: &Path, findings: &mut Findings<'_>) -> Option<Vec<u8>> {
-    pem::read(path?, folder, findings)
+    let path = path?;
+    let help =
+        "name a file in PEM that exists and that this user may read; relative paths start at the folder of proxy.toml";
+    let bytes = read_pem(&folder.join(path.get_ref()));
+    findings.check(path, bytes.map_err(|error| Problem::new(format!("{} {error}", path.get_ref()), help)))
 }
 
 /// The certificate and key that the origin may ask for: both or none.
@@ -114,7 +118,7 @@ fn report(error: &TlsError, table: &RawOriginTls, url: Option<Range<usize>>, fin
         }
     };
     let message = match value {
-        Some(value) => format!("`{}`: {error}", value.get_ref()),
+        Some(value) => format!("`{}` {error}", value.get_ref()),
         None => error.to_string(),
     };
     match value.map(Spanned::span).or(url) {

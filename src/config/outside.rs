@@ -1,13 +1,11 @@
 //! What a text of the file may take from outside: `${VAR}`, `${VAR:-default}` and `${file:path}`.
 
 use std::cell::RefCell;
-use std::fs::File;
-use std::io::Read as _;
 use std::path::Path;
 
 use super::diagnostic::Diagnostic;
 use super::findings::Problem;
-use super::size::show;
+use crate::files;
 
 /// What an environment says about one name.
 pub(super) type Lookup<'e> = &'e dyn Fn(&str) -> Option<String>;
@@ -42,9 +40,10 @@ impl<'e> Outside<'e> {
         if path.is_empty() {
             return Err(Problem::new("`${file:}` names no file", "write ${file:/run/secrets/redis}"));
         }
-        let bytes = read(&self.folder.join(path)).map_err(|why| {
-            let help = "name a readable file, absolute or relative to proxy.toml, as in ${file:/run/secrets/redis}";
-            Problem::new(format!("the file {path} {why}"), help)
+        let bytes = files::read(&self.folder.join(path), LARGEST).map_err(|error| {
+            let help = "name a file that exists and that this user may read, as in ${file:/run/secrets/redis}; relative paths \
+                        start at the folder of proxy.toml";
+            Problem::new(format!("the file {path} {error}"), help)
         })?;
         let text = String::from_utf8(bytes)
             .map_err(|_| Problem::new(format!("the file {path} is not UTF-8"), "save the file as UTF-8"))?;
@@ -79,21 +78,6 @@ impl<'e> Outside<'e> {
 /// A text as it may stand between `//` and `@` of a URL, whatever is in it.
 pub(super) fn encoded(text: &str) -> String {
     percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
-}
-
-/// What is in a file; or why it cannot be had, as the end of a sentence.
-fn read(path: &Path) -> Result<Vec<u8>, String> {
-    let unreadable = |error: std::io::Error| format!("cannot be read: {error}");
-    // Asked before it is opened: opening a pipe waits for whoever writes to it.
-    if !std::fs::metadata(path).map_err(unreadable)?.is_file() {
-        return Err("is no plain file".to_owned());
-    }
-    let mut bytes = Vec::new();
-    File::open(path).and_then(|file| file.take(LARGEST + 1).read_to_end(&mut bytes)).map_err(unreadable)?;
-    if bytes.len() as u64 > LARGEST {
-        return Err(format!("has more than {}, which is no single value", show(LARGEST)));
-    }
-    Ok(bytes)
 }
 
 /// One variable of this process's environment; `None` when it is not set or no UTF-8.
@@ -212,7 +196,7 @@ mod tests {
             ("missing", "cannot be read"),
             ("binary", "UTF-8"),
             ("large", "64KiB"),
-            ("folder", "plain"),
+            ("folder", "is a directory"),
         ] {
             let problem = outside.file(name).unwrap_err();
             assert!(problem.message.contains(why) && problem.message.contains(name), "{problem:?}");

@@ -8,14 +8,14 @@ use std::sync::Arc;
 use tokio_rustls::rustls::client::WantsClientCert;
 use tokio_rustls::rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use tokio_rustls::rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
-use tokio_rustls::rustls::pki_types::pem::PemObject;
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use tokio_rustls::rustls::{
     CertificateError, ClientConfig, ConfigBuilder, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
     WantsVerifier,
 };
 
 use crate::body::causes;
+use crate::files::{certificates, private_key};
 
 /// How to speak TLS to the origin. Made once, shared by all cores.
 #[derive(Clone)]
@@ -45,7 +45,8 @@ pub struct Identity<'p> {
     pub key: &'p [u8],
 }
 
-/// Why TLS cannot be set up. Says nothing of what is in a key.
+/// Why TLS cannot be set up. Says nothing of what is in a key. But for the first, the text goes on where the name of a file,
+/// or what stands in its place, stops.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TlsError {
     /// This machine trusts nobody, or what it trusts cannot be read.
@@ -63,11 +64,9 @@ pub enum TlsError {
 impl fmt::Display for TlsError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoRoots(why) => write!(out, "no certificate of an issuer is found on this machine{why}"),
-            Self::Authority(why) => write!(out, "no certificate of an issuer can be read from it: {why}"),
-            Self::Certificate(why) => write!(out, "no certificate can be read from it: {why}"),
-            Self::Key(why) => write!(out, "it has no key that can be used: {why}"),
-            Self::Name => out.write_str("this is neither a host name nor an IP address"),
+            Self::NoRoots(why) => write!(out, "this machine has no trusted certificates{why}"),
+            Self::Authority(why) | Self::Certificate(why) | Self::Key(why) => out.write_str(why),
+            Self::Name => out.write_str("is neither a host name nor an IP address"),
         }
     }
 }
@@ -129,19 +128,11 @@ fn machines() -> Result<RootCertStore, TlsError> {
 
 fn listed(pem: &[u8]) -> Result<RootCertStore, TlsError> {
     let mut roots = RootCertStore::empty();
-    for certificate in certificates(pem).map_err(TlsError::Authority)? {
-        roots.add(certificate).map_err(|error| TlsError::Authority(error.to_string()))?;
+    for certificate in certificates(pem).map_err(|error| TlsError::Authority(error.to_string()))? {
+        let not_valid = |error| TlsError::Authority(format!("contains a certificate that is not valid: {error}"));
+        roots.add(certificate).map_err(not_valid)?;
     }
     Ok(roots)
-}
-
-fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
-    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
-    match found {
-        Ok(found) if found.is_empty() => Err("it has no CERTIFICATE in PEM".to_owned()),
-        Ok(found) => Ok(found),
-        Err(_) => Err("its PEM is damaged".to_owned()),
-    }
 }
 
 fn with_identity(
@@ -149,12 +140,11 @@ fn with_identity(
     identity: Option<Identity<'_>>,
 ) -> Result<ClientConfig, TlsError> {
     let Some(Identity { certificate, key }) = identity else { return Ok(builder.with_no_client_auth()) };
-    let chain = certificates(certificate).map_err(TlsError::Certificate)?;
-    // The reader's own message may show what stands in the file.
-    let key = PrivateKeyDer::from_pem_slice(key).map_err(|_| TlsError::Key("no PRIVATE KEY in PEM".to_owned()))?;
+    let chain = certificates(certificate).map_err(|error| TlsError::Certificate(error.to_string()))?;
+    let key = private_key(key).map_err(|error| TlsError::Key(error.to_string()))?;
     builder.with_client_auth_cert(chain, key).map_err(|error| match error {
-        Error::InconsistentKeys(_) => TlsError::Key("it belongs to another certificate".to_owned()),
-        _ => TlsError::Key("no key of a kind that is known".to_owned()),
+        Error::InconsistentKeys(_) => TlsError::Key("is not the key of the certificate".to_owned()),
+        _ => TlsError::Key("contains a private key of a type that is not supported".to_owned()),
     })
 }
 
@@ -170,7 +160,7 @@ pub(super) fn explain(error: &(dyn StdError + 'static)) -> Option<String> {
                 "its certificate is not valid yet".to_owned()
             }
             CertificateError::UnknownIssuer => {
-                "its certificate is from an unknown issuer, whose own certificate belongs into `ca` of [origin.tls]"
+                "its certificate is from an unknown issuer, whose certificate can be named by `ca` in [origin.tls]"
                     .to_owned()
             }
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {

@@ -1,8 +1,7 @@
 //! The certificate: read, offered to clients, and read again when its files change.
 
 use std::fmt;
-use std::fs::{self, File};
-use std::io::{self, Read as _};
+use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,9 +16,9 @@ use tokio_rustls::rustls;
 
 use rustls::ServerConfig;
 use rustls::crypto::ring;
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::version::{TLS12, TLS13};
+
+use crate::files::{certificates, private_key, read_pem};
 
 /// `[tls]`: the two files.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,13 +49,13 @@ impl fmt::Display for TlsError {
 impl std::error::Error for TlsError {}
 
 const READABLE: &str =
-    "name a file that is there and that this user may read; relative paths begin where proxy.toml is";
-const CERTIFICATE: &str = "name the file of the certificate and those up to its root: parts between \
+    "name a file that exists and that this user may read; relative paths start at the folder of proxy.toml";
+const CERTIFICATE: &str = "name a file with the certificate and those of its issuers: parts between \
      -----BEGIN CERTIFICATE----- and -----END CERTIFICATE-----";
-const KEY: &str = "name the file with -----BEGIN PRIVATE KEY----- (RSA, ECDSA or Ed25519); one that is encrypted can be \
-     used after openssl pkey -in key.pem -out plain.pem";
-const PAIR: &str = "name the key that this certificate was made for, and the server's certificate before all others in \
-     its file: of a pair, openssl x509 -in cert.pem -noout -pubkey and openssl pkey -in key.pem -pubout print the same";
+const KEY: &str = "name a file with -----BEGIN PRIVATE KEY----- (RSA, ECDSA or Ed25519); to decrypt an encrypted one: \
+     openssl pkey -in key.pem -out plain.pem";
+const PAIR: &str = "name the key that this certificate was made for, and put the server's certificate first in its file; \
+     openssl x509 -in cert.pem -noout -pubkey and openssl pkey -in key.pem -pubout print the same for a pair";
 
 impl TlsSettings {
     /// Reads both files and looks whether they belong together.
@@ -67,15 +66,10 @@ impl TlsSettings {
     fn read(&self, protocols: &[&[u8]]) -> Result<Arc<ServerConfig>, TlsError> {
         let of_cert = |cause, help| TlsError { in_key: false, help, file: self.cert.clone(), cause };
         let of_key = |cause, help| TlsError { in_key: true, help, file: self.key.clone(), cause };
-        let text = read(&self.cert).map_err(|error| of_cert(unreadable(&error), READABLE))?;
-        let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
-        let chain = chain.map_err(|_| of_cert("is no PEM file".to_owned(), CERTIFICATE))?;
-        if chain.is_empty() {
-            return Err(of_cert("holds no certificate in PEM form".to_owned(), CERTIFICATE));
-        }
-        let text = read(&self.key).map_err(|error| of_key(unreadable(&error), READABLE))?;
-        let key = PrivateKeyDer::from_pem_slice(&text)
-            .map_err(|_| of_key("holds no private key in PEM form that is not encrypted".to_owned(), KEY))?;
+        let text = read_pem(&self.cert).map_err(|error| of_cert(error.to_string(), READABLE))?;
+        let chain = certificates(&text).map_err(|error| of_cert(error.to_string(), CERTIFICATE))?;
+        let text = read_pem(&self.key).map_err(|error| of_key(error.to_string(), READABLE))?;
+        let key = private_key(&text).map_err(|error| of_key(error.to_string(), KEY))?;
         let builder = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_protocol_versions(&[&TLS13, &TLS12])
             .map_err(|error| of_cert(format!("cannot be used: {error}"), CERTIFICATE))?;
@@ -85,9 +79,9 @@ impl TlsSettings {
                 of_key(format!("is not the key of the certificate in {}", self.cert.display()), PAIR)
             }
             rustls::Error::InvalidCertificate(why) => {
-                of_cert(format!("holds a certificate that is broken: {why:?}"), CERTIFICATE)
+                of_cert(format!("contains a certificate that is not valid: {why:?}"), CERTIFICATE)
             }
-            _ => of_key("holds a private key of a kind that is not known".to_owned(), KEY),
+            _ => of_key("contains a private key of a type that is not supported".to_owned(), KEY),
         })?;
         config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
         Ok(Arc::new(config))
@@ -105,23 +99,6 @@ impl TlsSettings {
 
 fn tell_refused(error: &TlsError) {
     tracing::warn!("{error}; the certificate read before stays in use");
-}
-
-/// Larger files hold no certificate.
-const LARGEST_FILE: u64 = 1 << 20;
-
-fn read(path: &Path) -> io::Result<Vec<u8>> {
-    // Opening a pipe would wait for its writer.
-    if !fs::metadata(path)?.is_file() {
-        return Err(io::Error::other("it is no file"));
-    }
-    let mut text = Vec::new();
-    File::open(path)?.take(LARGEST_FILE).read_to_end(&mut text)?;
-    Ok(text)
-}
-
-fn unreadable(error: &io::Error) -> String {
-    format!("cannot be read: {error}")
 }
 
 /// The certificate in use, the same for all cores.

@@ -5,7 +5,7 @@ use proc_macro2::{TokenStream, TokenTree};
 use crate::source::{Source, made_up};
 
 /// A room and the rooms it may name. `admin` is kept for the listener that tells and changes what runs.
-const ROOMS: [(&str, &[&str]); 15] = [
+const ROOMS: [(&str, &[&str]); 16] = [
     (
         "commands",
         &[
@@ -23,13 +23,16 @@ const ROOMS: [(&str, &[&str]); 15] = [
             "clock",
         ],
     ),
-    ("config", &["admin", "server", "proxy", "store", "origin", "rules", "policy", "fields", "telemetry", "clock"]),
+    (
+        "config",
+        &["admin", "server", "proxy", "store", "origin", "rules", "policy", "fields", "telemetry", "clock", "files"],
+    ),
     ("admin", &["handler", "proxy", "store", "rules", "body", "fields", "telemetry", "clock"]),
-    ("server", &["handler", "body", "fields", "telemetry", "budget", "clock"]),
+    ("server", &["handler", "body", "fields", "telemetry", "budget", "clock", "files"]),
     ("proxy", &["handler", "store", "origin", "rules", "policy", "body", "fields", "telemetry", "budget", "clock"]),
     ("handler", &["body", "budget"]),
     ("store", &["rules", "policy", "fields", "telemetry", "budget", "clock"]),
-    ("origin", &["body", "fields", "telemetry", "budget", "clock"]),
+    ("origin", &["body", "fields", "telemetry", "budget", "clock", "files"]),
     ("body", &["fields", "telemetry", "budget", "clock"]),
     ("rules", &["policy", "fields"]),
     ("policy", &["fields", "clock"]),
@@ -37,6 +40,7 @@ const ROOMS: [(&str, &[&str]); 15] = [
     ("telemetry", &["fields", "clock"]),
     ("budget", &[]),
     ("clock", &[]),
+    ("files", &[]),
 ];
 
 /// Crates that only some places may name.
