@@ -42,10 +42,10 @@ impl Table for RawClients {
             &["server_name", "server_names", "domain", "domains", "names", "virtual_hosts", "allowed_hosts"],
             "write hosts = [\"shop.example\"]",
         ),
-        Hint::anywhere(&["h2", "h2c"], "write http2 = \"tls\", \"off\" or \"always\" into [clients]"),
+        Hint::anywhere(&["h2", "h2c"], "write http2 = \"tls\", \"off\" or \"always\" in [clients]"),
         Hint::anywhere(
             &["gzip", "brotli", "zstd", "encode", "encodings", "gzip_types"],
-            "write compression = [\"zstd\", \"br\", \"gzip\"] into [clients]",
+            "write compression = [\"zstd\", \"br\", \"gzip\"] in [clients]",
         ),
         Hint::anywhere(
             &[
@@ -57,7 +57,7 @@ impl Table for RawClients {
                 "real_ip_header",
                 "forwarded_allow_ips",
             ],
-            "write trusted_proxies = [\"10.0.0.0/8\"] into [clients]",
+            "write trusted_proxies = [\"10.0.0.0/8\"] in [clients]",
         ),
     ];
 }
@@ -121,8 +121,8 @@ fn host_names(
     let listed = raw.and_then(|raw| Hosts::named(names(raw, findings)));
     if !matches!(rule, None | Some(HostRule::Client)) {
         if let Some(place) = place {
-            let message = "`hosts` changes nothing: the origin does not see the client's Host";
-            findings.warning(place, message, "delete it, or write host = \"client\" into [origin]");
+            let message = "`hosts` has no effect, because the origin does not see the client's Host";
+            findings.warning(place, message, "delete it, or write host = \"client\" in [origin]");
         }
         return None;
     }
@@ -134,7 +134,7 @@ fn names(raw: Spanned<List<Text>>, findings: &mut Findings<'_>) -> Vec<HostName>
     let List(texts) = raw.into_inner();
     if texts.is_empty() {
         let help = "write the names that clients use, as in [\"shop.example\"], or delete the line";
-        findings.error(place, "the list is empty: every request would be for an unknown host", help);
+        findings.error(place, "the list is empty, so every request would be for an unknown host", help);
     }
     let mut names = Vec::new();
     for text in &texts {
@@ -155,9 +155,9 @@ fn name(text: &str) -> Result<HostName, Problem> {
     let (has_scheme, rest) = text.split_once("://").map_or((false, text), |(_, rest)| (true, rest));
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     let message = if has_scheme {
-        format!("`{text}` has a scheme; clients' Host fields have none")
+        format!("`{text}` has a scheme, which a client's Host never has")
     } else if authority != rest {
-        format!("`{text}` has a path; clients' Host fields have none")
+        format!("`{text}` has a path, which a client's Host never has")
     } else {
         format!("`{text}` is not a host")
     };
@@ -165,7 +165,8 @@ fn name(text: &str) -> Result<HostName, Problem> {
         (Some(name), _) | (None, Some(name)) => format!("write \"{name}\""),
         (None, None) if rest.contains('*') => "write each name in full, as in \"shop.example\"".to_owned(),
         (None, None) => {
-            "write a name or an address, perhaps with a port, as in \"shop.example\" or \"localhost:8080\"".to_owned()
+            "write a name or an address, with or without a port, as in \"shop.example\" or \"localhost:8080\""
+                .to_owned()
         }
     };
     Err(Problem::new(message, help))
@@ -175,19 +176,15 @@ fn name(text: &str) -> Result<HostName, Problem> {
 pub(super) fn note_for_nodes(hosts: Option<&Hosts>, place: Option<Range<usize>>, findings: &mut Findings<'_>) {
     let Some(hosts) = hosts.filter(|hosts| hosts.keeps_others_apart()) else { return };
     let message = if hosts.first_is_loopback() {
-        "where clients of nodes that share this Redis come by other names than localhost, each has answers of its own"
+        "nodes that share this Redis share no answers for hosts other than localhost: without `hosts`, each node keeps its own"
             .to_owned()
     } else {
         let first = hosts.first();
         format!(
-            "nodes that share this Redis share answers only where the first name they are known by is the same: here it is {first}"
+            "nodes that share this Redis share answers only if the first of their names is the same; here it is {first}"
         )
     };
-    findings.note_at(
-        place,
-        message,
-        "write the same list into each node's [clients], as in hosts = [\"shop.example\"]",
-    );
+    findings.note_at(place, message, "write the same list in each node's [clients], as in hosts = [\"shop.example\"]");
 }
 
 /// The ranges of trusted proxies; none unless the file names some.
@@ -196,10 +193,10 @@ fn trusted(raw: Option<List<Text>>, findings: &mut Findings<'_>) -> Vec<IpNet> {
     for text in raw.into_iter().flat_map(|list| list.0) {
         let Some(range) = findings.check(&text, range(text.get_ref())) else { continue };
         if trusted.contains(&range) {
-            findings.error(text.span(), format!("`{range}` stands twice"), "delete one of the two");
+            findings.error(text.span(), format!("`{range}` is listed twice"), "delete one of the two");
         }
         if range.prefix_len() == 0 {
-            let message = format!("`{range}` is everybody: each client may then say where it comes from");
+            let message = format!("`{range}` includes every address, so that any client can claim to be another");
             findings.warning(text.span(), message, "name the addresses of your own proxies");
         }
         trusted.push(range);
@@ -214,11 +211,11 @@ fn range(text: &str) -> Result<IpNet, Problem> {
     }
     let Ok(range) = text.parse::<IpNet>() else {
         let help = "write addresses or ranges, as in [\"10.0.0.0/8\", \"::1\"]";
-        return Err(Problem::new(format!("`{text}` is no address and no range of addresses"), help));
+        return Err(Problem::new(format!("`{text}` is not an IP address or a range of addresses"), help));
     };
     let first = range.trunc();
     if first != range {
-        return Err(Problem::new(format!("`{text}` has bits set behind its prefix"), format!("write \"{first}\"")));
+        return Err(Problem::new(format!("`{text}` has bits set after its prefix"), format!("write \"{first}\"")));
     }
     Ok(range)
 }

@@ -8,11 +8,10 @@ use super::forms::{Entries, Json};
 use crate::rules::{Condition, Pointer, Subject};
 
 const HELP: &str =
-    "write which body and where in it, as in \"response.result\", \"body.order.state\" or \"response:/order/state\"";
+    "name a body and a place in it, as in \"response.result\", \"body.order.state\" or \"response:/order/state\"";
 
 /// What to write instead of a pointer to many places.
-pub(super) const ONE_PLACE: &str =
-    "name one place, as in \"body.items.0.id\"; without a value the whole route is dropped, which is safe";
+pub(super) const ONE_PLACE: &str = "name one place, as in \"body.items.0.id\"; or leave it out: without a value the whole route is dropped, which is safe";
 
 /// The conditions; all of them must hold.
 pub(super) fn resolve(written: Option<Entries<Json>>, findings: &mut Findings<'_>) -> Vec<Condition> {
@@ -33,9 +32,8 @@ pub(super) fn of_answers(written: Option<Entries<Json>>, findings: &mut Findings
     let places: Vec<_> = written.iter().flat_map(|entries| &entries.0).map(|(key, _)| key.span()).collect();
     let conditions = resolve(written, findings);
     if let Some(place) = places.first().filter(|_| !conditions.iter().all(is_of_answer)) {
-        let help =
-            "write where in the answer's JSON, as in unless = { \"response.error\" = true }; statuses have `statuses`";
-        findings.error(place.clone(), "`unless` looks into the JSON of an answer, and nowhere else", help);
+        let help = "name a place in the answer's JSON, as in unless = { \"response.error\" = true }; for statuses there is `statuses`";
+        findings.error(place.clone(), "`unless` can only look at the JSON of an answer", help);
     }
     conditions
 }
@@ -46,14 +44,14 @@ fn is_of_answer(condition: &Condition) -> bool {
 
 /// Statuses, as in `[200, 201]` or `201`.
 pub(super) fn statuses(value: &Json) -> Result<Vec<StatusCode>, Problem> {
-    let help = "write statuses of answers, as in status = [201]";
+    let help = "write one or more statuses, as in status = [201]";
     let status = |value: &Value| {
         let code = value.as_u64().and_then(|code| u16::try_from(code).ok()).filter(|code| (200..=599).contains(code));
         let status = code.and_then(|code| StatusCode::from_u16(code).ok());
         status.ok_or_else(|| Problem::new(format!("{value} is not a status from 200 to 599"), help))
     };
     match &value.0 {
-        Value::Array(list) if list.is_empty() => Err(Problem::new("there is no status in the list", help)),
+        Value::Array(list) if list.is_empty() => Err(Problem::new("the list is empty", help)),
         Value::Array(list) => list.iter().map(status).collect(),
         one => Ok(vec![status(one)?]),
     }
@@ -70,12 +68,12 @@ fn read(key: &Text, value: &Json) -> Result<(Subject, Pointer), Problem> {
         "request" => {
             return Err(Problem::new("the request's body is called `body`", format!("write \"body{rest}\"")));
         }
-        _ => return Err(Problem::new(format!("`{text}` names no body"), HELP)),
+        _ => return Err(Problem::new(format!("`{text}` does not say which body is meant"), HELP)),
     };
     if rest.is_empty() && value.0.is_object() {
         let inner = value.0.as_object().and_then(|object| object.keys().next()).map_or("result", String::as_str);
         let help = format!("put the key in quotes: \"{word}.{inner}\"");
-        return Err(Problem::new(format!("`{word}` alone says nowhere in the body"), help));
+        return Err(Problem::new(format!("`{word}` does not name a place in the body"), help));
     }
     let pointer = match rest.split_at_checked(1) {
         Some((":", pointer)) if pointer.starts_with('/') => Pointer::parse(pointer),
@@ -86,11 +84,11 @@ fn read(key: &Text, value: &Json) -> Result<(Subject, Pointer), Problem> {
         _ => None,
     };
     if rest.split(['.', '/']).any(|step| step == "*") {
-        return Err(Problem::new(format!("`*` stands for nothing in a place such as `{text}`"), ONE_PLACE));
+        return Err(Problem::new(format!("`*` has no meaning in `{text}`"), ONE_PLACE));
     }
     pointer
         .map(|pointer| (subject, pointer))
-        .ok_or_else(|| Problem::new(format!("`{text}` says nowhere in the body"), HELP))
+        .ok_or_else(|| Problem::new(format!("`{text}` does not name a place in the body"), HELP))
 }
 
 /// One step of a JSON pointer (RFC 6901 section 3).

@@ -1,4 +1,4 @@
-//! What is wrong with a configuration, where it stands, and what to write instead.
+//! What is wrong with a configuration, where it is, and what to write instead.
 
 use std::fmt;
 use std::ops::Range;
@@ -127,7 +127,7 @@ impl Report {
     /// The findings as `rustc` prints its own, in colour if `styled`, the first fifty of them. Ends without a newline.
     pub fn render(&self, styled: bool) -> String {
         let renderer = if styled { Renderer::styled() } else { Renderer::plain() };
-        // Secrets keep their length, so that every mark still stands under what it marks.
+        // Secrets keep their length, so that every mark is still below what it marks.
         let text = without_credentials(&self.source.text);
         let text = without_secrets(&text);
         let shown = self.diagnostics.iter().take(MOST_SHOWN);

@@ -47,7 +47,7 @@ const HELP: &str = "write a number with its unit (ms, s, m, h, d, w), as in \"90
 
 /// Reads numbers with units, largest first or not: `1h30m`.
 pub(super) fn parse(text: &str) -> Result<Duration, Problem> {
-    let unreadable = || Problem::new(format!("`{text}` is no duration"), suggestion(text));
+    let unreadable = || Problem::new(format!("`{text}` is not a valid duration"), suggestion(text));
     let mut total: u64 = 0;
     let mut rest = text;
     while !rest.is_empty() {
@@ -66,8 +66,8 @@ pub(super) fn parse(text: &str) -> Result<Duration, Problem> {
     let duration = Duration::from_millis(total);
     if duration > LONGEST {
         return Err(Problem::new(
-            format!("`{text}` is more than a hundred years"),
-            "write a shorter one, as in \"30d\"",
+            format!("`{text}` is longer than a hundred years"),
+            "write a shorter duration, as in \"30d\"",
         ));
     }
     Ok(duration)
@@ -82,7 +82,7 @@ fn suggestion(text: &str) -> String {
         return HELP.to_owned();
     }
     if unit.is_empty() {
-        return format!("write its unit too: \"{number}s\" or \"{number}m\"");
+        return format!("add the unit: \"{number}s\" or \"{number}m\"");
     }
     let known = UNITS.iter().map(|(known, _)| (*known, *known)).chain(OTHER_UNITS);
     match known.into_iter().find(|(other, _)| *other == unit) {
@@ -101,8 +101,8 @@ pub(super) fn not_zero(
     let Some(written) = written else { return default };
     let duration = written.get_ref().0;
     if duration.is_zero() {
-        let help = format!("write a longer one; it is \"{}\" without this line", show(default));
-        findings.error(written.span(), "with no time at all nothing can be done", help);
+        let help = format!("write a longer duration; the default is \"{}\"", show(default));
+        findings.error(written.span(), "the duration must not be zero", help);
     }
     duration
 }
@@ -150,7 +150,7 @@ impl Visitor<'_> for DurationVisitor {
 }
 
 fn bare<E: Error>(number: impl fmt::Display) -> E {
-    E::custom(format_args!("a duration is written with its unit, in quotes\nwrite \"{number}s\", or ms, m, h, d"))
+    E::custom(format_args!("a duration needs a unit and quotes\nwrite \"{number}s\", or ms, m, h, d"))
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use toml::de::{DeTable, DeValue};
 use super::diagnostic::{Diagnostic, Severity};
 use crate::rules::PatternError;
 
-/// Text as it stands in the file, with its place.
+/// Text as written in the file, with its place.
 pub(super) type Text = Spanned<String>;
 
 /// What is wrong with one value, before its place in the file is known.
@@ -126,7 +126,7 @@ impl<'t> Findings<'t> {
         self.add(Severity::Warning, Some(place), message, help);
     }
 
-    /// A note about what may stand in the file or not.
+    /// A note about what may or may not be in the file.
     pub(super) fn note_at(&mut self, place: Option<Range<usize>>, message: impl Into<String>, help: impl Into<String>) {
         self.add(Severity::Note, place, message, help);
     }

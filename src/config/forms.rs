@@ -60,7 +60,7 @@ impl<'de, T: Table> Deserialize<'de> for ManyOr<T> {
             type Value = ManyOr<T>;
 
             fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(out, "a string, a list of them or a table\nwrite {}", T::FORMS.unwrap_or(T::TITLE))
+                write!(out, "a string, a list of strings or a table\nwrite {}", T::FORMS.unwrap_or(T::TITLE))
             }
 
             fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
@@ -96,7 +96,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for List<T> {
             }
 
             fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
-                Err(E::custom(format_args!("this is a list, also where it has one member\nwrite [\"{text}\"]")))
+                Err(E::custom(format_args!("a list is needed here, even for a single value\nwrite [\"{text}\"]")))
             }
 
             fn visit_seq<A: SeqAccess<'de>>(self, members: A) -> Result<Self::Value, A::Error> {
@@ -108,7 +108,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for List<T> {
     }
 }
 
-/// One word that stands for a list, or the list.
+/// One word in place of a list, or the list.
 #[derive(Clone, Debug)]
 pub(super) enum WordOrList<T> {
     Word(String),
@@ -165,7 +165,7 @@ impl<'de> Deserialize<'de> for OneOrMany {
             type Value = OneOrMany;
 
             fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-                out.write_str("a string or a list of them\nwrite \"…\" or [\"…\", \"…\"]")
+                out.write_str("a string or a list of strings\nwrite \"…\" or [\"…\", \"…\"]")
             }
 
             fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
@@ -290,7 +290,7 @@ impl<'de> Deserialize<'de> for Json {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let value = Value::deserialize(deserializer)?;
         if has_date(&value) {
-            return Err(D::Error::custom("JSON has no dates\nwrite it in quotes, as a text"));
+            return Err(D::Error::custom("JSON has no dates\nwrite it in quotes, as a string"));
         }
         Ok(Self(value))
     }

@@ -1,4 +1,4 @@
-//! `invalidated_by`: the writes that make a route's entries old.
+//! `invalidated_by`: the writes that invalidate a route's entries.
 
 use serde::Deserialize;
 use toml::Spanned;
@@ -45,9 +45,11 @@ pub(super) fn resolve(
         WordOrList::Word(word) => {
             let help = match RequestPattern::parse(&word) {
                 Ok(_) => format!("write [\"{word}\"]"),
-                Err(_) => "write a list of writes, as in [\"PUT /fruit/{id}\"], or \"path\" for those to paths around \
-                           an entry's; without the key every write drops the route"
-                    .to_owned(),
+                Err(_) => {
+                    "write a list of writes, as in [\"PUT /fruit/{id}\"], or \"path\" for writes to the paths around \
+                           an entry's; without `invalidated_by` every write drops the route"
+                        .to_owned()
+                }
             };
             findings.error(place, format!("`{word}` is not a list of writes"), help);
             InvalidatedBy::Every
@@ -72,7 +74,7 @@ fn rules(
             findings.lacks(
                 place,
                 &[],
-                "this does not say which writes it speaks of",
+                "`request` is missing: it says which writes are meant",
                 "add request = \"PUT /fruit/{id}\"",
             );
             continue;
@@ -119,13 +121,13 @@ fn variable(
     if !known.contains(&name.get_ref().as_str()) {
         let help = match closest(name.get_ref(), known.iter().copied()) {
             Some(near) => format!("write `{near}`"),
-            None if known.is_empty() => "delete it: the key has no variable".to_owned(),
-            None => format!("it has {}", listed(known.iter().copied(), "and")),
+            None if known.is_empty() => "delete it: `key` has no variables".to_owned(),
+            None => format!("its variables are {}", listed(known.iter().copied(), "and")),
         };
         findings.lacks(
             name.span(),
             &["path", "query", "key", "tags"],
-            format!("the key has no variable `{}`", name.get_ref()),
+            format!("`key` has no variable `{}`", name.get_ref()),
             help,
         );
     }
@@ -136,8 +138,8 @@ fn variable(
             Some((name.into_inner(), source.clone()))
         }
         _ => {
-            let help = "write one variable and nothing else, as in \"{body:/order/id}\"";
-            findings.error(value.span(), format!("`{}` is not one variable", value.get_ref()), help);
+            let help = "write a single variable, as in \"{body:/order/id}\"";
+            findings.error(value.span(), format!("`{}` is not a single variable", value.get_ref()), help);
             None
         }
     }
@@ -162,16 +164,16 @@ fn note_whole_route(written: &Text, rule: &InvalidationRule, key: &Template, fin
     let Some(wanted) = names.first() else { return };
     findings.note(
         written.span(),
-        format!("`{}` does not say {}, so it drops every entry of this route", written.get_ref(), braced(&names)),
+        format!("`{}` does not contain {}, so it drops every entry of this route", written.get_ref(), braced(&names)),
         format!(
-            "if one entry is meant, call the variable {{{wanted}}}, or use the long form with \
+            "if it should drop one entry only, call the variable {{{wanted}}}, or use the long form with \
              variables = {{ {wanted} = \"{{{first}}}\" }}"
         ),
     );
 }
 
-/// A value of a variable is taken for the same thing wherever the variable stands; legal, and most often a slip where it
-/// stands behind different words.
+/// Variables of the same name are taken for the same thing; legal, and most often a slip where they follow different
+/// words.
 fn note_other_things(
     written: &Text,
     rule: &InvalidationRule,
@@ -192,15 +194,15 @@ fn note_other_things(
     }
 }
 
-/// The note of a variable that stands behind one literal in what is dropped, and behind another in the write.
+/// The note of a variable that follows one literal in what is dropped, and another in the write.
 pub(super) fn note_literals(written: &Text, name: &str, (dropped, write): (&str, &str), findings: &mut Findings<'_>) {
     findings.note(
         written.span(),
         format!(
-            "{{{name}}} stands behind `{write}` in the write and behind `{dropped}` in what it drops: the same name is the same \
+            "{{{name}}} follows `{write}` in the write and `{dropped}` in what it drops: the same name is taken for the same \
              thing"
         ),
-        format!("if these are different things, give the write's variable another name than {{{name}}}"),
+        format!("if these are different things, give the write's variable a name other than {{{name}}}"),
     );
 }
 

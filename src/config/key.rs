@@ -8,8 +8,8 @@ use toml::Spanned;
 
 use super::findings::{Findings, Problem, Text, closest};
 use super::forms::List;
-use crate::policy::{is_credential, is_forgeable};
-use crate::rules::{PathPattern, RouteQuery, Source, Template, is_dealt_with};
+use crate::policy::is_forgeable;
+use crate::rules::{PathPattern, RouteQuery, Source, Template, is_dealt_with, remedy};
 
 /// The variables that a read of a route has.
 #[derive(Clone, Copy, Debug)]
@@ -45,11 +45,11 @@ pub(super) fn key(raw: Option<&Text>, names: ReadNames<'_>, findings: &mut Findi
             Source::Name(name) => known &= is_known(text, name, names, findings),
             Source::Body(_) => {
                 let help = "take it from the path or the query; a read has no body";
-                findings.error(place_of(text, "body:", findings), "a key cannot come from a request body", help);
+                findings.error(place_of(text, "body:", findings), "a key cannot come from the request body", help);
             }
             Source::Response(_) => {
-                let help = "take it from the path or the query; `tags` may look into the response";
-                let message = "a key cannot come from the response: a lookup has none yet";
+                let help = "take it from the path or the query; only `tags` can come from the response";
+                let message = "a key cannot come from the response, which is not known yet when the key is needed";
                 findings.error(place_of(text, "response:", findings), message, help);
             }
         }
@@ -59,8 +59,8 @@ pub(super) fn key(raw: Option<&Text>, names: ReadNames<'_>, findings: &mut Findi
         findings.lacks(
             text.span(),
             &["path", "query"],
-            format!("`{{{name}}}` is not in the key: two of them would share one entry"),
-            format!("add {{{name}}}, as in \"{}:{{{name}}}\", or leave `key` out", text.get_ref()),
+            format!("`{{{name}}}` is missing in `key`, so answers that differ by it would share one entry"),
+            format!("add {{{name}}}, as in \"{}:{{{name}}}\", or delete `key`", text.get_ref()),
         );
     }
     template
@@ -102,12 +102,12 @@ fn is_known(text: &Text, name: &str, names: ReadNames<'_>, findings: &mut Findin
     let help = match closest(name, names.all()) {
         Some(near) => format!("write {{{near}}}"),
         None => match names.query {
-            RouteQuery::Raw => format!("list the parameter: query = [\"{name}\"]"),
+            RouteQuery::Raw => format!("list it as a parameter: query = [\"{name}\"]"),
             RouteQuery::Listed(_) => format!("add it to `query`: \"{name}\""),
         },
     };
     let place = place_of(text, name, findings);
-    findings.lacks(place, &["path", "query"], format!("`{{{name}}}` is neither in the path nor in `query`"), help);
+    findings.lacks(place, &["path", "query"], format!("`{{{name}}}` is neither in `path` nor in `query`"), help);
     false
 }
 
@@ -131,17 +131,17 @@ pub(super) fn query(
     for text in raw.into_inner().0 {
         let name = text.get_ref().as_str();
         if names.iter().any(|known| known == name) {
-            findings.error(text.span(), format!("`{name}` stands twice"), "delete one of the two");
+            findings.error(text.span(), format!("`{name}` is listed twice"), "delete one of the two");
         } else if path.variables().any(|variable| variable == name) {
-            let help = "call the variable of the path something else";
-            findings.error(text.span(), format!("`{name}` is a variable of the path already"), help);
-        } else if name.is_empty() || !name.bytes().all(stands_in_keys) {
-            let help = "write the parameter's name, as in query = [\"page\"]; without `query` all parameters count";
-            findings.error(text.span(), format!("`{name}` is no parameter that can stand in a key"), help);
+            let help = "give the variable of the path another name";
+            findings.error(text.span(), format!("`{name}` is already the name of a variable of the path"), help);
+        } else if name.is_empty() || !name.bytes().all(is_fit_for_keys) {
+            let help = "write the name of a parameter, as in query = [\"page\"]; without `query` all parameters count";
+            findings.error(text.span(), format!("`{name}` cannot be used as a parameter in keys"), help);
         } else if key.is_some() && !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
         {
-            let help = "leave `key` out: path and listed parameters then make the key";
-            findings.error(text.span(), format!("no `key` can name the parameter `{name}`"), help);
+            let help = "delete `key`: the key is then made of the path and the listed parameters";
+            findings.error(text.span(), format!("`key` cannot contain the parameter `{name}`"), help);
         } else {
             names.push(text.into_inner());
         }
@@ -149,7 +149,7 @@ pub(super) fn query(
     RouteQuery::Listed(names)
 }
 
-fn stands_in_keys(byte: u8) -> bool {
+fn is_fit_for_keys(byte: u8) -> bool {
     byte.is_ascii_graphic() && !b"{}~#%&=?\"\\<>+;".contains(&byte)
 }
 
@@ -160,7 +160,7 @@ pub(super) fn vary(raw: Option<List<Text>>, findings: &mut Findings<'_>) -> Vec<
     for text in &texts {
         let Some(name) = findings.check(text, field(text.get_ref())) else { continue };
         if names.contains(&name) {
-            findings.error(text.span(), format!("`{}` stands twice", text.get_ref()), "delete one of the two");
+            findings.error(text.span(), format!("`{}` is listed twice", text.get_ref()), "delete one of the two");
         } else {
             names.push(name);
         }
@@ -168,33 +168,31 @@ pub(super) fn vary(raw: Option<List<Text>>, findings: &mut Findings<'_>) -> Vec<
     names
 }
 
-const HOSTS: &str =
-    "delete it; where the origin sees the client's Host (host = \"client\" in [origin]) hosts are told apart already";
+const HOSTS: &str = "delete it; with host = \"client\" in [origin], answers for different hosts are kept apart anyway";
 
 fn field(text: &str) -> Result<HeaderName, Problem> {
     let name: HeaderName = text.parse().map_err(|_| {
-        let help = "write the name of a request field, as in \"Accept-Language\"";
-        Problem::new(format!("`{text}` is no field name"), help)
+        let help = "write the name of a request header, as in \"Accept-Language\"";
+        Problem::new(format!("`{text}` is not a valid header name"), help)
     })?;
     let refuse = |message: String, help: &str| Err(Problem::new(message, help));
     match name.as_str() {
-        "cookie" => refuse("cookies are not keyed by `vary`".to_owned(), "write cookies = \"key\""),
-        "authorization" => refuse("`Authorization` is not keyed by `vary`".to_owned(), "write authorization = \"key\""),
-        "host" => refuse("`Host` is not keyed by `vary`".to_owned(), HOSTS),
-        "*" => refuse(
-            "`*` is no field name".to_owned(),
-            "name each field; a request that differs in others is not told apart",
+        "host" => refuse("`Host` cannot be listed in `vary`".to_owned(), HOSTS),
+        "*" => refuse("`*` cannot be listed in `vary`".to_owned(), "list each header by its name"),
+        "origin" => refuse("`Origin` is always part of the key".to_owned(), "delete it"),
+        _ if is_dealt_with(&name) => refuse(
+            format!("`{text}` does not choose between answers"),
+            "delete it; the proxy handles this header itself",
         ),
-        "origin" => refuse("`Origin` is in every key as it is".to_owned(), "delete it"),
-        _ if is_dealt_with(&name) => {
-            refuse(format!("`{text}` does not select an answer"), "delete it; it is dealt with by the proxy itself")
-        }
-        "x-forwarded-proto" => refuse(format!("`{text}` is in every key as it is"), "delete it"),
-        _ if is_forgeable(&name) => refuse(format!("a client's `{text}` never reaches the origin"), HOSTS),
-        _ if is_credential(&name) => {
-            refuse(format!("`{text}` names a person, as Authorization does"), "write authorization = \"key\"")
-        }
-        _ => Ok(name),
+        "x-forwarded-proto" => refuse(format!("`{text}` is always part of the key"), "delete it"),
+        _ if is_forgeable(&name) => refuse(format!("`{text}` of a client never reaches the origin"), HOSTS),
+        _ => match remedy(&name).line() {
+            Some(line) => refuse(
+                format!("`{text}` identifies a user, so it cannot be listed in `vary`"),
+                &format!("write {line}"),
+            ),
+            None => Ok(name),
+        },
     }
 }
 
@@ -219,7 +217,7 @@ mod tests {
             ("X-Forwarded-Host", "host = \"client\""),
             ("X-Forwarded-Proto", "delete it"),
             ("If-None-Match", "delete it"),
-            ("*", "name each field"),
+            ("*", "list each header by its name"),
             ("a b", "\"Accept-Language\""),
             ("", "\"Accept-Language\""),
         ] {

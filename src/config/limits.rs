@@ -43,10 +43,10 @@ impl Table for RawLimits {
     const HINTS: &'static [Hint] = &[
         Hint::here(&["keepalive", "keep_alive", "keepalive_timeout"], "write `idle_timeout`"),
         Hint::here(&["write_timeout", "send_timeout"], "write `write_stall`"),
-        Hint::anywhere(&["workers", "threads", "worker_processes"], "write cores = 2 into [limits]"),
+        Hint::anywhere(&["workers", "threads", "worker_processes"], "write cores = 2 in [limits]"),
         Hint::anywhere(
             &["max_connections", "worker_connections"],
-            "write `connections` into [limits], or `max_connections` into [origin]",
+            "write `connections` in [limits], or `max_connections` in [origin]",
         ),
     ];
 }
@@ -71,7 +71,7 @@ pub(super) fn resolve(raw: RawLimits, findings: &mut Findings<'_>) -> (ServerSet
     let target_place = raw.target.as_ref().map(Spanned::span);
     let target = size_from(64, 1 << 20, raw.target, 8 << 10, findings);
     if let Some(place) = target_place.filter(|_| target > header) {
-        let message = format!("a target of {} does not fit into a head of {}", show(target), show(header));
+        let message = format!("a `target` of {} does not fit in a `header` of {}", show(target), show(header));
         findings.lacks(place, &["header", "target"], message, "write a smaller `target` or a larger `header`");
     }
     let fields = at_least(1, raw.fields, 100, findings);

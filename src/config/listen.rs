@@ -15,13 +15,17 @@ pub(super) fn resolve(raw: Option<Spanned<OneOrMany>>, findings: &mut Findings<'
     let place = raw.span();
     let texts = OneOrMany::texts(raw);
     if texts.is_empty() {
-        findings.error(place, "there is no address to listen on", "write listen = \"127.0.0.1:8080\"");
+        findings.error(
+            place,
+            "the list is empty: there is no address to listen on",
+            "write listen = \"127.0.0.1:8080\"",
+        );
     }
     let mut addresses = Vec::new();
     for text in &texts {
         let Some(address) = findings.check(text, address(text.get_ref())) else { continue };
         if addresses.contains(&address) && address.port() != 0 {
-            findings.error(text.span(), format!("{address} stands twice"), "delete one of the two");
+            findings.error(text.span(), format!("{address} is listed twice"), "delete one of the two");
         }
         addresses.push(address);
     }
@@ -45,7 +49,7 @@ pub(super) fn given(texts: &[String], findings: &mut Findings<'_>) -> Vec<Socket
 
 /// Reads `127.0.0.1:8080` or `[::1]:8080`.
 pub(super) fn address(text: &str) -> Result<SocketAddr, Problem> {
-    text.parse().map_err(|_| Problem::new(format!("`{text}` is no address to listen on"), suggestion(text)))
+    text.parse().map_err(|_| Problem::new(format!("`{text}` is not an address to listen on"), suggestion(text)))
 }
 
 fn suggestion(text: &str) -> String {
@@ -56,7 +60,7 @@ fn suggestion(text: &str) -> String {
         None => (bare, "8080"),
     };
     if port.parse::<u16>().is_err() {
-        return "write an IP address and a port up to 65535, as in \"127.0.0.1:8080\" or \"[::1]:8080\"".to_owned();
+        return "write an IP address and a port from 0 to 65535, as in \"127.0.0.1:8080\" or \"[::1]:8080\"".to_owned();
     }
     let host = match host {
         "" | "*" => return format!("write \"127.0.0.1:{port}\" for this machine only, or \"0.0.0.0:{port}\" for all"),

@@ -22,7 +22,7 @@ impl Table for RawLog {
     const TITLE: &'static str = "[log]";
     const HINTS: &'static [Hint] = &[
         Hint::planned(&["fields"], "delete it; every line has the same fields"),
-        Hint::anywhere(&["logging", "log_format", "access_log"], "write format = \"json\" into [log]"),
+        Hint::anywhere(&["logging", "log_format", "access_log"], "write format = \"json\" in [log]"),
     ];
 }
 

@@ -1,8 +1,9 @@
-//! `proxy.toml`, as it is written and as it is meant: nothing is invalid after this point.
+//! `proxy.toml`, as it is written and as it is meant: nothing is invalid after this room.
 //!
-//! A file goes through two levels. [`file`] has every key as it stands in the text, with its place; the file of each
-//! table then says what it means, and everything that is wrong is collected and printed at once, with line, column
-//! and what to write instead.
+//! Each table has a file: its keys as they are written (`Raw…`, the form of each value checked and its place kept), what
+//! they mean (`resolve`), and what it says about keys that it does not have ([`table::Table`]). Everything that is wrong is
+//! collected and printed at once, with line, column and what to write instead. A new key touches the file of its table,
+//! what uses it, and `proxy.toml`.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -94,13 +95,10 @@ impl Table for RawFile {
     ];
     const HINTS: &'static [Hint] = &[
         Hint::planned(&["admin"], "delete it; there is no admin listener yet"),
-        Hint::here(
-            &["timeout"],
-            "write `response_timeout` or `connect_timeout` into [origin], or `timeout` into [store]",
-        ),
+        Hint::here(&["timeout"], "write `response_timeout` or `connect_timeout` in [origin], or `timeout` in [store]"),
         Hint::here(
             &["host", "port", "address"],
-            "write listen = \"127.0.0.1:8080\"; what the origin sees is `host` in [origin]",
+            "write listen = \"127.0.0.1:8080\"; `host` in [origin] says which host the origin sees",
         ),
         Hint::anywhere(
             &["bind", "listen_addr", "listen_address", "listener", "listeners"],
@@ -186,7 +184,10 @@ impl Config {
 fn read(path: &Path) -> Result<String, Problem> {
     let shown = path.display();
     if path.as_os_str().is_empty() {
-        return Err(Problem::new("the path of the configuration is empty", "name a file, as in --config proxy.toml"));
+        return Err(Problem::new(
+            "the path of the configuration file is empty",
+            "name a file, as in --config proxy.toml",
+        ));
     }
     let bytes = files::read_stream(path, LARGEST_FILE).map_err(|error| {
         let help = match error {

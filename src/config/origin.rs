@@ -58,7 +58,7 @@ impl Table for RawOrigin {
         &[("tls", RawOriginTls::LEVEL), ("health", RawOriginHealth::LEVEL)];
     const FORMS: Option<&'static str> = Some("origin = \"http://127.0.0.1:5000\", or an [origin] table with `url`");
     const HINTS: &'static [Hint] = &[
-        Hint::here(&["address", "port", "scheme"], "it is part of the URL: url = \"http://127.0.0.1:5000\""),
+        Hint::here(&["address", "port", "scheme"], "write it as part of the URL: url = \"http://127.0.0.1:5000\""),
         Hint::here(&["timeout", "read_timeout"], "write `response_timeout` or `connect_timeout`"),
         Hint::here(&["urls", "addresses"], "write url = [\"http://10.0.0.1:5000\", \"http://10.0.0.2:5000\"]"),
         Hint::here(&["websocket", "websockets"], "write upgrade = true"),
@@ -100,8 +100,8 @@ pub(super) fn resolve(
     };
     for (url, place) in &urls {
         let Some(address) = own_address(url, listen) else { continue };
-        let message = format!("{address} is where aside itself listens: a request would go round in circles");
-        let help = "write the address of the API, or let aside listen on another port";
+        let message = format!("aside itself listens on {address}, so requests would go round in circles");
+        let help = "write the address of the API, or make aside listen on another port";
         match place {
             Some(place) => findings.error(place.clone(), message, help),
             None => findings.error_in_option(Problem::new(format!("--origin: {message}"), help)),
@@ -110,9 +110,8 @@ pub(super) fn resolve(
     let secure = urls.first().is_some_and(|(url, _)| url.secure);
     let place = urls.first().and_then(|(_, place)| place.clone());
     if let Some(place) = place.clone().filter(|_| secure && table.host.is_none()) {
-        let message =
-            "the API sees the client's Host: one that is chosen by its own name answers it with somebody else's page";
-        findings.note(place, message, "write host = \"origin\" where it is, or host = \"client\" where it is not");
+        let message = "the API sees the client's Host; one that shares its address with other sites may then answer for the wrong one";
+        findings.note(place, message, "write host = \"origin\" if it needs its own name, or host = \"client\" if not");
     }
     let addresses: Vec<Authority> = urls.into_iter().map(|(url, _)| url.authority).collect();
     let settings = OriginSettings {
@@ -134,7 +133,7 @@ pub(super) fn resolve(
     (!settings.addresses.is_empty()).then_some(settings)
 }
 
-/// A URL and where it stands, if it stands in the file.
+/// A URL and its place, if it is in the file.
 type Placed = (OriginUrl, Option<Range<usize>>);
 
 fn urls_given(url: &str, findings: &mut Findings<'_>) -> Vec<Placed> {
@@ -154,7 +153,7 @@ fn urls_written(raw: Option<Spanned<OneOrMany>>, findings: &mut Findings<'_>) ->
         if findings.tables().is_any_unread() {
             return Vec::new();
         }
-        findings.error_nowhere(Problem::new("`origin` is missing: nobody says where the API is", help));
+        findings.error_nowhere(Problem::new("`origin` is missing: it says where the API is", help));
         return Vec::new();
     };
     let place = raw.span();
@@ -162,7 +161,7 @@ fn urls_written(raw: Option<Spanned<OneOrMany>>, findings: &mut Findings<'_>) ->
     if texts.is_empty() {
         findings.error(
             place,
-            "the list is empty: nobody says where the API is",
+            "the list is empty: at least one URL of the API is needed",
             "write url = \"http://127.0.0.1:5000\"",
         );
     }
@@ -170,10 +169,10 @@ fn urls_written(raw: Option<Spanned<OneOrMany>>, findings: &mut Findings<'_>) ->
     for text in &texts {
         let Some(url) = findings.check(text, origin_url(text.get_ref())) else { continue };
         if urls.iter().any(|(known, _)| *known == url) {
-            findings.error(text.span(), format!("`{}` stands twice", text.get_ref()), "delete one of the two");
+            findings.error(text.span(), format!("`{}` is listed twice", text.get_ref()), "delete one of the two");
         } else if urls.first().is_some_and(|(first, _)| first.secure != url.secure) {
             let help = "write all of them with http:// or all with https://";
-            findings.error(text.span(), "the addresses of one origin have one scheme", help);
+            findings.error(text.span(), "the URLs must all have the same scheme", help);
         }
         urls.push((url, Some(text.span())));
     }
@@ -183,8 +182,8 @@ fn urls_written(raw: Option<Spanned<OneOrMany>>, findings: &mut Findings<'_>) ->
 fn total_timeout(raw: &Spanned<RawDuration>, findings: &mut Findings<'_>) -> Duration {
     let duration = raw.get_ref().0;
     if duration.is_zero() {
-        let help = "write a longer one; without this line there is no limit";
-        findings.error(raw.span(), "with no time at all nothing can be done", help);
+        let help = "write a longer duration; by default there is no limit";
+        findings.error(raw.span(), "the duration must not be zero", help);
     }
     duration
 }
@@ -196,11 +195,12 @@ fn health(raw: Spanned<RawOriginHealth>, findings: &mut Findings<'_>) -> Option<
     let interval = not_zero(table.interval, Duration::from_secs(5), findings);
     let timeout = not_zero(table.timeout, Duration::from_secs(1), findings);
     let Some(text) = table.path else {
-        findings.warning(place, "without a `path` nothing is checked", "add path = \"/health\"");
+        findings.warning(place, "`path` is missing, so nothing is checked", "add path = \"/health\"");
         return None;
     };
     let path = text.get_ref().parse::<PathAndQuery>().ok().filter(|path| path.as_str().starts_with('/'));
-    let problem = || Problem::new(format!("`{}` is no path", text.get_ref()), "write it as in path = \"/health\"");
+    let problem =
+        || Problem::new(format!("`{}` is not a path", text.get_ref()), "write a path, as in path = \"/health\"");
     let path = findings.check(&text, path.ok_or_else(problem))?;
     Some(HealthSettings { path, interval, timeout })
 }
@@ -227,7 +227,7 @@ fn host_rule(host: &Text, findings: &mut Findings<'_>) -> Option<HostRule> {
     }
     if text.contains('@') || text.parse::<Authority>().is_err() {
         let help = "write \"origin\", \"client\" or a name, as in \"api.example.com\"";
-        findings.error(host.span(), format!("`{text}` is no host"), help);
+        findings.error(host.span(), format!("`{text}` is not a host"), help);
         return None;
     }
     Some(HostRule::Fixed(text.to_owned()))
@@ -249,30 +249,30 @@ pub(super) fn origin_url(url: &str) -> Result<OriginUrl, Problem> {
             Ok(_) if !url.contains('@') => format!("write origin = \"http://{url}\""),
             _ => EXAMPLE.to_owned(),
         };
-        return Err(Problem::new("the origin's URL begins with http:// or https://", help));
+        return Err(Problem::new("the origin's URL must begin with http:// or https://", help));
     };
     let secure = match scheme.to_lowercase().as_str() {
         "http" => false,
         "https" => true,
-        _ => return Err(Problem::new(format!("`{scheme}://` is no scheme of an origin"), EXAMPLE)),
+        _ => return Err(Problem::new(format!("`{scheme}://` is not supported for an origin"), EXAMPLE)),
     };
     // What is before an `@` may be a secret, so this message repeats nothing of the URL.
     if rest.contains('@') {
-        let help = "delete what stands before the `@`; clients send their own Authorization";
-        return Err(Problem::new("the origin's URL has no user and password", help));
+        let help = "delete what is before the `@`; clients send their own Authorization";
+        return Err(Problem::new("the origin's URL cannot contain a user or password", help));
     }
-    let uri: Uri = url.parse().map_err(|_| Problem::new(format!("`{url}` is no URL"), EXAMPLE))?;
-    let authority = uri.authority().cloned().ok_or_else(|| Problem::new(format!("`{url}` names no host"), EXAMPLE))?;
+    let uri: Uri = url.parse().map_err(|_| Problem::new(format!("`{url}` is not a valid URL"), EXAMPLE))?;
+    let authority = uri.authority().cloned().ok_or_else(|| Problem::new(format!("`{url}` has no host"), EXAMPLE))?;
     if uri.path() != "/" || uri.query().is_some() || rest.contains('#') {
         let help =
             format!("write origin = \"{}://{authority}\"; each request brings its own path", scheme.to_lowercase());
-        return Err(Problem::new("the origin's URL has no path", help));
+        return Err(Problem::new("the origin's URL cannot contain a path", help));
     }
     let port = authority.as_str().strip_prefix(authority.host()).unwrap_or_default();
     let has_port =
         port.is_empty() || port.strip_prefix(':').and_then(|port| port.parse().ok()).is_some_and(|port: u16| port != 0);
     if authority.host().is_empty() || !has_port {
-        return Err(Problem::new(format!("`{url}` names no host and port"), EXAMPLE));
+        return Err(Problem::new(format!("`{url}` has no valid host and port"), EXAMPLE));
     }
     Ok(OriginUrl { secure, authority })
 }

@@ -33,7 +33,7 @@ impl Table for RawOriginTls {
     ];
 }
 
-/// How TLS is spoken to the origin; `None` for an http:// one. `url` is where the URL stands.
+/// How TLS is spoken to the origin; `None` for an http:// one. `url` is the URL's place.
 pub(super) fn resolve(
     raw: Option<Spanned<RawOriginTls>>,
     secure: bool,
@@ -43,8 +43,8 @@ pub(super) fn resolve(
 ) -> Option<Tls> {
     if !secure {
         if let Some(raw) = raw {
-            let message = "[origin.tls] does nothing where the origin's URL begins with http://";
-            findings.warning(raw.span(), message, "write https:// in the URL, or delete this table");
+            let message = "[origin.tls] has no effect, because the origin's URL begins with http://";
+            findings.warning(raw.span(), message, "write https:// in the URL, or delete the table");
         }
         return None;
     }
@@ -68,8 +68,13 @@ pub(super) fn resolve(
 /// Whether the origin need not prove who it is, which is never said quietly.
 fn unverified(table: &RawOriginTls, findings: &mut Findings<'_>) -> bool {
     let Some(verify) = table.verify.as_ref().filter(|verify| !*verify.get_ref()) else { return false };
-    let message = "the origin's certificate is not verified: whoever stands in between can read and change everything";
-    findings.warning(verify.span(), message, "delete this line, and name the issuer's certificate: ca = \"ca.pem\"");
+    let message =
+        "the origin's certificate is not verified: anyone between aside and the origin can read and change everything";
+    findings.warning(
+        verify.span(),
+        message,
+        "delete this line, and if need be name the issuer's certificate: ca = \"ca.pem\"",
+    );
     true
 }
 
@@ -88,7 +93,7 @@ fn identity(table: &RawOriginTls, folder: &Path, findings: &mut Findings<'_>) ->
             findings.lacks(
                 cert.span(),
                 &["key"],
-                "a certificate is of no use without its key",
+                "`key` is missing: the certificate cannot be used without it",
                 "add key = \"key.pem\"",
             );
         }
@@ -96,7 +101,7 @@ fn identity(table: &RawOriginTls, folder: &Path, findings: &mut Findings<'_>) ->
             findings.lacks(
                 key.span(),
                 &["cert"],
-                "a key is of no use without its certificate",
+                "`cert` is missing: the key cannot be used without it",
                 "add cert = \"cert.pem\"",
             );
         }
@@ -111,10 +116,12 @@ fn report(error: &TlsError, table: &RawOriginTls, url: Option<Range<usize>>, fin
     let (value, help) = match error {
         TlsError::NoRoots(_) => (None, "install ca-certificates, or add [origin.tls] and ca = \"ca.pem\" below it"),
         TlsError::Authority(_) => (table.ca.as_ref(), "name a file with the issuer's certificate in PEM"),
-        TlsError::Certificate(_) => (table.cert.as_ref(), "name a file with the certificate in PEM, its own first"),
+        TlsError::Certificate(_) => {
+            (table.cert.as_ref(), "name a file with the certificate in PEM, followed by those of its issuers")
+        }
         TlsError::Key(_) => (table.key.as_ref(), "name a file with the certificate's private key in PEM"),
         TlsError::Name => {
-            (table.name.as_ref(), "write the name that stands in its certificate, as in \"api.example.com\"")
+            (table.name.as_ref(), "write the name in the origin's certificate, as in \"api.example.com\"")
         }
     };
     let message = match value {

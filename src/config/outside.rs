@@ -21,7 +21,7 @@ pub(super) struct Outside<'e> {
     environment: Lookup<'e>,
     /// The folder that relative paths count from: that of `proxy.toml`.
     folder: &'e Path,
-    /// Each text, and what stands for it in messages.
+    /// Each text, and what replaces it in messages.
     secrets: RefCell<Vec<(String, String)>>,
 }
 
@@ -38,7 +38,7 @@ impl<'e> Outside<'e> {
     /// A file's text without the newline at its end. The problem names the file and nothing of what is in it.
     pub(super) fn file(&self, path: &str) -> Result<String, Problem> {
         if path.is_empty() {
-            return Err(Problem::new("`${file:}` names no file", "write ${file:/run/secrets/redis}"));
+            return Err(Problem::new("`${file:}` does not name a file", "write ${file:/run/secrets/redis}"));
         }
         let bytes = files::read(&self.folder.join(path), LARGEST).map_err(|error| {
             let help = "name a file that exists and that this user may read, as in ${file:/run/secrets/redis}; relative paths \
@@ -75,7 +75,7 @@ impl<'e> Outside<'e> {
     }
 }
 
-/// A text as it may stand between `//` and `@` of a URL, whatever is in it.
+/// A text encoded for the place between `//` and `@` of a URL.
 pub(super) fn encoded(text: &str) -> String {
     percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
 }
@@ -95,8 +95,7 @@ pub fn wants_no_colours() -> bool {
 /// Puts the values in: `${VAR}` must be set, `${VAR:-default}` need not be or may be empty, `${file:path}` is a file's
 /// text, and `$$` is one `$`. A `$` before anything else is itself.
 ///
-/// A file's text is percent-encoded where it stands in the login of a URL: whoever writes a password into a file writes it
-/// as it is.
+/// A file's text is percent-encoded in the login of a URL, because a password is in its file as it is.
 pub(super) fn expand(text: &str, outside: &Outside<'_>) -> Result<String, Problem> {
     let mut expanded = String::with_capacity(text.len());
     let mut at = 0;
@@ -143,7 +142,7 @@ fn value_of(inner: &str, at: usize, outside: &Outside<'_>) -> Result<String, Pro
     if !first.is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
         || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
     {
-        let message = format!("`{name}` is no name of an environment variable");
+        let message = format!("`{name}` is not a valid name of an environment variable");
         return Err(problem(at, &message, "write ${NAME}, ${NAME:-default} or ${file:path}, or $$ for a `$`"));
     }
     match (outside.variable(name), default) {
@@ -192,7 +191,7 @@ mod tests {
         std::fs::create_dir(folder.path().join("folder")).unwrap();
         let outside = outside(folder.path());
         for (name, why) in [
-            ("", "names no file"),
+            ("", "does not name a file"),
             ("missing", "cannot be read"),
             ("binary", "UTF-8"),
             ("large", "64KiB"),

@@ -53,7 +53,7 @@ fn read_on<F: Table>(mut root: Spanned<DeTable<'_>>, findings: &mut Findings<'_>
     None
 }
 
-/// Takes the innermost value at a place out, a list as a whole. Its key, unless nothing stands there.
+/// Takes the innermost value at a place out, a list as a whole. Its key, unless there is nothing.
 fn remove_at(table: &mut DeTable<'_>, place: &Range<usize>) -> Option<String> {
     let mut removed = None;
     for (key, value) in table.iter_mut() {
@@ -117,7 +117,7 @@ fn expand_value(value: &mut Spanned<DeValue<'_>>, outside: &Outside<'_>, finding
     true
 }
 
-/// The table whose short form stands beside it: `store = "…"` and `[store]`, or `store.prefix = "…"`.
+/// The table that is also written in its short form: `store = "…"` and `[store]`, or `store.prefix = "…"`.
 fn in_both_forms(message: &str, text: &str, place: &Range<usize>, top: &Level) -> Option<&'static str> {
     let (before, after) = (text.get(..place.start)?, text.get(place.end..)?);
     let is_table = before.ends_with('[') || after.starts_with('.');
@@ -136,37 +136,45 @@ fn syntax(error: &Error, text: &str, top: &Level, findings: &mut Findings<'_>) {
     if let Some(table) = in_both_forms(message, text, &place, top) {
         findings.error(
             place,
-            format!("`{table}` is there twice: as a URL and as a table"),
+            format!("`{table}` is set twice: as a URL and as a table"),
             format!("move the URL into the table: delete the line `{table} = …`, and write url = … below [{table}]"),
         );
         return;
     }
     let help = if message.contains("duplicate key") {
-        "it stands above already: delete one of the two"
+        "it is already set above: delete one of the two"
     } else if message.contains("quot") || message.contains("string") || message.contains("invalid") {
-        "text is written in quotes, as in ttl = \"10m\""
+        "strings need quotes, as in ttl = \"10m\""
     } else {
         "see https://toml.io for how TOML is written"
     };
-    findings.error(place, format!("this is not TOML: {message}"), help);
+    findings.error(place, format!("this is not valid TOML: {message}"), help);
 }
 
 /// A reader's message taken apart: what is wrong, and what to write.
 fn words(message: &str) -> (String, String) {
     let (message, help) = message.split_once('\n').unwrap_or((message, ""));
-    let message = wrong_type(message).unwrap_or_else(|| message.to_owned());
     let help = match help {
         "" if message.ends_with("a boolean") => "write true or false, without quotes",
         "" if message.ends_with("a string") => "write it in quotes",
         "" => "write it as a table: { key = value }",
         help => help,
     };
-    (message, help.to_owned())
+    (wrong_type(message).unwrap_or_else(|| message.to_owned()), help.to_owned())
 }
 
-/// That a value is of another type than the one that was expected. The value itself may be a secret, and stands right below.
+/// That a value is of another type than the one that was expected. The value itself may be a secret, and is shown below in
+/// any case.
 fn wrong_type(message: &str) -> Option<String> {
     let (found, expected) = message.strip_prefix("invalid type: ")?.rsplit_once(", expected ")?;
-    let kind = found.split(['`', '"']).next().unwrap_or_default().trim_end();
-    Some(format!("wrong type: {kind}, expected {expected}"))
+    let kind = match found.split(['`', '"']).next().unwrap_or_default().trim_end() {
+        "integer" => "a whole number",
+        "floating point" => "a number",
+        "boolean" => "true or false",
+        "string" => "a string",
+        "sequence" => "a list",
+        "map" => "a table",
+        other => other,
+    };
+    Some(format!("expected {expected}, found {kind}"))
 }

@@ -73,23 +73,32 @@ impl Table for RawRoute {
         &[("annotate", RawAnnotate::LEVEL), ("invalidated_by", RawRule::LEVEL), ("write", RawWritePolicy::LEVEL)];
     const LIST: Option<&'static str> = Some("write [[route]] instead of [route]");
     const HINTS: &'static [Hint] = &[
-        Hint::planned(&["settle"], "delete it; reads right after a write may be answered by a lagging replica"),
+        Hint::planned(
+            &["settle"],
+            "delete it; reads right after a write may then come from a replica that lags behind",
+        ),
         Hint::here(
             &["url", "uri", "pattern", "match", "location", "prefix", "endpoint"],
             "write path = \"/orders/{page}\"",
         ),
         Hint::here(
             &["cache", "enabled", "disabled"],
-            "a [[route]] says what is cached: without one the origin's own freshness rules decide",
+            "delete it: a path is cached if it has a [[route]]; without one the origin's Cache-Control decides",
         ),
         Hint::here(&["group", "groups"], "delete it: a write drops whatever it may have changed, on every route"),
-        Hint::here(&["timeout"], "a lifetime is `ttl`; how long the origin may take is `response_timeout` in [origin]"),
-        Hint::here(&["methods", "method"], "delete it: answers to GET and HEAD are cached, all else is forwarded"),
+        Hint::here(
+            &["timeout"],
+            "write `ttl` for how long an answer is kept, or `response_timeout` in [origin] for how long the origin may take",
+        ),
+        Hint::here(
+            &["methods", "method"],
+            "delete it: answers to GET and HEAD are cached, everything else is forwarded",
+        ),
         Hint::here(&["grace", "stale"], "write `stale_while_revalidate` or `stale_if_error`"),
-        Hint::here(&["heuristic"], "it is for paths without a route: write it into [unrouted]"),
+        Hint::here(&["heuristic"], "write heuristics = true in [unrouted]: it is for paths without a route"),
         Hint::anywhere(
             &["routes", "location", "locations", "rules", "endpoints", "paths"],
-            "each route is a table of its own: write [[route]] above its keys",
+            "write [[route]] above the keys of each route",
         ),
         Hint::anywhere(
             &[
@@ -106,30 +115,30 @@ impl Table for RawRoute {
                 "cache_for",
                 "proxy_cache_valid",
             ],
-            "write ttl = \"10m\" into a [[route]]",
+            "write ttl = \"10m\" in a [[route]]",
         ),
         Hint::anywhere(
             &["headers", "vary_by", "vary_on", "vary_headers", "header_keys"],
-            "write vary = [\"Accept\", \"Accept-Language\"] into a [[route]]",
+            "write vary = [\"Accept\", \"Accept-Language\"] in a [[route]]",
         ),
         Hint::anywhere(
             &["params", "parameters", "query_params", "query_string", "args"],
-            "write query = [\"page\"] into a [[route]]",
+            "write query = [\"page\"] in a [[route]]",
         ),
-        Hint::anywhere(&["cache_key", "key_template", "keys"], "write key = \"orders:{page}\" into a [[route]]"),
-        Hint::anywhere(&["swr"], "write stale_while_revalidate = \"30s\" into a [[route]]"),
-        Hint::anywhere(&["sie"], "write stale_if_error = \"1d\" into a [[route]]"),
-        Hint::anywhere(&["jitter"], "write ttl_jitter = \"10%\" into a [[route]]"),
+        Hint::anywhere(&["cache_key", "key_template", "keys"], "write key = \"orders:{page}\" in a [[route]]"),
+        Hint::anywhere(&["swr"], "write stale_while_revalidate = \"30s\" in a [[route]]"),
+        Hint::anywhere(&["sie"], "write stale_if_error = \"1d\" in a [[route]]"),
+        Hint::anywhere(&["jitter"], "write ttl_jitter = \"10%\" in a [[route]]"),
         Hint::anywhere(
             &["negative_ttl", "negative_cache", "status", "codes", "status_ttl"],
-            "write statuses = { 404 = \"10s\" } into a [[route]]",
+            "write statuses = { 404 = \"10s\" } in a [[route]]",
         ),
         Hint::anywhere(
             &["max_size", "max_body_size", "body_limit", "client_max_body_size"],
-            "write max_body into a [[route]] for what is stored, request_body into [limits] for what is accepted",
+            "write `max_body` in a [[route]] to limit what is stored, or `request_body` in [limits] to limit what is accepted",
         ),
-        Hint::anywhere(&["auth"], "write authorization = \"bypass\", \"ignore\" or \"key\" into a [[route]]"),
-        Hint::anywhere(&["override", "ignore_origin", "force"], "write override_origin = true into a [[route]]"),
+        Hint::anywhere(&["auth"], "write authorization = \"bypass\", \"ignore\" or \"key\" in a [[route]]"),
+        Hint::anywhere(&["override", "ignore_origin", "force"], "write override_origin = true in a [[route]]"),
     ];
 }
 
@@ -193,7 +202,7 @@ pub(super) fn resolve(raw: Spanned<RawRoute>, findings: &mut Findings<'_>) -> Op
     let path = if let Some(text) = table.path.take() {
         path(&text, findings)
     } else {
-        findings.lacks(header.clone(), &[], "a route needs a `path`", "add path = \"/orders/{page}\"");
+        findings.lacks(header.clone(), &[], "`path` is missing", "add path = \"/orders/{page}\"");
         None
     };
     // Without it the rest is judged all the same, but for what depends on it.
@@ -241,12 +250,13 @@ pub(super) fn resolve(raw: Spanned<RawRoute>, findings: &mut Findings<'_>) -> Op
 }
 
 fn path(text: &Text, findings: &mut Findings<'_>) -> Option<PathPattern> {
-    let help = "write it as in \"/orders/{page}\" or \"/static/{*rest}\"";
+    let help = "write a path, as in \"/orders/{page}\" or \"/static/{*rest}\"";
     let parsed = PathPattern::parse(text.get_ref()).map_err(|error| Problem::of_pattern(error, help));
     let path = findings.check(text, parsed)?;
     let sample = path.render(|_| Some("x".into())).unwrap_or_default();
     if !is_canonical(&sample) {
-        let message = "no request can reach this: paths with `;`, `\\` or an encoded slash are forwarded, never cached";
+        let message =
+            "this never matches: paths with `;`, `\\` or an encoded slash are always forwarded and never cached";
         findings.error(text.span(), message, help);
     }
     Some(path)
@@ -259,11 +269,11 @@ fn choices(table: &mut RawRoute, findings: &mut Findings<'_>) -> Choices {
     let statuses = statuses::resolve(table.statuses.take(), findings);
     let own_lifetime = statuses.iter().any(|(_, lifetime)| lifetime.is_some());
     if let Some(flag) = table.override_origin.as_ref().filter(|_| override_origin && ttl.is_none() && !own_lifetime) {
-        let message = "there is no `ttl` that could override what the origin says";
+        let message = "`override_origin` has no effect without `ttl`";
         findings.lacks(flag.span(), &["ttl", "statuses"], message, "add ttl = \"10m\"");
     }
     if let Some(flag) = table.override_private.as_ref().filter(|_| override_private && !override_origin) {
-        let message = "`override_private` does nothing without `override_origin`";
+        let message = "`override_private` has no effect without `override_origin`";
         findings.lacks(flag.span(), &["override_origin"], message, "add override_origin = true");
     }
     Choices {
@@ -275,7 +285,7 @@ fn choices(table: &mut RawRoute, findings: &mut Findings<'_>) -> Choices {
         stale_while_revalidate: table.stale_while_revalidate.map_or(Duration::ZERO, |written| written.0),
         stale_if_error: table.stale_if_error.map_or(STALE_IF_ERROR, |written| written.0),
         errors: true,
-        set_cookie: set_cookie(table.set_cookie.take(), findings),
+        set_cookie: set_cookie(table, findings),
         close_delimited: table.close_delimited.unwrap_or(false),
         honour_request_directives: table.request_directives.is_some_and(|Word(honoured)| honoured),
         max_body: table.max_body.map_or(MAX_BODY, |size| size.0),
@@ -283,11 +293,22 @@ fn choices(table: &mut RawRoute, findings: &mut Findings<'_>) -> Choices {
     }
 }
 
-fn set_cookie(raw: Option<Spanned<Word<SettingCookies>>>, findings: &mut Findings<'_>) -> SetCookie {
-    let Some(raw) = raw.filter(|raw| raw.get_ref().0 == SetCookie::Strip) else { return SetCookie::Refuse };
-    let message = "what this route stores is given to everybody, without the cookie that it sets: nobody gets a session \
-                   from it, and what an answer says of one (a name, a token in a form) everybody is told";
-    findings.note(raw.span(), message, "leave the route out where answers are not the same for all");
+fn set_cookie(table: &RawRoute, findings: &mut Findings<'_>) -> SetCookie {
+    let Some(raw) = table.set_cookie.as_ref().filter(|raw| raw.get_ref().0 == SetCookie::Strip) else {
+        return SetCookie::Refuse;
+    };
+    let is_keyed = |raw: Option<Word<Credentials>>| raw.is_some_and(|Word(chosen)| chosen == Credential::Key);
+    let whom = match (is_keyed(table.cookies), is_keyed(table.authorization)) {
+        (false, false) => "everybody",
+        (true, false) => "every client with the same Cookie, or with none",
+        (false, true) => "every client with the same Authorization, or with none",
+        (true, true) => "every client with the same Cookie and Authorization, or with none",
+    };
+    let message = format!(
+        "answers of this route are stored without the cookie that they set and given to {whom}: nobody gets a session from \
+         them, and what they say about a session (a name, a token in a form) all of these get to see"
+    );
+    findings.note(raw.span(), message, "use this only if the answers are the same for all of these but for the cookie");
     SetCookie::Strip
 }
 
@@ -299,14 +320,14 @@ fn annotate(raw: Spanned<RawAnnotate>, findings: &mut Findings<'_>) -> Option<An
     let table = raw.into_inner();
     let missing = [("field", table.field.is_none()), ("hit", table.hit.is_none()), ("miss", table.miss.is_none())];
     for (key, _) in missing.into_iter().filter(|(_, missing)| *missing) {
-        findings.lacks(place.clone(), &[key], format!("`annotate` needs `{key}`"), ANNOTATE);
+        findings.lacks(place.clone(), &[key], format!("`{key}` is missing in `annotate`"), ANNOTATE);
     }
     let (field, hit, miss) = (table.field?, table.hit?, table.miss?);
     if field.get_ref().is_empty() {
-        findings.error(field.span(), "the field has no name", ANNOTATE);
+        findings.error(field.span(), "the name of the field is empty", ANNOTATE);
     }
     if hit.0 == miss.0 {
-        findings.error(place, "`hit` and `miss` are the same, so the field says nothing", ANNOTATE);
+        findings.error(place, "`hit` and `miss` must differ", ANNOTATE);
     }
     Some(Annotate { field: field.into_inner(), hit: hit.0, miss: miss.0 })
 }
@@ -316,11 +337,11 @@ fn label(raw: Option<Text>, default: &str, findings: &mut Findings<'_>) -> Arc<s
     let Some(text) = raw else { return default.into() };
     let name = text.get_ref().as_str();
     if name == ROUTELESS {
-        let message = format!("`{ROUTELESS}` is what paths without a route are called");
+        let message = format!("the name `{ROUTELESS}` is reserved for paths without a route");
         findings.error(text.span(), message, "choose another name");
     } else if name.is_empty() || name.len() > 128 || name.chars().any(|c| c.is_control() || c.is_whitespace()) {
-        let help = "write a short word without white space, as in \"orders\"";
-        findings.error(text.span(), format!("{name:?} cannot be a label"), help);
+        let help = "write a short name without spaces, as in \"orders\"";
+        findings.error(text.span(), format!("{name:?} cannot be used as a name"), help);
     }
     name.into()
 }

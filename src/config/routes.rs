@@ -4,7 +4,7 @@ use super::findings::{Findings, Problem};
 use super::route::Draft;
 use crate::rules::{Routes, Surroundings, Template, WriteRule};
 
-/// All routes in the file's order; `None` when they cannot stand together.
+/// All routes in the file's order; `None` when they cannot be used together.
 pub(super) fn resolve(
     drafts: Vec<Draft>,
     writes: Vec<WriteRule>,
@@ -31,7 +31,7 @@ pub(super) fn resolve(
     routes
         .map_err(|hidden| {
             let place = places.get(hidden.route).cloned().unwrap_or_default();
-            findings.error(place, "an earlier route takes all its paths", "move it above that one");
+            findings.error(place, "an earlier route matches all its paths", "move this route above that one");
         })
         .ok()
 }
@@ -40,9 +40,11 @@ pub(super) fn resolve(
 fn note_no_lifetime(draft: &Draft, findings: &mut Findings<'_>) {
     let choices = &draft.route.choices;
     if choices.ttl.is_none() && choices.statuses.iter().all(|(_, lifetime)| lifetime.is_none()) {
-        let message =
-            format!("`{}` has no `ttl`: only what the origin itself calls fresh is stored", draft.route.path.as_str());
-        findings.note(draft.path.clone(), message, "add ttl = \"10m\" where the origin does not say it");
+        let message = format!(
+            "`{}` has no `ttl`: an answer is only stored if the origin says how long it is fresh",
+            draft.route.path.as_str()
+        );
+        findings.note(draft.path.clone(), message, "add ttl = \"10m\" if the origin does not say so");
     }
 }
 
@@ -50,13 +52,13 @@ fn check_paths(earlier: &Draft, later: &Draft, above: &[Draft], findings: &mut F
     let (one, other) = (&earlier.route.path, &later.route.path);
     if one.covers(other) {
         let same = other.covers(one);
-        let message = format!("no request reaches this route: `{}` above takes all its paths", one.as_str());
+        let message = format!("this route never matches: `{}` above matches all its paths", one.as_str());
         let help = if same { "delete one of the two" } else { "move this route above the other" };
         findings.error_beside(
             later.path.clone(),
             Problem::new(message, help),
             earlier.path.clone(),
-            "this one takes them",
+            "this one matches them",
         );
         return;
     }
@@ -72,12 +74,12 @@ fn check_paths(earlier: &Draft, later: &Draft, above: &[Draft], findings: &mut F
         later.path.clone(),
         Problem::new(
             format!(
-                "`{}` matches `{}` and `{}`, and neither is a part of the other",
+                "`{}` matches both `{}` and `{}`, and neither of them is more specific",
                 both.as_str(),
                 one.as_str(),
                 other.as_str()
             ),
-            format!("put a route with path = \"{}\" above both, or make one of them narrower", both.as_str()),
+            format!("add a route with path = \"{}\" above both, or make one of them more specific", both.as_str()),
         ),
         earlier.path.clone(),
         "the other one",
@@ -87,7 +89,7 @@ fn check_paths(earlier: &Draft, later: &Draft, above: &[Draft], findings: &mut F
 fn check_names(earlier: &Draft, later: &Draft, findings: &mut Findings<'_>) {
     // The same path twice is an error already, and most often the reason for the same name.
     if earlier.route.name == later.route.name && earlier.route.path != later.route.path {
-        let message = format!("two routes are called `{}`", later.route.name);
+        let message = format!("two routes have the name `{}`", later.route.name);
         let problem = Problem::new(message, "give one of them another `name`");
         findings.error_beside(later.name.clone(), problem, earlier.name.clone(), "the first one");
     }
@@ -102,7 +104,7 @@ fn check_keys(earlier: &Draft, later: &Draft, findings: &mut Findings<'_>) {
     }
     let key = later.route.key.as_str();
     let problem = Problem::new(
-        format!("two routes have keys like `{key}`: one entry cannot belong to both"),
+        format!("two routes have keys of the form `{key}`, so they would share entries"),
         "give one of them a `key` of its own",
     );
     findings.error_beside(later.key.clone(), problem, earlier.key.clone(), "the other one");
@@ -118,7 +120,7 @@ fn check_policies(earlier: &Draft, later: &Draft, findings: &mut Findings<'_>) {
     };
     if one_method && one.request.path().overlap(other.request.path()).is_some() {
         let (one, other) = (one.request.as_str(), other.request.as_str());
-        let message = format!("`{other}` and `{one}` are the same writes: one write cannot have two policies");
+        let message = format!("`{other}` and `{one}` match the same writes, and a write can have one policy only");
         let problem = Problem::new(
             message,
             "keep the policy of the route whose entry it writes, and list the write in \

@@ -1,8 +1,8 @@
 //! Secrets in what is shown become stars: the password of a URL, and the `value` of a `cache_by`, however badly the file
 //! around them is written.
 //!
-//! Whatever is wrong with a file is printed with the lines it stands in, so a slip right beside a secret shows it. A file
-//! with a slip is none that can be parsed: the text is read for what is put where a secret belongs.
+//! Whatever is wrong with a file is printed with its lines, so a slip right beside a secret would show it. Such a file
+//! cannot be parsed: its text is searched for what is written where a secret belongs.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -51,7 +51,7 @@ fn is_reference(password: &str) -> bool {
     name.is_some_and(|name| !name.contains(['{', '}']) && (name.starts_with("file:") || !name.contains(':')))
 }
 
-/// Where the password stands in what follows `://`: between the first `:` and the last `@` of the authority. A
+/// Where the password is in what follows `://`: between the first `:` and the last `@` of the authority. A
 /// password that was not encoded may hold any of `/`, `?` and `#`, so only quotes, white space and commas end the search.
 fn password_of(after: &str) -> Option<Range<usize>> {
     let mut escaped = false;
@@ -109,7 +109,7 @@ fn is_cache_by(name: &str) -> bool {
     strsim::damerau_levenshtein(&name.trim().replace('-', "_"), "cache_by") <= 2
 }
 
-/// What is `cache_by = { … }`, and what stands below `[route.write.cache_by]`.
+/// What is `cache_by = { … }`, and what is below `[route.write.cache_by]`.
 fn tables(text: &str) -> Vec<Range<usize>> {
     let mut tables = Vec::new();
     let (mut at, mut header) = (0, None);

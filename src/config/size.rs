@@ -43,27 +43,27 @@ fn parse_size(text: &str) -> Result<u64, Problem> {
         return number
             .checked_mul(*bytes)
             .filter(|size| i64::try_from(*size).is_ok())
-            .ok_or_else(|| Problem::new(format!("`{text}` is more than can be counted"), HELP));
+            .ok_or_else(|| Problem::new(format!("`{text}` is too large"), HELP));
     }
     let help = match unit.trim().to_lowercase().as_str() {
         _ if number.is_empty() => HELP.to_owned(),
-        "" => format!("write its unit too: \"{number}B\" or \"{number}KiB\""),
+        "" => format!("add the unit: \"{number}B\" or \"{number}KiB\""),
         "k" | "m" | "g" => format!("write \"{number}{}iB\"", unit.trim().to_uppercase()),
         other => match UNITS.iter().find(|(known, _)| known.to_lowercase() == other) {
             Some((known, _)) => format!("write \"{number}{known}\""),
             None => HELP.to_owned(),
         },
     };
-    Err(Problem::new(format!("`{text}` is no size"), help))
+    Err(Problem::new(format!("`{text}` is not a valid size"), help))
 }
 
 fn parse_share(text: &str) -> Result<f64, Problem> {
-    let help = "write a share from \"0%\" to \"100%\", as in \"10%\"";
+    let help = "write a percentage from \"0%\" to \"100%\", as in \"10%\"";
     let share: Option<f64> = text.strip_suffix('%').and_then(|number| number.parse().ok());
     match share {
         Some(share) if (0.0..=100.0).contains(&share) => Ok(share / 100.0),
         Some(_) => Err(Problem::new(format!("`{text}` is not between 0 % and 100 %"), help)),
-        None => Err(Problem::new(format!("`{text}` is no share"), help)),
+        None => Err(Problem::new(format!("`{text}` is not a valid percentage"), help)),
     }
 }
 
@@ -90,8 +90,8 @@ pub(super) fn at_least(
     let Some(written) = written else { return default };
     let count = written.get_ref().0;
     if count < least {
-        let help = format!("write at least {least}; it is {default} without this line");
-        findings.error(written.span(), format!("{count} is too few"), help);
+        let help = format!("write at least {least}; the default is {default}");
+        findings.error(written.span(), format!("{count} is too small"), help);
     }
     count
 }
@@ -107,8 +107,8 @@ pub(super) fn between(
     let place = written.as_ref().map(Spanned::span);
     let count = at_least(least, written, default, findings);
     if let Some(place) = place.filter(|_| count > most) {
-        let help = format!("write at most {most}; it is {default} without this line");
-        findings.error(place, format!("{count} is too many"), help);
+        let help = format!("write at most {most}; the default is {default}");
+        findings.error(place, format!("{count} is too large"), help);
     }
     count
 }
@@ -124,11 +124,11 @@ pub(super) fn size_from(
     let Some(written) = written else { return default };
     let size = written.get_ref().0;
     if size < least {
-        let help = format!("write at least \"{}\"; it is \"{}\" without this line", show(least), show(default));
+        let help = format!("write at least \"{}\"; the default is \"{}\"", show(least), show(default));
         findings.error(written.span(), format!("{} is too small", show(size)), help);
     }
     if size > most {
-        let help = format!("write at most \"{}\"; it is \"{}\" without this line", show(most), show(default));
+        let help = format!("write at most \"{}\"; the default is \"{}\"", show(most), show(default));
         findings.error(written.span(), format!("{} is too large", show(size)), help);
     }
     size
@@ -154,12 +154,12 @@ impl<T> Visitor<'_> for WithUnit<T> {
 
     fn visit_i64<E: Error>(self, number: i64) -> Result<T, E> {
         let Self { expected, missing, .. } = self;
-        Err(E::custom(format_args!("a {expected} is written with its unit, in quotes\nwrite \"{number}{missing}\"")))
+        Err(E::custom(format_args!("a {expected} needs a unit and quotes\nwrite \"{number}{missing}\"")))
     }
 
     fn visit_f64<E: Error>(self, number: f64) -> Result<T, E> {
         let Self { expected, missing, .. } = self;
-        Err(E::custom(format_args!("a {expected} is written with its unit, in quotes\nwrite \"{number}{missing}\"")))
+        Err(E::custom(format_args!("a {expected} needs a unit and quotes\nwrite \"{number}{missing}\"")))
     }
 }
 
@@ -172,7 +172,7 @@ impl<'de> Deserialize<'de> for RawSize {
 
 impl<'de> Deserialize<'de> for RawShare {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let visitor = WithUnit { expected: "share", missing: "%", parse: parse_share };
+        let visitor = WithUnit { expected: "percentage", missing: "%", parse: parse_share };
         deserializer.deserialize_any(visitor).map(Self)
     }
 }
@@ -188,7 +188,7 @@ impl Visitor<'_> for CountVisitor {
 
     fn visit_i64<E: Error>(self, number: i64) -> Result<usize, E> {
         u32::try_from(number).ok().and_then(|number| usize::try_from(number).ok()).ok_or_else(|| {
-            E::custom(format_args!("{number} is out of bounds\nwrite a whole number from 0 to {}", u32::MAX))
+            E::custom(format_args!("{number} is out of range\nwrite a whole number from 0 to {}", u32::MAX))
         })
     }
 }

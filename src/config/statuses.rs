@@ -25,7 +25,7 @@ impl<'de> Deserialize<'de> for RawStatusTtl {
             type Value = RawStatusTtl;
 
             fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-                out.write_str("a duration, or \"ttl\" for the route's own\nwrite it as in { 404 = \"10s\" }")
+                out.write_str("a duration, or \"ttl\" for the route's own\nwrite a duration, as in { 404 = \"10s\" }")
             }
 
             fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
@@ -71,17 +71,21 @@ fn code(status: &Text, findings: &mut Findings<'_>) -> Option<u16> {
     let code: Option<u16> = status.get_ref().parse().ok();
     match code {
         Some(206 | 304) => {
-            let message = format!("{} is never stored: it is a part of an answer, not one", status.get_ref());
+            let message = format!("{} cannot be listed: it is not a complete answer", status.get_ref());
             findings.error(status.span(), message, "delete it");
             None
         }
         Some(code @ 200..=599) => Some(code),
         Some(100..=199) => {
-            findings.error(status.span(), format!("{} is no final answer and is never stored", status.get_ref()), help);
+            findings.error(
+                status.span(),
+                format!("{} is not a final status and is never stored", status.get_ref()),
+                help,
+            );
             None
         }
         _ => {
-            findings.error(status.span(), format!("`{}` is no status", status.get_ref()), help);
+            findings.error(status.span(), format!("`{}` is not a status", status.get_ref()), help);
             None
         }
     }

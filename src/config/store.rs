@@ -31,10 +31,10 @@ impl Table for RawStore {
     const TITLE: &'static str = "[store]";
     const FORMS: Option<&'static str> = Some("store = \"memory://\", or a [store] table with `url`");
     const HINTS: &'static [Hint] = &[
-        Hint::planned(&["lease"], "delete it; there are no memory copies in front of Redis yet"),
+        Hint::planned(&["lease"], "delete it; there are no copies in memory in front of Redis yet"),
         Hint::here(
             &["password", "user", "username", "db", "database", "address", "port"],
-            "it is part of the URL: url = \"redis://:${REDIS_PASSWORD}@127.0.0.1:6379/0\"",
+            "write it as part of the URL: url = \"redis://:${REDIS_PASSWORD}@127.0.0.1:6379/0\"",
         ),
         Hint::here(&["max_size", "max_memory", "size", "capacity"], "write memory = \"64MiB\""),
         Hint::anywhere(
@@ -85,7 +85,7 @@ pub(super) fn resolve(
     }
 }
 
-/// Where the store's URL stands.
+/// The place of the store's URL.
 pub(super) fn shared_at(raw: Option<&Spanned<TextOr<RawStore>>>) -> Option<Range<usize>> {
     match raw?.get_ref() {
         TextOr::Text(_) => raw.map(Spanned::span),
@@ -110,17 +110,16 @@ pub(super) fn url(text: &str) -> Result<StoreUrl, Problem> {
             "redis" => "write \"redis://127.0.0.1:6379\"".to_owned(),
             _ => SCHEMES.to_owned(),
         };
-        return Err(Problem::new("the store's URL begins with memory:// or redis://", help));
+        return Err(Problem::new("the store's URL must begin with memory:// or redis://", help));
     };
     match scheme {
         "memory" if rest.is_empty() => Ok(StoreUrl::Memory),
         "memory" => Err(Problem::new(
-            "memory:// has nothing behind it",
-            "write \"memory://\"; how much it may hold is `memory` in [store]",
+            "nothing can follow memory://",
+            "write \"memory://\"; `memory` in [store] says how much it may hold",
         )),
         "redis" | "rediss" | "redis+unix" => RedisUrl::parse(text).map(StoreUrl::Redis).map_err(|message| {
-            let help =
-                "write \"redis://:password@127.0.0.1:6379/0\"; user, password, port and database may be left out";
+            let help = "write \"redis://:password@127.0.0.1:6379/0\"; user, password, port and database are optional";
             match message.split_once("; ") {
                 Some((message, help)) => Problem::new(message, help),
                 None => Problem::new(message, help),
@@ -128,9 +127,9 @@ pub(super) fn url(text: &str) -> Result<StoreUrl, Problem> {
         }),
         "redis+sentinel" | "redis+cluster" | "redis-sentinel" | "redis-cluster" => Err(Problem::new(
             format!("a {scheme}:// store is not supported by this version"),
-            "write redis:// and the address of one Redis",
+            "write redis:// with the address of one Redis",
         )),
-        _ => Err(Problem::new("this is no scheme of a store", SCHEMES)),
+        _ => Err(Problem::new("this kind of URL is not supported for a store", SCHEMES)),
     }
 }
 
@@ -145,7 +144,7 @@ fn check_prefix(prefix: Text, findings: &mut Findings<'_>) -> String {
             &prefix,
             Problem {
                 at: Some(at),
-                message: format!("{character:?} cannot stand in the prefix of keys"),
+                message: format!("{character:?} is not allowed in the prefix of keys"),
                 help: help.to_owned(),
             },
         );

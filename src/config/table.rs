@@ -188,7 +188,7 @@ impl Known {
         match (value.get_mut(), level.list) {
             (DeValue::Table(_), Some(help)) => {
                 findings.unread(&place, Some(name));
-                findings.error(place, format!("there may be several of `{name}`, so it is a list of tables"), help);
+                findings.error(place, format!("`{name}` must be a list of tables, because there may be several"), help);
                 return false;
             }
             (DeValue::Table(table), None) => self.refuse_others(table, level, findings),

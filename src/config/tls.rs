@@ -29,7 +29,7 @@ impl Table for RawTls {
     ];
 }
 
-const HELP: &str = "write cert = \"cert.pem\" and key = \"key.pem\" below [tls], two files in PEM form";
+const HELP: &str = "write cert = \"cert.pem\" and key = \"key.pem\" below [tls], for two files in PEM";
 
 /// The two files, their paths from `folder`, where they are looked into. Without a folder they are taken as written.
 pub(super) fn resolve(
@@ -45,7 +45,7 @@ pub(super) fn resolve(
         findings.lacks(
             place,
             &["cert", "key"],
-            format!("[tls] needs both `cert` and `key`: `{missing}` is missing"),
+            format!("[tls] needs both `cert` and `key`, and `{missing}` is missing"),
             HELP,
         );
         return None;

@@ -93,7 +93,7 @@ pub(super) fn resolve(
         request
     } else {
         let help = "add request = \"POST /orders\"";
-        findings.lacks(place.clone(), &[], "a write policy needs `request`: the writes it speaks of", help);
+        findings.lacks(place.clone(), &[], "`request` is missing: it says which writes the policy is for", help);
         None
     };
     let select = selection(table.policy, table.select, &place, findings);
@@ -103,13 +103,13 @@ pub(super) fn resolve(
     let cache_by = table.cache_by.and_then(|written| cache_by(written, findings));
     let select = select?;
     if let Some(by_whom) = by_whom.clone().filter(|_| !select.offers(WriteTarget::Cache)) {
-        findings.warning(by_whom, "no write is checked for this: none goes to the cache only", "delete it");
+        findings.warning(by_whom, "`cache_by` has no effect, because no write goes to the cache only", "delete it");
     }
     if select.offers(WriteTarget::Cache) && by_whom.is_none() {
         let help =
             "add cache_by = \"anyone\", or cache_by = { field = \"Authorization\", value = \"Bearer ${CACHE_TOKEN}\" }";
-        let message = "a write to the cache only is checked by nobody: the origin never sees it, and what anybody writes so \
-                       everybody reads";
+        let message = "`cache_by` is missing: the origin never sees a write to the cache only, so nobody checks it, and everybody reads \
+                       what anybody writes";
         findings.lacks(place.clone(), &["cache_by"], message, help);
     }
     complete(&select, entry.as_ref().map(|(place, _)| place), reply.as_ref().map(|(place, _)| place), &place, findings);
@@ -128,12 +128,12 @@ pub(super) fn suits(route: &Route, place: &Range<usize>, findings: &mut Findings
     let cache = policy.select.offers(WriteTarget::Cache);
     let stores = cache || (policy.entry.is_some() && policy.select.offers(WriteTarget::Through));
     if stores && route.choices.route_lifetime(StatusCode::OK).is_none() {
-        let message = "nobody says how long what a write stores is fresh: the route has no `ttl`";
+        let message = "the route needs a `ttl` for the entries that writes store";
         findings.lacks(place.clone(), &["ttl", "statuses"], message, "add ttl = \"1h\" to the route");
     }
     if stores && [route.cookies, route.authorization].contains(&Credential::Key) {
-        let message = "what a write stores is for everybody, and this route has an entry for each identity";
-        findings.error(place.clone(), message, "delete `entry`, so that a GET fetches what each may see");
+        let message = "a write stores one entry for everybody, but this route has one for each user";
+        findings.error(place.clone(), message, "delete `entry`, so that a GET fetches what each user may see");
     }
 }
 
@@ -151,7 +151,7 @@ fn complete(
         findings.lacks(
             place.clone(),
             &["entry"],
-            "a write to the cache only needs `entry`: what a later GET answers",
+            "`entry` is missing: for a write to the cache only, it says what a later GET gets",
             help,
         );
     }
@@ -160,15 +160,15 @@ fn complete(
         findings.lacks(
             place.clone(),
             &["reply"],
-            "a write to the cache only needs `reply`: the origin does not answer it",
+            "`reply` is missing: the origin does not answer a write to the cache only",
             help,
         );
     }
     if let Some(reply) = reply.filter(|_| !cache) {
-        findings.warning(reply.clone(), "no write gets this reply: none goes to the cache only", "delete it");
+        findings.warning(reply.clone(), "`reply` has no effect, because no write goes to the cache only", "delete it");
     }
     if let Some(entry) = entry.filter(|_| !cache && !select.offers(WriteTarget::Through)) {
-        findings.warning(entry.clone(), "no write stores this entry: all go around the cache", "delete it");
+        findings.warning(entry.clone(), "`entry` has no effect, because all writes go around the cache", "delete it");
     }
 }
 
@@ -179,27 +179,22 @@ fn cache_by(written: Spanned<TextOr<RawCacheBy>>, findings: &mut Findings<'_>) -
     let table = match written.into_inner() {
         TextOr::Text(word) if word == "anyone" => return Some(CacheBy::Anyone),
         TextOr::Text(_) => {
-            findings.error(place, "this does not say whose writes may go to the cache only", help);
+            findings.error(place, "this does not say who may write to the cache only", help);
             return None;
         }
         TextOr::Table(table) => table,
     };
     let (Some(field), Some(value)) = (table.field, table.value) else {
-        findings.lacks(
-            place,
-            &["field", "value"],
-            "a credential has a `field` and the `value` that it must have",
-            help,
-        );
+        findings.lacks(place, &["field", "value"], "`cache_by` needs both `field` and `value`", help);
         return None;
     };
     if value.get_ref().trim().is_empty() {
-        findings.error(value.span(), "an empty credential is none", help);
+        findings.error(value.span(), "the credential is empty", help);
         return None;
     }
     let name = HeaderName::from_bytes(field.get_ref().as_bytes());
     // Not told what it is: it may be the credential, in the wrong place.
-    let name = name.map_err(|_| Problem::new("this is not the name of a field", help));
+    let name = name.map_err(|_| Problem::new("this is not a valid header name", help));
     Some(CacheBy::Credential(findings.check(&field, name)?, credential_hash(value.get_ref().as_bytes())))
 }
 
@@ -213,7 +208,7 @@ fn selection(
         (Some(policy), None) => Some(Selection::Always(policy.get_ref().0)),
         (None, Some(select)) => by_query(select, findings),
         (None, None) => {
-            findings.lacks(place.clone(), &[], "this does not say where the write goes", SELECT);
+            findings.lacks(place.clone(), &[], "`policy` is missing: it says where the write goes", SELECT);
             None
         }
         (Some(policy), Some(_)) => {
@@ -245,12 +240,12 @@ fn by_query(select: Spanned<Entries<Text>>, findings: &mut Findings<'_>) -> Opti
     }
     for (key, missing) in [("query", parameter.is_none()), ("default", default.is_none())] {
         if missing {
-            findings.lacks(place.clone(), &[key], format!("`select` needs `{key}`"), SELECT);
+            findings.lacks(place.clone(), &[key], format!("`{key}` is missing in `select`"), SELECT);
         }
     }
     let (parameter, default) = (parameter?, default?);
     if parameter.get_ref().is_empty() {
-        findings.error(parameter.span(), "the query parameter has no name", SELECT);
+        findings.error(parameter.span(), "the name of the query parameter is empty", SELECT);
     }
     // A target that could not be read may be the default's: one error is enough.
     if sound && !targets.iter().any(|(name, _)| name == default.get_ref()) {
@@ -283,15 +278,15 @@ fn reply(written: Spanned<RawReply>, findings: &mut Findings<'_>) -> Option<Repl
     let help = "write reply = { status = 201, json = '{\"status\": \"success\"}' }";
     for (key, missing) in [("status", table.status.is_none()), ("json", table.json.is_none())] {
         if missing {
-            findings.lacks(place.clone(), &[key], format!("`reply` needs `{key}`"), help);
+            findings.lacks(place.clone(), &[key], format!("`{key}` is missing in `reply`"), help);
         }
     }
     let json = table.json.and_then(|text| json(&text, findings));
     let status = table.status?;
     let code = u16::try_from(status.get_ref().0).ok().filter(|code| matches!(code, 200..=203 | 207..=299));
     let Some(code) = code.and_then(|code| StatusCode::from_u16(code).ok()) else {
-        let message = format!("{} does not tell a client that its write is done", status.get_ref().0);
-        findings.error(status.span(), message, "write a status of success that has a body, as in 200 or 201");
+        let message = format!("{} does not tell the client that its write succeeded", status.get_ref().0);
+        findings.error(status.span(), message, "write a status of success that has a body, such as 200 or 201");
         return None;
     };
     Some(Reply { status: code, json: json? })
@@ -309,8 +304,8 @@ fn refuse_unobtainable(text: &Text, request: &RequestPattern, key: &Template, fi
             findings.lacks(
                 text.span(),
                 &["path", "query", "key"],
-                format!("`{}` does not say {{{name}}}, and a DELETE has no body to look into", text.get_ref()),
-                format!("name it in the path, as in \"DELETE /orders/{{{name}}}\""),
+                format!("`{}` does not contain {{{name}}}, and a DELETE has no body to find it in", text.get_ref()),
+                format!("put it in the path, as in \"DELETE /orders/{{{name}}}\""),
             );
         }
     }

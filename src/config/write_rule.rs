@@ -1,4 +1,4 @@
-//! `[[write]]`: what a write makes old, and which answers mean that nothing was written.
+//! `[[write]]`: what a write invalidates, and which answers mean that nothing was written.
 
 use std::sync::Arc;
 
@@ -40,7 +40,7 @@ impl Table for RawWriteRule {
     const TITLE: &'static str = "[[write]]";
     const BELOW: &'static [(&'static str, &'static Level)] = &[("refused", RawRefused::LEVEL)];
     const LIST: Option<&'static str> =
-        Some("write [[write]] instead of [write]; what a write leaves in the cache is [route.write]");
+        Some("write [[write]] instead of [write], or [route.write] for what a write leaves in the cache");
     const HINTS: &'static [Hint] = &[
         Hint::anywhere(
             &[
@@ -57,12 +57,12 @@ impl Table for RawWriteRule {
                 "drop_on",
                 "clear_on",
             ],
-            "write drops = [\"/orders/{id}\"] into the [[write]] that does it, or invalidated_by = [\"PUT /orders/{id}\"] \
-             into the [[route]] that it makes old",
+            "write drops = [\"/orders/{id}\"] in a [[write]], or invalidated_by = [\"PUT /orders/{id}\"] \
+             in the [[route]] that is dropped",
         ),
         Hint::anywhere(
             &["writes"],
-            "what a write drops is a [[write]], what it leaves in the cache a [route.write] below its [[route]]",
+            "write [[write]] for what a write drops, or [route.write] below a [[route]] for what it leaves in the cache",
         ),
     ];
 }
@@ -86,17 +86,23 @@ pub(super) fn resolve(
         let Some((rule, requests)) = rule(table, routes, findings) else { continue };
         // What it names is dropped besides, also of a route that has a list.
         if no_list_to_narrow && rule.drops.as_ref().is_none_or(Vec::is_empty) && rule.refused.is_none() {
-            let message = "every route lists itself which writes drop it, so this narrows nothing";
-            findings.warning(place.clone(), message, "delete it, or the `invalidated_by` of the routes that it is for");
+            let message = "this has no effect, because every route has its own `invalidated_by`";
+            findings.warning(
+                place.clone(),
+                message,
+                "delete it, or delete `invalidated_by` from the routes that it is for",
+            );
         } else if turns_the_default_off(&rule) {
-            let message = "this says of every write that it changes nothing: routes without `invalidated_by` go stale";
+            let message = "this says that no write changes anything: routes without `invalidated_by` will go stale";
             findings.warning(place, message, "name the writes that change nothing, as in request = \"POST /login\"");
         }
         for text in requests {
             if rules.iter().flat_map(|rule| &rule.requests).any(|known| known.as_str() == text.get_ref()) {
-                let message =
-                    format!("another [[write]] speaks of `{}` too: what either drops is dropped", text.get_ref());
-                findings.warning(text.span(), message, "put the two together");
+                let message = format!(
+                    "`{}` is also in another [[write]]: both count, and what either drops is dropped",
+                    text.get_ref()
+                );
+                findings.warning(text.span(), message, "merge the two");
             }
         }
         rules.push(rule);
@@ -124,13 +130,13 @@ fn rule(
     let table = written.into_inner();
     let Some(texts) = table.request.map(OneOrMany::texts).filter(|texts| !texts.is_empty()) else {
         let help = "add request = \"POST /login\", or a list of them";
-        findings.lacks(place, &[], "this does not say which writes it speaks of", help);
+        findings.lacks(place, &[], "`request` is missing: it says which writes are meant", help);
         return None;
     };
     let requests = requests(&texts, findings);
     if table.drops.is_none() && table.when.is_none() && table.refused.is_none() {
-        let message = "this says nothing of these writes: they drop every route, as others do";
-        findings.warning(place, message, "add drops = [], or a list of what they make old");
+        let message = "this has no effect: these writes drop every route, as any write does";
+        findings.warning(place, message, "add drops = [], or a list of what they change");
     }
     let drops =
         table.drops.map(|list| list.0.iter().filter_map(|text| drops(text, &requests, routes, findings)).collect());
@@ -193,9 +199,9 @@ fn route(text: &Text, name: &str, routes: &[Draft], findings: &mut Findings<'_>)
     let help = match closest(name, known()) {
         Some(near) => format!("write \"route:{near}\""),
         None if routes.is_empty() => "there is no [[route]]".to_owned(),
-        None => format!("the routes are called {}", listed(known(), "and")),
+        None => format!("the routes are {}", listed(known(), "and")),
     };
-    findings.error(text.span(), format!("no route is called `{name}`"), help);
+    findings.error(text.span(), format!("there is no route `{name}`"), help);
     None
 }
 
@@ -203,11 +209,11 @@ fn route(text: &Text, name: &str, routes: &[Draft], findings: &mut Findings<'_>)
 fn is_reachable(text: &Text, path: &PathTemplate, routes: &[Draft], findings: &mut Findings<'_>) -> bool {
     let reachable = routes.is_empty() || routes.iter().any(|draft| draft.route.path.meets(path.shape()));
     if !reachable {
-        let message = format!("no route has a path such as `{}`", path.as_str());
+        let message = format!("no route matches `{}`", path.as_str());
         findings.warning(
             text.span(),
             message,
-            "write the path of a [[route]], with variables of the write in place of the route's",
+            "write the path of a [[route]], with the write's variables in place of the route's",
         );
     }
     reachable
@@ -225,16 +231,16 @@ fn note_untold<'s>(
         let bound = |request: &RequestPattern| request.path().variables().any(|known| known == name);
         if let Some(request) = requests.iter().find(|request| !bound(request)) {
             let message = format!(
-                "`{}` does not have {{{name}}} in its path: it is looked up in query and JSON body, and where it is not told \
-                 every entry is dropped that may be meant",
+                "`{}` does not have {{{name}}} in its path: the query and the JSON body are searched for it, and if it is not found, \
+                 every entry that may be meant is dropped",
                 request.as_str()
             );
-            findings.note(text.span(), message, "name it in the path, or write {body:/place} or {response:/place}");
+            findings.note(text.span(), message, "put it in the path, or write {body:/place} or {response:/place}");
         }
     }
 }
 
-/// Of a variable that stands behind other words in what is dropped than in a write: once for all requests.
+/// Of a variable that follows other words in what is dropped than in a write: once for all requests.
 fn note_other_things(text: &Text, path: &PathTemplate, requests: &[RequestPattern], findings: &mut Findings<'_>) {
     for (source, place) in path.variables().zip(path.shape().variables()) {
         let (Source::Name(name), Some(dropped)) = (source, path.shape().literal_before(place)) else { continue };
@@ -250,13 +256,18 @@ fn refused(written: Spanned<RawRefused>, findings: &mut Findings<'_>) -> Option<
     let table = written.into_inner();
     let Some(status) = table.status else {
         let help = "add status = [302]";
-        findings.lacks(place, &["status"], "`refused` does not say which answers mean that nothing was written", help);
+        findings.lacks(
+            place,
+            &["status"],
+            "`status` is missing: it says which answers mean that nothing was written",
+            help,
+        );
         return None;
     };
     let text = Spanned::new(status.span(), String::new());
     let statuses = findings.check(&text, condition::statuses(status.get_ref()))?;
     let location = table.location.and_then(|text| {
-        let help = "write the path that it names, as in location = \"/login\"";
+        let help = "write the path that Location has, as in location = \"/login\"";
         findings.check(&text, PathPattern::parse(text.get_ref()).map_err(|error| Problem::of_pattern(error, help)))
     });
     Some(RefusedAnswer { statuses, location })

@@ -136,15 +136,9 @@ fn advice(route: &Route, names: &[HeaderName]) -> String {
         let all = route.vary.iter().chain(needing(Remedy::Vary)).map(|name| format!("\"{name}\""));
         lines.push(format!("set `vary = [{}]` in it", all.collect::<Vec<_>>().join(", ")));
     }
-    for (wanted, line) in [
-        (Remedy::Cookies, "set `cookies = \"key\"` in place of \"ignore\" if users get answers of their own"),
-        (
-            Remedy::Authorization,
-            "set `authorization = \"key\"` in place of \"ignore\" if users get answers of their own",
-        ),
-    ] {
-        if needing(wanted).next().is_some() {
-            lines.push(line.to_owned());
+    for wanted in [Remedy::Cookies, Remedy::Authorization] {
+        if let Some(line) = wanted.line().filter(|_| needing(wanted).next().is_some()) {
+            lines.push(format!("set `{line}` in place of \"ignore\" if users get answers of their own"));
         }
     }
     if needing(Remedy::Nothing).next().is_some() {

@@ -46,7 +46,7 @@ impl JsonTemplate {
         let sample = template.render("null", |_| Some("x".into())).unwrap_or_default();
         match serde_json::from_str::<serde::de::IgnoredAny>(&sample) {
             Ok(_) => Ok(template),
-            Err(error) => Err(PatternError::new(0, format!("with its values put in this is no JSON: {error}"))),
+            Err(error) => Err(PatternError::new(0, format!("this is not JSON once its values are filled in: {error}"))),
         }
     }
 

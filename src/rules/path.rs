@@ -75,7 +75,7 @@ impl PathPattern {
     /// Reads a pattern as `proxy.toml` has it. The error says where in the text and what to write instead.
     pub fn parse(source: &str) -> Result<Self, PatternError> {
         let Some(inner) = source.strip_prefix('/') else {
-            return Err(PatternError::new(0, "a path starts with `/`"));
+            return Err(PatternError::new(0, "a path must begin with `/`"));
         };
         if let Some(at) = source.find(['?', '#']) {
             return Err(PatternError::new(
@@ -265,11 +265,11 @@ fn parse_segment(piece: &str, at: usize, last: bool) -> Result<Segment, PatternE
             return Err(PatternError::new(at + stray, "`}` without `{`"));
         }
         if let Some(instead) = foreign::instead(piece) {
-            return Err(PatternError::new(at, format!("`{piece}` would be taken literally; write {instead}")));
+            return Err(PatternError::new(at, format!("`{piece}` has no meaning here; write {instead}")));
         }
         let literal = percent_decode_str(piece).decode_utf8_lossy().into_owned();
         if matches!(literal.as_str(), "." | "..") || (literal.is_empty() && !last) {
-            return Err(PatternError::new(at, "a pattern has no empty and no dot segments"));
+            return Err(PatternError::new(at, "a path cannot contain empty segments or `.` and `..`"));
         }
         return Ok(Segment::Literal(literal));
     };
@@ -278,12 +278,15 @@ fn parse_segment(piece: &str, at: usize, last: bool) -> Result<Segment, PatternE
         return Err(PatternError::new(opened, "`{` is never closed"));
     };
     if after.contains(['{', '}']) {
-        return Err(PatternError::new(opened + name.len() + 2, "one variable a segment"));
+        return Err(PatternError::new(opened + name.len() + 2, "a segment can have one variable only"));
     }
     if let Some(name) = name.strip_prefix('*') {
         check_name(name, opened + 2)?;
         if !last || !before.is_empty() || !after.is_empty() {
-            return Err(PatternError::new(opened, "`{*rest}` takes all that is left and must stand alone at the end"));
+            return Err(PatternError::new(
+                opened,
+                "`{*rest}` matches everything that is left, so it must be the last segment",
+            ));
         }
         return Ok(Segment::Rest(name.to_owned()));
     }

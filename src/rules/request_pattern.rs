@@ -67,10 +67,10 @@ fn unknown_method(text: &str) -> String {
         .unwrap_or((usize::MAX, "POST"));
     match text {
         "ANY" | "ALL" | "EVERY" => {
-            format!("`{text}` is not a method; write `*` for every one that may change something")
+            format!("`{text}` is not a method; write `*` for every method that may change something")
         }
         _ if distance <= 1 => format!("`{text}` is not a registered method; write `{near}`"),
-        _ => format!("`{text}` is not a registered method; write `*` for every one that may change something"),
+        _ => format!("`{text}` is not a registered method; write `*` for every method that may change something"),
     }
 }
 
@@ -79,14 +79,14 @@ fn parse_method(text: &str) -> Result<Option<Method>, PatternError> {
         return Ok(None);
     }
     if text.chars().any(|c| c.is_ascii_lowercase()) {
-        return Err(PatternError::new(0, format!("methods are upper-case: write `{}`", text.to_ascii_uppercase())));
+        return Err(PatternError::new(0, format!("methods must be upper-case: write `{}`", text.to_ascii_uppercase())));
     }
     match (registered(text), text) {
         (Some(true), _) => {
-            let message = format!("{text} is safe and makes nothing old; name a POST, PUT, PATCH or DELETE");
+            let message = format!("{text} is a safe method and changes nothing; name a POST, PUT, PATCH or DELETE");
             Err(PatternError::new(0, message))
         }
-        (Some(false), "CONNECT") => Err(PatternError::new(0, "CONNECT is refused and reaches no origin; delete it")),
+        (Some(false), "CONNECT") => Err(PatternError::new(0, "CONNECT is always refused; delete it")),
         (Some(false), _) => Method::from_bytes(text.as_bytes())
             .map(Some)
             .map_err(|_| PatternError::new(0, format!("`{text}` is not a method"))),
@@ -133,7 +133,7 @@ mod tests {
             ("GET /x", 0, "safe"),
             ("QUERY /x", 0, "safe"),
             ("PROPFIND /x", 0, "safe"),
-            ("PUT x", 4, "starts with `/`"),
+            ("PUT x", 4, "must begin with `/`"),
             ("PUT /x/{y", 7, "never closed"),
             ("P<T /x", 0, "write `PUT`"),
             ("PSOT /x", 0, "write `POST`"),

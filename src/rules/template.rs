@@ -237,7 +237,7 @@ fn parse_source(text: &str, at: usize) -> Result<Source, PatternError> {
     let pointer = |pointer: &str| {
         if pointer.split('/').any(|step| step == "*") {
             let message = format!(
-                "`*` stands for nothing in the JSON pointer `{pointer}`; name one place, as in {{body:/items/0/id}}"
+                "`*` has no meaning in the JSON pointer `{pointer}`; name one place, as in {{body:/items/0/id}}"
             );
             return Err(PatternError::new(at, message));
         }
@@ -249,7 +249,7 @@ fn parse_source(text: &str, at: usize) -> Result<Source, PatternError> {
         Some(("body", rest)) => Ok(Source::Body(pointer(rest)?)),
         Some(("response", rest)) => Ok(Source::Response(pointer(rest)?)),
         Some((other, _)) => {
-            Err(PatternError::new(at, format!("`{other}:` is no source of values; there are `body:` and `response:`")))
+            Err(PatternError::new(at, format!("`{other}:` is not a source of values; use `body:` or `response:`")))
         }
         None => check_name(text, at).map(|()| Source::Name(text.to_owned())),
     }
@@ -263,7 +263,7 @@ fn check_literal(literal: &str, at: usize) -> Result<(), PatternError> {
         Some((offset, '}')) => Err(PatternError::new(at + offset, "`}` without `{`")),
         Some((offset, found)) => {
             let why = "`~`, `#`, `%` and white space mean something else in keys";
-            Err(PatternError::new(at + offset, format!("{found:?} cannot stand in a key or tag: {why}")))
+            Err(PatternError::new(at + offset, format!("{found:?} is not allowed in a key or tag: {why}")))
         }
     }
 }

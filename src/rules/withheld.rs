@@ -22,6 +22,17 @@ pub enum Remedy {
     Nothing,
 }
 
+impl Remedy {
+    /// The line to write; `None` where it takes the field's name, or there is none.
+    pub fn line(self) -> Option<&'static str> {
+        match self {
+            Self::Cookies => Some("cookies = \"key\""),
+            Self::Authorization => Some("authorization = \"key\""),
+            Self::Vary | Self::Nothing => None,
+        }
+    }
+}
+
 /// The request fields that this answer names in `Vary` and that the route neither keys nor passes on a fill, lower-cased,
 /// sorted, each once. Empty for `Vary: *`, which is never stored.
 ///

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{ORACLE, SHIPPED, aside, code, complained, printed};
+use super::{ORACLE, SHIPPED, aside, aside_in, code, complained, printed};
 
 /// A route with an entry for each identity.
 const KEYED: &str = r#"
@@ -277,6 +277,20 @@ fn hosts_are_told_as_they_are_kept_and_as_the_origin_sees_them() {
             assert!(says(&text, "bypass", &["host-unknown"]), "{text}");
         }
     }
+}
+
+#[test]
+fn no_file_is_needed() {
+    let run = |arguments: &[&str]| {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("proxy.toml"), "this is no configuration").unwrap();
+        aside_in(folder.path(), arguments)
+    };
+    let output = run(&["explain", "--no-config", "GET", "/a"]);
+    assert_eq!(code(&output), 0, "{}", complained(&output));
+    assert!(printed(&output).contains("/a"));
+    assert_eq!(code(&run(&["explain", "GET", "/a"])), 78);
+    assert_eq!(code(&run(&["explain", "--no-config", "--config", "proxy.toml", "GET", "/a"])), 2);
 }
 
 #[test]

@@ -123,7 +123,7 @@ fn what_clients_may_speak() {
         assert_bad(&format!("origin = \"http://a\"\n[clients]\n{text}"), help);
     }
     assert_bad("origin = \"http://a\"\n[tls]\n«cert_file = \"a\"\ncert = \"a\"\nkey = \"b\"", "cert = ");
-    assert_bad("origin = \"http://a\"\n[limits]\nidle_timeout = «\"0s\"", "\"1m\" without this line");
+    assert_bad("origin = \"http://a\"\n[limits]\nidle_timeout = «\"0s\"", "the default is \"1m\"");
     assert_bad("origin = \"http://a\"\n[limits]\n«keepalive_timeout = \"5s\"", "`idle_timeout`");
 }
 
@@ -162,9 +162,9 @@ fn numbers_that_need_units_or_bounds() {
     for (text, help) in [
         ("[origin]\nurl = \"http://a\"\nconnect_timeout = «1\n", "\"1s\""),
         ("[origin]\nurl = \"http://a\"\nresponse_timeout = «\"30\"\n", "\"30s\""),
-        ("[origin]\nurl = \"http://a\"\nidle_timeout = «\"0s\"\n", "\"1s\" without this line"),
+        ("[origin]\nurl = \"http://a\"\nidle_timeout = «\"0s\"\n", "the default is \"1s\""),
         ("[origin]\nurl = \"http://a\"\nmax_connections = «0\n", "at least 1"),
-        ("[origin]\nurl = \"http://a\"\nmax_fields = «0\n", "it is 1024 without this line"),
+        ("[origin]\nurl = \"http://a\"\nmax_fields = «0\n", "the default is 1024"),
         ("[origin]\nurl = \"http://a\"\nmax_fields = «4001\n", "at most 4000"),
         ("[origin]\nurl = \"http://a\"\nmax_header = «\"4KiB\"\n", "at least \"8KiB\""),
         ("[origin]\nurl = \"http://a\"\nmax_header = «\"1GiB\"\n", "at most \"4MiB\""),

@@ -38,24 +38,30 @@ fn a_fault_names_the_file_and_the_cause_and_nothing_of_the_key() {
     let secret: String = key.lines().nth(1).unwrap().chars().take(16).collect();
     let torn = format!("-----BEGIN PRIVATE KEY-----\n{secret}\n-----END PRIVATE KEY-----\n");
     let cases: [Case<'_>; 9] = [
-        (None, Some(&key), ":3:8", "cert.pem cannot be read: No such file", "name a file that is there"),
-        (Some(&cert), None, ":4:7", "key.pem cannot be read: No such file", "name a file that is there"),
-        (Some(""), Some(&key), ":3:8", "cert.pem holds no certificate", "BEGIN CERTIFICATE"),
-        (Some(&key), Some(&key), ":3:8", "cert.pem holds no certificate", "BEGIN CERTIFICATE"),
-        (Some("-----BEGIN CERTIFICATE-----\nAAAA"), Some(&key), ":3:8", "cert.pem is no PEM file", "BEGIN CERTIFICATE"),
+        (None, Some(&key), ":3:8", "cert.pem cannot be read: No such file", "name a file that exists"),
+        (Some(&cert), None, ":4:7", "key.pem cannot be read: No such file", "name a file that exists"),
+        (Some(""), Some(&key), ":3:8", "cert.pem contains no certificate", "BEGIN CERTIFICATE"),
+        (Some(&key), Some(&key), ":3:8", "cert.pem contains no certificate", "BEGIN CERTIFICATE"),
+        (
+            Some("-----BEGIN CERTIFICATE-----\nAAAA"),
+            Some(&key),
+            ":3:8",
+            "cert.pem is not valid PEM",
+            "BEGIN CERTIFICATE",
+        ),
         (
             Some("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"),
             Some(&key),
             ":3:8",
-            "broken",
+            "contains a certificate that is not valid",
             "BEGIN CERTIFICATE",
         ),
-        (Some(&cert), Some(&cert), ":4:7", "key.pem holds no private key", "BEGIN PRIVATE KEY"),
+        (Some(&cert), Some(&cert), ":4:7", "key.pem contains no unencrypted private key", "BEGIN PRIVATE KEY"),
         (
             Some(&cert),
             Some(&torn),
             ":4:7",
-            "key.pem holds a private key of a kind that is not known",
+            "key.pem contains a private key of a type that is not supported",
             "BEGIN PRIVATE KEY",
         ),
         (
@@ -87,7 +93,7 @@ fn both_files_are_needed() {
         [("[tls]\n", "cert"), ("[tls]\ncert = \"cert.pem\"\n", "key"), ("[tls]\nkey = \"key.pem\"\n", "cert")]
     {
         let error = load(folder.path(), &format!("origin = \"http://127.0.0.1:1\"\n{table}")).unwrap_err();
-        assert!(error.contains(&format!("[tls] needs both `cert` and `key`: `{missing}` is missing")), "{error}");
+        assert!(error.contains(&format!("[tls] needs both `cert` and `key`, and `{missing}` is missing")), "{error}");
     }
     let error = load(folder.path(), &TABLE.replace("key.pem", "")).unwrap_err();
     assert!(error.contains("the path is empty"), "{error}");

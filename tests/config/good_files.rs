@@ -112,7 +112,7 @@ fn nodes_on_one_redis_are_told_which_name_they_have_to_share() {
         "[origin]\nurl = \"http://a\"\nhost = \"client\"\n[store]\nurl = \"redis://h\"",
     ] {
         let told = notes(text);
-        assert!(told.contains("note: ") && told.contains("each has answers of its own"), "{told}");
+        assert!(told.contains("note: ") && told.contains("each node keeps its own"), "{told}");
         assert!(told.contains(if text.contains("[store]") { ":5:7" } else { ":2:9" }), "{told}");
     }
     for text in [
@@ -139,7 +139,7 @@ fn an_https_api_that_sees_the_clients_host_is_told() {
 fn hosts_that_change_nothing_are_told() {
     let told = good("[origin]\nurl = \"http://a\"\nhost = \"origin\"\n[clients]\nhosts = [\"shop.example\"]").remarks;
     let told = told.render(false);
-    assert!(told.contains("warning: `hosts` changes nothing") && told.contains(":5:9"), "{told}");
+    assert!(told.contains("warning: `hosts` has no effect") && told.contains(":5:9"), "{told}");
 }
 
 #[test]
@@ -258,7 +258,7 @@ fn the_oracle_seeds_write_policy() {
 fn a_route_without_a_lifetime_is_noted() {
     let notes = |lines: &str| {
         let config = good(&format!("origin = \"http://a\"\n[[route]]\npath = \"/a\"\n{lines}\n"));
-        config.remarks.render(false).matches("only what the origin itself calls fresh is stored").count()
+        config.remarks.render(false).matches("only stored if the origin says how long it is fresh").count()
     };
     assert_eq!(notes(""), 1);
     assert_eq!(notes("statuses = { 404 = \"ttl\" }"), 1);
@@ -290,5 +290,5 @@ fn a_route_may_strip_cookies_and_store_what_ends_with_the_connection() {
     let choices: Vec<_> = config.proxy.rules.routes.iter().map(|route| &route.choices).collect();
     assert_eq!((choices[0].set_cookie, choices[0].close_delimited), (SetCookie::Strip, true));
     assert_eq!((choices[1].set_cookie, choices[1].close_delimited), (SetCookie::Refuse, false));
-    assert!(config.remarks.render(false).contains("without the cookie that it sets"));
+    assert!(config.remarks.render(false).contains("without the cookie that they set"));
 }

@@ -37,8 +37,8 @@ fn times_and_tunnels() {
     let config = good("origin = \"http://a\"\n[[route]]\npath = \"/a\"\nttl = \"1s\"\nupgrade = true\n");
     assert_eq!(config.proxy.rules.routes.iter().next().unwrap().upgrade, Some(true));
     for (text, help) in [
-        ("[origin]\nurl = \"http://a\"\ntotal_timeout = «\"0s\"\n", "there is no limit"),
-        ("[origin]\nurl = \"http://a\"\ntunnel_idle = «\"0s\"\n", "\"1h\" without this line"),
+        ("[origin]\nurl = \"http://a\"\ntotal_timeout = «\"0s\"\n", "by default there is no limit"),
+        ("[origin]\nurl = \"http://a\"\ntunnel_idle = «\"0s\"\n", "the default is \"1h\""),
         ("[origin]\nurl = \"http://a\"\nupgrade = «\"yes\"\n", "true or false"),
         ("[origin]\nurl = \"http://a\"\n«websocket = true\n", "upgrade = true"),
     ] {
@@ -56,7 +56,7 @@ fn health_checks() {
     assert!(off.origin.health.is_none() && off.remarks.render(false).contains("nothing is checked"));
     for (text, help) in [
         ("[origin]\nurl = \"http://a\"\n[origin.health]\npath = «\"health\"\n", "\"/health\""),
-        ("[origin]\nurl = \"http://a\"\n[origin.health]\npath = \"/\"\ninterval = «\"0s\"\n", "\"5s\" without"),
+        ("[origin]\nurl = \"http://a\"\n[origin.health]\npath = \"/\"\ninterval = «\"0s\"\n", "the default is \"5s\""),
         ("[origin]\nurl = \"http://a\"\n[origin.health]\n«url = \"/\"\n", "`url` belongs in [origin]"),
     ] {
         assert_bad(text, help);
@@ -96,13 +96,19 @@ fn what_is_wrong_with_a_file_is_said_without_what_is_in_it() {
     let at = |name: &str| folder.path().join(name).display().to_string();
     for (line, message) in [
         (format!("ca = «\"{}\"", at("missing.pem")), "missing.pem cannot be read: No such file"),
-        (format!("ca = «\"{}\"", folder.path().display()), "is no file"),
-        (format!("ca = «\"{}\"", at("key.pem")), "no CERTIFICATE in PEM"),
-        (format!("cert = \"{}\"\nkey = «\"{}\"", at("ca.pem"), at("other.pem")), "belongs to another certificate"),
-        (format!("cert = \"{}\"\nkey = «\"{}\"", at("ca.pem"), at("none.pem")), "no key that can be used"),
-        (format!("cert = \"{}\"\nkey = «\"{}\"", at("ca.pem"), at("ca.pem")), "no PRIVATE KEY in PEM"),
-        (format!("cert = «\"{}\"", at("ca.pem")), "no use without its key"),
-        (format!("key = «\"{}\"", at("key.pem")), "no use without its certificate"),
+        (format!("ca = «\"{}\"", folder.path().display()), "is a directory"),
+        (format!("ca = «\"{}\"", at("key.pem")), "contains no certificate in PEM"),
+        (format!("cert = \"{}\"\nkey = «\"{}\"", at("ca.pem"), at("other.pem")), "is not the key of the certificate"),
+        (
+            format!("cert = \"{}\"\nkey = «\"{}\"", at("ca.pem"), at("none.pem")),
+            "contains a private key of a type that is not supported",
+        ),
+        (
+            format!("cert = \"{}\"\nkey = «\"{}\"", at("ca.pem"), at("ca.pem")),
+            "contains no unencrypted private key in PEM",
+        ),
+        (format!("cert = «\"{}\"", at("ca.pem")), "`key` is missing"),
+        (format!("key = «\"{}\"", at("key.pem")), "`cert` is missing"),
         (format!("ca = \"{}\"\nname = «\"a b\"", at("ca.pem")), "neither a host name nor an IP address"),
     ] {
         let text = format!("[origin]\nurl = \"https://a.test\"\nhost = \"origin\"\n[origin.tls]\n{line}\n");
@@ -119,5 +125,5 @@ fn to_verify_nothing_is_a_warning_and_so_is_tls_without_https() {
     assert!(config.remarks.render(false).contains("warning: the origin's certificate is not verified"));
     assert!(!config.origin.tls.unwrap().verifies());
     let config = good("[origin]\nurl = \"http://a\"\n[origin.tls]\nname = \"b\"\n");
-    assert!(config.remarks.render(false).contains("does nothing"), "{}", config.remarks.render(false));
+    assert!(config.remarks.render(false).contains("has no effect"), "{}", config.remarks.render(false));
 }

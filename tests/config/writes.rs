@@ -125,22 +125,22 @@ fn what_it_drops() {
         ("«\"/articles\"", "[\"/articles\"]"),
         ("«true", "in brackets"),
         ("[«\"route:profile\"]", "write \"route:profiles\""),
-        ("[«\"route:\"]", "the routes are called `/articles/{slug}` and `profiles`"),
-        ("[«\"route:nothing_like_it\"]", "the routes are called `/articles/{slug}` and `profiles`"),
+        ("[«\"route:\"]", "the routes are `/articles/{slug}` and `profiles`"),
+        ("[«\"route:nothing_like_it\"]", "the routes are `/articles/{slug}` and `profiles`"),
         ("[\"/articles/«{slug\"]", "\"/articles/{slug}\""),
         ("[\"/articles/{slug}«{name}\"]", "{a}-{b}"),
         ("[\"/articles/{«a b}\"]", ""),
-        ("[\"«/articles/{slug}-{name}\"]", "one variable a segment"),
+        ("[\"«/articles/{slug}-{name}\"]", "a segment can have one variable only"),
         ("[\"«/articles//x\"]", "\"/articles/{slug}\""),
         ("[\"«/articles?page=1\"]", "no query"),
         ("[\"/articles/{«body:slug}\"]", "{body:/order/id}"),
-        ("[\"/articles/{«bdy:/slug}\"]", "`body:` and `response:`"),
+        ("[\"/articles/{«bdy:/slug}\"]", "`body:` or `response:`"),
         ("[\"/articles/{«body:/*/slug}\"]", "{body:/items/0/id}"),
         ("[\"/articles/{«response:/articles/*}\"]", "{body:/items/0/id}"),
         ("[\"tag:a« b\"]", ""),
         ("[\"tag:a:«{b\"]", "\"fruit:{id}\""),
         ("[\"tag:a:{«body:/*}\"]", "{body:/items/0/id}"),
-        ("[\"/articles\", \"tag:a:{«nothing:/a}\"]", "`body:` and `response:`"),
+        ("[\"/articles\", \"tag:a:{«nothing:/a}\"]", "`body:` or `response:`"),
     ] {
         // A list of articles without a route is what a warning is for, not an error.
         assert_bad_at_least(&dropping(drops), help);
@@ -177,8 +177,8 @@ fn what_an_answer_must_say() {
         ("refused = { status = «\"302\" }", "status = [201]"),
         ("refused = { status = «302.5 }", "status = [201]"),
         ("refused = { status = «true }", "status = [201]"),
-        ("refused = { status = 302, location = \"«login\" }", "a path starts with `/`"),
-        ("refused = { status = 302, location = \"«https://a/login\" }", "a path starts with `/`"),
+        ("refused = { status = 302, location = \"«login\" }", "a path must begin with `/`"),
+        ("refused = { status = 302, location = \"«https://a/login\" }", "a path must begin with `/`"),
         ("refused = { status = 302, location = \"/login«?next=/\" }", ""),
         ("refused = { status = 302, location = \"/«{login\" }", "location = \"/login\""),
         ("refused = { status = 302, location = «1 }", "in quotes"),
@@ -218,9 +218,9 @@ fn what_takes_the_place_of_a_list() {
     let route = |line: &str| format!("origin = \"http://a\"\n[[route]]\npath = \"/a/{{id}}\"\nttl = \"1h\"\n{line}\n");
     for (line, help) in [
         ("invalidated_by = «\"PUT /a\"", "write [\"PUT /a\"]"),
-        ("invalidated_by = «\"paths\"", "\"path\" for those to paths around"),
-        ("invalidated_by = «\"every\"", "without the key every write drops the route"),
-        ("invalidated_by = «\"\"", "\"path\" for those"),
+        ("invalidated_by = «\"paths\"", "\"path\" for writes to the paths around"),
+        ("invalidated_by = «\"every\"", "without `invalidated_by` every write drops the route"),
+        ("invalidated_by = «\"\"", "\"path\" for writes"),
         ("invalidated_by = «true", "in brackets"),
         ("«group = \"shop\"", "delete it: a write drops whatever it may have changed"),
         ("«groups = [\"shop\"]", "delete it: a write drops whatever it may have changed"),
@@ -257,22 +257,25 @@ fn what_narrows_nothing_is_told() {
     let listed = ROUTES.replace("ttl", "invalidated_by = []\nttl");
     for (text, part) in [
         (format!("{ROUTES}«[[write]]\nrequest = \"POST /a\"\n"), "add drops = []"),
-        (format!("{listed}«[[write]]\nrequest = \"POST /a\"\ndrops = []\n"), "every route lists itself"),
+        (
+            format!("{listed}«[[write]]\nrequest = \"POST /a\"\ndrops = []\n"),
+            "every route has its own `invalidated_by`",
+        ),
         (dropping("[«\"/article/x\"]"), "write the path of a [[route]]"),
-        (dropping("[\"/articles/{slug}\", «\"/articles\"]"), "no route has a path such as `/articles`"),
+        (dropping("[\"/articles/{slug}\", «\"/articles\"]"), "no route matches `/articles`"),
         (
             in_write("request = \"POST /a\"\ndrops = []\n[[write]]\nrequest = [\"POST /b\", «\"POST /a\"]\ndrops = []"),
-            "put the two together",
+            "merge the two",
         ),
     ] {
         assert_remark(&text, "warning", part);
     }
-    assert_remark(&dropping("[«\"/profiles/{name}\"]"), "note", "name it in the path, or write {body:/place}");
-    assert_remark(&dropping("[«\"/profiles/{slug}\"]"), "note", "the same name is the same thing");
-    assert_remark(&dropping("[«\"tag:profile:{name}\"]"), "note", "where it is not told");
+    assert_remark(&dropping("[«\"/profiles/{name}\"]"), "note", "put it in the path, or write {body:/place}");
+    assert_remark(&dropping("[«\"/profiles/{slug}\"]"), "note", "the same name is taken for the same thing");
+    assert_remark(&dropping("[«\"tag:profile:{name}\"]"), "note", "if it is not found");
     let unused = in_policy("cache_by = «\"anyone\"").replace("policy = \"cache\"", "policy = \"through\"");
     let told = remarks(&unused.replace('«', ""), "warning");
-    assert!(told.iter().any(|told| told.contains("none goes to the cache only; delete it")), "{told:?}");
+    assert!(told.iter().any(|told| told.contains("no write goes to the cache only; delete it")), "{told:?}");
     assert!(told.iter().any(|told| told.starts_with("10:12: ")), "{told:?}");
     for quiet in [
         dropping("[\"/articles/{slug}/\", \"/profiles/{body:/name}\", \"/profiles/x\", \"route:profiles\"]"),

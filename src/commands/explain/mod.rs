@@ -101,6 +101,9 @@ pub struct ExplainArguments {
     url: String,
     #[command(flatten)]
     config: ConfigArguments,
+    /// Read no file at all, also where there is a ./proxy.toml: what every default does.
+    #[arg(long, conflicts_with = "config")]
+    no_config: bool,
     /// Look into the store too: what is stored for this GET or HEAD, and why it is or is not reused now. Needs a store in
     /// Redis; nothing is written, and the origin is not asked.
     #[arg(long)]
@@ -189,6 +192,9 @@ impl Asked {
     }
 }
 
+/// An origin where no file names one. It is not asked, and what is explained does not depend on it.
+const ANY_ORIGIN: &str = "http://127.0.0.1:5000";
+
 /// Explains one request: 0, 2 when it cannot be understood, 69 when the store cannot be looked into, 78 for a bad
 /// configuration.
 pub(super) fn run(arguments: &ExplainArguments) -> ExitCode {
@@ -199,7 +205,12 @@ pub(super) fn run(arguments: &ExplainArguments) -> ExitCode {
             return ExitCode::from(USAGE);
         }
     };
-    let config = match configuration(&arguments.config, &Overrides::default()) {
+    let config = if arguments.no_config {
+        Config::without_file(&Overrides { origin: Some(ANY_ORIGIN.to_owned()), ..Overrides::default() })
+    } else {
+        configuration(&arguments.config, &Overrides::default())
+    };
+    let config = match config {
         Ok(config) => config,
         Err(error) => return refuse(&error),
     };

@@ -37,22 +37,22 @@ impl RedisUrl {
             "rediss" => Self::parse_tcp(rest, true),
             "redis+unix" => Self::parse_unix(rest),
             "redis+sentinel" | "redis+cluster" => Err(format!(
-                "{scheme}:// is not supported yet: it comes in a later version; until then name the master itself, as in \
+                "{scheme}:// is not supported yet; until then name the master itself, as in \
                  redis://10.0.0.7:6379"
             )),
-            _ => Err("a Redis URL begins with redis://, rediss:// (TLS) or redis+unix:// (a socket file)".to_owned()),
+            _ => {
+                Err("a Redis URL must begin with redis://, rediss:// (TLS) or redis+unix:// (a socket file)".to_owned())
+            }
         }
     }
 
     fn parse_tcp(rest: &str, tls: bool) -> Result<Self, String> {
         let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
         if path.contains('@') {
-            return Err("a `/` in the user name or password has to be written as %2F".to_owned());
+            return Err("a `/` in the user name or password must be written as %2F".to_owned());
         }
         if rest.contains(['?', '#']) {
-            return Err(
-                "a Redis URL takes nothing after a `?` or `#`; in a password they are written %3F and %23".to_owned()
-            );
+            return Err("a Redis URL cannot contain `?` or `#`; in a password write %3F and %23".to_owned());
         }
         let (user, password, address) = split_login(authority)?;
         let (host, port) = split_port(address)?;
@@ -60,13 +60,13 @@ impl RedisUrl {
             "" => 0,
             digits => digits
                 .parse()
-                .map_err(|_| "the database has to be a number from 0 to 255, as in redis://localhost:6379/1")?,
+                .map_err(|_| "the database must be a number from 0 to 255, as in redis://localhost:6379/1")?,
         };
         Ok(Self { endpoint: Endpoint::Tcp { host, port, tls }, user, password, database })
     }
 
     fn parse_unix(rest: &str) -> Result<Self, String> {
-        let hint = || "a socket file is named with three slashes, as in redis+unix:///run/redis/redis.sock".to_owned();
+        let hint = || "a socket file needs three slashes, as in redis+unix:///run/redis/redis.sock".to_owned();
         let start = rest.find('/').ok_or_else(hint)?;
         let (authority, path) = rest.split_at(start);
         let (user, password, host) = split_login(authority)?;
@@ -92,23 +92,22 @@ fn split_login(authority: &str) -> Result<(Option<String>, Option<String>, &str)
         return Ok((None, None, authority));
     };
     let Some((user, password)) = login.split_once(':') else {
-        return Err("a login is written user:password@ or, for the default user, :password@".to_owned());
+        return Err("a login must be user:password@ or, for the default user, :password@".to_owned());
     };
     let user = Some(decode(user)?).filter(|user| !user.is_empty());
     let password = Some(decode(password)?).filter(|password| !password.is_empty());
     if user.is_some() && password.is_none() {
-        return Err("the login names a user and no password".to_owned());
+        return Err("the login has a user but no password".to_owned());
     }
     Ok((user, password, address))
 }
 
 fn split_port(address: &str) -> Result<(String, u16), String> {
-    let port_error =
-        "after the host comes `:` and a port number; in a password `@`, `:` and `/` are written %40, %3A, %2F";
+    let port_error = "the host must be followed by `:` and a port number; in a password write %40 for `@`, %3A for `:` and %2F for `/`";
     let (host, port) = match address.strip_prefix('[') {
         Some(rest) => {
             let (host, port) =
-                rest.split_once(']').ok_or("an IPv6 address is written in brackets, as in redis://[::1]:6379")?;
+                rest.split_once(']').ok_or("an IPv6 address needs brackets, as in redis://[::1]:6379")?;
             let port = if port.is_empty() { None } else { Some(port.strip_prefix(':').ok_or(port_error)?) };
             (host, port)
         }
@@ -118,7 +117,7 @@ fn split_port(address: &str) -> Result<(String, u16), String> {
         },
     };
     if host.is_empty() {
-        return Err("the URL names no host, as in redis://127.0.0.1:6379".to_owned());
+        return Err("the URL has no host".to_owned());
     }
     let port = port.map_or(Ok(DEFAULT_PORT), |port| port.parse().map_err(|_| port_error))?;
     Ok((host.to_owned(), port))
@@ -126,7 +125,7 @@ fn split_port(address: &str) -> Result<(String, u16), String> {
 
 fn decode(text: &str) -> Result<String, String> {
     let decoded = percent_decode_str(text).decode_utf8();
-    Ok(decoded.map_err(|_| "a percent-encoded part of the URL is no UTF-8")?.into_owned())
+    Ok(decoded.map_err(|_| "a percent-encoded part of the URL is not UTF-8")?.into_owned())
 }
 
 impl fmt::Display for RedisUrl {
