@@ -94,6 +94,7 @@ use crate::telemetry::Recorder;
 
 /// `aside explain`.
 #[derive(Debug, Args)]
+#[allow(clippy::struct_excessive_bools, reason = "each is an option that a person may give")]
 pub struct ExplainArguments {
     /// The method, as in GET or PUT.
     method: String,
