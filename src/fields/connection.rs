@@ -1,39 +1,38 @@
 //! Hop-by-hop fields: those that end at this proxy, by name or because Connection nominates them.
 
 use http::HeaderMap;
-use http::header::{
-    CONNECTION, HeaderName, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
-};
+use http::header::{CONNECTION, HeaderName};
 
 use super::list::list_members;
 
-/// What is hop-by-hop by its name, besides Connection.
-static HOP_BY_HOP: [HeaderName; 10] = [
-    HeaderName::from_static("http2-settings"),
-    HeaderName::from_static("keep-alive"),
-    HeaderName::from_static("proxy-connection"),
-    HeaderName::from_static("proxy-authentication-info"),
-    PROXY_AUTHENTICATE,
-    PROXY_AUTHORIZATION,
-    TE,
-    TRAILER,
-    TRANSFER_ENCODING,
-    UPGRADE,
-];
+/// Whether a field is hop-by-hop by its name, Connection among them.
+fn is_hop_by_hop(name: &HeaderName) -> bool {
+    matches!(
+        name.as_str(),
+        "connection"
+            | "http2-settings"
+            | "keep-alive"
+            | "proxy-authenticate"
+            | "proxy-authentication-info"
+            | "proxy-authorization"
+            | "proxy-connection"
+            | "te"
+            | "trailer"
+            | "transfer-encoding"
+            | "upgrade"
+    )
+}
 
 /// Removes Connection, every field it nominates, and the fields that are hop-by-hop by name.
 ///
 /// Source: RFC 9110 section 7.6.1
 pub fn strip_hop_by_hop(fields: &mut HeaderMap) {
-    // Most heads have none of them: one look at each field costs less than a lookup of each name.
-    if !fields.keys().any(|name| *name == CONNECTION || HOP_BY_HOP.contains(name)) {
+    // One walk over the few fields there are: a search for each name was a tenth of a hit.
+    let by_name: Vec<HeaderName> = fields.keys().filter(|name| is_hop_by_hop(name)).cloned().collect();
+    if by_name.is_empty() {
         return;
     }
-    for name in nominated(fields) {
-        fields.remove(name);
-    }
-    fields.remove(CONNECTION);
-    for name in &HOP_BY_HOP {
+    for name in nominated(fields).into_iter().chain(by_name) {
         fields.remove(name);
     }
 }

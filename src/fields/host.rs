@@ -67,16 +67,32 @@ pub fn is_host(text: &str) -> bool {
     split(text).is_some()
 }
 
+/// The characters of names, a bit for each: letters, digits and `-._~`.
+const IN_NAMES: u128 = {
+    let mut bits = 0;
+    let mut byte: u8 = 0;
+    while byte < 0x80 {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
+            bits |= 1 << byte;
+        }
+        byte += 1;
+    }
+    bits
+};
+
 /// The name and the port of a host; `None` where it is none.
 fn split(text: &str) -> Option<(&str, Option<u16>)> {
-    let end = text.strip_prefix('[').and_then(|rest| rest.find(']')).map_or_else(|| text.find(':'), |at| Some(at + 2));
+    let end = text
+        .strip_prefix('[')
+        .and_then(|rest| rest.find(']'))
+        .map_or_else(|| text.bytes().position(|byte| byte == b':'), |at| Some(at + 2));
     let (name, rest) = text.split_at_checked(end.unwrap_or(text.len()))?;
     let port = match rest.strip_prefix(':') {
         None if rest.is_empty() => None,
         Some(digits) if digits.bytes().all(|byte| byte.is_ascii_digit()) => Some(digits.parse().ok()?),
         _ => return None,
     };
-    let plain = || !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte));
+    let plain = || !name.is_empty() && name.bytes().all(|byte| IN_NAMES & 1 << (byte & 0x7f) != 0 && byte.is_ascii());
     (ipv6(name).is_some() || plain()).then_some((name, port))
 }
 

@@ -2,13 +2,17 @@
 
 use http::HeaderName;
 
+use super::credentials::is_everyday;
+
 /// True for a field by which a client could give itself another address, or its request another host, scheme, path or
 /// method, in the eyes of an origin that believes its proxy.
 ///
 /// Names are judged by their families, for each vendor has one of its own. `Forwarded` itself is one of them.
 pub fn is_forgeable(name: &HeaderName) -> bool {
     let name = name.as_str();
-    // Few fields of an everyday request begin with `X-`: for the others a handful of comparisons is enough.
+    if is_everyday(name) {
+        return false;
+    }
     let (own, by_family) = match name.strip_prefix("x-") {
         Some(own) => (own, own == "host" || FAMILIES.iter().any(|family| own.starts_with(family))),
         None => (name, name.starts_with("forwarded")),

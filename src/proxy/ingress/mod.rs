@@ -98,6 +98,9 @@ pub(super) fn read(
 ///
 /// Source: RFC 9110 section 10.1.1
 fn expects(fields: &mut HeaderMap, version: Version) -> bool {
+    if !fields.contains_key(EXPECT) {
+        return false;
+    }
     let known = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"100-continue");
     let expects = version != Version::HTTP_10 && !fields.get_all(EXPECT).iter().all(known);
     if !expects {

@@ -5,6 +5,8 @@
 
 use std::mem::take;
 
+use memchr::memchr;
+
 use crate::fields::decimal;
 
 /// How much of a line is kept: enough for the fields that say where a body ends.
@@ -92,10 +94,13 @@ impl Heads {
 
     /// Goes to the end of the line, or of what is there of it.
     fn line(&mut self, bytes: &mut [u8]) -> usize {
-        let end = bytes.iter().position(|byte| *byte == b'\n');
+        let end = memchr(b'\n', bytes);
         let used = end.map_or(bytes.len(), |end| end + 1);
         let piece = bytes.get_mut(..used).unwrap_or_default();
-        if let At::Request(spaces) = self.at {
+        // How many spaces there are is of no use any more where the line ends without one.
+        if let At::Request(spaces) = self.at
+            && (end.is_none() || memchr(b'#', piece).is_some())
+        {
             self.at = At::Request(without_fragment(piece, spaces));
         }
         self.line.push(piece);
@@ -155,6 +160,10 @@ impl Line {
 
 impl Said {
     fn hear(&mut self, line: &[u8]) {
+        // Nearly every field begins otherwise than those that say where a body ends.
+        if !line.first().is_some_and(|first| matches!(first.to_ascii_lowercase(), b'c' | b't' | b'u')) {
+            return;
+        }
         let Some(colon) = line.iter().position(|byte| *byte == b':') else { return };
         let (name, value) = line.split_at(colon);
         let value = value.get(1..).unwrap_or_default().trim_ascii();
