@@ -35,7 +35,7 @@ pub enum PutOutcome {
     /// A fill with a later token is there already, or another one than what it is built upon, or what was written to the
     /// cache only.
     NewerFill,
-    /// The entry that it is built upon is not there any more: deleted, evicted or made old.
+    /// The entry that it is built upon is not there any more: deleted, evicted or invalidated.
     Gone,
     /// It is larger than the store takes.
     TooLarge,
@@ -46,7 +46,7 @@ pub enum PutOutcome {
 pub struct Since {
     /// The token, taken earlier.
     pub token: Token,
-    /// Tags to look at besides those that are made old now.
+    /// Tags to look at besides those that are invalidated now.
     pub watched: Vec<Tag>,
 }
 
@@ -72,7 +72,7 @@ pub enum Otherwise {
 /// Why the store could not do its part. Costs a miss, never the response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// There is no usable session with the store, or invalidations are owed to it.
+    /// There is no usable session with the store, or invalidations of it are pending.
     Down,
     /// The store did not answer within its timeout.
     Timeout,
@@ -98,7 +98,7 @@ impl std::error::Error for Fault {}
 /// What happens to a write while the store cannot be reached.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum WhenDown {
-    /// The write is forwarded; what it made old is owed to the store and invalidated before anything is read from it again.
+    /// The write is forwarded; its invalidation is pending, and made before anything is read from the store again.
     #[default]
     Forward,
     /// The write gets 503 and is not forwarded.

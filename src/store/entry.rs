@@ -180,6 +180,12 @@ impl StoredResponse {
         fields
     }
 
+    /// Whether its body is the same as the other's, byte for byte.
+    pub(super) fn has_body_of(&self, other: &Self) -> bool {
+        let (own, others) = (&self.body, &other.body);
+        (own.as_ptr() == others.as_ptr() && own.len() == others.len()) || own == others
+    }
+
     /// How many bytes of memory it takes at the most, where it is [compact](Self::compact): with what hits derive of it,
     /// and with what the allocator loses.
     pub fn weight(&self) -> usize {

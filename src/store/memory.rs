@@ -99,7 +99,7 @@ impl Memory {
         PutOutcome::Stored
     }
 
-    /// Makes everything with one of these tags old.
+    /// Invalidates everything that has one of these tags.
     pub fn invalidate(&self, tags: &[Tag], since: Option<&Since>) -> Invalidated {
         self.record.invalidate(&mut self.record.write(), tags, since, |_| {})
     }

@@ -164,10 +164,10 @@ impl Store {
         }
     }
 
-    /// Makes everything with one of these tags old, before a write is answered: one atomic step.
+    /// Invalidates everything that has one of these tags, before a write is answered: one atomic step.
     ///
     /// `since` asks whether another invalidation of the tags, or of those it watches, came after its token. On a [`Fault`]
-    /// the tags are owed: this process reads nothing from the store until they are invalidated there. Dropping the future
+    /// that is pending: this process reads nothing from the store until it has been made there. Dropping the future
     /// loses nothing: the work goes on.
     pub async fn invalidate(&self, tags: &[Tag], since: Option<&Since>) -> Result<Invalidated, Fault> {
         match self {
@@ -176,15 +176,15 @@ impl Store {
         }
     }
 
-    /// Makes everything with one of these tags old and puts an entry in its place, under the token right after that: one
+    /// Invalidates everything that has one of these tags and puts an entry in its place, under the token right after that: one
     /// atomic step, so that no fill can come between.
     ///
     /// The entry is put unless one of its tags, or of those that `since` watches, was invalidated after the `since` token.
-    /// So a step that is carried out late, when its caller has given it up and its tags were made old as owed, puts nothing.
+    /// So a step that is carried out late, when its caller has given it up and its tags were invalidated as pending, puts nothing.
     ///
     /// What became of the entry comes back beside the invalidation: [`PutOutcome::Stored`], [`PutOutcome::RacedWrite`],
     /// [`PutOutcome::TooLarge`], or [`Fault::Full`]; `otherwise` says what is done then, and after [`Otherwise::Nothing`] the
-    /// token is where the sequence is, or was at the last look. On a [`Fault`] of the whole the tags are owed as by
+    /// token is where the sequence is, or was at the last look. On a [`Fault`] of the whole the invalidation is pending as by
     /// [`Store::invalidate`]; but not with [`Otherwise::Nothing`], where both happened or nothing did. Dropping the future loses
     /// nothing: the work goes on.
     pub async fn invalidate_and_put(

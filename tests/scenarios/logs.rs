@@ -246,23 +246,23 @@ async fn with_redis(config: &str) -> (RedisServer, Process) {
     (redis, node)
 }
 
-const OWED: &str = "the store did not confirm an invalidation";
+const PENDING: &str = "the store did not confirm an invalidation";
 const MADE: &str = "confirms invalidations again and has all that were pending";
 
 #[tokio::test]
-async fn invalidations_that_are_owed_are_told_of_when_the_first_is_and_when_all_are_made() {
+async fn pending_invalidations_are_told_of_when_the_first_is_and_when_all_are_made() {
     let (mut redis, node) = with_redis(FRUIT).await;
     redis.kill();
     for _ in 0..30 {
         assert_eq!(node.client().put("/fruit/1", "{}").await.status, 200);
         assert_eq!(node.client().get("/fruit/1").await.status, 200);
     }
-    node.says(OWED).await;
+    node.says(PENDING).await;
     assert!(!node.log().contains(MADE));
     redis.restart();
     node.says(MADE).await;
     let log = node.log();
-    for once in [OWED, MADE, "it did not confirm one 30 times", "cannot be used", "is in use again;"] {
+    for once in [PENDING, MADE, "it did not confirm one 30 times", "cannot be used", "is in use again;"] {
         assert_eq!(log.matches(once).count(), 1, "{once}: {log}");
     }
     let (_, without) = log.split_once("requests went without it ").unwrap();
@@ -277,14 +277,14 @@ async fn a_core_that_has_no_session_is_told_of_once_however_much_is_written() {
     // A connection each, so that both cores have some.
     let write = || async { node.client().put("/fruit/1", "{}").await.status };
     super::support::until("the core without a session has written", || async {
-        write().await == 200 && node.log().contains(OWED)
+        write().await == 200 && node.log().contains(PENDING)
     })
     .await;
     for _ in 0..50 {
         assert_eq!(write().await, 200);
     }
     let log = node.log();
-    let told = [OWED, MADE, "cannot be used"].map(|line| log.matches(line).count());
+    let told = [PENDING, MADE, "cannot be used"].map(|line| log.matches(line).count());
     assert_eq!(told, [1, 0, 1], "{log}");
 }
 

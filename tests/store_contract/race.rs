@@ -61,7 +61,7 @@ async fn write(store: &Store, origin: &Origin, writer: usize, writes: usize) {
         // Now and then a whole route.
         let tag = if turn % 7 == 0 { Tag::route("fruit") } else { Tag::key("fruit", KEYS[key]) };
         let version = origin.committed[key].fetch_add(1, Ordering::SeqCst) + 1;
-        // Where the store cannot be reached the write is acknowledged all the same: its tags are owed.
+        // Where the store cannot be reached the write is acknowledged all the same: its invalidation is pending.
         let _ = store.invalidate(&[tag], None).await;
         origin.acknowledged[key].fetch_max(version, Ordering::SeqCst);
         pause(turn + writer).await;

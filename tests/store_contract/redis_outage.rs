@@ -83,11 +83,11 @@ async fn a_hanging_redis_is_late_and_then_down() {
 }
 
 #[tokio::test]
-async fn what_is_owed_is_paid_before_anything_is_read() {
+async fn what_is_pending_is_made_before_anything_is_read() {
     let server = RedisServer::start();
     let settings = impatient(&server);
     let redis = InRedis::start_with(server, settings).await;
-    // Another core of the same process: the debt is its too.
+    // Another core of the same process: what is pending is its too.
     let core = redis.shared.attach();
     usable(&core).await;
     let (apple, order) = (place("fruit:1"), place_in("orders", "order:1"));
@@ -107,7 +107,7 @@ async fn what_is_owed_is_paid_before_anything_is_read() {
         for place in [&apple, &order] {
             eventually("the store answers", async || {
                 let Ok(found) = store.lookup(place).await else { return false };
-                assert!(found.entry.is_none(), "read before the debt was paid");
+                assert!(found.entry.is_none(), "read before what was pending was made");
                 true
             })
             .await;
@@ -129,7 +129,7 @@ async fn a_healthy_core_pays_for_a_broken_one() {
     assert!(finished.is_err(), "{finished:?}");
     eventually("the healthy core answers", async || {
         let Ok(found) = healthy.lookup(&apple).await else { return false };
-        assert!(found.entry.is_none(), "read before the debt was paid");
+        assert!(found.entry.is_none(), "read before what was pending was made");
         true
     })
     .await;

@@ -96,7 +96,7 @@ async fn unconfirmed(kind: Kind, otherwise: Otherwise) -> Option<String> {
 }
 
 #[tokio::test]
-async fn what_nobody_confirmed_is_owed_and_its_entry_is_not_there_after_that() {
+async fn what_nobody_confirmed_is_pending_and_its_entry_is_not_there_after_that() {
     assert_eq!(unconfirmed(Kind::Written, Otherwise::Invalidate).await, None);
 }
 

@@ -9,10 +9,11 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use super::about::About;
 use super::layout::{key_name, parse_token, text, write_token};
+use crate::clock::millis;
+use crate::policy::{Lifetime, LifetimeSource, StoredFlags};
 use crate::rules::{CacheKey, Tag};
-use crate::store::entry::StoredResponse;
+use crate::store::entry::{Kind, StoredResponse};
 
 /// Entries of any other version are misses.
 const VERSION: &str = "3";
@@ -34,7 +35,7 @@ pub(super) const META_FIELDS: [Bytes; META_LENGTH] = [
 #[derive(Serialize, Deserialize)]
 struct Field<'a>(#[serde(borrow)] Cow<'a, str>, #[serde(borrow)] Cow<'a, str>);
 
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 struct TagText<'a>(#[serde(borrow)] Cow<'a, str>);
 
 /// What of an entry is the same whatever its token, but for the body.
@@ -51,17 +52,22 @@ pub(super) struct Content {
 impl Content {
     /// The content of an entry under its key.
     pub(super) fn of(key: &CacheKey, entry: &StoredResponse) -> Self {
-        let tags: Vec<TagText> = entry.tags.iter().map(|tag| TagText(tag.as_str().into())).collect();
         let fields: Vec<Field> = entry
             .fields
             .iter()
             .map(|(name, value)| Field(name.as_str().into(), characters(value.as_bytes())))
             .collect();
         let version = Bytes::from_static(VERSION.as_bytes());
-        let (key, tags, fields, about) = (primary_key(key).into(), json(&tags), json(&fields), json(&About::of(entry)));
+        let (key, tags, fields, about) =
+            (primary_key(key).into(), tag_list(&entry.tags), json(&fields), json(&About::of(entry)));
         let hash = hash([&version, &key, &tags, &fields, &about].map(Bytes::as_ref), &entry.body).into();
         Self { version, key, tags, fields, about, hash }
     }
+}
+
+/// Tags as scripts read them.
+pub(super) fn tag_list(tags: &[Tag]) -> Bytes {
+    json(&tags.iter().map(Tag::as_str).collect::<Vec<_>>())
 }
 
 /// The values of [`META_FIELDS`] for an entry.
@@ -171,12 +177,132 @@ fn json(value: &impl Serialize) -> Bytes {
     serde_json::to_vec(value).unwrap_or_default().into()
 }
 
+/// What the hash's field `about` says.
+#[derive(Serialize, Deserialize)]
+struct About<'a> {
+    kind: KindName,
+    status: u16,
+    length: usize,
+    received_ms: u64,
+    initial_age_ms: u64,
+    fresh_ms: u64,
+    #[serde(borrow)]
+    lifetime_from: Cow<'a, str>,
+    stale_while_revalidate_ms: u64,
+    stale_if_error_ms: u64,
+    #[serde(default, skip_serializing_if = "is_false")]
+    public: bool,
+    #[serde(default, skip_serializing_if = "is_false")]
+    must_revalidate: bool,
+    #[serde(default, skip_serializing_if = "is_false")]
+    private: bool,
+}
+
+#[derive(Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum KindName {
+    Response,
+    VaryIndex,
+    Around,
+    Written,
+    CacheOnly,
+}
+
+impl About<'_> {
+    fn of(entry: &StoredResponse) -> Self {
+        let StoredResponse { lifetime, flags, .. } = entry;
+        Self {
+            kind: entry.kind.into(),
+            status: entry.status.as_u16(),
+            length: entry.body.len(),
+            received_ms: entry.response_time,
+            // Rounded up where everything else is rounded down: never fresh for longer than before.
+            initial_age_ms: millis(entry.initial_age.saturating_add(Duration::from_nanos(999_999))),
+            fresh_ms: millis(lifetime.fresh_for),
+            lifetime_from: lifetime.source.as_str().into(),
+            stale_while_revalidate_ms: millis(lifetime.stale_while_revalidate),
+            stale_if_error_ms: millis(lifetime.stale_if_error),
+            public: flags.public_enough,
+            must_revalidate: flags.must_revalidate,
+            private: flags.private,
+        }
+    }
+
+    fn lifetime(&self) -> Option<Lifetime> {
+        Some(Lifetime {
+            fresh_for: Duration::from_millis(self.fresh_ms),
+            source: LifetimeSource::parse(&self.lifetime_from)?,
+            stale_while_revalidate: Duration::from_millis(self.stale_while_revalidate_ms),
+            stale_if_error: Duration::from_millis(self.stale_if_error_ms),
+        })
+    }
+
+    fn flags(&self) -> StoredFlags {
+        StoredFlags { public_enough: self.public, must_revalidate: self.must_revalidate, private: self.private }
+    }
+}
+
+impl From<Kind> for KindName {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Response => Self::Response,
+            Kind::VaryIndex => Self::VaryIndex,
+            Kind::Around => Self::Around,
+            Kind::Written => Self::Written,
+            Kind::CacheOnly => Self::CacheOnly,
+        }
+    }
+}
+
+impl From<KindName> for Kind {
+    fn from(name: KindName) -> Self {
+        match name {
+            KindName::Response => Self::Response,
+            KindName::VaryIndex => Self::VaryIndex,
+            KindName::Around => Self::Around,
+            KindName::Written => Self::Written,
+            KindName::CacheOnly => Self::CacheOnly,
+        }
+    }
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_false(flag: &bool) -> bool {
+    !*flag
+}
+
+/// What the fuzz targets reach: entries as Redis has them. In no other build.
+#[cfg(fuzzing)]
+pub mod fuzzing {
+    use super::{Bytes, CacheKey, StoredResponse, Value};
+
+    /// The values of an entry's meta hash.
+    pub type Meta = Vec<Bytes>;
+
+    /// The meta hash of an entry.
+    pub fn encode(key: &CacheKey, entry: &StoredResponse) -> Meta {
+        super::encode(key, entry).into()
+    }
+
+    /// The entry that a body and the values of a meta hash make up, if they do.
+    pub fn decode(key: &CacheKey, body: &[u8], meta: &[Bytes]) -> Option<StoredResponse> {
+        let meta: Vec<Value> = meta.iter().cloned().map(Value::Bytes).collect();
+        super::decode(key, &Value::Bytes(Bytes::copy_from_slice(body)), &meta).ok()
+    }
+
+    /// Puts the right sum last, so that the checks behind it are reached.
+    pub fn seal(meta: &mut Meta, body: &[u8]) {
+        if let [version, key, token, tags, fields, about, sum] = meta.as_mut_slice() {
+            let hash = super::hash([&version[..], &key[..], &tags[..], &fields[..], &about[..]], body);
+            *sum = [hash.as_bytes(), b"@", token.as_ref()].concat().into();
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::{Lifetime, LifetimeSource, StoredFlags};
     use crate::store::core::Token;
-    use crate::store::entry::Kind;
 
     fn key() -> CacheKey {
         CacheKey::new("fruit", 0, "fruit:1")

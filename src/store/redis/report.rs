@@ -1,50 +1,13 @@
 //! Tells the log once that Redis cannot be used, is full or has not confirmed an invalidation, and once that this is over.
 
-use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tracing::{info, warn};
 
+use super::session::Outage;
 use crate::clock::{Clock, Millis};
 use crate::store::core::Fault;
 use crate::telemetry::Episode;
-
-/// Why Redis cannot be used. The texts have no secrets.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Outage {
-    /// It is not there, not answering or not ready.
-    Unreachable(String),
-    /// It does not accept the login.
-    Login(String),
-    /// It is not a master.
-    Replica,
-    /// It does not take what this store needs of it.
-    Unfit(String),
-}
-
-impl Outage {
-    /// Which of the kinds of an outage it is, as its episode numbers them.
-    fn kind(&self) -> u8 {
-        match self {
-            Self::Unreachable(_) => 0,
-            Self::Login(_) => 1,
-            Self::Replica => 2,
-            Self::Unfit(_) => 3,
-        }
-    }
-}
-
-impl fmt::Display for Outage {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unreachable(text) => out.write_str(text),
-            Self::Login(text) => write!(out, "it refuses the login: {text}"),
-            Self::Replica => out
-                .write_str("it is a replica, which takes no writes and may lag behind: name its master in [store] url"),
-            Self::Unfit(text) => write!(out, "it refuses what aside needs: {text}"),
-        }
-    }
-}
 
 /// What the log has been told about one Redis, by all cores together: of each trouble when it begins and when it ends.
 #[derive(Debug, Default)]
@@ -52,7 +15,7 @@ pub(super) struct Report {
     told: Mutex<Told>,
     /// Met by requests that find no session.
     outage: Episode,
-    owing: Episode,
+    pending: Episode,
     full: Episode,
 }
 
@@ -94,18 +57,18 @@ impl Report {
         told.down = told.down.saturating_sub(1);
     }
 
-    /// Tells what has ended; asked now and then by each core with a session. `paid` says that nothing is owed.
-    pub(super) fn look(&self, address: &str, paid: bool) {
+    /// Tells what has ended; asked now and then by each core with a session. `caught_up` says that no invalidation is pending.
+    pub(super) fn look(&self, address: &str, caught_up: bool) {
         let ticks = Clock::System.ticks();
         let up = self.told().down == 0;
         if up {
             self.greet(address, ticks);
         }
-        // A core that has no session owes whatever it writes, however fast the others pay.
-        let ended = match (paid, up) {
+        // What a core without a session invalidates is pending, however fast the others are.
+        let ended = match (caught_up, up) {
             (false, _) => None,
-            (true, true) => self.owing.is_mended(ticks),
-            (true, false) => self.owing.is_over(ticks),
+            (true, true) => self.pending.is_mended(ticks),
+            (true, false) => self.pending.is_over(ticks),
         };
         if let Some(ended) = ended {
             info!(
@@ -131,9 +94,9 @@ impl Report {
         told.down = told.down.saturating_sub(usize::from(!had_session));
     }
 
-    /// An invalidation is owed.
-    pub(super) fn owes(&self, fault: &Fault) {
-        if self.owing.met(Clock::System.ticks()) {
+    /// An invalidation is pending.
+    pub(super) fn pends(&self, fault: &Fault) {
+        if self.pending.met(Clock::System.ticks()) {
             warn!(
                 %fault,
                 "the store did not confirm an invalidation; it is sent again until it is confirmed, and until then nothing \

@@ -1,15 +1,22 @@
-//! Keeps one core's session up: opens it, pays what is owed, watches it, and begins again when it ends.
+//! A core's way to Redis, and the task that keeps its session up: opens one, makes the pending invalidations, watches it, and
+//! begins again when it ends.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwapOption;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
-use super::connect::{Connection, master_replid, open};
-use super::link::{Link, Session};
-use super::report::Outage;
+use super::node::RedisNode;
+use super::scripts::Invalidate;
+use super::session::{Connection, Outage, Session, open};
 use crate::clock::jittered;
+use crate::store::core::Fault;
 
+/// Commands that a core may have under way; a fill takes one more for every 16 KiB of its body, 64 MiB in all.
+const PERMITS: u32 = 4096;
+const BYTES_PER_PERMIT: usize = 16 << 10;
 /// How often a session is looked at: a master may change its replication id, or become a replica, under us.
 const WATCH_INTERVAL: Duration = Duration::from_secs(1);
 const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
@@ -17,13 +24,48 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// So that the nodes of a site do not come back all at once.
 const PAUSE_JITTER: f64 = 0.5;
 
+/// A core's way to Redis. Without a session every call answers at once; nothing queues.
+pub(super) struct Link {
+    pub(super) node: Arc<RedisNode>,
+    session: ArcSwapOption<Session>,
+    permits: Semaphore,
+}
+
+impl Link {
+    pub(super) fn new(node: Arc<RedisNode>) -> Self {
+        Self { node, session: ArcSwapOption::empty(), permits: Semaphore::new(PERMITS as usize) }
+    }
+
+    /// The session, if there is one that may be used.
+    pub(super) fn session(&self) -> Result<Arc<Session>, Fault> {
+        self.session.load_full().filter(|session| session.is_open()).ok_or(Fault::Down)
+    }
+
+    /// Gives the session to everybody on this core.
+    pub(super) fn publish(&self, session: Arc<Session>) {
+        self.session.store(Some(session));
+    }
+
+    /// Takes the session away; false if there was none.
+    pub(super) fn withdraw(&self) -> bool {
+        self.session.swap(None).is_some()
+    }
+
+    /// A permit for one of the commands under way, for a value of so many bytes.
+    pub(super) fn permit(&self, bytes: usize) -> Result<SemaphorePermit<'_>, Fault> {
+        let wanted = u32::try_from(bytes / BYTES_PER_PERMIT + 1).unwrap_or(u32::MAX);
+        // One fill that is larger than all together may pass alone.
+        self.permits.try_acquire_many(wanted.min(PERMITS)).map_err(|_| Fault::Down)
+    }
+}
+
 /// Runs until it is aborted.
 pub(super) async fn supervise(link: Arc<Link>) {
     let node = Arc::clone(&link.node);
     let address = node.url.address();
     let mut pause = SHORTEST_PAUSE;
     loop {
-        let why = match open(&node, true).await {
+        let why = match open(&node.url, node.timeout, true).await {
             Ok((session, connection)) => keep_up(&link, Arc::new(session), connection, &mut pause).await,
             Err(why) => why,
         };
@@ -37,7 +79,7 @@ pub(super) async fn supervise(link: Arc<Link>) {
     }
 }
 
-/// Publishes the session when nothing is owed any more, and returns when it has ended.
+/// Publishes the session when nothing is pending any more, and returns when it has ended.
 async fn keep_up(link: &Link, session: Arc<Session>, mut connection: Connection, pause: &mut Duration) -> Outage {
     let node = &link.node;
     let mut watch = interval(WATCH_INTERVAL);
@@ -45,8 +87,8 @@ async fn keep_up(link: &Link, session: Arc<Session>, mut connection: Connection,
     watch.reset();
     let mut published = false;
     loop {
-        let owed = node.owed.added();
-        if let Err(why) = pay(link, &session).await {
+        let added = node.pending.added();
+        if let Err(why) = catch_up(link, &session).await {
             return why;
         }
         if !published {
@@ -58,9 +100,9 @@ async fn keep_up(link: &Link, session: Arc<Session>, mut connection: Connection,
         tokio::select! {
             why = connection.ended() => return why,
             why = session.ended() => return why,
-            () = owed => {}
+            () = added => {}
             _ = watch.tick() => {
-                if let Err(why) = look_at(&session).await {
+                if let Err(why) = session.look().await {
                     return why;
                 }
                 // It has lasted for a while, so the next end is not one more of the same.
@@ -70,26 +112,15 @@ async fn keep_up(link: &Link, session: Arc<Session>, mut connection: Connection,
     }
 }
 
-/// Applies what is owed, by whichever core.
-async fn pay(link: &Link, session: &Session) -> Result<(), Outage> {
+/// Makes the pending invalidations, of whichever core.
+async fn catch_up(link: &Link, session: &Session) -> Result<(), Outage> {
     let node = &link.node;
-    while let Some(debt) = node.owed.next() {
-        let record = node.layout.record();
-        if session.invalidate(record, debt.whole, &debt.tags, None).await.is_err() {
+    while let Some(batch) = node.pending.next() {
+        let invalidate = Invalidate::of(node.layout.record(), batch.everything, &batch.tags, None);
+        if session.invalidate(invalidate).await.is_err() {
             return Err(session.ended().await);
         }
-        node.owed.settle(&debt);
+        node.pending.confirm(&batch);
     }
     Ok(())
-}
-
-/// Whether the session is still with the master that it began with.
-async fn look_at(session: &Session) -> Result<(), Outage> {
-    // A late answer or an error has been counted, and may have ended the session.
-    let Ok(info) = session.replication().await else { return Ok(()) };
-    if master_replid(&info)? == session.replid {
-        Ok(())
-    } else {
-        Err(Outage::Unreachable("its replication id has changed".to_owned()))
-    }
 }

@@ -1,4 +1,5 @@
--- What the scripts share, put in front of each: the app's record and its checks.
+-- What the scripts share, put in front of each: the app's record and its checks. Here and in all of them `record_key`,
+-- `replid` and the other names that are declared nowhere are keys and arguments, as `scripts.rs` lists them.
 -- What a person or another program has spoilt counts as no record at all.
 
 -- A whole number that a Lua number holds exactly.
@@ -14,11 +15,11 @@ end
 
 -- Epoch, seq and floor of a record made under this replication id, and how many tags it lists, about; nothing if there is
 -- none.
-local function read_record(gen, replid)
-  if type_of(gen) ~= 'hash' then
+local function read_record()
+  if type_of(record_key) ~= 'hash' then
     return
   end
-  local record = redis.call('HMGET', gen, 'epoch', 'replid', 'seq', 'floor', 'listed')
+  local record = redis.call('HMGET', record_key, 'epoch', 'replid', 'seq', 'floor', 'listed')
   local epoch, seq, floor = record[1], whole(record[3]), whole(record[4])
   local sound = epoch and #epoch == 16 and string.match(epoch, '^[0-9a-f]+$')
   if sound and record[2] == replid and seq and floor then
@@ -27,9 +28,9 @@ local function read_record(gen, replid)
 end
 
 -- Starts the record anew: nothing that carries an older token, or another epoch, is valid any more.
-local function reset_record(gen, replid, epoch, seq)
-  redis.call('DEL', gen)
-  redis.call('HSET', gen, 'epoch', epoch, 'replid', replid, 'seq', seq, 'floor', seq, 'listed', '0')
+local function reset_record(epoch, seq)
+  redis.call('DEL', record_key)
+  redis.call('HSET', record_key, 'epoch', epoch, 'replid', replid, 'seq', seq, 'floor', seq, 'listed', '0')
 end
 
 -- The field that has a tag's last invalidation, and for one that may be taken out of the list the field of what counts in
@@ -72,7 +73,7 @@ local function by_chunk(list, work)
 end
 
 -- Whether one of the tags was invalidated after this point. Of a tag that is listed no longer its heir tells.
-local function invalidated_after(gen, tags, seq)
+local function invalidated_after(tags, seq)
   local names, known = {}, { floor = true }
   for i = 1, #tags do
     local own, heir = field(tags[i])
@@ -84,7 +85,7 @@ local function invalidated_after(gen, tags, seq)
     end
   end
   return by_chunk(names, function(chunk)
-    for _, last in ipairs(redis.call('HMGET', gen, unpack(chunk))) do
+    for _, last in ipairs(redis.call('HMGET', record_key, unpack(chunk))) do
       if last and (whole(last) or math.huge) > seq then
         return true
       end
