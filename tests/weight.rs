@@ -110,7 +110,8 @@ fn entry(place: &EntryRef, shape: Shape, n: u64, token: Token) -> StoredResponse
 
 /// All that a hit makes of an entry and leaves there.
 fn hit(entry: &StoredResponse, shape: Shape) {
-    let head = entry.head(|entry| {
+    let derived = entry.derived(1);
+    let head = derived.head(|| {
         let mut head = entry.fields_with_length();
         head.insert("etag", HeaderValue::try_from(format!("\"{:032x}\"", 7)).unwrap());
         head.append("vary", HeaderValue::from_static("accept-encoding"));
@@ -119,11 +120,11 @@ fn hit(entry: &StoredResponse, shape: Shape) {
     });
     drop((head.clone(), entry.body.clone()));
     if shape.annotated {
-        let annotated = entry.annotated(|body| [body, &b"12345678901234567890"[..]].concat().into());
+        let annotated = entry.annotated(&derived, |body| [body, &b"12345678901234567890"[..]].concat().into());
         drop(annotated.clone());
     }
-    let withheld = entry.withheld(|fields| {
-        let text = fields.get("vary").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let withheld = derived.withheld(|| {
+        let text = entry.fields.get("vary").and_then(|value| value.to_str().ok()).unwrap_or_default();
         text.split(',').filter_map(|name| HeaderName::try_from(name).ok()).collect()
     });
     drop(withheld.to_vec());

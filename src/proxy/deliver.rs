@@ -26,7 +26,7 @@ use crate::policy::{
     selected_of_part, ttl_left,
 };
 use crate::rules::{Annotate, Route, says_any, withheld};
-use crate::store::{Kind, StoredResponse};
+use crate::store::{Derived, Kind, StoredResponse};
 
 /// Answers from an entry.
 pub(super) fn deliver(
@@ -37,11 +37,12 @@ pub(super) fn deliver(
     status: CacheStatus,
 ) -> Answer {
     let route = asked.route();
-    let (status, withheld) = with_withheld(asked, entry, status);
+    let derived = entry.derived(asked.rules.fingerprint());
+    let (status, withheld) = with_withheld(asked, entry, &derived, status);
     if let (Some(route), [_, ..]) = (route, withheld) {
         shared.notices.withheld(route, withheld);
     }
-    let head = entry.head(|entry| prepare(shared, asked, entry));
+    let head = derived.head(|| prepare(shared, asked, entry));
     let coding = coding(&shared.codings, asked, entry);
     let annotation = route.and_then(|route| route.annotate.as_ref());
     let mut response = if not_modified(&asked.request.fields, entry.status, head) {
@@ -55,7 +56,7 @@ pub(super) fn deliver(
     } else {
         // An annotated body has bytes that the next answer may not have.
         match annotation.map_or_else(|| wanted(&asked.request, entry, head), |_| Selected::Whole) {
-            Selected::Whole => whole(entry, head, annotation.filter(|_| status.hit)),
+            Selected::Whole => whole(entry, &derived, head, annotation.filter(|_| status.hit)),
             Selected::Part(range) => part(entry, head, range, 0),
             Selected::Unsatisfiable { complete } => unsatisfiable(head, complete),
         }
@@ -78,7 +79,7 @@ fn counts_alone(answers: &Arc<Budget>, response: &mut Response<Body>) -> bool {
     }
 }
 
-/// The header block of an entry's answers, but for Age, Cache-Status and X-Cache: made once an entry.
+/// The header block of an entry's answers, but for Age, Cache-Status and X-Cache: made once an entry and set of rules.
 fn prepare(shared: &Shared, asked: &Asked, entry: &StoredResponse) -> HeaderMap {
     let route = asked.route();
     let mut head = entry.fields_with_length();
@@ -96,7 +97,8 @@ fn prepare(shared: &Shared, asked: &Asked, entry: &StoredResponse) -> HeaderMap 
 /// What of a stored part a request asks for; `None` where that is not all there.
 pub(super) fn deliver_part(shared: &Shared, asked: &Asked, entry: &StoredResponse) -> Option<Response<Body>> {
     let at = ContentRange::of(&entry.fields)?;
-    let head = entry.head(|entry| prepare(shared, asked, entry));
+    let derived = entry.derived(asked.rules.fingerprint());
+    let head = derived.head(|| prepare(shared, asked, entry));
     let wanted = selected_of_part(&asked.request.fields, head, at)?;
     Some(part(entry, head, wanted, at.first))
 }
@@ -157,11 +159,12 @@ pub(super) fn stale_on_error(
 /// the fields that its route keeps from the origin although it names them in Vary.
 pub(super) fn with_withheld<'a>(
     asked: &Asked,
-    entry: &'a StoredResponse,
+    entry: &StoredResponse,
+    derived: &'a Derived,
     status: CacheStatus,
 ) -> (CacheStatus, &'a [HeaderName]) {
     let Some(route) = asked.route() else { return (status, &[]) };
-    let names = entry.withheld(|fields| withheld(route, fields));
+    let names = derived.withheld(|| withheld(route, &entry.fields));
     let detail = || says_any(&asked.request.fields, names).then_some(Detail::VaryWithheld);
     let detail = if names.is_empty() { status.detail } else { status.detail.or_else(detail) };
     (CacheStatus { detail, ..status }, names)
@@ -191,16 +194,17 @@ fn wanted(request: &Admitted, entry: &StoredResponse, head: &HeaderMap) -> Selec
     selected(&request.fields, entry.status, head, entry.body.len() as u64)
 }
 
-fn whole(entry: &StoredResponse, head: &HeaderMap, annotation: Option<&Annotate>) -> Response<Body> {
+fn whole(entry: &StoredResponse, derived: &Derived, head: &HeaderMap, annotation: Option<&Annotate>) -> Response<Body> {
     let body = match annotation {
-        Some(annotation) => entry.annotated(|body| annotate::hit(body, entry.status, head, annotation)),
-        None => &entry.body,
+        Some(annotation) => entry.annotated(derived, |body| annotate::hit(body, entry.status, head, annotation)),
+        None => entry.body.clone(),
     };
-    let mut response = Response::new(Body::full(body.clone()));
+    let length = body.len();
+    let mut response = Response::new(Body::full(body));
     *response.status_mut() = entry.status;
     *response.headers_mut() = head.clone();
-    if body.len() != entry.body.len() {
-        response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
+    if length != entry.body.len() {
+        response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(length));
     }
     response
 }

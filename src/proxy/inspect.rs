@@ -119,7 +119,8 @@ pub async fn inspect(shared: &Shared, store: &Store, question: &Question) -> Res
     let variants = variants(asked, &seen);
     let mut next = decide(asked, &seen, shared.clock.now());
     if let Next::Serve(serve) = &mut next {
-        serve.status = with_withheld(asked, &serve.entry, serve.status).0;
+        let derived = serve.entry.derived(asked.rules.fingerprint());
+        serve.status = with_withheld(asked, &serve.entry, &derived, serve.status).0;
     }
     let (cache_status, refusal) = outlook(next);
     let at = match &variants {

@@ -1,13 +1,15 @@
-//! One stored response, with everything prepared that a hit needs, and what a lookup says of it.
+//! One stored response, with what hits make of it, and what a lookup says of it.
 
+use arc_swap::{ArcSwap, Guard};
 use bytes::Bytes;
 use http::header::CONTENT_LENGTH;
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use super::core::Token;
+use super::derived::Derived;
 use super::weight;
 use crate::budget::{Budget, Loan};
 use crate::clock::Millis;
@@ -22,7 +24,7 @@ const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
 pub enum Kind {
     /// A response that may answer requests.
     Response,
-    /// The key's responses vary by fields that only the response named: each is kept under a key of its own.
+    /// The key's responses vary by fields that only the response named: each is stored under a key of its own.
     VaryIndex,
     /// What a write policy wrote: it answers whatever fields are in the route's key, since none of them shaped it.
     Written,
@@ -65,16 +67,12 @@ pub struct StoredResponse {
     pub token: Token,
     /// The latest point of the sequence at which the store that has it found it valid.
     valid_at: AtomicU64,
-    /// The header block of a hit but for Age and Cache-Status.
-    head: OnceLock<HeaderMap>,
-    /// The body as a hit of an annotated route sends it.
-    annotated: OnceLock<(Bytes, Option<Loan>)>,
-    /// How many bytes that one takes.
+    /// What hits make of it, under the rules of the last one.
+    derived: ArcSwap<Derived>,
+    /// How many bytes its body takes as a hit of an annotated route sends it.
     annotated_bytes: usize,
     /// That its bodies are the store's while it is there, and do not count among the answers under way.
-    loan: Option<Loan>,
-    /// What its Vary names and its route kept from the origin.
-    withheld: OnceLock<Box<[HeaderName]>>,
+    loan: Option<Arc<Loan>>,
 }
 
 impl StoredResponse {
@@ -104,19 +102,20 @@ impl StoredResponse {
             tags,
             token,
             valid_at: AtomicU64::new(0),
-            head: OnceLock::new(),
-            annotated: OnceLock::new(),
-            loan: None,
+            derived: ArcSwap::default(),
             annotated_bytes: 0,
-            withheld: OnceLock::new(),
+            loan: None,
         }
     }
 
     /// The same for a store in this process: what is under way of its bodies counts once it is gone from there.
     #[must_use]
     pub fn lent(self, budget: &Arc<Budget>) -> Self {
+        if self.is_lent() {
+            return self;
+        }
         let (body, loan) = budget.lend(self.body);
-        Self { body, loan, ..self }
+        Self { body, loan: loan.map(Arc::new), ..self }
     }
 
     /// Whether answers share its bodies with the store.
@@ -124,13 +123,40 @@ impl StoredResponse {
         self.loan.is_some()
     }
 
+    /// The body as a hit of an annotated route sends it. It stays with the entry if that was weighed with it; else, under
+    /// rules that came later, it is made for each hit, and counts among the answers under way.
+    pub fn annotated(&self, derived: &Derived, annotate: impl FnOnce(&Bytes) -> Bytes) -> Bytes {
+        derived.annotated(|| {
+            let bytes = annotate(&self.body);
+            if bytes.as_ptr() == self.body.as_ptr() {
+                return (bytes, None, true);
+            }
+            let weighed = bytes.len() <= self.annotated_bytes;
+            let (bytes, loan) = match &self.loan {
+                Some(loan) => loan.beside(bytes),
+                None => (bytes, None),
+            };
+            (bytes, loan, weighed)
+        })
+    }
+
     /// The same for long keeping, with bytes of its own: what came over a connection is a slice of its read buffer, which
     /// an entry would keep whole.
     #[must_use]
     pub fn compact(self) -> Self {
-        let (fields, body) = (in_one_piece(&self.fields), Bytes::copy_from_slice(&self.body));
+        self.compact_upon(&Expect::Any)
+    }
+
+    /// The same for what is made of a stored entry: where it has that one's body, both share it.
+    #[must_use]
+    pub fn compact_upon(self, expect: &Expect) -> Self {
+        let (body, loan) = match expect {
+            Expect::Entry(stored) if stored.shares_body_of(&self) => (stored.body.clone(), stored.loan.clone()),
+            _ => (Bytes::copy_from_slice(&self.body), None),
+        };
+        let fields = in_one_piece(&self.fields);
         let tags = self.tags.as_slice().to_vec();
-        Self { fields, body, tags, ..self }
+        Self { fields, body, tags, loan, ..self }
     }
 
     /// The same for a route that annotates its hits: their body takes so many bytes more, for as long as it is stored.
@@ -149,28 +175,16 @@ impl StoredResponse {
         self.valid_at.fetch_max(seq, Ordering::SeqCst);
     }
 
-    /// The header block of a hit, made by `prepare` the first time it is asked for.
-    pub fn head(&self, prepare: impl FnOnce(&Self) -> HeaderMap) -> &HeaderMap {
-        // A map that has grown has room for as much again, and its clone has none.
-        self.head.get_or_init(|| prepare(self).clone())
-    }
-
-    /// The annotated body of a hit, made by `annotate` the first time it is asked for.
-    pub fn annotated(&self, annotate: impl FnOnce(&Bytes) -> Bytes) -> &Bytes {
-        let (bytes, _) = self.annotated.get_or_init(|| {
-            let bytes = annotate(&self.body);
-            match self.loan.as_ref().filter(|_| bytes.as_ptr() != self.body.as_ptr()) {
-                Some(loan) => loan.beside(bytes),
-                None => (bytes, None),
-            }
-        });
-        bytes
-    }
-
-    /// The request fields that its Vary names and its route kept from the origin, found by `find` the first time they are
-    /// asked for.
-    pub fn withheld(&self, find: impl FnOnce(&HeaderMap) -> Vec<HeaderName>) -> &[HeaderName] {
-        self.withheld.get_or_init(|| find(&self.fields).into())
+    /// What hits under the rules with this fingerprint make of it. What was made under others is dropped, and never served.
+    pub fn derived(&self, rules: u64) -> Guard<Arc<Derived>> {
+        let derived = self.derived.load();
+        if derived.is_of(rules) {
+            return derived;
+        }
+        let anew = Arc::new(Derived::default());
+        anew.is_of(rules);
+        self.derived.store(Arc::clone(&anew));
+        Guard::from_inner(anew)
     }
 
     /// The stored fields with Content-Length as the body really is.
@@ -182,14 +196,18 @@ impl StoredResponse {
 
     /// Whether its body is the same as the other's, byte for byte.
     pub(super) fn has_body_of(&self, other: &Self) -> bool {
-        let (own, others) = (&self.body, &other.body);
-        (own.as_ptr() == others.as_ptr() && own.len() == others.len()) || own == others
+        self.shares_body_of(other) || self.body == other.body
+    }
+
+    fn shares_body_of(&self, other: &Self) -> bool {
+        self.body.as_ptr() == other.body.as_ptr() && self.body.len() == other.body.len()
     }
 
     /// How many bytes of memory it takes at the most, where it is [compact](Self::compact): with what hits derive of it,
     /// and with what the allocator loses.
     pub fn weight(&self) -> usize {
         weight::allocated(weight::counted::<Self>())
+            + weight::allocated(weight::counted::<Derived>())
             + weight::fields(&self.fields)
             + weight::body(self.body.len())
             + weight::body(self.annotated_bytes)
@@ -232,14 +250,14 @@ pub struct Overtaken {
     pub record_lost: bool,
 }
 
-/// What an entry is made of besides the origin's answer, and so what has to be in its place when it is kept.
+/// What an entry is made of besides the origin's answer, and so what has to be in its place when it is put.
 #[derive(Clone, Debug)]
 pub enum Expect {
     /// Nothing but the answer: whatever is there makes room.
     Any,
     /// Nothing was there: a valid entry that came since stays.
     Absent,
-    /// This entry, as a lookup gave it or as it was kept: another one stays, and what was deleted is not brought back.
+    /// This entry, as a lookup gave it or as it was put: another one stays, and what was deleted is not brought back.
     Entry(Arc<StoredResponse>),
 }
 
@@ -254,4 +272,89 @@ fn in_one_piece(fields: &HeaderMap) -> HeaderMap {
         begin = end;
     }
     own.clone()
+}
+
+#[cfg(test)]
+mod tests {
+    use http::header::VIA;
+
+    use super::*;
+    use crate::policy::LifetimeSource;
+
+    fn entry(body: Bytes) -> StoredResponse {
+        let lifetime = Lifetime {
+            fresh_for: A_MINUTE,
+            source: LifetimeSource::MaxAge,
+            stale_while_revalidate: Duration::ZERO,
+            stale_if_error: Duration::ZERO,
+        };
+        let flags = StoredFlags { public_enough: false, must_revalidate: false, private: false };
+        let (fields, token) = (HeaderMap::new(), Token { epoch: 1, seq: 1 });
+        let (kind, status, age) = (Kind::Response, StatusCode::OK, Duration::ZERO);
+        StoredResponse::new(kind, status, fields, body, 0, age, lifetime, flags, Vec::new(), token)
+    }
+
+    #[test]
+    fn what_was_made_under_other_rules_is_made_anew_and_not_served() {
+        let entry = entry(Bytes::from_static(b"{}")).annotated_in(6);
+        let hit = |rules: u64, text: &'static str| {
+            let derived = entry.derived(rules);
+            let head = derived.head(|| HeaderMap::from_iter([(VIA, HeaderValue::from_static(text))]));
+            let withheld = derived.withheld(|| vec![text.parse().unwrap()]);
+            let annotated = entry.annotated(&derived, |_| Bytes::from_static(text.as_bytes()));
+            [head[VIA].to_str().unwrap(), withheld[0].as_str(), str::from_utf8(&annotated).unwrap()].map(str::to_owned)
+        };
+        assert_eq!(hit(1, "first"), ["first"; 3]);
+        assert_eq!(hit(1, "second"), ["first"; 3], "made once");
+        assert_eq!(hit(2, "third"), ["third"; 3]);
+        assert_eq!(hit(2, "fourth"), ["third"; 3], "made once, too");
+        assert_eq!(hit(1, "fifth"), ["fifth"; 3]);
+    }
+
+    #[test]
+    fn a_hit_keeps_what_it_has_while_one_under_other_rules_comes() {
+        let entry = entry(Bytes::from_static(b"{}")).annotated_in(100);
+        let before = entry.derived(1);
+        let annotated = entry.annotated(&before, |_| Bytes::from(vec![b'x'; 100]));
+        drop(entry.derived(2));
+        assert_eq!(entry.annotated(&before, |_| unreachable!("it was made")), annotated);
+    }
+
+    #[test]
+    fn an_annotated_body_that_was_not_weighed_is_made_for_each_hit_and_counts() {
+        let budget = Budget::new(10_000);
+        let entry = entry(Bytes::from(vec![b'x'; 10_000])).compact().lent(&budget).annotated_in(10_000);
+        let derived = entry.derived(1);
+        let longer = entry.annotated(&derived, |body| [body, &b"x"[..]].concat().into());
+        assert!(!budget.has_room(1, 0), "it is under way");
+        drop(longer);
+        assert!(budget.has_room(1, 0));
+        let as_long = entry.annotated(&derived, |body| Bytes::from(body.to_vec()));
+        assert!(budget.has_room(1, 0), "it is the store's");
+        assert_eq!(entry.annotated(&derived, |_| unreachable!("it stayed")), as_long);
+    }
+
+    #[test]
+    fn what_is_made_of_an_entry_shares_its_body_and_what_lends_it() {
+        let budget = Budget::new(10_000);
+        let large = Bytes::from(vec![b'x'; 10_000]);
+        let stored = Arc::new(entry(large.clone()).compact().lent(&budget));
+        assert_ne!(stored.body.as_ptr(), large.as_ptr());
+        let freshened = entry(stored.body.clone()).compact_upon(&Expect::Entry(Arc::clone(&stored))).lent(&budget);
+        assert!(freshened.is_lent() && freshened.body.as_ptr() == stored.body.as_ptr());
+        let under_way = freshened.body.clone();
+        drop(stored);
+        assert!(budget.has_room(1, 0), "the store has it still");
+        drop(freshened);
+        assert!(!budget.has_room(1, 0), "it is under way and nothing else");
+        drop(under_way);
+        assert!(budget.has_room(1, 0));
+    }
+
+    #[test]
+    fn another_body_is_its_own() {
+        let stored = Arc::new(entry(Bytes::from(vec![b'x'; 10_000])));
+        let other = entry(stored.body.slice(1..)).compact_upon(&Expect::Entry(Arc::clone(&stored)));
+        assert!(other.body == stored.body.slice(1..) && other.body.as_ptr() != stored.body[1..].as_ptr());
+    }
 }

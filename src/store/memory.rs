@@ -44,25 +44,25 @@ impl Memory {
         Self { entries: Bounded::new(bytes, BYTES_A_GHOST), record: Record::new() }
     }
 
-    /// Reads the entry of a place, and the token that a fill begun now has to carry.
-    pub fn lookup(&self, place: &EntryRef) -> Lookup {
+    /// Reads the entry at a key, and the token that a fill begun now has to carry.
+    pub fn lookup(&self, at: &EntryRef) -> Lookup {
         loop {
             let token = self.record.now();
-            let Some(entry) = self.entries.get(&place.key) else {
+            let Some(entry) = self.entries.get(&at.key) else {
                 return Lookup { token, entry: None, invalidated: false };
             };
-            if self.is_valid(&entry, token, place) {
+            if self.is_valid(&entry, token, at) {
                 return Lookup { token, entry: Some(entry), invalidated: false };
             }
             // What was put in the very step that made it old is there by now.
-            if self.entries.peek(&place.key).is_none_or(|now| Arc::ptr_eq(&now, &entry)) {
+            if self.entries.peek(&at.key).is_none_or(|now| Arc::ptr_eq(&now, &entry)) {
                 return Lookup { token, entry: None, invalidated: true };
             }
         }
     }
 
     /// Whether no invalidation up to the lookup's `start` hit the entry.
-    fn is_valid(&self, entry: &StoredResponse, start: Token, place: &EntryRef) -> bool {
+    fn is_valid(&self, entry: &StoredResponse, start: Token, at: &EntryRef) -> bool {
         if entry.token.epoch != start.epoch {
             return false;
         }
@@ -70,32 +70,32 @@ impl Memory {
             return true;
         }
         let marks = self.record.read();
-        let valid = self.spares(&marks, entry, place);
+        let valid = self.spares(&marks, entry, at);
         if valid {
             entry.found_valid_at(self.record.now().seq);
         }
         valid
     }
 
-    /// Whether no invalidation came after the entry's token, by its tags or by those of its place: they are among its own,
+    /// Whether no invalidation came after the entry's token, by its tags or by those of its key: they are among its own,
     /// but an entry that lacks one must not outlive a write for that.
-    fn spares(&self, marks: &Marks, entry: &StoredResponse, place: &EntryRef) -> bool {
-        self.record.spares(marks, entry.token, entry.tags.iter().chain(&place.tags))
+    fn spares(&self, marks: &Marks, entry: &StoredResponse, at: &EntryRef) -> bool {
+        self.record.spares(marks, entry.token, entry.tags.iter().chain(&at.tags))
     }
 
-    /// Keeps an entry unless its token says that it may be old, or something else is there than what it is built upon.
-    pub fn put(&self, place: &EntryRef, entry: Arc<StoredResponse>, upon: &Expect) -> PutOutcome {
-        let Some(weight) = self.weigh(place, &entry) else { return PutOutcome::TooLarge };
+    /// Stores an entry unless its token says that it may be old, or something else is there than what is expected.
+    pub fn put(&self, at: &EntryRef, entry: Arc<StoredResponse>, expect: &Expect) -> PutOutcome {
+        let Some(weight) = self.weigh(at, &entry) else { return PutOutcome::TooLarge };
         let marks = self.record.write();
-        if !self.spares(&marks, &entry, place) {
+        if !self.spares(&marks, &entry, at) {
             return PutOutcome::RacedWrite;
         }
-        let there = self.entries.peek(&place.key).filter(|there| self.spares(&marks, there, place));
-        if let Some(refused) = refusal(there.as_ref(), &entry, upon) {
+        let there = self.entries.peek(&at.key).filter(|there| self.spares(&marks, there, at));
+        if let Some(refused) = refusal(there.as_ref(), &entry, expect) {
             return refused;
         }
         entry.found_valid_at(self.record.now().seq);
-        self.entries.insert(place.key.clone(), entry, weight);
+        self.entries.insert(at.key.clone(), entry, weight);
         PutOutcome::Stored
     }
 
@@ -109,13 +109,13 @@ impl Memory {
         &self,
         tags: &[Tag],
         since: &Since,
-        place: &EntryRef,
+        at: &EntryRef,
         mut entry: StoredResponse,
         otherwise: Otherwise,
     ) -> (Invalidated, PutOutcome) {
-        let weight = self.weigh(place, &entry);
+        let weight = self.weigh(at, &entry);
         let mut marks = self.record.write();
-        let concerned = entry.tags.iter().chain(&place.tags).chain(&since.watched);
+        let concerned = entry.tags.iter().chain(&at.tags).chain(&since.watched);
         let refused = if self.record.spares(&marks, since.token, concerned) {
             weight.is_none().then_some(PutOutcome::TooLarge)
         } else {
@@ -123,16 +123,16 @@ impl Memory {
         };
         match (refused, weight) {
             (None, Some(weight)) => {
-                let finished = self.record.invalidate(&mut marks, tags, Some(since), |token| {
+                let invalidated = self.record.invalidate(&mut marks, tags, Some(since), |token| {
                     entry.token = token;
                     entry.found_valid_at(token.seq);
-                    self.entries.insert(place.key.clone(), Arc::new(entry), weight);
+                    self.entries.insert(at.key.clone(), Arc::new(entry), weight);
                 });
-                (finished, PutOutcome::Stored)
+                (invalidated, PutOutcome::Stored)
             }
             (refused, _) if otherwise == Otherwise::Invalidate => {
-                let finished = self.record.invalidate(&mut marks, tags, Some(since), |_| {});
-                (finished, refused.unwrap_or(PutOutcome::TooLarge))
+                let invalidated = self.record.invalidate(&mut marks, tags, Some(since), |_| {});
+                (invalidated, refused.unwrap_or(PutOutcome::TooLarge))
             }
             (refused, _) => {
                 (Invalidated { token: self.record.now(), alone: false }, refused.unwrap_or(PutOutcome::TooLarge))
@@ -151,8 +151,8 @@ impl Memory {
     }
 
     /// What an entry weighs; `None` where that is too much.
-    fn weigh(&self, place: &EntryRef, entry: &StoredResponse) -> Option<Weight> {
-        self.entries.weigh(entry.weight() + key_texts(&place.key))
+    fn weigh(&self, at: &EntryRef, entry: &StoredResponse) -> Option<Weight> {
+        self.entries.weigh(entry.weight() + key_texts(&at.key))
     }
 }
 
@@ -162,9 +162,9 @@ fn key_texts(key: &CacheKey) -> usize {
     allocated(key.name.len()) + allocated(host) + allocated(size_of_val(&*key.selected))
 }
 
-/// Why an entry is not kept where this valid one is, or none.
-fn refusal(there: Option<&Arc<StoredResponse>>, entry: &StoredResponse, upon: &Expect) -> Option<PutOutcome> {
-    match (upon, there) {
+/// Why an entry is not put where this valid one is, or none.
+fn refusal(there: Option<&Arc<StoredResponse>>, entry: &StoredResponse, expect: &Expect) -> Option<PutOutcome> {
+    match (expect, there) {
         (_, Some(there)) if there.token.seq > entry.token.seq => Some(PutOutcome::NewerFill),
         (Expect::Any, Some(there)) if there.kind == Kind::CacheOnly => Some(PutOutcome::NewerFill),
         (Expect::Any, _) | (Expect::Absent, None) => None,
@@ -195,7 +195,7 @@ mod tests {
     }
 
     fn fill(memory: &Memory, name: &str, bytes: usize) -> PutOutcome {
-        let place = place(name);
+        let at = place(name);
         let lifetime = Lifetime {
             fresh_for: Duration::from_secs(1),
             source: LifetimeSource::MaxAge,
@@ -211,10 +211,10 @@ mod tests {
             Duration::ZERO,
             lifetime,
             StoredFlags { public_enough: false, must_revalidate: false, private: false },
-            place.tags.to_vec(),
-            memory.lookup(&place).token,
+            at.tags.to_vec(),
+            memory.lookup(&at).token,
         );
-        memory.put(&place, Arc::new(entry), &Expect::Any)
+        memory.put(&at, Arc::new(entry), &Expect::Any)
     }
 
     #[test]

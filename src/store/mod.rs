@@ -1,4 +1,4 @@
-//! Where answers are kept, under one law: a fill that an invalidation overtook is never kept, and an entry that was
+//! Where answers are stored, under one law: a fill that an invalidation overtook is never put, and an entry that was
 //! invalidated after its token is never given out.
 //!
 //! An app has one sequence. A [`Token`] is a point in it, handed out by every lookup; a fill carries it to the
@@ -6,11 +6,12 @@
 //! [`Store::lookup`] checks the same at every read, so no clock is involved. An app whose record is lost gets an epoch
 //! never used before, which makes everything older invalid: every loss fails safe, to a miss.
 //!
-//! The token tells of invalidations and of nothing else. What is made of a stored entry says so, [`Expect`] it, and is kept
+//! The token tells of invalidations and of nothing else. What is made of a stored entry says so, [`Expect`] it, and is put
 //! only where that entry still is: neither a newer answer nor a deletion is undone by an answer about what was before.
 
 mod bounded;
 mod core;
+mod derived;
 mod entry;
 mod memory;
 mod record;
@@ -25,6 +26,7 @@ use crate::rules::{EntryRef, Tag};
 
 pub use self::bounded::Bounded;
 pub use self::core::{Fault, Invalidated, Otherwise, PutOutcome, Since, Token, WhenDown};
+pub use self::derived::Derived;
 pub use self::entry::{Expect, Kind, Lookup, Overtaken, StoredResponse};
 pub use self::memory::Memory;
 pub use self::redis::{Redis, RedisNode, RedisUrl, key_name};
@@ -125,42 +127,42 @@ pub enum Store {
 }
 
 impl Store {
-    /// Reads the entry of a place, and the token that a fill begun now has to carry.
+    /// Reads the entry at a key, and the token that a fill begun now has to carry.
     ///
     /// Dropping the future loses nothing.
-    pub async fn lookup(&self, place: &EntryRef) -> Result<Lookup, Fault> {
+    pub async fn lookup(&self, at: &EntryRef) -> Result<Lookup, Fault> {
         match self {
-            Self::Memory(memory) => Ok(memory.lookup(place)),
-            Self::Redis(redis) => redis.lookup(place).await,
+            Self::Memory(memory) => Ok(memory.lookup(at)),
+            Self::Redis(redis) => redis.lookup(at).await,
         }
     }
 
     /// The same without waiting, where the store can: in memory. `None` says to ask [`Store::lookup`].
-    pub fn lookup_now(&self, place: &EntryRef) -> Option<Lookup> {
+    pub fn lookup_now(&self, at: &EntryRef) -> Option<Lookup> {
         match self {
-            Self::Memory(memory) => Some(memory.lookup(place)),
+            Self::Memory(memory) => Some(memory.lookup(at)),
             Self::Redis(_) => None,
         }
     }
 
-    /// The entry of a place that [`Store::lookup`] found invalidated, and by what; `None` where it is gone meanwhile, and
+    /// The entry at a key that [`Store::lookup`] found invalidated, and by what; `None` where it is gone meanwhile, and
     /// from memory.
-    pub async fn overtaken(&self, place: &EntryRef) -> Result<Option<Overtaken>, Fault> {
+    pub async fn overtaken(&self, at: &EntryRef) -> Result<Option<Overtaken>, Fault> {
         match self {
             Self::Memory(_) => Ok(None),
-            Self::Redis(redis) => redis.overtaken(place).await,
+            Self::Redis(redis) => redis.overtaken(at).await,
         }
     }
 
-    /// Keeps an entry unless its token says that it may be old, or something else is there than what it is built `upon`:
-    /// one atomic step. The entry's tags have the place's among them.
+    /// Stores an entry unless its token says that it may be old, or something else is there than what it `expect`s:
+    /// one atomic step. The entry's tags have those of its key among them.
     ///
-    /// When the future is dropped the entry may or may not be kept; either is safe.
-    pub async fn put(&self, place: &EntryRef, entry: Arc<StoredResponse>, upon: Expect) -> Result<PutOutcome, Fault> {
-        debug_assert!(place.tags.iter().all(|tag| entry.tags.contains(tag)), "the place's tags are the entry's too");
+    /// When the future is dropped the entry may or may not be stored; either is safe.
+    pub async fn put(&self, at: &EntryRef, entry: Arc<StoredResponse>, expect: Expect) -> Result<PutOutcome, Fault> {
+        debug_assert!(at.tags.iter().all(|tag| entry.tags.contains(tag)), "the tags of its key are the entry's too");
         match self {
-            Self::Memory(memory) => Ok(memory.put(place, entry, &upon)),
-            Self::Redis(redis) => redis.put(place, entry, &upon).await,
+            Self::Memory(memory) => Ok(memory.put(at, entry, &expect)),
+            Self::Redis(redis) => redis.put(at, entry, &expect).await,
         }
     }
 
@@ -191,17 +193,17 @@ impl Store {
         &self,
         tags: &[Tag],
         since: &Since,
-        place: &EntryRef,
+        at: &EntryRef,
         entry: StoredResponse,
         otherwise: Otherwise,
     ) -> Result<(Invalidated, Result<PutOutcome, Fault>), Fault> {
-        debug_assert!(place.tags.iter().all(|tag| entry.tags.contains(tag)), "the place's tags are the entry's too");
+        debug_assert!(at.tags.iter().all(|tag| entry.tags.contains(tag)), "the tags of its key are the entry's too");
         match self {
             Self::Memory(memory) => {
-                let (finished, kept) = memory.invalidate_and_put(tags, since, place, entry, otherwise);
-                Ok((finished, Ok(kept)))
+                let (invalidated, outcome) = memory.invalidate_and_put(tags, since, at, entry, otherwise);
+                Ok((invalidated, Ok(outcome)))
             }
-            Self::Redis(redis) => redis.invalidate_and_put(tags, since, place, entry, otherwise).await,
+            Self::Redis(redis) => redis.invalidate_and_put(tags, since, at, entry, otherwise).await,
         }
     }
 

@@ -21,8 +21,8 @@ const PAGE: usize = 64 << 10;
 const PREPARED: usize = 4;
 const PREPARED_VALUES: usize = 160;
 
-/// What counts a body that is lent.
-const LENT: usize = 128;
+/// What counts a body that is lent, and what lends it.
+const LENT: usize = 160;
 
 /// Names that a `HeaderName` has no bytes for, the most frequent of them.
 static STANDARD: [HeaderName; 24] = [

@@ -86,10 +86,10 @@ async fn put_tagged(core: &Core, expect: Expect, fetch: &Fetch, whole: Whole, ta
             tags.iter().cloned().chain(own).collect(),
             fetch.missed.token,
         );
-        let entry = annotate::counted_in(entry.compact(), fetch.asked.route());
+        let entry = annotate::counted_in(entry.compact_upon(&expect), fetch.asked.route());
         Arc::new(entry.lent(&core.shared.answers))
     };
-    let mut fields = received.fields.clone();
+    let mut fields = received.fields;
     if fetch.asked.choices().strips_cookies() {
         fields.remove(SET_COOKIE);
     }

@@ -71,14 +71,14 @@ pub(super) fn tag_list(tags: &[Tag]) -> Bytes {
 }
 
 /// The values of [`META_FIELDS`] for an entry.
-pub(super) fn encode(key: &CacheKey, entry: &StoredResponse) -> [Bytes; META_LENGTH] {
+fn encode(key: &CacheKey, entry: &StoredResponse) -> [Bytes; META_LENGTH] {
     let Content { version, key, tags, fields, about, hash } = Content::of(key, entry);
     let token = write_token(entry.token);
     let sum = [&hash, b"@".as_slice(), token.as_bytes()].concat();
     [version, key, token.into(), tags, fields, about, sum.into()]
 }
 
-/// What tells an entry from every other one of its key, the same for one that was kept and for one that was read again:
+/// What tells an entry from every other one of its key, the same for one that was put and for one that was read again:
 /// its token, its `about` with the time at which it was received, and the sum of all of it.
 pub(super) fn identity(key: &CacheKey, entry: &StoredResponse) -> [Bytes; 3] {
     let [_, _, token, _, _, about, sum] = encode(key, entry);
@@ -119,7 +119,7 @@ fn read(body: Bytes, meta: &[Value]) -> Option<StoredResponse> {
     let tags: Vec<TagText> = serde_json::from_str(text(tags)?).ok()?;
     let (lifetime, flags) = (about.lifetime()?, about.flags());
     Some(StoredResponse::new(
-        about.kind.into(),
+        about.kind.kind(),
         StatusCode::from_u16(about.status).ok()?,
         decode_fields(text(fields)?)?,
         (body.len() == about.length).then_some(body)?,
@@ -145,7 +145,7 @@ fn differs_in_fingerprint(primary: &str, key: &CacheKey) -> bool {
 }
 
 /// One hash over all parts, each with the hash so far as its seed: neither a changed byte nor a moved boundary goes unseen.
-pub(super) fn hash<const PARTS: usize>(parts: [&[u8]; PARTS], body: &[u8]) -> String {
+fn hash<const PARTS: usize>(parts: [&[u8]; PARTS], body: &[u8]) -> String {
     let meta = parts.into_iter().fold(0, |sum, part| xxh3_64_with_seed(part, sum));
     format!("{:016x}", xxh3_64_with_seed(body, meta))
 }
@@ -212,7 +212,7 @@ impl About<'_> {
     fn of(entry: &StoredResponse) -> Self {
         let StoredResponse { lifetime, flags, .. } = entry;
         Self {
-            kind: entry.kind.into(),
+            kind: KindName::of(entry.kind),
             status: entry.status.as_u16(),
             length: entry.body.len(),
             received_ms: entry.response_time,
@@ -242,8 +242,8 @@ impl About<'_> {
     }
 }
 
-impl From<Kind> for KindName {
-    fn from(kind: Kind) -> Self {
+impl KindName {
+    fn of(kind: Kind) -> Self {
         match kind {
             Kind::Response => Self::Response,
             Kind::VaryIndex => Self::VaryIndex,
@@ -252,16 +252,14 @@ impl From<Kind> for KindName {
             Kind::CacheOnly => Self::CacheOnly,
         }
     }
-}
 
-impl From<KindName> for Kind {
-    fn from(name: KindName) -> Self {
-        match name {
-            KindName::Response => Self::Response,
-            KindName::VaryIndex => Self::VaryIndex,
-            KindName::Around => Self::Around,
-            KindName::Written => Self::Written,
-            KindName::CacheOnly => Self::CacheOnly,
+    fn kind(self) -> Kind {
+        match self {
+            Self::Response => Kind::Response,
+            Self::VaryIndex => Kind::VaryIndex,
+            Self::Around => Kind::Around,
+            Self::Written => Kind::Written,
+            Self::CacheOnly => Kind::CacheOnly,
         }
     }
 }

@@ -32,11 +32,11 @@ impl Layout {
         Self { prefix: prefix.to_owned(), record: format!("aside:{{{app}}}:gen").into() }
     }
 
-    pub(super) fn keys(&self, place: &EntryRef) -> Keys {
-        let mut text = String::with_capacity(self.prefix.len() + place.key.name.len() + 2 * DIGEST);
+    pub(super) fn keys(&self, at: &EntryRef) -> Keys {
+        let mut text = String::with_capacity(self.prefix.len() + at.key.name.len() + 2 * DIGEST);
         text.push('{');
         text.push_str(&self.prefix);
-        push_name(&place.key, &mut text);
+        push_name(&at.key, &mut text);
         let end = text.len();
         text.push_str("}:meta");
         let meta = Bytes::from(text);

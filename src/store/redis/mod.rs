@@ -72,18 +72,18 @@ impl Redis {
         Ok(Self(Arc::new(Core { link, supervisor, reads_only: true })))
     }
 
-    /// Reads the entry of a place, and the token that a fill begun now has to carry.
+    /// Reads the entry at a key, and the token that a fill begun now has to carry.
     ///
     /// An entry that is not sound is a miss. Dropping the future loses nothing.
-    pub async fn lookup(&self, place: &EntryRef) -> Result<Lookup, Fault> {
+    pub async fn lookup(&self, at: &EntryRef) -> Result<Lookup, Fault> {
         let session = self.session_or_count_miss()?;
         let _permit = self.0.link.permit(0)?;
-        let keys = self.node().layout.keys(place);
-        let [body, meta, record] = session.read(&keys, record_fields(&place.tags)).await?;
-        let entry = self.decode(place, body, meta);
+        let keys = self.node().layout.keys(at);
+        let [body, meta, record] = session.read(&keys, record_fields(&at.tags)).await?;
+        let entry = self.decode(at, body, meta);
         let record = record.and_then(|values| Record::decode(&values.into_array(), &session.replid));
         let (token, entry, invalidated) = match (record, entry) {
-            // An epoch that no record has: nothing is ever kept under it.
+            // An epoch that no record has: nothing is ever put under it.
             (None, entry) if self.0.reads_only => (Token { epoch: fresh_epoch(), seq: 0 }, None, entry.is_some()),
             (None, entry) => {
                 let token = session.renew(keys.record).await;
@@ -93,19 +93,19 @@ impl Redis {
             (Some(record), None) => (record.now, None, false),
             (Some(record), Some(entry)) => {
                 let valid =
-                    record.spares(entry.token) && spares_more(&session, keys.record, record, &entry, place).await?;
+                    record.spares(entry.token) && spares_more(&session, keys.record, record, &entry, at).await?;
                 (record.now, valid.then(|| Arc::new(entry)), !valid)
             }
         };
         Ok(Lookup { token, entry, invalidated })
     }
 
-    /// The entry of a place whose tags, or whose record, are no longer as they were under its token.
-    pub async fn overtaken(&self, place: &EntryRef) -> Result<Option<Overtaken>, Fault> {
+    /// The entry at a key whose tags, or whose record, are no longer as they were under its token.
+    pub async fn overtaken(&self, at: &EntryRef) -> Result<Option<Overtaken>, Fault> {
         let session = self.session_or_count_miss()?;
-        let keys = self.node().layout.keys(place);
+        let keys = self.node().layout.keys(at);
         let [body, meta, _] = session.read(&keys, record_fields([])).await?;
-        let Some(entry) = self.decode(place, body, meta) else { return Ok(None) };
+        let Some(entry) = self.decode(at, body, meta) else { return Ok(None) };
         let values = session.read_record(keys.record, record_fields(&entry.tags)).await?;
         let values = values.map(Value::into_array).unwrap_or_default();
         let by = Record::raised(&values, &session.replid, entry.token, &entry.tags);
@@ -113,15 +113,15 @@ impl Redis {
         Ok(Some(Overtaken { entry: Arc::new(entry), by: by.unwrap_or_default(), record_lost }))
     }
 
-    /// Keeps an entry unless its token says that it may be old, or something else is there than what it is built upon:
+    /// Stores an entry unless its token says that it may be old, or something else is there than what is expected:
     /// one atomic step.
     ///
-    /// When the future is dropped the entry may or may not be kept; either is safe.
-    pub async fn put(&self, place: &EntryRef, entry: Arc<StoredResponse>, upon: &Expect) -> Result<PutOutcome, Fault> {
+    /// When the future is dropped the entry may or may not be stored; either is safe.
+    pub async fn put(&self, at: &EntryRef, entry: Arc<StoredResponse>, expect: &Expect) -> Result<PutOutcome, Fault> {
         self.may_write()?;
         let session = self.session_or_count_miss()?;
         let _permit = self.0.link.permit(entry.body.len())?;
-        let outcome = session.put(Put::of(self.node().layout.keys(place), &place.key, &entry, upon)).await;
+        let outcome = session.put(Put::of(self.node().layout.keys(at), &at.key, &entry, expect)).await;
         self.node().report.stored(|| self.node().url.address(), &outcome);
         outcome
     }
@@ -157,15 +157,15 @@ impl Redis {
         &self,
         tags: &[Tag],
         since: &Since,
-        place: &EntryRef,
+        at: &EntryRef,
         entry: StoredResponse,
         otherwise: Otherwise,
     ) -> Result<(Invalidated, Result<PutOutcome, Fault>), Fault> {
         self.may_write()?;
         let link = Arc::clone(&self.0.link);
         let unconfirmed = Unconfirmed { node: Arc::clone(&link.node), tags: tags.to_vec(), fault: Some(Fault::Down) };
-        let keys = self.node().layout.keys(place);
-        let both = InvalidateAndPut::of(keys, tags, since, &place.key, entry, otherwise);
+        let keys = self.node().layout.keys(at);
+        let both = InvalidateAndPut::of(keys, tags, since, &at.key, entry, otherwise);
         let since = since.clone();
         let work = tokio::spawn(async move {
             let done = match link.session() {
@@ -206,7 +206,7 @@ impl Redis {
 
     /// The entry that two replies make up; nothing where there is none or it is not sound. `None` for a reply says that
     /// the key holds another type.
-    fn decode(&self, place: &EntryRef, body: Option<Value>, meta: Option<Value>) -> Option<StoredResponse> {
+    fn decode(&self, at: &EntryRef, body: Option<Value>, meta: Option<Value>) -> Option<StoredResponse> {
         let meta = meta.map(Value::into_array);
         let absent =
             matches!(body, Some(Value::Null)) && meta.as_ref().is_some_and(|meta| meta.iter().all(Value::is_null));
@@ -214,7 +214,7 @@ impl Redis {
             return None;
         }
         let decoded = body.zip(meta).ok_or(Unfit::Unsound);
-        let decoded = decoded.and_then(|(body, meta)| codec::decode(&place.key, &body, &meta));
+        let decoded = decoded.and_then(|(body, meta)| codec::decode(&at.key, &body, &meta));
         if matches!(decoded, Err(Unfit::Unsound)) {
             self.node().count_unsound();
         }
@@ -249,9 +249,9 @@ async fn spares_more(
     key: Bytes,
     first: Record,
     entry: &StoredResponse,
-    place: &EntryRef,
+    at: &EntryRef,
 ) -> Result<bool, Fault> {
-    let more: Vec<&Tag> = entry.tags.iter().filter(|tag| !place.tags.contains(tag)).collect();
+    let more: Vec<&Tag> = entry.tags.iter().filter(|tag| !at.tags.contains(tag)).collect();
     if more.is_empty() {
         return Ok(true);
     }
