@@ -15,7 +15,7 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
-use super::{BAD_CONFIG, ConfigArguments, configuration, count_routes, refuse, say, say_findings, say_json};
+use super::terminal::{BAD_CONFIG, ConfigArguments, configuration, count_routes, refuse, say, say_findings, say_json};
 use crate::config::{Config, ConfigError, Overrides, size};
 use crate::store::StoreUrl;
 

@@ -8,29 +8,21 @@ mod explain;
 mod routes;
 mod serve;
 mod signals;
+mod terminal;
 
-use std::io::{self, IsTerminal as _, Write as _};
-use std::path::{Path, PathBuf};
+use std::io::{self, Write as _};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use serde_json::Value;
 
-use crate::config::{Config, ConfigError, Overrides, Report, Severity, wants_no_colours};
-use crate::fields::{Notation, visible, visible_lines};
+use crate::config::{Config, Overrides, Severity};
+use crate::fields::{Notation, visible_lines};
 use crate::telemetry::LogFormat;
+use terminal::{USAGE, configuration, refuse, said, say_findings};
 
 pub use explain::ExplainArguments;
-
-/// The configuration cannot be used: `EX_CONFIG`.
-const BAD_CONFIG: u8 = 78;
-/// The store that was to be looked into is out of reach: `EX_UNAVAILABLE`.
-const UNAVAILABLE: u8 = 69;
-/// The arguments cannot be used.
-const USAGE: u8 = 2;
-
-/// Read where no `--config` names another.
-const DEFAULT_FILE: &str = "proxy.toml";
+pub use terminal::ConfigArguments;
 
 const AFTER_SERVE: &str = "Environment:
   ASIDE_LOG  Which lines are logged, in place of aside=info: a level (off, error, warn, info, debug, trace), aside=debug,
@@ -58,14 +50,6 @@ pub enum Command {
     Explain(ExplainArguments),
     /// List the routes.
     Routes(CheckArguments),
-}
-
-/// Where the configuration is.
-#[derive(Debug, Args)]
-pub struct ConfigArguments {
-    /// The configuration; ./proxy.toml if there is one.
-    #[arg(long, short, value_name = "FILE")]
-    pub config: Option<PathBuf>,
 }
 
 /// `aside serve`.
@@ -169,80 +153,6 @@ fn serve(arguments: ServeArguments) -> ExitCode {
             serve::run(config)
         }
         Err(error) => refuse(&error),
-    }
-}
-
-/// The named file, else `./proxy.toml` if it is there, else what the command line says alone.
-fn configuration(arguments: &ConfigArguments, overrides: &Overrides) -> Result<Config, ConfigError> {
-    let default = Path::new(DEFAULT_FILE);
-    match &arguments.config {
-        Some(path) => Config::load(path, overrides),
-        None if overrides.origin.is_some() && !default.exists() => Config::without_file(overrides),
-        None => Config::load(default, overrides),
-    }
-}
-
-/// How many routes there are, in words.
-fn count_routes(config: &Config) -> String {
-    match config.proxy.rules.routes.iter().count() {
-        0 => "no routes".to_owned(),
-        1 => "1 route".to_owned(),
-        count => format!("{count} routes"),
-    }
-}
-
-/// Prints why a configuration cannot be used.
-fn refuse(error: &ConfigError) -> ExitCode {
-    say_findings(error.report());
-    ExitCode::from(BAD_CONFIG)
-}
-
-/// Whether what goes to standard error is for a person's terminal.
-fn coloured() -> bool {
-    io::stderr().is_terminal() && !wants_no_colours()
-}
-
-/// Prints a result, with control characters and invisible ones escaped: a decoded URL may hold some. 1 where it cannot be
-/// written.
-fn say(text: &str) -> ExitCode {
-    print(&visible_lines(text, Notation::Plain))
-}
-
-/// The same for a result that programs read.
-fn say_json(value: &Value) -> ExitCode {
-    print(&visible(&value.to_string(), Notation::Json))
-}
-
-fn print(text: &str) -> ExitCode {
-    let mut out = io::stdout().lock();
-    said(writeln!(out, "{text}").and_then(|()| out.flush()))
-}
-
-/// What writing to standard output came to.
-fn said(written: io::Result<()>) -> ExitCode {
-    match written {
-        Ok(()) => ExitCode::SUCCESS,
-        // Whoever reads has gone, as `head` does, and wants to hear no more.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::FAILURE,
-        Err(error) => {
-            say_aside(&format!("error: standard output cannot be written: {error}"));
-            ExitCode::FAILURE
-        }
-    }
-}
-
-/// Prints a line that is not the result, with the same characters escaped.
-fn say_aside(text: &str) {
-    let _ = writeln!(io::stderr(), "{}", visible(text, Notation::Plain));
-}
-
-/// Prints findings, in colour where that is wanted; nothing if there are none.
-fn say_findings(report: &Report) {
-    let coloured = coloured();
-    let text = report.render(coloured);
-    if !text.is_empty() {
-        let notation = if coloured { Notation::Coloured } else { Notation::Plain };
-        let _ = writeln!(io::stderr(), "{}", visible_lines(&text, notation));
     }
 }
 

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
-use super::{ConfigArguments, configuration, refuse, say, say_json};
+use super::terminal::{ConfigArguments, configuration, refuse, say, say_json};
 use crate::config::{Config, Overrides, duration};
 use crate::rules::{InvalidatedBy, Route, RouteQuery};
 

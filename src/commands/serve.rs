@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::signals::{Asked, Signals};
+use super::terminal::{count_routes, say_aside};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::proxy::Parts;
@@ -22,7 +23,7 @@ pub(super) fn run(config: Config) -> ExitCode {
     let log = match telemetry::start(config.log, config.log_filter.as_deref()) {
         Ok(log) => log,
         Err(error) => {
-            super::say_aside(&format!("error: the log cannot be started: {error}"));
+            say_aside(&format!("error: the log cannot be started: {error}"));
             return ExitCode::FAILURE;
         }
     };
@@ -40,7 +41,7 @@ fn serve(config: Config, log: &Log) -> Result<(), Box<dyn std::error::Error>> {
     // Before anybody can connect: a signal that nobody waits for would end the process.
     let _inside = runtime.enter();
     let signals = Signals::new()?;
-    let routes = super::count_routes(&config);
+    let routes = count_routes(&config);
     let file = config.file.as_ref().map_or_else(|| "no file".to_owned(), |path| path.display().to_string());
     let server = Server::bind(config.server)?;
     // The kernel may have chosen a port.

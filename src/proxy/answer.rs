@@ -12,7 +12,7 @@ use crate::budget::{Budget, Receipt};
 use crate::fields::{CacheStatus, ContentCoding, Detail, Forward, drop_cache_tags};
 use crate::origin::Answered;
 use crate::policy::not_modified;
-use crate::telemetry::Notes;
+use crate::telemetry::{Begun, Notes};
 
 /// A response and what the cache had to do with it.
 #[derive(Debug)]
@@ -94,6 +94,12 @@ impl Answer {
             Body::Full(bytes) => bytes.len(),
             _ => 0,
         }
+    }
+
+    /// Tells what came of the request.
+    pub(super) fn end(&mut self, begun: Begun) {
+        let notes = std::mem::take(&mut self.notes);
+        begun.end(self.response.status(), self.cache_status, self.length(), notes);
     }
 
     /// The finished response: with Cache-Status, ours last, and X-Cache; without the names that caches alone need, unless

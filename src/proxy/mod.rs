@@ -175,8 +175,7 @@ fn begin(core: &Core, rules: Arc<Ruleset>, request: Admitted) -> ControlFlow<Ans
 
 impl End {
     fn of(self, mut answer: Answer) -> Response<Body> {
-        let notes = std::mem::take(&mut answer.notes);
-        self.begun.end(answer.response.status(), answer.cache_status, answer.length(), notes);
+        answer.end(self.begun);
         answer.seal(self.pass_tags, self.share)
     }
 }

@@ -24,6 +24,7 @@ pub struct Recorder {
 #[derive(Debug)]
 pub struct Begun {
     recorder: Recorder,
+    work: Work,
     method: Method,
     path: Box<str>,
     ids: Option<Box<Ids>>,
@@ -50,14 +51,35 @@ impl Recorder {
 
     /// A request begins: takes down what of it is read at its end, and the time.
     pub fn begin(&self, method: &Method, path: &str, fields: &HeaderMap, client: Option<IpAddr>) -> Begun {
+        self.began(Work::Request, Stopwatch::start(), (method, path, fields), client)
+    }
+
+    /// A fetch that nobody waits for has come to its answer, and began at that time: it is told as an outcome of its own.
+    pub fn in_background(
+        &self,
+        work: Work,
+        began: Stopwatch,
+        (method, path, fields): (&Method, &str, &HeaderMap),
+    ) -> Begun {
+        self.began(work, began, (method, path, fields), None)
+    }
+
+    fn began(
+        &self,
+        work: Work,
+        stopwatch: Stopwatch,
+        (method, path, fields): (&Method, &str, &HeaderMap),
+        client: Option<IpAddr>,
+    ) -> Begun {
         let read = self.log.is_some() && is_wanted!(WARN);
         Begun {
             recorder: self.clone(),
+            work,
             method: method.clone(),
             path: if read { cut_off(path) } else { Box::default() },
             ids: if read { Ids::of(fields).map(Box::new) } else { None },
             client,
-            stopwatch: Stopwatch::start(),
+            stopwatch,
             has_ended: false,
         }
     }
@@ -86,7 +108,7 @@ impl Begun {
         self.has_ended = true;
         let (ended, took) = self.stopwatch.stop();
         self.recorder.record(Outcome {
-            work: Work::Request,
+            work: self.work,
             method: std::mem::take(&mut self.method),
             path: std::mem::take(&mut self.path),
             query: None,
@@ -104,7 +126,7 @@ impl Begun {
 
 impl Drop for Begun {
     fn drop(&mut self) {
-        if !self.has_ended {
+        if !self.has_ended && self.work == Work::Request {
             self.record(None, CacheStatus::default(), None, Notes::default());
         }
     }

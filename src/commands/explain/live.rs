@@ -10,7 +10,8 @@ use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, EXPIRES,
 use http::{HeaderMap, HeaderName};
 use serde_json::{Value, json};
 
-use super::{Asked, layout};
+use super::super::terminal::layout;
+use super::asked::Asked;
 use crate::config::{Config, duration};
 use crate::fields::{CDN_CACHE_CONTROL, CacheControl, Detail, Forward, format_http_date};
 use crate::policy::{LifetimeSource, has_validator};
@@ -84,12 +85,12 @@ impl Live {
     pub(super) fn text(&self) -> String {
         let Inspection { selection, variants, cache_status, .. } = &self.seen;
         let mut lines = match selection {
-            Some(selection) => selection.text(),
+            Some(selection) => Told(selection).text(),
             None if cache_status.forward == Some(Forward::Bypass) => vec![("stored", "not looked up".to_owned())],
             None if self.foreign => vec![("stored", format!("{FOREIGN}, in {}", self.store))],
             None => vec![("stored", format!("nothing for this request in {}", self.store))],
         };
-        lines.extend(variants.as_ref().map(|variants| ("variants", variants.text())));
+        lines.extend(variants.as_ref().map(|variants| ("variants", variants_text(variants))));
         lines.push(("now", format!("{}: {}", self.outcome(), self.because())));
         lines.push(("now", format!("Cache-Status: {cache_status}")));
         layout(&lines)
@@ -102,8 +103,8 @@ impl Live {
             "looked": true,
             "store": self.store,
             "foreign": self.foreign,
-            "entry": selection.as_ref().map(Selection::json),
-            "variants": variants.as_ref().map(Variants::json),
+            "entry": selection.as_ref().map(|selection| Told(selection).json()),
+            "variants": variants.as_ref().map(variants_json),
             "verdict": {
                 "outcome": self.outcome(),
                 "reused": cache_status.hit,
@@ -136,7 +137,7 @@ impl Live {
         }
         match cache_status.forward {
             None if told.is_none() => format!("It is reused, fresh for {} s more.", cache_status.ttl.unwrap_or(0)),
-            Some(Forward::Stale) => selection.as_ref().map_or_else(String::new, Selection::stale),
+            Some(Forward::Stale) => selection.as_ref().map_or_else(String::new, |selection| Told(selection).stale()),
             Some(Forward::VaryMiss) if told.is_none() => {
                 "No stored answer was chosen by such request fields. The origin is asked.".to_owned()
             }
@@ -154,19 +155,22 @@ impl Live {
     }
 }
 
-impl Selection {
+/// A stored entry, told.
+struct Told<'a>(&'a Selection);
+
+impl Told<'_> {
     fn text(&self) -> Vec<(&'static str, String)> {
-        let StoredResponse { status, fields, body, .. } = &*self.entry;
+        let StoredResponse { status, fields, body, .. } = &*self.0.entry;
         let media = value(fields, &CONTENT_TYPE).unwrap_or_else(|| "no Content-Type".to_owned());
         let mut lines = vec![
-            ("stored", format!("{} as {}: {status}, {media}, {} bytes", kind(&self.entry), self.key, body.len())),
-            ("stored", format!("came {}", format_http_date(self.entry.response_time))),
+            ("stored", format!("{} as {}: {status}, {media}, {} bytes", kind(&self.0.entry), self.0.key, body.len())),
+            ("stored", format!("came {}", format_http_date(self.0.entry.response_time))),
             ("age", self.age_text()),
             ("lifetime", self.lifetime_text()),
         ];
         for (window, why) in [
-            (self.lifetime.stale_while_revalidate, "while it is renewed"),
-            (self.lifetime.stale_if_error, "while the origin fails"),
+            (self.0.lifetime.stale_while_revalidate, "while it is renewed"),
+            (self.0.lifetime.stale_if_error, "while the origin fails"),
         ] {
             if !window.is_zero() {
                 lines.push(("windows", format!("served stale for {} {why}", whole(window))));
@@ -176,32 +180,32 @@ impl Selection {
             lines.extend(value(fields, &name).map(|value| ("fields", format!("{name}: {value}"))));
         }
         lines.extend(self.flags().into_iter().map(|(_, sentence)| ("flags", sentence.to_owned())));
-        lines.extend(self.entry.tags.iter().map(|tag| ("tags", tag.to_string())));
-        lines.extend(self.coding.map(|coding| ("sent as", format!("{}, where that is smaller", coding.as_str()))));
-        lines.extend(self.annotation.as_ref().map(|field| ("sent as", format!("annotated: it has `{field}` too"))));
+        lines.extend(self.0.entry.tags.iter().map(|tag| ("tags", tag.to_string())));
+        lines.extend(self.0.coding.map(|coding| ("sent as", format!("{}, where that is smaller", coding.as_str()))));
+        lines.extend(self.0.annotation.as_ref().map(|field| ("sent as", format!("annotated: it has `{field}` too"))));
         lines.extend(self.overtaken_text().map(|text| ("invalidated", text)));
         lines
     }
 
     fn age_text(&self) -> String {
-        if self.age == Duration::MAX {
+        if self.0.age == Duration::MAX {
             return "unknown: it came in the future, so one of two clocks is wrong".to_owned();
         }
-        let stale_for = self.ttl_left.unsigned_abs();
-        let left = if self.ttl_left > 0 { "fresh for" } else { "stale for" };
-        format!("{}, {left} {}", whole(self.age), whole(Duration::from_secs(stale_for)))
+        let stale_for = self.0.ttl_left.unsigned_abs();
+        let left = if self.0.ttl_left > 0 { "fresh for" } else { "stale for" };
+        format!("{}, {left} {}", whole(self.0.age), whole(Duration::from_secs(stale_for)))
     }
 
     fn lifetime_text(&self) -> String {
-        let (today, stored) = (self.lifetime.fresh_for, self.entry.lifetime.fresh_for);
+        let (today, stored) = (self.0.lifetime.fresh_for, self.0.entry.lifetime.fresh_for);
         let shortened = if today < stored { format!("; it was stored for {}", whole(stored)) } else { String::new() };
         format!("{}, by {}{shortened}", whole(today), self.source())
     }
 
     /// Who gave the lifetime.
     fn source(&self) -> &'static str {
-        let targeted = CacheControl::of_response(&self.entry.fields).targeted;
-        match self.entry.lifetime.source {
+        let targeted = CacheControl::of_response(&self.0.entry.fields).targeted;
+        match self.0.entry.lifetime.source {
             LifetimeSource::Override => "the route's ttl, which wins over the origin (override_origin)",
             LifetimeSource::NoCache => "the origin's no-cache: validated at every use",
             LifetimeSource::SMaxAge | LifetimeSource::MaxAge if targeted => "the origin's CDN-Cache-Control",
@@ -215,7 +219,7 @@ impl Selection {
     }
 
     fn flags(&self) -> Vec<(&'static str, &'static str)> {
-        let flags = self.entry.flags;
+        let flags = self.0.entry.flags;
         [
             (flags.public_enough, "public", "public: it may answer requests with credentials"),
             (flags.must_revalidate, "must-revalidate", "must-revalidate: never served stale"),
@@ -227,7 +231,7 @@ impl Selection {
     }
 
     fn overtaken_text(&self) -> Option<String> {
-        let overtaken = self.overtaken.as_ref()?;
+        let overtaken = self.0.overtaken.as_ref()?;
         if overtaken.record_lost {
             return Some("the store has lost its record of writes, so nothing older counts".to_owned());
         }
@@ -241,15 +245,15 @@ impl Selection {
     /// What becomes of it now that it is stale.
     fn stale(&self) -> String {
         let validators = self.validators();
-        let next = if has_validator(&self.entry.fields) {
+        let next = if has_validator(&self.0.entry.fields) {
             format!("The origin is asked whether it still holds (it has {}).", validators.join(" and "))
         } else {
             "It has no validator, so the origin is asked for a new one.".to_owned()
         };
-        let never = self.lifetime.fresh_for.is_zero();
+        let never = self.0.lifetime.fresh_for.is_zero();
         let stale = if never { "It is never fresh.".to_owned() } else { format!("Its age: {}.", self.age_text()) };
-        let covered = self.lifetime.fresh_for.saturating_add(self.lifetime.stale_if_error);
-        let left = covered.saturating_sub(self.age);
+        let covered = self.0.lifetime.fresh_for.saturating_add(self.0.lifetime.stale_if_error);
+        let left = covered.saturating_sub(self.0.age);
         let cover = if left.is_zero() {
             String::new()
         } else {
@@ -259,40 +263,40 @@ impl Selection {
     }
 
     fn validators(&self) -> Vec<&'static str> {
-        let has = |name: &HeaderName| self.entry.fields.contains_key(name);
+        let has = |name: &HeaderName| self.0.entry.fields.contains_key(name);
         let known = [(has(&ETAG), "ETag"), (has(&LAST_MODIFIED), "Last-Modified")];
         known.into_iter().filter_map(|(has, name)| has.then_some(name)).collect()
     }
 
     fn json(&self) -> Value {
-        let entry = &self.entry;
+        let entry = &self.0.entry;
         let seconds = |window: Duration| json!(window.as_secs_f64());
         let fields = &entry.fields;
         json!({
-            "key": self.key,
+            "key": self.0.key,
             "kind": kind(entry),
             "status": entry.status.as_u16(),
             "size": entry.body.len(),
             "received_ms": entry.response_time,
-            "age": (self.age != Duration::MAX).then_some(self.age.as_secs_f64()),
-            "ttl": self.ttl_left,
+            "age": (self.0.age != Duration::MAX).then_some(self.0.age.as_secs_f64()),
+            "ttl": self.0.ttl_left,
             "lifetime": {
-                "seconds": seconds(self.lifetime.fresh_for),
+                "seconds": seconds(self.0.lifetime.fresh_for),
                 "stored_seconds": seconds(entry.lifetime.fresh_for),
                 "source": entry.lifetime.source.as_str(),
                 "because": self.source(),
-                "stale_while_revalidate": seconds(self.lifetime.stale_while_revalidate),
-                "stale_if_error": seconds(self.lifetime.stale_if_error),
+                "stale_while_revalidate": seconds(self.0.lifetime.stale_while_revalidate),
+                "stale_if_error": seconds(self.0.lifetime.stale_if_error),
             },
             "etag": value(fields, &ETAG),
             "last_modified": value(fields, &LAST_MODIFIED),
             "vary": value(fields, &VARY),
             "content_encoding": value(fields, &CONTENT_ENCODING),
-            "coding": self.coding.map(crate::fields::ContentCoding::as_str),
-            "annotation": self.annotation,
+            "coding": self.0.coding.map(crate::fields::ContentCoding::as_str),
+            "annotation": self.0.annotation,
             "flags": self.flags().into_iter().map(|(name, _)| name).collect::<Vec<_>>(),
             "tags": entry.tags.iter().map(ToString::to_string).collect::<Vec<_>>(),
-            "invalidated": self.overtaken.as_ref().map(|overtaken| json!({
+            "invalidated": self.0.overtaken.as_ref().map(|overtaken| json!({
                 "tags": overtaken.by.iter().map(ToString::to_string).collect::<Vec<_>>(),
                 "record_lost": overtaken.record_lost,
                 "because": self.overtaken_text(),
@@ -301,16 +305,13 @@ impl Selection {
     }
 }
 
-impl Variants {
-    fn text(&self) -> String {
-        let Self { fields, stored, id, slot } = self;
-        let stands = slot.map_or_else(|| "not stored".to_owned(), |slot| format!("in slot {slot}"));
-        format!("by {}: {stored} stored; this request selects {id}, {stands}", fields.join(", "))
-    }
+fn variants_text(Variants { fields, stored, id, slot }: &Variants) -> String {
+    let stands = slot.map_or_else(|| "not stored".to_owned(), |slot| format!("in slot {slot}"));
+    format!("by {}: {stored} stored; this request selects {id}, {stands}", fields.join(", "))
+}
 
-    fn json(&self) -> Value {
-        json!({ "fields": self.fields, "stored": self.stored, "selected": self.id, "slot": self.slot })
-    }
+fn variants_json(Variants { fields, stored, id, slot }: &Variants) -> Value {
+    json!({ "fields": fields, "stored": stored, "selected": id, "slot": slot })
 }
 
 fn kind(entry: &StoredResponse) -> &'static str {

@@ -8,8 +8,9 @@ use http::header::{AUTHORIZATION, COOKIE, ORIGIN};
 use http::{HeaderMap, StatusCode};
 use serde_json::{Map, Value, json};
 
+use super::super::terminal::layout;
+use super::asked::Asked;
 use super::dropped_by::{self, DroppedBy};
-use super::{Asked, layout};
 use crate::config::{Config, duration};
 use crate::fields::Detail;
 use crate::policy::{Choices, LifetimeSource, SetCookie, credential_that_counts, is_credential};

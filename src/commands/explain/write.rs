@@ -4,8 +4,10 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderMap, Method};
 use serde_json::{Value, json};
 
+use super::super::terminal::layout;
+use super::asked::Asked;
 use super::dropped_by::{condition, refused};
-use super::{Asked, dropping, layout, untold};
+use super::{dropping, untold};
 use crate::config::Config;
 use crate::policy::is_overriding;
 use crate::rules::{

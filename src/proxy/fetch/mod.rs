@@ -15,10 +15,11 @@ mod received;
 
 use std::sync::Arc;
 
-use http::StatusCode;
+use http::{Method, StatusCode};
 use tokio::sync::oneshot;
 
 use super::answer::{Answer, is_origin_trouble};
+use super::asked::Asked;
 use super::core::Core;
 use super::deliver::{failed, stale_on_error};
 use super::error::no_answer;
@@ -26,11 +27,12 @@ use super::flights::Landing;
 use super::invalidate::invalidated;
 use super::pass::{pass_without_body, passed_status};
 use crate::body::{Timed, Waiters};
-use crate::clock::Millis;
+use crate::clock::{Millis, Stopwatch};
 use crate::fields::{CacheStatus, Detail, Forward};
 use crate::origin::{Answered, OriginError};
 use crate::policy::{asks_for_part, confirms};
 use crate::rules::Invalidation;
+use crate::telemetry::Work;
 use collect::{Relay, collect};
 use freshen::{freshened, heard, invalidate_stale, speaks_of_the_resource};
 use part::{is_of_the_whole, judge_part};
@@ -58,7 +60,7 @@ pub(super) async fn fetch(core: &Arc<Core>, fetch: Fetch) -> Answer {
     let (asked, waiters, forward) = (Arc::clone(&fetch.asked), Arc::clone(&fetch.waiters), fetch.missed.forward);
     let _waiter = waiters.join();
     let told = if fetch.is_for_all() {
-        in_a_task(waiters, fetch_for_all(Arc::clone(core), fetch)).await
+        in_a_task(core, &asked, Work::Fill, waiters, fetch_for_all(Arc::clone(core), fetch)).await
     } else {
         // Boxed: it would make every read as large as the few that need it.
         Box::pin(fetch_alone(core, fetch)).await
@@ -73,8 +75,9 @@ pub(super) async fn fetch(core: &Arc<Core>, fetch: Fetch) -> Answer {
 
 /// Fetches for the store alone: the client has its (stale) answer already.
 pub(super) fn refresh(core: &Arc<Core>, fetch: Fetch) {
-    let waiters = Arc::clone(&fetch.waiters);
-    drop(in_a_task(waiters, fetch_for_all(Arc::clone(core), fetch.for_the_store())));
+    let (asked, waiters) = (Arc::clone(&fetch.asked), Arc::clone(&fetch.waiters));
+    let fetch = fetch_for_all(Arc::clone(core), fetch.for_the_store());
+    drop(in_a_task(core, &asked, Work::Refresh, waiters, fetch));
 }
 
 /// Takes in the answer to a POST, which was asked for at this time, as what a later GET may be given. `drops` is what the
@@ -100,15 +103,23 @@ pub(super) async fn fetched_by_post(
 /// Runs a fetch in a task of its own, which goes on after its answer where the body is handed on as it comes. It ends
 /// early where nobody waits for it any more and somebody else needs its place at the origin: then there is no answer.
 ///
-/// Dropping the future that comes back stops nothing.
+/// Dropping the future that comes back stops nothing: then what came of it is told as this work.
 fn in_a_task(
+    core: &Arc<Core>,
+    asked: &Arc<Asked>,
+    work: Work,
     waiters: Arc<Waiters>,
     fetch: impl Future<Output = (Told, Option<Box<Relay>>)> + Send + 'static,
 ) -> impl Future<Output = Option<Told>> {
     let (tell, told) = oneshot::channel();
+    let (core, asked, began) = (Arc::clone(core), Arc::clone(asked), Stopwatch::start());
     spawn(waiters, async move {
-        let (answer, relay) = fetch.await;
-        let _ = tell.send(answer);
+        let (told, relay) = fetch.await;
+        if let Err(Told::Answer(mut unheard)) = tell.send(told) {
+            let request = &asked.request;
+            let of = (&Method::GET, request.target.path(), &request.fields);
+            unheard.end(core.shared.recorder.in_background(work, began, of));
+        }
         if let Some(relay) = relay {
             relay.run().await;
         }
@@ -146,7 +157,8 @@ async fn fetch_alone(core: &Arc<Core>, fetch: Fetch) -> Option<Told> {
         Err(told) => return Some(told),
     };
     if coming.fetch.is_for_all() {
-        return in_a_task(waiters, taken_in(Arc::clone(core), coming)).await;
+        let asked = Arc::clone(&coming.fetch.asked);
+        return in_a_task(core, &asked, Work::Fill, waiters, taken_in(Arc::clone(core), coming)).await;
     }
     let (answer, relay) = collect(core, coming).await;
     if let Some(relay) = relay {

@@ -1,0 +1,116 @@
+//! What the commands have in common: which configuration is read, what is printed where, and the exit codes.
+
+use std::io::{self, IsTerminal as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Args;
+use serde_json::Value;
+
+use crate::config::{Config, ConfigError, Overrides, Report, wants_no_colours};
+use crate::fields::{Notation, visible, visible_lines};
+
+/// The configuration cannot be used: `EX_CONFIG`.
+pub(super) const BAD_CONFIG: u8 = 78;
+/// The store that was to be looked into is out of reach: `EX_UNAVAILABLE`.
+pub(super) const UNAVAILABLE: u8 = 69;
+/// The arguments cannot be used.
+pub(super) const USAGE: u8 = 2;
+
+/// Read where no `--config` names another.
+const DEFAULT_FILE: &str = "proxy.toml";
+
+/// Where the configuration is.
+#[derive(Debug, Args)]
+pub struct ConfigArguments {
+    /// The configuration; ./proxy.toml if there is one.
+    #[arg(long, short, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+/// The named file, else `./proxy.toml` if it is there, else what the command line says alone.
+pub(super) fn configuration(arguments: &ConfigArguments, overrides: &Overrides) -> Result<Config, ConfigError> {
+    let default = Path::new(DEFAULT_FILE);
+    match &arguments.config {
+        Some(path) => Config::load(path, overrides),
+        None if overrides.origin.is_some() && !default.exists() => Config::without_file(overrides),
+        None => Config::load(default, overrides),
+    }
+}
+
+/// How many routes there are, in words.
+pub(super) fn count_routes(config: &Config) -> String {
+    match config.proxy.rules.routes.iter().count() {
+        0 => "no routes".to_owned(),
+        1 => "1 route".to_owned(),
+        count => format!("{count} routes"),
+    }
+}
+
+/// Prints why a configuration cannot be used.
+pub(super) fn refuse(error: &ConfigError) -> ExitCode {
+    say_findings(error.report());
+    ExitCode::from(BAD_CONFIG)
+}
+
+/// Whether what goes to standard error is for a person's terminal.
+fn coloured() -> bool {
+    io::stderr().is_terminal() && !wants_no_colours()
+}
+
+/// Prints a result, with control characters and invisible ones escaped: a decoded URL may hold some. 1 where it cannot be
+/// written.
+pub(super) fn say(text: &str) -> ExitCode {
+    print(&visible_lines(text, Notation::Plain))
+}
+
+/// The same for a result that programs read.
+pub(super) fn say_json(value: &Value) -> ExitCode {
+    print(&visible(&value.to_string(), Notation::Json))
+}
+
+fn print(text: &str) -> ExitCode {
+    let mut out = io::stdout().lock();
+    said(writeln!(out, "{text}").and_then(|()| out.flush()))
+}
+
+/// What writing to standard output came to.
+pub(super) fn said(written: io::Result<()>) -> ExitCode {
+    match written {
+        Ok(()) => ExitCode::SUCCESS,
+        // Whoever reads has gone, as `head` does, and wants to hear no more.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::FAILURE,
+        Err(error) => {
+            say_aside(&format!("error: standard output cannot be written: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Prints a line that is not the result, with the same characters escaped.
+pub(super) fn say_aside(text: &str) {
+    let _ = writeln!(io::stderr(), "{}", visible(text, Notation::Plain));
+}
+
+/// Prints findings, in colour where that is wanted; nothing if there are none.
+pub(super) fn say_findings(report: &Report) {
+    let coloured = coloured();
+    let text = report.render(coloured);
+    if !text.is_empty() {
+        let notation = if coloured { Notation::Coloured } else { Notation::Plain };
+        let _ = writeln!(io::stderr(), "{}", visible_lines(&text, notation));
+    }
+}
+
+/// Puts labelled lines under one another; a label that repeats is left out.
+pub(super) fn layout(lines: &[(&str, String)]) -> String {
+    let width = lines.iter().map(|(label, _)| label.len()).max().unwrap_or(0);
+    let mut shown = Vec::with_capacity(lines.len());
+    let mut before = "";
+    for (label, text) in lines {
+        let label_or_not = if *label == before { "" } else { label };
+        before = label;
+        shown.push(format!("{label_or_not:width$}  {}", visible(text, Notation::Plain)));
+    }
+    shown.join("\n")
+}
