@@ -11,7 +11,7 @@ use std::sync::LazyLock;
 
 use aside::config::Config;
 use aside::rules::{
-    CacheKey, Content, Document, EntryRef, KeyedHost, Read, Route, Routes, Write, WriteAnswer, overriding,
+    CacheKey, Content, Document, EntryRef, KeyedHost, Read, Route, Routes, Write, WriteAnswer, overriding, place,
     written_paths,
 };
 use aside::store::key_name;
@@ -91,8 +91,8 @@ impl Parsed {
 
     fn place(&self) -> Option<(Option<&Route>, EntryRef)> {
         match ROUTES.find(self.target.path()) {
-            Some((route, captures)) => Some((Some(&**route), route.place(&self.read(), &captures).ok()?)),
-            None => Some((None, ROUTES.routeless_place(&self.read()).ok()?)),
+            Some((route, captures)) => Some((Some(&**route), place(route, &self.read(), &captures).ok()?)),
+            None => Some((None, ROUTES.unrouted_place(&self.read()).ok()?)),
         }
     }
 

@@ -18,7 +18,7 @@ use super::statuses::{self, RawStatusTtl};
 use super::table::{Hint, Level, Table};
 use super::write_policy::{self, RawWritePolicy};
 use crate::policy::{Choices, SetCookie};
-use crate::rules::{Annotate, Credential, PathPattern, ROUTELESS, Route, is_canonical};
+use crate::rules::{Annotate, Credential, PathPattern, Route, UNROUTED, is_canonical};
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(
@@ -336,8 +336,8 @@ fn annotate(raw: Spanned<RawAnnotate>, findings: &mut Findings<'_>) -> Option<An
 fn label(raw: Option<Text>, default: &str, findings: &mut Findings<'_>) -> Arc<str> {
     let Some(text) = raw else { return default.into() };
     let name = text.get_ref().as_str();
-    if name == ROUTELESS {
-        let message = format!("the name `{ROUTELESS}` is reserved for paths without a route");
+    if name == UNROUTED {
+        let message = format!("the name `{UNROUTED}` is reserved for paths without a route");
         findings.error(text.span(), message, "choose another name");
     } else if name.is_empty() || name.len() > 128 || name.chars().any(|c| c.is_control() || c.is_whitespace()) {
         let help = "write a short name without spaces, as in \"orders\"";

@@ -14,7 +14,7 @@ use super::words::Words;
 use crate::body::Body;
 use crate::fields::Forward;
 use crate::origin::Answered;
-use crate::rules::{Cause, Invalidation, ROUTELESS, Tag, summary};
+use crate::rules::{Invalidation, Ruleset, Tag, UNROUTED, summary};
 use crate::store::{Fault, Invalidated, Since};
 use crate::telemetry::Dropped;
 
@@ -59,12 +59,12 @@ fn invalidate_again(core: &Arc<Core>, drops: Vec<Invalidation>) {
     });
 }
 
-/// Invalidates this, and gives the answer of the write back when that is done.
-pub(super) async fn invalidated(core: &Core, drops: &[Invalidation], mut answer: Answer) -> Answer {
+/// Invalidates this, which follows from these rules, and gives the answer of the write back when that is done.
+pub(super) async fn invalidated(core: &Core, rules: &Ruleset, drops: &[Invalidation], mut answer: Answer) -> Answer {
     if drops.is_empty() {
         return answer;
     }
-    answer.notes.dropped = dropped(drops);
+    answer.notes.dropped = dropped(rules, drops);
     match invalidate(core, drops, &[], None).await {
         Ok(_) => answer,
         Err(fault) => unfinished(core, answer, &fault),
@@ -94,20 +94,17 @@ pub(super) fn unfinished(core: &Core, mut answer: Answer, fault: &Fault) -> Answ
 }
 
 /// What the log is told of it.
-pub(super) fn dropped(drops: &[Invalidation]) -> Option<Box<Dropped>> {
-    let rule = only_rule(drops).map(str::to_owned);
+pub(super) fn dropped(rules: &Ruleset, drops: &[Invalidation]) -> Option<Box<Dropped>> {
+    let rule = only_rule(rules, drops).map(str::to_owned);
     summary(drops).map(|summary| Box::new(Dropped { summary, rule }))
 }
 
 /// The rule of the configuration by which all of it is invalidated, where it is one.
-fn only_rule(drops: &[Invalidation]) -> Option<&str> {
-    let mut rules =
-        drops.iter().filter(|drop| drop.route.as_deref() != Some(ROUTELESS)).map(|drop| match &drop.cause {
-            Cause::Rule(request) | Cause::Write(request) | Cause::Policy(request) => Some(&**request),
-            Cause::Unlisted | Cause::Target | Cause::Path | Cause::Named | Cause::Groups => None,
-        });
-    let first = rules.next()??;
-    rules.all(|rule| rule == Some(first)).then_some(first)
+fn only_rule<'r>(rules: &'r Ruleset, drops: &[Invalidation]) -> Option<&'r str> {
+    let on_routes = drops.iter().filter(|drop| drop.route.as_deref() != Some(UNROUTED));
+    let mut requests = on_routes.map(|drop| rules.routes.request_of(&drop.cause));
+    let first = requests.next()??;
+    requests.all(|request| request == Some(first)).then(|| first.as_str())
 }
 
 /// All tags that a write makes old, each once.

@@ -8,7 +8,7 @@ use http::{HeaderName, StatusCode};
 use crate::clock::Millis;
 use crate::fields::{CacheStatus, Detail};
 use crate::policy::LifetimeSource;
-use crate::rules::{ROUTELESS, Remedy, Route, Routes, remedy};
+use crate::rules::{Route, Routes, UNROUTED, advice};
 use crate::telemetry::{Ended, Episode, Episodes};
 
 /// What has been told of the routes of one configuration, those without a route among them.
@@ -35,7 +35,7 @@ const WITHOUT_ROUTE: &str = "paths without a route";
 impl Notices {
     /// Nothing yet.
     pub(super) fn about(routes: &Routes) -> Self {
-        let names = || routes.iter().map(|route| Arc::clone(&route.name)).chain([ROUTELESS.into()]);
+        let names = || routes.iter().map(|route| Arc::clone(&route.name)).chain([UNROUTED.into()]);
         let none = || Episodes::about(names());
         Self { withheld: none(), defeated: none(), upgrade: none(), cookies: none(), stale: none() }
     }
@@ -88,7 +88,7 @@ impl Notices {
     pub(super) fn no_upgrade(&self, route: Option<&Route>) {
         let (name, shown, table) = match route {
             Some(route) => (&*route.name, &*route.name, "this route or [origin]"),
-            None => (ROUTELESS, WITHOUT_ROUTE, "[origin]"),
+            None => (UNROUTED, WITHOUT_ROUTE, "[origin]"),
         };
         let table = if route.is_some_and(|route| route.upgrade == Some(false)) { "this route" } else { table };
         if is_first(&self.upgrade, name) {
@@ -103,7 +103,7 @@ impl Notices {
     /// Looks at an answer to a read: whether a stale one stands in for the origin's.
     pub(super) fn stands_in(&self, route: Option<&Route>, status: &CacheStatus, ticks: Millis) {
         let shown = route.map_or(WITHOUT_ROUTE, |route| &*route.name);
-        match self.news(route.map_or(ROUTELESS, |route| &*route.name), status, ticks) {
+        match self.news(route.map_or(UNROUTED, |route| &*route.name), status, ticks) {
             None => {}
             Some(News::Begins) => tracing::warn!(
                 origin_status = status.forward_status,
@@ -126,26 +126,6 @@ impl Notices {
 
 fn is_first(told: &Episodes, route: &str) -> bool {
     told.of(route).is_some_and(Episode::is_first)
-}
-
-/// What to write into the route, for each kind of field.
-fn advice(route: &Route, names: &[HeaderName]) -> String {
-    let needing = |wanted| names.iter().filter(move |name| remedy(name) == wanted);
-    let mut lines = Vec::new();
-    if needing(Remedy::Vary).next().is_some() {
-        let all = route.vary.iter().chain(needing(Remedy::Vary)).map(|name| format!("\"{name}\""));
-        lines.push(format!("set `vary = [{}]` in it", all.collect::<Vec<_>>().join(", ")));
-    }
-    for wanted in [Remedy::Cookies, Remedy::Authorization] {
-        if let Some(line) = wanted.line().filter(|_| needing(wanted).next().is_some()) {
-            lines.push(format!("set `{line}` in place of \"ignore\" if users get answers of their own"));
-        }
-    }
-    if needing(Remedy::Nothing).next().is_some() {
-        let names = listed(needing(Remedy::Nothing));
-        lines.push(format!("no route passes {names} on: leave such paths without a route"));
-    }
-    lines.join("; ")
 }
 
 fn listed<'n>(names: impl Iterator<Item = &'n HeaderName>) -> String {

@@ -10,7 +10,7 @@ use super::hosts::{OtherHosts, asked_host, host_of_written};
 use super::ingress::Admitted;
 use crate::fields::Detail;
 use crate::policy::{Choices, selecting};
-use crate::rules::{AskedHost, Bypass, Captures, EntryRef, KeyedHost, Read, Route, Ruleset};
+use crate::rules::{AskedHost, Bypass, Captures, EntryRef, KeyedHost, Read, Route, Ruleset, place};
 
 /// Why a read has no key, and which route says so, if one does.
 pub(super) struct Unkeyed {
@@ -69,11 +69,11 @@ fn entry_ref(
         return Err(Detail::Precondition);
     }
     let at = if let Some((route, captures)) = found {
-        route.place(read, captures)
+        place(route, read, captures)
     } else {
         // Without a route the origin is told the client's Host in X-Forwarded-Host, whatever it sees as its own.
         let host = read.host.or(Some(KeyedHost::Other(request.host_text())));
-        rules.routes.routeless_place(&Read { host, ..*read })
+        rules.routes.unrouted_place(&Read { host, ..*read })
     };
     let at = at.map_err(|Bypass(detail)| detail)?;
     let by_all_fields = found.is_none() && rules.unrouted_by_all_fields;
@@ -94,7 +94,7 @@ fn written_for_all(rules: &Ruleset, read: &Read<'_>, route: &Arc<Route>, capture
     if route.write.is_none() || !matches!(read.host, Some(KeyedHost::Other(_))) {
         return None;
     }
-    let at = route.place(&Read { host: host_of_written(rules), ..*read }, captures).ok()?;
+    let at = place(route, &Read { host: host_of_written(rules), ..*read }, captures).ok()?;
     Some(at.plain().unwrap_or(at))
 }
 

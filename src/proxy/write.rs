@@ -80,7 +80,7 @@ async fn write_through(core: &Arc<Core>, request: Admitted, body: Body, mut word
     let reads_response = reads_response && !status.is_server_error();
     let (answer, response) = read_response(core, passed(answered, Forward::Method, not_stored), reads_response).await;
     words.hear_body(response);
-    invalidated(core, &words.invalidations(&request), answer).await
+    invalidated(core, &words.rules, &words.invalidations(&request), answer).await
 }
 
 /// What a POST whose answer may be stored is fetched as, seen before the origin saw it.

@@ -26,7 +26,7 @@ use crate::fields::{CacheControl, CacheStatus, Detail, Forward};
 use crate::handler::Client;
 use crate::policy::{Effect, Lifetime, LifetimeSource, StoredFlags, lifetime};
 use crate::rules::{
-    EntryRef, Invalidation, JsonTemplate, LazyJson, Overriding, Route, Ruleset, Tag, Write, WriteTarget, Written,
+    self, EntryRef, Invalidation, JsonTemplate, LazyJson, Overriding, Route, Ruleset, Tag, Write, WriteTarget, Written,
 };
 use crate::store::{Fault, Kind, Otherwise, PutOutcome, Since, StoredResponse, Token};
 
@@ -242,7 +242,7 @@ pub(super) async fn write_to_cache(core: &Arc<Core>, request: &Admitted, words: 
 }
 
 fn written(request: &Admitted, words: &Words, route: &Arc<Route>) -> Option<Written> {
-    route.written(&words.write(request), host_of_written(&words.rules))
+    rules::written(route, &words.write(request), host_of_written(&words.rules))
 }
 
 /// Makes the tags old and puts what a later GET is to answer, which the origin does not have, in one step. Who is raced
@@ -350,7 +350,7 @@ impl Values<'_> {
             if parameter == Some(name) {
                 return Some(Cow::Borrowed(self.chosen.value.as_str()));
             }
-            self.chosen.route.written_value(&write, name)
+            rules::written_value(&self.chosen.route, &write, name)
         })
     }
 }

@@ -1,10 +1,13 @@
-//! JSON as every backend reads it in the same way; what some would read otherwise is not understood.
+//! JSON as every backend reads it in the same way, and what stands where in it; what some would read otherwise is not
+//! understood.
 
 use std::fmt;
 use std::sync::OnceLock;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
+
+use super::fold::is_alike;
 
 /// What there is to know of a body.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -45,6 +48,56 @@ impl<'b> LazyJson<'b> {
     /// The document; `None` where it is no JSON. Of a name that is there twice the last one counts.
     pub fn get(&self) -> Option<&Value> {
         self.read.get_or_init(|| serde_json::from_slice(self.bytes).ok()).as_ref()
+    }
+}
+
+/// A JSON pointer (RFC 6901).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pointer(String);
+
+impl Pointer {
+    /// A pointer from its text, which is empty or starts with `/`.
+    pub fn parse(text: &str) -> Option<Self> {
+        (text.is_empty() || text.starts_with('/')).then(|| Self(text.to_owned()))
+    }
+
+    /// Its text: empty, or starting with `/`.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The value it points at in a document.
+    pub fn of<'a>(&self, document: &'a serde_json::Value) -> Option<&'a serde_json::Value> {
+        document.pointer(&self.0)
+    }
+
+    /// What a request's JSON has at this place; `Some(None)` where there is nothing. `None` where it cannot be told, since a
+    /// name on the way is there in another case, too.
+    pub fn told<'a>(&self, document: &'a Value) -> Option<Option<&'a Value>> {
+        let found = self.of(document);
+        let mut at = document;
+        for step in self.as_str().split('/').skip(1) {
+            let next = match at {
+                Value::Object(_) => member(at, &step.replace("~1", "/").replace("~0", "~"))?,
+                Value::Array(items) => step.parse().ok().and_then(|index: usize| items.get(index)),
+                _ => None,
+            };
+            let Some(next) = next else { return Some(found) };
+            at = next;
+        }
+        Some(found)
+    }
+}
+
+/// A member of a JSON object; `Some(None)` where there is none. `None` where it cannot be told: the document is no object,
+/// or there is a member that differs by its case, which some backends take for this one.
+#[expect(clippy::option_option, reason = "told, told that it is absent, not told")]
+pub(super) fn member<'a>(document: &'a Value, name: &str) -> Option<Option<&'a Value>> {
+    let object = document.as_object()?;
+    let alike = object.keys().filter(|known| is_alike(known, name)).count();
+    match (object.get(name), alike) {
+        (found, 0) | (found @ Some(_), 1) => Some(found),
+        _ => None,
     }
 }
 
@@ -126,6 +179,8 @@ impl<'de> Visitor<'de> for Strict {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -160,5 +215,31 @@ mod tests {
         assert_eq!(read_json(&utf16), None);
         assert_eq!(read_json(b"{\"a\": \"\xff\"}"), None);
         assert_eq!(read_json(&[b"[".repeat(200), b"]".repeat(200)].concat()), None);
+    }
+
+    #[test]
+    fn a_name_that_is_there_in_another_case_too_tells_nothing() {
+        let at = |pointer: &str, document: &Value| {
+            let told = Pointer::parse(pointer).unwrap();
+            told.told(document).map(Option::<&Value>::cloned)
+        };
+        let plain = json!({"a": {"b": [{"c": 7}]}, "x/y": 1, "m~n": 2});
+        assert_eq!(at("/a/b/0/c", &plain), Some(Some(json!(7))));
+        assert_eq!(at("", &plain), Some(Some(plain.clone())));
+        assert_eq!((at("/x~1y", &plain), at("/m~0n", &plain)), (Some(Some(json!(1))), Some(Some(json!(2)))));
+        for absent in ["/b", "/a/x", "/a/b/1", "/a/b/x", "/a/b/0/c/d"] {
+            assert_eq!(at(absent, &plain), Some(None), "{absent}");
+        }
+        for twice in [
+            json!({"a": {"b": 1, "B": 2}}),
+            json!({"a": {"b": 1}, "A": {"b": 2}}),
+            json!({"A": {"b": 1}}),
+            json!({"a": {"B": 1}}),
+            json!({"a": {"b": 1, "b ": 2}}),
+        ] {
+            assert_eq!(at("/a/b", &twice), None, "{twice}");
+        }
+        // It does not matter where the way does not lead.
+        assert_eq!(at("/a/b", &json!({"a": {"b": 1}, "c": 1, "C": 2})), Some(Some(json!(1))));
     }
 }

@@ -2,7 +2,7 @@
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use super::digest::fingerprint;
+use super::key::fingerprint;
 use crate::fields::HostName;
 
 /// The host of a request as a part of its key, where the origin sees the client's.

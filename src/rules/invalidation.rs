@@ -1,18 +1,12 @@
-//! What of a route a write makes old: by the route's write policy, by its own list, or by what holds for all routes.
+//! What a write invalidates, how much that is, and why; and that in few words, for a person who reads the log.
 
-use std::borrow::Cow;
+use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::invalidated_by::{InvalidatedBy, InvalidationRule};
-use super::named::tags_of;
-use super::path::Captures;
-use super::request_pattern::RequestPattern;
-use super::route::Route;
+use super::UNROUTED;
 use super::tag::Tag;
-use super::template::Source;
-use super::write::Write;
 
-/// How much a write makes old.
+/// How much a write invalidates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
     /// One entry of a route, all its variants.
@@ -29,7 +23,7 @@ pub enum Scope {
     Everything,
 }
 
-/// Why something is made old.
+/// Why something is invalidated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Cause {
     /// Nothing is said of the write, so it may have changed anything.
@@ -38,19 +32,19 @@ pub enum Cause {
     Target,
     /// What it was sent to lies above, below or around (`invalidated_by = "path"`).
     Path,
-    /// A route's list has this entry.
-    Rule(String),
-    /// A `[[write]]` has this request.
-    Write(String),
-    /// A write policy speaks of this request.
-    Policy(String),
+    /// The list of this route speaks of it, in its entry of this index.
+    Rule(Arc<str>, usize),
+    /// The `[[write]]` of this index speaks of it, by its request of this index.
+    Write(usize, usize),
+    /// The write policy of this route speaks of it.
+    Policy(Arc<str>),
     /// Location or Content-Location of the answer names it (RFC 9111 section 4.4).
     Named,
     /// Cache-Group-Invalidation of the answer names it (RFC 9875).
     Groups,
 }
 
-/// One thing that a write makes old.
+/// One thing that a write invalidates.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Invalidation {
     /// The route it concerns, `unrouted` where no route speaks; `None` for what several may have.
@@ -66,7 +60,7 @@ pub struct Invalidation {
 impl Invalidation {
     /// Whether it goes with whatever else of its route is dropped: entries that may be what is meant.
     pub fn is_besides(&self) -> bool {
-        ["o:", "a:", "y:"].iter().any(|kind| self.tag.as_str().starts_with(kind))
+        self.tag.is_besides()
     }
 
     /// Something that several routes may have.
@@ -75,187 +69,66 @@ impl Invalidation {
     }
 }
 
-impl Route {
-    /// What of this route the write makes old by what the route says itself. A route that says nothing is left to
-    /// [`super::Routes::invalidations`].
-    pub(super) fn invalidations(&self, write: &Write<'_>, drops: &mut Vec<Invalidation>) {
-        for path in write.paths {
-            if let Some((request, captures)) = self.policy_for(write, path) {
-                let cause = Cause::Policy(request.as_str().to_owned());
-                self.entry_or_route(|source| write.value(source, &captures), &cause, drops);
-                continue;
-            }
-            match &self.invalidated_by {
-                InvalidatedBy::Every => {}
-                InvalidatedBy::Path => self.by_path(path, drops),
-                InvalidatedBy::Listed(rules) => self.by_list(write, path, rules, drops),
-            }
-        }
-    }
+/// So many things are named; of further ones it is said how many they are.
+const NAMED: usize = 3;
 
-    /// The request of the route's write policy, if that speaks of the write. It takes the write for what its request line
-    /// says, so it says nothing of one that may be another, nor of what a Destination names.
-    pub fn policy_for<'a>(&'a self, write: &Write<'_>, path: &'a str) -> Option<(&'a RequestPattern, Captures<'a>)> {
-        let policy = self.write.as_ref().filter(|_| write.overriding.is_none())?;
-        let captures = policy.request.matches(write, path)?;
-        write.is_sent_to(path).then_some((&policy.request, captures))
+/// As in `every route without invalidated_by`, or `fruit:1, /orders/{page}`; `None` where nothing is invalidated on any route.
+pub fn summary(drops: &[Invalidation]) -> Option<String> {
+    let has = |scope| drops.iter().any(|drop| drop.scope == scope);
+    if has(Scope::Everything) {
+        return Some("everything".to_owned());
     }
-
-    /// Whether a write is one of the route's write policy to every origin, and writes nothing besides.
-    pub(super) fn is_of_policy(&self, write: &Write<'_>) -> bool {
-        let speaks = self.write.as_ref().is_some_and(|policy| policy.request.matches_strictly(write).is_some());
-        speaks && write.is_plain() && write.paths.iter().all(|path| write.is_sent_to(path))
-    }
-
-    fn by_list(&self, write: &Write<'_>, path: &str, rules: &[InvalidationRule], drops: &mut Vec<Invalidation>) {
-        let mut spoken = false;
-        for rule in rules {
-            let Some(captures) = rule.request.matches(write, path) else { continue };
-            spoken = true;
-            if rule.counts(write) {
-                self.by_rule(write, rule, &captures, drops);
-            }
-        }
-        // One that may be of another method may be a write to this path of which no rule has spoken.
-        if !spoken || !write.overriding.is_none() {
-            self.path(path, &Cause::Target, drops);
-        }
-    }
-
-    fn by_rule(
-        &self,
-        write: &Write<'_>,
-        rule: &InvalidationRule,
-        captures: &Captures<'_>,
-        drops: &mut Vec<Invalidation>,
-    ) {
-        let cause = Cause::Rule(rule.request.as_str().to_owned());
-        if rule.tags.is_empty() {
-            return self.entry_or_route(|source| self.told_by(write, rule, source, captures), &cause, drops);
-        }
-        for template in &rule.tags {
-            let told = tags_of(template, |source| write.value(rule.source_of(source).0, captures));
-            push_named(told, &cause, drops);
-        }
-        self.lacking(&cause, drops);
-    }
-
-    fn by_path(&self, path: &str, drops: &mut Vec<Invalidation>) {
-        self.path(path, &Cause::Path, drops);
-        if self.path.lies_under(path) {
-            drops.push(self.all_fetched(Cause::Path));
-        }
-        if let Some(parent) = parent(path) {
-            self.path(parent, &Cause::Path, drops);
-        }
-    }
-
-    /// What a write was sent to.
-    pub(super) fn target(&self, write: &Write<'_>, drops: &mut Vec<Invalidation>) {
-        for path in write.paths {
-            self.path(path, &Cause::Target, drops);
-        }
-    }
-
-    /// Every entry of a decoded path, if the route has one there.
-    pub(super) fn path(&self, path: &str, cause: &Cause, drops: &mut Vec<Invalidation>) {
-        let Some(captures) = self.path.matches_write(path) else { return };
-        if let Some(forms) = self.path_forms(&captures) {
-            let tags = forms.of_write(&self.name, Tag::path);
-            drops.extend(tags.into_iter().map(|tag| self.made_old(tag, Scope::Path, cause.clone())));
-            drops.push(self.odd(cause));
-        } else {
-            let exact = self.exact_path_tag(&captures);
-            drops.extend(exact.map(|tag| self.made_old(tag, Scope::Path, cause.clone())));
-            drops.push(self.all_fetched(cause.clone()));
-        }
-    }
-
-    /// The value that a write gives a variable of the key, by a rule.
-    pub(super) fn told_by<'v>(
-        &self,
-        write: &'v Write<'_>,
-        rule: &InvalidationRule,
-        source: &Source,
-        captures: &Captures<'v>,
-    ) -> Option<Cow<'v, str>> {
-        let (source, mapped) = rule.source_of(source);
-        // The origin reads a path variable from the path only. A query or body field that happens to have its name
-        // may mean something else, or nothing: `POST /orders?page=5` makes every page old.
-        if let Source::Name(name) = source
-            && !mapped
-            && captures.get(name).is_none()
-            && self.path.variables().any(|known| known == name)
-        {
-            return None;
-        }
-        write.value(source, captures)
-    }
-
-    fn entry_or_route<'v>(
-        &self,
-        mut value: impl FnMut(&Source) -> Option<Cow<'v, str>>,
-        cause: &Cause,
-        drops: &mut Vec<Invalidation>,
-    ) {
-        if let Some(forms) = self.key_forms(|source| value(source).map(Some)) {
-            let tags = forms.of_write(&self.name, Tag::key);
-            drops.extend(tags.into_iter().map(|tag| self.made_old(tag, Scope::Entry, cause.clone())));
-            drops.push(self.odd(cause));
-            self.lacking(cause, drops);
-        } else {
-            let exact = self.exact_key_tag(|source| value(source).map(Some));
-            drops.extend(exact.map(|tag| self.made_old(tag, Scope::Entry, cause.clone())));
-            drops.push(self.all_fetched(cause.clone()));
-        }
-    }
-
-    /// The entries that lack a value: the origin may have answered them with the one that the write tells.
-    pub(super) fn lacking(&self, cause: &Cause, drops: &mut Vec<Invalidation>) {
-        if self.may_lack_values() {
-            drops.push(self.made_old(Tag::absent(&self.name), Scope::Tag, cause.clone()));
-        }
-    }
-
-    /// The entries with a value that a backend may take for the one that the write tells.
-    fn odd(&self, cause: &Cause) -> Invalidation {
-        self.made_old(Tag::odd(&self.name), Scope::Tag, cause.clone())
-    }
-
-    /// All of the route that the origin had a part in.
-    pub(super) fn all_fetched(&self, cause: Cause) -> Invalidation {
-        match self.write {
-            None => self.whole(cause),
-            Some(_) => self.made_old(Tag::fetched(&self.name), Scope::Route, cause),
-        }
-    }
-
-    /// The whole route.
-    pub(super) fn whole(&self, cause: Cause) -> Invalidation {
-        self.made_old(Tag::route(&self.name), Scope::Route, cause)
-    }
-
-    fn made_old(&self, tag: Tag, scope: Scope, cause: Cause) -> Invalidation {
-        Invalidation { route: Some(Arc::clone(&self.name)), tag, scope, cause }
+    let on_routes = || drops.iter().filter(|drop| drop.route.as_deref() != Some(UNROUTED) && !drop.is_besides());
+    let unlisted = has(Scope::Unlisted).then_some("every route without invalidated_by");
+    let others = on_routes().filter(|drop| drop.scope != Scope::Unlisted).map(|drop| match (&drop.route, drop.scope) {
+        (Some(route), Scope::Route) => route,
+        _ => drop.tag.shown(),
+    });
+    // An answer may name thousands of groups.
+    let mut seen = HashSet::new();
+    let mut names: Vec<&str> = unlisted.into_iter().chain(others).filter(|name| seen.insert(*name)).collect();
+    let more = names.len().saturating_sub(NAMED);
+    names.truncate(NAMED);
+    match (names.is_empty(), more) {
+        (true, _) => None,
+        (false, 0) => Some(names.join(", ")),
+        (false, more) => Some(format!("{} and {more} more", names.join(", "))),
     }
 }
 
-/// Whatever has one of these tags; everything where the write does not tell which it is, for any entry may have it.
-pub(super) fn push_named(tags: Option<Vec<Tag>>, cause: &Cause, drops: &mut Vec<Invalidation>) {
-    match tags {
-        Some(tags) => {
-            drops.extend(tags.into_iter().map(|tag| Invalidation::of_all(tag, Scope::Tag, cause.clone())));
-            drops.push(Invalidation::of_all(Tag::odd_names(), Scope::Tag, cause.clone()));
-        }
-        None => drops.push(Invalidation::of_all(Tag::everything(), Scope::Everything, cause.clone())),
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// The path one segment up; `None` for the root.
-pub(super) fn parent(path: &str) -> Option<&str> {
-    let trimmed = path.trim_end_matches('/');
-    match trimmed.rsplit_once('/')? {
-        ("", _) => Some("/"),
-        (parent, _) => Some(parent),
+    fn drop(route: Option<&str>, tag: Tag, scope: Scope) -> Invalidation {
+        Invalidation { route: route.map(Into::into), tag, scope, cause: Cause::Unlisted }
+    }
+
+    #[test]
+    fn it_says_what_a_person_wants_to_know() {
+        let unrouted = drop(Some(UNROUTED), Tag::path(UNROUTED, "/fruit/1"), Scope::Path);
+        let every = drop(None, Tag::unlisted(), Scope::Unlisted);
+        let entry = drop(Some("fruit"), Tag::key("fruit", "fruit:1"), Scope::Entry);
+        let odd = drop(Some("fruit"), Tag::odd("fruit"), Scope::Tag);
+        let route = |name: &str| drop(Some(name), Tag::route(name), Scope::Route);
+        for (drops, expected) in [
+            (vec![], None),
+            (vec![unrouted.clone()], None),
+            (vec![every.clone(), unrouted.clone()], Some("every route without invalidated_by")),
+            (vec![entry.clone(), odd, unrouted], Some("fruit:1")),
+            (vec![every, entry, route("/a")], Some("every route without invalidated_by, fruit:1, /a")),
+            (["/a", "/b", "/c", "/d", "/e"].map(route).to_vec(), Some("/a, /b, /c and 2 more")),
+            (vec![route("/a"), drop(None, Tag::everything(), Scope::Everything)], Some("everything")),
+        ] {
+            assert_eq!(summary(&drops).as_deref(), expected, "{drops:?}");
+        }
+    }
+
+    #[test]
+    fn an_answer_full_of_names_is_gone_through_once() {
+        let drops: Vec<_> = (0..400_000u32)
+            .map(|number| drop(None, Tag::cache_group("", &(number / 2).to_string()), Scope::Tag))
+            .collect();
+        assert!(summary(&drops).is_some_and(|told| told.ends_with(" and 199997 more")));
     }
 }

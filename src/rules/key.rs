@@ -1,9 +1,11 @@
-//! The key of one stored response, as structure: the store makes a text of it where it needs one.
+//! The key of one stored response, as structure: the store makes a text of it where it needs one. And what stands for a
+//! text that is long or secret.
 
+use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use super::digest::Digest;
+use sha2::{Digest as _, Sha256};
 
 /// The key of one stored response (RFC 9111 section 2): unique among all routes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,11 +24,11 @@ pub struct CacheKey {
     /// What selects it among the answers to requests that differ in other ways: a digest of each text of such differences,
     /// none for what a plain client sends.
     pub selected: Box<[Digest]>,
-    /// What of the answer is kept there.
+    /// What of the answer is stored there.
     pub role: Role,
 }
 
-/// What is kept under a key.
+/// What is stored under a key.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Role {
     /// The answer, or an index of its variants.
@@ -54,7 +56,7 @@ impl CacheKey {
         }
     }
 
-    /// Whether a plain client gets what is kept there.
+    /// Whether a plain client gets what is stored there.
     pub fn is_plain(&self) -> bool {
         !self.secure && self.selected.is_empty() && self.role == Role::Answer
     }
@@ -98,6 +100,42 @@ impl Hash for CacheKey {
             state.write(host.as_bytes());
         }
     }
+}
+
+/// 128 bits of SHA-256: long enough that nobody finds two texts with the same, or a credential from it. Written in hex.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Digest([u8; 16]);
+
+impl Digest {
+    /// The digest of a text.
+    pub fn of(text: &[u8]) -> Self {
+        let mut digest = [0; 16];
+        digest.iter_mut().zip(Sha256::digest(text)).for_each(|(own, byte)| *own = byte);
+        Self(digest)
+    }
+
+    /// Its first 64 bits.
+    pub(super) fn first(self) -> u64 {
+        self.0.iter().take(8).fold(0, |bits, byte| bits << 8 | u64::from(*byte))
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{:032x}", u128::from_be_bytes(self.0))
+    }
+}
+
+/// A fingerprint of some texts; which of them is which counts.
+pub(super) fn fingerprint<'t>(texts: impl IntoIterator<Item = &'t str>) -> u64 {
+    let mut hash = Sha256::new();
+    for text in texts {
+        hash.update((text.len() as u64).to_be_bytes());
+        hash.update(text);
+    }
+    let mut first = [0; 8];
+    first.copy_from_slice(hash.finalize().get(..8).unwrap_or(&[0; 8]));
+    u64::from_be_bytes(first)
 }
 
 #[cfg(test)]

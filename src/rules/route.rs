@@ -1,5 +1,8 @@
 //! One route: what of a request is in the key, and what the origin sees on a fill.
 
+mod invalidation;
+mod tags;
+
 use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -8,19 +11,17 @@ use http::HeaderMap;
 use http::header::{ACCEPT, ACCEPT_LANGUAGE, AUTHORIZATION, COOKIE, HeaderName, HeaderValue, ORIGIN};
 use http::uri::PathAndQuery;
 
+pub(super) use self::invalidation::{parent, push_named};
+
 use super::canonical::is_spelt_plainly;
 use super::document::LazyJson;
-use super::invalidated_by::{Condition, InvalidatedBy};
-use super::named::tags_of;
-use super::numbers::scalar;
-use super::path::{Captures, PathPattern};
-use super::query::{Found, encode, find_parameter};
-use super::read::{Bypass, Read};
-use super::tag::Tag;
-use super::template::{Source, Template};
+use super::key::fingerprint;
+use super::pattern::{Captures, PathPattern, Source, Template};
+use super::read::{Bypass, Found, Read, encode, find_parameter};
 use super::write_policy::WritePolicy;
+use super::write_rule::{Condition, InvalidatedBy, WriteRule};
 use crate::fields::Detail;
-use crate::policy::is_credential;
+use crate::policy::{Choices, is_credential};
 
 /// Which query parameters count.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,7 +78,7 @@ pub struct Route {
     /// The stored key.
     pub key: Template,
     /// Freshness and storing, in the terms of `policy`: kept there as `Choices`, built once by `config`.
-    pub choices: crate::policy::Choices,
+    pub choices: Choices,
     /// Spreads expiries: at most this share of the lifetime is taken off, 0.0 to 1.0.
     pub ttl_jitter: f64,
     /// What a Cookie does.
@@ -105,46 +106,8 @@ pub struct Route {
 }
 
 impl Route {
-    /// The tags of a read that has a key.
-    pub(super) fn tags_of(&self, path: &str, query: &str) -> Vec<Tag> {
-        let captures = self.path.matches(path).unwrap_or_default();
-        let mut tags = vec![Tag::route(&self.name)];
-        if self.is_unlisted() && self.write.is_none() {
-            tags.push(Tag::unlisted());
-        }
-        let (forms, odd) = self.forms(query, &captures);
-        if odd && self.write.is_none() {
-            tags.push(Tag::odd(&self.name));
-        }
-        tags.extend(forms);
-        if self.may_lack_values() && self.lacks_value(query, &captures) {
-            tags.push(Tag::absent(&self.name));
-        }
-        tags.extend(self.named_in_request(query, &captures));
-        tags
-    }
-
     pub(super) fn is_unlisted(&self) -> bool {
         self.invalidated_by == InvalidatedBy::Every
-    }
-
-    /// Further tags of what the origin had a part in, where the route has a write policy. What a write left in the cache
-    /// alone has none of these: no backend reads its values, and no write to the origin makes it old.
-    pub fn fetched_tags(&self, path: &str, query: &str) -> Vec<Tag> {
-        if self.write.is_none() {
-            return Vec::new();
-        }
-        let captures = self.path.matches(path).unwrap_or_default();
-        let (_, odd) = self.forms(query, &captures);
-        std::iter::once(Tag::fetched(&self.name)).chain(odd.then(|| Tag::odd(&self.name))).collect()
-    }
-
-    /// The extra tags that the request alone tells.
-    fn named_in_request(&self, query: &str, captures: &Captures<'_>) -> Vec<Tag> {
-        let of_request =
-            |template: &&Template| !template.variables().any(|source| matches!(source, Source::Response(_)));
-        let asked = |name: &str| self.read_value(name, query, captures);
-        self.tags.iter().filter(of_request).flat_map(|template| extra_tags(template, &asked, None)).collect()
     }
 
     /// What the origin sees on a fill of this read's place; nothing where that cannot be written as a target, so that no other
@@ -178,23 +141,6 @@ impl Route {
         !self.unless.is_empty() && answer.get().is_some_and(met)
     }
 
-    /// The route's extra tags; `None` where the JSON answer, `response`, lacks a value of one of them. A tag whose
-    /// variable the request lacks is left out.
-    pub fn named_tags<'v>(
-        &self,
-        value: impl Fn(&str) -> Option<Cow<'v, str>>,
-        response: &LazyJson<'_>,
-    ) -> Option<Vec<Tag>> {
-        let said = |source: &Source| match source {
-            Source::Response(pointer) => response.get().and_then(|json| pointer.of(json)).and_then(scalar).is_some(),
-            Source::Name(_) | Source::Body(_) => true,
-        };
-        if !self.tags.iter().flat_map(Template::variables).all(said) {
-            return None;
-        }
-        Some(self.tags.iter().flat_map(|template| extra_tags(template, &value, Some(response))).collect())
-    }
-
     /// The decoded value that a read gives a variable: from the path, else from the query.
     pub fn read_value<'a>(&self, name: &str, query: &'a str, captures: &Captures<'_>) -> Option<Cow<'a, str>> {
         if let Some(value) = captures.get(name) {
@@ -218,22 +164,6 @@ impl Route {
                 Found::Absent => Some(None),
                 Found::Ambiguous => None,
             }
-        })
-    }
-
-    /// Whether its key or one of its tags has a variable that a read may come without.
-    pub(super) fn may_lack_values(&self) -> bool {
-        self.named_variables().any(|name| !self.path.variables().any(|known| known == name))
-    }
-
-    fn lacks_value(&self, query: &str, captures: &Captures<'_>) -> bool {
-        self.named_variables().any(|name| self.read_value(name, query, captures).is_none())
-    }
-
-    fn named_variables(&self) -> impl Iterator<Item = &str> {
-        std::iter::once(&self.key).chain(&self.tags).flat_map(Template::variables).filter_map(|source| match source {
-            Source::Name(name) => Some(name.as_str()),
-            Source::Body(_) | Source::Response(_) => None,
         })
     }
 
@@ -287,6 +217,16 @@ impl Route {
         (!text.is_empty()).then_some(text)
     }
 
+    /// What shapes an entry of this route. The rules that invalidate it are a part of that: what an earlier, narrower file
+    /// has left may be invalid already. `surroundings` is what shapes the answers of all routes.
+    pub(super) fn shaped_by(&self, writes: &[WriteRule], surroundings: &str) -> u64 {
+        let Self { path, query, vary, key, choices, cookies, authorization, etag, .. } = self;
+        let Self { unless, tags, invalidated_by, write, .. } = self;
+        let asked = format!("{path:?} {query:?} {vary:?} {key:?} {cookies:?} {authorization:?}");
+        let kept = format!("{etag} {unless:?} {tags:?} {invalidated_by:?} {write:?}");
+        fingerprint([&*asked, &storing(choices), &kept, &format!("{writes:?}"), surroundings])
+    }
+
     fn fill_fields(&self, read: &Read<'_>) -> HeaderMap {
         let fields = read.fields;
         let mut sent = HeaderMap::new();
@@ -317,20 +257,13 @@ pub(super) fn keyed_value(fields: &HeaderMap, name: &HeaderName) -> Option<Vec<u
     (!says_nothing).then_some(value)
 }
 
-/// The tags of a template; none where a value is absent. One with an odd value has its name all the same for the one that tells it
-/// so, and is dropped whenever any name is: see [`Tag::odd_names`].
-fn extra_tags<'v>(
-    template: &Template,
-    value: &impl Fn(&str) -> Option<Cow<'v, str>>,
-    response: Option<&LazyJson<'_>>,
-) -> Vec<Tag> {
-    let said = |source: &Source| match source {
-        Source::Name(name) => value(name),
-        Source::Body(_) => None,
-        Source::Response(pointer) => scalar(pointer.of(response?.get()?)?).map(|value| Cow::Owned(value.into_owned())),
+/// The choices that shape what is stored, and whether it is.
+pub(super) fn storing(choices: &Choices) -> String {
+    let lifetimes_aside = Choices {
+        ttl: None,
+        stale_while_revalidate: std::time::Duration::ZERO,
+        stale_if_error: std::time::Duration::ZERO,
+        ..choices.clone()
     };
-    if !template.variables().all(|source| said(source).is_some()) {
-        return Vec::new();
-    }
-    tags_of(template, said).unwrap_or_else(|| vec![Tag::odd_names()])
+    format!("{lifetimes_aside:?}")
 }

@@ -1,40 +1,43 @@
-//! All routes: the one that speaks for a request, and where answers are kept for which none does.
+//! All routes: the one that speaks for a request, and where answers are stored for which none does.
+
+mod dropped_by;
+mod invalidate;
+mod untold;
 
 use std::sync::{Arc, LazyLock};
 
 use http::header::ORIGIN;
 
-use super::ROUTELESS;
+pub use self::dropped_by::{DroppedBy, Extent, Kind, Writes};
+pub use self::untold::{Said, Untold, Why};
+
+use super::UNROUTED;
 use super::canonical::is_canonical;
-use super::digest::fingerprint;
-use super::fingerprint::storing;
+use super::entry::{EntryRef, Tags};
 use super::hosts::KeyedHost;
-use super::index::PathIndex;
-use super::key::CacheKey;
-use super::path::Captures;
-use super::place::EntryRef;
-use super::query::plain_query_octet;
-use super::read::{Bypass, Read};
-use super::route::{Route, keyed_value};
-use super::tags::Tags;
+use super::invalidation::Cause;
+use super::key::{CacheKey, fingerprint};
+use super::pattern::{Captures, PathIndex, RequestPattern};
+use super::read::{Bypass, Read, plain_query_octet};
+use super::route::{Route, keyed_value, storing};
 use super::write::Write;
 use super::write_policy::WritePolicy;
 use super::write_rule::WriteRule;
 use crate::fields::Detail;
 use crate::policy::Choices;
 
-pub(super) static ROUTELESS_NAME: LazyLock<Arc<str>> = LazyLock::new(|| ROUTELESS.into());
+pub(super) static UNROUTED_NAME: LazyLock<Arc<str>> = LazyLock::new(|| UNROUTED.into());
 
 /// The routes of a configuration, in its order, and what it says of writes.
 #[derive(Clone, Debug, Default)]
 #[expect(clippy::struct_field_names, reason = "routes are what it is about")]
 pub struct Routes {
-    pub(super) routes: Vec<Arc<Route>>,
+    routes: Vec<Arc<Route>>,
     /// Where to look for one of many.
     index: Option<PathIndex>,
-    pub(super) writes: Vec<WriteRule>,
+    writes: Vec<WriteRule>,
     /// What of the file shapes the entries of paths without a route.
-    pub(super) unrouted_fingerprint: u64,
+    unrouted_fingerprint: u64,
 }
 
 /// What else of a file shapes the answers that are stored.
@@ -49,7 +52,7 @@ pub struct Surroundings {
 }
 
 /// So many routes are tried one after the other.
-const FEW: usize = 8;
+const FEW: usize = 4;
 
 /// A route that no request can reach.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,8 +96,8 @@ impl Routes {
         }
     }
 
-    /// Where the answer of a read without a route is kept, or why it is kept nowhere.
-    pub fn routeless_place(&self, read: &Read<'_>) -> Result<EntryRef, Bypass> {
+    /// Where the answer of a read without a route is kept, or why it is stored nowhere.
+    pub fn unrouted_place(&self, read: &Read<'_>) -> Result<EntryRef, Bypass> {
         if !is_canonical(read.path()) {
             return Err(Bypass(Detail::PathAmbiguous));
         }
@@ -106,7 +109,7 @@ impl Routes {
             Some(KeyedHost::Other(host)) => Some(host.into()),
             _ => name.contains('@').then(Box::default),
         };
-        let key = CacheKey::new(Arc::clone(&ROUTELESS_NAME), self.unrouted_fingerprint, name);
+        let key = CacheKey::new(Arc::clone(&UNROUTED_NAME), self.unrouted_fingerprint, name);
         let key = CacheKey { host, secure: read.secure, ..key };
         // Whatever the answer says: an origin that speaks of it only when it is asked with one gave everybody else's to
         // those scripts, and one site's to another's (Fetch, section "CORS protocol and HTTP caches").
@@ -124,5 +127,46 @@ impl Routes {
             let (_, captures) = write.paths.iter().find_map(|path| route.policy_for(write, path))?;
             Some((route, policy, captures))
         })
+    }
+
+    /// The `[[write]]` that speak of a write.
+    pub fn speaking<'a>(&'a self, write: &Write<'a>) -> impl Iterator<Item = Speaking<'a>> {
+        let write = *write;
+        self.writes.iter().enumerate().filter_map(move |(index, rule)| {
+            let (request, captures) = rule.speaks_of(&write)?;
+            Some(Speaking { index, rule, request, captures })
+        })
+    }
+
+    /// The request that a rule speaks of, where a rule is the cause.
+    pub fn request_of(&self, cause: &Cause) -> Option<&RequestPattern> {
+        let route = |name: &Arc<str>| self.routes.iter().find(|route| route.name == *name);
+        match cause {
+            Cause::Rule(name, entry) => Some(&route(name)?.invalidated_by.rules().get(*entry)?.request),
+            Cause::Write(index, request) => self.writes.get(*index)?.requests.get(*request),
+            Cause::Policy(name) => Some(&route(name)?.write.as_ref()?.request),
+            Cause::Unlisted | Cause::Target | Cause::Path | Cause::Named | Cause::Groups => None,
+        }
+    }
+}
+
+/// A `[[write]]` that speaks of a write.
+#[derive(Clone, Debug)]
+pub struct Speaking<'a> {
+    /// Its index.
+    pub index: usize,
+    /// What it says.
+    pub rule: &'a WriteRule,
+    /// Which of its requests the write is.
+    pub request: &'a RequestPattern,
+    /// The variables of the write's path.
+    pub captures: Captures<'a>,
+}
+
+impl Speaking<'_> {
+    /// It, as the cause of what it drops.
+    pub fn cause(&self) -> Cause {
+        let request = self.rule.requests.iter().position(|request| std::ptr::eq(request, self.request));
+        Cause::Write(self.index, request.unwrap_or_default())
     }
 }

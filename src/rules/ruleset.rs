@@ -1,16 +1,16 @@
 //! All rules of one configuration as one value: taken at the beginning of a request, it holds until its end, whatever a
 //! later configuration says.
 
-use std::net::SocketAddr;
+use core::net::SocketAddr;
 use std::sync::{Arc, LazyLock};
 
-use super::digest::fingerprint;
 use super::hosts::Hosts;
+use super::key::fingerprint;
 use super::route::Route;
 use super::routes::Routes;
 use crate::policy::Choices;
 
-/// Which answers are stored, under which keys, and what a write makes old.
+/// Which answers are stored, under which keys, and what a write invalidates.
 #[derive(Clone, Debug, Default)]
 pub struct Ruleset {
     /// The routes, and what is said of writes.

@@ -1,10 +1,13 @@
-//! What an entry is made old by.
+//! What an entry is invalidated by.
 
+use std::borrow::Cow;
 use std::fmt::{self, Write as _};
 use std::sync::{Arc, LazyLock};
 
-use super::digest::Digest;
 use super::fold::{fold_path, fold_tag};
+use super::key::Digest;
+use super::pattern::{Source, Template};
+use super::value::plain;
 
 /// How many bytes of a text a tag has at most; a longer one is cut.
 const LONGEST: usize = 100;
@@ -12,9 +15,9 @@ const LONGEST: usize = 100;
 /// How many bytes of a long text are shown, but for those of a character that would be cut.
 const SHOWN: usize = 80;
 
-/// What a write makes old: everything, a class of routes, one route, one entry, one path, or whatever shares a name.
+/// What a write invalidates: everything, a class of routes, one route, one entry, one path, or whatever shares a name.
 ///
-/// An entry has a tag for each of these scopes that it is in, and is old once one of them was invalidated after its token.
+/// An entry has a tag for each of these scopes that it is in, and is invalid once one of them was invalidated after its token.
 /// Tags are folded, so that one may cover several keys; they are compared as text.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Tag(Arc<str>);
@@ -166,6 +169,11 @@ impl Tag {
         ["k:", "p:", "x:", "o:"].iter().any(|kind| self.0.starts_with(kind))
     }
 
+    /// Whether it goes with whatever else of its route is dropped: that of entries which may be what is meant.
+    pub(super) fn is_besides(&self) -> bool {
+        ["o:", "a:", "y:"].iter().any(|kind| self.0.starts_with(kind))
+    }
+
     /// Its text, as it was given; `None` for a tag that no configuration and no response named.
     pub fn name(&self) -> Option<&str> {
         self.0.strip_prefix("n:")
@@ -207,6 +215,21 @@ impl fmt::Display for Tag {
 /// The tag of a raw path of a route.
 pub(super) fn path_tag(route: &str, path: &str) -> Tag {
     Tag::path(route, &fold_path(&percent_encoding::percent_decode_str(path).decode_utf8_lossy()))
+}
+
+/// What a template of a tag names; `None` where a value is unknown or odd. With the values as they are, for the API may name
+/// the same in its answers, and with the forms that stand for them, for another spelling of a value means the same.
+pub(super) fn tags_of<'v>(
+    template: &Template,
+    mut value: impl FnMut(&Source) -> Option<Cow<'v, str>>,
+) -> Option<Vec<Tag>> {
+    let mut named = |form: fn(&str) -> Option<Cow<'_, str>>| {
+        let text = template.render_plain(|source| Some(Cow::Owned(form(&value(source)?)?.into_owned())));
+        text.map(|text| Tag::named(&text))
+    };
+    let mut tags = vec![named(plain)?, named(|value| Some(value.into()))?];
+    tags.dedup();
+    Some(tags)
 }
 
 #[cfg(test)]

@@ -23,8 +23,8 @@ pub enum Remedy {
 }
 
 impl Remedy {
-    /// The line to write; `None` where it takes the field's name, or there is none.
-    pub fn line(self) -> Option<&'static str> {
+    /// The line of a route that does it, where it is always the same one.
+    pub const fn line(self) -> Option<&'static str> {
         match self {
             Self::Cookies => Some("cookies = \"key\""),
             Self::Authorization => Some("authorization = \"key\""),
@@ -70,6 +70,30 @@ pub fn remedy(name: &HeaderName) -> Remedy {
     } else {
         Remedy::Vary
     }
+}
+
+/// What to write into a route for the fields that it withholds, each kind of them apart.
+pub fn advice(route: &Route, names: &[HeaderName]) -> String {
+    let needing = |wanted| names.iter().filter(move |name| remedy(name) == wanted);
+    let mut lines = Vec::new();
+    if needing(Remedy::Vary).next().is_some() {
+        let all = route.vary.iter().chain(needing(Remedy::Vary)).map(|name| format!("\"{name}\""));
+        lines.push(format!("set `vary = [{}]` in it", all.collect::<Vec<_>>().join(", ")));
+    }
+    for wanted in [Remedy::Cookies, Remedy::Authorization] {
+        if let Some(line) = wanted.line().filter(|_| needing(wanted).next().is_some()) {
+            lines.push(format!("set `{line}` in place of \"ignore\" if users get answers of their own"));
+        }
+    }
+    if needing(Remedy::Nothing).next().is_some() {
+        let names = listed(needing(Remedy::Nothing));
+        lines.push(format!("no route passes {names} on: leave such paths without a route"));
+    }
+    lines.join("; ")
+}
+
+fn listed<'n>(names: impl Iterator<Item = &'n HeaderName>) -> String {
+    names.map(HeaderName::as_str).collect::<Vec<_>>().join(", ")
 }
 
 /// True for a field that selects no answer, since the proxy itself deals with what it asks for: the connection's own, those

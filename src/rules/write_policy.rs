@@ -3,9 +3,8 @@
 use http::{HeaderMap, HeaderName};
 use sha2::{Digest, Sha256};
 
-use super::json_template::JsonTemplate;
-use super::query::{Found, find_parameter};
-use super::request_pattern::RequestPattern;
+use super::pattern::{JsonTemplate, RequestPattern};
+use super::read::{Found, find_parameter};
 
 /// Where a write goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

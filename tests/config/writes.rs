@@ -2,8 +2,8 @@
 
 use aside::config::Config;
 use aside::rules::{
-    CacheBy, Cause, Condition, Document, Drops, InvalidatedBy, Overriding, Pointer, Scope, Subject, Write, WriteAnswer,
-    credential_hash,
+    CacheBy, Cause, Condition, Document, Drops, InvalidatedBy, Overriding, Pointer, Scope, Speaking, Subject, Write,
+    WriteAnswer, credential_hash,
 };
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use serde_json::json;
@@ -321,11 +321,13 @@ fn a_write_is_read_as_it_is_meant() {
             body: Document::Absent,
             answer: WriteAnswer::default(),
         };
-        let [(rule, request, captures)] = &config.proxy.rules.routes.speaking(&write).collect::<Vec<_>>()[..] else {
+        let [Speaking { rule, request, captures, .. }] =
+            &config.proxy.rules.routes.speaking(&write).collect::<Vec<_>>()[..]
+        else {
             panic!("not one rule")
         };
         assert_eq!(
-            (*request, captures.get("slug")),
+            (request.as_str(), captures.get("slug")),
             (rule.requests[usize::from(method != "POST")].as_str(), Some("a"))
         );
         let [Drops::Path(path), Drops::Tag(tag), Drops::Route(route)] = rule.drops.as_deref().unwrap() else {

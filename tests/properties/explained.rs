@@ -6,7 +6,8 @@ use std::fmt::Write as _;
 
 use aside::config::Config;
 use aside::rules::{
-    Document, DroppedBy, Kind, Overriding, PathPattern, Read, Routes, Tag, Write, WriteAnswer, Writes, write_paths,
+    Document, DroppedBy, Kind, Overriding, PathPattern, Read, Routes, Tag, Write, WriteAnswer, Writes, place,
+    write_paths,
 };
 use http::uri::PathAndQuery;
 use http::{HeaderMap, Method, StatusCode};
@@ -293,8 +294,8 @@ fn is_dropped(routes: &Routes, (path, query): (&str, &str), write: &Write<'_>) -
     let target: PathAndQuery = format!("{path}{}{query}", if query.is_empty() { "" } else { "?" }).parse().unwrap();
     let read = Read { target: &target, fields: &fields, host: None, secure: false };
     let place = match routes.find(path) {
-        Some((route, captures)) => route.place(&read, &captures),
-        None => routes.routeless_place(&read),
+        Some((route, captures)) => place(route, &read, &captures),
+        None => routes.unrouted_place(&read),
     };
     let tags = place.unwrap().tags;
     let fetched = routes.find(path).map(|(route, _)| route.fetched_tags(path, query)).unwrap_or_default();

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use aside::config::Config;
-use aside::rules::{KeyedHost, Read};
+use aside::rules::{KeyedHost, Read, place};
 use aside::store::key_name;
 use http::HeaderMap;
 use http::uri::PathAndQuery;
@@ -37,8 +37,8 @@ fn no_text_of_a_clients_imitates_a_host() {
                 let target: PathAndQuery = target.parse().unwrap();
                 let read = Read { target: &target, fields: &fields, host: Some(*host), secure };
                 let place = match routes.find(&path) {
-                    Some((route, captures)) => route.place(&read, &captures),
-                    None => routes.routeless_place(&read),
+                    Some((route, captures)) => place(route, &read, &captures),
+                    None => routes.unrouted_place(&read),
                 };
                 let Ok(place) = place else { continue };
                 let asked = format!("{path} {query:?} {host:?} {secure}");

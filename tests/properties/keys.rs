@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use aside::config::Config;
-use aside::rules::{Read, Routes, Source, Tag, Template, find_parameter, is_canonical, write_paths};
+use aside::rules::{Read, Routes, Source, Tag, Template, find_parameter, is_canonical, place, write_paths};
 use aside::store::key_name;
 use http::HeaderMap;
 use http::uri::PathAndQuery;
@@ -57,9 +57,9 @@ fn kept_and_asked(routes: &Routes, target: &str) -> Option<((Arc<str>, String), 
     let read = Read { target: &asked, fields: &HeaderMap::new(), host: None, secure: false };
     let (key, asked) = match routes.find(asked.path()) {
         Some((route, captures)) => {
-            (route.place(&read, &captures).ok()?.key, route.fill(&read).ok()?.target.as_str().to_owned())
+            (place(route, &read, &captures).ok()?.key, route.fill(&read).ok()?.target.as_str().to_owned())
         }
-        None => (routes.routeless_place(&read).ok()?.key, target.to_owned()),
+        None => (routes.unrouted_place(&read).ok()?.key, target.to_owned()),
     };
     Some(((Arc::clone(&key.route), key_name(&key)), asked))
 }

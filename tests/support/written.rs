@@ -5,7 +5,7 @@
 use aside::fields::{CACHE_GROUP_INVALIDATION, cache_groups, is_plain_json};
 use aside::policy::{named_on_origin, path_of};
 use aside::rules::{
-    Content, Document, Invalidation, Read, Routes, Tag, Write, WriteAnswer, overriding, read_json, write_paths,
+    Content, Document, Invalidation, Read, Routes, Tag, Write, WriteAnswer, overriding, place, read_json, write_paths,
     written_paths,
 };
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, LOCATION};
@@ -164,8 +164,10 @@ pub fn stored_tags(routes: &Routes, target: &str) -> Vec<Tag> {
     let Ok(asked) = target.parse() else { return Vec::new() };
     let read = Read { target: &asked, fields: &HeaderMap::new(), host: None, secure: false };
     let (place, fetched) = match routes.find(path) {
-        Some((route, captures)) => (route.place(&read, &captures), route.fetched_tags(path, query.unwrap_or_default())),
-        None => (routes.routeless_place(&read), Vec::new()),
+        Some((route, captures)) => {
+            (place(route, &read, &captures), route.fetched_tags(path, query.unwrap_or_default()))
+        }
+        None => (routes.unrouted_place(&read), Vec::new()),
     };
     place.map(|place| place.tags.iter().cloned().chain(fetched).collect()).unwrap_or_default()
 }

@@ -2,17 +2,17 @@
 
 use serde_json::{Value, json};
 
-use crate::rules::{Cause, Invalidation, ROUTELESS, Scope, Tag};
+use crate::rules::{Cause, Invalidation, RequestPattern, Routes, Scope, Tag, UNROUTED};
 
 /// As in `/fruit/{id}: the entry fruit:1 in all its variants, because of PUT /fruit/{id}`. `paths` are those that the write may
-/// write.
-pub(super) fn text(drop: &Invalidation, paths: &[&str]) -> String {
+/// write; `routes` say what the cause is.
+pub(super) fn text(drop: &Invalidation, paths: &[&str], routes: &Routes) -> String {
     let route = match drop.route.as_deref() {
-        Some(ROUTELESS) => "paths without a route: ",
+        Some(UNROUTED) => "paths without a route: ",
         Some(name) => &format!("{name}: "),
         None => "",
     };
-    format!("{route}{}, because {}", what(drop), because(drop, paths))
+    format!("{route}{}, because {}", what(drop), because(drop, paths, routes))
 }
 
 fn what(drop: &Invalidation) -> String {
@@ -33,24 +33,25 @@ fn what(drop: &Invalidation) -> String {
 }
 
 /// The reason of an invalidation as a person reads it.
-fn because(drop: &Invalidation, paths: &[&str]) -> String {
+fn because(drop: &Invalidation, paths: &[&str], routes: &Routes) -> String {
     let in_it =
-        drop.route.as_deref() == Some(ROUTELESS) && !paths.iter().any(|path| drop.tag.is_of_path(ROUTELESS, path));
+        drop.route.as_deref() == Some(UNROUTED) && !paths.iter().any(|path| drop.tag.is_of_path(UNROUTED, path));
+    let request = || routes.request_of(&drop.cause).map_or("", RequestPattern::as_str);
     match &drop.cause {
         Cause::Unlisted => "any write may have changed it".to_owned(),
         Cause::Target if in_it => "what the write is sent to lies in it".to_owned(),
         Cause::Target => "it is what the write is sent to".to_owned(),
         Cause::Path => "it lies around what the write is sent to".to_owned(),
-        Cause::Rule(request) => format!("of {request}"),
-        Cause::Write(request) => format!("of [[write]] {request}"),
-        Cause::Policy(request) => format!("of the write policy of {request}"),
+        Cause::Rule(..) => format!("of {}", request()),
+        Cause::Write(..) => format!("of [[write]] {}", request()),
+        Cause::Policy(_) => format!("of the write policy of {}", request()),
         Cause::Named => "the answer names it".to_owned(),
         Cause::Groups => "the answer names its group".to_owned(),
     }
 }
 
 /// For programs.
-pub(super) fn json(drop: &Invalidation, paths: &[&str]) -> Value {
+pub(super) fn json(drop: &Invalidation, paths: &[&str], routes: &Routes) -> Value {
     let scope = match drop.scope {
         Scope::Entry => "entry",
         Scope::Path => "path",
@@ -63,6 +64,6 @@ pub(super) fn json(drop: &Invalidation, paths: &[&str]) -> Value {
         "route": drop.route.as_deref(),
         "scope": scope,
         "tag": drop.tag.as_str(),
-        "because": because(drop, paths),
+        "because": because(drop, paths, routes),
     })
 }

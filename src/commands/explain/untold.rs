@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 
-use crate::rules::{Source, Subject, Untold, Why};
+use crate::rules::{RequestPattern, Routes, Source, Subject, Untold, Why};
 
 /// As in `{id} of /fruit/{id} (PUT /fruit/{id}): …`.
-pub(super) fn text(untold: &Untold) -> String {
-    let of = match (&untold.route, &untold.request) {
+pub(super) fn text(untold: &Untold, routes: &Routes) -> String {
+    let of = match (&untold.route, request(untold, routes)) {
         (Some(route), Some(request)) => format!(" of {route} ({request})"),
         (Some(route), None) => format!(" of {route}"),
         (None, Some(request)) => format!(" ({request})"),
@@ -30,7 +30,7 @@ pub(super) fn text(untold: &Untold) -> String {
 }
 
 /// For programs.
-pub(super) fn json(untold: &Untold) -> Value {
+pub(super) fn json(untold: &Untold, routes: &Routes) -> Value {
     let (why, value) = match &untold.why {
         Why::NotGiven(_) => ("not-given", None),
         Why::NotUnderstood => ("not-understood", None),
@@ -39,9 +39,14 @@ pub(super) fn json(untold: &Untold) -> Value {
         Why::Odd(value) => ("odd", Some(value)),
     };
     json!({
-        "route": untold.route.as_deref(), "request": untold.request, "variable": braced(&untold.source),
+        "route": untold.route.as_deref(), "request": request(untold, routes), "variable": braced(&untold.source),
         "why": why, "value": value, "give": option(&untold.why),
     })
+}
+
+/// The request of the rule that asks.
+fn request<'r>(untold: &Untold, routes: &'r Routes) -> Option<&'r str> {
+    untold.by.as_ref().and_then(|cause| routes.request_of(cause)).map(RequestPattern::as_str)
 }
 
 /// The option that could tell.

@@ -1,5 +1,7 @@
 //! What would become of a write: where it goes, what it makes old and why, and what nobody can tell beforehand.
 
+use std::sync::Arc;
+
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, Method};
 use serde_json::{Value, json};
@@ -11,8 +13,8 @@ use super::{dropping, untold};
 use crate::config::Config;
 use crate::policy::is_overriding;
 use crate::rules::{
-    self, Condition, Content, Document, Invalidation, InvalidationRule, KeyedHost, Overriding, ROUTELESS,
-    RequestPattern, Route, Said, Subject, Untold, Write, WriteAnswer, WriteRule, WriteTarget, overriding, write_paths,
+    self, Condition, Content, Document, Invalidation, InvalidationRule, KeyedHost, Overriding, RequestPattern, Route,
+    Ruleset, Said, Subject, UNROUTED, Untold, Write, WriteAnswer, WriteRule, WriteTarget, overriding, write_paths,
     written_paths,
 };
 use crate::store::key_name;
@@ -31,6 +33,8 @@ pub(crate) struct Explained {
     policy: Option<Policy>,
     sayings: Vec<Saying>,
     drops: Vec<Invalidation>,
+    /// Which say what the causes of that are.
+    rules: Arc<Ruleset>,
     conditions: Vec<Conditional>,
     untold: Vec<Untold>,
 }
@@ -96,8 +100,7 @@ pub(super) fn explain(asked: &Asked, config: &Config) -> Explained {
             route: route.name.to_string(),
             target: chosen.as_ref().map(|(target, _)| *target),
             chosen: chosen.map(|(_, value)| value.into_owned()).unwrap_or_default(),
-            entry: route
-                .written(&write, config.proxy.rules.hosts.as_ref().map(|_| KeyedHost::Known))
+            entry: rules::written(route, &write, config.proxy.rules.hosts.as_ref().map(|_| KeyedHost::Known))
                 .map(|written| (key_name(&written.place.key), written.target.to_string())),
         }
     });
@@ -110,6 +113,7 @@ pub(super) fn explain(asked: &Asked, config: &Config) -> Explained {
         taken_for: taken_for(asked, &overriding),
         unrouted: paths.iter().any(|path| !routes.iter().any(|route| route.path.matches_write(path).is_some())),
         sayings: sayings(&write, config),
+        rules: Arc::clone(&config.proxy.rules),
         drops: match policy.as_ref().and_then(|policy| policy.target) {
             Some(WriteTarget::Cache) => routes.invalidations_in_cache(&write),
             _ => routes.invalidations(&write),
@@ -205,8 +209,8 @@ fn conditions(write: &Write<'_>, config: &Config) -> Vec<Conditional> {
             note(Some(route), rule.request.as_str(), &rule.when);
         }
     }
-    for (rule, request, _) in routes.speaking(write) {
-        note(None, request, &rule.when);
+    for one in routes.speaking(write) {
+        note(None, one.request.as_str(), &one.rule.when);
     }
     found
 }
@@ -234,7 +238,7 @@ impl Explained {
             lines.push(("policy", policy.text()));
         }
         if self.goes_to_cache() {
-            lines.extend(self.drops.iter().map(|drop| ("drops", dropping::text(drop, &paths))));
+            lines.extend(self.drops.iter().map(|drop| ("drops", dropping::text(drop, &paths, &self.rules.routes))));
             return layout(&lines);
         }
         let narrows = |saying: &&Saying| saying.narrows && saying.silent.is_none();
@@ -242,12 +246,12 @@ impl Explained {
         let told = self.sayings.iter().filter(|saying| !narrowed || saying.narrows);
         lines.extend(told.map(|saying| ("narrowed by", saying.text())));
         let shown = self.drops.iter().filter(|drop| self.is_shown(drop));
-        lines.extend(shown.map(|drop| ("drops", dropping::text(drop, &paths))));
+        lines.extend(shown.map(|drop| ("drops", dropping::text(drop, &paths, &self.rules.routes))));
         if !self.drops.iter().any(|drop| self.is_shown(drop)) {
             lines.push(("drops", "nothing".to_owned()));
         }
         lines.extend(self.conditions.iter().map(|conditional| ("when", conditional.text())));
-        lines.extend(self.untold.iter().map(|untold| ("not known", untold::text(untold))));
+        lines.extend(self.untold.iter().map(|untold| ("not known", untold::text(untold, &self.rules.routes))));
         lines.extend(self.unless().into_iter().map(|text| ("unless", text)));
         layout(&lines)
     }
@@ -255,7 +259,7 @@ impl Explained {
     /// Whether a person is told of it: not of what goes along with something that is told, nor of paths without a route
     /// where each of its paths has one.
     fn is_shown(&self, drop: &Invalidation) -> bool {
-        !drop.is_besides() && (drop.route.as_deref() != Some(ROUTELESS) || self.unrouted)
+        !drop.is_besides() && (drop.route.as_deref() != Some(UNROUTED) || self.unrouted)
     }
 
     /// All that it may write.
@@ -304,9 +308,9 @@ impl Explained {
             "goes_to": self.goes_to(),
             "policy": self.policy.as_ref().map(Policy::json),
             "narrowed_by": self.sayings.iter().map(Saying::json).collect::<Vec<_>>(),
-            "drops": self.drops.iter().map(|drop| dropping::json(drop, &paths)).collect::<Vec<_>>(),
+            "drops": self.drops.iter().map(|drop| dropping::json(drop, &paths, &self.rules.routes)).collect::<Vec<_>>(),
             "conditions": self.conditions.iter().map(Conditional::json).collect::<Vec<_>>(),
-            "unknown": self.untold.iter().map(untold::json).collect::<Vec<_>>(),
+            "unknown": self.untold.iter().map(|untold| untold::json(untold, &self.rules.routes)).collect::<Vec<_>>(),
         })
     }
 }

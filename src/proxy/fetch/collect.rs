@@ -114,7 +114,7 @@ async fn streamed(
     let status = CacheStatus { detail: Some(why), ..fetch.cache_status(received.status, &received.fields) };
     let answer = as_it_came(received.into_head(), Body::stream(ahead, rest), status);
     match &fetch.plan {
-        Plan::Post(drops) => invalidated(core, drops, answer).await,
+        Plan::Post(drops) => invalidated(core, &fetch.asked.rules, drops, answer).await,
         _ => answer.under_conditions_of(&fetch.asked.request.fields),
     }
 }
@@ -124,7 +124,7 @@ async fn broken(core: &Core, mut fetch: Fetch, error: OriginError) -> Answer {
     let answer = failed(&core.shared, &fetch.asked, &fetch.missed, &error);
     fetch.land(Landing::Failed(error), &core.shared.flights);
     match &fetch.plan {
-        Plan::Post(drops) => invalidated(core, drops, answer).await,
+        Plan::Post(drops) => invalidated(core, &fetch.asked.rules, drops, answer).await,
         _ => answer,
     }
 }

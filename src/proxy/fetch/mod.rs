@@ -95,7 +95,7 @@ pub(super) async fn fetched_by_post(
         Err(detail) => {
             let status = passed_status(Forward::Method, received.status, Some(detail));
             let answered = Answered { head: received.into_head(), body };
-            invalidated(core, &drops, Answer::passed(answered, status)).await
+            invalidated(core, &fetch.asked.rules, &drops, Answer::passed(answered, status)).await
         }
     }
 }

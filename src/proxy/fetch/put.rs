@@ -122,9 +122,9 @@ pub(super) async fn invalidate_and_put(
     let tagged = Tagged::of(core, &fetch, &whole);
     if let Some(detail) = tagged.refused {
         answer.cache_status.detail = Some(detail);
-        return invalidated(core, drops, answer).await;
+        return invalidated(core, &fetch.asked.rules, drops, answer).await;
     }
-    answer.notes.dropped = dropped(drops);
+    answer.notes.dropped = dropped(&fetch.asked.rules, drops);
     let since = Since { token: fetch.missed.token, watched: tagged.tags.clone() };
     let done = match invalidate(core, drops, &[], Some(&since)).await {
         Ok(done) => done,

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use bytes::Bytes;
 use fred::types::Value;
 
-use crate::rules::{CacheKey, EntryRef, Heir, ROUTELESS, Role, Tag};
+use crate::rules::{CacheKey, EntryRef, Heir, Role, Tag, UNROUTED};
 use crate::store::core::Token;
 
 /// Names keys. A name that comes from a request has no braces, so none can be taken for one of the other two kinds.
@@ -65,7 +65,7 @@ fn push_name(key: &CacheKey, text: &mut String) {
     let CacheKey { route, fingerprint: _, name, host, secure, selected, role } = key;
     text.push_str(name);
     // Without a route a host stands with its scheme.
-    let https_host = *secure && **route == *ROUTELESS && host.as_ref().is_some_and(|host| !host.is_empty());
+    let https_host = *secure && **route == *UNROUTED && host.as_ref().is_some_and(|host| !host.is_empty());
     if let Some(host) = host {
         text.extend(["@", if https_host { "https://" } else { "" }, &**host]);
     }
@@ -211,8 +211,8 @@ mod tests {
             (plain.clone(), "fruit:1"),
             (https, "fruit:1#https"),
             (CacheKey { host: host.clone(), secure: true, ..plain.clone() }, "fruit:1@a.example#https"),
-            (CacheKey { host: host.clone(), secure: true, ..key(ROUTELESS) }, "fruit:1@https://a.example"),
-            (CacheKey { host: Some("".into()), secure: true, ..key(ROUTELESS) }, "fruit:1@#https"),
+            (CacheKey { host: host.clone(), secure: true, ..key(UNROUTED) }, "fruit:1@https://a.example"),
+            (CacheKey { host: Some("".into()), secure: true, ..key(UNROUTED) }, "fruit:1@#https"),
             (CacheKey { role: Role::Around, ..plain.clone() }, "fruit:1#around"),
             (CacheKey { role: Role::Variant(31), host, ..plain }, "fruit:1@a.example#31"),
             (CacheKey { role: Role::Part, ..selected }, "fruit:1#https#959a45d44e6fcf58361ed004681556fe#part"),

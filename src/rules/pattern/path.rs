@@ -1,22 +1,23 @@
 //! Path patterns: `/orders/{page}`, `/files/{name}.json`, `/static/{*rest}`.
 
+mod loose;
+
 use std::borrow::Cow;
 use std::fmt;
 
 use percent_encoding::percent_decode_str;
 
-use super::variable::check_name;
-use super::{PatternError, foreign};
+use super::{Braced, PatternError, braced, check_name};
 
 /// A pattern that a path matches segment by segment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PathPattern {
-    pub(super) source: String,
-    pub(super) segments: Vec<Segment>,
+    pub(in crate::rules) source: String,
+    pub(in crate::rules) segments: Vec<Segment>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Segment {
+pub(in crate::rules) enum Segment {
     Literal(String),
     /// `before{name}after` within one segment; the value is never empty.
     Variable {
@@ -103,7 +104,7 @@ impl PathPattern {
                 let at = self.source.rfind(name).unwrap_or(0);
                 return Err(PatternError::new(
                     at,
-                    format!("`{{{name}}}` stands twice; give each variable its own name"),
+                    format!("`{{{name}}}` is there twice; give each variable its own name"),
                 ));
             }
         }
@@ -139,7 +140,7 @@ impl PathPattern {
     }
 
     /// Matches what comes after a path's first slash, with these ways to decode and compare.
-    pub(super) fn walk<'a>(
+    pub(in crate::rules) fn walk<'a>(
         segments: &'a [Segment],
         inner: &'a str,
         decode: impl Fn(&'a str) -> Cow<'a, str>,
@@ -150,10 +151,7 @@ impl PathPattern {
         let mut left = Some(inner);
         for segment in segments {
             let rest = left?;
-            let (piece, next) = match rest.split_once('/') {
-                Some((piece, next)) => (piece, Some(next)),
-                None => (rest, None),
-            };
+            let (piece, next) = first_segment(rest);
             match segment {
                 Segment::Literal(literal) if same(&decode(piece), literal) => {}
                 Segment::Literal(_) => return None,
@@ -190,7 +188,7 @@ impl PathPattern {
     }
 
     /// Whether nothing but a trailing slash stands from this segment on: a `{*rest}` does not match it.
-    pub(super) fn ends_with_a_slash_at(&self, index: usize) -> bool {
+    pub(in crate::rules) fn ends_with_a_slash_at(&self, index: usize) -> bool {
         index + 1 == self.segments.len()
             && matches!(self.segments.get(index), Some(Segment::Literal(literal)) if literal.is_empty())
     }
@@ -239,9 +237,19 @@ const SEGMENT: &percent_encoding::AsciiSet = &percent_encoding::NON_ALPHANUMERIC
     .remove(b':')
     .remove(b'@');
 
+/// A path's first segment, and what comes after its slash; `None` where it is the last. Segments are short: no search that
+/// has to be set up is faster.
+pub(in crate::rules) fn first_segment(path: &str) -> (&str, Option<&str>) {
+    let slash = path.bytes().position(|byte| byte == b'/');
+    match slash.and_then(|at| path.split_at_checked(at)) {
+        Some((segment, rest)) => (segment, rest.get(1..)),
+        None => (path, None),
+    }
+}
+
 /// The text of a raw segment; bytes that are no UTF-8 come as U+FFFD.
-pub(super) fn decode(segment: &str) -> Cow<'_, str> {
-    if !segment.contains('%') {
+pub(in crate::rules) fn decode(segment: &str) -> Cow<'_, str> {
+    if !segment.bytes().any(|byte| byte == b'%') {
         return Cow::Borrowed(segment);
     }
     percent_decode_str(segment).decode_utf8_lossy()
@@ -251,7 +259,7 @@ fn encode(text: &str) -> String {
     percent_encoding::utf8_percent_encode(text, SEGMENT).to_string()
 }
 
-pub(super) fn cut<'a>(piece: Cow<'a, str>, before: &str, after: &str) -> Option<Cow<'a, str>> {
+pub(in crate::rules) fn cut<'a>(piece: Cow<'a, str>, before: &str, after: &str) -> Option<Cow<'a, str>> {
     if before.is_empty() && after.is_empty() {
         return (!piece.is_empty()).then_some(piece);
     }
@@ -260,11 +268,11 @@ pub(super) fn cut<'a>(piece: Cow<'a, str>, before: &str, after: &str) -> Option<
 }
 
 fn parse_segment(piece: &str, at: usize, last: bool) -> Result<Segment, PatternError> {
-    let Some((before, rest)) = piece.split_once('{') else {
+    let Some(Braced { before, rest }) = braced(piece) else {
         if let Some(stray) = piece.find('}') {
             return Err(PatternError::new(at + stray, "`}` without `{`"));
         }
-        if let Some(instead) = foreign::instead(piece) {
+        if let Some(instead) = instead(piece) {
             return Err(PatternError::new(at, format!("`{piece}` has no meaning here; write {instead}")));
         }
         let literal = percent_decode_str(piece).decode_utf8_lossy().into_owned();
@@ -274,7 +282,7 @@ fn parse_segment(piece: &str, at: usize, last: bool) -> Result<Segment, PatternE
         return Ok(Segment::Literal(literal));
     };
     let opened = at + before.len();
-    let Some((name, after)) = rest.split_once('}') else {
+    let Some((name, after)) = rest else {
         return Err(PatternError::new(opened, "`{` is never closed"));
     };
     if after.contains(['{', '}']) {
@@ -292,6 +300,29 @@ fn parse_segment(piece: &str, at: usize, last: bool) -> Result<Segment, PatternE
     }
     check_name(name, opened + 1)?;
     Ok(Segment::Variable { before: before.to_owned(), name: name.to_owned(), after: after.to_owned() })
+}
+
+/// What to write instead of a segment of a pattern with a variable as other tools write it: read as a literal it would match
+/// nothing, and nobody would notice. `None` for one that means itself.
+fn instead(segment: &str) -> Option<String> {
+    if segment == "*" || segment == "**" {
+        return Some("{*rest}".to_owned());
+    }
+    if let Some(name) = segment.strip_prefix(':') {
+        return is_name(name).then(|| format!("{{{name}}}"));
+    }
+    let (_, bracketed) = segment.split_once('<')?;
+    let (inner, _) = bracketed.split_once('>')?;
+    match inner.rsplit_once(':') {
+        Some(("path", name)) if is_name(name) => Some(format!("{{*{name}}}")),
+        Some((_, name)) if is_name(name) => Some(format!("{{{name}}}")),
+        None if is_name(inner) => Some(format!("{{{inner}}}")),
+        _ => Some("{id}".to_owned()),
+    }
+}
+
+fn is_name(text: &str) -> bool {
+    check_name(text, 0).is_ok()
 }
 
 #[cfg(test)]
@@ -353,5 +384,27 @@ mod tests {
     fn rendering_is_the_way_back() {
         let text = pattern("/a/{x}/{*rest}").render(|name| Some(if name == "x" { "1 2".into() } else { "b/c".into() }));
         assert_eq!(text.as_deref(), Some("/a/1%202/b/c"));
+    }
+
+    #[test]
+    fn the_error_says_how_it_is_written_here() {
+        for (path, at, write) in [
+            ("/fruit/:id", 7, "{id}"),
+            ("/fruit/<id>", 7, "{id}"),
+            ("/fruit/<int:fruit_id>/x", 7, "{fruit_id}"),
+            ("/static/<path:rest>", 8, "{*rest}"),
+            ("/static/*", 8, "{*rest}"),
+        ] {
+            let error = PathPattern::parse(path).unwrap_err();
+            assert_eq!(error.at, at, "{path}");
+            assert!(error.message.ends_with(&format!("write {write}")), "{path}: {}", error.message);
+        }
+    }
+
+    #[test]
+    fn a_colon_or_star_within_a_segment_means_itself() {
+        for path in ["/v1/orders:cancel", "/a*b", "/@x:y", "/:"] {
+            assert!(PathPattern::parse(path).is_ok(), "{path}");
+        }
     }
 }

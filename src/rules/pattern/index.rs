@@ -2,23 +2,24 @@
 //!
 //! Whether one matches [`PathPattern::matches`] says, here as everywhere; this leaves out only what cannot.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
+use std::fmt;
 
-use super::path::{PathPattern, Segment, decode};
+use super::path::{PathPattern, Segment, decode, first_segment};
 
 /// So many segments of a pattern are looked at.
 const DEEPEST: usize = 12;
 
 /// The patterns by their segments.
-#[derive(Clone, Debug)]
-pub(super) struct PathIndex(Node);
+#[derive(Clone)]
+pub(in crate::rules) struct PathIndex(Node);
 
 /// What begins with the same segments; of a variable's text nothing is looked at.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 struct Node {
     /// The first pattern here and below.
     first: usize,
-    literals: BTreeMap<Box<str>, Node>,
+    literals: HashMap<Box<str>, Node>,
     variable: Option<Box<Node>>,
     /// Those that end here.
     closed: Vec<usize>,
@@ -28,7 +29,7 @@ struct Node {
 
 impl PathIndex {
     /// Of patterns in their order.
-    pub(super) fn new<'p>(patterns: impl IntoIterator<Item = &'p PathPattern>) -> Self {
+    pub(in crate::rules) fn new<'p>(patterns: impl IntoIterator<Item = &'p PathPattern>) -> Self {
         let mut root = Node::default();
         for (index, pattern) in patterns.into_iter().enumerate() {
             root.add(index, &pattern.segments, 0);
@@ -38,16 +39,23 @@ impl PathIndex {
 
     /// What `matches` gives for the first pattern for which it gives anything. It is asked only for those that may match
     /// this raw path, and need not be asked for all of them.
-    pub(super) fn find<T>(&self, path: &str, mut matches: impl FnMut(usize) -> Option<T>) -> Option<T> {
+    pub(in crate::rules) fn find<T>(&self, path: &str, mut matches: impl FnMut(usize) -> Option<T>) -> Option<T> {
         let mut found = None;
         self.0.search(Some(path.strip_prefix('/')?), &mut found, &mut matches);
         found.map(|(_, found)| found)
     }
 }
 
+// It says nothing that the patterns do not say, and in no certain order.
+impl fmt::Debug for PathIndex {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("PathIndex").finish_non_exhaustive()
+    }
+}
+
 impl Default for Node {
     fn default() -> Self {
-        Self { first: usize::MAX, literals: BTreeMap::new(), variable: None, closed: Vec::new(), open: Vec::new() }
+        Self { first: usize::MAX, literals: HashMap::new(), variable: None, closed: Vec::new(), open: Vec::new() }
     }
 }
 
@@ -86,10 +94,7 @@ impl Node {
             }
         }
         let Some(left) = left else { return };
-        let (piece, next) = match left.split_once('/') {
-            Some((piece, next)) => (piece, Some(next)),
-            None => (left, None),
-        };
+        let (piece, next) = first_segment(left);
         if let Some(node) = self.literals.get(&*decode(piece)) {
             node.search(next, found, matches);
         }

@@ -5,20 +5,18 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::ROUTELESS;
-use super::fold::fold_path;
-use super::invalidated_by::{Condition, InvalidatedBy, InvalidationRule};
-use super::invalidation::{Cause, Invalidation, Scope, parent};
-use super::named::tags_of;
-use super::path::{Captures, PathPattern};
-use super::request_pattern::RequestPattern;
-use super::route::Route;
-use super::routes::Routes;
-use super::tag::Tag;
-use super::template::{Source, Template};
-use super::write::Write;
-use super::write_policy::WritePolicy;
-use super::write_rule::{Drops, PathTemplate, RefusedAnswer, WriteRule};
+use super::Routes;
+use crate::rules::UNROUTED;
+use crate::rules::fold::fold_path;
+use crate::rules::invalidation::{Cause, Invalidation, Scope};
+use crate::rules::pattern::{Captures, PathPattern, RequestPattern, Source, Template, decode};
+use crate::rules::route::{Route, parent};
+use crate::rules::tag::{Tag, tags_of};
+use crate::rules::write::Write;
+use crate::rules::write_policy::WritePolicy;
+use crate::rules::write_rule::{
+    Condition, Drops, InvalidatedBy, InvalidationRule, PathTemplate, RefusedAnswer, WriteRule,
+};
 
 /// What drops the answer of one read.
 #[derive(Debug)]
@@ -110,10 +108,10 @@ impl Routes {
     /// What drops the answer of a read of this raw path and query.
     pub fn dropped_by<'r>(&'r self, path: &str, query: &str) -> DroppedBy<'r> {
         let route = self.iter().find(|route| route.path.matches(path).is_some());
-        let decoded = super::path::decode(path).into_owned();
+        let decoded = decode(path).into_owned();
         let tags = match route {
             Some(route) => route.tags_of(path, query).into_iter().chain(route.fetched_tags(path, query)).collect(),
-            None => vec![Tag::route(ROUTELESS), Tag::path(ROUTELESS, &fold_path(&decoded))],
+            None => vec![Tag::route(UNROUTED), Tag::path(UNROUTED, &fold_path(&decoded))],
         };
         let mut told = DroppedBy {
             kinds: Vec::new(),
@@ -280,14 +278,12 @@ impl<'r> DroppedBy<'r> {
             (Writes::Said(_, rule), Cause::Unlisted) => {
                 rule.drops.is_none() && rule.counts(write) && rule.speaks_of(write).is_some()
             }
-            (Writes::Said(_, rule), Cause::Write(text)) => {
-                rule.drops.is_some() && rule.counts(write) && rule.requests.iter().any(|known| known.as_str() == text)
+            (Writes::Said(index, _), Cause::Write(cause, _)) => index == cause,
+            (Writes::Listed(route, rule), Cause::Rule(of, entry)) => {
+                let listed = route.invalidated_by.rules().get(*entry);
+                *of == route.name && listed.is_some_and(|listed| std::ptr::eq(listed, *rule))
             }
-            (Writes::Listed(route, rule), Cause::Rule(text)) => {
-                let of_route = drop.route.as_ref().is_none_or(|name| *name == route.name);
-                of_route && rule.request.as_str() == text && rule.counts(write)
-            }
-            (Writes::Policy(policy), Cause::Policy(text)) => policy.request.as_str() == text,
+            (Writes::Policy(_), Cause::Policy(of)) => self.route.is_some_and(|route| route.name == *of),
             (Writes::To, Cause::Target | Cause::Path) => write.paths.iter().any(|path| self.is_at(path)),
             (Writes::Below, Cause::Target | Cause::Path) => {
                 write.paths.iter().filter_map(|path| parent(path)).any(|path| self.is_at(path))
@@ -302,7 +298,7 @@ impl<'r> DroppedBy<'r> {
 
     /// Whether whoever drops a decoded path drops the read's answer.
     fn is_at(&self, path: &str) -> bool {
-        let Some(route) = self.route else { return self.is_dropped_with(&Tag::path(ROUTELESS, &fold_path(path))) };
+        let Some(route) = self.route else { return self.is_dropped_with(&Tag::path(UNROUTED, &fold_path(path))) };
         let mut drops = Vec::new();
         route.path(path, &Cause::Target, &mut drops);
         drops.iter().any(|drop| self.is_dropped_with(&drop.tag))

@@ -2,10 +2,9 @@
 
 use http::Method;
 
-use super::PatternError;
-use super::path::{Captures, PathPattern};
-use super::write::Write;
+use super::{Captures, PathPattern, PatternError};
 use crate::policy::{registered, unsafe_methods};
+use crate::rules::write::Write;
 
 /// A method, or `*` for every unsafe one, and a path pattern.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,7 +50,7 @@ impl RequestPattern {
     }
 
     /// Matches a write as it was sent, but for a slash at the end of its path.
-    pub(super) fn matches_strictly<'a>(&'a self, write: &Write<'a>) -> Option<Captures<'a>> {
+    pub(in crate::rules) fn matches_strictly<'a>(&'a self, write: &Write<'a>) -> Option<Captures<'a>> {
         if self.method.as_ref().is_some_and(|mine| mine != write.method) {
             return None;
         }

@@ -9,8 +9,8 @@ use std::fmt::Write as _;
 
 use percent_encoding::percent_decode_str;
 
-use super::PatternError;
-use super::variable::check_name;
+use super::{Braced, PatternError, braced, check_name};
+use crate::rules::document::Pointer;
 
 /// A template of a key or a tag.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,29 +38,8 @@ pub enum Source {
     Response(Pointer),
 }
 
-/// A JSON pointer (RFC 6901).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Pointer(pub(super) String);
-
-impl Pointer {
-    /// A pointer from its text, which is empty or starts with `/`.
-    pub fn parse(text: &str) -> Option<Self> {
-        (text.is_empty() || text.starts_with('/')).then(|| Self(text.to_owned()))
-    }
-
-    /// Its text: empty, or starting with `/`.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// The value it points at in a document.
-    pub fn of<'a>(&self, document: &'a serde_json::Value) -> Option<&'a serde_json::Value> {
-        document.pointer(&self.0)
-    }
-}
-
 /// The text a template gets where a variable has no value: an absent query parameter. No value renders to it.
-pub(super) const ABSENT: &str = "~";
+pub(in crate::rules) const ABSENT: &str = "~";
 
 impl Template {
     /// Reads a template as `proxy.toml` has it. The error says where in the text and what to write instead.
@@ -69,38 +48,12 @@ impl Template {
     }
 
     /// Reads one whose text may be whatever a path has, and is decoded as a path is.
-    pub(super) fn parse_path(source: &str) -> Result<Self, PatternError> {
+    pub(in crate::rules) fn parse_path(source: &str) -> Result<Self, PatternError> {
         Self::read(source, |literal, _| Ok(percent_decode_str(literal).decode_utf8_lossy().into_owned()))
     }
 
     fn read(source: &str, text_of: impl Fn(&str, usize) -> Result<String, PatternError>) -> Result<Self, PatternError> {
-        let mut pieces = Vec::new();
-        let mut at = 0;
-        while let Some(rest) = source.get(at..).filter(|rest| !rest.is_empty()) {
-            let piece = match rest.find('{') {
-                Some(0) => {
-                    let Some(end) = rest.find('}') else {
-                        return Err(PatternError::new(at, "`{` is never closed"));
-                    };
-                    if matches!(pieces.last(), Some(Piece::Variable(_))) {
-                        return Err(PatternError::new(
-                            at,
-                            "two variables need a separator between them, as in {a}-{b}",
-                        ));
-                    }
-                    let variable = Piece::Variable(parse_source(rest.get(1..end).unwrap_or_default(), at + 1)?);
-                    at += end + 1;
-                    variable
-                }
-                next => {
-                    let literal = rest.get(..next.unwrap_or(rest.len())).unwrap_or_default();
-                    let text = text_of(literal, at)?;
-                    at += literal.len();
-                    Piece::Literal(text)
-                }
-            };
-            pieces.push(piece);
-        }
+        let pieces = take_apart(source, text_of, parse_source)?;
         if pieces.is_empty() {
             return Err(PatternError::new(0, "a key or tag cannot be empty"));
         }
@@ -109,17 +62,16 @@ impl Template {
 
     /// The default key of a path pattern and the listed query parameters: `/active?country={country}&city={city}`.
     pub fn of_path(pattern: &str, query: &[String]) -> Self {
-        let mut pieces = Vec::new();
-        let mut literal = String::new();
-        let mut rest = pattern;
-        while let Some((before, after)) = rest.split_once('{') {
-            let Some((name, next)) = after.split_once('}') else { break };
-            literal.push_str(before);
-            pieces.push(Piece::Literal(std::mem::take(&mut literal)));
-            pieces.push(Piece::Variable(Source::Name(name.trim_start_matches('*').to_owned())));
-            rest = next;
-        }
-        literal.push_str(rest);
+        let name = |name: &str, _| Ok(Source::Name(name.trim_start_matches('*').to_owned()));
+        let mut pieces = take_apart(pattern, |literal, _| Ok(literal.to_owned()), name).unwrap_or_default();
+        let mut literal = match pieces.pop() {
+            Some(Piece::Literal(last)) => last,
+            Some(variable) => {
+                pieces.push(variable);
+                String::new()
+            }
+            None => String::new(),
+        };
         for (index, name) in query.iter().enumerate() {
             let _ = write!(literal, "{}{name}=", if index == 0 { '?' } else { '&' });
             pieces.push(Piece::Literal(std::mem::take(&mut literal)));
@@ -227,6 +179,32 @@ impl Template {
             }
         }
     }
+}
+
+/// The pieces of a text with variables in it, none of them empty: its own text as `text_of` has it, and its variables.
+fn take_apart(
+    source: &str,
+    text_of: impl Fn(&str, usize) -> Result<String, PatternError>,
+    variable_of: impl Fn(&str, usize) -> Result<Source, PatternError>,
+) -> Result<Vec<Piece>, PatternError> {
+    let mut pieces = Vec::new();
+    let mut rest = source;
+    while !rest.is_empty() {
+        let at = source.len() - rest.len();
+        let (before, braces) = braced(rest).map_or((rest, None), |Braced { before, rest }| (before, Some(rest)));
+        if !before.is_empty() {
+            pieces.push(Piece::Literal(text_of(before, at)?));
+        }
+        let Some(braces) = braces else { break };
+        let opened = at + before.len();
+        let (within, after) = braces.ok_or_else(|| PatternError::new(opened, "`{` is never closed"))?;
+        if matches!(pieces.last(), Some(Piece::Variable(_))) {
+            return Err(PatternError::new(opened, "two variables need a separator between them, as in {a}-{b}"));
+        }
+        pieces.push(Piece::Variable(variable_of(within, opened + 1)?));
+        rest = after;
+    }
+    Ok(pieces)
 }
 
 fn reserved_anyway(byte: u8) -> bool {

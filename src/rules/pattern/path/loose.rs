@@ -1,20 +1,22 @@
-//! Paths as origins take them: with and without a slash at their end, and for writes in any case.
+//! Paths as origins take them: with and without a slash at their end, and for writes in any case; and the paths that two
+//! patterns share.
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 
-use super::fold::fold;
-use super::path::{Captures, PathPattern, Segment, cut, decode};
-use super::value::{As, plain_path, without_format};
+use super::{Captures, PathPattern, Segment, cut, decode};
+use crate::rules::fold::fold;
+use crate::rules::value::{As, plain_path, without_format};
 
 impl PathPattern {
-    /// Matches one decoded path of a write ([`super::write_paths`]): literals without regard to case, with or without
+    /// Matches one decoded path of a write ([`crate::rules::write_paths`]): literals without regard to case, with or without
     /// a trailing slash, because origins differ in both and a write must never drop too little.
     pub fn matches_write<'a>(&'a self, path: &'a str) -> Option<Captures<'a>> {
         self.matches_but_for_a_slash(path, Cow::Borrowed, is_loosely, cut_loosely)
     }
 
     /// Matches the raw path of a write that is spelt as the file has it, but for a trailing slash.
-    pub(super) fn matches_strictly<'a>(&'a self, path: &'a str) -> Option<Captures<'a>> {
+    pub(in crate::rules) fn matches_strictly<'a>(&'a self, path: &'a str) -> Option<Captures<'a>> {
         self.matches_but_for_a_slash(path, decode, |a, b| a == b, cut)
     }
 
@@ -41,8 +43,8 @@ impl PathPattern {
     }
 
     /// The one text that stands for all spellings of a path that it has matched, without a trailing slash; `None` where a
-    /// value is odd ([`super::value`]).
-    pub(super) fn folded(&self, captures: &Captures<'_>, read: As) -> Option<String> {
+    /// value is odd ([`crate::rules::value`]).
+    pub(in crate::rules) fn folded(&self, captures: &Captures<'_>, read: As) -> Option<String> {
         let mut folded = String::new();
         for segment in self.without_slash() {
             folded.push('/');
@@ -96,7 +98,7 @@ impl PathPattern {
 
     /// Whether a path that this pattern matches may have the same path tag as `path` where no route speaks, but for one of a
     /// `{*rest}`.
-    pub(super) fn may_fold_to(&self, path: &str) -> bool {
+    pub(in crate::rules) fn may_fold_to(&self, path: &str) -> bool {
         let pieces: Vec<&str> = path.split('/').filter(|piece| !piece.is_empty()).collect();
         let own = self.without_slash();
         let same = |(segment, piece): (&Segment, &&str)| match segment {
@@ -108,10 +110,43 @@ impl PathPattern {
 
     /// The paths of which [`PathPattern::lies_under`] holds, as patterns, from the root on. Below a `{*rest}` lie paths of its
     /// own.
-    pub(super) fn above(&self) -> Vec<Self> {
+    pub(in crate::rules) fn above(&self) -> Vec<Self> {
         let own = self.without_slash();
         let lengths = 0..own.len() + usize::from(matches!(own.last(), Some(Segment::Rest(_))));
         lengths.map(|length| Self::of(own.iter().take(length).cloned().collect())).collect()
+    }
+
+    /// The paths that both this pattern and `other` match, as a pattern; `None` when there is no such path.
+    pub fn overlap(&self, other: &Self) -> Option<Self> {
+        let mut segments = Vec::new();
+        for index in 0.. {
+            match (self.segments.get(index), other.segments.get(index)) {
+                (None, None) => break,
+                (Some(Segment::Rest(_)), Some(_)) if !other.ends_with_a_slash_at(index) => {
+                    segments.extend(other.segments.iter().skip(index).cloned());
+                    break;
+                }
+                (Some(_), Some(Segment::Rest(_))) if !self.ends_with_a_slash_at(index) => {
+                    segments.extend(self.segments.iter().skip(index).cloned());
+                    break;
+                }
+                (Some(mine), Some(others)) => segments.push(shared(mine, others)?),
+                _ => return None,
+            }
+        }
+        Some(Self::of(segments))
+    }
+
+    /// The pattern that has these segments; that of the root where there are none.
+    pub(in crate::rules) fn of(segments: Vec<Segment>) -> Self {
+        if segments.is_empty() {
+            return Self { source: "/".to_owned(), segments: vec![Segment::Literal(String::new())] };
+        }
+        let mut source = String::new();
+        for segment in &segments {
+            let _ = write!(source, "/{segment}");
+        }
+        Self { source, segments }
     }
 
     /// The literal text that stands last before a variable; `None` where none does.
@@ -169,6 +204,28 @@ fn cut_loosely<'a>(piece: Cow<'a, str>, before: &str, after: &str) -> Option<Cow
     let value = piece.get(start..end).filter(|value| !value.is_empty())?;
     let same = same_in_any_case(piece.get(..start)?, before) && same_in_any_case(piece.get(end..)?, after);
     same.then(|| Cow::Owned(value.to_owned()))
+}
+
+/// The segments that both match, as one; variables keep the first one's name.
+fn shared(one: &Segment, other: &Segment) -> Option<Segment> {
+    match (one, other) {
+        (Segment::Literal(a), Segment::Literal(b)) => (a == b).then(|| one.clone()),
+        (Segment::Literal(literal), Segment::Variable { before, after, .. })
+        | (Segment::Variable { before, after, .. }, Segment::Literal(literal)) => {
+            cut(Cow::Borrowed(literal), before, after).map(|_| Segment::Literal(literal.clone()))
+        }
+        (Segment::Variable { before, name, after }, Segment::Variable { before: b, after: a, .. }) => {
+            let before = longer(before, b, |long, short| long.starts_with(short))?;
+            let after = longer(after, a, |long, short| long.ends_with(short))?;
+            Some(Segment::Variable { before: before.to_owned(), name: name.clone(), after: after.to_owned() })
+        }
+        (Segment::Rest(_), _) | (_, Segment::Rest(_)) => None,
+    }
+}
+
+fn longer<'t>(one: &'t str, other: &'t str, holds: impl Fn(&str, &str) -> bool) -> Option<&'t str> {
+    let (long, short) = if one.len() < other.len() { (other, one) } else { (one, other) };
+    holds(long, short).then_some(long)
 }
 
 #[cfg(test)]
@@ -285,5 +342,23 @@ mod tests {
     fn a_pattern_may_fold_to_what_its_literals_allow() {
         assert!(pattern("/A/{b}").may_fold_to("/a/1/") && pattern("/7/{b}").may_fold_to("/007/x"));
         assert!(!pattern("/a/{b}").may_fold_to("/a") && !pattern("/a/{b}").may_fold_to("/b/1"));
+    }
+
+    #[test]
+    fn an_overlap_is_what_both_match() {
+        for (one, other, both) in [
+            ("/{a}/x", "/y/{b}", Some("/y/x")),
+            ("/{a}/x/{c}", "/y/{b}/{d}", Some("/y/x/{c}")),
+            ("/v{n}", "/{n}.json", Some("/v{n}.json")),
+            ("/{*rest}", "/a/{b}", Some("/a/{b}")),
+            ("/a/{b}/c", "/a/{*rest}", Some("/a/{b}/c")),
+            ("/orders/{page}", "/fruit/{id}", None),
+            ("/orders", "/orders/{page}", None),
+            ("/v{n}", "/w{n}", None),
+            ("/static/", "/static/{*rest}", None),
+        ] {
+            let found = pattern(one).overlap(&pattern(other));
+            assert_eq!(found.as_ref().map(PathPattern::as_str), both, "{one} and {other}");
+        }
     }
 }

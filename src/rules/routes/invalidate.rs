@@ -1,4 +1,4 @@
-//! Everything that an answered write makes old, over all routes and the paths without one.
+//! Everything that an answered write invalidates, over all routes and the paths without one.
 //!
 //! Safe by default: a write that nothing is said of may have changed anything, so it drops every route that does not say
 //! itself which writes drop it. `[[write]]` narrows that on the side of the write, `invalidated_by` on the side of a route.
@@ -6,24 +6,22 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::ROUTELESS;
-use super::fold::fold_path;
-use super::invalidated_by::InvalidationRule;
-use super::invalidation::{Cause, Invalidation, Scope, parent, push_named};
-use super::named::tags_of;
-use super::path::Captures;
-use super::routes::{ROUTELESS_NAME, Routes};
-use super::tag::Tag;
-use super::template::Source;
-use super::value::plain;
-use super::write::Write;
-use super::write_rule::{Drops, PathTemplate, WriteRule};
+use super::{Routes, Speaking, UNROUTED_NAME};
 use crate::policy::{Effect, effect, invalidates};
+use crate::rules::UNROUTED;
+use crate::rules::fold::fold_path;
+use crate::rules::invalidation::{Cause, Invalidation, Scope};
+use crate::rules::pattern::Captures;
+use crate::rules::route::{parent, push_named};
+use crate::rules::tag::{Tag, tags_of};
+use crate::rules::value::plain;
+use crate::rules::write::Write;
+use crate::rules::write_rule::{Drops, InvalidationRule, PathTemplate};
 
 impl Routes {
-    /// Everything that a write makes old, as far as its answer is known; nothing where that refuses it.
+    /// Everything that a write invalidates, as far as its answer is known; nothing where that refuses it.
     ///
-    /// What lies on a path without a route is made old as RFC 9111 section 4.4 has it, by an answer that is no error.
+    /// What lies on a path without a route is invalidated as RFC 9111 section 4.4 has it, by an answer that is no error.
     pub fn invalidations(&self, write: &Write<'_>) -> Vec<Invalidation> {
         let mut drops = self.causes(write);
         let mut seen = HashSet::with_capacity(drops.len());
@@ -32,7 +30,7 @@ impl Routes {
     }
 
     /// The same, once for each cause.
-    pub(super) fn causes(&self, write: &Write<'_>) -> Vec<Invalidation> {
+    pub(in crate::rules) fn causes(&self, write: &Write<'_>) -> Vec<Invalidation> {
         let mut drops = Vec::new();
         match self.effect(write) {
             Effect::Anything => self.changed(write, &mut drops),
@@ -45,7 +43,7 @@ impl Routes {
         drops
     }
 
-    /// What a write makes old that the origin never sees: it has changed nothing that the origin could say otherwise now, so
+    /// What a write invalidates that the origin never sees: it has changed nothing that the origin could say otherwise now, so
     /// a route that nothing is said of stays.
     pub fn invalidations_in_cache(&self, write: &Write<'_>) -> Vec<Invalidation> {
         let mut drops = self.invalidations(write);
@@ -55,17 +53,8 @@ impl Routes {
 
     /// How much a write may have changed, by its status; nothing where a `[[write]]` says so of its answer.
     pub fn effect(&self, write: &Write<'_>) -> Effect {
-        let refused = self.speaking(write).any(|(rule, ..)| rule.refuses(write));
+        let refused = self.speaking(write).any(|one| one.rule.refuses(write));
         if refused { Effect::Nothing } else { effect(write.answer.status) }
-    }
-
-    /// Those that speak of a write, with the text of the request that does and the variables of its path.
-    pub fn speaking<'a>(&'a self, write: &Write<'a>) -> impl Iterator<Item = (&'a WriteRule, &'a str, Captures<'a>)> {
-        let write = *write;
-        self.writes.iter().filter_map(move |rule| {
-            let (request, captures) = rule.speaks_of(&write)?;
-            Some((rule, request.as_str(), captures))
-        })
     }
 
     fn changed(&self, write: &Write<'_>, drops: &mut Vec<Invalidation>) {
@@ -82,19 +71,19 @@ impl Routes {
         }
     }
 
-    /// What it makes old of the routes that do not say themselves which writes drop them.
+    /// What it invalidates of the routes that do not say themselves which writes drop them.
     fn unlisted(&self, write: &Write<'_>, drops: &mut Vec<Invalidation>) {
         let speaking: Vec<_> = self.speaking(write).collect();
-        let narrowing = speaking.iter().any(|(rule, ..)| rule.drops.is_some());
-        let mut counting =
-            speaking.iter().filter(|(rule, ..)| rule.drops.is_some() == narrowing && rule.counts(write)).peekable();
+        let narrowing = speaking.iter().any(|one| one.rule.drops.is_some());
+        let counts = |one: &&Speaking<'_>| one.rule.drops.is_some() == narrowing && one.rule.counts(write);
+        let mut counting = speaking.iter().filter(counts).peekable();
         if speaking.is_empty() || (!narrowing && counting.peek().is_some()) {
             return self.every_unlisted(write, drops);
         }
-        for (rule, request, captures) in counting {
-            let cause = Cause::Write((*request).to_owned());
-            for dropped in rule.drops.iter().flatten() {
-                self.dropped(write, dropped, captures, &cause, drops);
+        for one in counting {
+            let cause = one.cause();
+            for dropped in one.rule.drops.iter().flatten() {
+                self.dropped(write, dropped, &one.captures, &cause, drops);
             }
         }
         let unlisted = self.routes.iter().filter(|route| route.is_unlisted());
@@ -102,7 +91,7 @@ impl Routes {
     }
 
     /// Every route that says nothing. One with a write policy is told of apart: of its policy's own writes it is for the
-    /// policy to say what they make old.
+    /// policy to say what they invalidate.
     fn every_unlisted(&self, write: &Write<'_>, drops: &mut Vec<Invalidation>) {
         let unlisted = || self.routes.iter().filter(|route| route.is_unlisted());
         if unlisted().any(|route| route.write.is_none()) {
@@ -197,17 +186,6 @@ impl Routes {
     }
 }
 
-impl PathTemplate {
-    /// The decoded path that a write means; `None` where a value is unknown, or odd.
-    fn render(&self, write: &Write<'_>, captures: &Captures<'_>) -> Option<String> {
-        self.template().render_plain(|source| {
-            let bound = matches!(source, Source::Name(name) if captures.get(name).is_some());
-            // What the path binds may be a path itself; nothing else may reach beyond its segment.
-            write.value(source, captures).filter(|value| bound || plain(value).is_some())
-        })
-    }
-}
-
 /// What a write was sent to, where no route speaks, and its parent; and what its answer names.
 fn unrouted(write: &Write<'_>, drops: &mut Vec<Invalidation>) {
     for path in write.paths {
@@ -223,8 +201,8 @@ fn unrouted(write: &Write<'_>, drops: &mut Vec<Invalidation>) {
 /// Everything without a route.
 fn all_unrouted(cause: &Cause) -> Invalidation {
     Invalidation {
-        route: Some(Arc::clone(&ROUTELESS_NAME)),
-        tag: Tag::route(ROUTELESS),
+        route: Some(Arc::clone(&UNROUTED_NAME)),
+        tag: Tag::route(UNROUTED),
         scope: Scope::Route,
         cause: cause.clone(),
     }
@@ -233,8 +211,8 @@ fn all_unrouted(cause: &Cause) -> Invalidation {
 /// One path without a route.
 fn unrouted_path(path: &str, cause: Cause) -> Invalidation {
     Invalidation {
-        route: Some(Arc::clone(&ROUTELESS_NAME)),
-        tag: Tag::path(ROUTELESS, &fold_path(path)),
+        route: Some(Arc::clone(&UNROUTED_NAME)),
+        tag: Tag::path(UNROUTED, &fold_path(path)),
         scope: Scope::Path,
         cause,
     }

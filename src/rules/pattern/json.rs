@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::PatternError;
+use super::{Braced, PatternError, braced};
 
 /// A JSON text with `{name}` and `{body}` to be put in.
 ///
@@ -26,17 +26,17 @@ impl JsonTemplate {
         let mut pieces = Vec::new();
         let mut text = String::new();
         let mut rest = source;
-        while let Some((before, after)) = rest.split_once('{') {
+        while let Some(Braced { before, rest: braces }) = braced(rest) {
             text.push_str(before);
-            match after.split_once('}') {
-                Some((name, next)) if is_name(name) => {
+            match braces {
+                Some((name, after)) if is_name(name) => {
                     pieces.push(Piece::Text(std::mem::take(&mut text)));
                     pieces.push(if name == "body" { Piece::Body } else { Piece::Name(name.to_owned()) });
-                    rest = next;
+                    rest = after;
                 }
                 _ => {
                     text.push('{');
-                    rest = after;
+                    rest = rest.get(before.len() + 1..).unwrap_or_default();
                 }
             }
         }
@@ -61,11 +61,6 @@ impl JsonTemplate {
             Piece::Name(name) => Some(name.as_str()),
             Piece::Text(_) | Piece::Body => None,
         })
-    }
-
-    /// Whether it asks for the write's body.
-    pub fn uses_body(&self) -> bool {
-        self.pieces.contains(&Piece::Body)
     }
 
     /// Puts the values in. `None` when a name has no value. `body` must be JSON.
@@ -96,7 +91,6 @@ mod tests {
     #[test]
     fn the_seeds_templates_render() {
         let entry = JsonTemplate::parse(r#"{"order": {body}, "source": "Redis"}"#).unwrap();
-        assert!(entry.uses_body());
         assert_eq!(
             entry.render("{\"order_id\": 1}\n", |_| None).unwrap(),
             r#"{"order": {"order_id": 1}, "source": "Redis"}"#
