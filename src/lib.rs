@@ -5,7 +5,7 @@
 //! | room | duty |
 //! |---|---|
 //! | [`commands`] | a file per subcommand: what a person types |
-//! | [`config`] | `proxy.toml`, as written and as meant |
+//! | [`config`] | `proxy.toml`, a file per table |
 //! | [`server`] | listeners, cores, limits, shutdown: serves any handler |
 //! | [`handler`] | the port between the server and what it serves |
 //! | [`proxy`] | a request's way from ingress to answer |
@@ -15,7 +15,7 @@
 //! | [`rules`] | which route, which key, what a write makes old: pure |
 //! | [`policy`] | RFC 9111: what may be stored and reused: pure |
 //! | [`fields`] | header fields, text to values and back: pure |
-//! | [`telemetry`] | logs |
+//! | [`telemetry`] | outcomes, episodes and the log |
 //! | [`budget`] | how many bytes of answers are on their way |
 //! | [`clock`] | the only reader of time |
 //! | [`files`] | the only reader of the files that the configuration names |
@@ -25,8 +25,8 @@
 //!
 //! # A request's way
 //!
-//! A read: accept -> ingress -> route -> key -> lookup -> reuse? -> deliver, or fetch -> keep -> deliver.
-//! A write: ingress -> forward -> finish -> deliver.
+//! A read: accept -> ingress -> route -> key -> lookup -> reuse? -> deliver, or fetch -> put -> deliver.
+//! A write: ingress -> forward -> invalidate -> deliver.
 
 pub mod body;
 pub mod budget;

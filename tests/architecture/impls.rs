@@ -1,7 +1,10 @@
 //! Where an `impl` may stand: in the file of its type or in that file's folder, so that a call by method leads there.
+//!
+//! A trait of a room above its type cannot be named there: such an `impl` stands with the trait, or, where it has no functions
+//! and so hides no call, anywhere in the trait's room, as a table's words do beside the table.
 
 use syn::spanned::Spanned;
-use syn::{GenericArgument, Item, ItemImpl, PathArguments};
+use syn::{GenericArgument, ImplItem, Item, ItemImpl, PathArguments};
 
 use crate::edges::{path_named, self_type, type_named};
 use crate::names::{Defined, Names};
@@ -18,9 +21,12 @@ pub fn misplaced(sources: &[Source], may_name: impl Fn(&str, &str) -> bool) -> V
             let homes = homes(block, &names, &source.module(), |of, other| {
                 may_name(sources[of.file].room(), sources[other.file].room())
             });
+            let silent = !block.items.iter().any(|item| matches!(item, ImplItem::Fn(_)));
             let at_home = |home: &Defined| {
                 let home = &sources[home.file];
-                source.path == home.path || source.path.starts_with(&home.folder())
+                let above = !may_name(sources[homes[0].file].room(), home.room());
+                let in_its_room = above && silent && source.room() == home.room();
+                source.path == home.path || source.path.starts_with(&home.folder()) || in_its_room
             };
             if let Some(home) = homes.first().filter(|_| !homes.iter().any(at_home)) {
                 let line = block.impl_token.span().start().line;
@@ -108,8 +114,8 @@ fn one_of_our_traits_keeps_what_it_does_for_foreign_types() {
 fn a_trait_of_a_room_above_keeps_what_it_does_for_types_below() {
     let files = |path, text| {
         [
-            ("above/t.rs", "use crate::below::X; pub trait T {} impl T for X {}"),
-            ("lib.rs", "mod above; mod below;"),
+            ("above/t.rs", "use crate::below::X; pub trait T { fn f(); } impl T for X { fn f() {} }"),
+            ("lib.rs", "mod above; mod below; mod third;"),
             ("above/mod.rs", "mod t; mod other;"),
             ("below.rs", "pub struct X;"),
             (path, text),
@@ -117,5 +123,8 @@ fn a_trait_of_a_room_above_keeps_what_it_does_for_types_below() {
     };
     assert_eq!(told(files("above/other.rs", "")), [""; 0]);
     let elsewhere = "src/above/other.rs:1: this impl of X belongs to src/below.rs";
-    assert_eq!(told(files("above/other.rs", "impl super::t::T for crate::below::X {}")), [elsewhere]);
+    assert_eq!(told(files("above/other.rs", "impl super::t::T for crate::below::X { fn f() {} }")), [elsewhere]);
+    let silent = "impl super::t::T for crate::below::X { const WORD: u8 = 1; }";
+    assert_eq!(told(files("above/other.rs", silent)), [""; 0], "it hides no call");
+    assert_eq!(told(files("third.rs", &silent.replace("super", "crate::above"))).len(), 1, "not in any room");
 }
