@@ -3,6 +3,7 @@
 //! understood.
 
 use std::io::{self, IsTerminal};
+use std::time::Duration;
 
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
@@ -26,8 +27,10 @@ pub enum LogFormat {
 pub struct LogSettings {
     /// The form of log lines.
     pub format: LogFormat,
-    /// Whether every request gets a line.
+    /// Whether requests get lines.
     pub requests: bool,
+    /// How long a request takes at least that gets one.
+    pub slow: Duration,
     /// Whether lines for people may have colours where they go to a terminal.
     pub colours: bool,
 }
@@ -36,7 +39,8 @@ pub struct LogSettings {
 #[derive(Debug)]
 pub struct Log {
     queue: Queue,
-    requests: bool,
+    /// How long a request takes at least that gets a line; `None` where none gets one.
+    slow: Option<Duration>,
 }
 
 const DEFAULT: &str = "aside=info";
@@ -67,13 +71,13 @@ pub fn start(settings: LogSettings, wanted: Option<&str>) -> io::Result<Log> {
     if let Some(told) = told {
         tracing::warn!("{told}");
     }
-    Ok(Log { queue, requests: settings.requests })
+    Ok(Log { queue, slow: settings.requests.then_some(settings.slow) })
 }
 
 impl Log {
     /// Where requests end: with a line each, if the settings say so.
     pub fn recorder(&self) -> Recorder {
-        if self.requests { Recorder::to_log(self.queue.clone()) } else { Recorder::default() }
+        self.slow.map_or_else(Recorder::default, |slow| Recorder::to_log(self.queue.clone(), slow))
     }
 
     /// Waits until everything logged so far is written, but no longer than a second: whoever reads the log may have

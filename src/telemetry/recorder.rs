@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::{HeaderMap, Method, StatusCode};
 use tracing::Level;
@@ -17,6 +18,8 @@ use crate::fields::CacheStatus;
 pub struct Recorder {
     /// The log, if requests get lines there.
     log: Option<Arc<Queue>>,
+    /// Of a request that takes less than this many microseconds the log says nothing.
+    slow_micros: u64,
 }
 
 /// A request under way. Dropped before its end, it says that the client was gone before there was an answer; what a write
@@ -44,9 +47,9 @@ macro_rules! is_wanted {
 }
 
 impl Recorder {
-    /// One whose outcomes go to the log.
-    pub(super) fn to_log(log: Queue) -> Self {
-        Self { log: Some(Arc::new(log)) }
+    /// One whose outcomes go to the log, those of requests if they took at least this long.
+    pub(super) fn to_log(log: Queue, slow: Duration) -> Self {
+        Self { log: Some(Arc::new(log)), slow_micros: u64::try_from(slow.as_micros()).unwrap_or(u64::MAX) }
     }
 
     /// A request begins: takes down what of it is read at its end, and the time.
@@ -89,7 +92,7 @@ impl Recorder {
         let Some(log) = &self.log else { return };
         let wanted = match outcome.work {
             _ if outcome.is_trouble() => is_wanted!(WARN),
-            Work::Request => is_wanted!(INFO),
+            Work::Request => outcome.micros >= self.slow_micros && is_wanted!(INFO),
             Work::Refresh | Work::Fill => is_wanted!(DEBUG),
         };
         if wanted {
