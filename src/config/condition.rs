@@ -14,8 +14,8 @@ const HELP: &str =
 pub(super) const ONE_PLACE: &str = "name one place, as in \"body.items.0.id\"; or leave it out: without a value the whole route is dropped, which is safe";
 
 /// The conditions; all of them must hold.
-pub(super) fn resolve(written: Option<Entries<Json>>, findings: &mut Findings<'_>) -> Vec<Condition> {
-    let entries = written.into_iter().flat_map(|entries| entries.0);
+pub(super) fn resolve(raw: Option<Entries<Json>>, findings: &mut Findings<'_>) -> Vec<Condition> {
+    let entries = raw.into_iter().flat_map(|entries| entries.0);
     entries
         .filter_map(|(key, value)| {
             if key.get_ref() == "status" {
@@ -28,9 +28,9 @@ pub(super) fn resolve(written: Option<Entries<Json>>, findings: &mut Findings<'_
 }
 
 /// The conditions of `unless`, which look at the one body that a read has.
-pub(super) fn of_answers(written: Option<Entries<Json>>, findings: &mut Findings<'_>) -> Vec<Condition> {
-    let places: Vec<_> = written.iter().flat_map(|entries| &entries.0).map(|(key, _)| key.span()).collect();
-    let conditions = resolve(written, findings);
+pub(super) fn of_answers(raw: Option<Entries<Json>>, findings: &mut Findings<'_>) -> Vec<Condition> {
+    let places: Vec<_> = raw.iter().flat_map(|entries| &entries.0).map(|(key, _)| key.span()).collect();
+    let conditions = resolve(raw, findings);
     if let Some(place) = places.first().filter(|_| !conditions.iter().all(is_of_answer)) {
         let help = "name a place in the answer's JSON, as in unless = { \"response.error\" = true }; for statuses there is `statuses`";
         findings.error(place.clone(), "`unless` can only look at the JSON of an answer", help);

@@ -93,16 +93,12 @@ fn suggestion(text: &str) -> String {
 }
 
 /// A duration that must take some time.
-pub(super) fn not_zero(
-    written: Option<Spanned<RawDuration>>,
-    default: Duration,
-    findings: &mut Findings<'_>,
-) -> Duration {
-    let Some(written) = written else { return default };
-    let duration = written.get_ref().0;
+pub(super) fn not_zero(raw: Option<Spanned<RawDuration>>, default: Duration, findings: &mut Findings<'_>) -> Duration {
+    let Some(raw) = raw else { return default };
+    let duration = raw.get_ref().0;
     if duration.is_zero() {
         let help = format!("write a longer duration; the default is \"{}\"", show(default));
-        findings.error(written.span(), "the duration must not be zero", help);
+        findings.error(raw.span(), "the duration must not be zero", help);
     }
     duration
 }

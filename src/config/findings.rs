@@ -65,7 +65,7 @@ impl<'t> Findings<'t> {
         self.tables = tables;
     }
 
-    /// This key of the table around this place could not be read; `None` where nobody can tell which key it is.
+    /// This key of the table around this place could not be read; `None` if the key is not known.
     pub(super) fn unread(&mut self, place: &Range<usize>, key: Option<&str>) {
         self.tables.unread(place, key);
     }
@@ -205,7 +205,7 @@ struct Headed {
     name: Option<&'static str>,
 }
 
-/// A key that could not be read, in one of the headed tables or at the top; `None` where nobody can tell which key it is.
+/// A key that could not be read, in one of the headed tables or at the top; `None` if the key is not known.
 #[derive(Debug)]
 struct Unread {
     table: Option<usize>,
@@ -367,7 +367,7 @@ mod tests {
             assert_eq!(unread_with(value, None).0, unread, "{value}");
             assert_eq!(unread_with(value, Some("ttl")).0, value.to_string());
         }
-        // A table that nobody knows may be a route. A key of a route that nobody knows is hardly its path.
+        // An unknown table may be a route. An unknown key of a route is hardly its path.
         assert!(unread_with('1', None).1 && !unread_with('5', None).1 && !unread_with('3', None).1);
         assert!(!Tables::of(root.get_ref(), text, &["origin", "route"]).is_any_unread());
     }

@@ -28,18 +28,18 @@ impl Table for RawRule {
 
 const REQUEST_HELP: &str = "write a method and a path, as in \"PUT /fruit/{id}\"";
 
-/// A list as it is written.
-type Written = List<Spanned<TextOr<RawRule>>>;
+/// The list as it is written.
+type RawRules = List<Spanned<TextOr<RawRule>>>;
 
 /// Which writes make a route old; without the key every write that nothing is said of.
 pub(super) fn resolve(
-    written: Option<Spanned<WordOrList<Spanned<TextOr<RawRule>>>>>,
+    raw: Option<Spanned<WordOrList<Spanned<TextOr<RawRule>>>>>,
     (path, key): (&PathPattern, &Template),
     findings: &mut Findings<'_>,
 ) -> InvalidatedBy {
-    let Some(written) = written else { return InvalidatedBy::Every };
-    let place = written.span();
-    match written.into_inner() {
+    let Some(raw) = raw else { return InvalidatedBy::Every };
+    let place = raw.span();
+    match raw.into_inner() {
         WordOrList::List(list) => InvalidatedBy::Listed(rules(list, (path, key), findings)),
         WordOrList::Word(word) if word == "path" => InvalidatedBy::Path,
         WordOrList::Word(word) => {
@@ -58,19 +58,15 @@ pub(super) fn resolve(
 }
 
 /// The rules, in the file's order.
-fn rules(
-    written: Written,
-    (path, key): (&PathPattern, &Template),
-    findings: &mut Findings<'_>,
-) -> Vec<InvalidationRule> {
+fn rules(raw: RawRules, (path, key): (&PathPattern, &Template), findings: &mut Findings<'_>) -> Vec<InvalidationRule> {
     let mut rules = Vec::new();
-    for member in written.0 {
+    for member in raw.0 {
         let place = member.span();
         let table = match member.into_inner() {
             TextOr::Text(text) => RawRule { request: Some(Spanned::new(place.clone(), text)), ..RawRule::default() },
             TextOr::Table(table) => table,
         };
-        let Some(written) = &table.request else {
+        let Some(raw) = &table.request else {
             findings.lacks(
                 place,
                 &[],
@@ -79,34 +75,34 @@ fn rules(
             );
             continue;
         };
-        let written = written.clone();
-        let Some(rule) = rule(&written, table, key, findings) else { continue };
+        let raw = raw.clone();
+        let Some(rule) = rule(&raw, table, key, findings) else { continue };
         if rules.contains(&rule) {
-            findings.error(written.span(), format!("`{}` is listed twice", written.get_ref()), "delete one of the two");
+            findings.error(raw.span(), format!("`{}` is listed twice", raw.get_ref()), "delete one of the two");
             continue;
         }
-        note_whole_route(&written, &rule, key, findings);
-        note_other_things(&written, &rule, (path, key), findings);
+        note_whole_route(&raw, &rule, key, findings);
+        note_other_things(&raw, &rule, (path, key), findings);
         rules.push(rule);
     }
     rules
 }
 
-fn rule(written: &Text, table: RawRule, key: &Template, findings: &mut Findings<'_>) -> Option<InvalidationRule> {
-    let request = request(written, findings);
+fn rule(raw: &Text, table: RawRule, key: &Template, findings: &mut Findings<'_>) -> Option<InvalidationRule> {
+    let request = request(raw, findings);
     let when = condition::resolve(table.when, findings);
     let tags: Vec<Template> =
         table.tags.into_iter().flat_map(|tags| tags.0).filter_map(|text| template(&text, findings)).collect();
-    let written = table.variables.into_iter().flat_map(|entries| entries.0);
+    let raw = table.variables.into_iter().flat_map(|entries| entries.0);
     let variables: Vec<(String, Source)> =
-        written.filter_map(|(name, value)| variable(name, &value, key, &tags, findings)).collect();
+        raw.filter_map(|(name, value)| variable(name, &value, key, &tags, findings)).collect();
     Some(InvalidationRule { request: request?, when, variables, tags })
 }
 
 /// Reads `PUT /fruit/{id}`.
-pub(super) fn request(written: &Text, findings: &mut Findings<'_>) -> Option<RequestPattern> {
-    let parsed = RequestPattern::parse(written.get_ref());
-    findings.check(written, parsed.map_err(|error| Problem::of_pattern(error, REQUEST_HELP)))
+pub(super) fn request(raw: &Text, findings: &mut Findings<'_>) -> Option<RequestPattern> {
+    let parsed = RequestPattern::parse(raw.get_ref());
+    findings.check(raw, parsed.map_err(|error| Problem::of_pattern(error, REQUEST_HELP)))
 }
 
 /// One entry of `variables`: a variable of the key or of the tags, and where the write has its value.
@@ -153,7 +149,7 @@ fn names_in(template: &Template) -> impl Iterator<Item = &str> {
 }
 
 /// Says so where a write names something, but nothing that the key is made of: it is legal and drops every entry.
-fn note_whole_route(written: &Text, rule: &InvalidationRule, key: &Template, findings: &mut Findings<'_>) {
+fn note_whole_route(raw: &Text, rule: &InvalidationRule, key: &Template, findings: &mut Findings<'_>) {
     let mut path = rule.request.path().variables().peekable();
     let Some(first) = path.peek().copied().map(str::to_owned) else { return };
     let names: Vec<&str> = names_in(key).collect();
@@ -163,8 +159,8 @@ fn note_whole_route(written: &Text, rule: &InvalidationRule, key: &Template, fin
     }
     let Some(wanted) = names.first() else { return };
     findings.note(
-        written.span(),
-        format!("`{}` does not contain {}, so it drops every entry of this route", written.get_ref(), braced(&names)),
+        raw.span(),
+        format!("`{}` does not contain {}, so it drops every entry of this route", raw.get_ref(), braced(&names)),
         format!(
             "if it should drop one entry only, call the variable {{{wanted}}}, or use the long form with \
              variables = {{ {wanted} = \"{{{first}}}\" }}"
@@ -175,7 +171,7 @@ fn note_whole_route(written: &Text, rule: &InvalidationRule, key: &Template, fin
 /// Variables of the same name are taken for the same thing; legal, and most often a slip where they follow different
 /// words.
 fn note_other_things(
-    written: &Text,
+    raw: &Text,
     rule: &InvalidationRule,
     (path, key): (&PathPattern, &Template),
     findings: &mut Findings<'_>,
@@ -189,15 +185,15 @@ fn note_other_things(
         if let (Some(dropped), Some(write)) = literals
             && !dropped.eq_ignore_ascii_case(write)
         {
-            note_literals(written, name, (dropped, write), findings);
+            note_literals(raw, name, (dropped, write), findings);
         }
     }
 }
 
 /// The note of a variable that follows one literal in what is dropped, and another in the write.
-pub(super) fn note_literals(written: &Text, name: &str, (dropped, write): (&str, &str), findings: &mut Findings<'_>) {
+pub(super) fn note_literals(raw: &Text, name: &str, (dropped, write): (&str, &str), findings: &mut Findings<'_>) {
     findings.note(
-        written.span(),
+        raw.span(),
         format!(
             "{{{name}}} follows `{write}` in the write and `{dropped}` in what it drops: the same name is taken for the same \
              thing"

@@ -253,7 +253,7 @@ fn resolve(
         listen::given(&overrides.listen, findings)
     };
     let beside = folder.or_else(|| Path::new(&source.name).parent()).unwrap_or(Path::new(""));
-    // Where it listens nobody can tell if that could not be read.
+    // Unknown if it could not be read.
     let own: &[_] = if findings.tables().is_unread(&(0..0), &["listen"]) { &[] } else { &listen };
     let origin = origin::resolve(raw.origin, overrides.origin.as_deref(), own, beside, findings);
     let shared_at = store::shared_at(raw.store.as_ref());

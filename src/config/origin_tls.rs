@@ -65,7 +65,7 @@ pub(super) fn resolve(
     made.map_err(|error| report(&error, &table, url, findings)).ok()
 }
 
-/// Whether the origin need not prove who it is, which is never said quietly.
+/// Whether the origin's certificate is not verified, which is always a warning.
 fn unverified(table: &RawOriginTls, findings: &mut Findings<'_>) -> bool {
     let Some(verify) = table.verify.as_ref().filter(|verify| !*verify.get_ref()) else { return false };
     let message =

@@ -16,7 +16,7 @@ const LARGEST: u64 = 64 << 10;
 /// A shorter text is no secret, and hiding it would garble every message.
 const SHORTEST_SECRET: usize = 4;
 
-/// Where values come from, and what came out of files: nobody is shown that.
+/// Where values come from, and what came out of files, which is never shown.
 pub(super) struct Outside<'e> {
     environment: Lookup<'e>,
     /// The folder that relative paths count from: that of `proxy.toml`.
@@ -52,7 +52,7 @@ impl<'e> Outside<'e> {
         Ok(text)
     }
 
-    /// From now on the text is shown to nobody, in whatever form a message may hold it.
+    /// From now on the text is never shown, in whatever form a message may hold it.
     fn hide(&self, text: &str, path: &str) {
         let quoted = format!("{text:?}");
         let quoted = quoted.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or_default();
@@ -86,7 +86,7 @@ pub(super) fn of_process(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
-/// Whether whoever reads the output wants it without colours (<https://no-color.org>).
+/// Whether the user wants output without colours (<https://no-color.org>).
 #[allow(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
 pub fn wants_no_colours() -> bool {
     std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())

@@ -237,7 +237,7 @@ pub(super) fn resolve(raw: Spanned<RawRoute>, findings: &mut Findings<'_>) -> Op
         annotate: table.annotate.and_then(|raw| annotate(raw, findings)),
         compress: table.compress.unwrap_or(true),
         fingerprint: 0,
-        write: table.write.and_then(|written| write_policy::resolve(written, &key, findings)),
+        write: table.write.and_then(|raw| write_policy::resolve(raw, &key, findings)),
         path,
         query,
         key,
@@ -263,7 +263,7 @@ fn path(text: &Text, findings: &mut Findings<'_>) -> Option<PathPattern> {
 }
 
 fn choices(table: &mut RawRoute, findings: &mut Findings<'_>) -> Choices {
-    let ttl = table.ttl.as_ref().map(|written| written.get_ref().0);
+    let ttl = table.ttl.as_ref().map(|raw| raw.get_ref().0);
     let is_set = |flag: &Option<Spanned<bool>>| flag.as_ref().is_some_and(|flag| *flag.get_ref());
     let (override_origin, override_private) = (is_set(&table.override_origin), is_set(&table.override_private));
     let statuses = statuses::resolve(table.statuses.take(), findings);
@@ -282,8 +282,8 @@ fn choices(table: &mut RawRoute, findings: &mut Findings<'_>) -> Choices {
         override_origin,
         override_private,
         statuses,
-        stale_while_revalidate: table.stale_while_revalidate.map_or(Duration::ZERO, |written| written.0),
-        stale_if_error: table.stale_if_error.map_or(STALE_IF_ERROR, |written| written.0),
+        stale_while_revalidate: table.stale_while_revalidate.map_or(Duration::ZERO, |raw| raw.0),
+        stale_if_error: table.stale_if_error.map_or(STALE_IF_ERROR, |raw| raw.0),
         errors: true,
         set_cookie: set_cookie(table, findings),
         close_delimited: table.close_delimited.unwrap_or(false),

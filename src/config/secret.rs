@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use http::HeaderName;
 
-/// The text with the password of every URL in it replaced by as many `*` as it has bytes, also where somebody forgot the
+/// The text with the password of every URL in it replaced by as many `*` as it has bytes, even without the
 /// URL's scheme. A password that comes from outside, written as `${NAME}` or `${file:path}`, is no secret and stays.
 pub fn without_secrets(text: &str) -> Cow<'_, str> {
     let mut shown = String::new();
@@ -75,7 +75,7 @@ pub(super) fn without_credentials(text: &str) -> String {
     shown
 }
 
-/// Where the text has credentials, in its order. What comes from outside (`${NAME}`) is none.
+/// Where the text has credentials, in its order. What comes from outside (`${NAME}`) is not one.
 fn credentials(text: &str) -> Vec<Range<usize>> {
     let tables = tables(text);
     let mut found = Vec::new();

@@ -83,15 +83,15 @@ pub(super) fn bytes(size: u64) -> usize {
 /// A count with a least value.
 pub(super) fn at_least(
     least: usize,
-    written: Option<Spanned<RawCount>>,
+    raw: Option<Spanned<RawCount>>,
     default: usize,
     findings: &mut Findings<'_>,
 ) -> usize {
-    let Some(written) = written else { return default };
-    let count = written.get_ref().0;
+    let Some(raw) = raw else { return default };
+    let count = raw.get_ref().0;
     if count < least {
         let help = format!("write at least {least}; the default is {default}");
-        findings.error(written.span(), format!("{count} is too small"), help);
+        findings.error(raw.span(), format!("{count} is too small"), help);
     }
     count
 }
@@ -100,12 +100,12 @@ pub(super) fn at_least(
 pub(super) fn between(
     least: usize,
     most: usize,
-    written: Option<Spanned<RawCount>>,
+    raw: Option<Spanned<RawCount>>,
     default: usize,
     findings: &mut Findings<'_>,
 ) -> usize {
-    let place = written.as_ref().map(Spanned::span);
-    let count = at_least(least, written, default, findings);
+    let place = raw.as_ref().map(Spanned::span);
+    let count = at_least(least, raw, default, findings);
     if let Some(place) = place.filter(|_| count > most) {
         let help = format!("write at most {most}; the default is {default}");
         findings.error(place, format!("{count} is too large"), help);
@@ -117,19 +117,19 @@ pub(super) fn between(
 pub(super) fn size_from(
     least: u64,
     most: u64,
-    written: Option<Spanned<RawSize>>,
+    raw: Option<Spanned<RawSize>>,
     default: u64,
     findings: &mut Findings<'_>,
 ) -> u64 {
-    let Some(written) = written else { return default };
-    let size = written.get_ref().0;
+    let Some(raw) = raw else { return default };
+    let size = raw.get_ref().0;
     if size < least {
         let help = format!("write at least \"{}\"; the default is \"{}\"", show(least), show(default));
-        findings.error(written.span(), format!("{} is too small", show(size)), help);
+        findings.error(raw.span(), format!("{} is too small", show(size)), help);
     }
     if size > most {
         let help = format!("write at most \"{}\"; the default is \"{}\"", show(most), show(default));
-        findings.error(written.span(), format!("{} is too large", show(size)), help);
+        findings.error(raw.span(), format!("{} is too large", show(size)), help);
     }
     size
 }

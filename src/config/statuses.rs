@@ -45,12 +45,9 @@ impl<'de> Deserialize<'de> for RawStatusTtl {
 }
 
 /// The statuses a route speaks for; `None` is its `ttl`. 200 has it unless the file says otherwise.
-pub(super) fn resolve(
-    written: Option<Entries<RawStatusTtl>>,
-    findings: &mut Findings<'_>,
-) -> Vec<(u16, Option<Duration>)> {
+pub(super) fn resolve(raw: Option<Entries<RawStatusTtl>>, findings: &mut Findings<'_>) -> Vec<(u16, Option<Duration>)> {
     let mut statuses = Vec::new();
-    for (status, ttl) in written.into_iter().flat_map(|entries| entries.0) {
+    for (status, ttl) in raw.into_iter().flat_map(|entries| entries.0) {
         let Some(code) = code(&status, findings) else { continue };
         statuses.push((
             code,

@@ -79,12 +79,12 @@ const SELECT: &str =
 
 /// The policy; `None` when it cannot be used.
 pub(super) fn resolve(
-    written: Spanned<RawWritePolicy>,
+    raw: Spanned<RawWritePolicy>,
     key: &Template,
     findings: &mut Findings<'_>,
 ) -> Option<WritePolicy> {
-    let place = written.span();
-    let table = written.into_inner();
+    let place = raw.span();
+    let table = raw.into_inner();
     let request = if let Some(text) = &table.request {
         let request = request(text, findings);
         if let Some(request) = &request {
@@ -99,8 +99,8 @@ pub(super) fn resolve(
     let select = selection(table.policy, table.select, &place, findings);
     let by_whom = table.cache_by.as_ref().map(Spanned::span);
     let entry = table.entry.as_ref().map(|text| (text.span(), json(text, findings)));
-    let reply = table.reply.map(|written| (written.span(), reply(written, findings)));
-    let cache_by = table.cache_by.and_then(|written| cache_by(written, findings));
+    let reply = table.reply.map(|raw| (raw.span(), reply(raw, findings)));
+    let cache_by = table.cache_by.and_then(|raw| cache_by(raw, findings));
     let select = select?;
     if let Some(by_whom) = by_whom.clone().filter(|_| !select.offers(WriteTarget::Cache)) {
         findings.warning(by_whom, "`cache_by` has no effect, because no write goes to the cache only", "delete it");
@@ -173,10 +173,10 @@ fn complete(
 }
 
 /// Whose writes go to the cache only.
-fn cache_by(written: Spanned<TextOr<RawCacheBy>>, findings: &mut Findings<'_>) -> Option<CacheBy> {
-    let place = written.span();
+fn cache_by(raw: Spanned<TextOr<RawCacheBy>>, findings: &mut Findings<'_>) -> Option<CacheBy> {
+    let place = raw.span();
     let help = "write cache_by = \"anyone\", or { field = \"Authorization\", value = \"Bearer ${CACHE_TOKEN}\" }";
-    let table = match written.into_inner() {
+    let table = match raw.into_inner() {
         TextOr::Text(word) if word == "anyone" => return Some(CacheBy::Anyone),
         TextOr::Text(_) => {
             findings.error(place, "this does not say who may write to the cache only", help);
@@ -272,9 +272,9 @@ fn json(text: &Text, findings: &mut Findings<'_>) -> Option<JsonTemplate> {
     findings.check(text, parsed.map_err(|error| Problem { at: None, ..Problem::of_pattern(error, help) }))
 }
 
-fn reply(written: Spanned<RawReply>, findings: &mut Findings<'_>) -> Option<Reply> {
-    let place = written.span();
-    let table = written.into_inner();
+fn reply(raw: Spanned<RawReply>, findings: &mut Findings<'_>) -> Option<Reply> {
+    let place = raw.span();
+    let table = raw.into_inner();
     let help = "write reply = { status = 201, json = '{\"status\": \"success\"}' }";
     for (key, missing) in [("status", table.status.is_none()), ("json", table.json.is_none())] {
         if missing {

@@ -75,13 +75,13 @@ const DROPS_HELP: &str = "write a path, as in \"/articles/{slug}\", \"tag:name\"
 
 /// All of them, in the file's order. `routes` are what they may drop.
 pub(super) fn resolve(
-    written: Vec<Spanned<RawWriteRule>>,
+    raw: Vec<Spanned<RawWriteRule>>,
     routes: &[Draft],
     findings: &mut Findings<'_>,
 ) -> Vec<WriteRule> {
     let no_list_to_narrow = !routes.is_empty() && routes.iter().all(lists_its_own);
     let mut rules: Vec<WriteRule> = Vec::new();
-    for table in written {
+    for table in raw {
         let place = table.span();
         let Some((rule, requests)) = rule(table, routes, findings) else { continue };
         // What it names is dropped besides, also of a route that has a list.
@@ -121,13 +121,9 @@ fn lists_its_own(draft: &Draft) -> bool {
 }
 
 /// One of them, and its requests as they are written.
-fn rule(
-    written: Spanned<RawWriteRule>,
-    routes: &[Draft],
-    findings: &mut Findings<'_>,
-) -> Option<(WriteRule, Vec<Text>)> {
-    let place = written.span();
-    let table = written.into_inner();
+fn rule(raw: Spanned<RawWriteRule>, routes: &[Draft], findings: &mut Findings<'_>) -> Option<(WriteRule, Vec<Text>)> {
+    let place = raw.span();
+    let table = raw.into_inner();
     let Some(texts) = table.request.map(OneOrMany::texts).filter(|texts| !texts.is_empty()) else {
         let help = "add request = \"POST /login\", or a list of them";
         findings.lacks(place, &[], "`request` is missing: it says which writes are meant", help);
@@ -144,7 +140,7 @@ fn rule(
         requests,
         drops,
         when: condition::resolve(table.when, findings),
-        refused: table.refused.and_then(|written| refused(written, findings)),
+        refused: table.refused.and_then(|raw| refused(raw, findings)),
     };
     Some((rule, texts))
 }
@@ -162,13 +158,12 @@ fn requests(texts: &[Text], findings: &mut Findings<'_>) -> Vec<RequestPattern> 
 }
 
 fn drops(text: &Text, requests: &[RequestPattern], routes: &[Draft], findings: &mut Findings<'_>) -> Option<Drops> {
-    let written = text.get_ref().as_str();
-    if let Some(name) = written.strip_prefix("route:") {
+    let raw = text.get_ref().as_str();
+    if let Some(name) = raw.strip_prefix("route:") {
         return route(text, name, routes, findings).map(Drops::Route);
     }
-    if written.starts_with('/') {
-        let path =
-            findings.check(text, PathTemplate::parse(written).map_err(|e| Problem::of_pattern(e, DROPS_HELP)))?;
+    if raw.starts_with('/') {
+        let path = findings.check(text, PathTemplate::parse(raw).map_err(|e| Problem::of_pattern(e, DROPS_HELP)))?;
         // A path that is misspelt as a whole is told of once.
         if is_reachable(text, &path, routes, findings) {
             note_other_things(text, &path, requests, findings);
@@ -176,8 +171,8 @@ fn drops(text: &Text, requests: &[RequestPattern], routes: &[Draft], findings: &
         note_untold(text, path.variables(), requests, findings);
         return Some(Drops::Path(path));
     }
-    let Some(tag) = written.strip_prefix("tag:").filter(|tag| !tag.is_empty()) else {
-        findings.error(text.span(), format!("`{written}` does not say what is dropped"), DROPS_HELP);
+    let Some(tag) = raw.strip_prefix("tag:").filter(|tag| !tag.is_empty()) else {
+        findings.error(text.span(), format!("`{raw}` does not say what is dropped"), DROPS_HELP);
         return None;
     };
     // The place of an error is one in the whole text.
@@ -251,9 +246,9 @@ fn note_other_things(text: &Text, path: &PathTemplate, requests: &[RequestPatter
     }
 }
 
-fn refused(written: Spanned<RawRefused>, findings: &mut Findings<'_>) -> Option<RefusedAnswer> {
-    let place = written.span();
-    let table = written.into_inner();
+fn refused(raw: Spanned<RawRefused>, findings: &mut Findings<'_>) -> Option<RefusedAnswer> {
+    let place = raw.span();
+    let table = raw.into_inner();
     let Some(status) = table.status else {
         let help = "add status = [302]";
         findings.lacks(
