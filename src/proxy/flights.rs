@@ -1,7 +1,7 @@
 //! Collapsed forwarding (RFC 9211 section 2.2): one fetch a key and node, however many ask.
 //!
 //! A follower takes the leader's answer only if it was stored, and only if the follower joined before the store was
-//! asked to keep it: the store's own check then vouches that no write came between the leader's token and a moment
+//! asked to put it: the store's own check then vouches that no write came between the leader's token and a moment
 //! after the follower's start. Whoever joins later looks the entry up again. A leader that goes away wakes everyone.
 //!
 //! Nobody waits for long: see [`Patience`] for a head that does not come, and [`MOMENT`] for a
@@ -246,7 +246,7 @@ impl Leader {
         self.flight.progress.send_replace(Progress::Begun);
     }
 
-    /// To be called right before the store is asked to keep the answer: who joins from now on looks again.
+    /// To be called right before the store is asked to put the answer: whoever joins from now on looks again.
     pub(super) fn storing(&self) {
         self.flight.progress.send_replace(Progress::Storing);
     }

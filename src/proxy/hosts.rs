@@ -1,4 +1,4 @@
-//! Which hosts requests are for, and how many of those that nobody listed are kept apart.
+//! Which hosts requests are for, and how many of those that nobody listed are told apart.
 
 use std::sync::OnceLock;
 

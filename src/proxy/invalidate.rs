@@ -1,5 +1,5 @@
-//! Forward and invalidate, as every write does them: what it made old is made old in the store before it is answered, also
-//! where nobody knows whether it took place.
+//! Forward and invalidate, as every write does them: what it changed is invalidated before it is answered, also where nobody
+//! knows whether it took place.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,7 +22,7 @@ use crate::telemetry::Dropped;
 const LATE_COMMITS: [Duration; 4] =
     [Duration::from_secs(1), Duration::from_secs(4), Duration::from_secs(10), Duration::from_secs(15)];
 
-/// Forwards a write. Where its outcome is unknown, all that it may have made old is made old before the error is told.
+/// Forwards a write. Where its outcome is unknown, all that it may have changed is invalidated before the error is told.
 pub(super) async fn forward_write(
     core: &Arc<Core>,
     request: &Admitted,
@@ -47,7 +47,7 @@ pub(super) async fn forward_write(
     }
 }
 
-/// Makes old again, for a while, what a write of unknown outcome may still be about to change: an origin that was too
+/// Invalidates again, for a while, what a write of unknown outcome may still be about to change: an origin that was too
 /// slow may commit after its time was up.
 fn invalidate_again(core: &Arc<Core>, drops: Vec<Invalidation>) {
     let core = Arc::clone(core);
@@ -71,7 +71,7 @@ pub(super) async fn invalidated(core: &Core, rules: &Ruleset, drops: &[Invalidat
     }
 }
 
-/// Makes old what a write made old, in one atomic step, before the write is answered.
+/// Invalidates what a write changed, in one atomic step, before the write is answered.
 ///
 /// `besides` are further tags; `since` asks whether another write came in between.
 pub(super) async fn invalidate(
@@ -83,7 +83,7 @@ pub(super) async fn invalidate(
     core.store.invalidate(&tags(drops, besides), since).await
 }
 
-/// The answer of a write whose invalidation is owed to the store: the origin's under `when_down = "forward"`, an
+/// The answer of a write whose invalidation is pending: the origin's under `when_down = "forward"`, an
 /// error under `"refuse"`, whose promise is unconditional.
 pub(super) fn unfinished(core: &Core, mut answer: Answer, fault: &Fault) -> Answer {
     if !core.store.admits_writes() {
@@ -107,7 +107,7 @@ fn only_rule<'r>(rules: &'r Ruleset, drops: &[Invalidation]) -> Option<&'r str> 
     requests.all(|request| request == Some(first)).then(|| first.as_str())
 }
 
-/// All tags that a write makes old, each once.
+/// All tags that a write invalidates, each once.
 pub(super) fn tags(drops: &[Invalidation], besides: &[Tag]) -> Vec<Tag> {
     let mut tags: Vec<Tag> = drops.iter().map(|drop| drop.tag.clone()).chain(besides.iter().cloned()).collect();
     tags.sort_unstable();

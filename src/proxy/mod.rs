@@ -141,7 +141,7 @@ impl Handler for Proxy {
         }
     }
 
-    /// Waits for the writes under way: their origin may have acted already, and what they made old must be invalidated.
+    /// Waits for the writes under way: their origin may have acted already, and what they changed must be invalidated.
     /// Those that are not done at the deadline end with the runtime.
     fn finish(self: Arc<Self>, deadline: Instant) -> Later<()> {
         Box::pin(async move {
@@ -149,7 +149,7 @@ impl Handler for Proxy {
             if cut > 0 {
                 tracing::warn!(
                     writes = cut,
-                    "writes under way were cut; what they made old may be served until it expires"
+                    "writes under way were cut; what they changed may be served until it expires"
                 );
             }
         })

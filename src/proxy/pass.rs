@@ -1,6 +1,6 @@
 //! Forwarding without the store in play: client and origin see what the other sent.
 
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 
 use super::answer::Answer;
 use super::core::Core;
@@ -17,7 +17,9 @@ pub(super) async fn pass(core: &Core, mut request: Admitted, forward: Forward, d
         Ok(body) => body,
         Err(refusal) => return refusal.answer(),
     };
-    told(self::forward(core, &request, body).await, forward, detail)
+    let mut outgoing = outgoing(&request, body);
+    outgoing.fields = request.into_forwarded_fields(outgoing.client_host.as_ref());
+    told(core.origin.send(outgoing).await, forward, detail)
 }
 
 /// The same for a request that has no body, with interim answers going there.
@@ -28,7 +30,27 @@ pub(super) async fn pass_without_body(
     forward: Forward,
     detail: Option<Detail>,
 ) -> Answer {
-    told(send(core, request, Body::Empty, interim).await, forward, detail)
+    let fields = request.forwarded_fields(request.host.as_ref());
+    told(core.origin.send(Outgoing { fields, interim, ..outgoing(request, Body::Empty) }).await, forward, detail)
+}
+
+/// Sends the request with the client's own fields and Host.
+pub(super) async fn forward(core: &Core, request: &Admitted, body: Body) -> Result<Answered, OriginError> {
+    let fields = request.forwarded_fields(request.host.as_ref());
+    core.origin.send(Outgoing { fields, ..outgoing(request, body) }).await
+}
+
+/// The request as the origin is to see it, but for its fields.
+fn outgoing(request: &Admitted, body: Body) -> Outgoing {
+    Outgoing {
+        method: request.method.clone(),
+        target: request.target.clone(),
+        fields: HeaderMap::new(),
+        client_host: request.host.clone(),
+        body,
+        interim: request.interim.clone(),
+        waiters: None,
+    }
 }
 
 fn told(answered: Result<Answered, OriginError>, forward: Forward, detail: Option<Detail>) -> Answer {
@@ -36,30 +58,6 @@ fn told(answered: Result<Answered, OriginError>, forward: Forward, detail: Optio
         Ok(answered) => passed(answered, forward, detail),
         Err(error) => no_answer(&error, forward),
     }
-}
-
-/// Sends the request with the client's own fields and Host.
-pub(super) async fn forward(core: &Core, request: &Admitted, body: Body) -> Result<Answered, OriginError> {
-    send(core, request, body, request.interim.clone()).await
-}
-
-async fn send(
-    core: &Core,
-    request: &Admitted,
-    body: Body,
-    interim: Option<InterimSender>,
-) -> Result<Answered, OriginError> {
-    let host = request.host.clone();
-    let outgoing = Outgoing {
-        method: request.method.clone(),
-        target: request.target.clone(),
-        fields: request.forwarded_fields(host.as_ref()),
-        client_host: host,
-        body,
-        interim,
-        waiters: None,
-    };
-    core.origin.send(outgoing).await
 }
 
 /// The request's body: a small one whole, so that a slow upload holds no worker of the origin; a large one as a stream.

@@ -89,14 +89,14 @@ impl Words {
         words
     }
 
-    /// Takes down what the answer says of what it made old, and what it names on this origin.
+    /// Takes down what the answer says of what it changed, and what it names on this origin.
     pub(super) fn hear(&mut self, request: &Admitted, status: StatusCode, fields: &HeaderMap, named: Named) {
         let Named { location, paths: also } = named;
         self.answer = AnswerWords {
             status: Some(status),
             location,
             also,
-            groups: groups_made_old(request, fields),
+            groups: invalidated_groups(request, fields),
             response: None,
         };
     }
@@ -116,7 +116,7 @@ impl Words {
         matches!(self.body, ReadBody::Json(_))
     }
 
-    /// What the rules say that the write makes old, by what is known of it so far.
+    /// What the rules say that the write invalidates, by what is known of it so far.
     pub(super) fn invalidations(&self, request: &Admitted) -> Vec<Invalidation> {
         self.rules.routes.invalidations(&self.write(request))
     }
@@ -177,10 +177,10 @@ pub(super) fn says_json(fields: &HeaderMap) -> bool {
     is_plain_json(only) && !fields.contains_key(CONTENT_ENCODING)
 }
 
-/// The groups that the answer to a write makes old: of the host that was written to, and those of all hosts.
+/// The groups that the answer to a write invalidates: of the host that was written to, and those of all hosts.
 ///
 /// Source: RFC 9875 section 3
-fn groups_made_old(request: &Admitted, answer: &HeaderMap) -> Vec<Tag> {
+fn invalidated_groups(request: &Admitted, answer: &HeaderMap) -> Vec<Tag> {
     let names = cache_groups(answer, &CACHE_GROUP_INVALIDATION);
     let of = |host| names.iter().map(move |name| Tag::cache_group(host, name));
     of(request.host_text()).chain(of("")).collect()

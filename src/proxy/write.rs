@@ -1,6 +1,6 @@
 //! A write: ingress -> forward -> invalidate -> deliver.
 //!
-//! The answer of a write is sent only after everything it made old has been made old in the store. The whole of it runs
+//! The answer of a write is sent only after everything that it changed has been invalidated in the store. The whole of it runs
 //! in a task of its own: a client who leaves after the origin has committed must not take the invalidation along.
 
 use std::sync::Arc;

@@ -64,7 +64,7 @@ impl Chosen {
     }
 }
 
-/// How long a `write.around` marker is kept at most.
+/// How long a `write.around` marker is stored at most.
 const MARKED_FOR: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// `through` and `around`: the origin first; on success the entry is dropped and filled again, or marked.
@@ -118,7 +118,7 @@ pub(super) async fn write_by_policy(
     }
 }
 
-/// Makes old what a write made old that the origin has carried out, and puts in the same step what the policy leaves
+/// Invalidates what a write changed that the origin has carried out, and puts in the same step what the policy leaves
 /// in the place of the entry. Says whether the entry is stored, and what that is told as.
 ///
 /// `before` is the token from before the write was forwarded: where another write of the same entry was under way

@@ -81,7 +81,7 @@ pub(super) fn refresh(core: &Arc<Core>, fetch: Fetch) {
 }
 
 /// Takes in the answer to a POST, which was asked for at this time, as what a later GET may be given. `drops` is what the
-/// POST has made old; it is invalidated before this comes back, whatever becomes of the answer.
+/// POST has changed; it is invalidated before this comes back, whatever becomes of the answer.
 pub(super) async fn fetched_by_post(
     core: &Arc<Core>,
     fetch: Fetch,

@@ -110,7 +110,7 @@ async fn put_tagged(core: &Core, expect: Expect, fetch: &Fetch, whole: Whole, ta
     outcome(core, fetch, response, verdict(put))
 }
 
-/// Invalidates what the POST made old, and puts its answer unless another write came in between.
+/// Invalidates what the POST changed, and puts its answer unless another write came in between.
 pub(super) async fn invalidate_and_put(
     core: &Core,
     mut fetch: Fetch,
@@ -118,7 +118,7 @@ pub(super) async fn invalidate_and_put(
     whole: Whole,
     mut answer: Answer,
 ) -> Answer {
-    // A tag that the answer names, too, may have been made old by a write that was answered meanwhile.
+    // A tag that the answer names, too, may have been invalidated by a write that was answered meanwhile.
     let tagged = Tagged::of(core, &fetch, &whole);
     if let Some(detail) = tagged.refused {
         answer.cache_status.detail = Some(detail);

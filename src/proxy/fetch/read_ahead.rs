@@ -1,4 +1,4 @@
-//! A body that is handed on as it comes, and kept once it is whole: read ahead of a slow client.
+//! A body that is handed on as it comes, and put once it is whole: read ahead of a slow client.
 
 use std::sync::Arc;
 
@@ -87,11 +87,11 @@ impl ReadAhead {
     }
 
     /// Tells the receiver what comes after what was read: nothing, the rest, or that it broke off. What was whole and is
-    /// `kept` it has from there.
-    pub(super) fn end(self, ahead: Ahead, kept: Option<&Bytes>) {
+    /// `stored` it has from there.
+    pub(super) fn end(self, ahead: Ahead, stored: Option<&Bytes>) {
         let receipt = self.room.receipt;
         match ahead {
-            Ahead::Whole(_) => self.relaying.end(kept, receipt),
+            Ahead::Whole(_) => self.relaying.end(stored, receipt),
             Ahead::Larger | Ahead::Slow => self.relaying.rest(self.body, receipt),
             Ahead::Failed(error) => self.relaying.fail(error, receipt),
         }

@@ -74,7 +74,16 @@ impl Admitted {
     /// The origin sees one address, the client's: whom the proxies in front of this one are is not its business, and
     /// whoever trusts one proxy would take the last one of a list.
     pub(in crate::proxy) fn forwarded_fields(&self, host: Option<&HeaderValue>) -> HeaderMap {
-        let mut fields = self.fields.clone();
+        self.with_forwarding(self.fields.clone(), host)
+    }
+
+    /// The same for a request of which nothing else is read any more: it gives its fields away.
+    pub(in crate::proxy) fn into_forwarded_fields(mut self, host: Option<&HeaderValue>) -> HeaderMap {
+        let fields = std::mem::take(&mut self.fields);
+        self.with_forwarding(fields, host)
+    }
+
+    fn with_forwarding(&self, mut fields: HeaderMap, host: Option<&HeaderValue>) -> HeaderMap {
         if let Some(value) = self.client.address.and_then(|address| HeaderValue::from_str(&address.to_string()).ok()) {
             fields.insert(X_FORWARDED_FOR, value);
         }
