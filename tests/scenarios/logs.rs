@@ -209,6 +209,25 @@ async fn stale_answers_that_stand_in_for_a_failing_origin_are_told_of_once_a_rou
 }
 
 #[tokio::test]
+async fn a_fetch_that_nobody_waits_for_is_told_of_by_itself() {
+    let origin = Origin::start(|request| async move {
+        let renewed = request.path() == "/swr";
+        let fields = if renewed { "max-age=0, stale-while-revalidate=60" } else { "max-age=60" };
+        response(200, &[("cache-control", fields)], "{}")
+    })
+    .await;
+    let node = Process::with_filter(origin.address, "memory://", "", Some("aside=debug")).await;
+    let client = node.client();
+    assert_eq!(client.get("/swr").await.status, 200);
+    assert!(!node.log().contains("in the background"), "{}", node.log());
+    assert_eq!(client.get("/swr").await.cache(), "STALE");
+    node.says("a stored answer was renewed in the background").await;
+    let log = node.log();
+    let line = log.lines().find(|line| line.contains("in the background")).unwrap();
+    assert!(line.contains("DEBUG") && line.contains("/swr") && line.contains("status=200"), "{line}");
+}
+
+#[tokio::test]
 async fn no_character_of_a_request_misleads_whoever_reads_the_log() {
     let origin = Origin::counting().await;
     for format in ["text", "json"] {
