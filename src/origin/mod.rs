@@ -22,7 +22,7 @@ use hyper::body::{Body as _, Incoming};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::body::{Body, Held, InterimSender, Timed, Upload, Waiters};
-use crate::clock::Clock;
+use crate::clock::{Clock, Stopwatch};
 use crate::fields::response_fault;
 use address::{Addresses, Chosen};
 use permits::{Permit, Permits};
@@ -127,6 +127,8 @@ pub struct Answered {
     pub head: http::response::Parts,
     /// The body, watched for silence. It holds its request's permit.
     pub body: Timed,
+    /// From when the request was to be sent to its answer's head.
+    pub took: Duration,
 }
 
 impl Answered {
@@ -191,8 +193,9 @@ impl Origin {
         let overall = settings.total_timeout.map(|limit| Overall { end: Instant::now() + limit, limit });
         let permit = self.shared.permits.take(outgoing.waiters.as_ref(), settings.connect_timeout).await?;
         let asked = outgoing.fields.get(UPGRADE).cloned();
+        let sent = Stopwatch::start();
         let (chosen, response, lease) = self.send_somewhere(outgoing, overall).await?;
-        let (head, body) = response.into_parts();
+        let (took, (head, body)) = (sent.elapsed(), response.into_parts());
         // What no two parsers would read the same way, or what nobody asked for, goes no further.
         if !is_switch(&head, asked.as_ref())
             && let Some(fault) = response_fault(head.status, &head.headers)
@@ -205,7 +208,7 @@ impl Origin {
             body = body.until(end, limit);
         }
         let body = body.begun().await.map_err(|error| OriginError::Broken(error.to_string()))?;
-        Ok(Answered { head, body })
+        Ok(Answered { head, body, took })
     }
 
     /// One try, and one more where that can do no harm.

@@ -1,6 +1,7 @@
 //! An answer on its way to the client, and the fields that say how it came about.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::header::{CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, VIA};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
@@ -44,12 +45,18 @@ impl Answer {
     pub(super) fn passed(mut answered: Answered, cache_status: CacheStatus) -> Self {
         ready(&mut answered.head, extent(&answered.body));
         answered.head.headers.append(VIA, VIA_ASIDE);
-        let empty = has_no_body(answered.head.status);
+        let (empty, took) = (has_no_body(answered.head.status), answered.took);
         let mut response = answered.into_response();
         if empty {
             *response.body_mut() = Body::Empty;
         }
-        Self::new(response, cache_status)
+        Self::new(response, cache_status).told_after(took)
+    }
+
+    /// The same, for which the origin took so long.
+    pub(super) fn told_after(mut self, took: Duration) -> Self {
+        self.notes.origin_micros = u64::try_from(took.as_micros()).ok();
+        self
     }
 
     /// The answer as a 304 where the client has it already: a fill does not tell the origin the client's conditions.

@@ -20,7 +20,7 @@ const LONGEST: usize = 16_384;
 /// Up to this many bytes are written at once: a pipe that others write to as well takes them in one piece.
 const BATCH: usize = 4096;
 /// How long the thread rests between looks while there is something to do: what comes meanwhile wakes nobody.
-const REST: Duration = Duration::from_millis(2);
+const REST: Duration = Duration::from_millis(10);
 /// How long the last lines may take.
 const PATIENCE: Duration = Duration::from_secs(1);
 

@@ -6,10 +6,12 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use tokio::io::AsyncWriteExt as _;
+
 use super::support::client::raw as raw_client;
 use super::support::connected;
 use super::support::node::Process;
-use super::support::origin::{Origin, nobody, raw, response};
+use super::support::origin::{Asked, Gate, Origin, nobody, raw, response};
 use super::support::redis::RedisServer;
 
 /// What a terminal takes for a command, and what turns the order of a line or is not seen, as text of a URL.
@@ -253,6 +255,42 @@ async fn no_character_of_a_request_misleads_whoever_reads_the_log() {
             let lines: Vec<serde_json::Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
             assert!(paths.iter().all(|path| lines.iter().any(|line| line["path"] == path.as_str())), "{log}");
         }
+    }
+}
+
+#[tokio::test]
+async fn what_becomes_of_a_fetch_without_a_client_is_told_in_the_log_of_details() {
+    let (gate, mut keeper) = Gate::new();
+    let gate = Arc::new(gate);
+    let origin = Origin::start(move |asked: Asked| {
+        let gate = Arc::clone(&gate);
+        async move {
+            if asked.path() != "/slow" {
+                return response(200, &[], "{}");
+            }
+            gate.pass().await;
+            response(200, &[("cache-control", "max-age=60")], "{}")
+        }
+    })
+    .await;
+    let route = "[[route]]\npath = \"/stale/{id}\"\nttl = \"1ms\"\nstale_while_revalidate = \"1h\"\n";
+    let node = Process::with_filter(origin.address, "memory://", route, Some("aside=debug")).await;
+    let client = node.client();
+    client.get("/stale/1").await;
+    super::support::until("a stale answer", || async { client.get("/stale/1").await.cache() == "STALE" }).await;
+    node.says("a stored answer was renewed in the background").await;
+    let mut leaving = tokio::net::TcpStream::connect(node.address).await.unwrap();
+    leaving.write_all(b"GET /slow HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+    keeper.arrived().await;
+    drop(leaving);
+    node.says("the request ended before its answer").await;
+    keeper.let_go(1);
+    node.says("an answer was fetched although its client had left").await;
+    let log = node.log();
+    for (words, path) in [("renewed in the background", "/stale/1"), ("although its client had left", "/slow")] {
+        let line = log.lines().find(|line| line.contains(words)).unwrap();
+        assert!(line.contains("DEBUG") && line.contains(&format!("path=\"{path}\" status=200")), "{line}");
+        assert!(line.contains("; stored") && line.contains(" micros="), "{line}");
     }
 }
 

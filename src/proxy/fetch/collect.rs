@@ -25,7 +25,13 @@ use crate::origin::OriginError;
 
 /// Answers with what may be stored, and stores it once it is whole. Where its client is handed the body as it comes, the
 /// relay that comes back is to be run.
-pub(super) async fn collect(core: &Arc<Core>, mut coming: Coming) -> (Answer, Option<Box<Relay>>) {
+pub(super) async fn collect(core: &Arc<Core>, coming: Coming) -> (Answer, Option<Box<Relay>>) {
+    let took = coming.received.took;
+    let (answer, relay) = collected(core, coming).await;
+    (answer.told_after(took), relay)
+}
+
+async fn collected(core: &Arc<Core>, mut coming: Coming) -> (Answer, Option<Box<Relay>>) {
     coming.fetch.begun();
     if !is_read_whole(&coming) {
         let (answer, relay) = relayed(core, coming, &Bytes::new());

@@ -65,7 +65,7 @@ pub(super) async fn freshened(
 pub(super) async fn heard(core: &Core, fetch: Fetch, landed: u64, received: Received, body: Timed) -> Answer {
     let status = received.status;
     let asked = Arc::clone(&fetch.asked);
-    let head = received.head();
+    let (head, took) = (received.head(), received.took);
     let mut cache_status = fetch.cache_status(status, &received.fields);
     if let Some(stale) = fetch.missed.stale.clone() {
         match told_by_head((stale.status, &stale.fields, stale.body.len() as u64), status, &received.fields) {
@@ -74,7 +74,7 @@ pub(super) async fn heard(core: &Core, fetch: Fetch, landed: u64, received: Rece
             Told::Same => cache_status = freshened_by_head(core, fetch, landed, received, &stale, cache_status).await,
         }
     }
-    Answer::passed(Answered { head, body }, cache_status).under_conditions_of(&asked.request.fields)
+    Answer::passed(Answered { head, body, took }, cache_status).under_conditions_of(&asked.request.fields)
 }
 
 /// Freshens the entry, unless another answer of this key came or is about to come since the lookup: that one is newer.

@@ -94,7 +94,7 @@ pub(super) async fn fetched_by_post(
         Ok(judged) => collect(core, Coming::new(fetch.by(Plan::Post(drops)), received, judged, body)).await.0,
         Err(detail) => {
             let status = passed_status(Forward::Method, received.status, Some(detail));
-            let answered = Answered { head: received.into_head(), body };
+            let answered = received.with(body);
             invalidated(core, &fetch.asked.rules, &drops, Answer::passed(answered, status)).await
         }
     }
@@ -117,6 +117,7 @@ fn in_a_task(
         let (told, relay) = fetch.await;
         if let Err(Told::Answer(mut unheard)) = tell.send(told) {
             let request = &asked.request;
+            unheard.notes.route = asked.route().map(|route| Arc::clone(&route.name));
             let of = (&Method::GET, request.target.path(), &request.fields);
             unheard.end(core.shared.recorder.in_background(work, began, of));
         }
@@ -204,7 +205,8 @@ async fn ask(core: &Core, mut fetch: Fetch) -> Result<Coming, Told> {
         match fetch.missed.stale.clone().filter(|_| status == StatusCode::NOT_MODIFIED) {
             None => return judged(core, fetch, received, body, None).await,
             Some(stale) if confirms(&stale.fields, &received.fields) => {
-                return Err(freshened(core, fetch, received, &stale).await.into());
+                let took = received.took;
+                return Err(freshened(core, fetch, received, &stale).await.told_after(took).into());
             }
             Some(_) => {
                 // It speaks of another representation than ours, which is over: ask again, unconditionally.
@@ -258,6 +260,5 @@ fn without_answer(core: &Core, mut fetch: Fetch, error: OriginError) -> Answer {
 /// An answer that is not stored, for this client alone.
 fn not_stored(fetch: &Fetch, received: Received, body: Timed, detail: Detail) -> Answer {
     let status = CacheStatus { detail: Some(detail), ..fetch.cache_status(received.status, &received.fields) };
-    let answered = Answered { head: received.into_head(), body };
-    Answer::passed(answered, status).under_conditions_of(&fetch.asked.request.fields)
+    Answer::passed(received.with(body), status).under_conditions_of(&fetch.asked.request.fields)
 }

@@ -14,7 +14,6 @@ use super::put::{Put, put_expecting};
 use super::received::{Coming, Judged, Received, Whole, judge};
 use crate::body::Timed;
 use crate::fields::{CacheStatus, ContentRange, Detail};
-use crate::origin::Answered;
 use crate::policy::{blames_the_request, combined, joined, storable_part};
 use crate::store::{Expect, Lookup, StoredResponse};
 
@@ -58,7 +57,7 @@ pub(super) fn judge_part(
 }
 
 fn passed(received: Received, body: Timed, status: CacheStatus) -> Answer {
-    Answer::passed(Answered { head: received.into_head(), body }, status)
+    Answer::passed(received.with(body), status)
 }
 
 /// Whether a 206 may be stored: as the 200 that it is a part of might, with a lifetime that the origin named.

@@ -36,6 +36,8 @@ pub(super) struct Received {
     pub(super) initial_age: Duration,
     /// Why it may not be stored, whatever its fields say.
     unsound: Option<Detail>,
+    /// How long the origin took.
+    pub(super) took: Duration,
 }
 
 /// That an answer may be stored, and for how long it is good.
@@ -73,7 +75,7 @@ impl Coming {
 impl Received {
     /// Takes an answer in at `now`, which was asked for at `request_time`.
     pub(super) fn of(answered: Answered, request_time: Millis, now: Millis) -> (Self, Timed) {
-        let Answered { mut head, body } = answered;
+        let Answered { mut head, body, took } = answered;
         let Said { framing, unsound } = ready(&mut head, extent(&body));
         let initial_age = corrected_initial_age(&head.headers, request_time, now);
         // RFC 9110 section 6.6.1: where the origin does not say when, the time of receipt stands in, for every reuse.
@@ -83,12 +85,18 @@ impl Received {
             date.insert(now);
         }
         let (status, reason) = (head.status, head.extensions.remove());
-        let received = Self { status, fields: head.headers, reason, framing, response_time: now, initial_age, unsound };
+        let fields = head.headers;
+        let received = Self { status, fields, reason, framing, response_time: now, initial_age, unsound, took };
         (received, body)
     }
 
     pub(super) fn head(&self) -> Parts {
         head(self.status, self.fields.clone(), self.reason.clone())
+    }
+
+    /// The answer again, with its body.
+    pub(super) fn with(self, body: Timed) -> Answered {
+        Answered { took: self.took, head: self.into_head(), body }
     }
 
     pub(super) fn into_head(self) -> Parts {
