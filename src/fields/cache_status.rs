@@ -93,7 +93,8 @@ impl CacheStatus {
         fields.append(CACHE_STATUS, self.to_value());
     }
 
-    fn render(&self, out: &mut impl Write) -> fmt::Result {
+    /// Writes the member's text.
+    pub fn render(&self, out: &mut impl Write) -> fmt::Result {
         out.write_str(NAME)?;
         if self.hit {
             out.write_str("; hit")?;

@@ -138,7 +138,7 @@ struct Sink<W> {
     notation: Notation,
     dates: Dates,
     /// Lines that are to be written together.
-    batch: Vec<u8>,
+    batch: String,
     /// Whether the last line broke off in its midst.
     torn: bool,
     counts: Arc<Counts>,
@@ -146,7 +146,7 @@ struct Sink<W> {
 
 impl<W: Write> Sink<W> {
     fn new(out: W, notation: Notation, counts: Arc<Counts>) -> Self {
-        Self { out, notation, dates: Dates::new(), batch: Vec::new(), torn: false, counts }
+        Self { out, notation, dates: Dates::new(), batch: String::new(), torn: false, counts }
     }
 
     /// Writes what comes until nobody is left who logs.
@@ -186,8 +186,8 @@ impl<W: Write> Sink<W> {
     /// Nothing that somebody else has put into a line may look like one.
     fn line(&mut self, line: &[u8]) {
         let text = String::from_utf8_lossy(line.strip_suffix(b"\n").unwrap_or(line));
-        self.batch.extend_from_slice(visible(&text, self.notation).as_bytes());
-        self.batch.push(b'\n');
+        self.batch.push_str(&visible(&text, self.notation));
+        self.batch.push('\n');
     }
 
     /// Writes what there is. What cannot be written is lost.
@@ -196,7 +196,7 @@ impl<W: Write> Sink<W> {
             return;
         }
         let written = self.put();
-        let rest = self.batch.get(written..).unwrap_or_default();
+        let rest = self.batch.as_bytes().get(written..).unwrap_or_default();
         let lost = rest.split_inclusive(|byte| *byte == b'\n').count();
         self.counts.unwritten.fetch_add(lost, Ordering::Relaxed);
         self.counts.moves.store(lost == 0, Ordering::Relaxed);
@@ -212,7 +212,7 @@ impl<W: Write> Sink<W> {
             }
         }
         let mut written = 0;
-        while let Some(rest) = self.batch.get(written..).filter(|rest| !rest.is_empty()) {
+        while let Some(rest) = self.batch.as_bytes().get(written..).filter(|rest| !rest.is_empty()) {
             match self.out.write(rest) {
                 Ok(0) => break,
                 Ok(count) => written += count,
@@ -221,7 +221,7 @@ impl<W: Write> Sink<W> {
             }
         }
         let broke_off = written < self.batch.len();
-        self.torn = broke_off && written > 0 && self.batch.get(written - 1) != Some(&b'\n');
+        self.torn = broke_off && written > 0 && self.batch.as_bytes().get(written - 1) != Some(&b'\n');
         written
     }
 }
