@@ -9,14 +9,14 @@ use std::time::Duration;
 
 use crate::clock::Millis;
 
-/// So long without trouble ends an episode whose cause nobody can see.
+/// So long without trouble ends an episode whose cause cannot be seen.
 const QUIET: Millis = 10_000;
 
 /// So many bits of an episode's state say which of its kinds were told.
 const KINDS: u32 = 8;
 
-/// A trouble that many requests meet, one after another or at once, from the first who meets it to its end. Shared by all
-/// cores, and waits for nobody.
+/// A trouble that many requests meet, one after another or at once, from the first that meets it to its end. Shared by all
+/// cores, and never waits.
 ///
 /// Its beginning is a warning that says what does not work and what follows from it. Its end is a line that says what works
 /// again, and then what did not with the [`Ended`] behind it: `the origin at … answers again; it gave no answer 327 times in
@@ -42,27 +42,27 @@ pub struct Ended {
     pub lasted: Duration,
 }
 
-/// An episode for each of some subjects, such as the routes. Their number is that of the subjects, and looking for one waits
-/// for nobody.
+/// An episode for each of some subjects, such as the routes. Their number is that of the subjects, and looking for one never
+/// waits.
 ///
-/// Whoever has new subjects, such as the routes of a changed file, makes new ones, and all is said anew.
+/// New subjects, such as the routes of a changed file, take new ones, and all is said anew.
 #[derive(Debug)]
 pub struct Episodes(HashMap<Arc<str>, Episode>);
 
 impl Episode {
-    /// Somebody met the trouble, at this tick. True where that is to be told.
+    /// A request met the trouble, at this tick. True where that is to be told.
     pub fn met(&self, ticks: Millis) -> bool {
         self.met_as(0, ticks)
     }
 
-    /// Somebody met the trouble as one of up to eight kinds, numbered from 0. True for the first of each kind, of all cores,
+    /// A request met the trouble as one of up to eight kinds, numbered from 0. True for the first of each kind, of all cores,
     /// since it began.
     pub fn met_as(&self, kind: u8, ticks: Millis) -> bool {
         self.times.fetch_add(1, Ordering::Relaxed);
         self.lasts_as(kind, ticks)
     }
 
-    /// The same where it was seen to be there, and nobody met it.
+    /// The same where it was seen to be there, and no request met it.
     pub fn lasts_as(&self, kind: u8, ticks: Millis) -> bool {
         let bit = 1 << (u32::from(kind) % KINDS);
         let told = |state: u64| Some(of(ticks, (state % (1 << KINDS)) | bit));
@@ -73,7 +73,7 @@ impl Episode {
         before & bit == 0
     }
 
-    /// Somebody met it in a way that is no news: it goes on where it is on, and does not begin.
+    /// A request met it in a way that is no news: it goes on where it is on, and does not begin.
     pub fn met_again(&self, ticks: Millis) {
         let goes_on = |state: u64| (state != 0).then(|| of(ticks, state % (1 << KINDS)));
         if self.state.fetch_update(Ordering::Relaxed, Ordering::Relaxed, goes_on).is_ok() {
@@ -81,7 +81,7 @@ impl Episode {
         }
     }
 
-    /// What is to be told once and has no end: true for the first who asks, of all cores, and never again.
+    /// What is to be told once and has no end: true for the first that asks, of all cores, and never again.
     pub fn is_first(&self) -> bool {
         // Read before it is written: what has been told is asked about by many cores, and changes no more.
         !self.is_on() && self.met(0)
@@ -92,8 +92,8 @@ impl Episode {
         self.state.load(Ordering::Relaxed) != 0
     }
 
-    /// Somebody met none, which does not say that nobody will. Comes back with what there is to tell where that ends it:
-    /// where nobody has met it for ten seconds.
+    /// A request met none, which does not say that no other will. Comes back with what there is to tell where that ends it:
+    /// where none has met it for ten seconds.
     pub fn is_over(&self, ticks: Millis) -> Option<Ended> {
         let state = self.state.load(Ordering::Relaxed);
         if state == 0 || ticks.saturating_sub(last(state)) < QUIET {
@@ -112,7 +112,7 @@ impl Episode {
         if state == 0 { None } else { self.end(state, ticks) }
     }
 
-    /// Ends it for the one who tells; nothing where somebody has met it meanwhile.
+    /// Ends it for the one that tells; nothing where it was met meanwhile.
     fn end(&self, state: u64, ticks: Millis) -> Option<Ended> {
         self.state.compare_exchange(state, 0, Ordering::Relaxed, Ordering::Relaxed).ok()?;
         self.ended.store(ticks.max(1), Ordering::Relaxed);

@@ -44,7 +44,7 @@ pub struct Log {
 }
 
 const DEFAULT: &str = "aside=info";
-/// Who writes lines: aside itself, and the crates below it that do so at all.
+/// What writes lines: aside itself, and the crates below it that do so at all.
 const TARGETS: [&str; 10] =
     ["aside", "fred", "h2", "hyper", "hyper_rustls", "hyper_util", "mio", "rustls", "tokio", "tokio_util"];
 /// A longer text is not repeated.

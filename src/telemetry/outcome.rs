@@ -28,11 +28,11 @@ pub struct Outcome {
     pub work: Work,
     /// The request's method.
     pub method: Method,
-    /// The request's path, cut off where it is very long; empty where nobody reads it.
+    /// The request's path, cut off where it is very long; empty where nothing reads it.
     pub path: Box<str>,
     /// What of the query may be shown to people, where anybody has looked.
     pub query: Option<Box<str>>,
-    /// The ids that the request carries, where it has some and somebody reads them.
+    /// The ids that the request carries, where it has some and something reads them.
     pub ids: Option<Box<Ids>>,
     /// Where the client's connection comes from.
     pub client: Option<IpAddr>,

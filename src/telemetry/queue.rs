@@ -19,12 +19,12 @@ use crate::fields::{Notation, visible};
 const LONGEST: usize = 16_384;
 /// Up to this many bytes are written at once: a pipe that others write to as well takes them in one piece.
 const BATCH: usize = 4096;
-/// How long the thread rests between looks while there is something to do: what comes meanwhile wakes nobody.
+/// How long the thread rests between looks while there is something to do: what comes meanwhile need not wake it.
 const REST: Duration = Duration::from_millis(10);
 /// How long the last lines may take.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// The queue, as those who log have it.
+/// The queue, as what logs has it.
 #[derive(Clone, Debug)]
 pub(super) struct Queue {
     entries: SyncSender<Entry>,
@@ -149,7 +149,7 @@ impl<W: Write> Sink<W> {
         Self { out, notation, dates: Dates::new(), batch: String::new(), torn: false, counts }
     }
 
-    /// Writes what comes until nobody is left who logs.
+    /// Writes what comes until nothing is left that logs.
     fn run(mut self, entries: &Receiver<Entry>) {
         while let Ok(first) = entries.recv() {
             let mut next = Some(first);
@@ -183,7 +183,7 @@ impl<W: Write> Sink<W> {
         }
     }
 
-    /// Nothing that somebody else has put into a line may look like one.
+    /// Nothing in a line that came from elsewhere may look like one.
     fn line(&mut self, line: &[u8]) {
         let text = String::from_utf8_lossy(line.strip_suffix(b"\n").unwrap_or(line));
         self.batch.push_str(&visible(&text, self.notation));

@@ -1,4 +1,4 @@
-//! Where every request and every fetch in the background ends: what came of it goes to all who read that.
+//! Where every request and every fetch in the background ends: what came of it goes to all that read it.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use super::queue::Queue;
 use crate::clock::Stopwatch;
 use crate::fields::CacheStatus;
 
-/// Takes outcomes, and waits for nobody. The default one has no readers.
+/// Takes outcomes, and never waits. The default one has no readers.
 #[derive(Clone, Debug, Default)]
 pub struct Recorder {
     /// The log, if requests get lines there.
@@ -57,7 +57,7 @@ impl Recorder {
         self.began(Work::Request, Stopwatch::start(), (method, path, fields), client)
     }
 
-    /// A fetch that nobody waits for has come to its answer, and began at that time: it is told as an outcome of its own.
+    /// A fetch that no client waits for has come to its answer, and began at that time: it is told as an outcome of its own.
     pub fn in_background(
         &self,
         work: Work,
@@ -87,7 +87,7 @@ impl Recorder {
         }
     }
 
-    /// Takes an outcome to all who read it.
+    /// Takes an outcome to all that read it.
     pub fn record(&self, outcome: Outcome) {
         let Some(log) = &self.log else { return };
         let wanted = match outcome.work {
