@@ -34,13 +34,13 @@ const LOOKS: usize = 4;
 /// How a read goes on that is not answered at once.
 pub(super) enum Way {
     /// To what the store may have, and then to the origin. What memory had is known already.
-    Keyed(Arc<Asked>, Option<Looked>),
+    Keyed(Arc<Asked>),
     /// Past the store.
     Unkeyed(Arc<Ruleset>, Box<Admitted>, Unkeyed),
 }
 
 /// What a lookup saw, and what [`Flights::landed`](super::flights::Flights::landed) said before it.
-pub(super) struct Looked {
+struct Looked {
     landed: u64,
     seen: Seen,
 }
@@ -52,11 +52,10 @@ pub(super) fn read(core: &Core, rules: Arc<Ruleset>, request: Admitted) -> Contr
         Err(unkeyed) => return Continue(Way::Unkeyed(rules, Box::new(request), unkeyed)),
     };
     let asked = Asked { rules, request, resource };
-    let landed = core.shared.flights.landed(&asked.resource.at.key);
-    let Some(seen) = lookup_now(&core.store, &asked) else { return Continue(Way::Keyed(Arc::new(asked), None)) };
-    match hit(core, &asked, &seen) {
+    match lookup_now(&core.store, &asked).and_then(|seen| hit(core, &asked, &seen)) {
         Some(answer) => Break(answer),
-        None => Continue(Way::Keyed(Arc::new(asked), Some(Looked { landed, seen }))),
+        // Looks once more: what a miss has to know before its lookup, no hit pays for.
+        None => Continue(Way::Keyed(Arc::new(asked))),
     }
 }
 
@@ -86,7 +85,7 @@ impl Way {
     pub(super) async fn go(self, core: &Arc<Core>) -> Answer {
         match self {
             Self::Unkeyed(rules, request, unkeyed) => Box::pin(unkeyed_answer(core, &rules, *request, &unkeyed)).await,
-            Self::Keyed(asked, looked) => keyed_answer(core, &asked, looked).await,
+            Self::Keyed(asked) => keyed_answer(core, &asked).await,
         }
     }
 }
@@ -111,8 +110,8 @@ async fn unkeyed_answer(core: &Core, rules: &Ruleset, request: Admitted, unkeyed
     annotate::missed(answer, unkeyed.route.as_deref(), limit, &core.shared.answers).await
 }
 
-async fn keyed_answer(core: &Arc<Core>, asked: &Arc<Asked>, looked: Option<Looked>) -> Answer {
-    let mut answer = in_turn(core, asked, looked).await;
+async fn keyed_answer(core: &Arc<Core>, asked: &Arc<Asked>) -> Answer {
+    let mut answer = in_turn(core, asked).await;
     note(core, asked, &mut answer);
     let answer = annotate::missed(answer, asked.route(), asked.choices().max_body, &core.shared.answers).await;
     let answer = core.shared.codings.apply(answer).await;
@@ -128,11 +127,11 @@ fn note(core: &Core, asked: &Asked, answer: &mut Answer) {
 /// Answers a read, one after the other where there is no room for all at once: what waits for its turn holds nothing. An
 /// answer that finds no room is given up and made once more when there is some: as a hit, most of the time, since a fill
 /// does not wait for its own client.
-async fn in_turn(core: &Arc<Core>, asked: &Arc<Asked>, mut looked: Option<Looked>) -> Answer {
+async fn in_turn(core: &Arc<Core>, asked: &Arc<Asked>) -> Answer {
     let answers = &core.shared.answers;
     let (mut turn, mut room) = (None, None);
     loop {
-        let mut answer = from_store_or_origin(core, asked, looked.take()).await;
+        let mut answer = from_store_or_origin(core, asked).await;
         let size = answer.size();
         if asked.request.method == Method::HEAD || size == 0 {
             return answer;
@@ -163,12 +162,11 @@ async fn in_turn(core: &Arc<Core>, asked: &Arc<Asked>, mut looked: Option<Looked
 }
 
 /// Lookup, reuse, and otherwise one fetch for all who ask.
-async fn from_store_or_origin(core: &Arc<Core>, asked: &Arc<Asked>, mut looked: Option<Looked>) -> Answer {
+async fn from_store_or_origin(core: &Arc<Core>, asked: &Arc<Asked>) -> Answer {
     let shared = &core.shared;
     let (mut looks_left, mut moment, mut impatient) = (LOOKS, MOMENT, None);
     loop {
-        let looked = if let Some(looked) = looked.take() { Ok(looked) } else { look(core, asked).await };
-        let Looked { landed, seen } = match looked {
+        let Looked { landed, seen } = match look(core, asked).await {
             Ok(looked) => looked,
             Err(fault) => return Box::pin(without_store(core, asked, &fault)).await,
         };

@@ -61,7 +61,7 @@ pub struct StoredResponse {
     pub lifetime: Lifetime,
     /// What its Cache-Control means for reuse.
     pub flags: StoredFlags,
-    /// What makes it old: the tags of its place, and those that only the response named.
+    /// What invalidates it: the tags of its key, and those that only the response named.
     pub tags: Vec<Tag>,
     /// The point in the app's sequence that its fetch started from.
     pub token: Token,
