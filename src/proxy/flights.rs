@@ -97,8 +97,10 @@ pub(super) enum Join {
     Follow(Follower),
     /// A fetch landed since the lookup: look again.
     LookAgain,
-    /// Fetch alone: too many wait already, or the key's answers cannot be shared.
+    /// Fetch alone: the key's answers cannot be shared.
     Alone,
+    /// Fetch as well: too many wait already.
+    Crowded,
 }
 
 const SHARDS: usize = 64;
@@ -161,7 +163,7 @@ impl Flights {
     fn follow(&self, flight: &Arc<Flight>) -> Join {
         if flight.followers.fetch_add(1, Ordering::Relaxed) >= self.max_waiters {
             flight.followers.fetch_sub(1, Ordering::Relaxed);
-            return Join::Alone;
+            return Join::Crowded;
         }
         let number = flight.followed.fetch_add(1, Ordering::Relaxed) + 1;
         let progress = flight.progress.subscribe();
@@ -419,7 +421,7 @@ mod tests {
         let flights = Arc::new(Flights::new(1));
         let _leader = lead(&flights, &key("a"));
         let first = follow(&flights, &key("a"));
-        assert!(matches!(flights.join(&key("a"), 0), Join::Alone));
+        assert!(matches!(flights.join(&key("a"), 0), Join::Crowded));
         drop(first);
         follow(&flights, &key("a"));
     }

@@ -189,7 +189,8 @@ async fn from_store_or_origin(core: &Arc<Core>, asked: &Arc<Asked>) -> Answer {
         looks_left -= 1;
         let mut follower = match shared.flights.join(&asked.resource.at.key, landed) {
             Join::Lead(leader) => return fetch::fetch(core, Fetch::new(asked, missed, Some(leader))).await,
-            Join::Alone => return fetch::fetch(core, Fetch::new(asked, missed, None)).await,
+            Join::Alone => return fetch::fetch(core, Fetch::new(asked, missed, None).by(Plan::Alone)).await,
+            Join::Crowded => return fetch::fetch(core, Fetch::new(asked, missed, None)).await,
             Join::LookAgain => continue,
             Join::Follow(follower) => follower,
         };

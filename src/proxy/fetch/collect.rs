@@ -93,7 +93,7 @@ async fn whole(core: &Core, mut fetch: Fetch, whole: Whole) -> Answer {
             let status = CacheStatus { stored: put.stored, ttl: put.ttl, detail: put.detail, ..status };
             as_it_came(head, Body::full(bytes), status)
         }
-        Plan::Get | Plan::Head { .. } | Plan::Part(_) => {
+        Plan::Get | Plan::Alone | Plan::Head { .. } | Plan::Part(_) => {
             let strips = fetch.asked.choices().strips_cookies();
             let aside = if strips { cookies(received) } else { Vec::new() };
             let put = put(core, &fetch, whole).await;

@@ -1,9 +1,9 @@
 //! Fetch: one exchange with the origin whose answer may be stored, for all who wait for the same key.
 //!
 //! send -> receive -> judge -> collect -> put -> land, whether it is a GET of all of it or of a part, a HEAD, or what
-//! follows a POST ([`Plan`]). A GET of all of it runs in a task of its own, so that a client who leaves takes nobody
-//! else's answer along. It ends early where nobody waits for it any more and somebody else needs its place at the origin:
-//! then it leaves nothing behind, and who comes just then looks again.
+//! follows a POST ([`Plan`]). A GET of all of it that may be for others runs in a task of its own, so that a client who
+//! leaves takes nobody else's answer along. It ends early where nobody waits for it any more and somebody else needs its
+//! permit at the origin: then it leaves nothing behind, and who comes just then looks again.
 
 mod collect;
 mod freshen;
@@ -200,7 +200,7 @@ async fn ask(core: &Core, mut fetch: Fetch) -> Result<Coming, Told> {
                 let came = judge_part(&core.shared, fetch, part, received, body);
                 return came.map_err(Told::Answer);
             }
-            Plan::Get | Plan::Piece(_) | Plan::Post(_) => {}
+            Plan::Get | Plan::Alone | Plan::Piece(_) | Plan::Post(_) => {}
         }
         match fetch.missed.stale.clone().filter(|_| status == StatusCode::NOT_MODIFIED) {
             None => return judged(core, fetch, received, body, None).await,

@@ -23,6 +23,9 @@ use crate::store::{Expect, Lookup, StoredResponse};
 pub(in crate::proxy) enum Plan {
     /// A GET of all of it, for whoever asks.
     Get,
+    /// The same for a client whose answer will most likely be for it alone: it ends with that client, unless it turns out
+    /// to be for whoever asks.
+    Alone,
     /// A HEAD: what it says of the stored answer is heard. `landed` is what [`Flights::landed`] said before the lookup.
     Head { landed: u64 },
     /// A GET of a part of what is not stored whole.
@@ -188,7 +191,7 @@ impl Fetch {
                 for name in [IF_NONE_MATCH, IF_MODIFIED_SINCE, RANGE, IF_RANGE] {
                     fields.remove(name);
                 }
-                let validated = self.missed.stale.as_ref().filter(|_| matches!(plan, Plan::Get));
+                let validated = self.missed.stale.as_ref().filter(|_| matches!(plan, Plan::Get | Plan::Alone));
                 fields.extend(validated.map(|stale| conditional_for(&stale.fields)).unwrap_or_default());
             }
         }
