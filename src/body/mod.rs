@@ -2,14 +2,11 @@
 //! share them, and what wraps them.
 
 mod error;
-mod gathered;
 mod interim;
 mod metered;
-mod min_rate;
 mod relay;
 mod timed;
 mod upload;
-mod waiters;
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -20,17 +17,16 @@ use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use tokio::time::{Instant, timeout_at};
 
 use crate::budget::{Budget, Receipt};
-use gathered::Gathered;
 use metered::Metered;
 use relay::{End, Relayed, relay};
+use timed::Gathered;
 use upload::{Progress, upload};
 
 pub use error::{BodyError, cause, causes};
 pub use interim::{InterimAnswers, InterimSender, InterimWatch};
-pub use relay::Relaying;
+pub use relay::{Relaying, Waiter, Waiters};
 pub use timed::{Collected, Held, Timed};
 pub use upload::Upload;
-pub use waiters::{Waiter, Waiters};
 
 /// A request's or response's body.
 #[derive(Debug, Default)]

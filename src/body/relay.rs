@@ -1,14 +1,15 @@
-//! A body that one task reads ahead and keeps, while its receiver takes it at its own pace. Held once, in one piece, so
-//! that it costs what it is long, in however small pieces it comes.
+//! A body that one task reads ahead and keeps, while its receiver takes it at its own pace; and who waits for a fill, as
+//! that receiver does. Held once, in one piece, so that it costs what it is long, in however small pieces it comes.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
+use tokio::sync::Notify;
 
 use super::error::BodyError;
 use super::timed::Timed;
-use super::waiters::Waiter;
 use crate::budget::{Budget, Receipt};
 
 /// The most that a receiver is given at once, in bytes, while more is coming.
@@ -173,9 +174,60 @@ impl Relayed {
     }
 }
 
+/// Who waits for a fill: its own client, and those who follow it. While there is nobody the fill is abandoned: it goes
+/// on, so that the next client has a hit, until somebody else needs its permit at the origin.
+#[derive(Debug, Default)]
+pub struct Waiters {
+    count: AtomicUsize,
+    given_up: Notify,
+    /// Where to say that nobody waits any more, once the fill is among those under way.
+    abandoned: OnceLock<Arc<Notify>>,
+}
+
+/// One who waits for a fill, until it is dropped.
+#[derive(Debug)]
+pub struct Waiter(Arc<Waiters>);
+
+impl Waiters {
+    /// One more who waits.
+    pub fn join(self: &Arc<Self>) -> Waiter {
+        self.count.fetch_add(1, Ordering::AcqRel);
+        Waiter(Arc::clone(self))
+    }
+
+    /// Whether nobody waits.
+    pub fn are_none(&self) -> bool {
+        self.count.load(Ordering::Acquire) == 0
+    }
+
+    /// Says there from now on that nobody waits any more; the first who asks for it is heard.
+    pub fn say_abandoned_to(&self, abandoned: &Arc<Notify>) {
+        self.abandoned.get_or_init(|| Arc::clone(abandoned));
+    }
+
+    /// Asks the fill to end at once.
+    pub fn give_up(&self) {
+        self.given_up.notify_one();
+    }
+
+    /// Returns when the fill is to end at once, whatever it is at: somebody else needs its permit.
+    pub async fn gave_up(&self) {
+        self.given_up.notified().await;
+    }
+}
+
+impl Drop for Waiter {
+    fn drop(&mut self) {
+        if self.0.count.fetch_sub(1, Ordering::AcqRel) == 1
+            && let Some(abandoned) = self.0.abandoned.get()
+        {
+            abandoned.notify_one();
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::super::waiters::Waiters;
     use super::*;
 
     fn relay() -> (Relaying, Relayed) {
