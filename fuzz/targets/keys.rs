@@ -81,12 +81,7 @@ impl Parsed {
     }
 
     fn read(&self) -> Read<'_> {
-        Read {
-            target: &self.target,
-            fields: &self.fields,
-            host: Some(KeyedHost::Other("a")),
-            secure: false,
-        }
+        Read { target: &self.target, fields: &self.fields, host: Some(KeyedHost::Other("a")), secure: false }
     }
 
     fn place(&self) -> Option<(Option<&Route>, EntryRef)> {
@@ -140,7 +135,13 @@ fuzz_target!(|data: &[u8]| {
         let upper = read.in_upper_case();
         let (_, plain) = upper.place().expect("the case of an octet's digits bars nobody");
         assert_eq!(plain.tags, place.tags, "{} and {}", read.target, upper.target);
-        assert_eq!(plain.key == place.key, upper.target == read.target, "{} and {}", key_name(&plain.key), key_name(&place.key));
+        assert_eq!(
+            plain.key == place.key,
+            upper.target == read.target,
+            "{} and {}",
+            key_name(&plain.key),
+            key_name(&place.key)
+        );
         places.push((read.seen(route), place));
     }
     if let [(seen_one, one), (seen_two, two)] = &places[..]
