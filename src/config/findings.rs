@@ -274,7 +274,7 @@ impl Tables {
         self.unread.iter().any(|unread| match around(unread).map(|headed| headed.name) {
             Some(Some(known)) => known == name && unread.key.as_deref().is_some_and(|key| keys.contains(&key)),
             Some(None) => true,
-            None => unread.may_be(&[name]),
+            None => unread.key.as_deref() == Some(name),
         })
     }
 
@@ -367,8 +367,13 @@ mod tests {
             assert_eq!(unread_with(value, None).0, unread, "{value}");
             assert_eq!(unread_with(value, Some("ttl")).0, value.to_string());
         }
-        // An unknown table may be a route. An unknown key of a route is hardly its path.
-        assert!(unread_with('1', None).1 && !unread_with('5', None).1 && !unread_with('3', None).1);
+        // An unknown key of a route is hardly its path, and one at the top no table; an unknown table may be a route.
+        assert!(!unread_with('1', None).1 && !unread_with('5', None).1 && !unread_with('3', None).1);
+        assert!(unread_with('1', Some("route")).1);
+        let text = "[[path]]\npath = 1\n";
+        let mut tables = Tables::of(DeTable::parse(text).unwrap().get_ref(), text, &["route"]);
+        tables.unread(&(2..6), None);
+        assert!(tables.is_unread_in_any("route", &["path"]));
         assert!(!Tables::of(root.get_ref(), text, &["origin", "route"]).is_any_unread());
     }
 }

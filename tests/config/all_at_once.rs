@@ -88,6 +88,7 @@ fn what_is_missing_elsewhere_is_missed_all_the_same() {
         "origin = \"http://a\"\n[[route]]\npath = \"/a/{id}\"\n«tll = \"1h\"\nkey = \"{«di}\"\n",
         "origin = \"http://a\"\n[[route]]\npath = \"/«{a\"\nttl = «\"1x\"\noverride_private = «true\ncookies = «\"x\"\n",
         "origin = \"http://a\"\n[[route]]\npath = \"/a\"\nttl = «5\n[[write]]\nrequest = \"POST /b\"\ndrops = [«\"route:a\"]\n",
+        "origin = \"http://a\"\n«colour = 1\n[[route]]\npath = \"/a\"\n[[write]]\nrequest = \"POST /b\"\ndrops = [«\"route:a\"]\n",
         "origin = \"http://a\"\n[[route]]\npath = \"/a\"\n«colour = 1\n[[write]]\nrequest = \"POST /b\"\ndrops = [«\"route:a\"]\n",
     ] {
         assert_all(marked);
