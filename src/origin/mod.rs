@@ -249,7 +249,8 @@ impl Origin {
         // What was not sent yet has its time anew; what was is over when it should have been.
         let rest = if matches!(error, OriginError::Broken(_)) { end.duration_since(Instant::now()) } else { limit };
         let sending = Sending { request, host: host.as_ref(), interim, limit: rest, overall };
-        match self.attempt(&second, sending).await {
+        // Boxed: it is seldom made, and would make every request's future twice as large.
+        match Box::pin(self.attempt(&second, sending)).await {
             Ok((response, lease)) => Ok((second, response, lease)),
             Err(Unanswered { error: OriginError::Timeout(waited), .. }) if waited == rest => {
                 Err(OriginError::Timeout(limit))

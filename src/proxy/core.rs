@@ -91,7 +91,7 @@ impl Tasks {
     /// Runs a future in a task of its own, which ends with the core's runtime at the latest.
     pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         self.running.send_modify(|running| *running += 1);
-        let running = Running(self.running.clone());
+        let (task, running) = (Box::pin(task), Running(self.running.clone()));
         tokio::spawn(async move {
             task.await;
             drop(running);

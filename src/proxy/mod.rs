@@ -133,12 +133,13 @@ impl Handler for Proxy {
             Continue(onward) => onward,
         };
         let core = Arc::clone(&self.core);
-        match onward {
-            Onward::Read(way) => later(end, async move { way.go(&core).await }),
-            Onward::Pass(request) => later(end, async move { pass(&core, request, Forward::Method, None).await }),
-            Onward::Tunnel(request) => later(end, async move { tunnel(&core, request).await }),
-            Onward::Write(rules, request) => later(end, async move { write(&core, rules, request).await }),
-        }
+        // Each way is a future of its own, and no larger than it has to be: that much is moved into its box.
+        Handled::Later(match onward {
+            Onward::Read(way) => Box::pin(async move { end.of(way.go(&core).await) }),
+            Onward::Pass(request) => Box::pin(async move { end.of(pass(&core, request, Forward::Method, None).await) }),
+            Onward::Tunnel(request) => Box::pin(async move { end.of(tunnel(&core, request).await) }),
+            Onward::Write(rules, request) => Box::pin(async move { end.of(write(&core, rules, request).await) }),
+        })
     }
 
     /// Waits for the writes under way: their origin may have acted already, and what they changed must be invalidated.
@@ -154,11 +155,6 @@ impl Handler for Proxy {
             }
         })
     }
-}
-
-/// Each way is boxed by itself, and takes no more memory than it needs.
-fn later(end: End, way: impl Future<Output = Answer> + Send + 'static) -> Handled {
-    Handled::Later(Box::pin(async move { end.of(way.await) }))
 }
 
 /// Answers at once what can be.

@@ -133,7 +133,8 @@ impl Store {
     pub async fn lookup(&self, at: &EntryRef) -> Result<Lookup, Fault> {
         match self {
             Self::Memory(memory) => Ok(memory.lookup(at)),
-            Self::Redis(redis) => redis.lookup(at).await,
+            // Here and below: boxed, for the client library's futures are large, and memory has none.
+            Self::Redis(redis) => Box::pin(redis.lookup(at)).await,
         }
     }
 
@@ -150,7 +151,7 @@ impl Store {
     pub async fn overtaken(&self, at: &EntryRef) -> Result<Option<Overtaken>, Fault> {
         match self {
             Self::Memory(_) => Ok(None),
-            Self::Redis(redis) => redis.overtaken(at).await,
+            Self::Redis(redis) => Box::pin(redis.overtaken(at)).await,
         }
     }
 
@@ -162,7 +163,7 @@ impl Store {
         debug_assert!(at.tags.iter().all(|tag| entry.tags.contains(tag)), "the tags of its key are the entry's too");
         match self {
             Self::Memory(memory) => Ok(memory.put(at, entry, &expect)),
-            Self::Redis(redis) => redis.put(at, entry, &expect).await,
+            Self::Redis(redis) => Box::pin(redis.put(at, entry, &expect)).await,
         }
     }
 
@@ -174,7 +175,7 @@ impl Store {
     pub async fn invalidate(&self, tags: &[Tag], since: Option<&Since>) -> Result<Invalidated, Fault> {
         match self {
             Self::Memory(memory) => Ok(memory.invalidate(tags, since)),
-            Self::Redis(redis) => redis.invalidate(tags, since).await,
+            Self::Redis(redis) => Box::pin(redis.invalidate(tags, since)).await,
         }
     }
 
@@ -203,7 +204,7 @@ impl Store {
                 let (invalidated, outcome) = memory.invalidate_and_put(tags, since, at, entry, otherwise);
                 Ok((invalidated, Ok(outcome)))
             }
-            Self::Redis(redis) => redis.invalidate_and_put(tags, since, at, entry, otherwise).await,
+            Self::Redis(redis) => Box::pin(redis.invalidate_and_put(tags, since, at, entry, otherwise)).await,
         }
     }
 

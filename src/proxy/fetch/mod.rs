@@ -29,6 +29,7 @@ use super::pass::{pass_without_body, passed_status};
 use crate::body::{Timed, Waiters};
 use crate::clock::{Millis, Stopwatch};
 use crate::fields::{CacheStatus, Detail, Forward};
+use crate::handler::Later;
 use crate::origin::{Answered, OriginError};
 use crate::policy::{asks_for_part, confirms};
 use crate::rules::Invalidation;
@@ -60,7 +61,7 @@ pub(super) async fn fetch(core: &Arc<Core>, fetch: Fetch) -> Answer {
     let (asked, waiters, forward) = (Arc::clone(&fetch.asked), Arc::clone(&fetch.waiters), fetch.missed.forward);
     let _waiter = waiters.join();
     let told = if fetch.is_for_all() {
-        in_a_task(core, &asked, Work::Fill, waiters, fetch_for_all(Arc::clone(core), fetch)).await
+        in_a_task(core, &asked, Work::Fill, waiters, Box::pin(fetch_for_all(Arc::clone(core), fetch))).await
     } else {
         // Boxed: it would make every read as large as the few that need it.
         Box::pin(fetch_alone(core, fetch)).await
@@ -68,7 +69,9 @@ pub(super) async fn fetch(core: &Arc<Core>, fetch: Fetch) -> Answer {
     match told {
         Some(Told::Answer(answer)) => *answer,
         // Interim answers have been handed on already.
-        Some(Told::AsAsked(detail)) => pass_without_body(core, &asked.request, None, forward, Some(detail)).await,
+        Some(Told::AsAsked(detail)) => {
+            Box::pin(pass_without_body(core, &asked.request, None, forward, Some(detail))).await
+        }
         None => no_answer(&OriginError::Broken("the fetch was given up".to_owned()), forward),
     }
 }
@@ -76,7 +79,7 @@ pub(super) async fn fetch(core: &Arc<Core>, fetch: Fetch) -> Answer {
 /// Fetches for the store alone: the client has its (stale) answer already.
 pub(super) fn refresh(core: &Arc<Core>, fetch: Fetch) {
     let (asked, waiters) = (Arc::clone(&fetch.asked), Arc::clone(&fetch.waiters));
-    let fetch = fetch_for_all(Arc::clone(core), fetch.for_the_store());
+    let fetch = Box::pin(fetch_for_all(Arc::clone(core), fetch.for_the_store()));
     drop(in_a_task(core, &asked, Work::Refresh, waiters, fetch));
 }
 
@@ -103,13 +106,14 @@ pub(super) async fn fetched_by_post(
 /// Runs a fetch in a task of its own, which goes on after its answer where the body is handed on as it comes. It ends
 /// early where nobody waits for it any more and somebody else needs its place at the origin: then there is no answer.
 ///
-/// Dropping the future that comes back stops nothing: then what came of it is told as this work.
+/// It comes in a box, so that nothing larger than that is moved on its way into the task. Dropping the future that comes back
+/// stops nothing: then what came of it is told as this work.
 fn in_a_task(
     core: &Arc<Core>,
     asked: &Arc<Asked>,
     work: Work,
     waiters: Arc<Waiters>,
-    fetch: impl Future<Output = (Told, Option<Box<Relay>>)> + Send + 'static,
+    fetch: Later<(Told, Option<Box<Relay>>)>,
 ) -> impl Future<Output = Option<Told>> {
     let (tell, told) = oneshot::channel();
     let (core, asked, began) = (Arc::clone(core), Arc::clone(asked), Stopwatch::start());
@@ -122,7 +126,7 @@ fn in_a_task(
             unheard.end(core.shared.recorder.in_background(work, began, of));
         }
         if let Some(relay) = relay {
-            relay.run().await;
+            Box::pin(relay.run()).await;
         }
     });
     async { told.await.ok() }
@@ -159,7 +163,7 @@ async fn fetch_alone(core: &Arc<Core>, fetch: Fetch) -> Option<Told> {
     };
     if coming.fetch.is_for_all() {
         let asked = Arc::clone(&coming.fetch.asked);
-        return in_a_task(core, &asked, Work::Fill, waiters, taken_in(Arc::clone(core), coming)).await;
+        return in_a_task(core, &asked, Work::Fill, waiters, Box::pin(taken_in(Arc::clone(core), coming))).await;
     }
     let (answer, relay) = collect(core, coming).await;
     if let Some(relay) = relay {
@@ -190,7 +194,7 @@ async fn ask(core: &Core, mut fetch: Fetch) -> Result<Coming, Told> {
         let (received, body) = Received::of(answered, request_time, core.shared.clock.now());
         match fetch.take_plan() {
             Plan::Head { landed } => {
-                return Err(heard(core, fetch, landed, received, body).await.into());
+                return Err(Box::pin(heard(core, fetch, landed, received, body)).await.into());
             }
             Plan::Part(part) if is_of_the_whole(received.status) => {
                 let plain = part.range.is_some();
