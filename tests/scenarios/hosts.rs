@@ -162,7 +162,7 @@ async fn the_log_says_once_that_no_place_is_left() {
     for n in 0..40 {
         process.client().get_with("/unrouted", &[("host", &format!("h{n}.example"))]).await;
     }
-    process.says("those for `h32.example` and further ones are not stored").await;
+    process.says("those for `h32.example` and any further host are not").await;
     assert_eq!(process.log().matches("hosts = [").count(), 1, "{}", process.log());
 }
 
