@@ -1,7 +1,7 @@
 //! `proxy.toml`, as it is written and as it is meant: nothing is invalid after this room.
 //!
 //! Each table has a file: its keys as they are written (`Raw…`, the form of each value checked and its place kept), what
-//! they mean (`resolve`), and what it says about keys that it does not have ([`table::Table`]). Everything that is wrong is
+//! they mean (`resolve`), and what it says about keys that it does not have (`table::Table`). Everything that is wrong is
 //! collected and printed at once, with line, column and what to write instead. A new key touches the file of its table,
 //! what uses it, and `proxy.toml`.
 

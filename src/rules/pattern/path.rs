@@ -134,7 +134,7 @@ impl PathPattern {
         matches!(self.segments.last(), Some(Segment::Rest(rest)) if rest == name)
     }
 
-    /// Matches the raw path of a read. Values come decoded; the path must be canonical ([`super::is_canonical`]).
+    /// Matches the raw path of a read. Values come decoded; the path must be canonical (`is_canonical`).
     pub fn matches<'a>(&'a self, path: &'a str) -> Option<Captures<'a>> {
         Self::walk(&self.segments, path.strip_prefix('/')?, decode, |a, b| a == b, cut)
     }
