@@ -78,9 +78,9 @@ impl Table for RawOriginHealth {
 /// A thousand field lines of one name, and those that every answer has. Room for more is made by a slower way.
 const MAX_FIELDS: usize = 1024;
 
-/// Those lines, each of more than a hundred bytes. The HTTP library reads bodies into a buffer that grows up to this, too, one
-/// for each request under way: with four times as much a thousand clients who do not read took twice the memory.
-const MAX_HEADER: u64 = 128 << 10;
+/// Those lines, each of two hundred bytes; or one of 200 kB, as apps send that put a state or a policy into a field. The HTTP
+/// library reads bodies into a buffer that grows up to this, too, one for each request under way, so it is no larger.
+const MAX_HEADER: u64 = 256 << 10;
 
 /// More would cost every answer more than all else that is done for it.
 const MOST_FIELDS: usize = 4000;

@@ -45,7 +45,7 @@ fn everything_has_a_default() {
         (Duration::from_secs(1), Duration::from_secs(30))
     );
     assert_eq!((config.origin.max_connections, config.origin.reuse_after_body), (1024, true));
-    assert_eq!((config.origin.max_fields, config.origin.max_header), (1024, 128 << 10));
+    assert_eq!((config.origin.max_fields, config.origin.max_header), (1024, 256 << 10));
     assert!(config.origin.total_timeout.is_none() && config.origin.health.is_none() && config.origin.tls.is_none());
     assert_eq!((config.origin.upgrade, config.origin.tunnel_idle), (false, Duration::from_secs(3600)));
     assert_eq!((config.proxy.max_target, config.proxy.max_request_body), (8192, None));

@@ -52,6 +52,24 @@ async fn a_thousand_lines_of_a_field_are_handed_on_and_stored() {
 }
 
 #[tokio::test]
+async fn a_field_of_200_kilobytes_is_handed_on_and_stored() {
+    let origin = Origin::start(|_| async {
+        let long = "x".repeat(200_000);
+        response(200, &[("cache-control", "max-age=60"), ("x-long", &long)], "ok")
+    })
+    .await;
+    for (node, _redis) in Node::on_each_store(origin.address, ROUTE).await {
+        for target in ["/routed/1", "/elsewhere/1"] {
+            for cache in ["MISS", "HIT"] {
+                let answer = node.client().get(target).await;
+                let length = answer.fields.get("x-long").map(hyper::header::HeaderValue::len);
+                assert_eq!((answer.status, answer.cache(), length), (200, cache, Some(200_000)), "{target}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_head_beyond_the_bounds_is_a_502_whose_log_line_names_them() {
     let origin = linking().await;
     for (limits, target) in [("", "/x/1100"), ("max_fields = 10", "/x/10"), ("max_header = \"8KiB\"", "/x/200")] {
