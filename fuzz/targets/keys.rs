@@ -137,7 +137,8 @@ fuzz_target!(|data: &[u8]| {
         assert_eq!(plain.tags, place.tags, "{} and {}", read.target, upper.target);
         assert_eq!(
             plain.key == place.key,
-            upper.target == read.target,
+            // By path: an empty target, which no request has, has that of `/`.
+            upper.target.path() == read.target.path(),
             "{} and {}",
             key_name(&plain.key),
             key_name(&place.key)
