@@ -47,7 +47,8 @@ fuzz_target!(|data: &[u8]| {
     }
 
     let mut connection = fields(&CONNECTION, data);
-    for name in nominated(&connection) {
+    // Connection may name itself; put in once more it would name nothing else.
+    for name in nominated(&connection).into_iter().filter(|name| name != CONNECTION) {
         connection.insert(name, HeaderValue::from_static("x"));
     }
     let _ = nominates_end_to_end(&connection);

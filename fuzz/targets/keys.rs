@@ -61,10 +61,8 @@ struct Parsed {
 impl Parsed {
     fn of(lines: &[&[u8]]) -> Option<Self> {
         let target: PathAndQuery = (*lines.first()?).try_into().ok()?;
-        // Ingress lets no other through.
-        if !target.as_str().starts_with('/') {
-            return None;
-        }
+        // Ingress lets no other through. Read once more, for an empty one is equal to no other, and says that it is `/`.
+        let target: PathAndQuery = target.as_str().parse().ok().filter(|_| target.as_str().starts_with('/'))?;
         let mut fields = HeaderMap::new();
         lines[1..].iter().for_each(|line| text::append(&mut fields, line));
         Some(Self { target, fields })
