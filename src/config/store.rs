@@ -82,6 +82,10 @@ pub(super) fn resolve(
         prefix: table.prefix.map(|prefix| check_prefix(prefix, findings)).unwrap_or_default(),
         timeout: not_zero(table.timeout, Duration::from_millis(50), findings),
         when_down: table.when_down.map(|Word(chosen)| chosen).unwrap_or_default(),
+        lease: Duration::from_secs(1),
+        absence: Duration::from_secs(10),
+        replicas: None,
+        commit_within: Duration::from_secs(60),
     }
 }
 

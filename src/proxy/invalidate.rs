@@ -15,7 +15,7 @@ use crate::body::Body;
 use crate::fields::Forward;
 use crate::origin::Answered;
 use crate::rules::{Invalidation, Ruleset, Tag, UNROUTED, summary};
-use crate::store::{Fault, Invalidated, Since};
+use crate::store::{Change, Fault, Invalidated, Since};
 use crate::telemetry::Dropped;
 
 /// When a write of unknown outcome is made good again, each after the one before: half a minute in all.
@@ -80,7 +80,9 @@ pub(super) async fn invalidate(
     besides: &[Tag],
     since: Option<&Since>,
 ) -> Result<Invalidated, Fault> {
-    core.store.invalidate(&tags(drops, besides), since).await
+    let tags = tags(drops, besides);
+    let change = Change { since, ..Change::of(&tags) };
+    core.store.invalidate(change).await
 }
 
 /// The answer of a write whose invalidation is pending: the origin's under `when_down = "forward"`, an

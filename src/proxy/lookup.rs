@@ -22,7 +22,7 @@ pub(super) async fn lookup(store: &Store, asked: &Asked) -> Result<Seen, Fault> 
 
 /// The same where the store answers at once and with the first lookup; `None` where it does not.
 pub(super) fn lookup_now(store: &Store, asked: &Asked) -> Option<Seen> {
-    let Lookup { token, entry, invalidated } = store.lookup_now(&asked.resource.at)?;
+    let Lookup { token, entry, invalidated, .. } = store.lookup_now(&asked.resource.at)?;
     match &entry {
         Some(index) if index.kind == Kind::VaryIndex => None,
         None if asked.resource.has_write_policy() => None,

@@ -28,7 +28,7 @@ use crate::policy::{Effect, Lifetime, LifetimeSource, StoredFlags, lifetime};
 use crate::rules::{
     self, EntryRef, Invalidation, JsonTemplate, LazyJson, Overriding, Route, Ruleset, Tag, Write, WriteTarget, Written,
 };
-use crate::store::{Fault, Kind, Otherwise, PutOutcome, Since, StoredResponse, Token};
+use crate::store::{Change, Fault, Kind, Otherwise, PutOutcome, Since, StoredResponse, Token};
 
 /// What a write chose of a route's policy.
 pub(super) struct Chosen {
@@ -148,7 +148,8 @@ async fn invalidate_and_put(
         (Ok(token), Left::Entry(place, entry)) => {
             let since = Since { token, watched: Vec::new() };
             let tags = tags(drops, &marks);
-            let (_, kept) = core.store.invalidate_and_put(&tags, &since, &place, *entry, Otherwise::Invalidate).await?;
+            let (_, kept) =
+                core.store.invalidate_and_put(Change::of(&tags), &since, &place, *entry, Otherwise::Invalidate).await?;
             verdict(kept).map(|()| !around)
         }
         (Ok(token), Left::Fetch) => {
@@ -252,7 +253,8 @@ async fn put_only(core: &Core, route: &Route, written: &Written, tags: &[Tag], j
     for _ in 0..ATTEMPTS {
         let entry = written_entry(core, Kind::CacheOnly, route, written, json.clone())?;
         let since = Since { token, watched: Vec::new() };
-        let done = core.store.invalidate_and_put(tags, &since, &written.place, entry, Otherwise::Nothing).await;
+        let done =
+            core.store.invalidate_and_put(Change::of(tags), &since, &written.place, entry, Otherwise::Nothing).await;
         match done.map_err(|fault| fault_detail(&fault))? {
             (now, Ok(PutOutcome::RacedWrite)) => token = now.token,
             (_, kept) => return verdict(kept),

@@ -237,6 +237,21 @@ pub struct Lookup {
     pub entry: Option<Arc<StoredResponse>>,
     /// There was an entry and an invalidation had made it old.
     pub invalidated: bool,
+    /// Why nothing is given out, whatever is there.
+    pub withheld: Option<Withheld>,
+    /// The entry was invalidated [softly](super::Strength::Soft): it is stale, however new.
+    pub soft: bool,
+}
+
+/// Why a store gives nothing out although it can be read: there may be invalidations that it does not know of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Withheld {
+    /// This node's lease is over: Redis has not confirmed a renewal in time.
+    Lapsed,
+    /// Another node is silent and has not signed off.
+    Peer,
+    /// Other nodes have other rules, and do not all know yet that this one is there.
+    Rules,
 }
 
 /// An entry that is there and is not given out.

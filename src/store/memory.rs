@@ -21,11 +21,12 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::bounded::{Bounded, Weight};
+use super::change::{Change, Intent};
 use super::core::{Invalidated, Otherwise, PutOutcome, Since, Token};
 use super::entry::{Expect, Kind, Lookup, StoredResponse};
 use super::record::{Marks, Record};
 use super::weight::allocated;
-use crate::rules::{CacheKey, EntryRef, Tag};
+use crate::rules::{CacheKey, EntryRef};
 
 /// About what an entry weighs.
 const BYTES_A_GHOST: u64 = 8 << 10;
@@ -49,14 +50,14 @@ impl Memory {
         loop {
             let token = self.record.now();
             let Some(entry) = self.entries.get(&at.key) else {
-                return Lookup { token, entry: None, invalidated: false };
+                return Lookup { token, entry: None, invalidated: false, withheld: None, soft: false };
             };
             if self.is_valid(&entry, token, at) {
-                return Lookup { token, entry: Some(entry), invalidated: false };
+                return Lookup { token, entry: Some(entry), invalidated: false, withheld: None, soft: false };
             }
             // What was put in the very step that made it old is there by now.
             if self.entries.peek(&at.key).is_none_or(|now| Arc::ptr_eq(&now, &entry)) {
-                return Lookup { token, entry: None, invalidated: true };
+                return Lookup { token, entry: None, invalidated: true, withheld: None, soft: false };
             }
         }
     }
@@ -100,14 +101,19 @@ impl Memory {
     }
 
     /// Invalidates everything that has one of these tags.
-    pub fn invalidate(&self, tags: &[Tag], since: Option<&Since>) -> Invalidated {
-        self.record.invalidate(&mut self.record.write(), tags, since, |_| {})
+    pub fn invalidate(&self, change: Change<'_>) -> Invalidated {
+        self.record.invalidate(&mut self.record.write(), change.tags, change.since, |_| {})
+    }
+
+    /// Invalidates what a write of unknown outcome may have changed.
+    pub fn hold(&self, intent: &Intent) -> Invalidated {
+        self.invalidate(Change::of(&intent.tags()))
     }
 
     /// The same, and puts an entry in its place in the same step, unless another invalidation came before.
     pub fn invalidate_and_put(
         &self,
-        tags: &[Tag],
+        change: Change<'_>,
         since: &Since,
         at: &EntryRef,
         mut entry: StoredResponse,
@@ -123,7 +129,7 @@ impl Memory {
         };
         match (refused, weight) {
             (None, Some(weight)) => {
-                let invalidated = self.record.invalidate(&mut marks, tags, Some(since), |token| {
+                let invalidated = self.record.invalidate(&mut marks, change.tags, Some(since), |token| {
                     entry.token = token;
                     entry.found_valid_at(token.seq);
                     self.entries.insert(at.key.clone(), Arc::new(entry), weight);
@@ -131,7 +137,7 @@ impl Memory {
                 (invalidated, PutOutcome::Stored)
             }
             (refused, _) if otherwise == Otherwise::Invalidate => {
-                let invalidated = self.record.invalidate(&mut marks, tags, Some(since), |_| {});
+                let invalidated = self.record.invalidate(&mut marks, change.tags, Some(since), |_| {});
                 (invalidated, refused.unwrap_or(PutOutcome::TooLarge))
             }
             (refused, _) => {
@@ -189,6 +195,7 @@ mod tests {
 
     use super::*;
     use crate::policy::{Lifetime, LifetimeSource, StoredFlags};
+    use crate::rules::Tag;
 
     fn place(name: &str) -> EntryRef {
         EntryRef { key: CacheKey::new("fruit", 0, name), tags: vec![Tag::route("fruit")].into() }

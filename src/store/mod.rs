@@ -10,6 +10,7 @@
 //! only where that entry still is: neither a newer answer nor a deletion is undone by an answer about what was before.
 
 mod bounded;
+mod change;
 mod core;
 mod derived;
 mod entry;
@@ -22,12 +23,13 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::rules::{EntryRef, Tag};
+use crate::rules::EntryRef;
 
 pub use self::bounded::Bounded;
+pub use self::change::{Change, Intent, Mark, Strength};
 pub use self::core::{Fault, Invalidated, Otherwise, PutOutcome, Since, Token, WhenDown};
 pub use self::derived::Derived;
-pub use self::entry::{Expect, Kind, Lookup, Overtaken, StoredResponse};
+pub use self::entry::{Expect, Kind, Lookup, Overtaken, StoredResponse, Withheld};
 pub use self::memory::Memory;
 pub use self::redis::{Redis, RedisNode, RedisUrl, key_name};
 pub use self::weight::{allocated, body, buffer, counted};
@@ -54,6 +56,15 @@ pub struct StoreSettings {
     pub timeout: Duration,
     /// What happens to writes while it cannot be reached.
     pub when_down: WhenDown,
+    /// For how long a renewal that Redis confirmed allows hits, from when it was sent.
+    pub lease: Duration,
+    /// For how long nothing is reused while another node is silent that has not signed off; after that everything it may
+    /// have left behind is invalidated. Zero does not wait.
+    pub absence: Duration,
+    /// How many replicas have to confirm a renewal; `None` for all that Sentinel's master has, none elsewhere.
+    pub replicas: Option<u32>,
+    /// How long the origin may take to commit a write whose outcome is unknown (`[origin] commit_within`).
+    pub commit_within: Duration,
 }
 
 /// The part of a store that all cores of this process share.
@@ -167,20 +178,59 @@ impl Store {
         }
     }
 
-    /// Invalidates everything that has one of these tags, before a write is answered: one atomic step.
+    /// Notes what a write may be about to change, before it is forwarded: should this process die while the origin works,
+    /// others hold it. Comes back with the mark that the write's end has to name: by [`Store::invalidate`], [`Store::unmark`] or
+    /// [`Store::hold`].
     ///
-    /// `since` asks whether another invalidation of the tags, or of those it watches, came after its token. On a [`Fault`]
-    /// that is pending: this process reads nothing from the store until it has been made there. Dropping the future
-    /// loses nothing: the work goes on.
-    pub async fn invalidate(&self, tags: &[Tag], since: Option<&Since>) -> Result<Invalidated, Fault> {
+    /// The error says that the write must not be forwarded: only with `when_down = "refuse"`. Otherwise a write that could
+    /// not be noted is forwarded all the same.
+    pub async fn mark(&self, intent: Intent) -> Result<Mark, Fault> {
         match self {
-            Self::Memory(memory) => Ok(memory.invalidate(tags, since)),
-            Self::Redis(redis) => Box::pin(redis.invalidate(tags, since)).await,
+            Self::Memory(_) => Ok(Mark::unnoted(intent)),
+            Self::Redis(redis) => Box::pin(redis.mark(intent)).await,
         }
     }
 
-    /// Invalidates everything that has one of these tags and puts an entry in its place, under the token right after that: one
-    /// atomic step, so that no fill can come between.
+    /// Ends the mark of a write that has changed nothing. Nobody waits for it.
+    pub fn unmark(&self, mark: Mark) {
+        match self {
+            Self::Memory(_) => drop(mark),
+            Self::Redis(redis) => redis.unmark(mark),
+        }
+    }
+
+    /// Invalidates what a write of unknown outcome may have changed, and what it may change for as long as the origin may
+    /// still commit it: see [`Intent`]. On a [`Fault`] that is pending as by [`Store::invalidate`].
+    pub async fn hold(&self, mark: &Mark) -> Result<Invalidated, Fault> {
+        match self {
+            Self::Memory(memory) => Ok(memory.hold(&mark.intent)),
+            Self::Redis(redis) => Box::pin(redis.hold(mark)).await,
+        }
+    }
+
+    /// Whether what the store says now may answer somebody who asked before now: not while there may be invalidations of other
+    /// nodes that it does not know of. What was fetched after it was asked for may answer in any case.
+    pub fn vouches(&self) -> bool {
+        match self {
+            Self::Memory(_) => true,
+            Self::Redis(redis) => redis.vouches(),
+        }
+    }
+
+    /// Invalidates everything that has one of these tags, before a write is answered: one atomic step with all that the
+    /// [`Change`] says.
+    ///
+    /// On a [`Fault`] that is pending: this process reads nothing from the store until it has been made there, and other nodes
+    /// reuse nothing by now that it should have invalidated. Dropping the future loses nothing: the work goes on.
+    pub async fn invalidate(&self, change: Change<'_>) -> Result<Invalidated, Fault> {
+        match self {
+            Self::Memory(memory) => Ok(memory.invalidate(change)),
+            Self::Redis(redis) => Box::pin(redis.invalidate(change)).await,
+        }
+    }
+
+    /// Invalidates what the [`Change`] says and puts an entry in its place, under the token right after that: one atomic step, so
+    /// that no fill can come between. The change asks nothing by itself: `since` does.
     ///
     /// The entry is put unless one of its tags, or of those that `since` watches, was invalidated after the `since` token.
     /// So a step that is carried out late, when its caller has given it up and its tags were invalidated as pending, puts nothing.
@@ -192,7 +242,7 @@ impl Store {
     /// nothing: the work goes on.
     pub async fn invalidate_and_put(
         &self,
-        tags: &[Tag],
+        change: Change<'_>,
         since: &Since,
         at: &EntryRef,
         entry: StoredResponse,
@@ -201,10 +251,10 @@ impl Store {
         debug_assert!(at.tags.iter().all(|tag| entry.tags.contains(tag)), "the tags of its key are the entry's too");
         match self {
             Self::Memory(memory) => {
-                let (invalidated, outcome) = memory.invalidate_and_put(tags, since, at, entry, otherwise);
+                let (invalidated, outcome) = memory.invalidate_and_put(change, since, at, entry, otherwise);
                 Ok((invalidated, Ok(outcome)))
             }
-            Self::Redis(redis) => Box::pin(redis.invalidate_and_put(tags, since, at, entry, otherwise)).await,
+            Self::Redis(redis) => Box::pin(redis.invalidate_and_put(change, since, at, entry, otherwise)).await,
         }
     }
 

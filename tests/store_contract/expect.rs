@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use aside::rules::{EntryRef, Tag};
-use aside::store::{Expect, PutOutcome, Store, StoredResponse, Token};
+use aside::store::{Change, Expect, PutOutcome, Store, StoredResponse, Token};
 
 use crate::fixture::{Harness, entry, fill, hit, key_tag, lookup, place, tagged_entry, token};
 
@@ -17,7 +17,7 @@ pub async fn put_expecting(store: &Store, place: &EntryRef, upon: Expect, entry:
 }
 
 async fn invalidate(store: &Store, tags: &[Tag]) -> Token {
-    store.invalidate(tags, None).await.unwrap().token
+    store.invalidate(Change::of(tags)).await.unwrap().token
 }
 
 pub async fn what_is_built_upon_nothing_replaces_no_valid_entry(harness: &impl Harness) {

@@ -21,7 +21,17 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub const AMPLE: Duration = Duration::from_secs(2);
 
 pub fn settings(url: StoreUrl) -> StoreSettings {
-    StoreSettings { url, memory: 64 << 20, prefix: String::new(), timeout: AMPLE, when_down: WhenDown::Forward }
+    StoreSettings {
+        url,
+        memory: 64 << 20,
+        prefix: String::new(),
+        timeout: AMPLE,
+        when_down: WhenDown::Forward,
+        lease: Duration::from_secs(1),
+        absence: Duration::from_secs(10),
+        replicas: None,
+        commit_within: Duration::from_secs(60),
+    }
 }
 
 pub fn redis_settings(server: &RedisServer) -> StoreSettings {

@@ -1,7 +1,7 @@
 //! The laws, the same for every store.
 
 use aside::rules::Tag;
-use aside::store::{Invalidated, Kind, PutOutcome, Since, Store, StoredResponse, Token};
+use aside::store::{Change, Invalidated, Kind, PutOutcome, Since, Store, StoredResponse, Token};
 
 use crate::expect::{
     an_entry_is_the_same_in_the_hand_that_kept_it, two_answers_are_never_taken_for_one,
@@ -72,7 +72,7 @@ laws! {
 }
 
 async fn invalidate(store: &Store, tags: &[Tag]) -> Invalidated {
-    store.invalidate(tags, None).await.unwrap()
+    store.invalidate(Change::of(tags)).await.unwrap()
 }
 
 async fn what_is_kept_is_found(harness: &impl Harness) {
@@ -230,7 +230,9 @@ async fn markers_obey_the_same_laws(harness: &impl Harness) {
 async fn an_invalidation_knows_whether_it_was_alone(harness: &impl Harness) {
     let (store, apple, tags) = (harness.store(), place("fruit:1"), key_tag("fruit:1"));
     let since = |token: Option<Token>| token.map(|token| Since { token, watched: vec![Tag::route("watched")] });
-    let invalidate_since = async |tags: &[Tag], token| store.invalidate(tags, since(token).as_ref()).await.unwrap();
+    let invalidate_since = async |tags: &[Tag], token| {
+        store.invalidate(Change { since: since(token).as_ref(), ..Change::of(tags) }).await.unwrap()
+    };
     let start = token(store, &apple).await;
 
     assert!(!invalidate_since(&key_tag("fruit:2"), None).await.alone, "nobody has asked");

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use aside::rules::{EntryRef, Tag};
-use aside::store::{Expect, Invalidated, Kind, Otherwise, PutOutcome, Since, Store, StoredResponse, Token};
+use aside::store::{Change, Expect, Invalidated, Kind, Otherwise, PutOutcome, Since, Store, StoredResponse, Token};
 
 use crate::fixture::{Harness, entry, fill, hit, key_tag, lookup, place, put, tagged_entry, token};
 
@@ -26,8 +26,10 @@ async fn write_and_put(
     otherwise: Otherwise,
 ) -> (Invalidated, PutOutcome) {
     let entry = written(place, body, kind);
-    let (finished, kept) =
-        store.invalidate_and_put(&key_tag(&place.key.name), &since(begun), place, entry, otherwise).await.unwrap();
+    let (finished, kept) = store
+        .invalidate_and_put(Change::of(&key_tag(&place.key.name)), &since(begun), place, entry, otherwise)
+        .await
+        .unwrap();
     (finished, kept.unwrap())
 }
 
@@ -44,7 +46,7 @@ pub async fn an_entry_is_put_in_the_step_of_the_invalidation(harness: &impl Harn
     assert_eq!(put(store, &apple, entry(&apple, "old", begun)).await, PutOutcome::RacedWrite);
     assert_eq!(hit(store, &apple).await.as_deref(), Some("new"));
 
-    store.invalidate(&key_tag("fruit:1"), None).await.unwrap();
+    store.invalidate(Change::of(&key_tag("fruit:1"))).await.unwrap();
     assert_eq!(hit(store, &apple).await, None, "a later write drops it");
 }
 
@@ -54,12 +56,14 @@ pub async fn what_was_raced_is_not_put(harness: &impl Harness) {
     for by in [key_tag("fruit:1"), [Tag::route("fruit")], [Tag::everything()], season.clone()] {
         for otherwise in [Otherwise::Invalidate, Otherwise::Nothing] {
             let begun = token(store, &apple).await;
-            store.invalidate(&by, None).await.unwrap();
+            store.invalidate(Change::of(&by)).await.unwrap();
             fill(store, &apple, "other").await;
             let before = token(store, &apple).await;
             let late = tagged_entry(&apple, "late", begun, &season);
-            let (finished, kept) =
-                store.invalidate_and_put(&key_tag("fruit:1"), &since(begun), &apple, late, otherwise).await.unwrap();
+            let (finished, kept) = store
+                .invalidate_and_put(Change::of(&key_tag("fruit:1")), &since(begun), &apple, late, otherwise)
+                .await
+                .unwrap();
             assert_eq!(kept, Ok(PutOutcome::RacedWrite), "{by:?}");
             assert_eq!(token(store, &apple).await, finished.token);
             match otherwise {
@@ -81,11 +85,13 @@ pub async fn what_was_raced_is_not_put(harness: &impl Harness) {
 pub async fn what_is_watched_counts_for_what_is_put(harness: &impl Harness) {
     let (store, apple) = (harness.store(), place("fruit:1"));
     let begun = token(store, &apple).await;
-    store.invalidate(&[Tag::route("orders")], None).await.unwrap();
+    store.invalidate(Change::of(&[Tag::route("orders")])).await.unwrap();
     let watching = Since { token: begun, watched: vec![Tag::route("orders")] };
     let entry = || written(&apple, "new", Kind::Written);
-    let (finished, kept) =
-        store.invalidate_and_put(&key_tag("fruit:1"), &watching, &apple, entry(), Otherwise::Invalidate).await.unwrap();
+    let (finished, kept) = store
+        .invalidate_and_put(Change::of(&key_tag("fruit:1")), &watching, &apple, entry(), Otherwise::Invalidate)
+        .await
+        .unwrap();
     assert_eq!((kept, finished.alone), (Ok(PutOutcome::RacedWrite), false));
     let (_, kept) = write_and_put(store, &apple, finished.token, ("new", Kind::Written), Otherwise::Invalidate).await;
     assert_eq!(kept, PutOutcome::Stored);
@@ -110,7 +116,7 @@ pub async fn what_is_in_the_cache_only_makes_room_for_what_is_built_upon_it(harn
     let there = lookup(store, &apple).await.entry.unwrap();
 
     // Also where the fill's lookup came after it, and after more.
-    store.invalidate(&key_tag("fruit:2"), None).await.unwrap();
+    store.invalidate(Change::of(&key_tag("fruit:2"))).await.unwrap();
     let late = token(store, &apple).await;
     for upon in [Expect::Any, Expect::Absent] {
         let fill = Arc::new(entry(&apple, "origin", late));
@@ -124,7 +130,7 @@ pub async fn what_is_in_the_cache_only_makes_room_for_what_is_built_upon_it(harn
 
     let begun = token(store, &apple).await;
     write_and_put(store, &apple, begun, ("mine", Kind::CacheOnly), Otherwise::Nothing).await;
-    store.invalidate(&key_tag("fruit:1"), None).await.unwrap();
+    store.invalidate(Change::of(&key_tag("fruit:1"))).await.unwrap();
     fill(store, &apple, "after a write").await;
     assert_eq!(hit(store, &apple).await.as_deref(), Some("after a write"));
 }
@@ -140,7 +146,7 @@ pub async fn an_entry_of_another_fingerprint_is_another_entry(harness: &impl Har
     let kept = store.put(&tomorrow, Arc::new(entry(&tomorrow, "tomorrow", begun)), Expect::Absent).await;
     assert_eq!(kept.unwrap(), PutOutcome::Stored);
     assert_eq!(hit(store, &tomorrow).await.as_deref(), Some("tomorrow"));
-    store.invalidate(&key_tag("fruit:1"), None).await.unwrap();
+    store.invalidate(Change::of(&key_tag("fruit:1"))).await.unwrap();
     for place in [&today, &tomorrow] {
         assert_eq!(hit(store, place).await, None);
     }

@@ -6,7 +6,7 @@ use std::thread::{scope, sleep};
 use std::time::Duration;
 
 use aside::rules::Tag;
-use aside::store::{Expect, Kind, Otherwise, PutOutcome, Shared, Since, Store, StoreUrl};
+use aside::store::{Change, Expect, Kind, Otherwise, PutOutcome, Shared, Since, Store, StoreUrl};
 
 use crate::fixture::{entry, place, redis_settings, settings, usable};
 use crate::put::written;
@@ -62,7 +62,7 @@ async fn write(store: &Store, origin: &Origin, writer: usize, writes: usize) {
         let tag = if turn % 7 == 0 { Tag::route("fruit") } else { Tag::key("fruit", KEYS[key]) };
         let version = origin.committed[key].fetch_add(1, Ordering::SeqCst) + 1;
         // Where the store cannot be reached the write is acknowledged all the same: its invalidation is pending.
-        let _ = store.invalidate(&[tag], None).await;
+        let _ = store.invalidate(Change::of(&[tag])).await;
         origin.acknowledged[key].fetch_max(version, Ordering::SeqCst);
         pause(turn + writer).await;
     }
@@ -139,7 +139,10 @@ async fn write_the_only_copy(store: &Store, acknowledged: &AtomicU64, key: usize
             // It drops more than its own entry, so that the keys' writers race each other.
             let tags = [Tag::key("fruit", KEYS[key]), Tag::named("season")];
             let watching = Since { token: begun, watched: vec![Tag::named("season")] };
-            let done = store.invalidate_and_put(&tags, &watching, &place, entry, Otherwise::Nothing).await.unwrap();
+            let done = store
+                .invalidate_and_put(Change::of(&tags), &watching, &place, entry, Otherwise::Nothing)
+                .await
+                .unwrap();
             match done {
                 (now, Ok(PutOutcome::RacedWrite)) => begun = now.token,
                 (_, kept) => break assert_eq!(kept, Ok(PutOutcome::Stored)),

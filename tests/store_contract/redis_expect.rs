@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use aside::store::{Expect, Kind, PutOutcome, StoredResponse};
+use aside::store::{Change, Expect, Kind, PutOutcome, StoredResponse};
 use bytes::Bytes;
 
 use crate::expect::{found, put_expecting};
@@ -77,7 +77,7 @@ async fn an_index_lives_as_long_as_its_longest_variant() {
     assert!(short < first, "an answer that does not vary takes its place");
     assert!(kept_for(&redis, Kind::VaryIndex, 1).await < first);
     kept_for(&redis, Kind::VaryIndex, A_DAY).await;
-    redis.store.invalidate(&crate::fixture::key_tag("fruit:1"), None).await.unwrap();
+    redis.store.invalidate(Change::of(&crate::fixture::key_tag("fruit:1"))).await.unwrap();
     assert!(kept_for(&redis, Kind::VaryIndex, 1).await < first, "the one before was made old");
 }
 

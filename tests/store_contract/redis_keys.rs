@@ -1,7 +1,7 @@
 //! What a person with `redis-cli` sees and may do.
 
 use aside::rules::Tag;
-use aside::store::{RedisUrl, Shared, StoreSettings, StoreUrl};
+use aside::store::{Change, RedisUrl, Shared, StoreSettings, StoreUrl};
 
 use crate::fixture::{Harness, InRedis, entry, fill, hit, lookup, place, put, redis_settings, settings, token, usable};
 use crate::redis::{RedisServer, Reply};
@@ -25,7 +25,7 @@ async fn the_keys_are_those_that_the_pages_promise() {
     let redis = InRedis::start().await;
     redis.server.command(&["FLUSHALL"]);
     fill(&redis.store, &place("fruit:1"), "apple").await;
-    redis.store.invalidate(&[Tag::key("fruit", "fruit:2")], None).await.unwrap();
+    redis.store.invalidate(Change::of(&[Tag::key("fruit", "fruit:2")])).await.unwrap();
     let keys = redis.server.command(&["KEYS", "*"]).texts();
     assert_eq!(keys, ["aside:{aside}:gen", "fruit:1", "{fruit:1}:meta"]);
     let record = redis.server.command(&["HKEYS", "aside:{aside}:gen"]).texts();
@@ -82,7 +82,7 @@ async fn a_deleted_newer_body_is_in_nobodys_way() {
     let redis = InRedis::start().await;
     let apple = place("fruit:1");
     let early = token(&redis.store, &apple).await;
-    redis.store.invalidate(&[Tag::key("fruit", "fruit:2")], None).await.unwrap();
+    redis.store.invalidate(Change::of(&[Tag::key("fruit", "fruit:2")])).await.unwrap();
     fill(&redis.store, &apple, "newer").await;
     redis.server.command(&["DEL", "fruit:1"]);
     assert_eq!(put(&redis.store, &apple, entry(&apple, "older", early)).await, PutOutcome::Stored);
@@ -115,7 +115,7 @@ async fn a_record_put_back_makes_nothing_valid_that_came_after() {
     let apple = place("fruit:1");
     fill(&redis.store, &apple, "old").await;
     let Reply::Text(record) = redis.server.command(&["DUMP", "aside:{aside}:gen"]) else { panic!("no dump") };
-    redis.store.invalidate(&[Tag::key("fruit", "fruit:1")], None).await.unwrap();
+    redis.store.invalidate(Change::of(&[Tag::key("fruit", "fruit:1")])).await.unwrap();
     let begun = fill(&redis.store, &apple, "new").await;
 
     redis.server.command(&[b"RESTORE".as_slice(), b"aside:{aside}:gen", b"0", &record, b"REPLACE"]);
@@ -131,7 +131,7 @@ async fn an_emptied_script_cache_does_no_harm() {
         redis.server.command(&["SCRIPT", "FLUSH"]);
         fill(&redis.store, &apple, "apple").await;
         redis.server.command(&["SCRIPT", "FLUSH"]);
-        redis.store.invalidate(&[Tag::key("fruit", "fruit:1")], None).await.unwrap();
+        redis.store.invalidate(Change::of(&[Tag::key("fruit", "fruit:1")])).await.unwrap();
         assert_eq!(hit(&redis.store, &apple).await, None);
         redis.server.command(&["SCRIPT", "FLUSH"]);
         redis.server.command(&["DEL", "aside:{aside}:gen"]);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::{Context, Waker};
 use std::time::Duration;
 
-use aside::store::{Expect, Fault, PutOutcome, Shared, StoreSettings, WhenDown};
+use aside::store::{Change, Expect, Fault, PutOutcome, Shared, StoreSettings, WhenDown};
 
 use crate::fixture::{
     Harness, InRedis, down, entry, eventually, fill, hit, key_tag, lookup, place, place_in, put, redis_settings, token,
@@ -28,7 +28,7 @@ async fn a_killed_redis_is_down_at_once_and_returns_without_the_old() {
     down(&redis.store).await;
     let kept = redis.store.put(&apple, Arc::new(entry(&apple, "old", begun)), Expect::Any).await;
     assert_eq!(kept.unwrap_err(), Fault::Down);
-    assert_eq!(redis.store.invalidate(&key_tag("fruit:1"), None).await.unwrap_err(), Fault::Down);
+    assert_eq!(redis.store.invalidate(Change::of(&key_tag("fruit:1"))).await.unwrap_err(), Fault::Down);
 
     redis.server.restart();
     usable(&redis.store).await;
@@ -45,7 +45,7 @@ async fn what_a_restart_loads_from_disk_is_invalid() {
     let begun = fill(&redis.store, &apple, "old").await;
     redis.server.command(&["SAVE"]);
     // This invalidation is not in the dump.
-    redis.store.invalidate(&key_tag("fruit:1"), None).await.unwrap();
+    redis.store.invalidate(Change::of(&key_tag("fruit:1"))).await.unwrap();
 
     redis.server.kill();
     redis.server.restart();
@@ -97,9 +97,9 @@ async fn what_is_pending_is_made_before_anything_is_read() {
     redis.server.pause();
     down(&redis.store).await;
     // Nothing of these reaches Redis: there is no session.
-    assert_eq!(redis.store.invalidate(&key_tag("fruit:1"), None).await.unwrap_err(), Fault::Down);
+    assert_eq!(redis.store.invalidate(Change::of(&key_tag("fruit:1"))).await.unwrap_err(), Fault::Down);
     let many: Vec<_> = (0..1500).flat_map(|n| key_tag(&n.to_string())).collect();
-    assert_eq!(redis.store.invalidate(&many, None).await.unwrap_err(), Fault::Down);
+    assert_eq!(redis.store.invalidate(Change::of(&many)).await.unwrap_err(), Fault::Down);
     assert_eq!(core.lookup(&apple).await.unwrap_err(), Fault::Down, "at once, though its session may still be there");
 
     redis.server.resume();
@@ -125,7 +125,7 @@ async fn a_healthy_core_pays_for_a_broken_one() {
 
     kill_oldest_connection(&redis.server);
     // It fails, whether the core has noticed or not; unless it has a new connection already.
-    let finished = redis.store.invalidate(&key_tag("fruit:1"), None).await;
+    let finished = redis.store.invalidate(Change::of(&key_tag("fruit:1"))).await;
     assert!(finished.is_err(), "{finished:?}");
     eventually("the healthy core answers", async || {
         let Ok(found) = healthy.lookup(&apple).await else { return false };
@@ -149,7 +149,7 @@ async fn a_dropped_invalidation_goes_on() {
     let apple = place("fruit:1");
     fill(&redis.store, &apple, "old").await;
     let tags = key_tag("fruit:1");
-    let mut finish = Box::pin(redis.store.invalidate(&tags, None));
+    let mut finish = Box::pin(redis.store.invalidate(Change::of(&tags)));
     assert!(finish.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
     drop(finish);
     eventually("it is done", async || hit(&redis.store, &apple).await.is_none()).await;
@@ -166,7 +166,7 @@ async fn a_full_redis_takes_invalidations_and_no_fills() {
     assert_eq!(hit(&redis.store, &apple).await.as_deref(), Some("apple"));
     let kept = redis.store.put(&pear, Arc::new(entry(&pear, "pear", begun)), Expect::Any).await;
     assert_eq!(kept.unwrap_err(), Fault::Full);
-    redis.store.invalidate(&key_tag("fruit:1"), None).await.unwrap();
+    redis.store.invalidate(Change::of(&key_tag("fruit:1"))).await.unwrap();
     assert_eq!(hit(&redis.store, &apple).await, None);
     assert_eq!(hit(&redis.store, &pear).await.as_deref(), Some("pear"));
     assert!(lookup(&redis.store, &place_in("orders", "order:1")).await.entry.is_none(), "another route");
@@ -209,7 +209,7 @@ async fn a_write_finds_out_that_the_master_is_a_replica() {
     let redis = InRedis::start().await;
     fill(&redis.store, &place("fruit:1"), "old").await;
     redis.server.command(&["REPLICAOF", "127.0.0.1", "1"]);
-    assert!(redis.store.invalidate(&key_tag("fruit:1"), None).await.is_err());
+    assert!(redis.store.invalidate(Change::of(&key_tag("fruit:1"))).await.is_err());
     assert_eq!(redis.store.lookup(&place("fruit:1")).await.unwrap_err(), Fault::Down);
 }
 

@@ -1,7 +1,7 @@
 //! What Redis alone can do to an invalidation with an entry; and what a record looks like after a flood.
 
 use aside::rules::Tag;
-use aside::store::{Fault, Kind, Otherwise, PutOutcome, RedisUrl, StoreUrl};
+use aside::store::{Change, Fault, Kind, Otherwise, PutOutcome, RedisUrl, StoreUrl};
 
 use crate::fixture::{
     Harness, InRedis, down, entry, eventually, fill, hit, key_tag, lookup, place, put, redis_settings, settings, token,
@@ -19,14 +19,17 @@ async fn a_full_redis_takes_the_invalidation_without_the_entry() {
         let begun = fill(store, &apple, "old").await;
         redis.server.command(&["CONFIG", "SET", "maxmemory", "1"]);
         let entry = written(&apple, "new", Kind::Written);
-        let (finished, kept) = store.invalidate_and_put(&tags, &since(begun), &apple, entry, otherwise).await.unwrap();
+        let (finished, kept) =
+            store.invalidate_and_put(Change::of(&tags), &since(begun), &apple, entry, otherwise).await.unwrap();
         assert_eq!(kept, Err(Fault::Full));
         assert_eq!(hit(store, &apple).await.as_deref(), left);
         assert_eq!(token(store, &apple).await, finished.token);
         redis.server.command(&["CONFIG", "SET", "maxmemory", "0"]);
         let entry = written(&apple, "new", Kind::Written);
-        let (_, kept) =
-            store.invalidate_and_put(&tags, &since(finished.token), &apple, entry, otherwise).await.unwrap();
+        let (_, kept) = store
+            .invalidate_and_put(Change::of(&tags), &since(finished.token), &apple, entry, otherwise)
+            .await
+            .unwrap();
         assert_eq!(kept, Ok(PutOutcome::Stored));
     }
 }
@@ -43,7 +46,9 @@ async fn an_entry_that_cannot_be_written_leaves_nothing_half_written() {
     let (store, apple) = (&redis.store, place("fruit:1"));
     let begun = fill(&rich, &apple, "old").await;
     let entry = written(&apple, "new", Kind::Written);
-    let put = store.invalidate_and_put(&key_tag("fruit:1"), &since(begun), &apple, entry, Otherwise::Invalidate).await;
+    let put = store
+        .invalidate_and_put(Change::of(&key_tag("fruit:1")), &since(begun), &apple, entry, Otherwise::Invalidate)
+        .await;
     let (finished, kept) = put.unwrap();
     assert!(matches!(kept, Err(Fault::Refused(_))), "{kept:?}");
     assert_eq!(redis.server.command(&["EXISTS", "fruit:1", "{fruit:1}:meta"]), Reply::Number(0));
@@ -57,7 +62,9 @@ async fn both_halves_are_as_those_of_a_fill() {
     let (store, apple) = (&redis.store, place("fruit:1"));
     let begun = token(store, &apple).await;
     let entry = written(&apple, "new", Kind::Written);
-    let put = store.invalidate_and_put(&key_tag("fruit:1"), &since(begun), &apple, entry, Otherwise::Nothing).await;
+    let put = store
+        .invalidate_and_put(Change::of(&key_tag("fruit:1")), &since(begun), &apple, entry, Otherwise::Nothing)
+        .await;
     assert_eq!(put.unwrap().1, Ok(PutOutcome::Stored));
     let Reply::Number(end) = redis.server.command(&["PEXPIRETIME", "fruit:1"]) else { panic!("no time") };
     assert!(end > 0);
@@ -84,7 +91,7 @@ async fn unconfirmed(kind: Kind, otherwise: Otherwise) -> Option<String> {
     let begun = fill(store, &apple, "old").await;
     redis.server.pause();
     let entry = written(&apple, "new", kind);
-    let put = store.invalidate_and_put(&key_tag("fruit:1"), &since(begun), &apple, entry, otherwise).await;
+    let put = store.invalidate_and_put(Change::of(&key_tag("fruit:1")), &since(begun), &apple, entry, otherwise).await;
     assert_eq!(put.unwrap_err(), Fault::Timeout);
     if otherwise == Otherwise::Invalidate {
         down(store).await;
@@ -115,7 +122,7 @@ async fn a_record_lists_so_many_tags_and_no_more() {
     };
     for batch in 0..30 {
         let tags: Vec<Tag> = (0..700).map(|n| Tag::key("fruit", &format!("{batch}:{n}"))).collect();
-        redis.store.invalidate(&tags, None).await.unwrap();
+        redis.store.invalidate(Change::of(&tags)).await.unwrap();
         assert!(length() <= 10_007);
     }
     let number = |field| redis.server.command(&["HGET", RECORD, field]).text().parse::<i64>().unwrap();
@@ -129,10 +136,10 @@ async fn a_record_lists_so_many_tags_and_no_more() {
 
     // What somebody has spoilt of it is reckoned anew, from all fields that are there.
     redis.server.command(&["HSET", RECORD, "listed", "many"]);
-    redis.store.invalidate(&key_tag("fruit:1"), None).await.unwrap();
+    redis.store.invalidate(Change::of(&key_tag("fruit:1"))).await.unwrap();
     assert!((9_000..=10_000).contains(&number("listed")));
 
-    redis.store.invalidate(&[Tag::everything()], None).await.unwrap();
+    redis.store.invalidate(Change::of(&[Tag::everything()])).await.unwrap();
     assert_eq!(length(), 5, "nothing that is listed lies above it");
 }
 
@@ -142,7 +149,7 @@ async fn very_many_routes_with_few_tags_each_stay_bounded_too() {
     let redis = InRedis::start().await;
     for batch in 0..11 {
         let tags: Vec<Tag> = (0..1000).map(|n| Tag::key(&format!("route-{batch}-{n}"), "1")).collect();
-        redis.store.invalidate(&tags, None).await.unwrap();
+        redis.store.invalidate(Change::of(&tags)).await.unwrap();
     }
     let listed = redis.server.command(&["HGET", RECORD, "listed"]).text();
     assert!(listed.parse::<u64>().unwrap() <= 10_000, "{listed}");

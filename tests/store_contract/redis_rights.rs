@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use aside::rules::Tag;
 use aside::store::{
-    Expect, Fault, Kind, Otherwise, PutOutcome, RedisUrl, Shared, Store, StoreSettings, StoreUrl, Token,
+    Change, Expect, Fault, Kind, Otherwise, PutOutcome, RedisUrl, Shared, Store, StoreSettings, StoreUrl, Token,
 };
 
 use crate::fixture::{entry, key_tag, place, settings};
@@ -79,25 +79,26 @@ async fn everything(server: &RedisServer, settings: &StoreSettings) -> Result<()
         holds("an index is kept", answer == PutOutcome::Stored)?;
     }
 
-    store.invalidate(&key_tag("fruit:1"), None).await.map_err(told)?;
+    store.invalidate(Change::of(&key_tag("fruit:1"))).await.map_err(told)?;
     holds("it is made old", store.lookup(&apple).await.map_err(told)?.entry.is_none())?;
     let new = written(&apple, "new", Kind::Written);
     let begun = token(&store, "fruit:1").await?;
     let (tags, since) = (key_tag("fruit:1"), since(begun));
-    let (_, put) = store.invalidate_and_put(&tags, &since, &apple, new, Otherwise::Invalidate).await.map_err(told)?;
+    let (_, put) =
+        store.invalidate_and_put(Change::of(&tags), &since, &apple, new, Otherwise::Invalidate).await.map_err(told)?;
     holds("it is put", put.map_err(told)? == PutOutcome::Stored)?;
 
     // More than a record lists, one that does not say how many that are, one that is gone, and a server without scripts.
     let many: Vec<Tag> = (0..10_200).map(|n| Tag::key("fruit", &format!("fruit:{n}"))).collect();
     for _ in 0..2 {
-        store.invalidate(&many, None).await.map_err(told)?;
+        store.invalidate(Change::of(&many)).await.map_err(told)?;
     }
     server.command(&["HDEL", RECORD, "listed"]);
-    store.invalidate(&key_tag("fruit:1"), None).await.map_err(told)?;
+    store.invalidate(Change::of(&key_tag("fruit:1"))).await.map_err(told)?;
     server.command(&["DEL", RECORD]);
     token(&store, "fruit:1").await?;
     server.command(&["SCRIPT", "FLUSH"]);
-    store.invalidate(&key_tag("fruit:1"), None).await.map_err(told)?;
+    store.invalidate(Change::of(&key_tag("fruit:1"))).await.map_err(told)?;
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 //! What somebody else has written where an entry was is a miss: never an error, never another answer.
 
 use aside::rules::Tag;
-use aside::store::{PutOutcome, Since};
+use aside::store::{Change, PutOutcome, Since};
 
 use crate::fixture::{Harness, InRedis, entry, fill, hit, key_tag, lookup, place, put, token};
 use crate::redis::Reply;
@@ -115,7 +115,7 @@ async fn a_spoilt_record_is_a_new_life() {
                 "finish" => drop(
                     redis
                         .store
-                        .invalidate(&key_tag("fruit:2"), Some(&Since { token: begun, watched: Vec::new() }))
+                        .invalidate(Change::of(&key_tag("fruit:2")).since(&Since { token: begun, watched: Vec::new() }))
                         .await
                         .unwrap(),
                 ),
@@ -141,7 +141,7 @@ async fn a_spoilt_tag_counts_as_invalidated() {
     redis.server.command(&["HSET", "aside:{aside}:gen", "t:k:fruit fruit:1", "many"]);
     assert_eq!(hit(&redis.store, &apple).await, None);
     assert_eq!(put(&redis.store, &apple, entry(&apple, "old", begun)).await, PutOutcome::RacedWrite);
-    redis.store.invalidate(&[Tag::key("fruit", "fruit:1")], None).await.unwrap();
+    redis.store.invalidate(Change::of(&[Tag::key("fruit", "fruit:1")])).await.unwrap();
     is_a_miss_and_recovers(&redis, "after the next invalidation").await;
 }
 

@@ -1,12 +1,12 @@
 //! What a tag covers, and what is left of it when the store lists it no longer: the laws of it, the same for every store.
 
 use aside::rules::{EntryRef, Tag};
-use aside::store::{Invalidated, Kind, PutOutcome, Since, Store, StoredResponse, key_name};
+use aside::store::{Change, Invalidated, Kind, PutOutcome, Since, Store, StoredResponse, key_name};
 
 use crate::fixture::{Harness, entry, fill, hit, key_tag, lookup, place, place_in, put, token};
 
 async fn invalidate(store: &Store, tags: &[Tag]) -> Invalidated {
-    store.invalidate(tags, None).await.unwrap()
+    store.invalidate(Change::of(tags)).await.unwrap()
 }
 
 fn with(mut place: EntryRef, more: &[Tag]) -> EntryRef {
@@ -127,9 +127,9 @@ pub async fn who_is_alone_is_known_of_what_is_listed_no_longer(harness: &impl Ha
     invalidate(store, &tags).await;
     flood(store, |n| Tag::key("fruit", &format!("other:{n}"))).await;
     let since = |token| Since { token, watched: Vec::new() };
-    let late = store.invalidate(&tags, Some(&since(begun))).await.unwrap();
+    let late = store.invalidate(Change::of(&tags).since(&since(begun))).await.unwrap();
     assert!(!late.alone);
-    assert!(store.invalidate(&tags, Some(&since(late.token))).await.unwrap().alone);
+    assert!(store.invalidate(Change::of(&tags).since(&since(late.token))).await.unwrap().alone);
 }
 
 pub async fn a_marker_does_not_come_back_when_its_end_is_forgotten(harness: &impl Harness) {

@@ -17,7 +17,7 @@ use crate::fields::{CacheStatus, Detail};
 use crate::origin::Answered;
 use crate::policy::{Told, blames_the_request, told_by_head};
 use crate::rules::Tag;
-use crate::store::{Expect, StoredResponse, Token};
+use crate::store::{Change, Expect, StoredResponse, Token};
 
 /// A 304 makes the stale entry fresh again.
 ///
@@ -112,7 +112,7 @@ pub(super) async fn invalidate_stale(core: &Core, fetch: &Fetch, status: StatusC
         return None;
     }
     let own: Vec<Tag> = fetch.at().tags.iter().filter(|tag| tag.is_of_entry()).cloned().collect();
-    match core.store.invalidate(&own, None).await {
+    match core.store.invalidate(Change::of(&own)).await {
         Ok(done) => Some(done.token),
         Err(fault) => {
             tracing::debug!(%fault, "a stale entry could not be invalidated");

@@ -27,6 +27,7 @@ use self::layout::{Record, record_fields};
 use self::scripts::{Invalidate, InvalidateAndPut, Put};
 use self::session::Session;
 use self::supervisor::{Link, supervise};
+use super::change::{Change, Intent, Mark};
 use super::core::{Fault, Invalidated, Otherwise, PutOutcome, Since, Token, WhenDown, fresh_epoch};
 use super::entry::{Expect, Lookup, Overtaken, StoredResponse};
 use crate::rules::{EntryRef, Tag};
@@ -97,7 +98,7 @@ impl Redis {
                 (record.now, valid.then(|| Arc::new(entry)), !valid)
             }
         };
-        Ok(Lookup { token, entry, invalidated })
+        Ok(Lookup { token, entry, invalidated, withheld: None, soft: false })
     }
 
     /// The entry at a key whose tags, or whose record, are no longer as they were under its token.
@@ -129,7 +130,8 @@ impl Redis {
     /// Invalidates everything that has one of these tags: one atomic step. On a [`Fault`] that is pending.
     ///
     /// Dropping the future loses nothing: the work goes on in a task of its own.
-    pub async fn invalidate(&self, tags: &[Tag], since: Option<&Since>) -> Result<Invalidated, Fault> {
+    pub async fn invalidate(&self, change: Change<'_>) -> Result<Invalidated, Fault> {
+        let Change { tags, since, .. } = change;
         self.may_write()?;
         let link = Arc::clone(&self.0.link);
         let unconfirmed = Unconfirmed { node: Arc::clone(&link.node), tags: tags.to_vec(), fault: Some(Fault::Down) };
@@ -155,12 +157,13 @@ impl Redis {
     /// Dropping the future loses nothing: the work goes on in a task of its own.
     pub async fn invalidate_and_put(
         &self,
-        tags: &[Tag],
+        change: Change<'_>,
         since: &Since,
         at: &EntryRef,
         entry: StoredResponse,
         otherwise: Otherwise,
     ) -> Result<(Invalidated, Result<PutOutcome, Fault>), Fault> {
+        let tags = change.tags;
         self.may_write()?;
         let link = Arc::clone(&self.0.link);
         let unconfirmed = Unconfirmed { node: Arc::clone(&link.node), tags: tags.to_vec(), fault: Some(Fault::Down) };
@@ -181,6 +184,29 @@ impl Redis {
             self.node().report.stored(|| self.node().url.address(), outcome);
         }
         done
+    }
+
+    /// Notes what a write may be about to change.
+    #[allow(clippy::unused_async, reason = "it will ask Redis")]
+    pub async fn mark(&self, intent: Intent) -> Result<Mark, Fault> {
+        Ok(Mark::unnoted(intent))
+    }
+
+    /// Ends the mark of a write that has changed nothing.
+    #[allow(clippy::unused_self, clippy::needless_pass_by_value, reason = "it will tell Redis")]
+    pub fn unmark(&self, mark: Mark) {
+        drop(mark.id);
+    }
+
+    /// Invalidates what a write of unknown outcome may have changed.
+    pub async fn hold(&self, mark: &Mark) -> Result<Invalidated, Fault> {
+        self.invalidate(Change::of(&mark.intent.tags())).await
+    }
+
+    /// Whether hits may be given now.
+    #[allow(clippy::unused_self, reason = "it will ask the lease")]
+    pub fn vouches(&self) -> bool {
+        true
     }
 
     /// Whether a write may be forwarded now.
