@@ -244,7 +244,7 @@ pub struct Lookup {
 }
 
 /// Why a store gives nothing out although it can be read: there may be invalidations that it does not know of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Withheld {
     /// This node's lease is over: Redis has not confirmed a renewal in time.
     Lapsed,

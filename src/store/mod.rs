@@ -14,6 +14,7 @@ mod change;
 mod core;
 mod derived;
 mod entry;
+pub mod lease;
 mod memory;
 mod record;
 pub mod redis;
