@@ -1,9 +1,10 @@
 //! `aside routes`: one line a route.
 //!
 //! With `--json`, a list of `{"name", "line", "path", "query": [..]|null, "key", "ttl_seconds": n|null,
-//! "invalidated_by": "every"|"path"|[..]}`; `query` is null where every parameter counts. What `invalidated_by` lists comes on
+//! "invalidated_by": "every"|"path"|[..], "settle_seconds": n}`; `query` is null where every parameter counts. What `invalidated_by` lists comes on
 //! top of the writes to the route's own paths, and `"every"` is every write of which no `[[write]]` says otherwise.
 
+use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use serde_json::{Value, json};
@@ -51,12 +52,15 @@ fn row(line: usize, route: &Route) -> [String; 6] {
         RouteQuery::Listed(names) => format!("?{}", names.join("&")),
     };
     let ttl = route.choices.ttl.map_or_else(|| "origin's".to_owned(), duration::show);
-    let writes = match &route.invalidated_by {
+    let mut writes = match &route.invalidated_by {
         InvalidatedBy::Every => "every write".to_owned(),
         InvalidatedBy::Path => "writes around it".to_owned(),
         InvalidatedBy::Listed(rules) if rules.is_empty() => "writes to it".to_owned(),
         InvalidatedBy::Listed(rules) => rules.iter().map(|rule| rule.request.as_str()).collect::<Vec<_>>().join(", "),
     };
+    if !route.settle.is_zero() {
+        let _ = write!(writes, "; settles for {}", duration::show(route.settle));
+    }
     [
         line.to_string(),
         route.name.to_string(),
@@ -86,6 +90,7 @@ fn as_json(config: &Config) -> Value {
             "key": route.key.as_str(),
             "ttl_seconds": route.choices.ttl.map(|ttl| ttl.as_secs_f64()),
             "invalidated_by": writes,
+            "settle_seconds": route.settle.as_secs_f64(),
         })
     };
     lines(config).map(one).collect()

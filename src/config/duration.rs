@@ -103,6 +103,22 @@ pub(super) fn not_zero(raw: Option<Spanned<RawDuration>>, default: Duration, fin
     duration
 }
 
+/// A duration that may be zero, and no longer than this.
+pub(super) fn at_most(
+    most: Duration,
+    raw: Option<Spanned<RawDuration>>,
+    default: Duration,
+    findings: &mut Findings<'_>,
+) -> Duration {
+    let Some(raw) = raw else { return default };
+    let duration = raw.get_ref().0;
+    if duration > most {
+        let help = format!("write at most \"{}\"; the default is \"{}\"", show(most), show(default));
+        findings.error(raw.span(), format!("{} is too long", show(duration)), help);
+    }
+    duration
+}
+
 /// A duration for people: `1h30m`, `500ms`, `0s`.
 pub fn show(duration: Duration) -> String {
     let mut left = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);

@@ -255,9 +255,10 @@ fn resolve(
     let beside = folder.or_else(|| Path::new(&source.name).parent()).unwrap_or(Path::new(""));
     // Unknown if it could not be read.
     let own: &[_] = if findings.tables().is_unread(&(0..0), &["listen"]) { &[] } else { &listen };
-    let origin = origin::resolve(raw.origin, overrides.origin.as_deref(), own, beside, findings);
+    let origin::Resolved { settings: origin, commit_within } =
+        origin::resolve(raw.origin, overrides.origin.as_deref(), own, beside, findings);
     let shared_at = store::shared_at(raw.store.as_ref());
-    let store = store::resolve(raw.store, overrides.store.as_deref(), findings);
+    let store = StoreSettings { commit_within, ..store::resolve(raw.store, overrides.store.as_deref(), findings) };
     let (mut server, mut proxy) = limits::resolve(raw.limits, findings);
     server.listen = listen;
     server.tls = tls::resolve(raw.tls, folder, findings);

@@ -9,7 +9,7 @@ use http::uri::{Authority, PathAndQuery, Uri};
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::duration::{RawDuration, not_zero};
+use super::duration::{RawDuration, at_most, not_zero};
 use super::findings::{Findings, Problem, Text, closest};
 use super::forms::{ManyOr, OneOrMany};
 use super::origin_tls::{self, RawOriginTls};
@@ -29,6 +29,7 @@ pub(super) struct RawOrigin {
     connect_timeout: Option<Spanned<RawDuration>>,
     response_timeout: Option<Spanned<RawDuration>>,
     total_timeout: Option<Spanned<RawDuration>>,
+    commit_within: Option<Spanned<RawDuration>>,
     idle_timeout: Option<Spanned<RawDuration>>,
     reuse_after_body: Option<bool>,
     max_connections: Option<Spanned<RawCount>>,
@@ -85,15 +86,29 @@ const MAX_HEADER: u64 = 256 << 10;
 /// More would cost every answer more than all else that is done for it.
 const MOST_FIELDS: usize = 4000;
 
-/// The settings; `given` is the URL of the command line, which wins. `None` when there is no usable URL.
+/// How long the API may take to commit a write after nobody waits for its answer any more.
+const COMMIT_WITHIN: Duration = Duration::from_secs(60);
+
+/// What a write may have changed is not stored for so long: after an hour somebody should look at the API.
+const LONGEST_COMMIT: Duration = Duration::from_secs(3_600);
+
+/// What the table says: of the origin, and for the store how long a write of unknown outcome may take to be committed.
+pub(super) struct Resolved {
+    /// `None` when there is no usable URL.
+    pub(super) settings: Option<OriginSettings>,
+    pub(super) commit_within: Duration,
+}
+
+/// The settings; `given` is the URL of the command line, which wins.
 pub(super) fn resolve(
     raw: Option<Spanned<ManyOr<RawOrigin>>>,
     given: Option<&str>,
     listen: &[SocketAddr],
     folder: &Path,
     findings: &mut Findings<'_>,
-) -> Option<OriginSettings> {
+) -> Resolved {
     let table = in_full(raw);
+    let commit_within = at_most(LONGEST_COMMIT, table.commit_within, COMMIT_WITHIN, findings);
     let urls = match given {
         Some(url) => urls_given(url, findings),
         None => urls_written(table.url, findings),
@@ -130,7 +145,8 @@ pub(super) fn resolve(
         tunnel_idle: not_zero(table.tunnel_idle, Duration::from_secs(3600), findings),
         addresses,
     };
-    (!settings.addresses.is_empty()).then_some(settings)
+    let settings = (!settings.addresses.is_empty()).then_some(settings);
+    Resolved { settings, commit_within }
 }
 
 /// A URL and its place, if it is in the file.

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::condition;
-use super::duration::RawDuration;
+use super::duration::{RawDuration, at_most};
 use super::findings::{Findings, Problem, Text};
 use super::forms::{Entries, Json, List, TextOr, Word, WordOrList, Words};
 use super::invalidated_by::{self, RawRule};
@@ -50,6 +50,7 @@ pub(super) struct RawRoute {
     unless: Option<Entries<Json>>,
     tags: Option<List<Text>>,
     invalidated_by: Option<Spanned<WordOrList<Spanned<TextOr<RawRule>>>>>,
+    settle: Option<Spanned<RawDuration>>,
     annotate: Option<Spanned<RawAnnotate>>,
     write: Option<Spanned<RawWritePolicy>>,
     compress: Option<bool>,
@@ -73,10 +74,6 @@ impl Table for RawRoute {
         &[("annotate", RawAnnotate::LEVEL), ("invalidated_by", RawRule::LEVEL), ("write", RawWritePolicy::LEVEL)];
     const LIST: Option<&'static str> = Some("write [[route]] instead of [route]");
     const HINTS: &'static [Hint] = &[
-        Hint::planned(
-            &["settle"],
-            "delete it; reads right after a write may then come from a replica that lags behind",
-        ),
         Hint::here(
             &["url", "uri", "pattern", "match", "location", "prefix", "endpoint"],
             "write path = \"/orders/{page}\"",
@@ -177,6 +174,9 @@ impl Words for Credentials {
 /// The largest body that is stored unless the file says otherwise.
 pub(super) const MAX_BODY: u64 = 1 << 20;
 
+/// A replica that lags behind by more is no replica to read from.
+const LONGEST_SETTLE: Duration = Duration::from_secs(3_600);
+
 const STALE_IF_ERROR: Duration = Duration::from_secs(3_600);
 
 /// A route, and the places that errors about several routes point at.
@@ -234,6 +234,7 @@ pub(super) fn resolve(raw: Spanned<RawRoute>, findings: &mut Findings<'_>) -> Op
         unless: condition::of_answers(table.unless, findings),
         tags,
         invalidated_by: invalidated_by::resolve(table.invalidated_by, (&path, &key), findings),
+        settle: at_most(LONGEST_SETTLE, table.settle, Duration::ZERO, findings),
         annotate: table.annotate.and_then(|raw| annotate(raw, findings)),
         compress: table.compress.unwrap_or(true),
         fingerprint: 0,

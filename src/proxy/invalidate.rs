@@ -1,8 +1,14 @@
-//! Forward and invalidate, as every write does them: what it changed is invalidated before it is answered, also where nobody
-//! knows whether it took place.
+//! A write under way: marked, forwarded, and invalidated before it is answered, also where nobody knows whether it took place.
+//!
+//! The store is told what a write may be about to change before it is forwarded ([`UnderWay::begin`]), so that nothing is
+//! lost with this process. Then the mark ends in one of three ways: with the invalidation, where the answer says that
+//! something may have changed; by itself, where it says that nothing has, or where the origin never saw the write; or by
+//! being held, where nobody knows: then nothing of it is reused until the origin cannot commit it any more.
 
 use std::sync::Arc;
 use std::time::Duration;
+
+use tokio::runtime::Handle;
 
 use super::answer::Answer;
 use super::asked::fault_detail;
@@ -13,82 +19,138 @@ use super::pass::forward;
 use super::words::Words;
 use crate::body::Body;
 use crate::fields::Forward;
-use crate::origin::Answered;
-use crate::rules::{Invalidation, Ruleset, Tag, UNROUTED, summary};
-use crate::store::{Change, Fault, Invalidated, Since};
+use crate::origin::{Answered, OriginError};
+use crate::rules::{Intended, Invalidation, Ruleset, Tag, UNROUTED, summary};
+use crate::store::{Change, Fault, Intent, Invalidated, Mark, Since, WhenDown};
 use crate::telemetry::Dropped;
 
-/// When a write of unknown outcome is made good again, each after the one before: half a minute in all.
-const LATE_COMMITS: [Duration; 4] =
-    [Duration::from_secs(1), Duration::from_secs(4), Duration::from_secs(10), Duration::from_secs(15)];
+/// A write under way. Dropped before its end is known it is held, if the origin may have seen it.
+pub(super) struct UnderWay {
+    core: Arc<Core>,
+    rules: Arc<Ruleset>,
+    /// `None` where the write changes nothing that is stored, and once its end is known.
+    mark: Option<Mark>,
+    forwarded: bool,
+}
 
-/// Forwards a write. Where its outcome is unknown, all that it may have changed is invalidated before the error is told.
-pub(super) async fn forward_write(
-    core: &Arc<Core>,
-    request: &Admitted,
-    body: Body,
-    words: &Words,
-) -> Result<Answered, Answer> {
-    match forward(core, request, body).await {
-        Ok(answered) => Ok(answered),
-        Err(error) => {
-            let answer = no_answer(&error, Forward::Method);
-            if !error.may_have_acted() {
-                return Err(answer);
-            }
-            let drops = words.invalidations(request);
-            let finished = invalidate(core, &drops, &[], None).await;
-            invalidate_again(core, drops);
-            match finished {
-                Ok(_) => Err(answer),
-                Err(fault) => Err(unfinished(core, answer, &fault)),
-            }
+impl UnderWay {
+    /// Tells the store what the write may be about to change; it must not be forwarded otherwise.
+    pub(super) async fn begin(core: &Arc<Core>, request: &Admitted, words: &Words) -> Result<Self, Refusal> {
+        let Intended { held, others } = words.rules.routes.intent(&words.write(request));
+        let intent = Intent { held, others };
+        let mark = if !intent.is_empty() {
+            Some(core.store.mark(intent).await.map_err(|_| Refusal::StoreDown)?)
+        } else if core.store.admits_writes() {
+            None
+        } else {
+            return Err(Refusal::StoreDown);
+        };
+        Ok(Self { core: Arc::clone(core), rules: Arc::clone(&words.rules), mark, forwarded: false })
+    }
+
+    /// Forwards the write. Where its outcome is unknown, all that it may have changed is held before the error is told.
+    pub(super) async fn forward(
+        mut self,
+        request: &Admitted,
+        body: Body,
+        words: &Words,
+    ) -> Result<(Answered, Self), Answer> {
+        self.forwarded = true;
+        match forward(&self.core, request, body).await {
+            Ok(answered) => Ok((answered, self)),
+            Err(error) => Err(self.unanswered(&error, &words.invalidations(request)).await),
         }
     }
-}
 
-/// Invalidates again, for a while, what a write of unknown outcome may still be about to change: an origin that was too
-/// slow may commit after its time was up.
-fn invalidate_again(core: &Arc<Core>, drops: Vec<Invalidation>) {
-    let core = Arc::clone(core);
-    tokio::spawn(async move {
-        for pause in LATE_COMMITS {
-            tokio::time::sleep(pause).await;
-            drop(invalidate(&core, &drops, &[], None).await);
+    /// Ends a write that the origin has not answered: with what the client hears.
+    async fn unanswered(mut self, error: &OriginError, drops: &[Invalidation]) -> Answer {
+        let answer = no_answer(error, Forward::Method);
+        if !error.may_have_acted() {
+            self.changed_nothing();
+            return answer;
         }
-    });
+        match self.held(drops).await {
+            Ok(()) => answer,
+            Err(fault) => unfinished(&self.core, answer, &fault),
+        }
+    }
+
+    /// Invalidates what the write may have changed, and what it may change for as long as the origin may still commit it.
+    async fn held(&mut self, drops: &[Invalidation]) -> Result<(), Fault> {
+        let Some(mark) = self.mark.take() else { return self.invalidate(drops, &[], None).await.map(drop) };
+        self.core.store.hold(&mark).await?;
+        let settle = self.rules.routes.settling(drops);
+        if settle.is_empty() {
+            return Ok(());
+        }
+        // If it has taken place, what it has changed has to settle as after any other.
+        let tags = mark.intent().tags();
+        self.core.store.invalidate(Change::of(&tags).settling(&settle)).await.map(drop)
+    }
+
+    /// Ends a write that has changed nothing.
+    pub(super) fn changed_nothing(mut self) {
+        if let Some(mark) = self.mark.take() {
+            self.core.store.unmark(mark);
+        }
+    }
+
+    /// Invalidates what the write has changed, and gives its answer back when that is done.
+    pub(super) async fn invalidated(mut self, drops: &[Invalidation], mut answer: Answer) -> Answer {
+        if drops.is_empty() {
+            self.changed_nothing();
+            return answer;
+        }
+        answer.notes.dropped = dropped(&self.rules, drops);
+        match self.invalidate(drops, &[], None).await {
+            Ok(_) => answer,
+            Err(fault) => unfinished(&self.core, answer, &fault),
+        }
+    }
+
+    /// Invalidates what the write has changed, in one atomic step that ends its mark, before it is answered.
+    ///
+    /// `besides` are further tags; `since` asks whether another write came in between.
+    pub(super) async fn invalidate(
+        &mut self,
+        drops: &[Invalidation],
+        besides: &[Tag],
+        since: Option<&Since>,
+    ) -> Result<Invalidated, Fault> {
+        let (tags, settle) = (tags(drops, besides), self.settle(drops));
+        let mark = self.ends();
+        self.core.store.invalidate(Change { since, mark: mark.as_ref(), ..Change::of(&tags).settling(&settle) }).await
+    }
+
+    /// What is to settle after it.
+    pub(super) fn settle(&self, drops: &[Invalidation]) -> Vec<(Tag, Duration)> {
+        self.rules.routes.settling(drops)
+    }
+
+    /// Its mark, for the [`Change`] that ends it.
+    pub(super) fn ends(&mut self) -> Option<Mark> {
+        self.mark.take()
+    }
 }
 
-/// Invalidates this, which follows from these rules, and gives the answer of the write back when that is done.
-pub(super) async fn invalidated(core: &Core, rules: &Ruleset, drops: &[Invalidation], mut answer: Answer) -> Answer {
-    if drops.is_empty() {
-        return answer;
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        let Some(mark) = self.mark.take() else { return };
+        if !self.forwarded {
+            return self.core.store.unmark(mark);
+        }
+        // Its task was cut short. With its runtime there is nobody to hold it: it is left to others.
+        let core = Arc::clone(&self.core);
+        if let Ok(runtime) = Handle::try_current() {
+            runtime.spawn(async move { drop(core.store.hold(&mark).await) });
+        }
     }
-    answer.notes.dropped = dropped(rules, drops);
-    match invalidate(core, drops, &[], None).await {
-        Ok(_) => answer,
-        Err(fault) => unfinished(core, answer, &fault),
-    }
-}
-
-/// Invalidates what a write changed, in one atomic step, before the write is answered.
-///
-/// `besides` are further tags; `since` asks whether another write came in between.
-pub(super) async fn invalidate(
-    core: &Core,
-    drops: &[Invalidation],
-    besides: &[Tag],
-    since: Option<&Since>,
-) -> Result<Invalidated, Fault> {
-    let tags = tags(drops, besides);
-    let change = Change { since, ..Change::of(&tags) };
-    core.store.invalidate(change).await
 }
 
 /// The answer of a write whose invalidation is pending: the origin's under `when_down = "forward"`, an
 /// error under `"refuse"`, whose promise is unconditional.
 pub(super) fn unfinished(core: &Core, mut answer: Answer, fault: &Fault) -> Answer {
-    if !core.store.admits_writes() {
+    if core.store.when_down() == WhenDown::Refuse {
         return Refusal::NotInvalidated.answer();
     }
     answer.cache_status.detail = Some(fault_detail(fault));

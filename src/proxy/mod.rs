@@ -1,7 +1,7 @@
 //! A request's way from ingress to answer.
 //!
 //! A read: ingress -> route -> key -> lookup -> reuse? -> deliver, or fetch -> put -> deliver.
-//! A write: ingress -> forward -> invalidate -> deliver. Each step is a function of that name in a file of that name;
+//! A write: ingress -> mark -> forward -> invalidate -> deliver. Each step is a function of that name in a file of that name;
 //! values are passed from step to step, and every outcome has a named reason that the client, the log and `aside explain`
 //! share.
 

@@ -1,6 +1,7 @@
-//! A write: ingress -> forward -> invalidate -> deliver.
+//! A write: ingress -> mark -> forward -> invalidate -> deliver.
 //!
-//! The answer of a write is sent only after everything that it changed has been invalidated in the store. The whole of it runs
+//! The store knows what a write may be about to change before the origin sees it, and the answer is sent only after everything
+//! that it changed has been invalidated there. The whole of it runs
 //! in a task of its own: a client who leaves after the origin has committed must not take the invalidation along.
 
 use std::sync::Arc;
@@ -13,11 +14,11 @@ use tokio::sync::oneshot;
 use super::answer::Answer;
 use super::asked::{Asked, Missed, fault_detail};
 use super::core::Core;
-use super::error::{Refusal, no_answer};
+use super::error::no_answer;
 use super::fetch::{Fetch, fetched_by_post};
 use super::hosts::host_on_a_fill;
 use super::ingress::Admitted;
-use super::invalidate::{forward_write, invalidated};
+use super::invalidate::UnderWay;
 use super::pass::{passed, take_body};
 use super::route::resource;
 use super::words::{Words, named_by, says_json, stores_post};
@@ -30,9 +31,6 @@ use crate::rules::{Ruleset, WriteTarget, read_json};
 
 /// Forwards a write and answers it once the store knows. Dropping the future stops nothing.
 pub(super) async fn write(core: &Arc<Core>, rules: Arc<Ruleset>, request: Admitted) -> Answer {
-    if !core.store.admits_writes() {
-        return Refusal::StoreDown.answer();
-    }
     let (tell, told) = oneshot::channel();
     core.tasks.spawn(carry_out(Arc::clone(core), rules, request, tell));
     told.await.unwrap_or_else(|_| no_answer(&OriginError::Broken("the write was given up".to_owned()), Forward::Method))
@@ -55,11 +53,16 @@ async fn written(core: &Arc<Core>, rules: Arc<Ruleset>, request: Admitted, body:
     }
 }
 
-/// The plain way: forward, invalidate what the rules say, answer.
+/// The plain way: mark, forward, invalidate what the rules say, answer.
 async fn write_through(core: &Arc<Core>, request: Admitted, body: Body, mut words: Words) -> Answer {
     let reads_response = words.rules.routes.reads_response_to(&words.write(&request));
-    let before = if reads_response { Err(None) } else { before_post(core, &request, &words).await };
-    let answered = match forward_write(core, &request, body, &words).await {
+    let before = async { if reads_response { Err(None) } else { before_post(core, &request, &words).await } };
+    let (under_way, before) = tokio::join!(UnderWay::begin(core, &request, &words), before);
+    let under_way = match under_way {
+        Ok(under_way) => under_way,
+        Err(refusal) => return refusal.answer(),
+    };
+    let (answered, under_way) = match under_way.forward(&request, body, &words).await {
         Ok(answered) => answered,
         Err(answer) => return answer,
     };
@@ -70,7 +73,7 @@ async fn write_through(core: &Arc<Core>, request: Admitted, body: Body, mut word
         Ok(Before { fetch, request_time }) => match names_another(&request, &answered) {
             None => {
                 let drops = words.invalidations(&request);
-                return fetched_by_post(core, fetch, drops, answered, request_time).await;
+                return fetched_by_post(core, fetch, (under_way, drops), answered, request_time).await;
             }
             another => another,
         },
@@ -80,7 +83,7 @@ async fn write_through(core: &Arc<Core>, request: Admitted, body: Body, mut word
     let reads_response = reads_response && !status.is_server_error();
     let (answer, response) = read_response(core, passed(answered, Forward::Method, not_stored), reads_response).await;
     words.hear_body(response);
-    invalidated(core, &words.rules, &words.invalidations(&request), answer).await
+    under_way.invalidated(&words.invalidations(&request), answer).await
 }
 
 /// What a POST whose answer may be stored is fetched as, seen before the origin saw it.

@@ -17,7 +17,7 @@ use super::error::Refusal;
 use super::fetch::verdict;
 use super::hosts::host_of_written;
 use super::ingress::Admitted;
-use super::invalidate::{forward_write, invalidate, tags, unfinished};
+use super::invalidate::{UnderWay, tags, unfinished};
 use super::pass::passed;
 use super::read::read_for_the_store;
 use super::words::{Words, named_by};
@@ -78,19 +78,27 @@ pub(super) async fn write_by_policy(
     let route = &chosen.route;
     let written = written(request, &words, route);
     // The token is taken before the origin sees the write: whoever writes the same entry meanwhile is noticed.
-    let before = match &written {
-        Some(written) => {
-            let seen = core.store.lookup(&written.place).await;
-            seen.map(|seen| seen.token).map_err(|fault| fault_detail(&fault))
+    let before = async {
+        match &written {
+            Some(written) => {
+                let seen = core.store.lookup(&written.place).await;
+                seen.map(|seen| seen.token).map_err(|fault| fault_detail(&fault))
+            }
+            None => Err(Detail::ValueUnknown),
         }
-        None => Err(Detail::ValueUnknown),
     };
-    let answered = match forward_write(core, request, body, &words).await {
+    let (under_way, before) = tokio::join!(UnderWay::begin(core, request, &words), before);
+    let under_way = match under_way {
+        Ok(under_way) => under_way,
+        Err(refusal) => return refusal.answer(),
+    };
+    let (answered, mut under_way) = match under_way.forward(request, body, &words).await {
         Ok(answered) => answered,
         Err(answer) => return answer,
     };
     let status = answered.head.status;
     if status.is_client_error() {
+        under_way.changed_nothing();
         return passed(answered, Forward::Method, None);
     }
     words.hear(
@@ -103,13 +111,10 @@ pub(super) async fn write_by_policy(
     let drops = words.invalidations(request);
     let took_place = !status.is_server_error() && words.rules.routes.effect(&words.write(request)) == Effect::Anything;
     if !took_place {
-        return match invalidate(core, &drops, &[], None).await {
-            Ok(_) => answer,
-            Err(fault) => unfinished(core, answer, &fault),
-        };
+        return under_way.invalidated(&drops, answer).await;
     }
     let values = Values { request, words: &words, chosen };
-    match invalidate_and_put(core, &values, written.as_ref(), before, &drops).await {
+    match invalidate_and_put(core, &values, written.as_ref(), before, (&mut under_way, &drops)).await {
         Ok((stored, detail)) => {
             (answer.cache_status.stored, answer.cache_status.detail) = (stored, Some(detail));
             answer
@@ -128,10 +133,10 @@ async fn invalidate_and_put(
     values: &Values<'_>,
     written: Option<&Written>,
     before: Result<Token, Detail>,
-    drops: &[Invalidation],
+    (under_way, drops): (&mut UnderWay, &[Invalidation]),
 ) -> Result<(bool, Detail), Fault> {
     let Some(written) = written else {
-        invalidate(core, drops, &[], None).await?;
+        under_way.invalidate(drops, &[], None).await?;
         return Ok((false, Detail::ValueUnknown));
     };
     let around = values.chosen.target == WriteTarget::Around;
@@ -147,14 +152,17 @@ async fn invalidate_and_put(
     let told = match (before, left) {
         (Ok(token), Left::Entry(place, entry)) => {
             let since = Since { token, watched: Vec::new() };
-            let tags = tags(drops, &marks);
+            let (tags, mut settle, mark) = (tags(drops, &marks), under_way.settle(drops), under_way.ends());
+            // What it leaves says what was written: no replica has to catch up with it.
+            settle.retain(|(tag, _)| !entry.tags.contains(tag));
+            let change = Change { mark: mark.as_ref(), ..Change::of(&tags).settling(&settle) };
             let (_, kept) =
-                core.store.invalidate_and_put(Change::of(&tags), &since, &place, *entry, Otherwise::Invalidate).await?;
+                core.store.invalidate_and_put(change, &since, &place, *entry, Otherwise::Invalidate).await?;
             verdict(kept).map(|()| !around)
         }
         (Ok(token), Left::Fetch) => {
             let since = Since { token, watched: written.place.tags.to_vec() };
-            if invalidate(core, drops, &marks, Some(&since)).await?.alone {
+            if under_way.invalidate(drops, &marks, Some(&since)).await?.alone {
                 fill_again(core, Arc::clone(&values.words.rules), written.target.clone(), values.request);
                 Ok(false)
             } else {
@@ -162,7 +170,7 @@ async fn invalidate_and_put(
             }
         }
         (Err(detail), _) | (Ok(_), Left::Nothing(detail)) => {
-            invalidate(core, drops, &marks, None).await?;
+            under_way.invalidate(drops, &marks, None).await?;
             Err(detail)
         }
     };

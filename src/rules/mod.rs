@@ -32,7 +32,9 @@ pub use key::{CacheKey, Digest, Role};
 pub use pattern::{Captures, JsonTemplate, PathPattern, PatternError, RequestPattern, Source, Template};
 pub use read::{Bypass, Found, Read, find_parameter, parameters};
 pub use route::{Annotate, Credential, Fill, Route, RouteQuery};
-pub use routes::{DroppedBy, Extent, Kind, Routes, Said, Speaking, Surroundings, Unreachable, Untold, Why, Writes};
+pub use routes::{
+    DroppedBy, Extent, Intended, Kind, Routes, Said, Speaking, Surroundings, Unreachable, Untold, Why, Writes,
+};
 pub use ruleset::Ruleset;
 pub use tag::{Heir, Tag};
 pub use withheld::{Remedy, advice, is_dealt_with, remedy, says_any, varies_by_trace, withheld};

@@ -6,6 +6,7 @@ mod tags;
 use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::HeaderMap;
 use http::header::{ACCEPT, ACCEPT_LANGUAGE, AUTHORIZATION, COOKIE, HeaderName, HeaderValue, ORIGIN};
@@ -95,6 +96,8 @@ pub struct Route {
     pub tags: Vec<Template>,
     /// The writes that drop entries.
     pub invalidated_by: InvalidatedBy,
+    /// For how long after a write reads of what it has invalidated pass through unstored; zero for not at all.
+    pub settle: Duration,
     /// The field to add to JSON answers.
     pub annotate: Option<Annotate>,
     /// What a write does to the entry it writes.
@@ -267,8 +270,8 @@ pub(super) fn keyed_value<'f>(fields: &'f HeaderMap, name: &HeaderName) -> Optio
 pub(super) fn storing(choices: &Choices) -> String {
     let lifetimes_aside = Choices {
         ttl: None,
-        stale_while_revalidate: std::time::Duration::ZERO,
-        stale_if_error: std::time::Duration::ZERO,
+        stale_while_revalidate: Duration::ZERO,
+        stale_if_error: Duration::ZERO,
         ..choices.clone()
     };
     format!("{lifetimes_aside:?}")

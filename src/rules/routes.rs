@@ -1,6 +1,7 @@
 //! All routes: the one that speaks for a request, and where answers are stored for which none does.
 
 mod dropped_by;
+mod intent;
 mod invalidate;
 mod untold;
 
@@ -9,6 +10,7 @@ use std::sync::{Arc, LazyLock};
 use http::header::ORIGIN;
 
 pub use self::dropped_by::{DroppedBy, Extent, Kind, Writes};
+pub use self::intent::Intended;
 pub use self::untold::{Said, Untold, Why};
 
 use super::UNROUTED;

@@ -259,6 +259,14 @@ impl Store {
         }
     }
 
+    /// What happens to writes while it cannot be reached.
+    pub fn when_down(&self) -> WhenDown {
+        match self {
+            Self::Memory(_) => WhenDown::Forward,
+            Self::Redis(redis) => redis.when_down(),
+        }
+    }
+
     /// Whether a write may be forwarded now: false only for `when_down = "refuse"` while the store cannot be reached.
     pub fn admits_writes(&self) -> bool {
         match self {

@@ -86,7 +86,6 @@ fn keys_from_elsewhere() {
 #[test]
 fn what_this_version_does_not_have() {
     let not_yet = [
-        "[[route]]\n«settle = \"2s\"\n",
         "[«admin]\nlisten = \"127.0.0.1:1\"\n",
         "[store]\n«lease = \"1s\"\n",
         "[log]\n«fields = []\n",
@@ -162,6 +161,8 @@ fn numbers_that_need_units_or_bounds() {
     for (text, help) in [
         ("[origin]\nurl = \"http://a\"\nconnect_timeout = «1\n", "\"1s\""),
         ("[origin]\nurl = \"http://a\"\nresponse_timeout = «\"30\"\n", "\"30s\""),
+        ("[origin]\nurl = \"http://a\"\ncommit_within = «\"2h\"\n", "at most \"1h\"; the default is \"1m\""),
+        ("[origin]\nurl = \"http://a\"\ncommit_within = «60\n", "\"60s\""),
         ("[origin]\nurl = \"http://a\"\nidle_timeout = «\"0s\"\n", "the default is \"1s\""),
         ("[origin]\nurl = \"http://a\"\nmax_connections = «0\n", "at least 1"),
         ("[origin]\nurl = \"http://a\"\nmax_fields = «0\n", "the default is 1024"),

@@ -125,6 +125,8 @@ fn lifetimes_and_choices() {
         ("ttl = «\"60\"", "\"60s\""),
         ("ttl = «\"1 hour\"", "\"1h\""),
         ("ttl = «true", "\"1h30m\""),
+        ("settle = «\"61m\"", "at most \"1h\"; the default is \"0s\""),
+        ("settle = «2", "\"2s\""),
         ("ttl_jitter = «\"101%\"", "\"10%\""),
         ("ttl_jitter = «0.1", "\"0.1%\""),
         ("statuses = { «99 = \"1s\" }", "200 to 599"),

@@ -38,6 +38,7 @@ fn everything_has_a_default() {
     assert_eq!(config.store.url, StoreUrl::Memory);
     assert_eq!((config.store.memory, config.store.timeout), (64 << 20, Duration::from_millis(50)));
     assert_eq!((config.store.when_down, config.store.prefix.as_str()), (WhenDown::Forward, ""));
+    assert_eq!(config.store.commit_within, Duration::from_secs(60));
     assert_eq!(config.origin.host, HostRule::Client);
     assert_eq!(config.origin.idle_timeout, Duration::from_secs(1));
     assert_eq!(
@@ -186,7 +187,7 @@ fn every_choice_of_a_route() {
     let config = good(
         "origin = \"http://a\"\n[[route]]\npath = \"/a/{id}\"\nname = \"a\"\nquery = [\"lang\"]\n\
          vary = [\"Accept-Encoding\"]\nkey = \"a:{lang}:{id}\"\nttl = \"1h30m\"\noverride_origin = true\n\
-         override_private = true\nstale_while_revalidate = \"5s\"\nstale_if_error = \"0s\"\nttl_jitter = \"10%\"\n\
+         override_private = true\nstale_while_revalidate = \"5s\"\nstale_if_error = \"0s\"\nttl_jitter = \"10%\"\nsettle = \"2s\"\n\
          statuses = { 404 = \"10s\", 301 = \"ttl\" }\ncookies = \"ignore\"\nauthorization = \"key\"\n\
          max_body = \"2MiB\"\netag = false\ntags = [\"shop:{response:/shop}\"]\ninvalidated_by = []\n\
          annotate = { field = \"x\", hit = { a = [1] }, miss = \"no\" }\n",
@@ -197,7 +198,7 @@ fn every_choice_of_a_route() {
     assert_eq!(route.vary, ["accept-encoding"]);
     assert_eq!((route.cookies, route.authorization), (Credential::Ignore, Credential::Key));
     assert!((route.ttl_jitter - 0.1).abs() < 1e-9 && !route.etag);
-    assert_eq!(route.tags.len(), 1);
+    assert_eq!((route.tags.len(), route.settle), (1, Duration::from_secs(2)));
     assert_eq!(route.invalidated_by, InvalidatedBy::Listed(Vec::new()));
     let annotate = route.annotate.as_ref().unwrap();
     assert_eq!((&annotate.hit, &annotate.miss), (&json!({"a": [1]}), &json!("no")));
@@ -291,4 +292,16 @@ fn a_route_may_strip_cookies_and_store_what_ends_with_the_connection() {
     assert_eq!((choices[0].set_cookie, choices[0].close_delimited), (SetCookie::Strip, true));
     assert_eq!((choices[1].set_cookie, choices[1].close_delimited), (SetCookie::Refuse, false));
     assert!(config.remarks.render(false).contains("without the cookie that they set"));
+}
+
+#[test]
+fn a_late_commit_is_waited_for_as_long_as_the_file_says() {
+    let within = |keys: &str| good(&format!("[origin]\nurl = \"http://a\"\n{keys}")).store.commit_within;
+    assert_eq!(within(""), Duration::from_secs(60));
+    for (written, seconds) in [("0s", 0), ("5s", 5), ("1h", 3600)] {
+        assert_eq!(within(&format!("commit_within = \"{written}\"\n")), Duration::from_secs(seconds));
+    }
+    // Of whichever store.
+    let in_redis = good("store = \"redis://h\"\n[origin]\nurl = \"http://a\"\ncommit_within = \"5s\"\n");
+    assert_eq!(in_redis.store.commit_within, Duration::from_secs(5));
 }

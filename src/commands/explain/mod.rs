@@ -11,7 +11,7 @@
 //!  "route": {"name": "/fruit/{id}", "file": "proxy.toml", "line": 12, "path": "/fruit/{id}"},
 //!  "variables": {"id": "1"}, "cached": true, "bypass": null, "credential": null, "key": "fruit:1",
 //!  "tags": ["r:/fruit/{id}", "p:/fruit/{id} /fruit/1", "k:/fruit/{id} fruit:1"],
-//!  "lifetime": {"source": "route-ttl", "seconds": 600.0, "statuses": {"200": 600.0}, "jitter": 0.0,
+//!  "lifetime": {"source": "route-ttl", "seconds": 600.0, "statuses": {"200": 600.0}, "settle": 0.0, "jitter": 0.0,
 //!               "stale_while_revalidate": 0.0, "stale_if_error": 3600.0},
 //!  "storing": {"set_cookie": "refuse", "close_delimited": false},
 //!  "fields_in_key": ["accept", "accept-language", "origin"],

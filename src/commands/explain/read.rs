@@ -155,6 +155,9 @@ impl Explained {
         if let Some((route, _)) = self.route.as_ref().filter(|(route, _)| route.ttl_jitter > 0.0) {
             lines.push(format!("up to {} % less, to spread expiries", route.ttl_jitter * 100.0));
         }
+        if let Some((route, _)) = self.route.as_ref().filter(|(route, _)| !route.settle.is_zero()) {
+            lines.push(format!("not stored for {} after a write that drops it (settle)", duration::show(route.settle)));
+        }
         for (window, why) in [
             (choices.stale_while_revalidate, "while it is renewed"),
             (choices.stale_if_error, "while the origin fails"),
@@ -222,6 +225,7 @@ impl Explained {
             "source": lifetime_source(choices).map_or("origin", LifetimeSource::as_str),
             "seconds": choices.ttl.map(|ttl| ttl.as_secs_f64()),
             "statuses": statuses,
+            "settle": self.route.as_ref().map_or(0.0, |(route, _)| route.settle.as_secs_f64()),
             "jitter": self.route.as_ref().map_or(0.0, |(route, _)| route.ttl_jitter),
             "stale_while_revalidate": choices.stale_while_revalidate.as_secs_f64(),
             "stale_if_error": choices.stale_if_error.as_secs_f64(),

@@ -12,7 +12,6 @@ use super::super::answer::{Answer, VIA_ASIDE};
 use super::super::core::Core;
 use super::super::deliver::{deliver, failed};
 use super::super::flights::Landing;
-use super::super::invalidate::invalidated;
 use super::freshen::{cookies, setting};
 use super::part::put_piece;
 use super::plan::{Fetch, Plan};
@@ -50,7 +49,7 @@ async fn collected(core: &Arc<Core>, mut coming: Coming) -> (Answer, Option<Box<
     let Coming { fetch, received, judged, body, moment } = coming;
     let answer = match body.collect_until(limit, moment, receipt).await {
         Collected::Whole(body) => whole(core, fetch, Whole { received, judged, body }).await,
-        Collected::Slow(ahead, rest) if !matches!(fetch.plan, Plan::Post(_)) => {
+        Collected::Slow(ahead, rest) if !matches!(fetch.plan, Plan::Post(..)) => {
             let (answer, relay) = relayed(core, Coming { fetch, received, judged, body: rest, moment }, &ahead);
             return (answer, Some(relay));
         }
@@ -83,9 +82,9 @@ async fn whole(core: &Core, mut fetch: Fetch, whole: Whole) -> Answer {
     let received = &whole.received;
     let status = fetch.cache_status(received.status, &received.fields);
     match fetch.take_plan() {
-        Plan::Post(drops) => {
+        Plan::Post(under_way, drops) => {
             let answer = as_it_came(received.head(), Body::full(whole.body.clone()), status);
-            invalidate_and_put(core, fetch, &drops, whole, answer).await
+            invalidate_and_put(core, fetch, (under_way, &drops), whole, answer).await
         }
         Plan::Piece(piece) => {
             let (head, bytes) = (received.head(), whole.body.clone());
@@ -119,8 +118,8 @@ async fn streamed(
     fetch.land(Landing::HitForMiss, &core.shared.flights);
     let status = CacheStatus { detail: Some(why), ..fetch.cache_status(received.status, &received.fields) };
     let answer = as_it_came(received.into_head(), Body::stream(ahead, rest), status);
-    match &fetch.plan {
-        Plan::Post(drops) => invalidated(core, &fetch.asked.rules, drops, answer).await,
+    match fetch.take_plan() {
+        Plan::Post(under_way, drops) => under_way.invalidated(&drops, answer).await,
         _ => answer.under_conditions_of(&fetch.asked.request.fields),
     }
 }
@@ -129,8 +128,8 @@ async fn streamed(
 async fn broken(core: &Core, mut fetch: Fetch, error: OriginError) -> Answer {
     let answer = failed(&core.shared, &fetch.asked, &fetch.missed, &error);
     fetch.land(Landing::Failed(error), &core.shared.flights);
-    match &fetch.plan {
-        Plan::Post(drops) => invalidated(core, &fetch.asked.rules, drops, answer).await,
+    match fetch.take_plan() {
+        Plan::Post(under_way, drops) => under_way.invalidated(&drops, answer).await,
         _ => answer,
     }
 }

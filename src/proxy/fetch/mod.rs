@@ -24,7 +24,7 @@ use super::core::Core;
 use super::deliver::{failed, stale_on_error};
 use super::error::no_answer;
 use super::flights::Landing;
-use super::invalidate::invalidated;
+use super::invalidate::UnderWay;
 use super::pass::{pass_without_body, passed_status};
 use crate::body::{Timed, Waiters};
 use crate::clock::{Millis, Stopwatch};
@@ -88,17 +88,19 @@ pub(super) fn refresh(core: &Arc<Core>, fetch: Fetch) {
 pub(super) async fn fetched_by_post(
     core: &Arc<Core>,
     fetch: Fetch,
-    drops: Vec<Invalidation>,
+    (under_way, drops): (UnderWay, Vec<Invalidation>),
     answered: Answered,
     request_time: Millis,
 ) -> Answer {
     let (received, body) = Received::of(answered, request_time, core.shared.clock.now());
     match judge(&core.shared, &fetch, &received) {
-        Ok(judged) => collect(core, Coming::new(fetch.by(Plan::Post(drops)), received, judged, body)).await.0,
+        Ok(judged) => {
+            collect(core, Coming::new(fetch.by(Plan::Post(under_way, drops)), received, judged, body)).await.0
+        }
         Err(detail) => {
             let status = passed_status(Forward::Method, received.status, Some(detail));
             let answered = received.with(body);
-            invalidated(core, &fetch.asked.rules, &drops, Answer::passed(answered, status)).await
+            under_way.invalidated(&drops, Answer::passed(answered, status)).await
         }
     }
 }
@@ -204,7 +206,7 @@ async fn ask(core: &Core, mut fetch: Fetch) -> Result<Coming, Told> {
                 let came = judge_part(&core.shared, fetch, part, received, body);
                 return came.map_err(Told::Answer);
             }
-            Plan::Get | Plan::Alone | Plan::Piece(_) | Plan::Post(_) => {}
+            Plan::Get | Plan::Alone | Plan::Piece(_) | Plan::Post(..) => {}
         }
         match fetch.missed.stale.clone().filter(|_| status == StatusCode::NOT_MODIFIED) {
             None => return judged(core, fetch, received, body, None).await,

@@ -10,6 +10,7 @@ use super::super::answer::VIA_ASIDE;
 use super::super::asked::{Asked, Missed};
 use super::super::flights::{Flights, Landing, Leader, MOMENT};
 use super::super::hosts::host_on_a_fill;
+use super::super::invalidate::UnderWay;
 use crate::body::{Body, InterimSender, Waiters};
 use crate::budget::Budget;
 use crate::fields::{CacheStatus, ContentRange, Detail, TRACEPARENT, TraceParent};
@@ -32,8 +33,8 @@ pub(in crate::proxy) enum Plan {
     Part(Part),
     /// That part has come and may be stored.
     Piece(Piece),
-    /// A POST that was answered: a later GET may be given its answer. This is what it invalidates first.
-    Post(Vec<Invalidation>),
+    /// A POST that was answered: a later GET may be given its answer. It is under way, and this is what it invalidates first.
+    Post(UnderWay, Vec<Invalidation>),
 }
 
 /// How a part is asked for.

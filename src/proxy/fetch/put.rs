@@ -10,7 +10,7 @@ use super::super::asked::fault_detail;
 use super::super::core::Core;
 use super::super::decide::is_shareable;
 use super::super::flights::Landing;
-use super::super::invalidate::{dropped, invalidate, invalidated, unfinished};
+use super::super::invalidate::{UnderWay, dropped, unfinished};
 use super::super::variants::{Variant, at_key};
 use super::plan::Fetch;
 use super::received::{Received, Whole};
@@ -114,7 +114,7 @@ async fn put_tagged(core: &Core, expect: Expect, fetch: &Fetch, whole: Whole, ta
 pub(super) async fn invalidate_and_put(
     core: &Core,
     mut fetch: Fetch,
-    drops: &[Invalidation],
+    (mut under_way, drops): (UnderWay, &[Invalidation]),
     whole: Whole,
     mut answer: Answer,
 ) -> Answer {
@@ -122,11 +122,11 @@ pub(super) async fn invalidate_and_put(
     let tagged = Tagged::of(core, &fetch, &whole);
     if let Some(detail) = tagged.refused {
         answer.cache_status.detail = Some(detail);
-        return invalidated(core, &fetch.asked.rules, drops, answer).await;
+        return under_way.invalidated(drops, answer).await;
     }
     answer.notes.dropped = dropped(&fetch.asked.rules, drops);
     let since = Since { token: fetch.missed.token, watched: tagged.tags.clone() };
-    let done = match invalidate(core, drops, &[], Some(&since)).await {
+    let done = match under_way.invalidate(drops, &[], Some(&since)).await {
         Ok(done) => done,
         Err(fault) => return unfinished(core, answer, &fault),
     };

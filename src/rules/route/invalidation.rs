@@ -75,7 +75,8 @@ impl Route {
         self.lacking(cause, drops);
     }
 
-    fn by_path(&self, path: &str, drops: &mut Vec<Invalidation>) {
+    /// What a write to a decoded path invalidates of the route, by where it lies alone (`invalidated_by = "path"`).
+    pub(in crate::rules) fn by_path(&self, path: &str, drops: &mut Vec<Invalidation>) {
         self.path(path, &Cause::Path, drops);
         if self.path.lies_under(path) {
             drops.push(self.all_fetched(Cause::Path));

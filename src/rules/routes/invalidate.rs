@@ -5,6 +5,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::{Routes, Speaking, UNROUTED_NAME};
 use crate::policy::{Effect, effect, invalidates};
@@ -12,7 +13,7 @@ use crate::rules::UNROUTED;
 use crate::rules::fold::fold_path;
 use crate::rules::invalidation::{Cause, Invalidation, Scope};
 use crate::rules::pattern::Captures;
-use crate::rules::route::{parent, push_named};
+use crate::rules::route::{Route, parent, push_named};
 use crate::rules::tag::{Tag, tags_of};
 use crate::rules::value::plain;
 use crate::rules::write::Write;
@@ -170,6 +171,19 @@ impl Routes {
         }
     }
 
+    /// What of that which a write has invalidated is to be read past the store for how long (`settle`): what is of one route
+    /// alone, and of what several routes may have each route whole that may have it. Each tag once.
+    pub fn settling(&self, drops: &[Invalidation]) -> Vec<(Tag, Duration)> {
+        let mut settling: Vec<(Tag, Duration)> = Vec::new();
+        for route in self.iter().filter(|route| !route.settle.is_zero()) {
+            let mut tags: Vec<Tag> = drops.iter().filter_map(|drop| settling_of(route, drop)).collect();
+            tags.sort_unstable();
+            tags.dedup();
+            settling.extend(tags.into_iter().map(|tag| (tag, route.settle)));
+        }
+        settling
+    }
+
     /// Whether any rule looks into the JSON of the answer to a write: if not it need not be read.
     pub fn reads_response_to(&self, write: &Write<'_>) -> bool {
         let concerns =
@@ -187,7 +201,7 @@ impl Routes {
 }
 
 /// What a write was sent to, where no route speaks, and its parent; and what its answer names.
-fn unrouted(write: &Write<'_>, drops: &mut Vec<Invalidation>) {
+pub(super) fn unrouted(write: &Write<'_>, drops: &mut Vec<Invalidation>) {
     for path in write.paths {
         for target in std::iter::once(path.as_str()).chain(parent(path)) {
             drops.push(unrouted_path(target, Cause::Target));
@@ -196,6 +210,16 @@ fn unrouted(write: &Write<'_>, drops: &mut Vec<Invalidation>) {
     drops.extend(write.answer.also.iter().map(|path| unrouted_path(path, Cause::Named)));
     let groups = write.answer.groups.iter();
     drops.extend(groups.map(|tag| Invalidation::of_all(tag.clone(), Scope::Tag, Cause::Groups)));
+}
+
+/// What of a route is to settle after this.
+fn settling_of(route: &Route, drop: &Invalidation) -> Option<Tag> {
+    match &drop.route {
+        Some(name) => (*name == route.name).then(|| drop.tag.clone()),
+        // Of a route with a write policy it is told apart.
+        None if drop.scope == Scope::Unlisted && !(route.is_unlisted() && route.write.is_none()) => None,
+        None => Some(route.all_fetched(Cause::Unlisted).tag),
+    }
 }
 
 /// Everything without a route.

@@ -189,7 +189,7 @@ impl Redis {
     /// Notes what a write may be about to change.
     #[allow(clippy::unused_async, reason = "it will ask Redis")]
     pub async fn mark(&self, intent: Intent) -> Result<Mark, Fault> {
-        Ok(Mark::unnoted(intent))
+        if self.admits_writes() { Ok(Mark::unnoted(intent)) } else { Err(Fault::Down) }
     }
 
     /// Ends the mark of a write that has changed nothing.
@@ -207,6 +207,11 @@ impl Redis {
     #[allow(clippy::unused_self, reason = "it will ask the lease")]
     pub fn vouches(&self) -> bool {
         true
+    }
+
+    /// What happens to writes while it cannot be reached.
+    pub fn when_down(&self) -> WhenDown {
+        self.node().when_down
     }
 
     /// Whether a write may be forwarded now.
