@@ -52,6 +52,14 @@ impl Clock {
     }
 }
 
+/// Milliseconds since the machine was started, by the clock that goes on while it sleeps: for leases, which others count on.
+pub fn boot_millis() -> Millis {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    // Neither is negative.
+    let (seconds, nanos) = (time.tv_sec.unsigned_abs(), time.tv_nsec.unsigned_abs());
+    seconds.saturating_mul(1_000).saturating_add(nanos / 1_000_000)
+}
+
 /// A duration in whole milliseconds, the largest number where it is longer.
 pub fn millis(duration: Duration) -> Millis {
     Millis::try_from(duration.as_millis()).unwrap_or(Millis::MAX)

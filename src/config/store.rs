@@ -86,6 +86,8 @@ pub(super) fn resolve(
         absence: Duration::from_secs(10),
         replicas: None,
         commit_within: Duration::from_secs(60),
+        rules: 0,
+        lock: None,
     }
 }
 

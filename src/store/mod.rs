@@ -18,11 +18,10 @@ pub mod lease;
 mod memory;
 mod record;
 pub mod redis;
+mod settings;
 mod weight;
 
-use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::rules::EntryRef;
 
@@ -33,40 +32,8 @@ pub use self::derived::Derived;
 pub use self::entry::{Expect, Kind, Lookup, Overtaken, StoredResponse, Withheld};
 pub use self::memory::Memory;
 pub use self::redis::{Redis, RedisNode, RedisUrl, key_name};
+pub use self::settings::{StoreSettings, StoreUrl};
 pub use self::weight::{allocated, body, buffer, counted};
-
-/// Where the store is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum StoreUrl {
-    /// In this process.
-    Memory,
-    /// A Redis that many nodes may share.
-    Redis(RedisUrl),
-}
-
-/// What the store is told by the configuration.
-#[derive(Clone, Debug)]
-pub struct StoreSettings {
-    /// Where it is.
-    pub url: StoreUrl,
-    /// How many bytes the memory store may hold.
-    pub memory: u64,
-    /// What every key in Redis begins with.
-    pub prefix: String,
-    /// How long one command may take.
-    pub timeout: Duration,
-    /// What happens to writes while it cannot be reached.
-    pub when_down: WhenDown,
-    /// For how long a renewal that Redis confirmed allows hits, from when it was sent.
-    pub lease: Duration,
-    /// For how long nothing is reused while another node is silent that has not signed off; after that everything it may
-    /// have left behind is invalidated. Zero does not wait.
-    pub absence: Duration,
-    /// How many replicas have to confirm a renewal; `None` for all that Sentinel's master has, none elsewhere.
-    pub replicas: Option<u32>,
-    /// How long the origin may take to commit a write whose outcome is unknown (`[origin] commit_within`).
-    pub commit_within: Duration,
-}
 
 /// The part of a store that all cores of this process share.
 #[derive(Clone, Debug)]
@@ -272,15 +239,6 @@ impl Store {
         match self {
             Self::Memory(_) => true,
             Self::Redis(redis) => redis.admits_writes(),
-        }
-    }
-}
-
-impl fmt::Display for StoreUrl {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Memory => out.write_str("memory://"),
-            Self::Redis(url) => write!(out, "{url}"),
         }
     }
 }

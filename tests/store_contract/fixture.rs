@@ -31,6 +31,8 @@ pub fn settings(url: StoreUrl) -> StoreSettings {
         absence: Duration::from_secs(10),
         replicas: None,
         commit_within: Duration::from_secs(60),
+        rules: 0,
+        lock: None,
     }
 }
 
