@@ -19,6 +19,7 @@
 //! | [`budget`] | how many bytes of answers are on their way |
 //! | [`clock`] | the only reader of time |
 //! | [`files`] | the only reader of the files that the configuration names |
+//! | [`tls`] | TLS as its client, towards the origin and Redis |
 //!
 //! Dependencies point one way: `commands` -> `config` -> everything; {`server`, `proxy`} -> `handler`; `proxy` ->
 //! {`store`, `origin`} -> {`rules`, `policy`} -> `fields`. `tests/architecture` holds it.
@@ -43,3 +44,4 @@ pub mod rules;
 pub mod server;
 pub mod store;
 pub mod telemetry;
+pub mod tls;

@@ -9,7 +9,7 @@ use toml::Spanned;
 use super::findings::{Findings, Problem, Text};
 use super::table::{Hint, Table};
 use crate::files::read_pem;
-use crate::origin::{Identity, Tls, TlsError, Trust};
+use crate::tls::{Identity, Tls, TlsError, Trust};
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(

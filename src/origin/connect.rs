@@ -16,8 +16,8 @@ use tokio::time::timeout;
 use tower_service::Service;
 
 use super::settings::OriginSettings;
-use super::tls;
 use crate::body::cause;
+use crate::tls;
 
 /// A connection.
 pub(super) type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
@@ -59,7 +59,7 @@ impl Connector {
         let late = |_| format!("no connection within {:?}", self.limit);
         timeout(self.limit, self.open(authority)).await.map_err(late)?.map_err(|error| {
             let error: &(dyn StdError + 'static) = &*error;
-            tls::explain(error).unwrap_or_else(|| cause(error))
+            tls::explain(error, "[origin.tls]").unwrap_or_else(|| cause(error))
         })
     }
 

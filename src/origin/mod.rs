@@ -8,7 +8,6 @@ mod health;
 mod permits;
 mod pool;
 mod settings;
-mod tls;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -30,7 +29,6 @@ use pool::{Exchanged, Lease, Pool, Unanswered, exchange};
 
 pub use error::OriginError;
 pub use settings::{HealthSettings, HostRule, OriginSettings};
-pub use tls::{Identity, Tls, TlsError, Trust};
 
 /// The client of one core. Each core has its own connections; the number of requests under way, and what is known of
 /// the addresses, is shared.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::HeaderValue;
 use http::uri::{Authority, PathAndQuery};
 
-use super::tls::Tls;
+use crate::tls::Tls;
 
 /// Which Host the origin sees.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

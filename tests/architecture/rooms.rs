@@ -5,7 +5,7 @@ use proc_macro2::{TokenStream, TokenTree};
 use crate::source::{Source, made_up};
 
 /// A room and the rooms it may name. `admin` is kept for the listener that tells and changes what runs.
-const ROOMS: [(&str, &[&str]); 16] = [
+const ROOMS: [(&str, &[&str]); 17] = [
     (
         "commands",
         &[
@@ -25,14 +25,27 @@ const ROOMS: [(&str, &[&str]); 16] = [
     ),
     (
         "config",
-        &["admin", "server", "proxy", "store", "origin", "rules", "policy", "fields", "telemetry", "clock", "files"],
+        &[
+            "admin",
+            "server",
+            "proxy",
+            "store",
+            "origin",
+            "rules",
+            "policy",
+            "fields",
+            "telemetry",
+            "clock",
+            "files",
+            "tls",
+        ],
     ),
     ("admin", &["handler", "proxy", "store", "rules", "body", "fields", "telemetry", "clock"]),
     ("server", &["handler", "body", "fields", "telemetry", "budget", "clock", "files"]),
     ("proxy", &["handler", "store", "origin", "rules", "policy", "body", "fields", "telemetry", "budget", "clock"]),
     ("handler", &["body", "budget"]),
-    ("store", &["rules", "policy", "fields", "telemetry", "budget", "clock"]),
-    ("origin", &["body", "fields", "telemetry", "budget", "clock", "files"]),
+    ("store", &["rules", "policy", "fields", "telemetry", "budget", "clock", "tls"]),
+    ("origin", &["body", "fields", "telemetry", "budget", "clock", "tls"]),
     ("body", &["fields", "telemetry", "budget", "clock"]),
     ("rules", &["policy", "fields"]),
     ("policy", &["fields", "clock"]),
@@ -41,6 +54,7 @@ const ROOMS: [(&str, &[&str]); 16] = [
     ("budget", &[]),
     ("clock", &[]),
     ("files", &[]),
+    ("tls", &["files"]),
 ];
 
 /// Crates that only some places may name.

@@ -6,8 +6,10 @@
 //! nothing from Redis until it has been made.
 
 mod codec;
+mod connect;
 mod layout;
 mod node;
+mod outage;
 mod pending;
 mod report;
 mod scripts;
@@ -66,7 +68,7 @@ impl Redis {
     /// A store to look into, with one session that is never opened again. The error says why there is none.
     pub async fn attach_reader(node: &Arc<RedisNode>) -> Result<Self, String> {
         let (session, mut connection) =
-            session::open(&node.url, node.timeout, false).await.map_err(|why| why.to_string())?;
+            connect::open(&node.url, node.timeout, false).await.map_err(|why| why.to_string())?;
         let link = Arc::new(Link::new(Arc::clone(node)));
         link.publish(Arc::new(session));
         let supervisor = tokio::spawn(async move { drop(connection.ended().await) }).abort_handle();

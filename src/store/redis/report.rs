@@ -4,7 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tracing::{info, warn};
 
-use super::session::Outage;
+use super::outage::Outage;
 use crate::clock::{Clock, Millis};
 use crate::store::core::Fault;
 use crate::telemetry::Episode;

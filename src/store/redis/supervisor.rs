@@ -8,9 +8,11 @@ use arc_swap::ArcSwapOption;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
+use super::connect::{Connection, open};
 use super::node::RedisNode;
+use super::outage::Outage;
 use super::scripts::Invalidate;
-use super::session::{Connection, Outage, Session, open};
+use super::session::Session;
 use crate::clock::jittered;
 use crate::store::core::Fault;
 

@@ -1,4 +1,4 @@
-//! TLS towards the origin: whom it must be certified by, and what went wrong when it is not.
+//! TLS as its client, towards the origin and Redis: whom the server must be certified by, and what went wrong when it is not.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -10,14 +10,13 @@ use tokio_rustls::rustls::client::danger::{HandshakeSignatureValid, ServerCertVe
 use tokio_rustls::rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use tokio_rustls::rustls::{
-    CertificateError, ClientConfig, ConfigBuilder, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
-    WantsVerifier,
+    AlertDescription, CertificateError, ClientConfig, ConfigBuilder, DigitallySignedStruct, Error, RootCertStore,
+    SignatureScheme, WantsVerifier,
 };
 
-use crate::body::causes;
 use crate::files::{certificates, private_key};
 
-/// How to speak TLS to the origin. Made once, shared by all cores.
+/// How to speak TLS to one server. Made once, shared by all cores.
 #[derive(Clone)]
 pub struct Tls {
     client: Arc<ClientConfig>,
@@ -36,7 +35,7 @@ pub enum Trust<'p> {
     Anybody,
 }
 
-/// The certificate that the origin may ask for, and its key, both in PEM.
+/// The certificate that the server may ask for, and its key, both in PEM.
 #[derive(Clone, Copy)]
 pub struct Identity<'p> {
     /// The certificate, and those that lead to its issuer.
@@ -79,8 +78,17 @@ impl fmt::Debug for Tls {
     }
 }
 
+impl PartialEq for Tls {
+    /// Whether both were set up by one call.
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.client, &other.client)
+    }
+}
+
+impl Eq for Tls {}
+
 impl Tls {
-    /// Sets it up. `name` is what the origin's certificate must be for, where that is not the URL's host.
+    /// Sets it up. `name` is what the server's certificate must be for, where that is not the URL's host.
     pub fn new(trust: &Trust<'_>, name: Option<&str>, identity: Option<Identity<'_>>) -> Result<Self, TlsError> {
         let name = name.map(|name| ServerName::try_from(name.to_owned()).map_err(|_| TlsError::Name)).transpose()?;
         let builder = match trust {
@@ -94,16 +102,18 @@ impl Tls {
         Ok(Self { client: Arc::new(client), name, verify: !matches!(trust, Trust::Anybody) })
     }
 
-    /// Whether the origin has to prove who it is.
+    /// Whether the server has to prove who it is.
     pub fn verifies(&self) -> bool {
         self.verify
     }
 
-    pub(super) fn client(&self) -> Arc<ClientConfig> {
+    /// What rustls is told.
+    pub fn client(&self) -> Arc<ClientConfig> {
         Arc::clone(&self.client)
     }
 
-    pub(super) fn name(&self) -> Option<&ServerName<'static>> {
+    /// What the server's certificate must be for, where that is not its host.
+    pub fn name(&self) -> Option<&ServerName<'static>> {
         self.name.as_ref()
     }
 }
@@ -148,35 +158,79 @@ fn with_identity(
     })
 }
 
-/// Why TLS failed, in words; `None` where it was not TLS that failed.
-pub(super) fn explain(error: &(dyn StdError + 'static)) -> Option<String> {
-    let why = of_tls(error).or_else(|| causes(error).find_map(of_tls))?;
-    Some(match why {
-        Error::InvalidCertificate(why) => match why {
-            CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
-                "its certificate has expired".to_owned()
+/// What is wrong with a server.
+#[derive(Clone, Copy)]
+enum Flaw {
+    Expired,
+    NotValidYet,
+    UnknownIssuer,
+    OtherName,
+    Authority,
+    NoTls,
+    WantsCertificate,
+}
+
+impl Flaw {
+    /// In words. `table` is the one of the configuration that says how TLS is spoken.
+    fn explain(self, table: &str) -> String {
+        match self {
+            Self::Expired => "its certificate has expired".to_owned(),
+            Self::NotValidYet => "its certificate is not valid yet".to_owned(),
+            Self::UnknownIssuer => {
+                format!("its certificate is from an unknown issuer, whose certificate can be named by `ca` in {table}")
             }
-            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-                "its certificate is not valid yet".to_owned()
-            }
-            CertificateError::UnknownIssuer => {
-                "its certificate is from an unknown issuer, whose certificate can be named by `ca` in [origin.tls]"
+            Self::OtherName => format!("its certificate is for another name, and `name` in {table} can say which"),
+            Self::Authority => {
+                "its certificate is an authority's and not a server's: let that authority issue one for \
+                                the server, or make it anew with basicConstraints CA:FALSE"
                     .to_owned()
             }
+            Self::NoTls => "it does not speak TLS".to_owned(),
+            Self::WantsCertificate => {
+                format!("it wants a certificate of aside's, which `cert` and `key` in {table} can name")
+            }
+        }
+    }
+}
+
+/// Why TLS failed, in words; `None` where it was not TLS that failed. `table` is the one of the configuration that says how
+/// TLS is spoken.
+pub fn explain(error: &(dyn StdError + 'static), table: &str) -> Option<String> {
+    let why = std::iter::successors(Some(error), |outer| (*outer).source()).find_map(of_tls)?;
+    let flaw = match why {
+        Error::InvalidCertificate(why) => match why {
+            CertificateError::Expired | CertificateError::ExpiredContext { .. } => Flaw::Expired,
+            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => Flaw::NotValidYet,
+            CertificateError::UnknownIssuer => Flaw::UnknownIssuer,
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-                format!("its certificate is for another name, and `name` in [origin.tls] can say which: {why}")
+                return Some(format!("{}: {why}", Flaw::OtherName.explain(table)));
             }
             // The verifier has no name of its own for it.
-            CertificateError::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => {
-                "its certificate is an authority's and not a server's: let that authority issue one for the server, or \
-                 make it anew with basicConstraints CA:FALSE"
-                    .to_owned()
-            }
-            _ => format!("its certificate is not to be believed: {why}"),
+            CertificateError::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => Flaw::Authority,
+            _ => return Some(format!("its certificate is not to be believed: {why}")),
         },
-        Error::InvalidMessage(_) => "it does not speak TLS".to_owned(),
-        why => format!("TLS failed: {why}"),
-    })
+        Error::InvalidMessage(_) => Flaw::NoTls,
+        Error::AlertReceived(AlertDescription::CertificateRequired) => Flaw::WantsCertificate,
+        why => return Some(format!("TLS failed: {why}")),
+    };
+    Some(flaw.explain(table))
+}
+
+/// The same of an error that has come through a crate which keeps of it no more than what `{:?}` prints.
+pub fn explain_printed(text: &str, table: &str) -> Option<String> {
+    const NAMES: [(&str, Flaw); 7] = [
+        ("(Expired", Flaw::Expired),
+        ("(NotValidYet", Flaw::NotValidYet),
+        ("(UnknownIssuer", Flaw::UnknownIssuer),
+        ("(NotValidForName", Flaw::OtherName),
+        ("CaUsedAsEndEntity", Flaw::Authority),
+        ("InvalidMessage(", Flaw::NoTls),
+        ("AlertReceived(CertificateRequired", Flaw::WantsCertificate),
+    ];
+    let flaw = NAMES.iter().find(|(name, _)| text.contains(name)).map(|(_, flaw)| flaw.explain(table));
+    let others = ["InvalidCertificate(", "AlertReceived(", "PeerIncompatible(", "PeerMisbehaved("];
+    let other = || others.iter().any(|name| text.contains(name)).then(|| format!("TLS failed: {text}"));
+    flaw.or_else(other)
 }
 
 /// The fault of TLS that an error is, however deep I/O errors have wrapped it.
