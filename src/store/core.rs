@@ -18,6 +18,8 @@ pub struct Token {
 pub(super) const TAG_LIMIT: usize = 10_000;
 /// So many are folded at once, at the least: it takes a look at all of them.
 pub(super) const FOLDED_AT_ONCE: usize = 100;
+/// How many writes under way are noted; more go on without.
+pub(super) const MARK_LIMIT: usize = 10_000;
 
 /// An epoch that no record has had.
 pub(super) fn fresh_epoch() -> u64 {
@@ -58,6 +60,8 @@ pub struct Invalidated {
     /// No other invalidation of these tags, nor of the watched ones, came after the `since` token; false when none was
     /// given.
     pub alone: bool,
+    /// The mark that the change has named was there: nobody else had ended it.
+    pub marked: bool,
 }
 
 /// What is done where the entry that was to be put with an invalidation may not be put, or there is no room for it.

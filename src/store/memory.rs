@@ -141,7 +141,9 @@ impl Memory {
                 (invalidated, refused.unwrap_or(PutOutcome::TooLarge))
             }
             (refused, _) => {
-                (Invalidated { token: self.record.now(), alone: false }, refused.unwrap_or(PutOutcome::TooLarge))
+                let token = self.record.now();
+                let invalidated = Invalidated { token, alone: false, marked: false };
+                (invalidated, refused.unwrap_or(PutOutcome::TooLarge))
             }
         }
     }

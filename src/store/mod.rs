@@ -54,7 +54,16 @@ impl Shared {
                 &settings.prefix,
                 settings.timeout,
                 settings.when_down,
+                settings.commit_within,
             ))),
+        }
+    }
+
+    /// How many writes were forwarded without a mark, since there were too many of them.
+    pub fn unnoted(&self) -> u64 {
+        match self {
+            Self::Memory(_) => 0,
+            Self::Redis(node) => node.unnoted(),
         }
     }
 

@@ -71,7 +71,7 @@ impl Record {
         marks.raise(tags, seq);
         put(token);
         self.seq.store(seq, Ordering::SeqCst);
-        Invalidated { token, alone }
+        Invalidated { token, alone, marked: false }
     }
 }
 

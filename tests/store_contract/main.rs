@@ -15,6 +15,7 @@ mod laws;
 mod put;
 mod race;
 mod redis_expect;
+mod redis_held;
 mod redis_keys;
 mod redis_login;
 mod redis_outage;

@@ -172,7 +172,7 @@ fn decode_fields(json: &str) -> Option<HeaderMap> {
     Some(fields)
 }
 
-fn json(value: &impl Serialize) -> Bytes {
+pub(super) fn json(value: &impl Serialize) -> Bytes {
     // Texts and numbers can always be written; an empty field would make the entry a miss.
     serde_json::to_vec(value).unwrap_or_default().into()
 }

@@ -12,7 +12,18 @@ use crate::store::core::Token;
 #[derive(Debug)]
 pub(super) struct Layout {
     prefix: String,
-    record: Bytes,
+    control: Control,
+}
+
+/// The keys of what an app has besides entries.
+#[derive(Clone, Debug)]
+pub(super) struct Control {
+    /// HASH: the app's record.
+    pub(super) record: Bytes,
+    /// HASH: what is held, or invalidated again and again, by tag.
+    pub(super) held: Bytes,
+    /// HASH: the marks of writes under way, by the write's id.
+    pub(super) pend: Bytes,
 }
 
 /// The keys of one entry.
@@ -21,15 +32,19 @@ pub(super) struct Keys {
     pub(super) body: Bytes,
     /// HASH: everything else of the entry. Its hash tag puts it into the body's cluster slot.
     pub(super) meta: Bytes,
-    /// HASH: the app's record.
-    pub(super) record: Bytes,
+    /// Those of the app.
+    pub(super) control: Control,
 }
 
 impl Layout {
     pub(super) fn new(prefix: &str) -> Self {
-        // In braces, so that all records of an app lie in one slot of a cluster.
+        // In braces, so that all of them lie in one slot of a cluster.
         let app = if prefix.is_empty() { "aside" } else { prefix };
-        Self { prefix: prefix.to_owned(), record: format!("aside:{{{app}}}:gen").into() }
+        let key = |kind| Bytes::from(format!("aside:{{{app}}}:{kind}"));
+        Self {
+            prefix: prefix.to_owned(),
+            control: Control { record: key("gen"), held: key("held"), pend: key("pend") },
+        }
     }
 
     pub(super) fn keys(&self, at: &EntryRef) -> Keys {
@@ -40,12 +55,12 @@ impl Layout {
         let end = text.len();
         text.push_str("}:meta");
         let meta = Bytes::from(text);
-        Keys { body: meta.slice(1..end), meta, record: self.record.clone() }
+        Keys { body: meta.slice(1..end), meta, control: self.control.clone() }
     }
 
-    /// The key of the app's record.
-    pub(super) fn record(&self) -> Bytes {
-        self.record.clone()
+    /// The keys of what the app has besides entries.
+    pub(super) fn control(&self) -> Control {
+        self.control.clone()
     }
 }
 
@@ -118,7 +133,45 @@ pub(super) struct Record {
     /// The point that the app's sequence has reached.
     pub(super) now: Token,
     /// Where the floor or one of the tags was last invalidated.
-    pub(super) latest: u64,
+    pub(super) latest: Mark,
+}
+
+/// What the floor or the field of a tag says. `record.lua` reads them alike.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Mark {
+    /// Where it was last invalidated: `12`, or `12s15`. Beyond every point where it is held (`q<until> <owner>`), or cannot
+    /// be read.
+    pub(super) hard: u64,
+    /// Where it was last invalidated softly: `s15`, or `12s15`.
+    pub(super) soft: u64,
+}
+
+impl Mark {
+    /// Of what is held, or cannot be read.
+    const ENDLESS: Self = Self { hard: u64::MAX, soft: u64::MAX };
+
+    /// What a field says; `None` where it cannot be read.
+    fn parse(value: &Value) -> Option<Self> {
+        if value.is_null() {
+            return Some(Self::default());
+        }
+        let text = text(value)?;
+        if let Some(held) = text.strip_prefix('q') {
+            let (until, owner) = held.split_once(' ')?;
+            let one_word = !owner.is_empty() && !owner.contains(|c: char| c.is_ascii_whitespace() || c == '\u{b}');
+            return (one_word && whole(until).is_some()).then_some(Self::ENDLESS);
+        }
+        let Some((hard, soft)) = text.split_once('s') else {
+            return Some(Self { hard: whole(text)?, soft: 0 });
+        };
+        let hard = if hard.is_empty() { 0 } else { whole(hard)? };
+        Some(Self { hard, soft: whole(soft)? })
+    }
+
+    /// The later of each.
+    fn max(self, other: Self) -> Self {
+        Self { hard: self.hard.max(other.hard), soft: self.soft.max(other.soft) }
+    }
 }
 
 impl Record {
@@ -130,7 +183,10 @@ impl Record {
             return None;
         }
         let now = Token { epoch: parse_epoch(text(epoch)?)?, seq: whole(text(seq)?)? };
-        let latest = tags.iter().fold(whole(text(floor)?)?, |latest, value| latest.max(last_invalidated(value)));
+        if floor.is_null() {
+            return None;
+        }
+        let latest = tags.iter().fold(Mark::parse(floor)?, |latest, value| latest.max(last_invalidated(value)));
         Some(Self { now, latest })
     }
 
@@ -138,7 +194,7 @@ impl Record {
     /// record is not the one that the token is of.
     pub(super) fn raised(values: &[Value], replid: &str, token: Token, tags: &[Tag]) -> Option<Vec<Tag>> {
         let record = Self::decode(values, replid)?;
-        let later = |(_, value): &(&Tag, &Value)| last_invalidated(value) > token.seq;
+        let later = |(_, value): &(&Tag, &Value)| last_invalidated(value).hard > token.seq;
         let raised = || tags.iter().zip(values.iter().skip(4)).filter(later).map(|(tag, _)| tag.clone()).collect();
         (record.now.epoch == token.epoch && token.seq <= record.now.seq).then(raised)
     }
@@ -146,15 +202,17 @@ impl Record {
     /// Whether nothing that was asked for was invalidated after this token.
     pub(super) fn spares(&self, token: Token) -> bool {
         // A token from the future can only come from a record that was put back to an older state.
-        token.epoch == self.now.epoch && token.seq <= self.now.seq && self.latest <= token.seq
+        token.epoch == self.now.epoch && token.seq <= self.now.seq && self.latest.hard <= token.seq
+    }
+
+    /// Whether something that was asked for was invalidated softly after this token.
+    pub(super) fn softens(&self, token: Token) -> bool {
+        self.latest.soft > token.seq
     }
 }
 
-fn last_invalidated(value: &Value) -> u64 {
-    match value {
-        Value::Null => 0,
-        value => text(value).and_then(whole).unwrap_or(u64::MAX),
-    }
+fn last_invalidated(value: &Value) -> Mark {
+    Mark::parse(value).unwrap_or(Mark::ENDLESS)
 }
 
 pub(super) fn text(value: &Value) -> Option<&str> {
@@ -224,11 +282,10 @@ mod tests {
     #[test]
     fn a_meta_key_has_the_bodys_name_as_its_hash_tag() {
         let place = EntryRef { key: CacheKey::new("fruit", 0, "fruit:1"), tags: Vec::new().into() };
-        let Keys { body, meta, record } = Layout::new("shop:").keys(&place);
-        assert_eq!(
-            (&*body, &*meta, &*record),
-            (&b"shop:fruit:1"[..], &b"{shop:fruit:1}:meta"[..], &b"aside:{shop:}:gen"[..])
-        );
+        let Keys { body, meta, control: Control { record, held, pend } } = Layout::new("shop:").keys(&place);
+        let names =
+            ["shop:fruit:1", "{shop:fruit:1}:meta", "aside:{shop:}:gen", "aside:{shop:}:held", "aside:{shop:}:pend"];
+        assert_eq!([body, meta, record, held, pend], names);
     }
 
     fn record(values: &[&str]) -> Option<Record> {
@@ -240,8 +297,11 @@ mod tests {
     #[test]
     fn a_record_is_read() {
         let now = Token { epoch: 0xab, seq: 7 };
-        assert_eq!(record(&["00000000000000ab", "f00d", "7", "2", "-", "5"]), Some(Record { now, latest: 5 }));
-        assert_eq!(record(&["00000000000000ab", "f00d", "7", "2"]), Some(Record { now, latest: 2 }));
+        let read = |values: &[&str]| record(values).map(|record| (record.now, record.latest.hard, record.latest.soft));
+        assert_eq!(read(&["00000000000000ab", "f00d", "7", "2", "-", "5"]), Some((now, 5, 0)));
+        assert_eq!(read(&["00000000000000ab", "f00d", "7", "2"]), Some((now, 2, 0)));
+        assert_eq!(read(&["00000000000000ab", "f00d", "7", "1s2", "s6", "5", "3s4"]), Some((now, 5, 6)));
+        assert_eq!(read(&["00000000000000ab", "f00d", "7", "q9 *"]), Some((now, u64::MAX, u64::MAX)));
     }
 
     #[test]
@@ -266,6 +326,9 @@ mod tests {
             &["00000000000000ab", "f00d", "+7", "0"],
             &["00000000000000ab", "f00d", "7", ""],
             &["00000000000000ab", "f00d", "7", "1e3"],
+            &["00000000000000ab", "f00d", "7", "-"],
+            &["00000000000000ab", "f00d", "7", "q9"],
+            &["00000000000000ab", "f00d", "7", "s"],
             &["00000000000000ab", "f00d", "7777777777777777", "0"],
             &["00000000000000ab", "f00d", "7"],
             &[],

@@ -5,6 +5,7 @@
 //! (`supervisor`). An invalidation that Redis did not confirm is pending for the whole process (`pending`), which reads
 //! nothing from Redis until it has been made.
 
+mod arguments;
 mod codec;
 mod connect;
 mod layout;
@@ -16,17 +17,19 @@ mod scripts;
 mod session;
 mod supervisor;
 mod url;
+mod writes;
 
 use std::fmt;
+use std::future::Future;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use fred::types::Value;
 use tokio::task::AbortHandle;
 
+use self::arguments::{Hold, Invalidate, InvalidateAndPut, MarkWrite, Put, Unmark};
 use self::codec::Unfit;
 use self::layout::{Record, record_fields};
-use self::scripts::{Invalidate, InvalidateAndPut, Put};
 use self::session::Session;
 use self::supervisor::{Link, supervise};
 use super::change::{Change, Intent, Mark};
@@ -85,22 +88,23 @@ impl Redis {
         let [body, meta, record] = session.read(&keys, record_fields(&at.tags)).await?;
         let entry = self.decode(at, body, meta);
         let record = record.and_then(|values| Record::decode(&values.into_array(), &session.replid));
-        let (token, entry, invalidated) = match (record, entry) {
+        let (token, entry, invalidated, soft) = match (record, entry) {
             // An epoch that no record has: nothing is ever put under it.
-            (None, entry) if self.0.reads_only => (Token { epoch: fresh_epoch(), seq: 0 }, None, entry.is_some()),
-            (None, entry) => {
-                let token = session.renew(keys.record).await;
-                self.node().report.stored(|| self.node().url.address(), &token);
-                (token?, None, entry.is_some())
+            (None, entry) if self.0.reads_only => {
+                (Token { epoch: fresh_epoch(), seq: 0 }, None, entry.is_some(), false)
             }
-            (Some(record), None) => (record.now, None, false),
+            (None, entry) => {
+                let token = session.renew(keys.control).await;
+                self.node().report.stored(|| self.node().url.address(), &token);
+                (token?, None, entry.is_some(), false)
+            }
+            (Some(record), None) => (record.now, None, false, false),
             (Some(record), Some(entry)) => {
-                let valid =
-                    record.spares(entry.token) && spares_more(&session, keys.record, record, &entry, at).await?;
-                (record.now, valid.then(|| Arc::new(entry)), !valid)
+                let judged = judge(&session, keys.control.record, record, &entry, at).await?;
+                (record.now, judged.map(|_| Arc::new(entry)), judged.is_none(), judged == Some(true))
             }
         };
-        Ok(Lookup { token, entry, invalidated, withheld: None, soft: false })
+        Ok(Lookup { token, entry, invalidated, withheld: None, soft })
     }
 
     /// The entry at a key whose tags, or whose record, are no longer as they were under its token.
@@ -109,7 +113,7 @@ impl Redis {
         let keys = self.node().layout.keys(at);
         let [body, meta, _] = session.read(&keys, record_fields([])).await?;
         let Some(entry) = self.decode(at, body, meta) else { return Ok(None) };
-        let values = session.read_record(keys.record, record_fields(&entry.tags)).await?;
+        let values = session.read_record(keys.control.record, record_fields(&entry.tags)).await?;
         let values = values.map(Value::into_array).unwrap_or_default();
         let by = Record::raised(&values, &session.replid, entry.token, &entry.tags);
         let record_lost = by.is_none();
@@ -129,32 +133,17 @@ impl Redis {
         outcome
     }
 
-    /// Invalidates everything that has one of these tags: one atomic step. On a [`Fault`] that is pending.
+    /// Invalidates everything that has one of these tags, and does what else the change says: one atomic step. On a [`Fault`] that
+    /// is pending.
     ///
     /// Dropping the future loses nothing: the work goes on in a task of its own.
     pub async fn invalidate(&self, change: Change<'_>) -> Result<Invalidated, Fault> {
-        let Change { tags, since, .. } = change;
         self.may_write()?;
-        let link = Arc::clone(&self.0.link);
-        let unconfirmed = Unconfirmed { node: Arc::clone(&link.node), tags: tags.to_vec(), fault: Some(Fault::Down) };
-        let since = since.cloned();
-        let work = tokio::spawn(async move {
-            // Takes no permit: were it refused for a crowd of reads, the cache would be closed to all of them.
-            let done = match link.session() {
-                Ok(session) => {
-                    let record = link.node.layout.record();
-                    session.invalidate(Invalidate::of(record, false, &unconfirmed.tags, since.as_ref())).await
-                }
-                Err(fault) => Err(fault),
-            };
-            unconfirmed.settle(done.as_ref().err());
-            done
-        });
-        work.await.unwrap_or(Err(Fault::Down))
+        let told = Invalidate::of(self.node().layout.control(), &change);
+        self.or_pending(change.tags.to_vec(), async move |session| session.invalidate(told).await).await
     }
 
-    /// Invalidates everything that has one of these tags and puts an entry in its place: one atomic step. On a [`Fault`] of
-    /// the whole the invalidation is pending.
+    /// The same, and puts an entry in its place: one atomic step. On a [`Fault`] of the whole the invalidation is pending.
     ///
     /// Dropping the future loses nothing: the work goes on in a task of its own.
     pub async fn invalidate_and_put(
@@ -165,44 +154,93 @@ impl Redis {
         entry: StoredResponse,
         otherwise: Otherwise,
     ) -> Result<(Invalidated, Result<PutOutcome, Fault>), Fault> {
-        let tags = change.tags;
         self.may_write()?;
-        let link = Arc::clone(&self.0.link);
-        let unconfirmed = Unconfirmed { node: Arc::clone(&link.node), tags: tags.to_vec(), fault: Some(Fault::Down) };
         let keys = self.node().layout.keys(at);
-        let both = InvalidateAndPut::of(keys, tags, since, &at.key, entry, otherwise);
-        let since = since.clone();
-        let work = tokio::spawn(async move {
-            let done = match link.session() {
-                Ok(session) => invalidate_and_put(&session, both, &unconfirmed.tags, &since, otherwise).await,
-                Err(fault) => Err(fault),
-            };
-            // Where only both may happen, or nothing, nothing is pending: whatever became of it, nothing is old that was not.
-            unconfirmed.settle(done.as_ref().err().filter(|_| otherwise != Otherwise::Nothing));
-            done
-        });
-        let done = work.await.unwrap_or(Err(Fault::Down));
+        let told = Invalidate::of(keys.control.clone(), &change.since(since));
+        let both = InvalidateAndPut::of(keys, &told, &at.key, entry, otherwise);
+        // Where only both may happen, or nothing, nothing is pending: whatever became of it, nothing is old that was not.
+        let tags = if otherwise == Otherwise::Nothing { &[] } else { change.tags };
+        let since = since.token;
+        let work = async move |session: Arc<Session>| match session.invalidate_and_put(both).await {
+            Err(Fault::Full) if otherwise == Otherwise::Nothing => {
+                Ok((Invalidated { token: since, alone: false, marked: false }, Err(Fault::Full)))
+            }
+            // There is no room for the entry.
+            Err(Fault::Full) => Ok((session.invalidate(told).await?, Err(Fault::Full))),
+            done => done,
+        };
+        let done = self.or_pending(tags.to_vec(), work).await;
         if let Ok((_, outcome)) = &done {
             self.node().report.stored(|| self.node().url.address(), outcome);
         }
         done
     }
 
-    /// Notes what a write may be about to change.
-    #[allow(clippy::unused_async, reason = "it will ask Redis")]
-    pub async fn mark(&self, intent: Intent) -> Result<Mark, Fault> {
-        if self.admits_writes() { Ok(Mark::unnoted(intent)) } else { Err(Fault::Down) }
-    }
-
-    /// Ends the mark of a write that has changed nothing.
-    #[allow(clippy::unused_self, clippy::needless_pass_by_value, reason = "it will tell Redis")]
-    pub fn unmark(&self, mark: Mark) {
-        drop(mark.id);
-    }
-
-    /// Invalidates what a write of unknown outcome may have changed.
+    /// Holds what a write of unknown outcome may have changed: one atomic step. On a [`Fault`] its invalidation is pending.
+    ///
+    /// Dropping the future loses nothing: the work goes on in a task of its own.
     pub async fn hold(&self, mark: &Mark) -> Result<Invalidated, Fault> {
-        self.invalidate(Change::of(&mark.intent.tags())).await
+        self.may_write()?;
+        let node = self.node();
+        let hold = Hold::of(node.layout.control(), mark.id.as_deref(), &mark.intent, node.commit_within);
+        self.or_pending(mark.intent.tags(), async move |session| session.hold(hold).await).await
+    }
+
+    /// Does this in a task of its own, so that dropping the future loses nothing. If it fails the invalidation of these tags
+    /// is pending.
+    async fn or_pending<T, W, F>(&self, tags: Vec<Tag>, work: W) -> Result<T, Fault>
+    where
+        T: Send + 'static,
+        W: FnOnce(Arc<Session>) -> F + Send + 'static,
+        F: Future<Output = Result<T, Fault>> + Send,
+    {
+        let link = Arc::clone(&self.0.link);
+        let unconfirmed = Unconfirmed { node: Arc::clone(&link.node), tags, fault: Some(Fault::Down) };
+        let work = tokio::spawn(async move {
+            // Takes no permit: were it refused for a crowd of reads, the cache would be closed to all of them.
+            let done = match link.session() {
+                Ok(session) => work(session).await,
+                Err(fault) => Err(fault),
+            };
+            unconfirmed.settle(done.as_ref().err());
+            done
+        });
+        work.await.unwrap_or(Err(Fault::Down))
+    }
+
+    /// Notes what a write may be about to change. Where that fails the write goes on without, unless `when_down` refuses it.
+    ///
+    /// When the future is dropped the mark may stay: it ends as that of a process that died.
+    pub async fn mark(&self, intent: Intent) -> Result<Mark, Fault> {
+        self.may_write()?;
+        if !self.admits_writes() {
+            return Err(Fault::Down);
+        }
+        if intent.is_empty() {
+            return Ok(Mark::unnoted(intent));
+        }
+        let node = self.node();
+        let (id, note) = node.writes.begin(&intent);
+        let done = match self.0.link.session() {
+            Ok(session) => session.mark(MarkWrite::of(node.layout.control(), &id, note)).await,
+            Err(fault) => Err(fault),
+        };
+        match done {
+            Ok(false) => node.writes.count_unnoted(),
+            Err(fault) if node.when_down == WhenDown::Refuse => return Err(fault),
+            Ok(true) | Err(_) => {}
+        }
+        // It may have come there late: whoever ends it takes it out then.
+        let there = matches!(done, Ok(true) | Err(Fault::Timeout));
+        Ok(Mark { id: there.then_some(id), intent })
+    }
+
+    /// Ends the mark of a write that has changed nothing, in a task of its own. One that stays costs a few misses once this
+    /// process has ended.
+    pub fn unmark(&self, mark: Mark) {
+        let (Some(id), Ok(session)) = (mark.id, self.0.link.session()) else { return };
+        let unmark = Unmark::of(self.node().layout.control(), &id);
+        tokio::spawn(async move { drop(session.unmark(unmark).await) });
     }
 
     /// Whether hits may be given now.
@@ -255,43 +293,29 @@ impl Redis {
     }
 }
 
-/// Both in one step; the invalidation alone where Redis has no room for the entry, if that is what is asked for.
-async fn invalidate_and_put(
-    session: &Session,
-    both: InvalidateAndPut,
-    tags: &[Tag],
-    since: &Since,
-    otherwise: Otherwise,
-) -> Result<(Invalidated, Result<PutOutcome, Fault>), Fault> {
-    let record = both.record_key.clone();
-    match session.invalidate_and_put(both).await {
-        Err(Fault::Full) if otherwise == Otherwise::Nothing => {
-            Ok((Invalidated { token: since.token, alone: false }, Err(Fault::Full)))
-        }
-        Err(Fault::Full) => {
-            let alone = Invalidate::of(record, false, tags, Some(since));
-            Ok((session.invalidate(alone).await?, Err(Fault::Full)))
-        }
-        done => done,
-    }
-}
-
-/// Whether the tags that only the response has named spare the entry too.
-async fn spares_more(
+/// Whether an entry was softly invalidated after its token; nothing where it was invalidated. The tags that only the response
+/// has named are asked for where the others spare it.
+async fn judge(
     session: &Session,
     key: Bytes,
     first: Record,
     entry: &StoredResponse,
     at: &EntryRef,
-) -> Result<bool, Fault> {
+) -> Result<Option<bool>, Fault> {
     let more: Vec<&Tag> = entry.tags.iter().filter(|tag| !at.tags.contains(tag)).collect();
-    if more.is_empty() {
-        return Ok(true);
+    let mut softens = first.softens(entry.token);
+    if !first.spares(entry.token) {
+        return Ok(None);
     }
-    let values = session.read_record(key, record_fields(more)).await?;
-    let record = values.and_then(|values| Record::decode(&values.into_array(), &session.replid));
-    // A record that was lost between the two reads lost the tags of both.
-    Ok(record.is_some_and(|record| record.now.epoch == first.now.epoch && record.spares(entry.token)))
+    if !more.is_empty() {
+        let values = session.read_record(key, record_fields(more)).await?;
+        let record = values.and_then(|values| Record::decode(&values.into_array(), &session.replid));
+        // A record that was lost between the two reads lost the tags of both.
+        let record = record.filter(|record| record.now.epoch == first.now.epoch && record.spares(entry.token));
+        let Some(record) = record else { return Ok(None) };
+        softens |= record.softens(entry.token);
+    }
+    Ok(Some(softens))
 }
 
 /// An invalidation under way. However it ends, it is either made or pending.
@@ -310,7 +334,7 @@ impl Unconfirmed {
 
 impl Drop for Unconfirmed {
     fn drop(&mut self) {
-        if let Some(fault) = self.fault.take() {
+        if let Some(fault) = self.fault.take().filter(|_| !self.tags.is_empty()) {
             self.node.pending.add(&self.tags);
             self.node.report.pends(&fault);
         }

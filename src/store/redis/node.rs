@@ -11,6 +11,7 @@ use super::layout::Layout;
 use super::pending::Pending;
 use super::report::Report;
 use super::url::RedisUrl;
+use super::writes::Writes;
 use crate::store::core::WhenDown;
 
 /// Address space, most of which no memory is ever given to: for more than 400,000 levels of any kind.
@@ -28,19 +29,24 @@ pub struct RedisNode {
     pub(super) timeout: Duration,
     pub(super) when_down: WhenDown,
     pub(super) pending: Pending,
+    pub(super) writes: Writes,
+    /// How long the origin may take to commit a write whose outcome is unknown.
+    pub(super) commit_within: Duration,
     pub(super) report: Report,
     unsound: AtomicU64,
 }
 
 impl RedisNode {
     /// Sets up what the cores share. Opens no connection.
-    pub fn new(url: RedisUrl, prefix: &str, timeout: Duration, when_down: WhenDown) -> Self {
+    pub fn new(url: RedisUrl, prefix: &str, timeout: Duration, when_down: WhenDown, commit_within: Duration) -> Self {
         Self {
             url,
             layout: Layout::new(prefix),
             timeout,
             when_down,
             pending: Pending::default(),
+            writes: Writes::new(),
+            commit_within,
             report: Report::default(),
             unsound: AtomicU64::new(0),
         }
@@ -65,6 +71,11 @@ impl RedisNode {
     /// Tells the log which troubles are over.
     pub(super) fn tell_what_ended(&self) {
         self.report.look(&self.url.address(), self.pending.is_empty());
+    }
+
+    /// How many writes were forwarded without a mark, since there were too many of them.
+    pub fn unnoted(&self) -> u64 {
+        self.writes.unnoted()
     }
 
     /// An entry was there and could not be used.

@@ -12,11 +12,12 @@ use fred::interfaces::{ClientLike, HashesInterface, KeysInterface, ServerInterfa
 use fred::types::{InfoKind, Value};
 use tokio::sync::Notify;
 
+use super::arguments::{Arguments, Hold, Invalidate, InvalidateAndPut, MarkWrite, Put, Renew, Unmark};
 use super::codec::META_FIELDS;
-use super::layout::{Keys, parse_answer, write_epoch};
+use super::layout::{Control, Keys, parse_answer};
 use super::outage::{Outage, is_reply, outage, plain};
-use super::scripts::{Arguments, Invalidate, InvalidateAndPut, Put, Renew, Script, Scripts};
-use crate::store::core::{Fault, Invalidated, PutOutcome, Token, fresh_epoch};
+use super::scripts::{Script, Scripts};
+use crate::store::core::{Fault, Invalidated, PutOutcome, Token};
 
 /// So many commands without an answer in time, one after another, end the session.
 const LATE_LIMIT: u32 = 3;
@@ -49,14 +50,14 @@ impl Session {
 
     /// Body, meta and record of an entry, read in this order and in one round trip.
     pub(super) async fn read(&self, keys: &Keys, record_fields: Vec<Bytes>) -> Result<[Reply; 3], Fault> {
-        let Keys { body, meta, record } = keys;
+        let Keys { body, meta, control } = keys;
         // They go out one after another at the first poll, and in one write. Measured per 100,000 with 64 callers: 1.2 CPU
         // seconds, a fred pipeline of the same 1.5; not boxed, where fred's futures of 7 kB each are copied, 1.4.
         let replies = self.within(async {
             tokio::join!(
                 Box::pin(self.client.get(body.clone())),
                 Box::pin(self.client.hmget(meta.clone(), META_FIELDS.to_vec())),
-                Box::pin(self.client.hmget(record.clone(), record_fields)),
+                Box::pin(self.client.hmget(control.record.clone(), record_fields)),
             )
         });
         let (body, meta, record) = replies.await?;
@@ -82,21 +83,36 @@ impl Session {
     }
 
     /// Makes sure that the app has a record, and reads its token.
-    pub(super) async fn renew(&self, record_key: Bytes) -> Result<Token, Fault> {
-        let renew = Renew { record_key, fresh_epoch: write_epoch(fresh_epoch()).into() };
-        let answer = self.run(&self.scripts.renew, renew).await?;
+    pub(super) async fn renew(&self, keys: Control) -> Result<Token, Fault> {
+        let answer = self.run(&self.scripts.renew, Renew::of(keys)).await?;
         Ok(parse_answer(&answer).ok_or_else(|| strange(&answer))?.0)
     }
 
     /// Invalidates tags. A session that cannot do that ends.
     pub(super) async fn invalidate(&self, invalidate: Invalidate) -> Result<Invalidated, Fault> {
-        self.or_end(self.try_invalidate(invalidate).await)
+        let answer = self.run(&self.scripts.invalidate, invalidate).await;
+        self.or_end(answer.and_then(|answer| invalidated(&answer)))
     }
 
-    async fn try_invalidate(&self, invalidate: Invalidate) -> Result<Invalidated, Fault> {
-        let answer = self.run(&self.scripts.invalidate, invalidate).await?;
-        let (token, alone) = parse_answer(&answer).ok_or_else(|| strange(&answer))?;
-        Ok(Invalidated { token, alone: alone == "1" })
+    /// Holds what a write of unknown outcome may have changed. A session that cannot do that ends.
+    pub(super) async fn hold(&self, hold: Hold) -> Result<Invalidated, Fault> {
+        let answer = self.run(&self.scripts.hold, hold).await;
+        self.or_end(answer.and_then(|answer| invalidated(&answer)))
+    }
+
+    /// Notes a write that is about to be forwarded; false if there are too many of them.
+    pub(super) async fn mark(&self, mark: MarkWrite) -> Result<bool, Fault> {
+        let answer = self.run(&self.scripts.mark, mark).await?;
+        match answer.as_str() {
+            "noted" => Ok(true),
+            "full" => Ok(false),
+            _ => Err(strange(&answer)),
+        }
+    }
+
+    /// Ends the mark of a write that has changed nothing.
+    pub(super) async fn unmark(&self, unmark: Unmark) -> Result<(), Fault> {
+        self.run(&self.scripts.unmark, unmark).await.map(drop)
     }
 
     /// Invalidates tags and puts an entry in the same step. Where there is no room for it nothing is done; a session that
@@ -109,14 +125,13 @@ impl Session {
             Err(Fault::Full) => return Err(Fault::Full),
             answer => self.or_end(answer)?,
         };
-        let read = parse_answer(&answer).and_then(|(token, rest)| Some((token, rest.split_once(' ')?)));
-        let (token, (alone, outcome)) = self.or_end(read.ok_or_else(|| strange(&answer)))?;
-        let outcome = match outcome {
-            "stored" => Ok(PutOutcome::Stored),
-            "raced" => Ok(PutOutcome::RacedWrite),
+        let invalidated = self.or_end(invalidated(&answer))?;
+        let outcome = match answer.splitn(5, ' ').last() {
+            Some("stored") => Ok(PutOutcome::Stored),
+            Some("raced") => Ok(PutOutcome::RacedWrite),
             _ => Err(strange(&answer)),
         };
-        Ok((Invalidated { token, alone: alone == "1" }, outcome))
+        Ok((invalidated, outcome))
     }
 
     /// Ends the session that an invalidation failed in.
@@ -243,6 +258,14 @@ impl Master {
         let replicas = line("connected_slaves:").and_then(|count| count.parse().ok()).unwrap_or(0);
         Ok(Self { replid: replid.to_owned(), replicas })
     }
+}
+
+/// What the scripts answer that invalidate: epoch, seq, whether it was alone, whether the mark was there, and more.
+fn invalidated(answer: &str) -> Result<Invalidated, Fault> {
+    let (token, rest) = parse_answer(answer).ok_or_else(|| strange(answer))?;
+    let mut flags = rest.split(' ').map(|flag| flag == "1");
+    let (alone, marked) = flags.next().zip(flags.next()).ok_or_else(|| strange(answer))?;
+    Ok(Invalidated { token, alone, marked })
 }
 
 fn strange(answer: &str) -> Fault {

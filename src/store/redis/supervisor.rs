@@ -8,10 +8,10 @@ use arc_swap::ArcSwapOption;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
+use super::arguments::Invalidate;
 use super::connect::{Connection, open};
 use super::node::RedisNode;
 use super::outage::Outage;
-use super::scripts::Invalidate;
 use super::session::Session;
 use crate::clock::jittered;
 use crate::store::core::Fault;
@@ -118,7 +118,7 @@ async fn keep_up(link: &Link, session: Arc<Session>, mut connection: Connection,
 async fn catch_up(link: &Link, session: &Session) -> Result<(), Outage> {
     let node = &link.node;
     while let Some(batch) = node.pending.next() {
-        let invalidate = Invalidate::of(node.layout.record(), batch.everything, &batch.tags, None);
+        let invalidate = Invalidate::pending(node.layout.control(), batch.everything, &batch.tags);
         if session.invalidate(invalidate).await.is_err() {
             return Err(session.ended().await);
         }

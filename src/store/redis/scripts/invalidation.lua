@@ -1,28 +1,33 @@
 -- How tags are invalidated: put in front of the scripts that do.
 
 -- Some of the tags that are listed, and may be taken out, by the field of what counts in their place: of each such field
--- what it says, and of the tags the fields and when each was invalidated. A script that looked at all of them would hold
--- up everybody for tens of milliseconds. Returns where the next look begins, too.
-local function some_by_heir(cursor)
+-- what it says, and of the tags the fields and when each was invalidated, in any way at all (top) and hard. A script that
+-- looked at all of them would hold up everybody for tens of milliseconds. Returns where the next look begins, too.
+local function some_by_heir(record, cursor)
   local found = redis.call('HSCAN', record_key, cursor, 'COUNT', 500)
-  local heirs, names, record = {}, {}, found[2]
-  for i = 1, #record, 2 do
-    if string.sub(record[i], 1, 2) == 't:' then
-      local _, heir = field(string.sub(record[i], 3))
+  local heirs, names, fields = {}, {}, found[2]
+  for i = 1, #fields, 2 do
+    local hard, soft, ends = parse_mark(fields[i + 1])
+    -- What is held stays.
+    if string.sub(fields[i], 1, 2) == 't:' and not ends then
+      local _, heir = field(string.sub(fields[i], 3))
       local list = heirs[heir]
       if not list then
-        list = { heir = heir, floor = 0, names = {}, seqs = {} }
+        list = { heir = heir, hard = 0, top = 0, marks = {} }
         heirs[heir], names[#names + 1] = list, heir
       end
-      list.names[#list.names + 1] = record[i]
-      list.seqs[#list.seqs + 1] = whole(record[i + 1]) or 0
+      -- What cannot be read is invalidated up to now.
+      hard = math.min(hard, record.seq)
+      list.marks[#list.marks + 1] = { name = fields[i], hard = hard, top = math.max(hard, math.min(soft, record.seq)) }
     end
   end
   local lists = {}
   by_chunk(names, function(chunk)
-    for i, floor in ipairs(redis.call('HMGET', record_key, unpack(chunk))) do
-      lists[#lists + 1] = heirs[chunk[i]]
-      lists[#lists].floor = floor and (whole(floor) or math.huge) or 0
+    for i, text in ipairs(redis.call('HMGET', record_key, unpack(chunk))) do
+      local list = heirs[chunk[i]]
+      local hard, soft = parse_mark(text)
+      list.hard, list.top = hard, math.max(hard, soft)
+      lists[#lists + 1] = list
     end
   end)
   return lists, found[1]
@@ -30,15 +35,15 @@ end
 
 -- Takes those out of the list that say no more than what counts in their place. Returns how many went.
 local function drop_covered(list)
-  local names, seqs, covered = {}, {}, {}
-  for i, name in ipairs(list.names) do
-    if list.seqs[i] <= list.floor then
-      covered[#covered + 1] = name
+  local marks, covered = {}, {}
+  for _, mark in ipairs(list.marks) do
+    if mark.hard <= list.hard and mark.top <= list.top then
+      covered[#covered + 1] = mark.name
     else
-      names[#names + 1], seqs[#seqs + 1] = name, list.seqs[i]
+      marks[#marks + 1] = mark
     end
   end
-  list.names, list.seqs = names, seqs
+  list.marks = marks
   local gone = 0
   by_chunk(covered, function(chunk)
     gone = gone + redis.call('HDEL', record_key, unpack(chunk))
@@ -46,15 +51,21 @@ local function drop_covered(list)
   return gone
 end
 
--- Raises what counts in place of these tags as far as the older half of them goes.
+-- Raises what counts in place of these tags as far as the older half of them goes: softly, and as hard as the hardest.
 local function raise_to_half(list)
   local sorted = {}
-  for i, seq in ipairs(list.seqs) do
-    sorted[i] = seq
+  for i, mark in ipairs(list.marks) do
+    sorted[i] = mark.top
   end
   table.sort(sorted)
-  list.floor = sorted[math.floor(#sorted / 2) + 1]
-  redis.call('HSET', record_key, list.heir, string.format('%.0f', list.floor))
+  local middle = sorted[math.floor(#sorted / 2) + 1]
+  for _, mark in ipairs(list.marks) do
+    if mark.top <= middle then
+      list.hard = math.max(list.hard, mark.hard)
+    end
+  end
+  list.top = math.max(list.top, middle)
+  redis.call('HSET', record_key, list.heir, write_mark(list.hard, list.top))
 end
 
 -- Takes some of the tags that were looked at out of the list: what is covered, and where that is only a few, of those that
@@ -65,10 +76,10 @@ local function fold_some(lists)
     gone = gone + drop_covered(list)
   end
   table.sort(lists, function(one, other)
-    return #one.names > #other.names
+    return #one.marks > #other.marks
   end)
   for _, list in ipairs(lists) do
-    if gone >= 50 or #list.names == 0 then
+    if gone >= 50 or #list.marks == 0 then
       break
     end
     raise_to_half(list)
@@ -79,14 +90,14 @@ end
 
 -- Takes tags out of the list until there are no more than `goal`. A flood of writes to one route costs no other route its
 -- entries. Returns how many are listed.
-local function fold(listed, goal)
+local function fold(record, listed, goal)
   local cursor, rounds = redis.call('HGET', record_key, 'swept') or '0', 0
   if not string.match(cursor, '^%d+$') or #cursor > 19 then
     cursor = '0'
   end
   while listed > goal and rounds < 2 do
     local lists
-    lists, cursor = some_by_heir(cursor)
+    lists, cursor = some_by_heir(record, cursor)
     listed = listed - fold_some(lists)
     rounds = rounds + (cursor == '0' and 1 or 0)
   end
@@ -95,14 +106,26 @@ local function fold(listed, goal)
   return math.min(listed, goal)
 end
 
--- Invalidates the tags in a record of this epoch that lists so many. Returns the seq of the invalidation as text.
-local function invalidate(epoch, listed, tags)
-  local seq = string.format('%.0f', redis.call('HINCRBY', record_key, 'seq', 1))
+-- What a field says after an invalidation; nothing where it is held, which no invalidation ends.
+local function raised(text, seq, softly)
+  local hard, _, ends = parse_mark(text)
+  if ends and ends > clock() then
+    return
+  end
+  -- What cannot be read was invalidated some time before now, and so was what had been held.
+  return softly and hard < math.huge and write_mark(hard, seq) or digits(seq)
+end
+
+-- Invalidates the tags, with `softly` only so. Returns the seq of the invalidation.
+local function invalidate(record, tags, softly)
+  local seq = redis.call('HINCRBY', record_key, 'seq', 1)
+  record.seq = seq
   local kept, foldable = {}, {}
   for _, tag in ipairs(tags) do
-    if tag == '*' then
+    if tag == '*' and not softly then
       -- Nothing that is listed lies above it.
-      reset_record(epoch, seq)
+      local anew = reset_record(record.epoch, seq, record)
+      record.hard, record.soft, record.listed, record.due = anew.hard, anew.soft, anew.listed, anew.due
       return seq
     end
     local name, heir = field(tag)
@@ -110,24 +133,29 @@ local function invalidate(epoch, listed, tags)
     list[#list + 1] = name
   end
   local added = 0
-  local function mark(names)
+  local function write(names)
     local marks = {}
-    for _, name in ipairs(names) do
-      marks[#marks + 1] = name
-      marks[#marks + 1] = seq
+    for i, text in ipairs(redis.call('HMGET', record_key, unpack(names))) do
+      local value = raised(text, seq, softly)
+      if value then
+        marks[#marks + 1], marks[#marks + 2] = names[i], value
+      end
     end
-    added = added + redis.call('HSET', record_key, unpack(marks))
+    if #marks > 0 then
+      added = added + redis.call('HSET', record_key, unpack(marks))
+    end
   end
-  by_chunk(kept, mark)
+  by_chunk(kept, write)
   added = 0
-  by_chunk(foldable, mark)
-  if added > 0 or not listed then
+  by_chunk(foldable, write)
+  if added > 0 or not record.listed then
     local most = tonumber(tag_limit)
-    listed = listed and listed + added or redis.call('HLEN', record_key)
+    local listed = record.listed and record.listed + added or redis.call('HLEN', record_key)
     if listed > most then
-      listed = fold(listed, most - tonumber(folded_at_once))
+      listed = fold(record, listed, most - tonumber(folded_at_once))
     end
-    redis.call('HSET', record_key, 'listed', string.format('%.0f', listed))
+    record.listed = listed
+    redis.call('HSET', record_key, 'listed', digits(listed))
   end
   return seq
 end

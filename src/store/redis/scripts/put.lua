@@ -2,8 +2,22 @@
 -- raced, newer or gone.
 local at = tonumber(seq)
 
-local now_epoch, now_seq, floor = read_record()
-if now_epoch ~= epoch or now_seq < at or floor > at or invalidated_after(cjson.decode(tags), at) then
+-- What was held until now and is listed nowhere any more, so that nothing else ends it: somebody has deleted the list.
+local function end_overdue(names)
+  for i, text in ipairs(redis.call('HMGET', record_key, unpack(names))) do
+    local _, _, ends = parse_mark(text)
+    if ends and ends <= clock() then
+      redis.call('HSET', record_key, names[i], redis.call('HINCRBY', record_key, 'seq', 1))
+    end
+  end
+end
+
+local record = read_record()
+if not record or record.epoch ~= epoch or record.seq < at then
+  return 'raced'
+elseif invalidated_after(record, cjson.decode(tags), at, true) then
+  by_chunk({ 'floor' }, end_overdue)
+  by_chunk(fields_of(cjson.decode(tags)), end_overdue)
   return 'raced'
 end
 
@@ -33,7 +47,7 @@ local function valid_entry()
   local old = redis.call('HMGET', meta_key, 'v', 'key', 'token', 'tags', 'about', 'sum')
   local old_epoch, old_seq = string.match(old[3] or '', '^(%x+):(%d+)$')
   old_seq = whole(old_seq)
-  if old[1] ~= version or old[2] ~= key or old_epoch ~= epoch or not old_seq or floor > old_seq then
+  if old[1] ~= version or old[2] ~= key or old_epoch ~= epoch or not old_seq then
     return
   end
   -- The sum cannot be reckoned here; most of what somebody else puts in the body's place has another length.
@@ -42,7 +56,8 @@ local function valid_entry()
     return
   end
   local tags = tags_of(old[4])
-  if tags and not invalidated_after(tags, old_seq) then
+  -- What was softly invalidated is there: an answer that confirms it expects it.
+  if tags and not invalidated_after(record, tags, old_seq) then
     return { token = old[3], about = old[5], sum = old[6], seq = old_seq, kind = about.kind }
   end
 end
@@ -76,5 +91,5 @@ if there and there.kind == 'vary-index' and is_index == '1' then
   ms = math.max(ms, redis.call('PTTL', body_key))
 end
 
-write_entry(epoch .. ':' .. seq, ms)
-return 'stored'
+local why = write_entry(epoch .. ':' .. seq, ms)
+return why and redis.error_reply(why) or 'stored'

@@ -9,28 +9,60 @@ local function whole(text)
   end
 end
 
+-- The same as text.
+local function digits(number)
+  return string.format('%.0f', number)
+end
+
+-- The server's time in milliseconds.
+local function clock()
+  local time = redis.call('TIME')
+  return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+
 local function type_of(key)
   return redis.call('TYPE', key).ok
 end
 
--- Epoch, seq and floor of a record made under this replication id, and how many tags it lists, about; nothing if there is
--- none.
+-- What the field of a tag, or the floor, says: at which points of the sequence it was last invalidated and last softly;
+-- `12`, `12s15` or `s15`. One that is held, `q<until> <owner>`, is invalidated whatever the point; until when comes third.
+-- So is what cannot be read. As `layout::Mark` has it.
+local function parse_mark(text)
+  local hard = text and whole(text) or not text and 0
+  if hard then
+    return hard, 0
+  end
+  local left, right = string.match(text, '^(%d*)s(%d+)$')
+  local soft = whole(right)
+  hard = left == '' and 0 or whole(left)
+  if hard and soft then
+    return hard, soft
+  end
+  return math.huge, math.huge, whole(string.match(text, '^q(%d+) %S+$'))
+end
+
+local function write_mark(hard, soft)
+  if soft <= hard then
+    return digits(hard)
+  end
+  return (hard > 0 and digits(hard) or '') .. 's' .. digits(soft)
+end
+
+-- The record made under this replication id: epoch, seq, what the floor says (hard, soft), how many tags it lists, about
+-- (listed), when something that is listed elsewhere is due (due), and whether nodes have different rules (mixed); nothing if
+-- there is none.
 local function read_record()
   if type_of(record_key) ~= 'hash' then
     return
   end
-  local record = redis.call('HMGET', record_key, 'epoch', 'replid', 'seq', 'floor', 'listed')
-  local epoch, seq, floor = record[1], whole(record[3]), whole(record[4])
-  local sound = epoch and #epoch == 16 and string.match(epoch, '^[0-9a-f]+$')
-  if sound and record[2] == replid and seq and floor then
-    return epoch, seq, floor, whole(record[5])
+  local found = redis.call('HMGET', record_key, 'epoch', 'replid', 'seq', 'floor', 'listed', 'due', 'mixed')
+  local epoch, seq = found[1], whole(found[3])
+  local hard, soft, ends = parse_mark(found[4])
+  local sound = epoch and #epoch == 16 and string.match(epoch, '^[0-9a-f]+$') and found[4] and (hard < math.huge or ends)
+  if sound and found[2] == replid and seq then
+    return { epoch = epoch, seq = seq, hard = hard, soft = soft, listed = whole(found[5]), due = whole(found[6]),
+      mixed = found[7] == '1' }
   end
-end
-
--- Starts the record anew: nothing that carries an older token, or another epoch, is valid any more.
-local function reset_record(epoch, seq)
-  redis.call('DEL', record_key)
-  redis.call('HSET', record_key, 'epoch', epoch, 'replid', replid, 'seq', seq, 'floor', seq, 'listed', '0')
 end
 
 -- The field that has a tag's last invalidation, and for one that may be taken out of the list the field of what counts in
@@ -72,8 +104,9 @@ local function by_chunk(list, work)
   return false
 end
 
--- Whether one of the tags was invalidated after this point. Of a tag that is listed no longer its heir tells.
-local function invalidated_after(tags, seq)
+-- The fields that tell of these tags: their own, and those of what counts in the place of one that is listed no longer. The
+-- floor is not among them.
+local function fields_of(tags)
   local names, known = {}, { floor = true }
   for i = 1, #tags do
     local own, heir = field(tags[i])
@@ -84,10 +117,21 @@ local function invalidated_after(tags, seq)
       known[heir], names[#names + 1] = true, heir
     end
   end
-  return by_chunk(names, function(chunk)
-    for _, last in ipairs(redis.call('HMGET', record_key, unpack(chunk))) do
-      if last and (whole(last) or math.huge) > seq then
-        return true
+  return names
+end
+
+-- Whether everything, or one of the tags, was invalidated after this point; with `softly` also whether softly.
+local function invalidated_after(record, tags, at, softly)
+  if record.hard > at or (softly and record.soft > at) then
+    return true
+  end
+  return by_chunk(fields_of(tags), function(chunk)
+    for _, text in ipairs(redis.call('HMGET', record_key, unpack(chunk))) do
+      if text then
+        local hard, soft = parse_mark(text)
+        if hard > at or (softly and soft > at) then
+          return true
+        end
       end
     end
   end)

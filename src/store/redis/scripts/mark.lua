@@ -1,0 +1,7 @@
+-- Notes a write that is about to be forwarded. Returns noted, or full if so many are that no more is.
+clear_other(pend_key)
+if redis.call('HLEN', pend_key) >= tonumber(mark_limit) then
+  return 'full'
+end
+redis.call('HSET', pend_key, mark, intent)
+return 'noted'
