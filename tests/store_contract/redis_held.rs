@@ -1,7 +1,6 @@
 //! What a person with `redis-cli` sees of writes under way and of what is held, and what spoils it.
 
-use std::time::Duration;
-
+use aside::clock::Clock;
 use aside::rules::Tag;
 use aside::store::{Change, Intent, Mark, PutOutcome, Store};
 
@@ -67,7 +66,7 @@ async fn what_is_held_says_so_and_until_when() {
     let redis = InRedis::start().await;
     let (store, server, apple) = (&redis.store, &redis.server, place("fruit:1"));
     fill(store, &apple, "old").await;
-    let before = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    let before = Clock::System.now();
     store.hold(&mark(store).await).await.unwrap();
     assert_eq!(hit(store, &apple).await, None);
     let begun = token(store, &apple).await;
@@ -76,13 +75,11 @@ async fn what_is_held_says_so_and_until_when() {
     let field = server.command(&["HGET", RECORD, "t:k:fruit fruit:1"]).text();
     let (until, owner) = field.strip_prefix('q').unwrap().split_once(' ').unwrap();
     assert!(owner.ends_with(".0.0"), "{owner}");
-    let until = Duration::from_millis(until.parse().unwrap());
-    let begun = Duration::from_millis(before.as_millis().try_into().unwrap());
-    assert!(until >= begun + Duration::from_secs(60) && until < begun + Duration::from_secs(90));
+    let until: u64 = until.parse().unwrap();
+    assert!((before + 60_000..before + 90_000).contains(&until));
     let listed = hash(server, HELD);
     assert!(listed.contains(&("k:fruit fruit:1".to_owned(), field)));
     let (_, again) = listed.iter().find(|(tag, _)| tag == "n:season").unwrap();
-    let times: Vec<u128> = again.strip_prefix('a').unwrap().split(' ').map(|time| time.parse().unwrap()).collect();
-    let last = until.as_millis();
-    assert_eq!(times, [last, last - 50_000, last - 59_000]);
+    let times: Vec<u64> = again.strip_prefix('a').unwrap().split(' ').map(|time| time.parse().unwrap()).collect();
+    assert_eq!(times, [until, until - 50_000, until - 59_000]);
 }
