@@ -8,6 +8,7 @@ use std::alloc::System;
 use std::sync::Arc;
 use std::time::Duration;
 
+use aside::clock::Clock;
 use aside::policy::{Lifetime, LifetimeSource, StoredFlags};
 use aside::rules::{CacheKey, EntryRef, Tag};
 use aside::store::{Expect, Kind, Memory, PutOutcome, StoredResponse, Token};
@@ -142,9 +143,9 @@ fn fill(memory: &Memory, shape: Shape, count: u64) {
 #[test]
 fn nothing_takes_more_than_it_weighs() {
     // What is made once.
-    fill(&Memory::new(1 << 20), Shape::default(), 1);
+    fill(&Memory::new(1 << 20, Duration::from_secs(60), Clock::System), Shape::default(), 1);
     for (name, shape) in SHAPES {
-        let memory = Memory::new(64 << 20);
+        let memory = Memory::new(64 << 20, Duration::from_secs(60), Clock::System);
         let allocated = Region::new(ALLOCATOR);
         fill(&memory, shape, COUNT);
         let (taken, weight) = (taken(&allocated.change()), memory.weight_held());
@@ -155,7 +156,7 @@ fn nothing_takes_more_than_it_weighs() {
     for (name, shape) in SHAPES {
         let of_one = weight_of_one(shape);
         let allocated = Region::new(ALLOCATOR);
-        let memory = Memory::new(BOUND);
+        let memory = Memory::new(BOUND, Duration::from_secs(60), Clock::System);
         fill(&memory, shape, 3 * BOUND / of_one / 2);
         let taken = taken(&allocated.change());
         println!("{name}: {taken} bytes allocated in a store of {BOUND}");
@@ -165,7 +166,7 @@ fn nothing_takes_more_than_it_weighs() {
 }
 
 fn weight_of_one(shape: Shape) -> u64 {
-    let memory = Memory::new(BOUND);
+    let memory = Memory::new(BOUND, Duration::from_secs(60), Clock::System);
     fill(&memory, shape, 1);
     memory.weight_held()
 }

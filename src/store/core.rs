@@ -14,6 +14,30 @@ pub struct Token {
     pub seq: u64,
 }
 
+/// Where a tag, or everything, was last invalidated; 0 for never.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct LastInvalidated {
+    /// So that what has it is gone.
+    pub(super) hard: u64,
+    /// So that what has it is stale.
+    pub(super) soft: u64,
+}
+
+impl LastInvalidated {
+    /// Beyond every point of the sequence: of what is held, or cannot be read.
+    pub(super) const ENDLESS: Self = Self { hard: u64::MAX, soft: u64::MAX };
+
+    /// The later of each.
+    pub(super) fn max(self, other: Self) -> Self {
+        Self { hard: self.hard.max(other.hard), soft: self.soft.max(other.soft) }
+    }
+
+    /// The later of the two.
+    pub(super) fn top(self) -> u64 {
+        self.hard.max(self.soft)
+    }
+}
+
 /// How many tags are listed before older ones are folded into what covers them.
 pub(super) const TAG_LIMIT: usize = 10_000;
 /// So many are folded at once, at the least: it takes a look at all of them.

@@ -19,6 +19,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::bounded::{Bounded, Weight};
 use super::change::{Change, Intent};
@@ -26,7 +27,8 @@ use super::core::{Invalidated, Otherwise, PutOutcome, Since, Token};
 use super::entry::{Expect, Kind, Lookup, StoredResponse};
 use super::record::{Marks, Record};
 use super::weight::allocated;
-use crate::rules::{CacheKey, EntryRef};
+use crate::clock::{Clock, Millis, millis};
+use crate::rules::{CacheKey, EntryRef, Tag};
 
 /// About what an entry weighs.
 const BYTES_A_GHOST: u64 = 8 << 10;
@@ -35,63 +37,70 @@ const BYTES_A_GHOST: u64 = 8 << 10;
 pub struct Memory {
     entries: Bounded<CacheKey, Arc<StoredResponse>>,
     record: Record,
+    /// How long the origin may take to commit a write whose outcome is unknown.
+    commit_within: Duration,
+    clock: Clock,
 }
 
 impl Memory {
     /// A store that takes at most so many bytes of memory, but for what the allocator holds in reserve. Entries larger than
     /// a shard of it are not taken: from 8 MiB on every body of up to 3.7 MiB fits, below that every one of up to 90 % of
     /// the whole. One that its route annotates counts twice.
-    pub fn new(bytes: u64) -> Self {
-        Self { entries: Bounded::new(bytes, BYTES_A_GHOST), record: Record::new() }
+    ///
+    /// A write whose outcome is unknown the origin may `commit_within` that time; the `clock` tells when it is over.
+    pub fn new(bytes: u64, commit_within: Duration, clock: Clock) -> Self {
+        Self { entries: Bounded::new(bytes, BYTES_A_GHOST), record: Record::new(), commit_within, clock }
     }
 
     /// Reads the entry at a key, and the token that a fill begun now has to carry.
     pub fn lookup(&self, at: &EntryRef) -> Lookup {
+        self.record.sweep(|| self.clock.ticks());
         loop {
             let token = self.record.now();
-            let Some(entry) = self.entries.get(&at.key) else {
-                return Lookup { token, entry: None, invalidated: false, withheld: None, soft: false };
-            };
-            if self.is_valid(&entry, token, at) {
-                return Lookup { token, entry: Some(entry), invalidated: false, withheld: None, soft: false };
+            let miss = |invalidated| Lookup { token, entry: None, invalidated, withheld: None, soft: false };
+            let Some(entry) = self.entries.get(&at.key) else { return miss(false) };
+            if let Some(soft) = self.stands_at(&entry, token, at) {
+                return Lookup { token, entry: Some(entry), invalidated: false, withheld: None, soft };
             }
             // What was put in the very step that made it old is there by now.
             if self.entries.peek(&at.key).is_none_or(|now| Arc::ptr_eq(&now, &entry)) {
-                return Lookup { token, entry: None, invalidated: true, withheld: None, soft: false };
+                return miss(true);
             }
         }
     }
 
-    /// Whether no invalidation up to the lookup's `start` hit the entry.
-    fn is_valid(&self, entry: &StoredResponse, start: Token, at: &EntryRef) -> bool {
+    /// Whether an invalidation up to the lookup's `start` hit the entry softly; nothing where one hit it hard.
+    fn stands_at(&self, entry: &StoredResponse, start: Token, at: &EntryRef) -> Option<bool> {
         if entry.token.epoch != start.epoch {
-            return false;
+            return None;
         }
         if entry.was_valid_at(start.seq) {
-            return true;
+            return Some(false);
         }
         let marks = self.record.read();
-        let valid = self.spares(&marks, entry, at);
-        if valid {
+        let soft = self.stands(&marks, entry, at)?;
+        if !soft {
             entry.found_valid_at(self.record.now().seq);
         }
-        valid
+        Some(soft)
     }
 
-    /// Whether no invalidation came after the entry's token, by its tags or by those of its key: they are among its own,
-    /// but an entry that lacks one must not outlive a write for that.
-    fn spares(&self, marks: &Marks, entry: &StoredResponse, at: &EntryRef) -> bool {
-        self.record.spares(marks, entry.token, entry.tags.iter().chain(&at.tags))
+    /// Whether an invalidation hit the entry after its token, by its tags or by those of its key: they are among its own, but
+    /// an entry that lacks one must not outlive a write for that.
+    fn stands(&self, marks: &Marks, entry: &StoredResponse, at: &EntryRef) -> Option<bool> {
+        self.record.stands(marks, entry.token, entry.tags.iter().chain(&at.tags))
     }
 
     /// Stores an entry unless its token says that it may be old, or something else is there than what is expected.
     pub fn put(&self, at: &EntryRef, entry: Arc<StoredResponse>, expect: &Expect) -> PutOutcome {
         let Some(weight) = self.weigh(at, &entry) else { return PutOutcome::TooLarge };
+        self.record.sweep(|| self.clock.ticks());
         let marks = self.record.write();
-        if !self.spares(&marks, &entry, at) {
+        // A fill from before a soft invalidation is as old as what that hit.
+        if self.stands(&marks, &entry, at) != Some(false) {
             return PutOutcome::RacedWrite;
         }
-        let there = self.entries.peek(&at.key).filter(|there| self.spares(&marks, there, at));
+        let there = self.entries.peek(&at.key).filter(|there| self.stands(&marks, there, at).is_some());
         if let Some(refused) = refusal(there.as_ref(), &entry, expect) {
             return refused;
         }
@@ -100,17 +109,31 @@ impl Memory {
         PutOutcome::Stored
     }
 
-    /// Invalidates everything that has one of these tags.
+    /// Invalidates everything that has one of these tags, and holds what is to settle.
     pub fn invalidate(&self, change: Change<'_>) -> Invalidated {
-        self.record.invalidate(&mut self.record.write(), change.tags, change.since, |_| {})
+        let mut marks = self.record.write();
+        let invalidated = self.record.invalidate(&mut marks, &change, |_| {});
+        self.settle(&mut marks, &change, invalidated)
     }
 
-    /// Invalidates what a write of unknown outcome may have changed.
+    fn settle(&self, marks: &mut Marks, change: &Change<'_>, invalidated: Invalidated) -> Invalidated {
+        if change.settle.is_empty() {
+            return invalidated;
+        }
+        let now = self.clock.ticks();
+        let until = |(tag, time)| -> (&Tag, Millis) { (tag, now.saturating_add(millis(time))) };
+        let token = self.record.hold(marks, change.settle.iter().map(|(tag, time)| until((tag, *time))));
+        Invalidated { token, ..invalidated }
+    }
+
+    /// Holds what a write of unknown outcome is sent to, and has the rest invalidated, now and again and again.
     pub fn hold(&self, intent: &Intent) -> Invalidated {
-        self.invalidate(Change::of(&intent.tags()))
+        let now = self.clock.ticks();
+        self.record.hold_intent(intent, now, now.saturating_add(millis(self.commit_within)))
     }
 
-    /// The same, and puts an entry in its place in the same step, unless another invalidation came before.
+    /// Invalidates what the change says, and puts an entry in its place in the same step, unless another invalidation came
+    /// before.
     pub fn invalidate_and_put(
         &self,
         change: Change<'_>,
@@ -119,33 +142,27 @@ impl Memory {
         mut entry: StoredResponse,
         otherwise: Otherwise,
     ) -> (Invalidated, PutOutcome) {
-        let weight = self.weigh(at, &entry);
+        let (weight, change) = (self.weigh(at, &entry), change.since(since));
+        self.record.sweep(|| self.clock.ticks());
         let mut marks = self.record.write();
         let concerned = entry.tags.iter().chain(&at.tags).chain(&since.watched);
-        let refused = if self.record.spares(&marks, since.token, concerned) {
+        let refused = if self.record.stands(&marks, since.token, concerned) == Some(false) {
             weight.is_none().then_some(PutOutcome::TooLarge)
         } else {
             Some(PutOutcome::RacedWrite)
         };
-        match (refused, weight) {
-            (None, Some(weight)) => {
-                let invalidated = self.record.invalidate(&mut marks, change.tags, Some(since), |token| {
-                    entry.token = token;
-                    entry.found_valid_at(token.seq);
-                    self.entries.insert(at.key.clone(), Arc::new(entry), weight);
-                });
-                (invalidated, PutOutcome::Stored)
-            }
-            (refused, _) if otherwise == Otherwise::Invalidate => {
-                let invalidated = self.record.invalidate(&mut marks, change.tags, Some(since), |_| {});
-                (invalidated, refused.unwrap_or(PutOutcome::TooLarge))
-            }
-            (refused, _) => {
-                let token = self.record.now();
-                let invalidated = Invalidated { token, alone: false, marked: false };
-                (invalidated, refused.unwrap_or(PutOutcome::TooLarge))
-            }
+        if refused.is_some() && otherwise == Otherwise::Nothing {
+            let nothing = Invalidated { token: self.record.now(), alone: false, marked: false };
+            return (nothing, refused.unwrap_or(PutOutcome::TooLarge));
         }
+        let invalidated = self.record.invalidate(&mut marks, &change, |token| {
+            if let (None, Some(weight)) = (refused, weight) {
+                entry.token = token;
+                entry.found_valid_at(token.seq);
+                self.entries.insert(at.key.clone(), Arc::new(entry), weight);
+            }
+        });
+        (self.settle(&mut marks, &change, invalidated), refused.unwrap_or(PutOutcome::Stored))
     }
 
     /// How many bytes its entries take at the most.
@@ -190,14 +207,15 @@ impl fmt::Debug for Memory {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use bytes::Bytes;
     use http::{HeaderMap, StatusCode};
 
     use super::*;
     use crate::policy::{Lifetime, LifetimeSource, StoredFlags};
-    use crate::rules::Tag;
+
+    fn store(bytes: u64) -> Memory {
+        Memory::new(bytes, Duration::from_secs(60), Clock::System)
+    }
 
     fn place(name: &str) -> EntryRef {
         EntryRef { key: CacheKey::new("fruit", 0, name), tags: vec![Tag::route("fruit")].into() }
@@ -229,7 +247,7 @@ mod tests {
     #[test]
     fn the_largest_body_of_the_default_configuration_fits() {
         for bytes in [4 << 20, 7 << 20, 64 << 20, 65 << 20, 1 << 30] {
-            let memory = Memory::new(bytes);
+            let memory = store(bytes);
             assert_eq!(fill(&memory, "large", 1 << 20), PutOutcome::Stored);
             assert!(memory.lookup(&place("large")).entry.is_some(), "in a store of {bytes} bytes");
         }
@@ -237,14 +255,14 @@ mod tests {
 
     #[test]
     fn what_is_larger_than_a_shard_is_refused() {
-        assert_eq!(fill(&Memory::new(64 << 20), "huge", 4 << 20), PutOutcome::TooLarge);
-        assert_eq!(fill(&Memory::new(1 << 20), "large", 1 << 20), PutOutcome::TooLarge);
-        assert_eq!(fill(&Memory::new(0), "small", 1), PutOutcome::TooLarge);
+        assert_eq!(fill(&store(64 << 20), "huge", 4 << 20), PutOutcome::TooLarge);
+        assert_eq!(fill(&store(1 << 20), "large", 1 << 20), PutOutcome::TooLarge);
+        assert_eq!(fill(&store(0), "small", 1), PutOutcome::TooLarge);
     }
 
     #[test]
     fn it_never_holds_more_than_its_bytes() {
-        let memory = Memory::new(8 << 20);
+        let memory = store(8 << 20);
         for n in 0..400 {
             assert_eq!(fill(&memory, &n.to_string(), 50_000), PutOutcome::Stored);
             assert!(memory.weight_held() <= 8 << 20);

@@ -14,6 +14,7 @@ mod change;
 mod core;
 mod derived;
 mod entry;
+mod held;
 pub mod lease;
 mod memory;
 mod record;
@@ -23,6 +24,7 @@ mod weight;
 
 use std::sync::Arc;
 
+use crate::clock::Clock;
 use crate::rules::EntryRef;
 
 pub use self::bounded::Bounded;
@@ -48,7 +50,9 @@ impl Shared {
     /// Sets the shared part up. Opens no connection: an absent Redis does not keep the proxy from starting.
     pub fn new(settings: &StoreSettings) -> Self {
         match &settings.url {
-            StoreUrl::Memory => Self::Memory(Arc::new(Memory::new(settings.memory))),
+            StoreUrl::Memory => {
+                Self::Memory(Arc::new(Memory::new(settings.memory, settings.commit_within, Clock::System)))
+            }
             StoreUrl::Redis(url) => Self::Redis(Arc::new(RedisNode::new(
                 url.clone(),
                 &settings.prefix,

@@ -6,7 +6,10 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use super::core::{FOLDED_AT_ONCE, Invalidated, Since, TAG_LIMIT, Token, fresh_epoch};
+use super::change::{Change, Intent, Strength};
+use super::core::{FOLDED_AT_ONCE, Invalidated, LastInvalidated, TAG_LIMIT, Token, fresh_epoch};
+use super::held::Held;
+use crate::clock::Millis;
 use crate::rules::{Heir, Tag};
 
 /// The app's sequence.
@@ -14,6 +17,8 @@ pub(super) struct Record {
     epoch: u64,
     /// Raised only under the write lock of `marks`, after the marks themselves.
     seq: AtomicU64,
+    /// When something is due of what is held; the end of time where nothing is. Changed under the write lock of `marks`.
+    due: AtomicU64,
     marks: RwLock<Marks>,
 }
 
@@ -21,15 +26,21 @@ pub(super) struct Record {
 #[derive(Default)]
 pub(super) struct Marks {
     /// Every tag that is not listed counts as invalidated here.
-    floor: u64,
-    tags: HashMap<Tag, u64>,
+    floor: LastInvalidated,
+    tags: HashMap<Tag, LastInvalidated>,
     /// How many of them may be taken out of the list again, or a few more: those of routes are not.
     listed: usize,
+    held: Held,
 }
 
 impl Record {
     pub(super) fn new() -> Self {
-        Self { epoch: fresh_epoch(), seq: AtomicU64::new(0), marks: RwLock::default() }
+        Self {
+            epoch: fresh_epoch(),
+            seq: AtomicU64::new(0),
+            due: AtomicU64::new(Millis::MAX),
+            marks: RwLock::default(),
+        }
     }
 
     /// The point that the sequence has reached.
@@ -48,61 +59,104 @@ impl Record {
         self.marks.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether nothing that has one of these tags and this token was invalidated after it.
-    pub(super) fn spares<'a>(&self, marks: &Marks, token: Token, tags: impl IntoIterator<Item = &'a Tag>) -> bool {
-        token.epoch == self.epoch && marks.latest(tags) <= token.seq
+    /// Whether what has one of these tags and this token was softly invalidated after it; nothing where it was invalidated.
+    pub(super) fn stands<'a>(
+        &self,
+        marks: &Marks,
+        token: Token,
+        tags: impl IntoIterator<Item = &'a Tag> + Clone,
+    ) -> Option<bool> {
+        let latest = marks.latest(tags);
+        (token.epoch == self.epoch && latest.hard <= token.seq).then_some(latest.soft > token.seq)
     }
 
-    /// Invalidates the tags in one step. `put` does what belongs into it, under the token right after the invalidation,
-    /// before anybody reads that one.
-    pub(super) fn invalidate(
-        &self,
-        marks: &mut Marks,
-        tags: &[Tag],
-        since: Option<&Since>,
-        put: impl FnOnce(Token),
-    ) -> Invalidated {
-        let alone = since.is_some_and(|since| {
-            let latest = marks.latest_or_heirs(tags.iter().chain(&since.watched));
-            since.token.epoch == self.epoch && latest <= since.token.seq
+    /// Invalidates what the change names in one step. `put` does what belongs into it, under the token right after the
+    /// invalidation, before anybody reads that one. What the change settles is for [`Record::hold`].
+    pub(super) fn invalidate(&self, marks: &mut Marks, change: &Change<'_>, put: impl FnOnce(Token)) -> Invalidated {
+        let alone = change.since.is_some_and(|since| {
+            let latest = marks.latest_or_heirs(change.tags.iter().chain(&since.watched));
+            since.token.epoch == self.epoch && latest.top() <= since.token.seq
         });
         let seq = self.seq.load(Ordering::SeqCst) + 1;
         let token = Token { epoch: self.epoch, seq };
-        marks.raise(tags, seq);
+        marks.raise(change.tags, change.strength, seq);
         put(token);
         self.seq.store(seq, Ordering::SeqCst);
         Invalidated { token, alone, marked: false }
     }
+
+    /// Holds tags, each until then.
+    pub(super) fn hold<'a>(&self, marks: &mut Marks, tags: impl IntoIterator<Item = (&'a Tag, Millis)>) -> Token {
+        for (tag, until) in tags {
+            marks.held.lay(tag, until);
+        }
+        self.due.store(marks.held.due(), Ordering::SeqCst);
+        // What has been found valid up to now is looked at again.
+        Token { epoch: self.epoch, seq: self.seq.fetch_add(1, Ordering::SeqCst) + 1 }
+    }
+
+    /// Holds what a write of unknown outcome is sent to, and has the rest invalidated, now and again and again, until then.
+    pub(super) fn hold_intent(&self, intent: &Intent, now: Millis, until: Millis) -> Invalidated {
+        let mut marks = self.write();
+        let invalidated = self.invalidate(&mut marks, &Change::of(&intent.others), |_| {});
+        for tag in &intent.others {
+            marks.held.again(tag, now, until);
+        }
+        let token = self.hold(&mut marks, intent.held.iter().map(|tag| (tag, until)));
+        Invalidated { token, ..invalidated }
+    }
+
+    /// Does what is due of what is held. The time is asked for only where something is.
+    pub(super) fn sweep(&self, now: impl FnOnce() -> Millis) {
+        let due = self.due.load(Ordering::SeqCst);
+        if due == Millis::MAX {
+            return;
+        }
+        let now = now();
+        if due <= now {
+            let mut marks = self.write();
+            let tags = marks.held.sweep(now);
+            self.due.store(marks.held.due(), Ordering::SeqCst);
+            if !tags.is_empty() {
+                self.invalidate(&mut marks, &Change::of(&tags), |_| {});
+            }
+        }
+    }
 }
 
 impl Marks {
-    /// The point of the sequence at which any of the tags was last invalidated; 0 for never. Of a tag that is listed no
-    /// longer its heir tells, which every entry that has the tag has too.
-    fn latest<'a>(&self, tags: impl IntoIterator<Item = &'a Tag>) -> u64 {
-        tags.into_iter().filter_map(|tag| self.tags.get(tag)).fold(self.floor, |latest, &seq| latest.max(seq))
+    /// Where any of the tags was last invalidated. Of a tag that is listed no longer its heir tells, which every entry that
+    /// has the tag has too.
+    fn latest<'a>(&self, tags: impl IntoIterator<Item = &'a Tag> + Clone) -> LastInvalidated {
+        if self.held.holds(tags.clone()) {
+            return LastInvalidated::ENDLESS;
+        }
+        tags.into_iter().filter_map(|tag| self.tags.get(tag)).fold(self.floor, |latest, last| latest.max(*last))
     }
 
     /// The same for tags whose heirs may not be among them.
-    fn latest_or_heirs<'a>(&self, tags: impl IntoIterator<Item = &'a Tag>) -> u64 {
+    fn latest_or_heirs<'a>(&self, tags: impl IntoIterator<Item = &'a Tag>) -> LastInvalidated {
         tags.into_iter().fold(self.floor, |latest, tag| match tag.heir() {
             Heir::Route(route) => latest.max(self.latest([tag, &route])),
             Heir::Itself | Heir::Everything => latest.max(self.latest([tag])),
         })
     }
 
-    fn raise(&mut self, tags: &[Tag], seq: u64) {
+    fn raise(&mut self, tags: &[Tag], strength: Strength, seq: u64) {
         for tag in tags {
-            if *tag == Tag::everything() {
+            let everything = *tag == Tag::everything();
+            if everything && strength == Strength::Hard {
                 // Nothing that is listed lies above it.
-                *self = Self { floor: seq, ..Self::default() };
-                continue;
+                self.tags.clear();
+                self.listed = 0;
             }
-            if let Some(last) = self.tags.get_mut(tag) {
-                *last = seq;
-            } else {
-                self.tags.insert(tag.clone(), seq);
-                self.listed += 1;
+            let known = self.tags.len();
+            let last = if everything { &mut self.floor } else { self.tags.entry(tag.clone()).or_default() };
+            match strength {
+                Strength::Hard => *last = LastInvalidated { hard: seq, soft: 0 },
+                Strength::Soft => last.soft = seq,
             }
+            self.listed += self.tags.len() - known;
         }
         if self.listed > TAG_LIMIT {
             self.fold();
@@ -110,29 +164,33 @@ impl Marks {
     }
 
     /// Takes the older half of those tags out of the list that have most in common, and raises what covers them instead:
-    /// their route, or for names everything. So a flood of writes to one route costs no other route its entries.
+    /// their route, or for names everything; softly, and as hard as the hardest of them. So a flood of writes to one route
+    /// costs no other route its entries.
     fn fold(&mut self) {
-        let medians = self.medians();
+        let mut halves = self.older_halves();
         let before = self.tags.len();
-        self.tags.retain(|tag, seq| medians.get(&tag.heir()).is_none_or(|median| *seq > *median));
+        self.tags.retain(|tag, last| {
+            let Some(half) = halves.get_mut(&tag.heir()).filter(|half| last.top() <= half.soft) else { return true };
+            half.hard = half.hard.max(last.hard);
+            false
+        });
         self.listed -= before - self.tags.len();
-        for (heir, median) in medians {
-            match heir {
-                Heir::Route(route) => {
-                    let floor = self.tags.entry(route).or_default();
-                    *floor = median.max(*floor);
-                }
-                Heir::Itself | Heir::Everything => self.floor = self.floor.max(median),
-            }
+        for (heir, half) in halves {
+            let last = match heir {
+                Heir::Route(route) => self.tags.entry(route).or_default(),
+                Heir::Itself | Heir::Everything => &mut self.floor,
+            };
+            *last = last.max(half);
         }
     }
 
-    /// How far what covers them is to be raised: for those that have most tags, and where the older half of these is only a
-    /// few, for the next ones too: the list is not gone through for every write. Counts what is listed on its way.
-    fn medians(&mut self) -> HashMap<Heir, u64> {
+    /// How far what covers them is to be raised, softly at the least: for those that have most tags, and where the older half
+    /// of these is only a few, for the next ones too: the list is not gone through for every write. Counts what is listed on
+    /// its way.
+    fn older_halves(&mut self) -> HashMap<Heir, LastInvalidated> {
         let mut heirs: HashMap<Heir, Vec<u64>> = HashMap::new();
-        for (tag, seq) in &self.tags {
-            heirs.entry(tag.heir()).or_default().push(*seq);
+        for (tag, last) in &self.tags {
+            heirs.entry(tag.heir()).or_default().push(last.top());
         }
         heirs.remove(&Heir::Itself);
         self.listed = heirs.values().map(Vec::len).sum();
@@ -142,7 +200,7 @@ impl Marks {
         };
         let mut heirs: Vec<(Heir, Vec<u64>)> = heirs.into_iter().collect();
         heirs.sort_by_key(|(_, seqs)| Reverse(seqs.len()));
-        let mut medians = HashMap::new();
+        let mut halves = HashMap::new();
         for (heir, mut seqs) in heirs {
             if excess == 0 {
                 break;
@@ -150,9 +208,9 @@ impl Marks {
             let middle = seqs.len() / 2;
             let (_, &mut median, _) = seqs.select_nth_unstable(middle);
             excess = excess.saturating_sub(seqs.iter().filter(|seq| **seq <= median).count());
-            medians.insert(heir, median);
+            halves.insert(heir, LastInvalidated { hard: 0, soft: median });
         }
-        medians
+        halves
     }
 
     /// How many tags are listed.
@@ -167,7 +225,7 @@ mod tests {
     use super::*;
 
     fn invalidate(record: &Record, tags: &[Tag]) -> Invalidated {
-        record.invalidate(&mut record.write(), tags, None, |_| {})
+        record.invalidate(&mut record.write(), &Change::of(tags), |_| {})
     }
 
     #[test]
@@ -182,9 +240,9 @@ mod tests {
         let marks = record.read();
         assert!(marks.len() <= TAG_LIMIT / 2);
         for (n, before) in since.iter().enumerate() {
-            assert!(marks.latest(&[tag(n)]) > before.seq, "the invalidation of tag {n} was lost");
+            assert!(marks.latest(&[tag(n)]).hard > before.seq, "the invalidation of tag {n} was lost");
         }
-        assert!(marks.latest(&[tag(TAG_LIMIT + 1)]) < record.now().seq, "the floor takes no more than it has to");
+        assert!(marks.latest(&[tag(TAG_LIMIT + 1)]).top() < record.now().seq, "the floor takes no more than it has to");
     }
 
     #[test]
@@ -204,6 +262,6 @@ mod tests {
         let tags: Vec<Tag> = (0..=TAG_LIMIT).map(|n| Tag::named(&n.to_string())).collect();
         let finished = invalidate(&record, &tags);
         assert_eq!(record.read().len(), 0);
-        assert_eq!(record.read().latest([]), finished.token.seq);
+        assert_eq!(record.read().latest([]).hard, finished.token.seq);
     }
 }

@@ -4,21 +4,25 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use aside::clock::Clock;
 use aside::policy::{Lifetime, LifetimeSource, StoredFlags};
 use aside::rules::{CacheKey, EntryRef, Tag};
 use aside::store::{
-    Expect, Fault, Kind, Lookup, PutOutcome, RedisUrl, Shared, Store, StoreSettings, StoreUrl, StoredResponse, Token,
-    WhenDown,
+    Expect, Fault, Kind, Lookup, Memory, PutOutcome, RedisUrl, Shared, Store, StoreSettings, StoreUrl, StoredResponse,
+    Token, WhenDown,
 };
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode};
 
-use crate::redis::RedisServer;
+use crate::redis::{RedisServer, Reply};
 
 /// So long a test waits for what has to happen.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Long enough for a Redis on a busy machine.
 pub const AMPLE: Duration = Duration::from_secs(2);
+
+/// How long the origin may take to commit a write whose outcome is unknown.
+pub const COMMIT_WITHIN: Duration = Duration::from_secs(60);
 
 pub fn settings(url: StoreUrl) -> StoreSettings {
     StoreSettings {
@@ -30,7 +34,7 @@ pub fn settings(url: StoreUrl) -> StoreSettings {
         lease: Duration::from_secs(1),
         absence: Duration::from_secs(10),
         replicas: None,
-        commit_within: Duration::from_secs(60),
+        commit_within: COMMIT_WITHIN,
         rules: 0,
         lock: None,
     }
@@ -46,13 +50,16 @@ pub trait Harness {
     fn store(&self) -> &Store;
     /// A second one of the same entries: of another core, or of another node.
     async fn second(&self) -> Store;
+    /// Lets time pass, for what is held.
+    fn pass(&self, time: Duration);
 }
 
-pub struct InMemory(Store);
+pub struct InMemory(Store, Clock);
 
 impl Harness for InMemory {
     async fn start() -> Self {
-        Self(Shared::new(&settings(StoreUrl::Memory)).attach())
+        let clock = Clock::at(1_000_000);
+        Self(Store::Memory(Arc::new(Memory::new(64 << 20, COMMIT_WITHIN, clock.clone()))), clock)
     }
 
     fn store(&self) -> &Store {
@@ -61,6 +68,10 @@ impl Harness for InMemory {
 
     async fn second(&self) -> Store {
         self.0.clone()
+    }
+
+    fn pass(&self, time: Duration) {
+        self.1.advance(time);
     }
 }
 
@@ -100,6 +111,27 @@ impl Harness for InRedis {
 
     async fn second(&self) -> Store {
         self.node().await.1
+    }
+
+    fn pass(&self, time: Duration) {
+        // The server's clock goes on; what it is compared with goes back.
+        let script = r"
+            local function earlier(text) return string.format('%.0f', tonumber(text) - ARGV[1]) end
+            local function shift(key, pattern)
+                local all = redis.call('HGETALL', key)
+                for i = 1, #all, 2 do
+                    if string.match(all[i + 1], pattern) or all[i] == 'due' then
+                        redis.call('HSET', key, all[i], (string.gsub(all[i + 1], '%f[%w]([qa]?)(%d+)%f[ %z]',
+                            function(kind, digits) return kind .. earlier(digits) end)))
+                    end
+                end
+            end
+            shift(KEYS[1], '^q%d+ ')
+            shift(KEYS[2], '^[qa]%d+ ')
+            return 'OK'";
+        let time = time.as_millis().to_string();
+        let words = ["EVAL", script, "2", "aside:{aside}:gen", "aside:{aside}:held", &time];
+        assert_eq!(self.server.command(&words), Reply::Text(b"OK".to_vec()));
     }
 }
 

@@ -11,6 +11,14 @@ use crate::expect::{
 use crate::fixture::{
     Harness, InMemory, InRedis, entry, fill, hit, key_tag, lookup, place, place_in, put, tagged_entry, token,
 };
+use crate::held::{
+    a_flood_of_soft_invalidations_loses_none_and_drops_nothing,
+    a_held_route_holds_all_that_is_in_it_and_everything_holds_all,
+    a_soft_invalidation_forgets_no_hard_one_and_is_forgotten_for_one, it_ends_when_the_origin_cannot_commit_any_more,
+    nothing_lowers_what_is_held, what_else_may_have_changed_is_invalidated_again_and_again,
+    what_is_held_is_neither_given_out_nor_stored, what_is_softly_invalidated_is_there_and_stale,
+    what_settles_is_held_for_its_time, whoever_was_softly_raced_was_not_alone,
+};
 use crate::put::{
     an_entry_is_put_in_the_step_of_the_invalidation, an_entry_of_another_fingerprint_is_another_entry,
     what_is_in_the_cache_only_makes_room_for_what_is_built_upon_it, what_is_watched_counts_for_what_is_put,
@@ -69,6 +77,16 @@ laws! {
     who_was_raced_may_go_on_from_the_token_that_came_back
     what_is_in_the_cache_only_makes_room_for_what_is_built_upon_it
     an_entry_of_another_fingerprint_is_another_entry
+    what_is_held_is_neither_given_out_nor_stored
+    a_held_route_holds_all_that_is_in_it_and_everything_holds_all
+    it_ends_when_the_origin_cannot_commit_any_more
+    nothing_lowers_what_is_held
+    what_else_may_have_changed_is_invalidated_again_and_again
+    what_settles_is_held_for_its_time
+    what_is_softly_invalidated_is_there_and_stale
+    a_soft_invalidation_forgets_no_hard_one_and_is_forgotten_for_one
+    whoever_was_softly_raced_was_not_alone
+    a_flood_of_soft_invalidations_loses_none_and_drops_nothing
 }
 
 async fn invalidate(store: &Store, tags: &[Tag]) -> Invalidated {

@@ -11,6 +11,7 @@
 
 mod expect;
 mod fixture;
+mod held;
 mod laws;
 mod put;
 mod race;

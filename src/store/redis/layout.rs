@@ -6,7 +6,7 @@ use bytes::Bytes;
 use fred::types::Value;
 
 use crate::rules::{CacheKey, EntryRef, Heir, Role, Tag, UNROUTED};
-use crate::store::core::Token;
+use crate::store::core::{LastInvalidated, Token};
 
 /// Names keys. A name that comes from a request has no braces, so none can be taken for one of the other two kinds.
 #[derive(Debug)]
@@ -133,45 +133,26 @@ pub(super) struct Record {
     /// The point that the app's sequence has reached.
     pub(super) now: Token,
     /// Where the floor or one of the tags was last invalidated.
-    pub(super) latest: Mark,
+    pub(super) latest: LastInvalidated,
 }
 
-/// What the floor or the field of a tag says. `record.lua` reads them alike.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Mark {
-    /// Where it was last invalidated: `12`, or `12s15`. Beyond every point where it is held (`q<until> <owner>`), or cannot
-    /// be read.
-    pub(super) hard: u64,
-    /// Where it was last invalidated softly: `s15`, or `12s15`.
-    pub(super) soft: u64,
-}
-
-impl Mark {
-    /// Of what is held, or cannot be read.
-    const ENDLESS: Self = Self { hard: u64::MAX, soft: u64::MAX };
-
-    /// What a field says; `None` where it cannot be read.
-    fn parse(value: &Value) -> Option<Self> {
-        if value.is_null() {
-            return Some(Self::default());
-        }
-        let text = text(value)?;
-        if let Some(held) = text.strip_prefix('q') {
-            let (until, owner) = held.split_once(' ')?;
-            let one_word = !owner.is_empty() && !owner.contains(|c: char| c.is_ascii_whitespace() || c == '\u{b}');
-            return (one_word && whole(until).is_some()).then_some(Self::ENDLESS);
-        }
-        let Some((hard, soft)) = text.split_once('s') else {
-            return Some(Self { hard: whole(text)?, soft: 0 });
-        };
-        let hard = if hard.is_empty() { 0 } else { whole(hard)? };
-        Some(Self { hard, soft: whole(soft)? })
+/// What the floor or the field of a tag says: `12`, `12s15`, `s15`, or `q<until> <owner>` where it is held; `None` where it
+/// cannot be read. `record.lua` reads it alike.
+fn parse_last(value: &Value) -> Option<LastInvalidated> {
+    if value.is_null() {
+        return Some(LastInvalidated::default());
     }
-
-    /// The later of each.
-    fn max(self, other: Self) -> Self {
-        Self { hard: self.hard.max(other.hard), soft: self.soft.max(other.soft) }
+    let text = text(value)?;
+    if let Some(held) = text.strip_prefix('q') {
+        let (until, owner) = held.split_once(' ')?;
+        let one_word = !owner.is_empty() && !owner.contains(|c: char| c.is_ascii_whitespace() || c == '\u{b}');
+        return (one_word && whole(until).is_some()).then_some(LastInvalidated::ENDLESS);
     }
+    let Some((hard, soft)) = text.split_once('s') else {
+        return Some(LastInvalidated { hard: whole(text)?, soft: 0 });
+    };
+    let hard = if hard.is_empty() { 0 } else { whole(hard)? };
+    Some(LastInvalidated { hard, soft: whole(soft)? })
 }
 
 impl Record {
@@ -186,7 +167,7 @@ impl Record {
         if floor.is_null() {
             return None;
         }
-        let latest = tags.iter().fold(Mark::parse(floor)?, |latest, value| latest.max(last_invalidated(value)));
+        let latest = tags.iter().fold(parse_last(floor)?, |latest, value| latest.max(last_invalidated(value)));
         Some(Self { now, latest })
     }
 
@@ -211,8 +192,8 @@ impl Record {
     }
 }
 
-fn last_invalidated(value: &Value) -> Mark {
-    Mark::parse(value).unwrap_or(Mark::ENDLESS)
+fn last_invalidated(value: &Value) -> LastInvalidated {
+    parse_last(value).unwrap_or(LastInvalidated::ENDLESS)
 }
 
 pub(super) fn text(value: &Value) -> Option<&str> {
