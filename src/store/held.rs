@@ -55,7 +55,7 @@ impl Held {
 
     /// When something is due; the end of time where nothing is listed.
     pub(super) fn due(&self) -> Millis {
-        self.0.values().map(|listed| listed.due()).min().unwrap_or(Millis::MAX)
+        self.0.values().map(Listed::due).min().unwrap_or(Millis::MAX)
     }
 
     /// Does what is due, and says what is to be invalidated: what was held until now, and what is invalidated again and again.
@@ -120,7 +120,7 @@ mod tests {
         assert_eq!(held.due(), 100);
         assert_eq!(held.sweep(99), []);
         assert!(held.holds([&tag]));
-        assert_eq!(held.sweep(100), [tag.clone()]);
+        assert_eq!(held.sweep(100), vec![tag.clone()]);
         assert!(!held.holds([&tag]) && held.due() == Millis::MAX);
         held.lay(&Tag::everything(), 200);
         assert!(held.holds([]) && held.holds([&other]));
@@ -133,7 +133,7 @@ mod tests {
         let mut times = Vec::new();
         while held.due() < Millis::MAX {
             times.push(held.due());
-            assert_eq!(held.sweep(held.due()), [tag.clone()]);
+            assert_eq!(held.sweep(held.due()), vec![tag.clone()]);
             assert!(!held.holds([&tag]));
         }
         assert_eq!(times, (2..=11).chain([61]).map(|second| second * 1_000).collect::<Vec<_>>());
@@ -142,7 +142,7 @@ mod tests {
         assert_eq!(held.due(), 500, "the end comes first");
         held.again(&tag, 100, 60_000);
         assert_eq!(held.due(), 500);
-        assert_eq!(held.sweep(5_100), [tag.clone()], "once, however late");
+        assert_eq!(held.sweep(5_100), vec![tag.clone()], "once, however late");
         assert_eq!(held.due(), 6_100);
         held.lay(&tag, 6_000);
         assert_eq!((held.sweep(6_000), held.due()), (vec![tag.clone()], 6_100), "one ends and the other goes on");
