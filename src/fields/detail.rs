@@ -43,8 +43,13 @@ details! {
     StoreDown, "store-down", "The store cannot be reached, or refuses what it is asked.";
     StoreTimeout, "store-timeout", "The store did not answer in time.";
     StoreFull, "store-full", "The store has no room.";
+    StoreLapsed, "store-lapsed", "The store has not confirmed in time that this node is told of all writes, so nothing stored is reused.";
+    PeerSilent, "peer-silent", "Another node is silent, and what its writes have changed is not known, so nothing stored is reused.";
+    RulesDiffer, "rules-differ", "Other nodes have other rules, and do not all know of this one yet, so nothing stored is reused.";
     Invalidated, "invalidated", "A write has invalidated the stored answer.";
+    InvalidatedSoftly, "invalidated-softly", "The stored answer was invalidated softly: it is stale, however new.";
     RacedWrite, "raced-write", "A write came between fetching the answer and storing it.";
+    Held, "held", "A write has changed this, or may still change it, so nothing of it is stored for a while.";
     NewerFill, "newer-fill", "A newer answer is stored already.";
     Gone, "gone", "The stored answer that this one was to renew is gone.";
     WriteAround, "write-around", "The entry was written around the cache and waits for a write through it.";

@@ -26,6 +26,8 @@ pub struct Stored {
     pub initial_age: Duration,
     /// When it came.
     pub response_time: Millis,
+    /// It was invalidated softly: it is stale, however new.
+    pub soft: bool,
 }
 
 /// What a stored response's Cache-Control means for its reuse.
@@ -105,7 +107,9 @@ pub fn reuse(stored: &Stored, request: &HeaderMap, choices: &Choices, now: Milli
         return Reuse::RequestDirective;
     }
     let ttl_left = ttl_left(fresh_for, age);
-    if age < fresh_for {
+    if stored.soft {
+        Reuse::Validate { age }
+    } else if age < fresh_for {
         Reuse::Fresh { age, ttl_left }
     } else if age < fresh_for.saturating_add(stale_while_revalidate) {
         Reuse::StaleWhileRevalidate { age, ttl_left }
@@ -119,7 +123,8 @@ pub fn reuse(stored: &Stored, request: &HeaderMap, choices: &Choices, now: Milli
 /// The current age of a stored response that may be served because the origin failed; `None` when it may not.
 ///
 /// The caller has asked [`reuse`] before: what may not answer this request may not do so on an error either. A stored
-/// error never stands in for another one: it would outlast the trouble that it tells of.
+/// error never stands in for another one: it would outlast the trouble that it tells of. What was invalidated softly stands in
+/// for as long as if it had not been, for nobody knows when that was; but not where its window is zero.
 ///
 /// Source: RFC 5861 section 4
 pub fn may_serve_on_error(stored: &Stored, choices: &Choices, now: Millis) -> Option<Duration> {
@@ -128,6 +133,9 @@ pub fn may_serve_on_error(stored: &Stored, choices: &Choices, now: Millis) -> Op
     }
     let age = current_age(stored.initial_age, stored.response_time, now);
     let Lifetime { fresh_for, stale_if_error, .. } = lifetime_today(stored, choices);
+    if stored.soft && stale_if_error.is_zero() {
+        return None;
+    }
     (age < fresh_for.saturating_add(stale_if_error)).then_some(age)
 }
 
@@ -214,6 +222,7 @@ mod tests {
     /// Fresh for 60 s, then 10 s while it is renewed, and 100 s when the origin fails.
     fn stored(source: LifetimeSource, cache_control: &'static str) -> Stored {
         Stored {
+            soft: false,
             status: StatusCode::OK,
             lifetime: Lifetime {
                 fresh_for: seconds(60),
@@ -237,6 +246,27 @@ mod tests {
 
     fn route(ttl: u64) -> Choices {
         Choices { routed: true, ttl: Some(seconds(ttl)), ..Choices::default() }
+    }
+
+    #[test]
+    fn what_was_invalidated_softly_is_stale_at_once_and_stands_in_within_its_window() {
+        let soft = Stored { soft: true, ..by_origin() };
+        for (seconds, directive) in [(0, ""), (30, "max-stale"), (65, ""), (80, "max-stale=1000")] {
+            let judged =
+                reuse(&soft, &fields(&[("cache-control", directive)]), &Choices::default(), CAME + seconds * 1000);
+            assert_eq!(judged, Reuse::Validate { age: Duration::from_secs(seconds) }, "{directive}");
+        }
+        assert_eq!(
+            reuse(&soft, &fields(&[("cache-control", "no-cache")]), &Choices::default(), CAME),
+            Reuse::RequestDirective
+        );
+        let on_error = |stored: &Stored, age: u64| may_serve_on_error(stored, &Choices::default(), CAME + age * 1000);
+        assert_eq!(on_error(&soft, 30), Some(seconds(30)));
+        assert_eq!(on_error(&soft, 159), Some(seconds(159)));
+        assert_eq!(on_error(&soft, 160), None);
+        let bare = Stored { lifetime: Lifetime { stale_if_error: Duration::ZERO, ..soft.lifetime }, ..soft };
+        assert_eq!(on_error(&bare, 30), None);
+        assert_eq!(on_error(&Stored { soft: false, ..bare }, 30), Some(seconds(30)));
     }
 
     #[test]

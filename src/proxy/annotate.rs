@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use super::answer::Answer;
 use super::error::no_answer;
-use super::flights::MOMENT;
+use super::patience::MOMENT;
 use crate::body::Body;
 use crate::budget::{Budget, COUNTED};
 use crate::fields::{Forward, MediaType, media_type, weaken_entity_tag};

@@ -7,7 +7,7 @@ use super::variants::Index;
 use crate::fields::{Detail, Forward};
 use crate::policy::{Choices, Stored};
 use crate::rules::{AskedHost, EntryRef, Route, Ruleset, WriteTarget};
-use crate::store::{Fault, StoredResponse, Token};
+use crate::store::{Fault, StoredResponse, Token, Withheld};
 
 /// A read, and the rules that hold for it to its end.
 #[derive(Debug)]
@@ -34,6 +34,10 @@ pub(super) struct Seen {
     pub(super) entry: Option<Arc<StoredResponse>>,
     pub(super) invalidated: bool,
     pub(super) vary_miss: bool,
+    /// The entry was invalidated softly.
+    pub(super) soft: bool,
+    /// Why the store gave nothing out.
+    pub(super) withheld: Option<Withheld>,
     /// Which variants of the key are stored.
     pub(super) index: Option<Arc<Index>>,
 }
@@ -46,6 +50,8 @@ pub(super) struct Missed {
     pub(super) detail: Option<Detail>,
     /// A stale entry: to be validated, or to stand in for an origin in trouble.
     pub(super) stale: Option<Arc<StoredResponse>>,
+    /// That one was invalidated softly.
+    pub(super) soft: bool,
     /// Which variants of the key were stored at the lookup.
     pub(super) index: Option<Arc<Index>>,
 }
@@ -86,7 +92,12 @@ impl Resource {
 impl Seen {
     /// As if the store had nothing.
     pub(super) fn nothing(token: Token) -> Self {
-        Self { token, entry: None, invalidated: false, vary_miss: false, index: None }
+        Self { token, entry: None, invalidated: false, vary_miss: false, soft: false, withheld: None, index: None }
+    }
+
+    /// Nothing, since the store gives nothing out.
+    pub(super) fn withheld(token: Token, why: Withheld) -> Self {
+        Self { withheld: Some(why), ..Self::nothing(token) }
     }
 
     /// As a miss, whatever was there.
@@ -102,18 +113,19 @@ impl Seen {
         detail: Option<Detail>,
         stale: Option<Arc<StoredResponse>>,
     ) -> Missed {
-        Missed { token: self.token, forward, detail, stale, index: self.index.clone() }
+        Missed { token: self.token, forward, detail, stale, soft: self.soft, index: self.index.clone() }
     }
 }
 
-/// An entry as the policy sees it.
-pub(super) fn stored(entry: &StoredResponse) -> Stored {
+/// An entry as the policy sees it, and whether it was invalidated softly.
+pub(super) fn stored(entry: &StoredResponse, soft: bool) -> Stored {
     Stored {
         status: entry.status,
         lifetime: entry.lifetime,
         flags: entry.flags,
         initial_age: entry.initial_age,
         response_time: entry.response_time,
+        soft,
     }
 }
 
@@ -123,5 +135,14 @@ pub(super) fn fault_detail(fault: &Fault) -> Detail {
         Fault::Timeout => Detail::StoreTimeout,
         Fault::Full => Detail::StoreFull,
         Fault::Down | Fault::Refused(_) => Detail::StoreDown,
+    }
+}
+
+/// The reason that is told where a store gives nothing out.
+pub(super) fn withheld_detail(why: Withheld) -> Detail {
+    match why {
+        Withheld::Lapsed => Detail::StoreLapsed,
+        Withheld::Peer => Detail::PeerSilent,
+        Withheld::Rules => Detail::RulesDiffer,
     }
 }

@@ -114,7 +114,7 @@ pub(super) fn share(
     if entry.kind != Kind::Response || (asked.resource.route.is_none() && !chosen_by(&entry.fields).is_empty()) {
         return None;
     }
-    match judge(entry, asked, shared.clock.now()) {
+    match judge(entry, false, asked, shared.clock.now()) {
         Reuse::Fresh { age, ttl_left } => {
             let status = CacheStatus {
                 forward: Some(missed.forward),
@@ -142,7 +142,7 @@ pub(super) fn stale_on_error(
     forward_status: Option<StatusCode>,
 ) -> Option<Answer> {
     let entry = missed.stale.as_ref()?;
-    let age = may_serve_on_error(&stored(entry), asked.choices(), shared.clock.now())?;
+    let age = may_serve_on_error(&stored(entry, missed.soft), asked.choices(), shared.clock.now())?;
     let ttl = ttl_left(entry.lifetime.fresh_for, age);
     let status = CacheStatus {
         // One that is still fresh stands in, too, for a client who wanted the origin asked.

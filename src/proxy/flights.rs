@@ -1,54 +1,38 @@
 //! Collapsed forwarding (RFC 9211 section 2.2): one fetch a key and node, however many ask.
 //!
-//! A follower takes the leader's answer only if it was stored, and only if the follower joined before the store was
-//! asked to put it: the store's own check then vouches that no write came between the leader's token and a moment
-//! after the follower's start. Whoever joins later looks the entry up again. A leader that goes away wakes everyone.
+//! # Who may take the leader's answer
 //!
-//! Nobody waits for long: see [`Patience`] for a head that does not come, and [`MOMENT`] for a
-//! body that does not end. A key that was not worth the wait is remembered (hit-for-miss): whoever asks next does not wait.
+//! It has to be no older than any write that was answered before the follower's own request began. There are two grounds for
+//! that, and without one of them a follower looks again.
+//!
+//! - **It was asked for after the follower had arrived.** Whatever had been answered by then the origin had carried out by
+//!   then. This takes no word of the store's. A follower keeps the time of its arrival when it looks again, so of those who
+//!   waited in vain for one answer one leads, and all the others may take the next.
+//! - **The store has put it, and vouches.** A put is refused where a write that the store knows of came after the leader's
+//!   token. What was answered before the follower arrived the store knows of, unless another node answered without having
+//!   told it; and whether that may be so it says, [`Store::vouches`](crate::store::Store::vouches). That is asked after the
+//!   last follower of this kind has joined ([`Leader::storing`]) and before the put: what was answered before any of them
+//!   arrived is then known when the put is checked. Asked after the put it would prove less: a node that was silent may have
+//!   told the store of its write in between.
+//!
+//! Whoever joins while the answer is put looks the entry up again. A leader that goes away wakes everyone.
+//!
+//! Nobody waits for long: see [`Patience`] for a head that does not come, and [`MOMENT`](super::patience::MOMENT) for a body
+//! that does not end. A key that was not worth the wait is remembered (hit-for-miss): whoever asks next does not wait.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
-use http::StatusCode;
 use quick_cache::sync::Cache;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
+use super::landing::Landing;
+use super::patience::Patience;
 use crate::body::{Waiter, Waiters};
-use crate::origin::OriginError;
 use crate::rules::CacheKey;
-use crate::store::StoredResponse;
-
-/// How a fetch ended, for those who waited.
-#[derive(Clone, Debug)]
-pub(super) enum Landing {
-    /// The answer is stored and may be shared; and the status that the origin gave for it.
-    Stored(Arc<StoredResponse>, StatusCode),
-    /// The answer is not for others: each fetches its own, at once.
-    HitForMiss,
-    /// The same, for its body is still coming a moment after its head.
-    StillComing,
-    /// The origin gave no answer: nobody needs to ask it again right now.
-    Failed(OriginError),
-    /// The origin answered that it is in trouble, and something stale stood in.
-    Trouble(StatusCode),
-    /// A write overtook the fetch, or the leader went away: look again.
-    Again,
-}
-
-impl Landing {
-    /// The same, where the origin gave this status for it.
-    pub(super) fn with_status(self, status: StatusCode) -> Self {
-        match self {
-            Self::Stored(entry, _) => Self::Stored(entry, status),
-            other => other,
-        }
-    }
-}
 
 #[derive(Clone, Debug)]
 enum Progress {
@@ -82,11 +66,21 @@ type UnderWay = HashMap<CacheKey, Arc<Flight>>;
 struct Flight {
     progress: watch::Sender<Progress>,
     begun: Instant,
+    request: Request,
     /// How many follow it now, and how many ever did.
     followers: AtomicUsize,
     followed: AtomicUsize,
     /// Those, and its own client.
     waiters: Arc<Waiters>,
+}
+
+/// Whether a flight's request is sent when the flight begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Request {
+    /// Not yet.
+    Ahead,
+    /// It was sent before, and its answer turned out to be for others.
+    Sent,
 }
 
 /// What a request that missed is to do.
@@ -121,13 +115,14 @@ impl Flights {
         self.shard(self.hash(key)).landed()
     }
 
-    /// Leads a fetch of this key, or follows the one under way. `landed` tells whether one ended since the lookup.
-    pub(super) fn join(self: &Arc<Self>, key: &CacheKey, landed: u64) -> Join {
+    /// Leads a fetch of this key, or follows the one under way. `landed` tells whether one ended since the lookup, `arrived`
+    /// since when its client has been waiting at the least.
+    pub(super) fn join(self: &Arc<Self>, key: &CacheKey, landed: u64, arrived: Instant) -> Join {
         let hash = self.hash(key);
         let shard = self.shard(hash);
         let mut flights = shard.lock();
         if let Some(flight) = flights.get(key) {
-            return self.follow(flight);
+            return self.follow(flight, arrived);
         }
         if shard.landed() != landed {
             return Join::LookAgain;
@@ -135,23 +130,24 @@ impl Flights {
         if self.hit_for_miss.get(&hash).is_some() {
             return Join::Alone;
         }
-        Join::Lead(self.begin(key, &mut flights))
+        Join::Lead(self.begin(key, &mut flights, Request::Ahead))
     }
 
     /// Leads a fetch of this key for nobody who waits; `None` while another is under way or has ended since the lookup.
     ///
     /// Also where the answers cannot be shared: each client has a stale one, and one fetch at a time is enough.
-    pub(super) fn lead(self: &Arc<Self>, key: &CacheKey, landed: u64) -> Option<Leader> {
+    pub(super) fn lead(self: &Arc<Self>, key: &CacheKey, landed: u64, request: Request) -> Option<Leader> {
         let shard = self.shard(self.hash(key));
         let mut flights = shard.lock();
         let free = shard.landed() == landed && !flights.contains_key(key);
-        free.then(|| self.begin(key, &mut flights))
+        free.then(|| self.begin(key, &mut flights, request))
     }
 
-    fn begin(self: &Arc<Self>, key: &CacheKey, flights: &mut UnderWay) -> Leader {
+    fn begin(self: &Arc<Self>, key: &CacheKey, flights: &mut UnderWay, request: Request) -> Leader {
         let flight = Arc::new(Flight {
             progress: watch::Sender::new(Progress::Fetching),
             begun: Instant::now(),
+            request,
             followers: AtomicUsize::new(0),
             followed: AtomicUsize::new(0),
             waiters: Arc::default(),
@@ -160,7 +156,7 @@ impl Flights {
         Leader { flights: Arc::clone(self), key: key.clone(), flight, landed: false }
     }
 
-    fn follow(&self, flight: &Arc<Flight>) -> Join {
+    fn follow(&self, flight: &Arc<Flight>, arrived: Instant) -> Join {
         if flight.followers.fetch_add(1, Ordering::Relaxed) >= self.max_waiters {
             flight.followers.fetch_sub(1, Ordering::Relaxed);
             return Join::Crowded;
@@ -168,14 +164,16 @@ impl Flights {
         let number = flight.followed.fetch_add(1, Ordering::Relaxed) + 1;
         let progress = flight.progress.subscribe();
         let early = matches!(*progress.borrow(), Progress::Fetching | Progress::Begun);
-        Join::Follow(Follower { progress, early, number, _waiter: flight.waiters.join(), flight: Arc::clone(flight) })
+        let before = flight.request == Request::Ahead && arrived < flight.begun;
+        let flight = Arc::clone(flight);
+        Join::Follow(Follower { progress, early, before, number, _waiter: flight.waiters.join(), flight })
     }
 
     fn land(&self, key: &CacheKey, landing: Landing, flight: &Arc<Flight>) {
         let hash = self.hash(key);
         match landing {
             Landing::HitForMiss | Landing::StillComing => self.hit_for_miss.insert(hash, ()),
-            Landing::Stored(..) => {
+            Landing::Stored { .. } => {
                 self.hit_for_miss.remove(&hash);
             }
             Landing::Failed(_) | Landing::Trouble(_) | Landing::Again => {}
@@ -248,7 +246,8 @@ impl Leader {
         self.flight.progress.send_replace(Progress::Begun);
     }
 
-    /// To be called right before the store is asked to put the answer: whoever joins from now on looks again.
+    /// To be called right before the store is asked whether it vouches, and then to put the answer: whoever joins from now on
+    /// looks again.
     pub(super) fn storing(&self) {
         self.flight.progress.send_replace(Progress::Storing);
     }
@@ -271,7 +270,10 @@ impl Drop for Leader {
 /// One who waits.
 pub(super) struct Follower {
     progress: watch::Receiver<Progress>,
+    /// It joined before the answer was put.
     early: bool,
+    /// It was there before the answer was asked for.
+    before: bool,
     /// How many followed before it, and itself.
     number: usize,
     flight: Arc<Flight>,
@@ -292,7 +294,9 @@ impl Follower {
     pub(super) async fn landed(&mut self) -> Landing {
         let landed = self.progress.wait_for(|progress| matches!(progress, Progress::Landed(_))).await;
         match landed.as_deref() {
-            Ok(Progress::Landed(Landing::Stored(..))) if !self.early => Landing::Again,
+            Ok(Progress::Landed(Landing::Stored { vouched, .. })) if !(self.before || (self.early && *vouched)) => {
+                Landing::Again
+            }
             Ok(Progress::Landed(landing)) => landing.clone(),
             Ok(_) | Err(_) => Landing::Again,
         }
@@ -305,61 +309,109 @@ impl Drop for Follower {
     }
 }
 
-/// How long after its head a body is waited for: by those who follow its fetch, and by its own client where more can be
-/// made of an answer that is whole. What is not there by then may be a stream, whatever its type says.
-///
-/// An answer that an API has made comes along with its head, or a few milliseconds later; who reads a stream notices a
-/// delay of more than half a second, of which the origin needs a part as well.
-pub(super) const MOMENT: Duration = Duration::from_millis(250);
-
-/// The same for who has waited a moment for somebody else's in vain: enough for a body that comes along with its head.
-pub(super) const SHORT_MOMENT: Duration = Duration::from_millis(25);
-
-/// How long a follower waits for the head of the answer that was fetched before: the first few until `first` is over, and
-/// each `step` later as many more as are at the origin by then. So an origin that is merely slow is not run down, and one
-/// that answers each client by itself, as a long poll does, has them all soon.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Patience {
-    first: Duration,
-    step: Duration,
-    /// How many go to the origin first, besides as many that waited for nobody.
-    few: usize,
-}
-
-/// Where nobody knows yet whether the answer is for all. Longer than most answers take; a long poll takes longer.
-pub(super) const UNSURE: Patience =
-    Patience { first: Duration::from_millis(750), step: Duration::from_millis(500), few: 8 };
-
-/// Where a route says that it is, or an answer was stored before: then more requests would make a slow origin slower. One
-/// more every now and then finds the way past a connection that hangs.
-pub(super) const SURE: Patience = Patience { first: Duration::from_secs(5), step: Duration::from_secs(5), few: 1 };
-
-impl Patience {
-    /// How long after the fetch began the follower with this number waits; the first one is 1.
-    pub(super) fn of(self, number: usize) -> Duration {
-        self.first + self.step * (number / self.few).max(1).ilog2()
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use http::StatusCode;
+
+    use super::super::patience::{SURE, UNSURE};
     use super::*;
+    use crate::policy::{Lifetime, LifetimeSource, StoredFlags};
+    use crate::store::{Kind, StoredResponse, Token};
 
     fn key(name: &str) -> CacheKey {
         CacheKey::new("r", 0, name)
     }
 
     fn lead(flights: &Arc<Flights>, key: &CacheKey) -> Leader {
-        match flights.join(key, flights.landed(key)) {
+        match flights.join(key, flights.landed(key), Instant::now()) {
             Join::Lead(leader) => leader,
             _ => panic!("nobody leads yet"),
         }
     }
 
     fn follow(flights: &Arc<Flights>, key: &CacheKey) -> Follower {
-        match flights.join(key, flights.landed(key)) {
+        match flights.join(key, flights.landed(key), Instant::now()) {
             Join::Follow(follower) => follower,
             _ => panic!("somebody leads"),
+        }
+    }
+
+    /// An answer that was put, by a store that vouches or does not.
+    fn stored(vouched: bool) -> Landing {
+        let lifetime = Lifetime {
+            fresh_for: Duration::from_secs(60),
+            source: LifetimeSource::MaxAge,
+            stale_while_revalidate: Duration::ZERO,
+            stale_if_error: Duration::ZERO,
+        };
+        let flags = StoredFlags { public_enough: false, must_revalidate: false, private: false };
+        let (status, none, token) = (StatusCode::OK, Duration::ZERO, Token { epoch: 1, seq: 1 });
+        let (fields, body, tags) = (http::HeaderMap::new(), bytes::Bytes::new(), Vec::new());
+        let entry = StoredResponse::new(Kind::Response, status, fields, body, 0, none, lifetime, flags, tags, token);
+        Landing::Stored { entry: Arc::new(entry), status, vouched }
+    }
+
+    async fn takes(follower: &mut Follower) -> bool {
+        matches!(follower.landed().await, Landing::Stored { .. })
+    }
+
+    async fn a_millisecond() {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_that_is_put_is_for_those_who_joined_before_if_the_store_vouches() {
+        for vouched in [true, false] {
+            let flights = Arc::new(Flights::new(8));
+            let leader = lead(&flights, &key("a"));
+            a_millisecond().await;
+            let mut early = follow(&flights, &key("a"));
+            leader.storing();
+            let mut late = follow(&flights, &key("a"));
+            leader.land(stored(vouched));
+            assert_eq!((takes(&mut early).await, takes(&mut late).await), (vouched, false));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn where_the_store_does_not_vouch_one_of_those_who_waited_leads_and_the_others_take_that_answer() {
+        let flights = Arc::new(Flights::new(8));
+        let leader = lead(&flights, &key("a"));
+        a_millisecond().await;
+        let arrived = Instant::now();
+        let again = |flights: &Arc<Flights>| flights.join(&key("a"), flights.landed(&key("a")), arrived);
+        let mut waiting: Vec<Follower> = (0..3).map(|_| follow(&flights, &key("a"))).collect();
+        leader.storing();
+        leader.land(stored(false));
+        for follower in &mut waiting {
+            assert!(!takes(follower).await);
+        }
+        a_millisecond().await;
+        let Join::Lead(leader) = again(&flights) else { panic!("nobody leads") };
+        let Join::Follow(mut second) = again(&flights) else { panic!("somebody leads") };
+        let mut newcomer = follow(&flights, &key("a"));
+        leader.storing();
+        // However late it joins: it was there before the answer was asked for.
+        let Join::Follow(mut third) = again(&flights) else { panic!("somebody leads") };
+        leader.land(stored(false));
+        assert_eq!((takes(&mut second).await, takes(&mut third).await), (true, true));
+        assert!(!takes(&mut newcomer).await, "it came when the answer was on its way");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_asked_for_before_it_became_a_flight_takes_the_stores_word() {
+        for vouched in [true, false] {
+            let flights = Arc::new(Flights::new(8));
+            let arrived = Instant::now();
+            a_millisecond().await;
+            let leader = flights.lead(&key("a"), flights.landed(&key("a")), Request::Sent).unwrap();
+            let joined = flights.join(&key("a"), flights.landed(&key("a")), arrived);
+            let Join::Follow(mut follower) = joined else { panic!("somebody leads") };
+            leader.storing();
+            leader.land(stored(vouched));
+            assert_eq!(takes(&mut follower).await, vouched);
         }
     }
 
@@ -401,7 +453,7 @@ mod tests {
         let mut follower = follow(&flights, &key("a"));
         flights.stored(&key("a"));
         assert!(matches!(follower.landed().await, Landing::Again));
-        assert!(matches!(flights.join(&key("a"), before), Join::LookAgain));
+        assert!(matches!(flights.join(&key("a"), before, Instant::now()), Join::LookAgain));
         let next = lead(&flights, &key("a"));
         leader.land(Landing::Again);
         drop(follow(&flights, &key("a")));
@@ -413,7 +465,7 @@ mod tests {
         let flights = Arc::new(Flights::new(8));
         let before = flights.landed(&key("a"));
         lead(&flights, &key("a")).land(Landing::Again);
-        assert!(matches!(flights.join(&key("a"), before), Join::LookAgain));
+        assert!(matches!(flights.join(&key("a"), before, Instant::now()), Join::LookAgain));
     }
 
     #[tokio::test]
@@ -421,7 +473,7 @@ mod tests {
         let flights = Arc::new(Flights::new(1));
         let _leader = lead(&flights, &key("a"));
         let first = follow(&flights, &key("a"));
-        assert!(matches!(flights.join(&key("a"), 0), Join::Crowded));
+        assert!(matches!(flights.join(&key("a"), 0, Instant::now()), Join::Crowded));
         drop(first);
         follow(&flights, &key("a"));
     }
@@ -430,7 +482,7 @@ mod tests {
     async fn a_key_that_cannot_be_shared_is_not_waited_for_twice() {
         let flights = Arc::new(Flights::new(8));
         lead(&flights, &key("a")).land(Landing::HitForMiss);
-        assert!(matches!(flights.join(&key("a"), flights.landed(&key("a"))), Join::Alone));
+        assert!(matches!(flights.join(&key("a"), flights.landed(&key("a")), Instant::now()), Join::Alone));
     }
 
     #[test]
@@ -438,27 +490,10 @@ mod tests {
         let flights = Arc::new(Flights::new(0));
         lead(&flights, &key("a")).land(Landing::HitForMiss);
         let landed = flights.landed(&key("a"));
-        let leader = flights.lead(&key("a"), landed).unwrap();
-        assert!(flights.lead(&key("a"), landed).is_none());
+        let leader = flights.lead(&key("a"), landed, Request::Ahead).unwrap();
+        assert!(flights.lead(&key("a"), landed, Request::Ahead).is_none());
         leader.land(Landing::HitForMiss);
-        assert!(flights.lead(&key("a"), landed).is_none(), "one ended since the lookup");
-        assert!(flights.lead(&key("a"), flights.landed(&key("a"))).is_some());
-    }
-
-    /// How many of a thousand are at the origin after so many milliseconds, the first of all among them.
-    fn at_the_origin(patience: Patience, millis: u64) -> usize {
-        1 + (1..1000).filter(|number| patience.of(*number) <= Duration::from_millis(millis)).count()
-    }
-
-    #[test]
-    fn twice_as_many_with_every_step() {
-        for (patience, figures) in [
-            (UNSURE, [(749, 1), (750, 16), (1_250, 32), (2_000, 64), (3_000, 256), (3_750, 1000)]),
-            (SURE, [(4_999, 1), (5_000, 2), (10_000, 4), (15_000, 8), (29_999, 32), (30_000, 64)]),
-        ] {
-            for (millis, count) in figures {
-                assert_eq!(at_the_origin(patience, millis), count, "{patience:?} after {millis} ms");
-            }
-        }
+        assert!(flights.lead(&key("a"), landed, Request::Ahead).is_none(), "one ended since the lookup");
+        assert!(flights.lead(&key("a"), flights.landed(&key("a")), Request::Ahead).is_some());
     }
 }

@@ -48,6 +48,8 @@ pub struct Selection {
     pub entry: Arc<StoredResponse>,
     /// The write that made it old, if one did.
     pub overtaken: Option<Overtaken>,
+    /// It was invalidated softly: it is stale, however new.
+    pub soft: bool,
     /// Its current age; [`Duration::MAX`] when it seems to come from the future.
     pub age: Duration,
     /// Seconds until it is stale, negative when it is stale already.
@@ -129,7 +131,7 @@ pub async fn inspect(shared: &Shared, store: &Store, question: &Question) -> Res
     };
     let overtaken = if seen.invalidated { store.overtaken(&at).await? } else { None };
     let entry = seen.entry.or_else(|| overtaken.as_ref().map(|overtaken| Arc::clone(&overtaken.entry)));
-    let selection = entry.map(|entry| selection(shared, asked, at, entry, overtaken));
+    let selection = entry.map(|entry| selection(shared, asked, at, (entry, seen.soft), overtaken));
     Ok(Inspection { selection, variants, cache_status, refusal })
 }
 
@@ -157,7 +159,7 @@ fn selection(
     shared: &Shared,
     asked: &Asked,
     at: EntryRef,
-    entry: Arc<StoredResponse>,
+    (entry, soft): (Arc<StoredResponse>, bool),
     overtaken: Option<Overtaken>,
 ) -> Selection {
     let at = match entry.kind {
@@ -165,13 +167,14 @@ fn selection(
         Kind::Written | Kind::CacheOnly => asked.resource.written().unwrap_or(at),
         Kind::Response | Kind::VaryIndex => at,
     };
-    let lifetime = lifetime_today(&stored(&entry), asked.choices());
+    let lifetime = lifetime_today(&stored(&entry, soft), asked.choices());
     let age = current_age(entry.initial_age, entry.response_time, shared.clock.now());
     let annotate = asked.route().and_then(|route| route.annotate.as_ref());
     let annotate = annotate.filter(|it| annotate::hit(&entry.body, entry.status, &entry.fields, it) != entry.body);
     Selection {
         key: key_name(&at.key),
         overtaken,
+        soft,
         age,
         ttl_left: ttl_left(lifetime.fresh_for, age),
         lifetime,

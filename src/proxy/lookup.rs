@@ -12,50 +12,62 @@ use crate::store::{Fault, Kind, Lookup, Store, StoredResponse};
 /// A store that was attached for reading is not changed by it.
 pub(super) async fn lookup(store: &Store, asked: &Asked) -> Result<Seen, Fault> {
     let first = store.lookup(&asked.resource.at).await?;
-    let entry = match &first.entry {
-        Some(index) if index.kind == Kind::VaryIndex => return variant(store, asked, &first, index).await,
-        None if asked.resource.has_write_policy() => written_or_around(store, &asked.resource).await?,
-        entry => entry.clone(),
-    };
-    Ok(Seen { entry, invalidated: first.invalidated, ..Seen::nothing(first.token) })
+    match &first.entry {
+        Some(index) if index.kind == Kind::VaryIndex => variant(store, asked, &first, index).await,
+        None if asked.resource.has_write_policy() && first.withheld.is_none() => {
+            written_or_around(store, &asked.resource, &first).await
+        }
+        _ => Ok(seen(first)),
+    }
 }
 
 /// The same where the store answers at once and with the first lookup; `None` where it does not.
 pub(super) fn lookup_now(store: &Store, asked: &Asked) -> Option<Seen> {
-    let Lookup { token, entry, invalidated, .. } = store.lookup_now(&asked.resource.at)?;
-    match &entry {
+    let first = store.lookup_now(&asked.resource.at)?;
+    match &first.entry {
         Some(index) if index.kind == Kind::VaryIndex => None,
         None if asked.resource.has_write_policy() => None,
-        _ => Some(Seen { entry, invalidated, ..Seen::nothing(token) }),
+        _ => Some(seen(first)),
+    }
+}
+
+/// What a lookup saw; nothing of what the store does not give out.
+fn seen(lookup: Lookup) -> Seen {
+    let Lookup { token, entry, invalidated, withheld, soft } = lookup;
+    match withheld {
+        Some(why) => Seen::withheld(token, why),
+        None => Seen { entry, invalidated, soft, ..Seen::nothing(token) },
     }
 }
 
 /// What the index that the first lookup found leads to.
 async fn variant(store: &Store, asked: &Asked, first: &Lookup, entry: &Arc<StoredResponse>) -> Result<Seen, Fault> {
     let index = Index::of(entry);
-    let mut seen = Seen::nothing(first.token);
+    let mut found = Seen::nothing(first.token);
     if let Some(index) = &index
         && let (Some(slot), id) = index.selected(&asked.request, asked.choices().any_order)
     {
-        let second = store.lookup(&asked.resource.at.variant(slot, &id)).await?;
-        seen.invalidated = second.invalidated;
-        seen.entry = second.entry.filter(|entry| entry.tags.contains(&Tag::variant(&id)));
+        // A fill begun now carries the token from before the index was read.
+        found = Seen { token: first.token, ..seen(store.lookup(&asked.resource.at.variant(slot, &id)).await?) };
+        found.entry = found.entry.filter(|entry| entry.tags.contains(&Tag::variant(&id)));
     }
-    seen.vary_miss = seen.entry.is_none();
-    seen.index = index.map(Arc::new);
-    Ok(seen)
+    found.vary_miss = found.entry.is_none();
+    found.index = index.map(Arc::new);
+    Ok(found)
 }
 
 /// What a write policy left where a read finds no entry of its own: the written entry, or a `write.around` marker.
-async fn written_or_around(store: &Store, resource: &Resource) -> Result<Option<Arc<StoredResponse>>, Fault> {
+async fn written_or_around(store: &Store, resource: &Resource, first: &Lookup) -> Result<Seen, Fault> {
+    // A fill begun now carries the token of the first lookup, and it is that one's entry that a write has invalidated.
+    let as_first = |seen: Seen| Seen { token: first.token, invalidated: first.invalidated, ..seen };
     if let Some(written) = resource.written() {
-        let written = store.lookup(&written).await?.entry.filter(|entry| entry.kind.is_written());
-        if written.is_some() {
-            return Ok(written);
+        let written = seen(store.lookup(&written).await?);
+        if written.withheld.is_some() || written.entry.as_ref().is_some_and(|entry| entry.kind.is_written()) {
+            return Ok(as_first(written));
         }
     }
     if !resource.offers(WriteTarget::Around) {
-        return Ok(None);
+        return Ok(as_first(Seen::nothing(first.token)));
     }
-    Ok(store.lookup(&resource.around()).await?.entry)
+    Ok(as_first(seen(store.lookup(&resource.around()).await?)))
 }

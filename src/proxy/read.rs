@@ -8,6 +8,7 @@ use std::sync::Arc;
 use http::header::{AGE, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE};
 use http::{HeaderMap, HeaderValue, Method};
 use tokio::task::yield_now;
+use tokio::time::Instant;
 
 use super::annotate;
 use super::answer::Answer;
@@ -17,16 +18,18 @@ use super::decide::{Next, Serve, decide, decide_unkeyed, goes_alone, judge};
 use super::deliver::{deliver, deliver_part, failed, share, stale_on_error};
 use super::error::{Refusal, no_answer};
 use super::fetch::{self, Fetch, Part, Plan};
-use super::flights::{Follower, Join, Landing, MOMENT, Patience, SHORT_MOMENT, SURE, UNSURE};
+use super::flights::{Follower, Join, Request};
 use super::ingress::Admitted;
+use super::landing::Landing;
 use super::lookup::{lookup, lookup_now};
 use super::pass::{pass, pass_without_body};
+use super::patience::{MOMENT, Patience, SHORT_MOMENT, SURE, UNSURE};
 use super::route::{Unkeyed, resource};
 use crate::fields::{ByteRange, CacheStatus, Detail, Forward};
 use crate::origin::OriginError;
 use crate::policy::{Reuse, only_if_cached};
 use crate::rules::Ruleset;
-use crate::store::{Fault, Kind};
+use crate::store::{Fault, Kind, Lookup};
 
 /// How often a request that waited in vain looks again before it goes to the origin by itself.
 const LOOKS: usize = 4;
@@ -164,7 +167,7 @@ async fn in_turn(core: &Arc<Core>, asked: &Arc<Asked>) -> Answer {
 /// Lookup, reuse, and otherwise one fetch for all who ask.
 async fn from_store_or_origin(core: &Arc<Core>, asked: &Arc<Asked>) -> Answer {
     let shared = &core.shared;
-    let (mut looks_left, mut moment, mut impatient) = (LOOKS, MOMENT, None);
+    let (arrived, mut looks_left, mut moment, mut impatient) = (Instant::now(), LOOKS, MOMENT, None);
     loop {
         let Looked { landed, seen } = match look(core, asked).await {
             Ok(looked) => looked,
@@ -187,7 +190,7 @@ async fn from_store_or_origin(core: &Arc<Core>, asked: &Arc<Asked>) -> Answer {
             return fetch::fetch(core, Fetch::new(asked, missed, None).within(moment)).await;
         }
         looks_left -= 1;
-        let mut follower = match shared.flights.join(&asked.resource.at.key, landed) {
+        let mut follower = match shared.flights.join(&asked.resource.at.key, landed, arrived) {
             Join::Lead(leader) => return fetch::fetch(core, Fetch::new(asked, missed, Some(leader))).await,
             Join::Alone => return fetch::fetch(core, Fetch::new(asked, missed, None).by(Plan::Alone)).await,
             Join::Crowded => return fetch::fetch(core, Fetch::new(asked, missed, None)).await,
@@ -199,7 +202,7 @@ async fn from_store_or_origin(core: &Arc<Core>, asked: &Arc<Asked>) -> Answer {
             continue;
         };
         match landing {
-            Landing::Stored(entry, status) => {
+            Landing::Stored { entry, status, .. } => {
                 if let Some(answer) = share(shared, asked, &missed, &entry, status) {
                     return answer;
                 }
@@ -228,7 +231,7 @@ async fn look(core: &Core, asked: &Asked) -> Result<Looked, Fault> {
 fn served(core: &Arc<Core>, asked: &Arc<Asked>, landed: u64, Serve { entry, age, status, refresh }: Serve) -> Answer {
     let answer = deliver(&core.shared, asked, &entry, age, status);
     if let Some(missed) = refresh
-        && let Some(leader) = core.shared.flights.lead(&asked.resource.at.key, landed)
+        && let Some(leader) = core.shared.flights.lead(&asked.resource.at.key, landed, Request::Ahead)
     {
         fetch::refresh(core, Fetch::new(asked, missed, Some(leader)));
     }
@@ -244,8 +247,10 @@ async fn part(core: &Arc<Core>, asked: &Arc<Asked>, missed: Missed, landed: u64)
         Ok(seen) => seen,
         Err(fault) => return Box::pin(without_store(core, asked, &fault)).await,
     };
+    // What the store does not give out is no part to be joined to, either.
+    let seen = Lookup { entry: seen.entry.filter(|_| seen.withheld.is_none()), ..seen };
     let known = seen.entry.as_ref().filter(|entry| single && entry.kind == Kind::Response);
-    let fresh = known.and_then(|entry| match judge(entry, asked, core.shared.clock.now()) {
+    let fresh = known.and_then(|entry| match judge(entry, seen.soft, asked, core.shared.clock.now()) {
         Reuse::Fresh { age, ttl_left } => Some((entry, age, ttl_left)),
         _ => None,
     });
@@ -296,7 +301,7 @@ async fn fetch_too(core: &Arc<Core>, mut follower: Follower, asked: &Arc<Asked>,
 /// What another fetch brings that this request may be given.
 async fn heard(core: &Core, follower: &mut Follower, asked: &Asked, missed: &Missed) -> Option<Answer> {
     match follower.landed().await {
-        Landing::Stored(entry, status) => share(&core.shared, asked, missed, &entry, status),
+        Landing::Stored { entry, status, .. } => share(&core.shared, asked, missed, &entry, status),
         Landing::Again => {
             let seen = lookup(&core.store, asked).await.ok()?;
             match decide(asked, &seen, core.shared.clock.now()) {

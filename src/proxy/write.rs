@@ -109,7 +109,8 @@ async fn before_post(core: &Core, request: &Admitted, words: &Words) -> Result<B
     }
     // Taken before the origin sees the POST: a write of the same that comes meanwhile is noticed.
     let seen = core.store.lookup(&asked.resource.at).await.map_err(|fault| Some(fault_detail(&fault)))?;
-    let missed = Missed { token: seen.token, forward: Forward::Method, detail: None, stale: None, index: None };
+    let missed =
+        Missed { token: seen.token, forward: Forward::Method, detail: None, stale: None, soft: false, index: None };
     Ok(Before { fetch: Fetch::new(&Arc::new(asked), missed, None), request_time: core.shared.clock.now() })
 }
 

@@ -141,7 +141,8 @@ async fn invalidate_and_put(
     };
     let around = values.chosen.target == WriteTarget::Around;
     let marks = if around { Vec::new() } else { vec![written.place.around_tag()] };
-    let left = left_by(core, values, written);
+    let mut settle = under_way.settle(drops);
+    let left = settled(left_by(core, values, written), &mut settle, &values.chosen.route);
     // A marker says nothing about what the origin has, so a token from after the write does, too.
     let before = match before {
         Err(_) if around => {
@@ -152,9 +153,7 @@ async fn invalidate_and_put(
     let told = match (before, left) {
         (Ok(token), Left::Entry(place, entry)) => {
             let since = Since { token, watched: Vec::new() };
-            let (tags, mut settle, mark) = (tags(drops, &marks), under_way.settle(drops), under_way.ends());
-            // What it leaves says what was written: no replica has to catch up with it.
-            settle.retain(|(tag, _)| !entry.tags.contains(tag));
+            let (tags, mark) = (tags(drops, &marks), under_way.ends());
             let change = Change { mark: mark.as_ref(), ..Change::of(&tags).settling(&settle) };
             let (_, kept) =
                 core.store.invalidate_and_put(change, &since, &place, *entry, Otherwise::Invalidate).await?;
@@ -179,6 +178,20 @@ async fn invalidate_and_put(
         Ok(stored) => (stored, Detail::WriteThrough),
         Err(detail) => (false, detail),
     })
+}
+
+/// What is left where some of it is to settle. An entry says what was written, so no replica has to catch up with it: nothing that
+/// is its own settles. What a GET would fetch may come from before the write.
+fn settled(left: Left, settle: &mut Vec<(Tag, Duration)>, route: &Route) -> Left {
+    match left {
+        Left::Entry(place, entry) => {
+            settle.retain(|(tag, _)| !(tag.is_of_entry() && entry.tags.contains(tag)));
+            let is_held = settle.iter().any(|(tag, _)| entry.tags.contains(tag));
+            if is_held { Left::Nothing(Detail::Held) } else { Left::Entry(place, entry) }
+        }
+        Left::Fetch if !route.settle.is_zero() => Left::Nothing(Detail::Held),
+        left => left,
+    }
 }
 
 /// What the policy leaves in the place of the entry that the origin has written.

@@ -58,6 +58,8 @@ pub enum PutOutcome {
     Stored,
     /// One of its tags was invalidated, or the epoch changed, after its token.
     RacedWrite,
+    /// What it is of is held: a write has changed it, or may still, and nothing of it is stored until later.
+    Held,
     /// A fill with a later token is there already, or another one than what it is built upon, or what was written to the
     /// cache only.
     NewerFill,

@@ -77,6 +77,7 @@ fn judge(status: u16, response: &HeaderMap, choices: &Choices) -> bool {
 fn stored() -> impl Strategy<Value = Stored> {
     let lifetime = (0u64..100_000, 0u64..50_000, 0u64..50_000);
     (lifetime, 0u64..50_000, head()).prop_map(|((fresh, revalidate, on_error), age, fields)| Stored {
+        soft: false,
         status: StatusCode::OK,
         lifetime: Lifetime {
             fresh_for: Duration::from_millis(fresh),

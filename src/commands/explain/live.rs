@@ -87,6 +87,7 @@ impl Live {
         let mut lines = match selection {
             Some(selection) => Told(selection).text(),
             None if cache_status.forward == Some(Forward::Bypass) => vec![("stored", "not looked up".to_owned())],
+            None if self.is_withheld() => vec![("stored", "not given out".to_owned())],
             None if self.foreign => vec![("stored", format!("{FOREIGN}, in {}", self.store))],
             None => vec![("stored", format!("nothing for this request in {}", self.store))],
         };
@@ -116,6 +117,12 @@ impl Live {
                 "because": self.because(),
             },
         })
+    }
+
+    /// Whether the store gives nothing out, whatever is there.
+    fn is_withheld(&self) -> bool {
+        let detail = self.seen.cache_status.detail;
+        matches!(detail, Some(Detail::StoreLapsed | Detail::PeerSilent | Detail::RulesDiffer))
     }
 
     fn outcome(&self) -> &'static str {
@@ -183,7 +190,7 @@ impl Told<'_> {
         lines.extend(self.0.entry.tags.iter().map(|tag| ("tags", tag.to_string())));
         lines.extend(self.0.coding.map(|coding| ("sent as", format!("{}, where that is smaller", coding.as_str()))));
         lines.extend(self.0.annotation.as_ref().map(|field| ("sent as", format!("annotated: it has `{field}` too"))));
-        lines.extend(self.overtaken_text().map(|text| ("invalidated", text)));
+        lines.extend(self.invalidated_text().map(|text| ("invalidated", text)));
         lines
     }
 
@@ -230,6 +237,11 @@ impl Told<'_> {
         .collect()
     }
 
+    fn invalidated_text(&self) -> Option<String> {
+        let softly = || "softly: it may be validated, and stand in while the origin fails".to_owned();
+        self.overtaken_text().or_else(|| self.0.soft.then(softly))
+    }
+
     fn overtaken_text(&self) -> Option<String> {
         let overtaken = self.0.overtaken.as_ref()?;
         if overtaken.record_lost {
@@ -251,10 +263,16 @@ impl Told<'_> {
             "It has no validator, so the origin is asked for a new one.".to_owned()
         };
         let never = self.0.lifetime.fresh_for.is_zero();
-        let stale = if never { "It is never fresh.".to_owned() } else { format!("Its age: {}.", self.age_text()) };
+        let stale = if self.0.soft {
+            format!("{} Its age: {}.", Detail::InvalidatedSoftly.describe(), self.age_text())
+        } else if never {
+            "It is never fresh.".to_owned()
+        } else {
+            format!("Its age: {}.", self.age_text())
+        };
         let covered = self.0.lifetime.fresh_for.saturating_add(self.0.lifetime.stale_if_error);
         let left = covered.saturating_sub(self.0.age);
-        let cover = if left.is_zero() {
+        let cover = if left.is_zero() || (self.0.soft && self.0.lifetime.stale_if_error.is_zero()) {
             String::new()
         } else {
             format!(" Should the origin fail, it is served for {} more.", whole(left))
@@ -295,6 +313,7 @@ impl Told<'_> {
             "coding": self.0.coding.map(crate::fields::ContentCoding::as_str),
             "annotation": self.0.annotation,
             "flags": self.flags().into_iter().map(|(name, _)| name).collect::<Vec<_>>(),
+            "soft": self.0.soft,
             "tags": entry.tags.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "invalidated": self.0.overtaken.as_ref().map(|overtaken| json!({
                 "tags": overtaken.by.iter().map(ToString::to_string).collect::<Vec<_>>(),

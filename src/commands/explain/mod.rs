@@ -56,7 +56,7 @@
 //!            "ttl": 588, "lifetime": {"seconds": 600.0, "stored_seconds": 600.0, "source": "route-ttl",
 //!                                     "because": "the route's ttl", "stale_while_revalidate": 0.0, "stale_if_error": 0.0},
 //!            "etag": null, "last_modified": null, "vary": null, "content_encoding": null, "coding": null,
-//!            "annotation": null, "flags": [], "tags": ["k:fruit:1"], "invalidated": null},
+//!            "annotation": null, "flags": [], "soft": false, "tags": ["k:fruit:1"], "invalidated": null},
 //!  "variants": null,
 //!  "verdict": {"outcome": "fresh", "reused": true, "cache_status": "aside; hit; ttl=588", "forward": null,
 //!              "detail": null, "ttl": 588, "status": null, "because": "It is reused, fresh for 588 s more."}}

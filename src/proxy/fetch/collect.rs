@@ -11,7 +11,7 @@ use super::super::annotate;
 use super::super::answer::{Answer, VIA_ASIDE};
 use super::super::core::Core;
 use super::super::deliver::{deliver, failed};
-use super::super::flights::Landing;
+use super::super::landing::Landing;
 use super::freshen::{cookies, setting};
 use super::part::put_piece;
 use super::plan::{Fetch, Plan};

@@ -8,7 +8,8 @@ use http::{HeaderValue, StatusCode};
 use super::super::answer::Answer;
 use super::super::core::Core;
 use super::super::deliver::deliver;
-use super::super::flights::Landing;
+use super::super::flights::Request;
+use super::super::landing::Landing;
 use super::plan::Fetch;
 use super::put::put_expecting;
 use super::received::{Received, Whole, judge};
@@ -86,7 +87,7 @@ async fn freshened_by_head(
     stale: &Arc<StoredResponse>,
     status: CacheStatus,
 ) -> CacheStatus {
-    let Some(leader) = core.shared.flights.lead(&fetch.at().key, landed) else { return status };
+    let Some(leader) = core.shared.flights.lead(&fetch.at().key, landed, Request::Sent) else { return status };
     let mut fetch = fetch.led_by(leader);
     let received = received.freshening(stale);
     match judge(&core.shared, &fetch, &received) {

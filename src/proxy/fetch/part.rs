@@ -8,6 +8,7 @@ use http::StatusCode;
 use super::super::answer::Answer;
 use super::super::asked::Missed;
 use super::super::core::{Core, Shared};
+use super::super::flights::Request;
 use super::super::variants::at_key;
 use super::plan::{Fetch, Part, Piece, Plan};
 use super::put::{Put, put_expecting};
@@ -39,10 +40,10 @@ pub(super) fn judge_part(
     fetch.missed = before.clone();
     let mut status = fetch.cache_status(received.status, &received.fields);
     let Some(Lookup { token, entry, .. }) = seen else { return Err(Box::new(passed(received, body, status))) };
-    let whole = at_key(&expect(before.stale), before.index.as_deref());
+    let whole = at_key(&expect(before.stale.clone()), before.index.as_deref());
     fetch.elsewhere = Some(fetch.asked.resource.at.part());
-    fetch.missed =
-        Missed { token, forward: before.forward, detail: Some(Detail::PartialContent), stale: None, index: None };
+    let detail = Some(Detail::PartialContent);
+    fetch.missed = Missed { token, detail, stale: None, soft: false, index: None, ..before };
     match range_and_lifetime(shared, &fetch, &received) {
         Some((range, judged)) => {
             fetch.plan = Plan::Piece(Piece { range, known: entry, whole, landed });
@@ -88,7 +89,7 @@ pub(super) async fn put_piece(
     }
     // Unless another answer of this key came meanwhile, or is about to: that one is newer.
     if range.is_all()
-        && let Some(leader) = core.shared.flights.lead(&fetch.asked.resource.at.key, landed)
+        && let Some(leader) = core.shared.flights.lead(&fetch.asked.resource.at.key, landed, Request::Sent)
     {
         fetch.elsewhere = None;
         let mut fetch = fetch.led_by(leader);

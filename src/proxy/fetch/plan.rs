@@ -8,9 +8,11 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 
 use super::super::answer::VIA_ASIDE;
 use super::super::asked::{Asked, Missed};
-use super::super::flights::{Flights, Landing, Leader, MOMENT};
+use super::super::flights::{Flights, Leader};
 use super::super::hosts::host_on_a_fill;
 use super::super::invalidate::UnderWay;
+use super::super::landing::Landing;
+use super::super::patience::MOMENT;
 use crate::body::{Body, InterimSender, Waiters};
 use crate::budget::Budget;
 use crate::fields::{CacheStatus, ContentRange, Detail, TRACEPARENT, TraceParent};
@@ -131,7 +133,7 @@ impl Fetch {
     pub(super) fn land(&mut self, landing: Landing, flights: &Flights) {
         match self.leader.take() {
             Some(leader) => leader.land(landing),
-            None if matches!(landing, Landing::Stored(..)) => flights.stored(&self.at().key),
+            None if matches!(landing, Landing::Stored { .. }) => flights.stored(&self.at().key),
             None => {}
         }
     }
@@ -143,7 +145,7 @@ impl Fetch {
         }
     }
 
-    /// To be called right before the store is asked to put the answer.
+    /// To be called right before the store is asked whether it vouches, and to put the answer.
     pub(super) fn storing(&self) {
         if let Some(leader) = &self.leader {
             leader.storing();

@@ -9,8 +9,8 @@ use super::super::answer::Answer;
 use super::super::asked::fault_detail;
 use super::super::core::Core;
 use super::super::decide::is_shareable;
-use super::super::flights::Landing;
 use super::super::invalidate::{UnderWay, dropped, unfinished};
+use super::super::landing::Landing;
 use super::super::variants::{Variant, at_key};
 use super::plan::Fetch;
 use super::received::{Received, Whole};
@@ -95,9 +95,10 @@ async fn put_tagged(core: &Core, expect: Expect, fetch: &Fetch, whole: Whole, ta
     }
     let response = entry(Kind::Response, fields, body, own);
     if let Some(detail) = refused {
-        return outcome(core, fetch, response, Err(detail));
+        return outcome(core, fetch, response, Err(detail), false);
     }
     fetch.storing();
+    let vouched = core.store.vouches();
     let at_key = at_key(&expect, fetch.missed.index.as_deref());
     let put = match variant {
         None => core.store.put(fetch.at(), Arc::clone(&response), at_key).await,
@@ -107,7 +108,7 @@ async fn put_tagged(core: &Core, expect: Expect, fetch: &Fetch, whole: Whole, ta
             variant.put(&core.store, (fetch.at(), index, at_key), (Arc::clone(&response), expect)).await
         }
     };
-    outcome(core, fetch, response, verdict(put))
+    outcome(core, fetch, response, verdict(put), vouched)
 }
 
 /// Invalidates what the POST changed, and puts its answer unless another write came in between.
@@ -155,11 +156,11 @@ fn refused(core: &Core, fetch: &Fetch, tags: Option<&[Tag]>, json: &LazyJson<'_>
     core.shared.other_hosts.admits_answer(&fetch.asked).err()
 }
 
-fn outcome(core: &Core, fetch: &Fetch, entry: Arc<StoredResponse>, put: Result<(), Detail>) -> Put {
+fn outcome(core: &Core, fetch: &Fetch, entry: Arc<StoredResponse>, put: Result<(), Detail>, vouched: bool) -> Put {
     let landing = match put {
         // What nobody may be given without the origin's word is not worth waiting for.
         Ok(()) if !is_shareable(&entry, fetch.asked.choices(), core.shared.clock.now()) => Landing::HitForMiss,
-        Ok(()) => Landing::Stored(Arc::clone(&entry), entry.status),
+        Ok(()) => Landing::Stored { entry: Arc::clone(&entry), status: entry.status, vouched },
         Err(Detail::NewerFill | Detail::Gone | Detail::RacedWrite) => Landing::Again,
         Err(_) => Landing::HitForMiss,
     };
@@ -186,6 +187,7 @@ pub(in crate::proxy) fn verdict(put: Result<PutOutcome, Fault>) -> Result<(), De
         Ok(PutOutcome::NewerFill) => Err(Detail::NewerFill),
         Ok(PutOutcome::Gone) => Err(Detail::Gone),
         Ok(PutOutcome::RacedWrite) => Err(Detail::RacedWrite),
+        Ok(PutOutcome::Held) => Err(Detail::Held),
         Ok(PutOutcome::TooLarge) => Err(Detail::TooLarge),
         Err(fault) => Err(fault_detail(&fault)),
     }
