@@ -145,8 +145,9 @@ impl Memory {
         let (weight, change) = (self.weigh(at, &entry), change.since(since));
         self.record.sweep(|| self.clock.ticks());
         let mut marks = self.record.write();
-        let concerned = entry.tags.iter().chain(&at.tags).chain(&since.watched);
-        let refused = if self.record.stands(&marks, since.token, concerned) == Some(false) {
+        let concerned = entry.tags.iter().chain(&at.tags);
+        let spared = self.record.stands(&marks, since.token, concerned) == Some(false);
+        let refused = if spared && self.record.is_alone(&marks, since, &since.watched) {
             weight.is_none().then_some(PutOutcome::TooLarge)
         } else {
             Some(PutOutcome::RacedWrite)

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::change::{Change, Intent, Strength};
-use super::core::{FOLDED_AT_ONCE, Invalidated, LastInvalidated, TAG_LIMIT, Token, fresh_epoch};
+use super::core::{FOLDED_AT_ONCE, Invalidated, LastInvalidated, Since, TAG_LIMIT, Token, fresh_epoch};
 use super::held::Held;
 use crate::clock::Millis;
 use crate::rules::{Heir, Tag};
@@ -70,13 +70,16 @@ impl Record {
         (token.epoch == self.epoch && latest.hard <= token.seq).then_some(latest.soft > token.seq)
     }
 
+    /// Whether none of these tags was invalidated after the `since` token.
+    pub(super) fn is_alone<'a>(&self, marks: &Marks, since: &Since, tags: impl IntoIterator<Item = &'a Tag>) -> bool {
+        since.token.epoch == self.epoch && marks.latest_or_heirs(tags).top() <= since.token.seq
+    }
+
     /// Invalidates what the change names in one step. `put` does what belongs into it, under the token right after the
     /// invalidation, before anybody reads that one. What the change settles is for [`Record::hold`].
     pub(super) fn invalidate(&self, marks: &mut Marks, change: &Change<'_>, put: impl FnOnce(Token)) -> Invalidated {
-        let alone = change.since.is_some_and(|since| {
-            let latest = marks.latest_or_heirs(change.tags.iter().chain(&since.watched));
-            since.token.epoch == self.epoch && latest.top() <= since.token.seq
-        });
+        let alone =
+            change.since.is_some_and(|since| self.is_alone(marks, since, change.tags.iter().chain(&since.watched)));
         let seq = self.seq.load(Ordering::SeqCst) + 1;
         let token = Token { epoch: self.epoch, seq };
         marks.raise(change.tags, change.strength, seq);
@@ -136,7 +139,7 @@ impl Marks {
 
     /// The same for tags whose heirs may not be among them.
     fn latest_or_heirs<'a>(&self, tags: impl IntoIterator<Item = &'a Tag>) -> LastInvalidated {
-        tags.into_iter().fold(self.floor, |latest, tag| match tag.heir() {
+        tags.into_iter().fold(self.latest([]), |latest, tag| match tag.heir() {
             Heir::Route(route) => latest.max(self.latest([tag, &route])),
             Heir::Itself | Heir::Everything => latest.max(self.latest([tag])),
         })

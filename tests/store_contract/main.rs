@@ -9,6 +9,7 @@
     reason = "a test fails by panicking; the lints spare only what is inside of test functions"
 )]
 
+mod agreement;
 mod expect;
 mod fixture;
 mod held;
@@ -16,6 +17,7 @@ mod laws;
 mod put;
 mod race;
 mod redis_expect;
+mod redis_fields;
 mod redis_held;
 mod redis_keys;
 mod redis_login;

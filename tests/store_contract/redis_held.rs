@@ -1,13 +1,18 @@
 //! What a person with `redis-cli` sees of writes under way and of what is held, and what spoils it.
 
+use std::time::Duration;
+
 use aside::clock::Clock;
 use aside::rules::Tag;
-use aside::store::{Change, Intent, Mark, PutOutcome, Store};
+use aside::store::{Change, Intent, Kind, Mark, Otherwise, PutOutcome, Store};
 
-use crate::fixture::{Harness, InRedis, entry, eventually, fill, hit, key_tag, place, put, token};
+use crate::fixture::{
+    COMMIT_WITHIN, Harness, InRedis, entry, eventually, fill, hit, key_tag, lookup, place, place_in, put, token,
+};
+use crate::put::{since, written};
 use crate::redis::{RedisServer, Reply};
 
-const RECORD: &str = "aside:{aside}:gen";
+pub const RECORD: &str = "aside:{aside}:gen";
 const HELD: &str = "aside:{aside}:held";
 const PEND: &str = "aside:{aside}:pend";
 
@@ -82,4 +87,270 @@ async fn what_is_held_says_so_and_until_when() {
     let (_, again) = listed.iter().find(|(tag, _)| tag == "n:season").unwrap();
     let times: Vec<u64> = again.strip_prefix('a').unwrap().split(' ').map(|time| time.parse().unwrap()).collect();
     assert_eq!(times, [until, until - 50_000, until - 59_000]);
+}
+
+/// What the scripts share, and then this: its keys are the record, what is held and the marks.
+pub fn run(server: &RedisServer, lines: &str) -> Reply {
+    let parts = [
+        "local record_key, held_key, pend_key = unpack(KEYS)\nlocal replid, fresh_epoch, tag_limit, folded_at_once = unpack(ARGV)\n",
+        include_str!("../../src/store/redis/scripts/record.lua"),
+        include_str!("../../src/store/redis/scripts/held.lua"),
+        include_str!("../../src/store/redis/scripts/invalidation.lua"),
+        include_str!("../../src/store/redis/scripts/marks.lua"),
+        lines,
+    ];
+    let info = server.command(&["INFO", "replication"]).text();
+    let replid = info.lines().find_map(|line| line.strip_prefix("master_replid:")).unwrap().trim();
+    let script = parts.concat();
+    let reply = server.command(&["EVAL", &script, "3", RECORD, HELD, PEND, replid, "00000000000000ab", "10000", "100"]);
+    assert!(!matches!(reply, Reply::Error(_)), "{reply:?}");
+    reply
+}
+
+/// The node's name and its generation, of the marks that are there.
+fn node_of_marks(server: &RedisServer) -> String {
+    let (id, _) = &hash(server, PEND)[0];
+    id.split('.').next().unwrap().to_owned()
+}
+
+fn reap(server: &RedisServer, node: &str, generation: u64) -> Reply {
+    let lines = format!("local record = read_record() return reap(record, '{node}', {generation}, clock(), 60000)");
+    run(server, &lines)
+}
+
+#[tokio::test]
+async fn what_a_dead_nodes_writes_may_have_changed_is_held() {
+    let redis = InRedis::start().await;
+    let (store, server) = (&redis.store, &redis.server);
+    let (apple, order, mut seasonal) = (place("fruit:1"), place_in("orders", "order:1"), place("fruit:3"));
+    seasonal.tags = vec![Tag::named("season")].into();
+    for place in [&apple, &order, &seasonal] {
+        fill(store, place, "old").await;
+    }
+    let (first, _second) = (mark(store).await, mark(store).await);
+    let other = store.mark(Intent { held: vec![Tag::route("orders")], others: Vec::new() }).await.unwrap();
+    let node = node_of_marks(server);
+    // Of another node, of a later life of this one, and of nobody.
+    let [living, later] = ["ffff.0.1".to_owned(), format!("{node}.1.0")];
+    for id in [&living, &later, "nobody"] {
+        server.command(&["HSET", PEND, id, "{}"]);
+    }
+    assert_eq!(reap(server, &node, 0), Reply::Number(3));
+    let mut left: Vec<String> = hash(server, PEND).into_iter().map(|(id, _)| id).collect();
+    left.sort();
+    let mut expected = vec![later, living, "nobody".to_owned()];
+    expected.sort();
+    assert_eq!(left, expected);
+    for place in [&apple, &order, &seasonal] {
+        assert_eq!(hit(store, place).await, None);
+    }
+    fill(store, &seasonal, "new").await;
+    assert_eq!(reap(server, &node, 0), Reply::Number(0));
+    assert_eq!(hit(store, &seasonal).await.as_deref(), Some("new"), "there was nothing to reap");
+    for place in [&apple, &order] {
+        let begun = token(store, place).await;
+        assert_eq!(put(store, place, entry(place, "old", begun)).await, PutOutcome::RacedWrite);
+    }
+
+    // A write comes back whose mark was reaped: what it alone held is free, what two held is not.
+    let done = store.invalidate(Change::of(&[Tag::route("orders")]).ending(&other)).await.unwrap();
+    assert!(!done.marked);
+    fill(store, &order, "new").await;
+    assert!(!store.invalidate(Change::of(&key_tag("fruit:1")).ending(&first)).await.unwrap().marked);
+    let begun = token(store, &apple).await;
+    assert_eq!(put(store, &apple, entry(&apple, "old", begun)).await, PutOutcome::RacedWrite);
+    redis.pass(COMMIT_WITHIN);
+    eventually("it is free", async || {
+        let begun = token(store, &apple).await;
+        put(store, &apple, entry(&apple, "new", begun)).await == PutOutcome::Stored
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_write_that_leaves_an_entry_ends_its_mark_too() {
+    let redis = InRedis::start().await;
+    let (store, server, apple) = (&redis.store, &redis.server, place("fruit:1"));
+    let (tags, since) = (key_tag("fruit:1"), since(token(store, &apple).await));
+    let both = async |mark: &Mark, otherwise| {
+        let new = written(&apple, "new", Kind::Written);
+        store.invalidate_and_put(Change::of(&tags).ending(mark), &since, &apple, new, otherwise).await.unwrap()
+    };
+    let first = mark(store).await;
+    let (done, outcome) = both(&first, Otherwise::Nothing).await;
+    assert_eq!((done.marked, outcome), (true, Ok(PutOutcome::Stored)));
+    assert_eq!(number(server, &["HLEN", PEND]), 0);
+
+    let raced = mark(store).await;
+    let (done, outcome) = both(&raced, Otherwise::Nothing).await;
+    assert_eq!((done.marked, outcome), (false, Ok(PutOutcome::RacedWrite)));
+    assert_eq!(number(server, &["HLEN", PEND]), 1, "nothing has been done");
+    assert!(both(&raced, Otherwise::Invalidate).await.0.marked);
+
+    // Reaped meanwhile: what it held ends with it, and nothing is put over what others may have seen.
+    let reaped = mark(store).await;
+    reap(server, &node_of_marks(server), 0);
+    let (done, outcome) = both(&reaped, Otherwise::Invalidate).await;
+    assert_eq!((done.marked, outcome), (false, Ok(PutOutcome::RacedWrite)));
+    fill(store, &apple, "newer").await;
+}
+
+#[tokio::test]
+async fn what_is_held_is_held_in_a_new_record_too() {
+    let redis = InRedis::start().await;
+    let (store, apple) = (&redis.store, place("fruit:1"));
+    let attacks: [&[&str]; 4] = [&["DEL", RECORD], &["SET", RECORD, "a"], &["HSET", RECORD, "seq", "a"], &["PING"]];
+    for attack in attacks {
+        for by in ["lookup", "invalidate", "everything", "hold"] {
+            store.hold(&mark(store).await).await.unwrap();
+            let before = token(store, &apple).await;
+            if attack[0] == "SET" {
+                redis.server.command(&["DEL", RECORD]);
+            }
+            redis.server.command(attack);
+            match by {
+                "invalidate" => drop(store.invalidate(Change::of(&[Tag::route("orders")])).await.unwrap()),
+                "everything" => drop(store.invalidate(Change::of(&[Tag::everything()])).await.unwrap()),
+                "hold" => drop(store.hold(&mark(store).await).await.unwrap()),
+                _ => {}
+            }
+            let begun = token(store, &apple).await;
+            assert_eq!(begun.epoch == before.epoch, attack[0] == "PING", "{attack:?} {by}");
+            assert_eq!(
+                put(store, &apple, entry(&apple, "old", begun)).await,
+                PutOutcome::RacedWrite,
+                "{attack:?} {by}"
+            );
+        }
+    }
+    redis.pass(COMMIT_WITHIN);
+    redis.server.command(&["DEL", RECORD]);
+    fill(store, &apple, "new").await;
+    assert!(
+        hash(&redis.server, HELD).iter().all(|(_, value)| !value.starts_with('q')),
+        "what has ended is listed no more"
+    );
+}
+
+#[tokio::test]
+async fn what_is_held_ends_although_somebody_has_deleted_the_list() {
+    let redis = InRedis::start().await;
+    let (store, apple) = (&redis.store, place("fruit:1"));
+    let intent = Intent { held: vec![key_tag("fruit:1")[0].clone(), Tag::everything()], others: Vec::new() };
+    store.hold(&store.mark(intent).await.unwrap()).await.unwrap();
+    redis.server.command(&["DEL", HELD]);
+    let filled = async || {
+        let begun = token(store, &apple).await;
+        put(store, &apple, entry(&apple, "new", begun)).await == PutOutcome::Stored
+    };
+    store.invalidate(Change::of(&key_tag("fruit:1"))).await.unwrap();
+    assert!(!filled().await, "it has not ended");
+    redis.pass(COMMIT_WITHIN);
+    eventually("it is free", filled).await;
+}
+
+#[tokio::test]
+async fn what_is_spoilt_of_it_stops_nothing() {
+    let redis = InRedis::start().await;
+    let (store, server, apple) = (&redis.store, &redis.server, place("fruit:1"));
+    for key in [HELD, PEND] {
+        for kind in
+            [&["SET", key, "a"][..], &["LPUSH", key, "a"], &["HSET", key, "k:fruit fruit:1", "q", "", "a1 2", "x", ""]]
+        {
+            server.command(&["DEL", key]);
+            assert!(!matches!(server.command(kind), Reply::Error(_)));
+            let first = mark(store).await;
+            store.invalidate(Change::of(&key_tag("fruit:1")).ending(&first)).await.unwrap();
+            store.unmark(mark(store).await);
+            store.hold(&mark(store).await).await.unwrap();
+            assert_eq!(hit(store, &apple).await, None);
+            server.command(&["DEL", RECORD]);
+            let begun = token(store, &apple).await;
+            assert_eq!(put(store, &apple, entry(&apple, "old", begun)).await, PutOutcome::RacedWrite, "{kind:?}");
+            redis.pass(COMMIT_WITHIN + Duration::from_secs(1));
+            eventually("it is free", async || {
+                store.invalidate(Change::of(&[Tag::route("orders")])).await.unwrap();
+                let begun = token(store, &apple).await;
+                put(store, &apple, entry(&apple, "new", begun)).await == PutOutcome::Stored
+            })
+            .await;
+            assert_eq!(number(server, &["HLEN", HELD]), 0, "{kind:?}");
+        }
+    }
+    // A mark that nobody can read may have meant anything.
+    server.command(&["DEL", PEND]);
+    server.command(&["HSET", PEND, "dead.0.1", "{"]);
+    assert_eq!(reap(server, "dead", 0), Reply::Number(1));
+    assert_eq!(hit(store, &apple).await, None);
+}
+
+#[tokio::test]
+async fn so_many_writes_are_noted_and_no_more() {
+    let redis = InRedis::start().await;
+    let (store, server) = (&redis.store, &redis.server);
+    run(server, "for i = 1, 9999 do redis.call('HSET', pend_key, 'other.0.' .. i, '{}') end return 'OK'");
+    let last = mark(store).await;
+    let more = mark(store).await;
+    assert_eq!((number(server, &["HLEN", PEND]), redis.shared.unnoted()), (10_000, 1));
+    assert!(!store.invalidate(Change::of(&key_tag("fruit:1")).ending(&more)).await.unwrap().marked);
+    assert!(store.invalidate(Change::of(&key_tag("fruit:1")).ending(&last)).await.unwrap().marked);
+}
+
+#[tokio::test]
+async fn where_very_much_is_held_routes_stand_for_keys_and_everything_for_names() {
+    let redis = InRedis::start().await;
+    let (store, server) = (&redis.store, &redis.server);
+    let hold = async |tags: Vec<Tag>| {
+        store.hold(&store.mark(Intent { held: tags, others: Vec::new() }).await.unwrap()).await.unwrap();
+    };
+    hold((0..1000).map(|n| Tag::key("fruit", &n.to_string())).collect()).await;
+    let order = place_in("orders", "order:1");
+    fill(store, &order, "order").await;
+    hold(key_tag("fruit:1").to_vec()).await;
+    assert_eq!(number(server, &["HLEN", HELD]), 1001);
+    assert!(server.command(&["HGET", HELD, "r:fruit"]).text().starts_with('q'));
+    assert_eq!(hit(store, &order).await.as_deref(), Some("order"), "another route");
+    hold((0..1500).map(|n| Tag::key(&n.to_string(), "1")).collect()).await;
+    assert_eq!(number(server, &["HLEN", HELD]), 2001);
+    assert_eq!(hit(store, &order).await, None, "everything is held");
+    assert!(lookup(store, &place("fruit:1")).await.entry.is_none());
+}
+
+#[tokio::test]
+async fn while_nodes_have_different_rules_every_write_drops_everything() {
+    let redis = InRedis::start().await;
+    let (store, server) = (&redis.store, &redis.server);
+    let (apple, order) = (place("fruit:1"), place_in("orders", "order:1"));
+    fill(store, &order, "old").await;
+    server.command(&["HSET", RECORD, "mixed", "1"]);
+    assert_eq!(hit(store, &order).await.as_deref(), Some("old"));
+    store.invalidate(Change::of(&key_tag("fruit:1"))).await.unwrap();
+    assert_eq!(hit(store, &order).await, None);
+    let begun = fill(store, &order, "new").await;
+    for otherwise in [Otherwise::Nothing, Otherwise::Invalidate] {
+        let (tags, since, new) = (key_tag("fruit:1"), since(begun), written(&apple, "new", Kind::Written));
+        let both = store.invalidate_and_put(Change::of(&tags), &since, &apple, new, otherwise).await.unwrap();
+        assert_eq!(both.1, Ok(PutOutcome::RacedWrite));
+        assert_eq!(hit(store, &order).await.is_some(), otherwise == Otherwise::Nothing);
+    }
+    fill(store, &order, "new").await;
+    store.invalidate(Change::of(&key_tag("fruit:1")).soft()).await.unwrap();
+    assert!(lookup(store, &order).await.soft);
+    store.hold(&mark(store).await).await.unwrap();
+    let begun = token(store, &order).await;
+    assert_eq!(put(store, &order, entry(&order, "old", begun)).await, PutOutcome::RacedWrite, "everything is held");
+}
+
+#[tokio::test]
+async fn when_rules_begin_to_differ_everything_is_held_instead_of_what_is_held() {
+    let redis = InRedis::start().await;
+    let (store, server, order) = (&redis.store, &redis.server, place_in("orders", "order:1"));
+    run(server, "widen(read_record()) return 'OK'");
+    fill(store, &order, "old").await;
+    store.hold(&mark(store).await).await.unwrap();
+    assert_eq!(hit(store, &order).await.as_deref(), Some("old"));
+    run(server, "widen(read_record()) return 'OK'");
+    assert_eq!(hit(store, &order).await, None);
+    let begun = token(store, &order).await;
+    assert_eq!(put(store, &order, entry(&order, "old", begun)).await, PutOutcome::RacedWrite);
 }

@@ -1,7 +1,9 @@
 //! What Redis alone can do to an invalidation with an entry; and what a record looks like after a flood.
 
+use std::sync::Arc;
+
 use aside::rules::Tag;
-use aside::store::{Change, Fault, Kind, Otherwise, PutOutcome, RedisUrl, StoreUrl};
+use aside::store::{Change, Expect, Fault, Kind, Otherwise, PutOutcome, RedisUrl, StoreUrl};
 
 use crate::fixture::{
     Harness, InRedis, down, entry, eventually, fill, hit, key_tag, lookup, place, put, redis_settings, settings, token,
@@ -45,6 +47,13 @@ async fn an_entry_that_cannot_be_written_leaves_nothing_half_written() {
     let rich = InRedis::node(&redis).await.1;
     let (store, apple) = (&redis.store, place("fruit:1"));
     let begun = fill(&rich, &apple, "old").await;
+    for expect in [Expect::Any, Expect::Entry(lookup(&rich, &apple).await.entry.unwrap())] {
+        fill(&rich, &apple, "old").await;
+        let again = store.put(&apple, Arc::new(entry(&apple, "old", begun)), expect).await;
+        assert!(matches!(again, Err(Fault::Refused(_))), "{again:?}");
+        assert_eq!(redis.server.command(&["EXISTS", "fruit:1", "{fruit:1}:meta"]), Reply::Number(0));
+    }
+    fill(&rich, &apple, "old").await;
     let entry = written(&apple, "new", Kind::Written);
     let put = store
         .invalidate_and_put(Change::of(&key_tag("fruit:1")), &since(begun), &apple, entry, Otherwise::Invalidate)

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use aside::rules::Tag;
 use aside::store::{
-    Change, Expect, Fault, Kind, Otherwise, PutOutcome, RedisUrl, Shared, Store, StoreSettings, StoreUrl, Token,
+    Change, Expect, Fault, Intent, Kind, Otherwise, PutOutcome, RedisUrl, Shared, Store, StoreSettings, StoreUrl, Token,
 };
 
 use crate::fixture::{entry, key_tag, place, settings};
@@ -87,6 +87,10 @@ async fn everything(server: &RedisServer, settings: &StoreSettings) -> Result<()
     let (_, put) =
         store.invalidate_and_put(Change::of(&tags), &since, &apple, new, Otherwise::Invalidate).await.map_err(told)?;
     holds("it is put", put.map_err(told)? == PutOutcome::Stored)?;
+
+    let mark = store.mark(Intent { held: tags.to_vec(), others: key_tag("fruit:2").to_vec() }).await.map_err(told)?;
+    holds("it is noted", store.hold(&mark).await.map_err(told)?.marked)?;
+    holds("it is held", store.lookup(&apple).await.map_err(told)?.entry.is_none())?;
 
     // More than a record lists, one that does not say how many that are, one that is gone, and a server without scripts.
     let many: Vec<Tag> = (0..10_200).map(|n| Tag::key("fruit", &format!("fruit:{n}"))).collect();
