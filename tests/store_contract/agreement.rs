@@ -35,12 +35,15 @@ impl Dice {
     }
 }
 
+/// What a lookup of a place found in both.
+type Seen = (usize, [Token; 2], [Option<Arc<StoredResponse>>; 2]);
+
 /// Both stores, and what the one and the other have said so far.
 struct Both {
     stores: [Store; 2],
     places: Vec<EntryRef>,
     /// Tokens and entries of earlier lookups, by place.
-    seen: Vec<(usize, [Token; 2], [Option<Arc<StoredResponse>>; 2])>,
+    seen: Vec<Seen>,
     written: usize,
 }
 
