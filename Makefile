@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo test fuzz lint sessions instructions structure endurance conformance build
+.PHONY: help demo test fuzz lint sessions instructions structure endurance coherence conformance build
 
 help: ## lists what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ structure: ## rooms, lengths, short files, circles and arrows up, as tests/archi
 
 endurance: ## stress for some minutes: memory, full stores, idle and slow clients, too few files, slowhttptest (ASIDE_BIN=path)
 	@scripts/endurance
+
+coherence: ## no read older than an answered write, over real processes and every fault, 30 minutes (ASIDE_BIN=path ROWS=name,...)
+	@scripts/coherence $(if $(ROWS),--rows $(ROWS))
 
 conformance: ## the public suite http-tests/cache-tests, in CACHE_TESTS_DIR (examples/conformance/README.md)
 	@scripts/conformance
