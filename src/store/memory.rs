@@ -98,7 +98,7 @@ impl Memory {
         let marks = self.record.write();
         // A fill from before a soft invalidation is as old as what that hit.
         if self.stands(&marks, &entry, at) != Some(false) {
-            return PutOutcome::RacedWrite;
+            return raced(&marks, &entry);
         }
         let there = self.entries.peek(&at.key).filter(|there| self.stands(&marks, there, at).is_some());
         if let Some(refused) = refusal(there.as_ref(), &entry, expect) {
@@ -150,7 +150,7 @@ impl Memory {
         let refused = if spared && self.record.is_alone(&marks, since, &since.watched) {
             weight.is_none().then_some(PutOutcome::TooLarge)
         } else {
-            Some(PutOutcome::RacedWrite)
+            Some(raced(&marks, &entry))
         };
         if refused.is_some() && otherwise == Otherwise::Nothing {
             let nothing = Invalidated { token: self.record.now(), alone: false, marked: false };
@@ -186,6 +186,11 @@ impl Memory {
 fn key_texts(key: &CacheKey) -> usize {
     let host = key.host.as_ref().map_or(0, |host| host.len());
     allocated(key.name.len()) + allocated(host) + allocated(size_of_val(&*key.selected))
+}
+
+/// Why an entry is not put that an invalidation has overtaken.
+fn raced(marks: &Marks, entry: &StoredResponse) -> PutOutcome {
+    if marks.hold(&entry.tags) { PutOutcome::Held } else { PutOutcome::RacedWrite }
 }
 
 /// Why an entry is not put where this valid one is, or none.

@@ -128,6 +128,11 @@ impl Record {
 }
 
 impl Marks {
+    /// Whether one of these tags is held, or everything.
+    pub(super) fn hold<'a>(&self, tags: impl IntoIterator<Item = &'a Tag>) -> bool {
+        self.held.holds(tags)
+    }
+
     /// Where any of the tags was last invalidated. Of a tag that is listed no longer its heir tells, which every entry that
     /// has the tag has too.
     fn latest<'a>(&self, tags: impl IntoIterator<Item = &'a Tag> + Clone) -> LastInvalidated {

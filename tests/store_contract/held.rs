@@ -42,13 +42,13 @@ pub async fn what_is_held_is_neither_given_out_nor_stored(harness: &impl Harness
         for token in [begun, found.token] {
             let late = Arc::new(entry(&apple, "old", token));
             for expect in [Expect::Any, Expect::Absent] {
-                assert_eq!(store.put(&apple, Arc::clone(&late), expect).await.unwrap(), PutOutcome::RacedWrite);
+                assert_eq!(store.put(&apple, Arc::clone(&late), expect).await.unwrap(), PutOutcome::Held);
             }
         }
         let (tags, new) = ([Tag::route("orders")], written(&apple, "new", Kind::Written));
         let since = since(found.token);
         let both = store.invalidate_and_put(Change::of(&tags), &since, &apple, new, Otherwise::Nothing).await;
-        assert_eq!(both.unwrap().1, Ok(PutOutcome::RacedWrite));
+        assert_eq!(both.unwrap().1, Ok(PutOutcome::Held));
         assert_eq!(hit(store, &apple).await, None);
         assert_eq!(hit(store, &pear).await.as_deref(), Some("pear"), "what has another key");
     }

@@ -75,7 +75,7 @@ async fn what_is_held_says_so_and_until_when() {
     store.hold(&mark(store).await).await.unwrap();
     assert_eq!(hit(store, &apple).await, None);
     let begun = token(store, &apple).await;
-    assert_eq!(put(store, &apple, entry(&apple, "old", begun)).await, PutOutcome::RacedWrite);
+    assert_eq!(put(store, &apple, entry(&apple, "old", begun)).await, PutOutcome::Held);
 
     let field = server.command(&["HGET", RECORD, "t:k:fruit fruit:1"]).text();
     let (until, owner) = field.strip_prefix('q').unwrap().split_once(' ').unwrap();
@@ -149,7 +149,7 @@ async fn what_a_dead_nodes_writes_may_have_changed_is_held() {
     assert_eq!(hit(store, &seasonal).await.as_deref(), Some("new"), "there was nothing to reap");
     for place in [&apple, &order] {
         let begun = token(store, place).await;
-        assert_eq!(put(store, place, entry(place, "old", begun)).await, PutOutcome::RacedWrite);
+        assert_eq!(put(store, place, entry(place, "old", begun)).await, PutOutcome::Held);
     }
 
     // A write comes back whose mark was reaped: what it alone held is free, what two held is not.
@@ -158,7 +158,7 @@ async fn what_a_dead_nodes_writes_may_have_changed_is_held() {
     fill(store, &order, "new").await;
     assert!(!store.invalidate(Change::of(&key_tag("fruit:1")).ending(&first)).await.unwrap().marked);
     let begun = token(store, &apple).await;
-    assert_eq!(put(store, &apple, entry(&apple, "old", begun)).await, PutOutcome::RacedWrite);
+    assert_eq!(put(store, &apple, entry(&apple, "old", begun)).await, PutOutcome::Held);
     redis.pass(COMMIT_WITHIN);
     eventually("it is free", async || {
         let begun = token(store, &apple).await;
@@ -191,7 +191,7 @@ async fn a_write_that_leaves_an_entry_ends_its_mark_too() {
     let reaped = mark(store).await;
     reap(server, &node_of_marks(server), 0);
     let (done, outcome) = both(&reaped, Otherwise::Invalidate).await;
-    assert_eq!((done.marked, outcome), (false, Ok(PutOutcome::RacedWrite)));
+    assert_eq!((done.marked, outcome), (false, Ok(PutOutcome::Held)), "until this very step");
     fill(store, &apple, "newer").await;
 }
 
@@ -216,11 +216,7 @@ async fn what_is_held_is_held_in_a_new_record_too() {
             }
             let begun = token(store, &apple).await;
             assert_eq!(begun.epoch == before.epoch, attack[0] == "PING", "{attack:?} {by}");
-            assert_eq!(
-                put(store, &apple, entry(&apple, "old", begun)).await,
-                PutOutcome::RacedWrite,
-                "{attack:?} {by}"
-            );
+            assert_eq!(put(store, &apple, entry(&apple, "old", begun)).await, PutOutcome::Held, "{attack:?} {by}");
         }
     }
     redis.pass(COMMIT_WITHIN);
@@ -266,7 +262,7 @@ async fn what_is_spoilt_of_it_stops_nothing() {
             assert_eq!(hit(store, &apple).await, None);
             server.command(&["DEL", RECORD]);
             let begun = token(store, &apple).await;
-            assert_eq!(put(store, &apple, entry(&apple, "old", begun)).await, PutOutcome::RacedWrite, "{kind:?}");
+            assert_eq!(put(store, &apple, entry(&apple, "old", begun)).await, PutOutcome::Held, "{kind:?}");
             redis.pass(COMMIT_WITHIN + Duration::from_secs(1));
             eventually("it is free", async || {
                 store.invalidate(Change::of(&[Tag::route("orders")])).await.unwrap();
@@ -338,7 +334,7 @@ async fn while_nodes_have_different_rules_every_write_drops_everything() {
     assert!(lookup(store, &order).await.soft);
     store.hold(&mark(store).await).await.unwrap();
     let begun = token(store, &order).await;
-    assert_eq!(put(store, &order, entry(&order, "old", begun)).await, PutOutcome::RacedWrite, "everything is held");
+    assert_eq!(put(store, &order, entry(&order, "old", begun)).await, PutOutcome::Held, "everything is held");
 }
 
 #[tokio::test]
@@ -352,5 +348,5 @@ async fn when_rules_begin_to_differ_everything_is_held_instead_of_what_is_held()
     run(server, "widen(read_record()) return 'OK'");
     assert_eq!(hit(store, &order).await, None);
     let begun = token(store, &order).await;
-    assert_eq!(put(store, &order, entry(&order, "old", begun)).await, PutOutcome::RacedWrite);
+    assert_eq!(put(store, &order, entry(&order, "old", begun)).await, PutOutcome::Held);
 }

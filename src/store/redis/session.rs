@@ -76,6 +76,7 @@ impl Session {
         match answer.as_str() {
             "stored" => Ok(PutOutcome::Stored),
             "raced" => Ok(PutOutcome::RacedWrite),
+            "held" => Ok(PutOutcome::Held),
             "newer" => Ok(PutOutcome::NewerFill),
             "gone" => Ok(PutOutcome::Gone),
             _ => Err(strange(&answer)),
@@ -129,6 +130,7 @@ impl Session {
         let outcome = match answer.splitn(5, ' ').last() {
             Some("stored") => Ok(PutOutcome::Stored),
             Some("raced") => Ok(PutOutcome::RacedWrite),
+            Some("held") => Ok(PutOutcome::Held),
             _ => Err(strange(&answer)),
         };
         Ok((invalidated, outcome))

@@ -1,24 +1,12 @@
 -- Stores a fill unless its token says that it may be old, or something else is there than what is expected. Returns stored,
--- raced, newer or gone.
+-- raced, held, newer or gone.
 local at = tonumber(seq)
-
--- What was held until now and is listed nowhere any more, so that nothing else ends it: somebody has deleted the list.
-local function end_overdue(names)
-  for i, text in ipairs(redis.call('HMGET', record_key, unpack(names))) do
-    local _, _, ends = parse_mark(text)
-    if ends and ends <= clock() then
-      redis.call('HSET', record_key, names[i], redis.call('HINCRBY', record_key, 'seq', 1))
-    end
-  end
-end
 
 local record = read_record()
 if not record or record.epoch ~= epoch or record.seq < at then
   return 'raced'
 elseif invalidated_after(record, cjson.decode(tags), at, true) then
-  by_chunk({ 'floor' }, end_overdue)
-  by_chunk(fields_of(cjson.decode(tags)), end_overdue)
-  return 'raced'
+  return is_held(cjson.decode(tags)) and 'held' or 'raced'
 end
 
 -- A table from JSON; nothing where it is none.

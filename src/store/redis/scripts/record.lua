@@ -136,3 +136,21 @@ local function invalidated_after(record, tags, at, softly)
     end
   end)
 end
+
+-- Whether everything, or one of the tags, is held. What was to end by now ends here, for somebody may have deleted the list
+-- that would have ended it.
+local function is_held(tags)
+  local names, held = fields_of(tags), false
+  names[#names + 1] = 'floor'
+  by_chunk(names, function(chunk)
+    for i, text in ipairs(redis.call('HMGET', record_key, unpack(chunk))) do
+      local _, _, ends = parse_mark(text)
+      if ends and ends > clock() then
+        held = true
+      elseif ends then
+        redis.call('HSET', record_key, chunk[i], digits(redis.call('HINCRBY', record_key, 'seq', 1)))
+      end
+    end
+  end)
+  return held
+end
