@@ -65,8 +65,7 @@ def node_killed(stand: Stand) -> None:
 def killed_after_commit(stand: Stand) -> None:
     """Ten writes are committed and not yet answered when their node is killed."""
     node, others = stand.nodes[0], stand.nodes[1:]
-    turn = len(stand.held)
-    keys = [f"{random.choice('tw')}k{turn + number}" for number in range(10)]
+    keys = [f"{random.choice('tw')}k{len(stand.faults) * 10 + number}" for number in range(10)]
     for key in keys:
         for other in others:
             get(other.port, f"/{key[0]}/{key}")
@@ -74,10 +73,13 @@ def killed_after_commit(stand: Stand) -> None:
         threads = [threading.Thread(target=write_and_hold, args=(node.port, key)) for key in keys]
         for thread in threads:
             thread.start()
-        for _ in keys:
-            _, key, version = stand.origin.popen.stdout.readline().split()
-            stand.held.append(Held(key, int(version)))
+        # A write that was refused never gets there.
+        end = time.monotonic() + 1.0
+        while len(committed := list(stand.origin.committed.queue)) < len(keys) and time.monotonic() < end:
+            time.sleep(0.01)
         node.kill()
+        stand.held += [Held(*each) for each in committed]
+        stand.origin.committed.queue.clear()
         node.restart(after=random.uniform(0.05, 0.3))
         for thread in threads:
             thread.join()

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from measure import HEAD, Result, document, settle
 from rows import ROWS, Row
-from servers import Ports
+from servers import NotStarted, Ports
 from stand import Clients, Options, Stand, stand
 
 # Calm before the first fault and after the last one, in seconds.
@@ -47,7 +47,7 @@ def faults(row: Row, made: Stand, clients: Clients, begun: float) -> str:
             enough = clients.reads.value >= made.options.reads and took >= made.options.seconds and done >= (row.rounds or 1)
             if enough or took >= AT_MOST * made.options.seconds and done >= (row.rounds or 1):
                 return ""
-    except (OSError, TimeoutError, SystemExit) as problem:
+    except (OSError, TimeoutError, NotStarted) as problem:
         return f"{type(problem).__name__}: {problem}"
 
 
@@ -80,7 +80,7 @@ def main() -> int:
         return 0
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     first, last = map(int, chosen.ports.split("-"))
-    ports, begun, results = Ports(first, last), time.monotonic(), []
+    ports, begun, results, failed = Ports(first, last), time.monotonic(), [], 0
     print(f"seed {chosen.seed}\n{HEAD}", flush=True)
     for row in ROWS:
         if row.name in chosen.skip or chosen.rows and row.name not in chosen.rows:
@@ -90,15 +90,21 @@ def main() -> int:
                 logs = chosen.logs.absolute() / f"{row.name}-{nodes}-{when_down}"
                 random.seed(chosen.seed)
                 options = Options(nodes, when_down, chosen.seconds, chosen.reads, chosen.seed, ports, logs)
-                results.append(run_row(row, options))
+                try:
+                    results.append(run_row(row, options))
+                except (OSError, TimeoutError, NotStarted) as problem:
+                    print(f"{row.name:<20} {nodes:>5} {when_down:<9} FAILED: {problem}", flush=True)
+                    failed += 1
+                    continue
                 print(results[-1], flush=True)
                 (logs / "result.json").write_text(json.dumps(results[-1].as_json(), indent=1) + "\n")
                 if chosen.json:
                     chosen.json.write_text(json.dumps([result.as_json() for result in results], indent=1) + "\n")
     if chosen.document:
         chosen.document.write_text(document(chosen.document.read_text(), results))
-    failed = sum(bool(result.failures()) for result in results)
-    print(f"\n{len(results) - failed} passed, {failed} failed, {time.monotonic() - begun:.0f} s; logs in {chosen.logs}")
+    passed = sum(not result.failures() for result in results)
+    failed += len(results) - passed
+    print(f"\n{passed} passed, {failed} failed, {time.monotonic() - begun:.0f} s; logs in {chosen.logs}")
     return 1 if failed else 0
 
 

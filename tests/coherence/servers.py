@@ -3,17 +3,23 @@ stopped for a while, and started again."""
 
 import json
 import os
+import queue
 import random
 import shutil
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 HERE = Path(__file__).parent
 LOCAL = "127.0.0.1"
+
+
+class NotStarted(Exception):
+    """A server does not start."""
 
 
 class Ports:
@@ -33,7 +39,7 @@ class Ports:
                     return port
                 except OSError:
                     continue
-        sys.exit("no port is free any more; name more of them with --ports FIRST-LAST")
+        raise NotStarted("no port is free any more; name more of them with --ports FIRST-LAST")
 
 
 class Server:
@@ -50,7 +56,7 @@ class Server:
         end = time.monotonic() + patience
         while not self.listens():
             if self.popen.poll() is not None or time.monotonic() > end:
-                sys.exit(f"{self.name} did not start:\n{self.log.read_text()[-3000:]}")
+                raise NotStarted(f"{self.name} did not start:\n{self.log.read_text()[-3000:]}")
             time.sleep(0.005)
 
     def spawn(self) -> None:
@@ -106,8 +112,20 @@ class Told(Server):
 
 
 class Origin(Told):
+    """The versioned origin; `committed` has the writes that it holds, as soon as they are committed."""
+
     def __init__(self, port: int, folder: Path):
         super().__init__("origin", [sys.executable, str(HERE / "origin.py"), str(port)], port, folder)
+
+    def start(self, patience: float = 30.0) -> None:
+        super().start(patience)
+        self.committed: queue.Queue[tuple[str, int]] = queue.Queue()
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def _listen(self) -> None:
+        for line in self.popen.stdout:
+            _, key, version = line.split()
+            self.committed.put((key, int(version)))
 
     def versions(self) -> dict[str, int]:
         return json.loads(get(self.port, "/versions")[2])
@@ -124,7 +142,7 @@ class Relays(Told):
     def start(self, patience: float = 30.0) -> None:
         self.spawn()
         if self.popen.stdout.readline() != "ready\n":
-            sys.exit(f"the relays did not start:\n{self.log.read_text()}")
+            raise NotStarted(f"the relays did not start:\n{self.log.read_text()}")
 
     def tell(self, relay: int, **command) -> None:
         self.popen.stdin.write(json.dumps({"relay": relay, **command}) + "\n")
@@ -132,14 +150,8 @@ class Relays(Told):
         self.popen.stdout.readline()
 
 
-class Redis(Server):
-    """One Redis, reached by raw commands."""
-
-    def __init__(self, name: str, port: int, folder: Path, *options: str):
-        folder = folder / name
-        command = [redis_binary(), "--port", str(port), "--bind", LOCAL, "--dir", str(folder), "--save", "", "--appendonly", "no"]
-        command += ["--enable-debug-command", "yes", "--repl-diskless-sync-delay", "0", "--maxmemory-policy", "noeviction"]
-        super().__init__(name, [*command, *options], port, folder)
+class Asked(Server):
+    """A server that speaks Redis's protocol, asked by raw commands."""
 
     def ask(self, *words: str | int, patience: float = 5.0):
         """One command on a connection of its own."""
@@ -157,6 +169,16 @@ class Redis(Server):
         except OSError:
             return None
 
+
+class Redis(Asked):
+    """One Redis."""
+
+    def __init__(self, name: str, port: int, folder: Path, *options: str):
+        folder = folder / name
+        command = [redis_binary(), "--port", str(port), "--bind", LOCAL, "--dir", str(folder), "--save", "", "--appendonly", "no"]
+        command += ["--enable-debug-command", "yes", "--repl-diskless-sync-delay", "0", "--maxmemory-policy", "noeviction"]
+        super().__init__(name, [*command, *options], port, folder)
+
     def start(self, patience: float = 30.0) -> None:
         super().start(patience)
         wait_until(f"{self.name} answers", lambda: self.try_ask("PING") == "PONG")
@@ -165,7 +187,7 @@ class Redis(Server):
         return self.folder / "dump.rdb"
 
 
-class Sentinel(Server):
+class Sentinel(Asked):
     def __init__(self, name: str, port: int, folder: Path, master: int):
         folder = folder / name
         folder.mkdir(parents=True, exist_ok=True)
@@ -196,7 +218,9 @@ class Node(Server):
 
 def redis_binary() -> str:
     found = shutil.which("redis-server", path=os.environ["PATH"] + ":/usr/sbin:/usr/local/sbin")
-    return found or sys.exit("redis-server is not installed; scripts/install-test-tools installs it")
+    if not found:
+        raise NotStarted("redis-server is not installed; scripts/install-test-tools installs it")
+    return found
 
 
 def reply(file):
