@@ -43,7 +43,9 @@ def settle(made: Stand, tally: Tally) -> tuple[list[dict], list[dict]]:
     deadline = time.monotonic() + COMMIT_WITHIN + GRACE
     # A commit whose client gave up may still be on its way.
     time.sleep(0.5)
-    truth = made.origin.versions() if made.kind != "cache-only" else tally.acked
+    truth = made.origin.versions()
+    if made.kind == "cache-only":
+        truth = {key: version for key, version in tally.acked.items() if key not in tally.spoiled}
     left = [(key, node) for key in truth for node in made.nodes]
     late, seen = [], {}
     while left and time.monotonic() < deadline:
@@ -98,7 +100,7 @@ class Result:
     trouble: str
 
     def violations(self) -> int:
-        return self.tally.violated + len(self.late)
+        return len(self.tally.violations) + len(self.late)
 
     def share(self, begin: float, end: float) -> float | None:
         """The share of hits in a stretch of time."""
