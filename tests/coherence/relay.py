@@ -6,6 +6,7 @@ Commands come as lines of JSON on standard input, each answered by a line when i
 
     {"relay": 0, "delay": [0.005, 0.06]}   each piece is so many seconds on its way, in either direction; [0, 0] for none
     {"relay": 0, "held": true}             nothing gets through; what was sent is kept, and delivered afterwards
+    {"relay": 0, "mute": true}             the same, but only for what comes back: commands are carried out, and nobody hears of it
     {"relay": 0, "refuse": true}           connections are reset, and so is every new one
     {"relay": 0, "target": 6380}           where new connections lead
     {"relay": 0, "reset": true}            connections are reset; new ones are welcome
@@ -25,8 +26,9 @@ class Relay:
     def __init__(self, port: int, target: int):
         self.port, self.target = port, target
         self.delay, self.refuse = (0.0, 0.0), False
-        self.open = asyncio.Event()
-        self.open.set()
+        self.there, self.back = asyncio.Event(), asyncio.Event()
+        self.there.set()
+        self.back.set()
         self.writers: set[asyncio.StreamWriter] = set()
         self.tasks: set[asyncio.Task] = set()
 
@@ -42,12 +44,12 @@ class Relay:
         except OSError:
             return self.end(writer)
         self.writers.add(back)
-        for source, sink in ((reader, back), (there, writer)):
-            task = asyncio.create_task(self.pass_on(source, sink))
+        for source, sink, open in ((reader, back, self.there), (there, writer, self.back)):
+            task = asyncio.create_task(self.pass_on(source, sink, open))
             self.tasks.add(task)
             task.add_done_callback(self.tasks.discard)
 
-    async def pass_on(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+    async def pass_on(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, open: asyncio.Event) -> None:
         """Reads as fast as it comes, so that a piece's delay is its own; writes each when its time has come."""
         pieces: asyncio.Queue = asyncio.Queue()
         clock = asyncio.get_running_loop().time
@@ -55,8 +57,9 @@ class Relay:
         async def write() -> None:
             while True:
                 due, piece = await pieces.get()
-                await asyncio.sleep(max(0.0, due - clock())) if due > clock() else None
-                await self.open.wait()
+                if due > clock():
+                    await asyncio.sleep(due - clock())
+                await open.wait()
                 if not piece:
                     return
                 sink.write(piece)
@@ -89,12 +92,21 @@ class Relay:
         if "delay" in command:
             self.delay = tuple(command["delay"])
         if "held" in command:
-            self.open.clear() if command["held"] else self.open.set()
+            self.shut(self.there, command["held"])
+        if "held" in command or "mute" in command:
+            self.shut(self.back, command.get("held") or command.get("mute"))
         self.refuse = command.get("refuse", self.refuse)
         self.target = command.get("target", self.target)
         if command.get("reset") or command.get("refuse"):
             for writer in list(self.writers):
                 self.end(writer)
+
+    @staticmethod
+    def shut(direction: asyncio.Event, shut: bool) -> None:
+        if shut:
+            direction.clear()
+        else:
+            direction.set()
 
 
 async def main() -> None:

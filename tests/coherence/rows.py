@@ -63,7 +63,8 @@ def node_killed(stand: Stand) -> None:
 
 
 def killed_after_commit(stand: Stand) -> None:
-    """Ten writes are committed and not yet answered when their node is killed."""
+    """Ten writes are committed and not yet answered when their node is killed; it comes back at once, or when its lease has
+    ended long since."""
     node, others = stand.nodes[0], stand.nodes[1:]
     keys = [f"{random.choice('tw')}k{len(stand.faults) * 10 + number}" for number in range(10)]
     for key in keys:
@@ -80,7 +81,7 @@ def killed_after_commit(stand: Stand) -> None:
         node.kill()
         stand.held += [Held(*each) for each in committed]
         stand.origin.committed.queue.clear()
-        node.restart(after=random.uniform(0.05, 0.3))
+        node.restart(after=random.uniform(0.05, 0.3) if len(stand.faults) % 2 else 4.0)
         for thread in threads:
             thread.join()
     calm()
@@ -180,6 +181,38 @@ def one_delayed(stand: Stand) -> None:
         time.sleep(5.0)
         stand.relays.tell(0, delay=[0, 0])
     calm()
+
+
+def muted(stand: Stand) -> None:
+    with stand.fault():
+        stand.relays.tell(0, mute=True)
+        time.sleep(3.0)
+        stand.relays.tell(0, mute=False)
+    calm()
+
+
+def cut_and(act: Callable[[Stand], None]):
+    """One node is cut off, and then the others' Redis loses what it knew of that one."""
+
+    def round(stand: Stand) -> None:
+        with stand.fault():
+            stand.relays.tell(0, held=True)
+            time.sleep(1.0)
+            act(stand)
+            time.sleep(4.0)
+            stand.relays.tell(0, held=False)
+        calm()
+
+    return round
+
+
+def flush(stand: Stand) -> None:
+    stand.main.ask("FLUSHALL")
+
+
+def restart_redis(stand: Stand) -> None:
+    stand.main.kill()
+    stand.main.start()
 
 
 def cut_held(seconds: float):
@@ -301,9 +334,9 @@ ROWS = [
     Row("quiet", "no fault", nothing, nodes=(2, 4), back=False, quiet=True),
     Row("cache-only", "writes to the cache alone, through it and around it", nothing, kind="cache-only", back=False),
     Row("node-stopped", "a node is stopped for 1.5 s", node_hangs),
-    Row("node-killed", "a node is killed with -9 and started again, 14 times or more", node_killed, back=False, rounds=14),
-    Row("killed-after-commit", "a node is killed between commit and answer of ten writes", killed_after_commit, back=False),
-    Row("term-pending", "SIGTERM while Redis is stopped and invalidations are pending", both_orders, back=False),
+    Row("node-killed", "a node is killed with -9 and started again, 14 times or more", node_killed, rounds=14),
+    Row("killed-after-commit", "a node is killed between commit and answer of ten writes", killed_after_commit),
+    Row("term-pending", "SIGTERM while Redis is stopped and invalidations are pending", both_orders),
     Row("control-deleted", "the control keys are deleted every 120 ms", control_keys_deleted),
     Row("flushall", "FLUSHALL every 100 ms", everything_flushed),
     Row("redis-empty", "Redis is killed and comes back empty", redis_restarted(saved=False)),
@@ -313,11 +346,14 @@ ROWS = [
     Row("link-slow", "one node's link to Redis takes 5 to 60 ms", one_delayed),
     Row("link-held", "one node's link is cut for 3 s, its bytes delivered later", cut_held(3.0)),
     Row("link-reset", "one node's link is reset and refused for 3 s", cut_reset(3.0)),
+    Row("link-mute", "one node's commands reach Redis, and for 3 s it hears of none", muted),
+    Row("cut-flushed", "one node's link is cut for 5 s, and Redis is flushed meanwhile", cut_and(flush)),
+    Row("cut-restarted", "one node's link is cut for 5 s, and Redis comes back empty meanwhile", cut_and(restart_redis)),
     Row("promoted", "a replica with a frozen link is promoted, all nodes moved at once", replica_promoted(0), kind="replica"),
     Row("promoted-in-turn", "the same, one node moved 4 s before the others", replica_promoted(4.0), kind="replica"),
     Row("swapped", "master and replica change places under open connections", swapped_under_sessions, kind="replica"),
-    Row("sentinel", "a Sentinel failover after the master's death", failover, kind="sentinel", back=False),
-    Row("rolling", "a rolling restart that renames two routes", rolling_restart, back=False),
-    Row("start-far", "a node is started under load with Redis 20 ms away", started_far_away, back=False),
+    Row("sentinel", "a Sentinel failover after the master's death", failover, kind="sentinel"),
+    Row("rolling", "a rolling restart that renames two routes", rolling_restart),
+    Row("start-far", "a node is started under load with Redis 20 ms away", started_far_away),
     Row("absence", "one node's link is cut for longer than `absence`", cut_held(ABSENCE + 5.0), forgiven=("forward",), back=False),
 ]
