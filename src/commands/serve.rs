@@ -47,9 +47,10 @@ fn serve(config: Config, log: &Log) -> Result<(), Box<dyn std::error::Error>> {
     // The kernel may have chosen a port.
     let proxy = config.proxy.listening_on(server.addresses());
     let origin = config.origin.urls().join(" and ");
+    let shared = proxy::Shared::new(proxy, Clock::System, log.recorder());
     let parts = Parts {
-        shared: proxy::Shared::new(proxy, Clock::System, log.recorder()),
-        store: store::Shared::new(&config.store),
+        store: store::Shared::new(&config.store).lending_to(shared.answers()),
+        shared,
         origin: Arc::new(origin::Shared::new(config.origin, &Clock::System)),
     };
     let running = server.start(&parts)?;

@@ -45,6 +45,11 @@ impl Shared {
             recorder,
         }
     }
+
+    /// What counts the bytes of answers on their way.
+    pub fn answers(&self) -> &Arc<Budget> {
+        &self.answers
+    }
 }
 
 /// What one core works with.

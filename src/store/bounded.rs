@@ -102,6 +102,11 @@ impl<K: Clone + Eq + Hash, V: Clone> Bounded<K, V> {
         self.items.insert(key, Item { value, weight });
     }
 
+    /// Takes out what a key has.
+    pub fn remove(&self, key: &K) {
+        self.items.remove(key);
+    }
+
     /// What an item weighs whose key and value own so many bytes elsewhere; `None` where that is more than the map takes.
     pub fn weigh(&self, owned: usize) -> Option<Weight> {
         let weight = (owned + item::<K, Item<V>>()) as u64;

@@ -165,6 +165,11 @@ impl StoredResponse {
         Self { annotated_bytes: bytes, ..self }
     }
 
+    /// How many bytes its body takes as a hit of an annotated route sends it; none for other routes.
+    pub fn annotated_bytes(&self) -> usize {
+        self.annotated_bytes
+    }
+
     /// Whether the store that has it found it valid at this point of its sequence or at a later one.
     pub(super) fn was_valid_at(&self, seq: u64) -> bool {
         self.valid_at.load(Ordering::SeqCst) >= seq

@@ -26,7 +26,7 @@ use super::change::{Change, Intent};
 use super::core::{Invalidated, Otherwise, PutOutcome, Since, Token};
 use super::entry::{Expect, Kind, Lookup, StoredResponse};
 use super::record::{Marks, Record};
-use super::weight::allocated;
+use super::weight::key_texts;
 use crate::clock::{Clock, Millis, millis};
 use crate::rules::{CacheKey, EntryRef, Tag};
 
@@ -180,12 +180,6 @@ impl Memory {
     fn weigh(&self, at: &EntryRef, entry: &StoredResponse) -> Option<Weight> {
         self.entries.weigh(entry.weight() + key_texts(&at.key))
     }
-}
-
-/// What a key takes beside itself.
-fn key_texts(key: &CacheKey) -> usize {
-    let host = key.host.as_ref().map_or(0, |host| host.len());
-    allocated(key.name.len()) + allocated(host) + allocated(size_of_val(&*key.selected))
 }
 
 /// Why an entry is not put that an invalidation has overtaken.

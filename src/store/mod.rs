@@ -24,6 +24,7 @@ mod weight;
 
 use std::sync::Arc;
 
+use crate::budget::Budget;
 use crate::clock::Clock;
 use crate::rules::EntryRef;
 
@@ -59,8 +60,19 @@ impl Shared {
                 settings.timeout,
                 settings.when_down,
                 settings.commit_within,
+                settings.memory,
             ))),
         }
+    }
+
+    /// The same, whose copies of Redis' entries share their bodies with the answers that this budget counts: what is under
+    /// way of a body counts once its copy is gone. Without it each answer counts by itself.
+    #[must_use]
+    pub fn lending_to(self, answers: &Arc<Budget>) -> Self {
+        if let Self::Redis(node) = &self {
+            node.lend_to(answers);
+        }
+        self
     }
 
     /// How many writes were forwarded without a mark, since there were too many of them.
@@ -96,6 +108,22 @@ impl Shared {
         match self {
             Self::Memory(memory) => Ok(Store::Memory(Arc::clone(memory))),
             Self::Redis(node) => Redis::attach_reader(node).await.map(Store::Redis),
+        }
+    }
+
+    /// How many lookups were answered with a copy in this process, on Redis' word and without a body.
+    pub fn validated(&self) -> u64 {
+        match self {
+            Self::Memory(_) => 0,
+            Self::Redis(node) => node.validated(),
+        }
+    }
+
+    /// How many bytes entries, or copies of those in Redis, take of this process's memory at the most.
+    pub fn weight_held(&self) -> u64 {
+        match self {
+            Self::Memory(memory) => memory.weight_held(),
+            Self::Redis(node) => node.weight_held(),
         }
     }
 

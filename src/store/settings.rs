@@ -20,7 +20,7 @@ pub enum StoreUrl {
 pub struct StoreSettings {
     /// Where it is.
     pub url: StoreUrl,
-    /// How many bytes the memory store may hold.
+    /// How many bytes the memory store may hold, or the copies of what is in Redis.
     pub memory: u64,
     /// What every key in Redis begins with.
     pub prefix: String,

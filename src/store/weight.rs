@@ -8,7 +8,7 @@ use http::header::{self, VARY};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::budget::COUNTED;
-use crate::rules::Tag;
+use crate::rules::{CacheKey, Tag};
 
 /// Up to here the allocator has a size for each two words.
 const SMALL: usize = 64;
@@ -117,6 +117,12 @@ fn table(names: usize, values: usize) -> usize {
 pub(super) fn tags(tags: &[Tag]) -> usize {
     let text = |tag: &Tag| allocated(counted::<()>() + tag.as_str().len().next_multiple_of(size_of::<usize>()));
     allocated(size_of_val(tags)) + tags.iter().map(text).sum::<usize>()
+}
+
+/// What a key takes beside itself.
+pub(super) fn key_texts(key: &CacheKey) -> usize {
+    let host = key.host.as_ref().map_or(0, |host| host.len());
+    allocated(key.name.len()) + allocated(host) + allocated(size_of_val(&*key.selected))
 }
 
 #[cfg(test)]

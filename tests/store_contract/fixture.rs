@@ -89,6 +89,13 @@ impl InRedis {
         Self { server, shared, store }
     }
 
+    /// A store that keeps no copies in memory, so that each lookup reads all that Redis has.
+    pub async fn without_copies() -> Self {
+        let server = RedisServer::start();
+        let settings = StoreSettings { memory: 0, ..redis_settings(&server) };
+        Self::start_with(server, settings).await
+    }
+
     /// Another process's store on the same Redis.
     pub async fn node(&self) -> (Shared, Store) {
         let shared = Shared::new(&redis_settings(&self.server));

@@ -16,6 +16,7 @@ mod held;
 mod laws;
 mod put;
 mod race;
+mod redis_copies;
 mod redis_expect;
 mod redis_fields;
 mod redis_held;

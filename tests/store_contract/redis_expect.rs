@@ -12,7 +12,7 @@ use crate::redis::Reply;
 
 #[tokio::test]
 async fn what_a_person_deleted_or_changed_is_not_brought_back() {
-    let redis = InRedis::start().await;
+    let redis = InRedis::without_copies().await;
     let (store, apple) = (&redis.store, place("fruit:1"));
     let attacks: [&[&[&str]]; 9] = [
         &[&["DEL", "fruit:1"]],

@@ -3,7 +3,7 @@
 use aside::rules::Tag;
 use aside::store::{Change, PutOutcome, Since};
 
-use crate::fixture::{Harness, InRedis, entry, fill, hit, key_tag, lookup, place, put, token};
+use crate::fixture::{InRedis, entry, fill, hit, key_tag, lookup, place, put, token};
 use crate::redis::Reply;
 
 const META: [&str; 7] = ["v", "key", "token", "tags", "fields", "about", "sum"];
@@ -18,7 +18,7 @@ async fn is_a_miss_and_recovers(redis: &InRedis, what: &str) {
 
 #[tokio::test]
 async fn halves_that_do_not_fit_are_a_miss() {
-    let redis = InRedis::start().await;
+    let redis = InRedis::without_copies().await;
     fill(&redis.store, &place("fruit:1"), "apple").await;
     let attacks: [&[&[&str]]; 12] = [
         &[&["DEL", "{fruit:1}:meta"]],
@@ -46,7 +46,7 @@ async fn halves_that_do_not_fit_are_a_miss() {
 
 #[tokio::test]
 async fn an_entry_of_another_fingerprint_is_replaced_and_is_no_damage() {
-    let redis = InRedis::start().await;
+    let redis = InRedis::without_copies().await;
     let (today, mut tomorrow) = (place("fruit:1"), place("fruit:1"));
     tomorrow.key.fingerprint = u64::MAX;
     fill(&redis.store, &today, "today").await;
@@ -61,7 +61,7 @@ async fn an_entry_of_another_fingerprint_is_replaced_and_is_no_damage() {
 
 #[tokio::test]
 async fn a_flipped_bit_in_the_meta_is_a_miss() {
-    let redis = InRedis::start().await;
+    let redis = InRedis::without_copies().await;
     let apple = place("fruit:1");
     for field in META {
         for bit in 0..8 {
@@ -79,7 +79,7 @@ async fn a_flipped_bit_in_the_meta_is_a_miss() {
 
 #[tokio::test]
 async fn another_keys_entry_under_this_name_is_a_miss() {
-    let redis = InRedis::start().await;
+    let redis = InRedis::without_copies().await;
     fill(&redis.store, &place("fruit:1"), "apple").await;
     fill(&redis.store, &place("fruit:2"), "pear").await;
     redis.server.command(&["RENAME", "fruit:2", "fruit:1"]);
@@ -89,7 +89,7 @@ async fn another_keys_entry_under_this_name_is_a_miss() {
 
 #[tokio::test]
 async fn a_spoilt_record_is_a_new_life() {
-    let redis = InRedis::start().await;
+    let redis = InRedis::without_copies().await;
     let (apple, record) = (place("fruit:1"), "aside:{aside}:gen");
     let attacks: [&[&[&str]]; 11] = [
         &[&["DEL", record]],
@@ -135,7 +135,7 @@ async fn a_spoilt_record_is_a_new_life() {
 
 #[tokio::test]
 async fn a_spoilt_tag_counts_as_invalidated() {
-    let redis = InRedis::start().await;
+    let redis = InRedis::without_copies().await;
     let apple = place("fruit:1");
     let begun = fill(&redis.store, &apple, "old").await;
     redis.server.command(&["HSET", "aside:{aside}:gen", "t:k:fruit fruit:1", "many"]);
@@ -147,7 +147,7 @@ async fn a_spoilt_tag_counts_as_invalidated() {
 
 #[tokio::test]
 async fn names_of_pubsub_messages_confuse_nobody() {
-    let redis = InRedis::start().await;
+    let redis = InRedis::without_copies().await;
     fill(&redis.store, &place("fruit:1"), "apple").await;
     for word in ["message", "pmessage", "smessage", "subscribe", "unsubscribe", "pubsub"] {
         for (key, field) in [("{fruit:1}:meta", "v"), ("{fruit:1}:meta", "key"), ("aside:{aside}:gen", "epoch")] {

@@ -78,13 +78,11 @@ impl Node {
         let mut server = config.server;
         server.cores = 2;
         let server = Server::bind(server).unwrap();
+        let proxy = config.proxy.listening_on(server.addresses());
+        let shared = proxy::Shared::new(proxy, clock.clone(), Recorder::default());
         let parts = Parts {
-            shared: proxy::Shared::new(
-                config.proxy.listening_on(server.addresses()),
-                clock.clone(),
-                Recorder::default(),
-            ),
-            store: store::Shared::new(&config.store),
+            store: store::Shared::new(&config.store).lending_to(shared.answers()),
+            shared,
             origin: std::sync::Arc::new(origin::Shared::new(config.origin, &clock)),
         };
         let running = server.start(&parts).unwrap();

@@ -13,6 +13,7 @@ use super::layout::{key_name, parse_token, text, write_token};
 use crate::clock::millis;
 use crate::policy::{Lifetime, LifetimeSource, StoredFlags};
 use crate::rules::{CacheKey, Tag};
+use crate::store::core::Token;
 use crate::store::entry::{Kind, StoredResponse};
 
 /// Entries of any other version are misses.
@@ -28,8 +29,14 @@ pub(super) const META_FIELDS: [Bytes; META_LENGTH] = [
     Bytes::from_static(b"tags"),
     Bytes::from_static(b"fields"),
     Bytes::from_static(b"about"),
-    Bytes::from_static(b"sum"),
+    SUM,
 ];
+
+/// No annotated body is longer than the stored one by more.
+const MOST_ADDED: usize = 1 << 20;
+
+/// The field that tells an entry from every other one of its key.
+pub(super) const SUM: Bytes = Bytes::from_static(b"sum");
 
 /// A field's name, and its value with every byte as the character of that number: most bytes are ASCII, and none is lost.
 #[derive(Serialize, Deserialize)]
@@ -74,8 +81,13 @@ pub(super) fn tag_list(tags: &[Tag]) -> Bytes {
 fn encode(key: &CacheKey, entry: &StoredResponse) -> [Bytes; META_LENGTH] {
     let Content { version, key, tags, fields, about, hash } = Content::of(key, entry);
     let token = write_token(entry.token);
-    let sum = [&hash, b"@".as_slice(), token.as_bytes()].concat();
-    [version, key, token.into(), tags, fields, about, sum.into()]
+    let sum = sum(&hash, entry.token);
+    [version, key, token.into(), tags, fields, about, sum]
+}
+
+/// The sum of an entry, by the [`Content::hash`] of what is the same whatever its token.
+pub(super) fn sum(hash: &[u8], token: Token) -> Bytes {
+    [hash, b"@", write_token(token).as_bytes()].concat().into()
 }
 
 /// What tells an entry from every other one of its key, the same for one that was put and for one that was read again:
@@ -94,12 +106,13 @@ pub(super) enum Unfit {
     Unsound,
 }
 
-/// The entry that a body and the values of [`META_FIELDS`] make up.
-pub(super) fn decode(key: &CacheKey, body: &Value, meta: &[Value]) -> Result<StoredResponse, Unfit> {
+/// The entry that a body and the values of [`META_FIELDS`] make up, and its sum.
+pub(super) fn decode(key: &CacheKey, body: &Value, meta: &[Value]) -> Result<(StoredResponse, Bytes), Unfit> {
     let body = body.clone().into_bytes().ok_or(Unfit::Unsound)?;
     let primary = sealed(&body, meta).ok_or(Unfit::Unsound)?;
     if primary == primary_key(key) {
-        return read(body, meta).ok_or(Unfit::Unsound);
+        let sum = meta.last().and_then(|sum| sum.clone().into_bytes());
+        return read(body, meta).zip(sum).ok_or(Unfit::Unsound);
     }
     Err(if differs_in_fingerprint(primary, key) { Unfit::OtherFingerprint } else { Unfit::Unsound })
 }
@@ -118,7 +131,8 @@ fn read(body: Bytes, meta: &[Value]) -> Option<StoredResponse> {
     let about: About = serde_json::from_str(text(about)?).ok()?;
     let tags: Vec<TagText> = serde_json::from_str(text(tags)?).ok()?;
     let (lifetime, flags) = (about.lifetime()?, about.flags());
-    Some(StoredResponse::new(
+    let annotated = about.annotated_length;
+    let entry = StoredResponse::new(
         about.kind.kind(),
         StatusCode::from_u16(about.status).ok()?,
         decode_fields(text(fields)?)?,
@@ -129,7 +143,8 @@ fn read(body: Bytes, meta: &[Value]) -> Option<StoredResponse> {
         flags,
         tags.iter().map(|tag| Tag::from_stored(&tag.0)).collect(),
         parse_token(text(token)?)?,
-    ))
+    );
+    (annotated <= about.length.saturating_add(MOST_ADDED)).then(|| entry.annotated_in(annotated))
 }
 
 /// Route, fingerprint and name: two routes may render the same name, and a person may rename keys.
@@ -190,11 +205,14 @@ struct About<'a> {
     lifetime_from: Cow<'a, str>,
     stale_while_revalidate_ms: u64,
     stale_if_error_ms: u64,
-    #[serde(default, skip_serializing_if = "is_false")]
+    /// How many bytes its body takes as a hit of an annotated route sends it.
+    #[serde(default, skip_serializing_if = "is_default")]
+    annotated_length: usize,
+    #[serde(default, skip_serializing_if = "is_default")]
     public: bool,
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(default, skip_serializing_if = "is_default")]
     must_revalidate: bool,
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(default, skip_serializing_if = "is_default")]
     private: bool,
 }
 
@@ -222,6 +240,7 @@ impl About<'_> {
             lifetime_from: lifetime.source.as_str().into(),
             stale_while_revalidate_ms: millis(lifetime.stale_while_revalidate),
             stale_if_error_ms: millis(lifetime.stale_if_error),
+            annotated_length: entry.annotated_bytes(),
             public: flags.public_enough,
             must_revalidate: flags.must_revalidate,
             private: flags.private,
@@ -264,9 +283,8 @@ impl KindName {
     }
 }
 
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
-fn is_false(flag: &bool) -> bool {
-    !*flag
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// What the fuzz targets reach: entries as Redis has them. In no other build.
@@ -285,7 +303,7 @@ pub mod fuzzing {
     /// The entry that a body and the values of a meta hash make up, if they do.
     pub fn decode(key: &CacheKey, body: &[u8], meta: &[Bytes]) -> Option<StoredResponse> {
         let meta: Vec<Value> = meta.iter().cloned().map(Value::Bytes).collect();
-        super::decode(key, &Value::Bytes(Bytes::copy_from_slice(body)), &meta).ok()
+        super::decode(key, &Value::Bytes(Bytes::copy_from_slice(body)), &meta).ok().map(|(entry, _)| entry)
     }
 
     /// Puts the right sum last, so that the checks behind it are reached.
@@ -300,7 +318,6 @@ pub mod fuzzing {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::core::Token;
 
     fn key() -> CacheKey {
         CacheKey::new("fruit", 0, "fruit:1")
@@ -341,8 +358,10 @@ mod tests {
 
     #[test]
     fn an_entry_survives() {
-        let before = entry();
-        let after = decode(&key(), &Value::Bytes(before.body.clone()), &values(&before)).unwrap();
+        let before = entry().annotated_in(40);
+        let (after, sum) = decode(&key(), &Value::Bytes(before.body.clone()), &values(&before)).unwrap();
+        assert_eq!(sum, super::sum(&Content::of(&key(), &before).hash, before.token));
+        assert_eq!(after.annotated_bytes(), 40);
         assert_eq!((after.kind, after.status, &after.fields), (before.kind, before.status, &before.fields));
         assert_eq!((&after.body, &after.tags, after.token), (&before.body, &before.tags, before.token));
         assert_eq!((after.response_time, after.initial_age), (before.response_time, before.initial_age));
@@ -357,7 +376,8 @@ mod tests {
     fn an_entry_that_was_read_again_is_the_same() {
         let mut before = entry();
         before.initial_age = Duration::from_micros(2_500_400);
-        let read = |entry: &StoredResponse| decode(&key(), &Value::Bytes(entry.body.clone()), &values(entry)).unwrap();
+        let read =
+            |entry: &StoredResponse| decode(&key(), &Value::Bytes(entry.body.clone()), &values(entry)).unwrap().0;
         let after = read(&before);
         assert_eq!(identity(&key(), &after), identity(&key(), &before));
         assert_eq!(identity(&key(), &read(&after)), identity(&key(), &before));
@@ -380,7 +400,7 @@ mod tests {
     fn markers_survive() {
         for kind in [Kind::VaryIndex, Kind::Around, Kind::Written, Kind::CacheOnly] {
             let before = entry_of(kind, Bytes::new());
-            let after = decode(&key(), &Value::String("".into()), &values(&before)).unwrap();
+            let (after, _) = decode(&key(), &Value::String("".into()), &values(&before)).unwrap();
             assert_eq!((after.kind, after.body.len()), (kind, 0));
         }
     }
@@ -450,7 +470,7 @@ mod tests {
         meta[2] = Value::Bytes(Bytes::from_static(b"000000000000beef:77"));
         meta[6] = Value::Bytes([&hash, b"@000000000000beef:77".as_slice()].concat().into());
         assert_eq!(meta, values(&later));
-        assert_eq!(decode(&key(), &Value::Bytes(later.body.clone()), &meta).unwrap().token, later.token);
+        assert_eq!(decode(&key(), &Value::Bytes(later.body.clone()), &meta).unwrap().0.token, later.token);
     }
 
     #[test]

@@ -1,14 +1,17 @@
 //! The store in a Redis that many nodes share.
 //!
 //! An entry is two keys and the app's record is one (`layout`, `codec`). Reads are plain commands in one round trip; what has to
-//! be atomic runs as a script inside Redis (`scripts`). Each core has a session of its own (`session`), which a task keeps up
+//! be atomic runs as a script inside Redis (`scripts`). What was read stays in memory, for as long as Redis says that it is still
+//! good (`copies`, `lookup`). Each core has a session of its own (`session`), which a task keeps up
 //! (`supervisor`). An invalidation that Redis did not confirm is pending for the whole process (`pending`), which reads
 //! nothing from Redis until it has been made.
 
 mod arguments;
 mod codec;
 mod connect;
+mod copies;
 mod layout;
+mod lookup;
 mod node;
 mod outage;
 mod pending;
@@ -23,18 +26,18 @@ use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use fred::types::Value;
 use tokio::task::AbortHandle;
 
 use self::arguments::{Hold, Invalidate, InvalidateAndPut, MarkWrite, Put, Unmark};
-use self::codec::Unfit;
+use self::codec::sum;
 use self::layout::{Record, record_fields};
 use self::session::Session;
 use self::supervisor::{Link, supervise};
 use super::change::{Change, Intent, Mark};
-use super::core::{Fault, Invalidated, Otherwise, PutOutcome, Since, Token, WhenDown, fresh_epoch};
+use super::core::{Fault, Invalidated, Otherwise, PutOutcome, Since, WhenDown};
 use super::entry::{Expect, Lookup, Overtaken, StoredResponse};
+use crate::clock::Clock;
 use crate::rules::{EntryRef, Tag};
 
 #[cfg(fuzzing)]
@@ -84,27 +87,7 @@ impl Redis {
     pub async fn lookup(&self, at: &EntryRef) -> Result<Lookup, Fault> {
         let session = self.session_or_count_miss()?;
         let _permit = self.0.link.permit(0)?;
-        let keys = self.node().layout.keys(at);
-        let [body, meta, record] = session.read(&keys, record_fields(&at.tags)).await?;
-        let entry = self.decode(at, body, meta);
-        let record = record.and_then(|values| Record::decode(&values.into_array(), &session.replid));
-        let (token, entry, invalidated, soft) = match (record, entry) {
-            // An epoch that no record has: nothing is ever put under it.
-            (None, entry) if self.0.reads_only => {
-                (Token { epoch: fresh_epoch(), seq: 0 }, None, entry.is_some(), false)
-            }
-            (None, entry) => {
-                let token = session.renew(keys.control).await;
-                self.node().report.stored(|| self.node().url.address(), &token);
-                (token?, None, entry.is_some(), false)
-            }
-            (Some(record), None) => (record.now, None, false, false),
-            (Some(record), Some(entry)) => {
-                let judged = judge(&session, keys.control.record, record, &entry, at).await?;
-                (record.now, judged.map(|_| Arc::new(entry)), judged.is_none(), judged == Some(true))
-            }
-        };
-        Ok(Lookup { token, entry, invalidated, withheld: None, soft })
+        lookup::lookup(self.node(), &session, at, self.0.reads_only).await
     }
 
     /// The entry at a key whose tags, or whose record, are no longer as they were under its token.
@@ -112,7 +95,7 @@ impl Redis {
         let session = self.session_or_count_miss()?;
         let keys = self.node().layout.keys(at);
         let [body, meta, _] = session.read(&keys, record_fields([])).await?;
-        let Some(entry) = self.decode(at, body, meta) else { return Ok(None) };
+        let Some((entry, _)) = lookup::decode(self.node(), at, body, meta) else { return Ok(None) };
         let values = session.read_record(keys.control.record, record_fields(&entry.tags)).await?;
         let values = values.map(Value::into_array).unwrap_or_default();
         let by = Record::raised(&values, &session.replid, entry.token, &entry.tags);
@@ -128,7 +111,12 @@ impl Redis {
         self.may_write()?;
         let session = self.session_or_count_miss()?;
         let _permit = self.0.link.permit(entry.body.len())?;
-        let outcome = session.put(Put::of(self.node().layout.keys(at), &at.key, &entry, expect)).await;
+        let put = Put::of(self.node().layout.keys(at), &at.key, &entry, expect);
+        let (sum, now) = (sum(&put.hash, entry.token), Clock::System.ticks());
+        let outcome = session.put(put).await;
+        if matches!(outcome, Ok(PutOutcome::Stored)) {
+            self.node().copies.insert_put(at, &entry, &sum, now);
+        }
         self.node().report.stored(|| self.node().url.address(), &outcome);
         outcome
     }
@@ -274,48 +262,6 @@ impl Redis {
         let session = if self.node().pending.is_empty() { self.0.link.session() } else { Err(Fault::Down) };
         session.inspect_err(|_| self.node().report.missed())
     }
-
-    /// The entry that two replies make up; nothing where there is none or it is not sound. `None` for a reply says that
-    /// the key holds another type.
-    fn decode(&self, at: &EntryRef, body: Option<Value>, meta: Option<Value>) -> Option<StoredResponse> {
-        let meta = meta.map(Value::into_array);
-        let absent =
-            matches!(body, Some(Value::Null)) && meta.as_ref().is_some_and(|meta| meta.iter().all(Value::is_null));
-        if absent {
-            return None;
-        }
-        let decoded = body.zip(meta).ok_or(Unfit::Unsound);
-        let decoded = decoded.and_then(|(body, meta)| codec::decode(&at.key, &body, &meta));
-        if matches!(decoded, Err(Unfit::Unsound)) {
-            self.node().count_unsound();
-        }
-        decoded.ok()
-    }
-}
-
-/// Whether an entry was softly invalidated after its token; nothing where it was invalidated. The tags that only the response
-/// has named are asked for where the others spare it.
-async fn judge(
-    session: &Session,
-    key: Bytes,
-    first: Record,
-    entry: &StoredResponse,
-    at: &EntryRef,
-) -> Result<Option<bool>, Fault> {
-    let more: Vec<&Tag> = entry.tags.iter().filter(|tag| !at.tags.contains(tag)).collect();
-    let mut softens = first.softens(entry.token);
-    if !first.spares(entry.token) {
-        return Ok(None);
-    }
-    if !more.is_empty() {
-        let values = session.read_record(key, record_fields(more)).await?;
-        let record = values.and_then(|values| Record::decode(&values.into_array(), &session.replid));
-        // A record that was lost between the two reads lost the tags of both.
-        let record = record.filter(|record| record.now.epoch == first.now.epoch && record.spares(entry.token));
-        let Some(record) = record else { return Ok(None) };
-        softens |= record.softens(entry.token);
-    }
-    Ok(Some(softens))
 }
 
 /// An invalidation under way. However it ends, it is either made or pending.

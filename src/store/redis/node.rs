@@ -7,11 +7,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use super::copies::Copies;
 use super::layout::Layout;
 use super::pending::Pending;
 use super::report::Report;
 use super::url::RedisUrl;
 use super::writes::Writes;
+use crate::budget::Budget;
 use crate::store::core::WhenDown;
 
 /// Address space, most of which no memory is ever given to: for more than 400,000 levels of any kind.
@@ -33,12 +35,20 @@ pub struct RedisNode {
     /// How long the origin may take to commit a write whose outcome is unknown.
     pub(super) commit_within: Duration,
     pub(super) report: Report,
+    pub(super) copies: Copies,
     unsound: AtomicU64,
 }
 
 impl RedisNode {
-    /// Sets up what the cores share. Opens no connection.
-    pub fn new(url: RedisUrl, prefix: &str, timeout: Duration, when_down: WhenDown, commit_within: Duration) -> Self {
+    /// Sets up what the cores share, with copies of entries that take at most so many bytes of `memory`. Opens no connection.
+    pub fn new(
+        url: RedisUrl,
+        prefix: &str,
+        timeout: Duration,
+        when_down: WhenDown,
+        commit_within: Duration,
+        memory: u64,
+    ) -> Self {
         Self {
             url,
             layout: Layout::new(prefix),
@@ -48,6 +58,7 @@ impl RedisNode {
             writes: Writes::new(),
             commit_within,
             report: Report::default(),
+            copies: Copies::new(memory),
             unsound: AtomicU64::new(0),
         }
     }
@@ -81,6 +92,22 @@ impl RedisNode {
     /// An entry was there and could not be used.
     pub(super) fn count_unsound(&self) {
         self.unsound.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Has copies of entries share their bodies with the answers that this budget counts.
+    pub(in crate::store) fn lend_to(&self, answers: &Arc<Budget>) {
+        self.copies.lend_to(answers);
+    }
+
+    /// How many lookups were answered with a copy in this process, on Redis' word that it has the same and nothing of it was
+    /// invalidated.
+    pub fn validated(&self) -> u64 {
+        self.copies.validated()
+    }
+
+    /// How many bytes of memory the copies of entries take at the most.
+    pub fn weight_held(&self) -> u64 {
+        self.copies.weight_held()
     }
 
     /// How many entries were there and could not be used: half missing, changed by somebody else, or of another version.

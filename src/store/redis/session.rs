@@ -1,6 +1,7 @@
 //! One connection with Redis from its beginning to its end: its commands bounded in time, and what ends it.
 
 use std::future::Future;
+use std::pin::Pin;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -13,7 +14,7 @@ use fred::types::{InfoKind, Value};
 use tokio::sync::Notify;
 
 use super::arguments::{Arguments, Hold, Invalidate, InvalidateAndPut, MarkWrite, Put, Renew, Unmark};
-use super::codec::META_FIELDS;
+use super::codec::{META_FIELDS, SUM};
 use super::layout::{Control, Keys, parse_answer};
 use super::outage::{Outage, is_reply, outage, plain};
 use super::scripts::{Script, Scripts};
@@ -62,6 +63,28 @@ impl Session {
         });
         let (body, meta, record) = replies.await?;
         Ok([self.reply(body)?, self.reply(meta)?, self.reply(record)?])
+    }
+
+    /// The length of an entry's body, or for an empty one the body, its meta's sum, and its record: read in this order and in
+    /// one round trip.
+    pub(super) async fn validate(
+        &self,
+        keys: &Keys,
+        empty: bool,
+        record_fields: Vec<Bytes>,
+    ) -> Result<[Reply; 3], Fault> {
+        let Keys { body, meta, control } = keys;
+        let body: Pin<Box<dyn Future<Output = Result<Value, Error>> + Send>> =
+            if empty { Box::pin(self.client.get(body.clone())) } else { Box::pin(self.client.strlen(body.clone())) };
+        let replies = self.within(async {
+            tokio::join!(
+                body,
+                Box::pin(self.client.hmget(meta.clone(), SUM)),
+                Box::pin(self.client.hmget(control.record.clone(), record_fields)),
+            )
+        });
+        let (body, sum, record) = replies.await?;
+        Ok([self.reply(body)?, self.reply(sum)?, self.reply(record)?])
     }
 
     /// Fields of the app's record.
