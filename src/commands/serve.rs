@@ -1,5 +1,6 @@
 //! `aside serve`: the proxy at work, until it is told to stop.
 
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,14 +12,16 @@ use super::terminal::{count_routes, say_aside};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::proxy::Parts;
+use crate::rules::Digest;
 use crate::server::{Running, Server};
+use crate::store::StoreSettings;
 use crate::telemetry::Log;
 use crate::{origin, proxy, store, telemetry};
 
 /// Serves until SIGINT or SIGTERM; a second one, a second later or more, does not wait for requests under way. SIGHUP
 /// reads the certificate again.
 ///
-/// 0 after an orderly stop, 1 where a socket cannot be opened, 130 or 143 after a second SIGINT or SIGTERM.
+/// 0 after an orderly stop, 1 where a socket cannot be opened or where at the end something may be old in the store, 130 or 143 after a second SIGINT or SIGTERM.
 pub(super) fn run(config: Config) -> ExitCode {
     let log = match telemetry::start(config.log, config.log_filter.as_deref()) {
         Ok(log) => log,
@@ -43,25 +46,42 @@ fn serve(config: Config, log: &Log) -> Result<(), Box<dyn std::error::Error>> {
     let signals = Signals::new()?;
     let routes = count_routes(&config);
     let file = config.file.as_ref().map_or_else(|| "no file".to_owned(), |path| path.display().to_string());
+    let mut store = config.store;
+    store.rules = config.proxy.rules.fingerprint();
+    store.lock = Some(lock_name(&store, &config.server.listen));
     let server = Server::bind(config.server)?;
     // The kernel may have chosen a port.
     let proxy = config.proxy.listening_on(server.addresses());
     let origin = config.origin.urls().join(" and ");
     let shared = proxy::Shared::new(proxy, Clock::System, log.recorder());
     let parts = Parts {
-        store: store::Shared::new(&config.store).lending_to(shared.answers()),
+        store: store::Shared::new(&store).lending_to(shared.answers()),
         shared,
         origin: Arc::new(origin::Shared::new(config.origin, &Clock::System)),
     };
+    // Others have to know of this node before it answers the first write; without Redis it serves all the same.
+    runtime.block_on(parts.store.joined(JOIN_WITHIN));
     let running = server.start(&parts)?;
     let scheme = if running.is_secure() { "https" } else { "http" };
     for address in running.addresses() {
-        tracing::info!(
-            "listening on {scheme}://{address}, origin {origin}, store {}, {file}, {routes}",
-            config.store.url
-        );
+        tracing::info!("listening on {scheme}://{address}, origin {origin}, store {}, {file}, {routes}", store.url);
     }
-    runtime.block_on(until_stopped(running, signals, log))
+    runtime.block_on(until_stopped(running, signals, log))?;
+    runtime.block_on(parts.store.leave(LEAVE_WITHIN))?;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// So long the store is waited for before connections are taken: for as long as a connection with it may take, and a little.
+const JOIN_WITHIN: Duration = Duration::from_millis(1_500);
+/// So long what is pending may take at the end, beyond what the requests under way have taken.
+const LEAVE_WITHIN: Duration = Duration::from_secs(3);
+
+/// The same for the process that comes after this one, and for no other: it listens on the same addresses, and shares the
+/// same store.
+fn lock_name(store: &StoreSettings, listen: &[SocketAddr]) -> String {
+    let StoreSettings { url, prefix, .. } = store;
+    Digest::of(format!("{url} {prefix} {listen:?}").as_bytes()).to_string()
 }
 
 /// Does what signals ask for, until the server has stopped.
@@ -85,7 +105,6 @@ async fn until_stopped(running: Running, mut signals: Signals, log: &Log) -> Res
         let asked = tokio::select! {
             stopped = &mut stopping => {
                 stopped.map_err(std::io::Error::other)?;
-                tracing::info!("stopped");
                 return Ok(());
             }
             asked = signals.next() => asked,

@@ -248,6 +248,14 @@ pub struct Lookup {
     pub soft: bool,
 }
 
+impl Lookup {
+    /// The same, of which nothing is given out for this reason.
+    #[must_use]
+    pub(super) fn withheld(self, why: Withheld) -> Self {
+        Self { entry: None, withheld: Some(why), soft: false, ..self }
+    }
+}
+
 /// Why a store gives nothing out although it can be read: there may be invalidations that it does not know of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Withheld {

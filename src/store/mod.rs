@@ -23,6 +23,7 @@ mod settings;
 mod weight;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::budget::Budget;
 use crate::clock::Clock;
@@ -54,14 +55,7 @@ impl Shared {
             StoreUrl::Memory => {
                 Self::Memory(Arc::new(Memory::new(settings.memory, settings.commit_within, Clock::System)))
             }
-            StoreUrl::Redis(url) => Self::Redis(Arc::new(RedisNode::new(
-                url.clone(),
-                &settings.prefix,
-                settings.timeout,
-                settings.when_down,
-                settings.commit_within,
-                settings.memory,
-            ))),
+            StoreUrl::Redis(url) => Self::Redis(Arc::new(RedisNode::new(url.clone(), settings))),
         }
     }
 
@@ -88,6 +82,25 @@ impl Shared {
         match self {
             Self::Memory(memory) => Store::Memory(Arc::clone(memory)),
             Self::Redis(node) => Store::Redis(Redis::attach(node)),
+        }
+    }
+
+    /// Waits until this process may answer from what it shares with others, so long at the most; a first store that is
+    /// attached need not. Says whether it may. A process that takes connections before that answers writes of which others do
+    /// not know.
+    pub async fn joined(&self, within: Duration) -> bool {
+        match self {
+            Self::Memory(_) => true,
+            Self::Redis(node) => node.joined(within).await,
+        }
+    }
+
+    /// Makes what is pending and tells the others that this process ends, in so long at the most; nothing is to be written
+    /// after that. The error says what may be old.
+    pub async fn leave(&self, within: Duration) -> Result<(), String> {
+        match self {
+            Self::Memory(_) => Ok(()),
+            Self::Redis(node) => node.leave(within).await,
         }
     }
 
@@ -272,6 +285,15 @@ impl Store {
         match self {
             Self::Memory(_) => WhenDown::Forward,
             Self::Redis(redis) => redis.when_down(),
+        }
+    }
+
+    /// Whether nodes that share the store have other rules than this one: as long as they do, a write invalidates everything, even
+    /// if this node's rules say that it changes nothing.
+    pub fn rules_differ(&self) -> bool {
+        match self {
+            Self::Memory(_) => false,
+            Self::Redis(redis) => redis.rules_differ(),
         }
     }
 

@@ -21,6 +21,7 @@ mod redis_expect;
 mod redis_fields;
 mod redis_held;
 mod redis_keys;
+mod redis_lease;
 mod redis_login;
 mod redis_outage;
 mod redis_put;

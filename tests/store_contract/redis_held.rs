@@ -48,8 +48,8 @@ async fn a_mark_says_what_the_write_may_change_and_ends_with_it() {
     let first = mark(store).await;
     let [(id, note)] = &hash(server, PEND)[..] else { panic!("one mark") };
     let (node, number_of) = id.split_once('.').unwrap();
-    assert_eq!((node.len(), number_of), (16, "0.0"));
-    let told = format!(r#"{{"node":"{node}","generation":0,"held":["k:fruit fruit:1"],"others":["n:season"]}}"#);
+    assert_eq!((node.len(), number_of), (16, "1.0"));
+    let told = format!(r#"{{"node":"{node}","generation":1,"held":["k:fruit fruit:1"],"others":["n:season"]}}"#);
     assert_eq!(*note, told);
     let done = store.invalidate(Change::of(&key_tag("fruit:1")).ending(&first)).await.unwrap();
     assert!(done.marked);
@@ -79,7 +79,7 @@ async fn what_is_held_says_so_and_until_when() {
 
     let field = server.command(&["HGET", RECORD, "t:k:fruit fruit:1"]).text();
     let (until, owner) = field.strip_prefix('q').unwrap().split_once(' ').unwrap();
-    assert!(owner.ends_with(".0.0"), "{owner}");
+    assert!(owner.ends_with(".1.0"), "{owner}");
     let until: u64 = until.parse().unwrap();
     assert!((before + 60_000..before + 90_000).contains(&until));
     let listed = hash(server, HELD);

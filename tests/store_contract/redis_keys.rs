@@ -3,7 +3,9 @@
 use aside::rules::Tag;
 use aside::store::{Change, RedisUrl, Shared, StoreSettings, StoreUrl};
 
-use crate::fixture::{Harness, InRedis, entry, fill, hit, lookup, place, put, redis_settings, settings, token, usable};
+use crate::fixture::{
+    Harness, InRedis, entry, eventually, fill, hit, lookup, place, put, redis_settings, settings, token, usable,
+};
 use crate::redis::{RedisServer, Reply};
 use aside::store::PutOutcome;
 
@@ -26,8 +28,8 @@ async fn the_keys_are_those_that_the_pages_promise() {
     redis.server.command(&["FLUSHALL"]);
     fill(&redis.store, &place("fruit:1"), "apple").await;
     redis.store.invalidate(Change::of(&[Tag::key("fruit", "fruit:2")])).await.unwrap();
-    let keys = redis.server.command(&["KEYS", "*"]).texts();
-    assert_eq!(keys, ["aside:{aside}:gen", "fruit:1", "{fruit:1}:meta"]);
+    let promised = ["aside:{aside}:gen", "aside:{aside}:nodes", "fruit:1", "{fruit:1}:meta"];
+    eventually("these keys", async || redis.server.command(&["KEYS", "*"]).texts() == promised).await;
     let record = redis.server.command(&["HKEYS", "aside:{aside}:gen"]).texts();
     assert_eq!(record, ["epoch", "floor", "listed", "replid", "seq", "t:k:fruit fruit:2"]);
 }

@@ -8,7 +8,7 @@ use fred::types::Value;
 use super::codec::{Content, identity, json, tag_list};
 use super::layout::{Control, Keys, write_epoch};
 use crate::clock::millis;
-use crate::rules::{CacheKey, Tag};
+use crate::rules::CacheKey;
 use crate::store::change::{Change, Intent, Strength};
 use crate::store::core::{FOLDED_AT_ONCE, MARK_LIMIT, Otherwise, TAG_LIMIT, fresh_epoch};
 use crate::store::entry::{Expect, Kind, StoredResponse};
@@ -83,8 +83,6 @@ arguments! {
     Invalidate(record_key, held_key, pend_key) {
         /// For a record that has to be made.
         fresh_epoch,
-        /// `1` for everything there is, whatever its tags.
-        everything,
         /// The id of the write whose mark ends; empty for none.
         mark,
         /// `1` if what it hits is stale instead of gone.
@@ -177,6 +175,39 @@ arguments! {
     }
 }
 
+arguments! {
+    /// Joins the registry, renews a lease or leaves, and makes what is pending.
+    Call(record_key, nodes_key, held_key, pend_key) {
+        /// As [`Invalidate`] has them.
+        fresh_epoch,
+        tag_limit,
+        folded_at_once,
+        /// As [`MarkWrite`] has it.
+        mark_limit,
+        /// Which node, and in which generation.
+        node,
+        generation,
+        /// `join`, `renew` or `leave`.
+        step,
+        /// The time by the server's clock after which it must not run.
+        run_before,
+        /// Since when the node knows the server, by its clock; empty if it does not.
+        known_since,
+        /// What the node's configuration says, in milliseconds.
+        lease,
+        absence,
+        commit_within,
+        /// The fingerprint of its rules.
+        rules,
+        /// The file that it has locked; `-` for none.
+        lock,
+        /// What is pending, as JSON.
+        pending,
+        /// Its writes under way, as JSON: what is noted of each, by its id.
+        marks,
+    }
+}
+
 impl Put {
     /// Stores an entry that is built upon what is expected.
     pub(super) fn of(keys: Keys, key: &CacheKey, entry: &StoredResponse, expect: &Expect) -> Self {
@@ -224,7 +255,6 @@ impl Invalidate {
             held_key: keys.held,
             pend_key: keys.pend,
             fresh_epoch: fresh(),
-            everything: flag(false),
             mark: id_of(mark.and_then(|mark| mark.id.as_deref())),
             softly: flag(*strength == Strength::Soft),
             settled: json(&settle),
@@ -235,11 +265,6 @@ impl Invalidate {
             invalidated: tag_list(tags),
             watched: tag_list(since.map_or(&[], |since| &since.watched)),
         }
-    }
-
-    /// Invalidates these tags as pending, or everything there is.
-    pub(super) fn pending(keys: Control, everything: bool, tags: &[Tag]) -> Self {
-        Self { everything: flag(everything), ..Self::of(keys, &Change::of(tags)) }
     }
 }
 

@@ -20,6 +20,8 @@ pub(super) struct Layout {
 pub(super) struct Control {
     /// HASH: the app's record.
     pub(super) record: Bytes,
+    /// HASH: the nodes that share it.
+    pub(super) nodes: Bytes,
     /// HASH: what is held, or invalidated again and again, by tag.
     pub(super) held: Bytes,
     /// HASH: the marks of writes under way, by the write's id.
@@ -43,7 +45,7 @@ impl Layout {
         let key = |kind| Bytes::from(format!("aside:{{{app}}}:{kind}"));
         Self {
             prefix: prefix.to_owned(),
-            control: Control { record: key("gen"), held: key("held"), pend: key("pend") },
+            control: Control { record: key("gen"), nodes: key("nodes"), held: key("held"), pend: key("pend") },
         }
     }
 
@@ -263,10 +265,16 @@ mod tests {
     #[test]
     fn a_meta_key_has_the_bodys_name_as_its_hash_tag() {
         let place = EntryRef { key: CacheKey::new("fruit", 0, "fruit:1"), tags: Vec::new().into() };
-        let Keys { body, meta, control: Control { record, held, pend } } = Layout::new("shop:").keys(&place);
-        let names =
-            ["shop:fruit:1", "{shop:fruit:1}:meta", "aside:{shop:}:gen", "aside:{shop:}:held", "aside:{shop:}:pend"];
-        assert_eq!([body, meta, record, held, pend], names);
+        let Keys { body, meta, control: Control { record, nodes, held, pend } } = Layout::new("shop:").keys(&place);
+        let names = [
+            "shop:fruit:1",
+            "{shop:fruit:1}:meta",
+            "aside:{shop:}:gen",
+            "aside:{shop:}:nodes",
+            "aside:{shop:}:held",
+            "aside:{shop:}:pend",
+        ];
+        assert_eq!([body, meta, record, nodes, held, pend], names);
     }
 
     fn record(values: &[&str]) -> Option<Record> {

@@ -22,7 +22,7 @@ pub(super) async fn lookup(
     at: &EntryRef,
     reads_only: bool,
 ) -> Result<Lookup, Fault> {
-    let (keys, now) = (node.layout.keys(at), Clock::System.ticks());
+    let (keys, now) = (node.settings.layout.keys(at), Clock::System.ticks());
     let mut copy = if reads_only { None } else { node.copies.find(at) };
     if let Some(trusted) = copy.take_if(|copy| copy.is_trusted(now)) {
         let (is_there, record) = validate(session, &keys, &trusted).await?;
@@ -105,7 +105,7 @@ fn nothing(token: Token, invalidated: bool) -> Lookup {
 /// Makes the record that is missing.
 async fn renew(node: &RedisNode, session: &Session, keys: Keys) -> Result<Token, Fault> {
     let token = session.renew(keys.control).await;
-    node.report.stored(|| node.url.address(), &token);
+    node.report.stored(|| node.settings.url.address(), &token);
     token
 }
 

@@ -9,42 +9,54 @@
 mod arguments;
 mod codec;
 mod connect;
+mod control;
 mod copies;
 mod layout;
+mod lock;
 mod lookup;
 mod node;
 mod outage;
 mod pending;
+mod registry;
 mod report;
 mod scripts;
 mod session;
 mod supervisor;
+mod unconfirmed;
 mod url;
 mod writes;
 
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use fred::types::Value;
 use tokio::task::AbortHandle;
+use tokio::time::sleep;
 
 use self::arguments::{Hold, Invalidate, InvalidateAndPut, MarkWrite, Put, Unmark};
 use self::codec::sum;
 use self::layout::{Record, record_fields};
+use self::node::NodeSettings;
+use self::pending::Unmade;
 use self::session::Session;
 use self::supervisor::{Link, supervise};
+use self::unconfirmed::Unconfirmed;
 use super::change::{Change, Intent, Mark};
-use super::core::{Fault, Invalidated, Otherwise, PutOutcome, Since, WhenDown};
-use super::entry::{Expect, Lookup, Overtaken, StoredResponse};
-use crate::clock::Clock;
-use crate::rules::{EntryRef, Tag};
+use super::core::{Fault, Invalidated, Otherwise, PutOutcome, Since, Token, WhenDown, fresh_epoch};
+use super::entry::{Expect, Lookup, Overtaken, StoredResponse, Withheld};
+use crate::clock::{Clock, boot_millis};
+use crate::rules::EntryRef;
 
 #[cfg(fuzzing)]
 pub use self::codec::fuzzing;
 pub use self::layout::key_name;
 pub use self::node::RedisNode;
 pub use self::url::RedisUrl;
+
+/// How often a write that must not be forwarded without is noted again.
+const MARK_PAUSE: Duration = Duration::from_millis(10);
 
 /// One core's store in Redis. Its session ends with the last clone.
 #[derive(Clone)]
@@ -65,6 +77,7 @@ impl Redis {
     ///
     /// Outside of a tokio runtime.
     pub fn attach(node: &Arc<RedisNode>) -> Self {
+        node.start();
         node.report.begins();
         let link = Arc::new(Link::new(Arc::clone(node)));
         let supervisor = tokio::spawn(supervise(Arc::clone(&link))).abort_handle();
@@ -74,7 +87,7 @@ impl Redis {
     /// A store to look into, with one session that is never opened again. The error says why there is none.
     pub async fn attach_reader(node: &Arc<RedisNode>) -> Result<Self, String> {
         let (session, mut connection) =
-            connect::open(&node.url, node.timeout, false).await.map_err(|why| why.to_string())?;
+            connect::open(&node.settings.url, node.settings.timeout, false).await.map_err(|why| why.to_string())?;
         let link = Arc::new(Link::new(Arc::clone(node)));
         link.publish(Arc::new(session));
         let supervisor = tokio::spawn(async move { drop(connection.ended().await) }).abort_handle();
@@ -86,6 +99,17 @@ impl Redis {
     /// An entry that is not sound is a miss. Dropping the future loses nothing.
     pub async fn lookup(&self, at: &EntryRef) -> Result<Lookup, Fault> {
         let session = self.session_or_count_miss()?;
+        let withheld = self.withheld(&session);
+        let found = self.look_up(at, session).await?;
+        Ok(match withheld {
+            None => found,
+            // What is stored now does not know by which names all nodes will invalidate it.
+            Some(Withheld::Rules) => Lookup { token: no_token(), ..found.withheld(Withheld::Rules) },
+            Some(why) => found.withheld(why),
+        })
+    }
+
+    async fn look_up(&self, at: &EntryRef, session: Arc<Session>) -> Result<Lookup, Fault> {
         let _permit = self.0.link.permit(0)?;
         lookup::lookup(self.node(), &session, at, self.0.reads_only).await
     }
@@ -93,7 +117,7 @@ impl Redis {
     /// The entry at a key whose tags, or whose record, are no longer as they were under its token.
     pub async fn overtaken(&self, at: &EntryRef) -> Result<Option<Overtaken>, Fault> {
         let session = self.session_or_count_miss()?;
-        let keys = self.node().layout.keys(at);
+        let keys = self.node().settings.layout.keys(at);
         let [body, meta, _] = session.read(&keys, record_fields([])).await?;
         let Some((entry, _)) = lookup::decode(self.node(), at, body, meta) else { return Ok(None) };
         let values = session.read_record(keys.control.record, record_fields(&entry.tags)).await?;
@@ -111,13 +135,13 @@ impl Redis {
         self.may_write()?;
         let session = self.session_or_count_miss()?;
         let _permit = self.0.link.permit(entry.body.len())?;
-        let put = Put::of(self.node().layout.keys(at), &at.key, &entry, expect);
+        let put = Put::of(self.node().settings.layout.keys(at), &at.key, &entry, expect);
         let (sum, now) = (sum(&put.hash, entry.token), Clock::System.ticks());
         let outcome = session.put(put).await;
         if matches!(outcome, Ok(PutOutcome::Stored)) {
             self.node().copies.insert_put(at, &entry, &sum, now);
         }
-        self.node().report.stored(|| self.node().url.address(), &outcome);
+        self.node().report.stored(|| self.node().settings.url.address(), &outcome);
         outcome
     }
 
@@ -127,8 +151,10 @@ impl Redis {
     /// Dropping the future loses nothing: the work goes on in a task of its own.
     pub async fn invalidate(&self, change: Change<'_>) -> Result<Invalidated, Fault> {
         self.may_write()?;
-        let told = Invalidate::of(self.node().layout.control(), &change);
-        self.or_pending(change.tags.to_vec(), async move |session| session.invalidate(told).await).await
+        let told = Invalidate::of(self.node().settings.layout.control(), &change);
+        self.ends(change.mark);
+        let done = self.or_pending(Unmade::of(&change), async move |session| session.invalidate(told).await).await?;
+        Ok(done.unwrap_or_else(made_later))
     }
 
     /// The same, and puts an entry in its place: one atomic step. On a [`Fault`] of the whole the invalidation is pending.
@@ -143,11 +169,12 @@ impl Redis {
         otherwise: Otherwise,
     ) -> Result<(Invalidated, Result<PutOutcome, Fault>), Fault> {
         self.may_write()?;
-        let keys = self.node().layout.keys(at);
+        let keys = self.node().settings.layout.keys(at);
         let told = Invalidate::of(keys.control.clone(), &change.since(since));
         let both = InvalidateAndPut::of(keys, &told, &at.key, entry, otherwise);
         // Where only both may happen, or nothing, nothing is pending: whatever became of it, nothing is old that was not.
-        let tags = if otherwise == Otherwise::Nothing { &[] } else { change.tags };
+        let unmade = if otherwise == Otherwise::Nothing { Unmade::default() } else { Unmade::of(&change) };
+        self.ends(change.mark);
         let since = since.token;
         let work = async move |session: Arc<Session>| match session.invalidate_and_put(both).await {
             Err(Fault::Full) if otherwise == Otherwise::Nothing => {
@@ -157,11 +184,11 @@ impl Redis {
             Err(Fault::Full) => Ok((session.invalidate(told).await?, Err(Fault::Full))),
             done => done,
         };
-        let done = self.or_pending(tags.to_vec(), work).await;
-        if let Ok((_, outcome)) = &done {
-            self.node().report.stored(|| self.node().url.address(), outcome);
-        }
-        done
+        let done = self.or_pending(unmade, work).await?;
+        // Made with a call, the invalidation alone.
+        let (invalidated, outcome) = done.unwrap_or_else(|| (made_later(), Err(Fault::Timeout)));
+        self.node().report.stored(|| self.node().settings.url.address(), &outcome);
+        Ok((invalidated, outcome))
     }
 
     /// Holds what a write of unknown outcome may have changed: one atomic step. On a [`Fault`] its invalidation is pending.
@@ -170,81 +197,122 @@ impl Redis {
     pub async fn hold(&self, mark: &Mark) -> Result<Invalidated, Fault> {
         self.may_write()?;
         let node = self.node();
-        let hold = Hold::of(node.layout.control(), mark.id.as_deref(), &mark.intent, node.commit_within);
-        self.or_pending(mark.intent.tags(), async move |session| session.hold(hold).await).await
+        let NodeSettings { layout, commit_within, .. } = &*node.settings;
+        let hold = Hold::of(layout.control(), mark.id.as_deref(), &mark.intent, *commit_within);
+        let unmade = Unmade { mark: mark.id.clone(), hold: Some(mark.intent.clone()), ..Unmade::default() };
+        self.ends(Some(mark));
+        let done = self.or_pending(unmade, async move |session| session.hold(hold).await).await?;
+        Ok(done.unwrap_or_else(made_later))
     }
 
-    /// Does this in a task of its own, so that dropping the future loses nothing. If it fails the invalidation of these tags
-    /// is pending.
-    async fn or_pending<T, W, F>(&self, tags: Vec<Tag>, work: W) -> Result<T, Fault>
+    /// From now on a mark need not be noted anew.
+    fn ends(&self, mark: Option<&Mark>) {
+        if let Some(id) = mark.and_then(|mark| mark.id.as_ref()) {
+            self.node().writes.end(id);
+        }
+    }
+
+    /// Does this in a task of its own, so that dropping the future loses nothing, and comes back when its write may be answered.
+    /// If it fails, what is unmade is pending; `None` says that it was made all the same, later.
+    async fn or_pending<T, W, F>(&self, unmade: Unmade, work: W) -> Result<Option<T>, Fault>
     where
         T: Send + 'static,
         W: FnOnce(Arc<Session>) -> F + Send + 'static,
         F: Future<Output = Result<T, Fault>> + Send,
     {
         let link = Arc::clone(&self.0.link);
-        let unconfirmed = Unconfirmed { node: Arc::clone(&link.node), tags, fault: Some(Fault::Down) };
+        let unconfirmed = Unconfirmed::new(&link.node, unmade);
         let work = tokio::spawn(async move {
             // Takes no permit: were it refused for a crowd of reads, the cache would be closed to all of them.
-            let done = match link.session() {
-                Ok(session) => work(session).await,
-                Err(fault) => Err(fault),
+            let (server, done) = match link.session_at_home() {
+                Ok(session) => (Some(session.server), Box::pin(work(session)).await),
+                Err(fault) => (None, Err(fault)),
             };
-            unconfirmed.settle(done.as_ref().err());
-            done
+            match (server, done) {
+                (Some(server), Ok(done)) => unconfirmed.made_by(server).await.map(|()| Some(done)),
+                (_, Err(fault)) => unconfirmed.failed(fault).await.map(|()| None),
+                (None, Ok(_)) => unconfirmed.failed(Fault::Down).await.map(|()| None),
+            }
         });
         work.await.unwrap_or(Err(Fault::Down))
     }
 
-    /// Notes what a write may be about to change. Where that fails the write goes on without, unless `when_down` refuses it.
+    /// Notes what a write may be about to change. Where that fails the write goes on without; or, if `when_down` refuses it, it
+    /// is tried until nobody would have waited longer for the end of a write.
     ///
     /// When the future is dropped the mark may stay: it ends as that of a process that died.
     pub async fn mark(&self, intent: Intent) -> Result<Mark, Fault> {
         self.may_write()?;
-        if !self.admits_writes() {
-            return Err(Fault::Down);
-        }
-        if intent.is_empty() {
+        let refuses = self.when_down() == WhenDown::Refuse;
+        if intent.is_empty() && !refuses {
             return Ok(Mark::unnoted(intent));
         }
         let node = self.node();
         let (id, note) = node.writes.begin(&intent);
-        let done = match self.0.link.session() {
-            Ok(session) => session.mark(MarkWrite::of(node.layout.control(), &id, note)).await,
-            Err(fault) => Err(fault),
-        };
-        match done {
-            Ok(false) => node.writes.count_unnoted(),
-            Err(fault) if node.when_down == WhenDown::Refuse => return Err(fault),
-            Ok(true) | Err(_) => {}
+        let mut under_way = UnderWay { node: Arc::clone(&self.0.link.node), id: Some(Arc::clone(&id)) };
+        let until = node.control.unconfirmed_from();
+        loop {
+            let noted = match self.0.link.session_at_home() {
+                Ok(session) => session.mark(MarkWrite::of(node.settings.layout.control(), &id, note.clone())).await,
+                Err(fault) => Err(fault),
+            };
+            match noted {
+                Ok(false) => node.writes.count_unnoted(),
+                Err(fault) if refuses && boot_millis() >= until => return Err(fault),
+                Err(_) if refuses => {
+                    sleep(MARK_PAUSE).await;
+                    continue;
+                }
+                Ok(true) | Err(_) => {}
+            }
+            // It may come there late, or with the next join: whoever ends it takes it out.
+            under_way.id = None;
+            return Ok(Mark { id: Some(id), intent });
         }
-        // It may have come there late: whoever ends it takes it out then.
-        let there = matches!(done, Ok(true) | Err(Fault::Timeout));
-        Ok(Mark { id: there.then_some(id), intent })
     }
 
     /// Ends the mark of a write that has changed nothing, in a task of its own. One that stays costs a few misses once this
     /// process has ended.
     pub fn unmark(&self, mark: Mark) {
-        let (Some(id), Ok(session)) = (mark.id, self.0.link.session()) else { return };
-        let unmark = Unmark::of(self.node().layout.control(), &id);
+        let Some(id) = mark.id else { return };
+        self.node().writes.end(&id);
+        let Ok(session) = self.0.link.session_at_home() else { return };
+        let unmark = Unmark::of(self.node().settings.layout.control(), &id);
         tokio::spawn(async move { drop(session.unmark(unmark).await) });
     }
 
     /// Whether hits may be given now.
-    #[allow(clippy::unused_self, reason = "it will ask the lease")]
     pub fn vouches(&self) -> bool {
-        true
+        let Self(core) = self;
+        let session = core.link.session_at_home();
+        core.reads_only
+            || (self.node().pending.is_empty() && session.is_ok_and(|session| self.withheld(&session).is_none()))
+    }
+
+    /// Whether other nodes have other rules, so that every write has to invalidate everything.
+    pub fn rules_differ(&self) -> bool {
+        self.node().control.permit().rules_differ
+    }
+
+    /// Why nothing that this session reads may be given out; to be asked before it is read.
+    fn withheld(&self, session: &Session) -> Option<Withheld> {
+        if self.0.reads_only {
+            return None;
+        }
+        self.node().control.permit().allows(session.server, boot_millis()).err()
     }
 
     /// What happens to writes while it cannot be reached.
     pub fn when_down(&self) -> WhenDown {
-        self.node().when_down
+        self.node().settings.when_down
     }
 
     /// Whether a write may be forwarded now.
     pub fn admits_writes(&self) -> bool {
-        self.node().when_down == WhenDown::Forward || self.session_or_count_miss().is_ok()
+        let Self(core) = self;
+        self.when_down() == WhenDown::Forward
+            || core.link.session_at_home().is_ok()
+            || boot_millis() < self.node().control.unconfirmed_from()
     }
 
     fn may_write(&self) -> Result<(), Fault> {
@@ -259,32 +327,38 @@ impl Redis {
     /// The session to read and store with. There is none while invalidations of this process are pending; whoever finds none
     /// is counted among those who went without Redis.
     fn session_or_count_miss(&self) -> Result<Arc<Session>, Fault> {
-        let session = if self.node().pending.is_empty() { self.0.link.session() } else { Err(Fault::Down) };
+        let session = match self {
+            Self(core) if core.reads_only => core.link.session(),
+            Self(core) if self.node().pending.is_empty() => core.link.session_at_home(),
+            Self(_) => Err(Fault::Down),
+        };
         session.inspect_err(|_| self.node().report.missed())
     }
 }
 
-/// An invalidation under way. However it ends, it is either made or pending.
-struct Unconfirmed {
+/// A write that is being noted: where it is not forwarded after all, it is under way no more.
+struct UnderWay {
     node: Arc<RedisNode>,
-    tags: Vec<Tag>,
-    /// What kept it from being made, as far as is known.
-    fault: Option<Fault>,
+    /// None once it is.
+    id: Option<Arc<str>>,
 }
 
-impl Unconfirmed {
-    fn settle(mut self, fault: Option<&Fault>) {
-        self.fault = fault.cloned();
-    }
-}
-
-impl Drop for Unconfirmed {
+impl Drop for UnderWay {
     fn drop(&mut self) {
-        if let Some(fault) = self.fault.take().filter(|_| !self.tags.is_empty()) {
-            self.node.pending.add(&self.tags);
-            self.node.report.pends(&fault);
+        if let Some(id) = &self.id {
+            self.node.writes.end(id);
         }
     }
+}
+
+/// An epoch that no record has: nothing is ever put under it.
+fn no_token() -> Token {
+    Token { epoch: fresh_epoch(), seq: 0 }
+}
+
+/// What is known of an invalidation that was made with a call.
+fn made_later() -> Invalidated {
+    Invalidated { token: no_token(), alone: false, marked: false }
 }
 
 impl Drop for Core {
@@ -297,6 +371,9 @@ impl Drop for Core {
 impl fmt::Debug for Redis {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let session = self.0.link.session().is_ok();
-        out.debug_struct("Redis").field("url", &self.node().url).field("session", &session).finish_non_exhaustive()
+        out.debug_struct("Redis")
+            .field("url", &self.node().settings.url)
+            .field("session", &session)
+            .finish_non_exhaustive()
     }
 }

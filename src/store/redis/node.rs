@@ -7,14 +7,22 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use bytes::Bytes;
+use tokio::runtime::Builder;
+
+use super::control::{Control, Keeper};
 use super::copies::Copies;
 use super::layout::Layout;
+use super::lock::Lock;
 use super::pending::Pending;
 use super::report::Report;
 use super::url::RedisUrl;
 use super::writes::Writes;
 use crate::budget::Budget;
-use crate::store::core::WhenDown;
+use crate::clock::{Millis, millis};
+use crate::store::core::{WhenDown, fresh_epoch};
+use crate::store::lease::LeaseSettings;
+use crate::store::settings::StoreSettings;
 
 /// Address space, most of which no memory is ever given to: for more than 400,000 levels of any kind.
 const AMPLE: usize = 1 << 30;
@@ -23,43 +31,115 @@ const MODEST: usize = 64 << 20;
 /// What Rust gives a thread. Nothing that Redis itself answers needs more.
 const PLAIN: usize = 2 << 20;
 
-/// What the cores of this process have in common about one Redis.
-pub struct RedisNode {
+/// What one Redis and this process's part in it are told by the configuration.
+pub(super) struct NodeSettings {
     pub(super) url: RedisUrl,
     pub(super) layout: Layout,
     /// How long one command may take.
     pub(super) timeout: Duration,
     pub(super) when_down: WhenDown,
-    pub(super) pending: Pending,
-    pub(super) writes: Writes,
-    /// How long the origin may take to commit a write whose outcome is unknown.
+    pub(super) lease: Duration,
+    pub(super) absence: Duration,
+    pub(super) replicas: Option<u32>,
     pub(super) commit_within: Duration,
-    pub(super) report: Report,
-    pub(super) copies: Copies,
-    unsound: AtomicU64,
+    /// The fingerprint of the rules.
+    pub(super) rules: u64,
+    /// This process, from its start to its end, in the registry.
+    pub(super) id: Arc<str>,
+    /// The file that it has locked, `-` for none.
+    pub(super) lock: Bytes,
+    /// How long it may take to make what is pending and to sign off.
+    pub(super) leave_within: Duration,
 }
 
+/// What the cores of this process have in common about one Redis. Leaves the registry when it is dropped.
+pub struct RedisNode {
+    pub(super) settings: Arc<NodeSettings>,
+    pub(super) control: Arc<Control>,
+    pub(super) pending: Arc<Pending>,
+    pub(super) writes: Arc<Writes>,
+    pub(super) report: Arc<Report>,
+    pub(super) copies: Copies,
+    unsound: AtomicU64,
+    /// Held for as long as this process lives.
+    _lock: Option<Lock>,
+}
+
+/// How long signing off may take where nobody waits for it.
+const LEAVE_WITHIN: Duration = Duration::from_secs(5);
+
 impl RedisNode {
-    /// Sets up what the cores share, with copies of entries that take at most so many bytes of `memory`. Opens no connection.
-    pub fn new(
-        url: RedisUrl,
-        prefix: &str,
-        timeout: Duration,
-        when_down: WhenDown,
-        commit_within: Duration,
-        memory: u64,
-    ) -> Self {
+    /// Sets up what the cores share. Opens no connection.
+    pub fn new(url: RedisUrl, settings: &StoreSettings) -> Self {
+        let id: Arc<str> = format!("{:016x}", fresh_epoch()).into();
+        let lock = settings.lock.as_deref().and_then(Lock::take);
+        let lease = LeaseSettings { lease: millis(settings.lease), absence: millis(settings.absence) };
         Self {
-            url,
-            layout: Layout::new(prefix),
-            timeout,
-            when_down,
-            pending: Pending::default(),
-            writes: Writes::new(),
-            commit_within,
-            report: Report::default(),
-            copies: Copies::new(memory),
+            settings: Arc::new(NodeSettings {
+                url,
+                layout: Layout::new(&settings.prefix),
+                timeout: settings.timeout,
+                when_down: settings.when_down,
+                lease: settings.lease,
+                absence: settings.absence,
+                replicas: settings.replicas,
+                commit_within: settings.commit_within,
+                rules: settings.rules,
+                id: Arc::clone(&id),
+                lock: lock.as_ref().map_or_else(|| Bytes::from_static(b"-"), |lock| lock.name().to_owned().into()),
+                leave_within: LEAVE_WITHIN,
+            }),
+            control: Arc::new(Control::new(lease)),
+            pending: Arc::default(),
+            writes: Arc::new(Writes::new(id)),
+            report: Arc::default(),
+            copies: Copies::new(settings.memory),
             unsound: AtomicU64::new(0),
+            _lock: lock,
+        }
+    }
+
+    /// Starts the thread that keeps this process in the registry, unless it runs already.
+    pub(in crate::store) fn start(&self) {
+        if !self.control.starts() {
+            return;
+        }
+        let keeper = Keeper {
+            settings: Arc::clone(&self.settings),
+            control: Arc::clone(&self.control),
+            pending: Arc::clone(&self.pending),
+            writes: Arc::clone(&self.writes),
+            report: Arc::clone(&self.report),
+        };
+        let thread = thread::Builder::new().name("lease".to_owned()).stack_size(Self::stack_bytes(1));
+        let started = thread.spawn(move || match Builder::new_current_thread().enable_all().build() {
+            Ok(runtime) => runtime.block_on(keeper.run()),
+            Err(error) => tracing::error!("the lease cannot be kept: {error}; nothing is answered from Redis"),
+        });
+        if let Err(error) = started {
+            tracing::error!("the thread of the lease cannot be started: {error}; nothing is answered from Redis");
+        }
+    }
+
+    /// Waits until this process is in the registry, so long at the most. Says whether it is.
+    pub(in crate::store) async fn joined(&self, within: Duration) -> bool {
+        self.start();
+        self.control.joined(within).await
+    }
+
+    /// Makes what is pending and leaves the registry, in so long at the most. The error says what may be old now.
+    pub(in crate::store) async fn leave(&self, within: Duration) -> Result<(), String> {
+        self.control.leave();
+        if self.control.left(within).await {
+            return Ok(());
+        }
+        match self.pending.told() {
+            Some(what) => Err(format!(
+                "Redis at {} did not confirm all invalidations before the end: {what} may be older than a write that was \
+                 answered, until it expires or another node has given this one up",
+                self.settings.url.address()
+            )),
+            None => Ok(()),
         }
     }
 
@@ -81,7 +161,7 @@ impl RedisNode {
 
     /// Tells the log which troubles are over.
     pub(super) fn tell_what_ended(&self) {
-        self.report.look(&self.url.address(), self.pending.is_empty());
+        self.report.look(&self.settings.url.address(), self.pending.is_empty());
     }
 
     /// How many writes were forwarded without a mark, since there were too many of them.
@@ -130,9 +210,32 @@ fn can_be_had(bytes: usize, threads: usize) -> bool {
     started.into_iter().filter_map(|thread| thread.ok()?.join().ok()).count() == threads
 }
 
+impl NodeSettings {
+    pub(super) fn lease_millis(&self) -> Millis {
+        millis(self.lease)
+    }
+
+    pub(super) fn absence_millis(&self) -> Millis {
+        millis(self.absence)
+    }
+
+    pub(super) fn commit_within_millis(&self) -> Millis {
+        millis(self.commit_within)
+    }
+}
+
+impl Drop for RedisNode {
+    fn drop(&mut self) {
+        self.control.leave();
+    }
+}
+
 impl fmt::Debug for RedisNode {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.debug_struct("RedisNode").field("url", &self.url).field("pending", &self.pending).finish_non_exhaustive()
+        out.debug_struct("RedisNode")
+            .field("url", &self.settings.url)
+            .field("pending", &self.pending)
+            .finish_non_exhaustive()
     }
 }
 

@@ -6,7 +6,7 @@ use fred::clients::Client;
 use fred::error::Error;
 use fred::interfaces::LuaInterface;
 
-use super::arguments::{Arguments, Hold, Invalidate, InvalidateAndPut, MarkWrite, Put, Renew, Unmark};
+use super::arguments::{Arguments, Call, Hold, Invalidate, InvalidateAndPut, MarkWrite, Put, Renew, Unmark};
 
 /// What the scripts have in common, each part behind those that it builds upon.
 const RECORD: &str = include_str!("scripts/record.lua");
@@ -22,6 +22,7 @@ const INVALIDATE_AND_PUT: [&str; 6] =
 const HOLD: [&str; 5] = [RECORD, HELD, INVALIDATION, MARKS, include_str!("scripts/hold.lua")];
 const MARK: [&str; 3] = [RECORD, HELD, include_str!("scripts/mark.lua")];
 const UNMARK: [&str; 2] = [RECORD, include_str!("scripts/unmark.lua")];
+const CALL: [&str; 5] = [RECORD, HELD, INVALIDATION, MARKS, include_str!("scripts/call.lua")];
 const RENEW: [&str; 5] = [RECORD, HELD, INVALIDATION, MARKS, include_str!("scripts/renew.lua")];
 
 /// Redis 7 is the first to read these lines. Without `allow-oom` it could not invalidate when its memory is used up.
@@ -38,6 +39,7 @@ pub(super) struct Scripts {
     pub(super) mark: Script<MarkWrite>,
     pub(super) unmark: Script<Unmark>,
     pub(super) renew: Script<Renew>,
+    pub(super) call: Script<Call>,
 }
 
 /// A script and the hash by which the server calls it.
@@ -52,15 +54,18 @@ impl Scripts {
     pub(super) async fn load(client: &Client, flags: bool) -> Result<Self, Error> {
         let line = |line| if flags { line } else { "" };
         let (plain, always) = (line(PLAIN), line(ALWAYS));
-        Ok(Self {
-            put: Script::load(client, plain, PUT).await?,
-            invalidate: Script::load(client, always, INVALIDATE).await?,
-            invalidate_and_put: Script::load(client, plain, INVALIDATE_AND_PUT).await?,
-            hold: Script::load(client, always, HOLD).await?,
-            mark: Script::load(client, always, MARK).await?,
-            unmark: Script::load(client, always, UNMARK).await?,
-            renew: Script::load(client, always, RENEW).await?,
-        })
+        // All at once: from far away one after the other would take longer than a connection may.
+        let (put, invalidate, invalidate_and_put, hold, mark, unmark, renew, call) = tokio::try_join!(
+            Box::pin(Script::load(client, plain, PUT)),
+            Box::pin(Script::load(client, always, INVALIDATE)),
+            Box::pin(Script::load(client, plain, INVALIDATE_AND_PUT)),
+            Box::pin(Script::load(client, always, HOLD)),
+            Box::pin(Script::load(client, always, MARK)),
+            Box::pin(Script::load(client, always, UNMARK)),
+            Box::pin(Script::load(client, always, RENEW)),
+            Box::pin(Script::load(client, always, CALL)),
+        )?;
+        Ok(Self { put, invalidate, invalidate_and_put, hold, mark, unmark, renew, call })
     }
 }
 
@@ -74,11 +79,13 @@ impl<A: Arguments> Script<A> {
     /// Runs the script; it answers with one string.
     pub(super) async fn run(&self, client: &Client, replid: &str, arguments: A) -> Result<String, Error> {
         let (keys, args) = arguments.values(replid.to_owned().into());
-        match client.evalsha(self.hash.as_str(), keys.clone(), args.clone()).await {
-            // Somebody has emptied the server's script cache; this also fills it again.
-            Err(error) if error.details().starts_with("NOSCRIPT") => client.eval(self.text.as_str(), keys, args).await,
-            answer => answer,
+        let called = client.evalsha(self.hash.as_str(), keys.clone(), args.clone()).await;
+        if !called.as_ref().is_err_and(|error| error.details().starts_with("NOSCRIPT")) {
+            return called;
         }
+        // Somebody has emptied the server's script cache.
+        client.script_load::<String, _>(self.text.as_str()).await?;
+        client.evalsha(self.hash.as_str(), keys, args).await
     }
 }
 

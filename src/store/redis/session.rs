@@ -10,18 +10,28 @@ use bytes::Bytes;
 use fred::clients::Client;
 use fred::error::{Error, ErrorKind};
 use fred::interfaces::{ClientLike, HashesInterface, KeysInterface, ServerInterface};
-use fred::types::{InfoKind, Value};
+use fred::types::{CustomCommand, InfoKind, Value};
 use tokio::sync::Notify;
+use xxhash_rust::xxh3::xxh3_64;
 
-use super::arguments::{Arguments, Hold, Invalidate, InvalidateAndPut, MarkWrite, Put, Renew, Unmark};
+use super::arguments::{Arguments, Call, Hold, Invalidate, InvalidateAndPut, MarkWrite, Put, Renew, Unmark};
 use super::codec::{META_FIELDS, SUM};
 use super::layout::{Control, Keys, parse_answer};
 use super::outage::{Outage, is_reply, outage, plain};
 use super::scripts::{Script, Scripts};
 use crate::store::core::{Fault, Invalidated, PutOutcome, Token};
+use crate::store::lease::ServerId;
 
-/// So many commands without an answer in time, one after another, end the session.
+/// After so many commands without an answer in time, one after another, further ones are not sent before it is seen that
+/// there are answers again.
 const LATE_LIMIT: u32 = 3;
+/// For how long that is looked for; after that the connection is taken for dead. Shorter than writes wait for one.
+const SILENCE_LIMIT: Duration = Duration::from_secs(2);
+
+/// Asks for the server's clock.
+fn time() -> CustomCommand {
+    CustomCommand::new_static("TIME", None::<u16>, false)
+}
 
 /// One connection, from its beginning to its end. It is never mended: a new one takes its place.
 pub(super) struct Session {
@@ -32,10 +42,13 @@ pub(super) struct Session {
     /// How many replicas the master had when the session began.
     #[allow(dead_code, reason = "renewals will ask")]
     pub(super) replicas: u32,
+    /// The replication id as a number.
+    pub(super) server: ServerId,
     timeout: Duration,
     /// Commands in a row that had no answer in time.
     late: AtomicU32,
     ended: OnceLock<Outage>,
+    /// Rings when the session has ended, and when answers are late.
     bell: Notify,
 }
 
@@ -46,7 +59,8 @@ impl Session {
     pub(super) fn new(client: Client, scripts: Scripts, master: Master, timeout: Duration) -> Self {
         let (late, ended, bell) = (AtomicU32::new(0), OnceLock::new(), Notify::new());
         let Master { replid, replicas } = master;
-        Self { client, scripts, replid, replicas, timeout, late, ended, bell }
+        let server = ServerId(xxh3_64(replid.as_bytes()));
+        Self { client, scripts, replid, replicas, server, timeout, late, ended, bell }
     }
 
     /// Body, meta and record of an entry, read in this order and in one round trip.
@@ -161,12 +175,8 @@ impl Session {
 
     /// Ends the session that an invalidation failed in.
     fn or_end<T>(&self, invalidated: Result<T, Fault>) -> Result<T, Fault> {
-        if let Err(fault) = &invalidated {
-            let text = format!("an invalidation failed: {fault}");
-            self.end(match fault {
-                Fault::Full | Fault::Refused(_) => Outage::Unfit(text),
-                Fault::Down | Fault::Timeout => Outage::Unreachable(text),
-            });
+        if let Err(fault @ (Fault::Full | Fault::Refused(_))) = &invalidated {
+            self.end(Outage::Unfit(format!("an invalidation failed: {fault}")));
         }
         invalidated
     }
@@ -185,8 +195,7 @@ impl Session {
 
     /// Waits until so many replicas have all that was written in this session, at most for this time. Comes back with how
     /// many have; fewer than were asked for when the time is over. The connection does nothing else meanwhile.
-    #[allow(dead_code, reason = "renewals will ask")]
-    pub(super) async fn wait_replicas(&self, count: u32, time: Duration) -> Result<u32, Fault> {
+    async fn wait_replicas(&self, count: u32, time: Duration) -> Result<u32, Fault> {
         // Zero would be for ever.
         let millis = i64::try_from(time.as_millis()).unwrap_or(i64::MAX).max(1);
         let waiting = Box::pin(self.client.wait::<u32>(count.into(), millis));
@@ -196,25 +205,69 @@ impl Session {
         confirmed.map_err(|error| self.fault(&error))
     }
 
-    /// Whether it can still be used.
+    /// Whether it can be used now.
     pub(super) fn is_open(&self) -> bool {
-        self.ended.get().is_none()
+        self.ended.get().is_none() && !self.is_late()
+    }
+
+    /// Whether answers are so late that nothing more is sent.
+    fn is_late(&self) -> bool {
+        self.late.load(Ordering::Relaxed) >= LATE_LIMIT
+    }
+
+    /// Waits until answers are so late that nothing more is sent, and then until there are some again. A hiccup is not an
+    /// outage: the connection stays. Comes back with the end of the session where that is one.
+    pub(super) async fn hiccup(&self) -> Option<Outage> {
+        while !self.is_late() {
+            if let Some(why) = self.ended.get() {
+                return Some(why.clone());
+            }
+            self.bell.notified().await;
+        }
+        let asked = Box::pin(self.client.custom::<Value, Value>(time(), Vec::new()));
+        match tokio::time::timeout(SILENCE_LIMIT, asked).await {
+            Ok(answer) => {
+                self.late.store(0, Ordering::Relaxed);
+                if let Err(error) = answer {
+                    self.fault(&error);
+                }
+                self.ended.get().cloned()
+            }
+            Err(_) => Some(Self::silence()),
+        }
+    }
+
+    /// Why a session is given up that is not answered on.
+    pub(super) fn silence() -> Outage {
+        Outage::Unreachable(format!("it did not answer within {SILENCE_LIMIT:?}"))
+    }
+
+    /// What the server's clock says, in milliseconds.
+    pub(super) async fn time(&self) -> Result<u64, Outage> {
+        let asked = Box::pin(self.client.custom::<Vec<u64>, Value>(time(), Vec::new()));
+        let asked = tokio::time::timeout(SILENCE_LIMIT, asked).await;
+        match asked.map_err(|_| Self::silence())?.map_err(|error| outage(&error))?.as_slice() {
+            [seconds, micros] => Ok(seconds.saturating_mul(1_000).saturating_add(micros / 1_000)),
+            _ => Err(Outage::Unfit("it answered TIME with something else".to_owned())),
+        }
+    }
+
+    /// Calls the registry, and waits for as long as it takes.
+    pub(super) async fn call(&self, call: Call) -> Result<String, Outage> {
+        let answer = Box::pin(self.scripts.call.run(&self.client, &self.replid, call)).await;
+        answer.map_err(|error| outage(&error))
+    }
+
+    /// Whether so many replicas have all that was written on this connection, within this time. Without a number all that the
+    /// master had when the session began, where that is asked of it.
+    pub(super) async fn is_replicated(&self, replicas: u32, within: Duration) -> bool {
+        replicas == 0 || self.wait_replicas(replicas, within).await.is_ok_and(|confirmed| confirmed >= replicas)
     }
 
     /// Ends the session; only the first reason counts.
     pub(super) fn end(&self, why: Outage) {
         if self.ended.set(why).is_ok() {
             self.bell.notify_one();
-        }
-    }
-
-    /// Waits until somebody has ended the session.
-    pub(super) async fn ended(&self) -> Outage {
-        loop {
-            if let Some(why) = self.ended.get() {
-                return why.clone();
-            }
-            self.bell.notified().await;
         }
     }
 
@@ -229,9 +282,8 @@ impl Session {
             self.late.store(0, Ordering::Relaxed);
             return Ok(answer);
         }
-        if self.late.fetch_add(1, Ordering::Relaxed) + 1 >= LATE_LIMIT {
-            let text = format!("it did not answer within {:?}, {LATE_LIMIT} times in a row", self.timeout);
-            self.end(Outage::Unreachable(text));
+        if self.late.fetch_add(1, Ordering::Relaxed) + 1 == LATE_LIMIT {
+            self.bell.notify_one();
         }
         Err(Fault::Timeout)
     }

@@ -1,5 +1,4 @@
-//! A core's way to Redis, and the task that keeps its session up: opens one, makes the pending invalidations, watches it, and
-//! begins again when it ends.
+//! A core's way to Redis, and the task that keeps its session up: opens one, watches it, and begins again when it ends.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +7,6 @@ use arc_swap::ArcSwapOption;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
-use super::arguments::Invalidate;
 use super::connect::{Connection, open};
 use super::node::RedisNode;
 use super::outage::Outage;
@@ -21,7 +19,7 @@ const PERMITS: u32 = 4096;
 const BYTES_PER_PERMIT: usize = 16 << 10;
 /// How often a session is looked at: a master may change its replication id, or become a replica, under us.
 const WATCH_INTERVAL: Duration = Duration::from_secs(1);
-const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
+const SHORTEST_PAUSE: Duration = Duration::from_millis(5);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// So that the nodes of a site do not come back all at once.
 const PAUSE_JITTER: f64 = 0.5;
@@ -41,6 +39,12 @@ impl Link {
     /// The session, if there is one that may be used.
     pub(super) fn session(&self) -> Result<Arc<Session>, Fault> {
         self.session.load_full().filter(|session| session.is_open()).ok_or(Fault::Down)
+    }
+
+    /// The same, where this process is in the registry of that very server.
+    pub(super) fn session_at_home(&self) -> Result<Arc<Session>, Fault> {
+        let home = self.node.control.permit().server;
+        self.session().and_then(|session| if home == Some(session.server) { Ok(session) } else { Err(Fault::Down) })
     }
 
     /// Gives the session to everybody on this core.
@@ -64,10 +68,10 @@ impl Link {
 /// Runs until it is aborted.
 pub(super) async fn supervise(link: Arc<Link>) {
     let node = Arc::clone(&link.node);
-    let address = node.url.address();
+    let address = node.settings.url.address();
     let mut pause = SHORTEST_PAUSE;
     loop {
-        let why = match open(&node.url, node.timeout, true).await {
+        let why = match open(&node.settings.url, node.settings.timeout, true).await {
             Ok((session, connection)) => keep_up(&link, Arc::new(session), connection, &mut pause).await,
             Err(why) => why,
         };
@@ -81,28 +85,23 @@ pub(super) async fn supervise(link: Arc<Link>) {
     }
 }
 
-/// Publishes the session when nothing is pending any more, and returns when it has ended.
+/// Publishes the session, and returns when it has ended.
 async fn keep_up(link: &Link, session: Arc<Session>, mut connection: Connection, pause: &mut Duration) -> Outage {
     let node = &link.node;
     let mut watch = interval(WATCH_INTERVAL);
     watch.set_missed_tick_behavior(MissedTickBehavior::Delay);
     watch.reset();
-    let mut published = false;
+    link.publish(Arc::clone(&session));
+    node.report.found();
+    let mut hiccup = Box::pin(session.hiccup());
     loop {
-        let added = node.pending.added();
-        if let Err(why) = catch_up(link, &session).await {
-            return why;
-        }
-        if !published {
-            link.publish(Arc::clone(&session));
-            node.report.found();
-            published = true;
-        }
         node.tell_what_ended();
         tokio::select! {
             why = connection.ended() => return why,
-            why = session.ended() => return why,
-            () = added => {}
+            why = &mut hiccup => match why {
+                Some(why) => return why,
+                None => hiccup = Box::pin(session.hiccup()),
+            },
             _ = watch.tick() => {
                 if let Err(why) = session.look().await {
                     return why;
@@ -112,17 +111,4 @@ async fn keep_up(link: &Link, session: Arc<Session>, mut connection: Connection,
             }
         }
     }
-}
-
-/// Makes the pending invalidations, of whichever core.
-async fn catch_up(link: &Link, session: &Session) -> Result<(), Outage> {
-    let node = &link.node;
-    while let Some(batch) = node.pending.next() {
-        let invalidate = Invalidate::pending(node.layout.control(), batch.everything, &batch.tags);
-        if session.invalidate(invalidate).await.is_err() {
-            return Err(session.ended().await);
-        }
-        node.pending.confirm(&batch);
-    }
-    Ok(())
 }

@@ -1,8 +1,9 @@
 //! Writes of this process that are under way: what each is known by, and what the others are told of it.
 
-use std::fmt::Write as _;
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use serde::Serialize;
@@ -11,14 +12,18 @@ use super::codec::json;
 use crate::rules::Tag;
 use crate::store::change::Intent;
 
-/// Numbers the writes of one process.
-#[derive(Debug)]
+/// More writes than this are not told again where a registry was lost; each has been told once.
+const LIMIT: usize = 1_000;
+
+/// The writes of one process that are under way.
 pub(super) struct Writes {
     node: Arc<str>,
     /// Raised by each new join of the node.
-    generation: u64,
+    generation: AtomicU64,
     begun: AtomicU64,
     unnoted: AtomicU64,
+    /// What is noted of each, by what it is known by.
+    under_way: Mutex<HashMap<Arc<str>, Bytes>>,
 }
 
 /// What a mark says.
@@ -32,27 +37,47 @@ struct Note<'a> {
 
 impl Writes {
     /// Those of a node that nobody knows yet.
-    pub(super) fn new() -> Self {
-        let mut bytes = [0; 8];
-        // Should the system have no randomness, the number of the process tells nodes of one machine apart.
-        if getrandom::fill(&mut bytes).is_err() {
-            bytes = u64::from(std::process::id()).to_be_bytes();
-        }
-        let mut node = String::with_capacity(16);
-        for byte in bytes {
-            let _ = write!(node, "{byte:02x}");
-        }
-        Self { node: node.into(), generation: 0, begun: AtomicU64::new(0), unnoted: AtomicU64::new(0) }
+    pub(super) fn new(node: Arc<str>) -> Self {
+        let (generation, begun, unnoted) = Default::default();
+        Self { node, generation, begun, unnoted, under_way: Mutex::default() }
+    }
+
+    /// From now on they are those of this generation.
+    pub(super) fn joins(&self, generation: u64) {
+        self.generation.store(generation, Ordering::SeqCst);
     }
 
     /// What a write that begins now is known by, `<node>.<generation>.<number>`, and what is noted of it.
     pub(super) fn begin(&self, intent: &Intent) -> (Arc<str>, Bytes) {
-        let Self { node, generation, .. } = self;
+        let (node, generation) = (&self.node, self.generation.load(Ordering::SeqCst));
         let number = self.begun.fetch_add(1, Ordering::Relaxed);
         let texts = |tags| -> Vec<_> { <[Tag]>::iter(tags).map(Tag::as_str).collect() };
         let (held, others) = (texts(&intent.held), texts(&intent.others));
-        let note = json(&Note { node, generation: *generation, held, others });
-        (format!("{node}.{generation}.{number}").into(), note)
+        let note = json(&Note { node, generation, held, others });
+        let id: Arc<str> = format!("{node}.{generation}.{number}").into();
+        let mut under_way = self.under_way();
+        if under_way.len() < LIMIT {
+            under_way.insert(Arc::clone(&id), note.clone());
+        }
+        (id, note)
+    }
+
+    /// The outcome of a write is known, or what it may have changed is held.
+    pub(super) fn end(&self, id: &str) {
+        self.under_way().remove(id);
+    }
+
+    /// All of them, as scripts read them: what is noted of each, by what it is known by.
+    pub(super) fn to_json(&self) -> Bytes {
+        let under_way = self.under_way();
+        let notes: HashMap<&str, &str> =
+            under_way.iter().filter_map(|(id, note)| Some((&**id, std::str::from_utf8(note).ok()?))).collect();
+        json(&notes)
+    }
+
+    fn under_way(&self) -> MutexGuard<'_, HashMap<Arc<str>, Bytes>> {
+        // What is inserted and removed there stays whole, whoever panics.
+        self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A write goes on without a mark, for there are too many.
@@ -66,18 +91,28 @@ impl Writes {
     }
 }
 
+impl fmt::Debug for Writes {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Writes").field("under_way", &self.under_way().len()).finish_non_exhaustive()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn each_write_has_an_id_of_its_own_and_says_whose_it_is() {
-        let writes = Writes::new();
+        let writes = Writes::new("0a".into());
         let intent = Intent { held: vec![Tag::route("a")], others: vec![Tag::everything()] };
         let ((first, note), (second, _)) = (writes.begin(&intent), writes.begin(&intent));
         let node = &writes.node;
         assert_eq!((&*first, &*second), (&*format!("{node}.0.0"), &*format!("{node}.0.1")));
         assert_eq!(note, format!(r#"{{"node":"{node}","generation":0,"held":["r:a"],"others":["*"]}}"#));
-        assert_ne!(*node, Writes::new().node);
+        let notes: HashMap<String, String> = serde_json::from_slice(&writes.to_json()).unwrap();
+        assert_eq!(notes.get(&*first).map(String::as_bytes), Some(&*note));
+        writes.end(&first);
+        writes.joins(3);
+        assert_eq!(&*writes.begin(&intent).0, "0a.3.2");
     }
 }

@@ -3,7 +3,7 @@
 local function carry_out()
   local there = end_mark(mark)
   local record, alone = read_record(), false
-  if not record or everything == '1' then
+  if not record then
     record = reset_record(fresh_epoch, 0, record)
   else
     sweep_if_due(record)

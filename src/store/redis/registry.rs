@@ -1,0 +1,131 @@
+//! The registry of the nodes that share a Redis, `aside:{app}:nodes`: what is asked of it and how it answers.
+
+use bytes::Bytes;
+
+use super::arguments::Call as Script;
+use super::layout::write_epoch;
+use super::node::NodeSettings;
+use super::outage::Outage;
+use super::pending::Batch;
+use super::session::Session;
+use super::writes::Writes;
+use crate::clock::Millis;
+use crate::store::core::{FOLDED_AT_ONCE, MARK_LIMIT, TAG_LIMIT, fresh_epoch};
+use crate::store::lease::{Answer, Call, NodeId, Peer, PeerState, Roll, Step};
+
+/// What this process asks for.
+pub(super) struct Errand {
+    step: &'static str,
+    generation: u64,
+    run_before: Millis,
+    since: Option<Millis>,
+}
+
+impl From<Call> for Errand {
+    fn from(call: Call) -> Self {
+        let step = match call.step {
+            Step::Join => "join",
+            Step::Renew => "renew",
+        };
+        Self { step, generation: call.generation, run_before: call.run_before, since: call.since }
+    }
+}
+
+impl Errand {
+    /// To sign off.
+    pub(super) fn leave(generation: u64, run_before: Millis) -> Self {
+        Self { step: "leave", generation, run_before, since: None }
+    }
+}
+
+/// Calls the registry with everything that is pending, and waits for as long as it takes. The error ends the session.
+pub(super) async fn call(
+    session: &Session,
+    node: &NodeSettings,
+    writes: &Writes,
+    errand: Errand,
+    batch: &Batch,
+) -> Result<Answer, Outage> {
+    let text = |number: u64| Bytes::from(number.to_string());
+    let keys = node.layout.control();
+    let script = Script {
+        record_key: keys.record,
+        nodes_key: keys.nodes,
+        pend_key: keys.pend,
+        held_key: keys.held,
+        mark_limit: text(MARK_LIMIT as u64),
+        fresh_epoch: write_epoch(fresh_epoch()).into(),
+        tag_limit: text(TAG_LIMIT as u64),
+        folded_at_once: text(FOLDED_AT_ONCE as u64),
+        node: node.id.as_bytes().to_vec().into(),
+        generation: text(errand.generation),
+        step: Bytes::from_static(errand.step.as_bytes()),
+        run_before: text(errand.run_before),
+        known_since: errand.since.map(text).unwrap_or_default(),
+        lease: text(node.lease_millis()),
+        absence: text(node.absence_millis()),
+        commit_within: text(node.commit_within_millis()),
+        rules: format!("{:016x}", node.rules).into(),
+        lock: node.lock.clone(),
+        pending: batch.to_json().into(),
+        marks: if errand.step == "join" { writes.to_json() } else { Bytes::from_static(b"{}") },
+    };
+    let answer = session.call(script).await?;
+    let told = parse(&answer).ok_or_else(|| Outage::Unfit(format!("the registry answered {answer:?}")))?;
+    if matches!(told, Answer::Done(_)) && !session.is_replicated(node.replicas.unwrap_or(0), node.lease / 2).await {
+        return Err(Outage::Unreachable("its replicas did not confirm a renewal".to_owned()));
+    }
+    Ok(told)
+}
+
+/// Reads what `call.lua` answers; nothing comes back for a server that is another one by now.
+fn parse(text: &str) -> Option<Answer> {
+    let mut words = text.split(' ');
+    let (word, now) = (words.next()?, words.next()?.parse().ok()?);
+    match word {
+        "late" => Some(Answer::Late(now)),
+        "lapsed" => Some(Answer::Lapsed(now)),
+        "done" => {
+            let (since, flags, peers) = (words.next()?.parse().ok()?, words.next()?, words.next()?);
+            let peers =
+                if peers == "-" { Vec::new() } else { peers.split(',').map(parse_peer).collect::<Option<_>>()? };
+            let roll = Roll { now, since, peers, unaware: flags.contains('u'), rules_differ: flags.contains('d') };
+            Some(Answer::Done(roll))
+        }
+        _ => None,
+    }
+}
+
+fn parse_peer(text: &str) -> Option<Peer> {
+    let (id, state) = text.split_once(':')?;
+    let state = match state {
+        "a" => PeerState::Alive,
+        "l" => PeerState::Lapsed,
+        "o" => PeerState::Off,
+        _ => return None,
+    };
+    Some(Peer { id: NodeId(u64::from_str_radix(id, 16).ok()?), state })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_are_read() {
+        let peers = vec![
+            Peer { id: NodeId(10), state: PeerState::Alive },
+            Peer { id: NodeId(11), state: PeerState::Lapsed },
+            Peer { id: NodeId(12), state: PeerState::Off },
+        ];
+        let roll = Roll { now: 7, since: 5, peers, unaware: true, rules_differ: true };
+        assert_eq!(parse("done 7 5 du 0a:a,0b:l,0c:o"), Some(Answer::Done(roll)));
+        let alone = Roll { now: 7, since: 5, peers: Vec::new(), unaware: false, rules_differ: false };
+        assert_eq!(parse("done 7 5 -- -"), Some(Answer::Done(alone)));
+        assert_eq!(parse("late 7"), Some(Answer::Late(7)));
+        assert_eq!(parse("lapsed 7"), Some(Answer::Lapsed(7)));
+        for text in ["", "done", "done 7 5 --", "done 7 5 -- 0a", "done 7 5 -- 0a:x", "done x 5 -- -", "elsewhere 7"] {
+            assert_eq!(parse(text), None, "{text}");
+        }
+    }
+}
