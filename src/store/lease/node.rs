@@ -37,6 +37,8 @@ pub struct Call {
     pub run_before: Millis,
     /// Since when this node knows the server, by Redis's clock; `None` for one that it has not joined yet.
     pub since: Option<Millis>,
+    /// A peer has been silent for too long: a new epoch is to begin with this, for what it has written nobody will hear.
+    pub gives_up: bool,
 }
 
 /// What a call asks for.
@@ -112,6 +114,7 @@ pub struct Lease {
 struct UnderWay {
     sent: Millis,
     step: Step,
+    gives_up: bool,
 }
 
 impl Permit {
@@ -212,13 +215,16 @@ impl Lease {
 
     /// The call under way was answered.
     pub fn answered(&mut self, now: Millis, answer: Answer) -> Option<Do> {
-        let UnderWay { sent, step } = self.under_way.take()?;
+        let UnderWay { sent, step, gives_up } = self.under_way.take()?;
         let server = self.connected?;
         match answer {
             Answer::Done(roll) => {
                 self.ahead = signed(roll.now) - signed(now);
                 if step == Step::Join {
                     self.arrives(now, server, &roll);
+                }
+                if gives_up {
+                    self.peers.give_up(sent, self.settings.absence);
                 }
                 self.called(now, sent, server, &roll);
                 None
@@ -258,7 +264,8 @@ impl Lease {
             self.generation += 1;
             self.joined = false;
         }
-        self.under_way = Some(UnderWay { sent: now, step });
+        let gives_up = self.peers.any_to_give_up(now, self.settings.absence);
+        self.under_way = Some(UnderWay { sent: now, step, gives_up });
         if let Some((sent, elsewhere)) = self.last_sent.replace((now, server))
             && elsewhere != server
         {
@@ -267,7 +274,7 @@ impl Lease {
         let run_before = signed(now).saturating_add(self.ahead).saturating_add(signed(self.settings.lease));
         let since = self.home.filter(|(home, _)| *home == server).map(|(_, since)| since);
         let run_before = Millis::try_from(run_before).unwrap_or(0);
-        Some(Do::Call(Call { step, generation: self.generation, run_before, since }))
+        Some(Do::Call(Call { step, generation: self.generation, run_before, since, gives_up }))
     }
 
     /// A join was confirmed.
@@ -283,7 +290,7 @@ impl Lease {
 
     fn called(&mut self, now: Millis, sent: Millis, server: ServerId, roll: &Roll) {
         self.joined = true;
-        self.peers.call(roll, now, self.settings.absence);
+        self.peers.call(roll, now, self.settings.absence > 0);
         self.permit = Permit {
             server: Some(server),
             until: sent.saturating_add(self.settings.lease),

@@ -56,8 +56,9 @@ pub(super) struct Peers {
 }
 
 impl Peers {
-    /// Takes down what the registry says. One that is known and no longer listed is silent, too.
-    pub(super) fn call(&mut self, roll: &Roll, now: Millis, absence: Millis) {
+    /// Takes down what the registry says. One that is known and no longer listed is silent, too. Without `waits` nobody who is
+    /// silent is waited for.
+    pub(super) fn call(&mut self, roll: &Roll, now: Millis, waits: bool) {
         let mut listed: BTreeMap<NodeId, PeerState> =
             roll.peers.iter().take(MOST).map(|peer| (peer.id, peer.state)).collect();
         self.known.retain(|id, silent| match listed.remove(id) {
@@ -67,16 +68,26 @@ impl Peers {
                 true
             }
             Some(PeerState::Lapsed) | None => {
-                let since = *silent.get_or_insert(now);
-                now.saturating_sub(since) < absence
+                silent.get_or_insert(now);
+                waits
             }
         });
         let met = listed.into_iter().filter_map(|(id, state)| match state {
             PeerState::Alive => Some((id, None)),
-            PeerState::Lapsed if absence > 0 => Some((id, Some(now))),
+            PeerState::Lapsed if waits => Some((id, Some(now))),
             PeerState::Lapsed | PeerState::Off => None,
         });
         self.known.extend(met);
+    }
+
+    /// Whether one has been silent for as long as it is waited for.
+    pub(super) fn any_to_give_up(&self, now: Millis, absence: Millis) -> bool {
+        self.known.values().any(|silent| is_over(*silent, now, absence))
+    }
+
+    /// A new epoch has begun with a call that was sent then: nobody needs to wait any more for those who were to be given up.
+    pub(super) fn give_up(&mut self, sent: Millis, absence: Millis) {
+        self.known.retain(|_, silent| !is_over(*silent, sent, absence));
     }
 
     /// Whether every one that is known is alive.
@@ -88,6 +99,10 @@ impl Peers {
     pub(super) fn alive(&self) -> usize {
         self.known.values().filter(|silent| silent.is_none()).count()
     }
+}
+
+fn is_over(silent: Option<Millis>, now: Millis, absence: Millis) -> bool {
+    silent.is_some_and(|since| now.saturating_sub(since) >= absence)
 }
 
 #[cfg(test)]
@@ -102,15 +117,18 @@ mod tests {
     }
 
     #[test]
-    fn who_was_known_and_is_missing_is_waited_for() {
+    fn who_was_known_and_is_missing_is_waited_for_until_a_new_epoch_has_begun() {
         let mut peers = Peers::default();
-        peers.call(&roll(&[(A, PeerState::Alive)]), 0, 100);
+        peers.call(&roll(&[(A, PeerState::Alive)]), 0, true);
         assert!(peers.all_accounted_for());
-        peers.call(&roll(&[]), 10, 100);
+        peers.call(&roll(&[]), 10, true);
         assert!(!peers.all_accounted_for());
-        peers.call(&roll(&[]), 109, 100);
-        assert!(!peers.all_accounted_for());
-        peers.call(&roll(&[]), 110, 100);
+        assert!(!peers.any_to_give_up(109, 100));
+        peers.give_up(109, 100);
+        peers.call(&roll(&[]), 200, true);
+        assert!(!peers.all_accounted_for(), "nobody has begun one");
+        assert!(peers.any_to_give_up(110, 100));
+        peers.give_up(110, 100);
         assert!(peers.all_accounted_for(), "given up");
     }
 
@@ -118,9 +136,9 @@ mod tests {
     fn who_comes_back_signs_off_or_is_buried_is_accounted_for() {
         for back in [PeerState::Alive, PeerState::Off] {
             let mut peers = Peers::default();
-            peers.call(&roll(&[(A, PeerState::Lapsed)]), 0, 100);
+            peers.call(&roll(&[(A, PeerState::Lapsed)]), 0, true);
             assert!(!peers.all_accounted_for(), "met as silent");
-            peers.call(&roll(&[(A, back)]), 1, 100);
+            peers.call(&roll(&[(A, back)]), 1, true);
             assert!(peers.all_accounted_for());
         }
     }
@@ -128,10 +146,10 @@ mod tests {
     #[test]
     fn without_absence_nobody_is_waited_for() {
         let mut peers = Peers::default();
-        peers.call(&roll(&[(A, PeerState::Lapsed)]), 0, 0);
+        peers.call(&roll(&[(A, PeerState::Lapsed)]), 0, false);
         assert!(peers.all_accounted_for());
-        peers.call(&roll(&[(A, PeerState::Alive)]), 0, 0);
-        peers.call(&roll(&[]), 1, 0);
+        peers.call(&roll(&[(A, PeerState::Alive)]), 0, false);
+        peers.call(&roll(&[]), 1, false);
         assert!(peers.all_accounted_for());
     }
 }
