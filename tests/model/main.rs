@@ -26,7 +26,7 @@ fn setup(seed: u64) -> Setup {
         lease: 4,
         absence: [10, 16, 24][(seed % 3) as usize],
         commit_within: [6, 12, 30][(seed / 3 % 3) as usize],
-        forward: seed / 9 % 3 != 0,
+        forward: !(seed / 9).is_multiple_of(3),
         nodes: 2 + (seed / 27 % 3) as usize,
         keys: 2,
     }
@@ -71,6 +71,7 @@ fn many_random_runs_keep_the_promise() {
 }
 
 #[test]
+#[ignore = "takes minutes without optimisation"]
 fn everything_within_small_bounds_keeps_the_promise() {
     let none = exhaustive::Bounds { until: 0, puts: 0, crashes: 0, stalls: 0, outages: 0, held: 0, failures: 0 };
     for bounds in [
@@ -87,11 +88,23 @@ fn everything_within_small_bounds_keeps_the_promise() {
     }
 }
 
-/// Each rule taken out in turn, with a seed whose run breaks the promise then, and keeps it otherwise.
-const NOTICED: &[(Rule, u64)] = &[];
+/// Rules taken out one by one, with a seed whose run breaks the promise then, and keeps it otherwise.
+const NOTICED: &[(Rule, u64)] = &[
+    (Rule::HitNeedsPermit, 19),
+    (Rule::HitNeedsToken, 1),
+    (Rule::PermitNamesItsServer, 19),
+    (Rule::UnconfirmedWaits, 42),
+    (Rule::UnconfirmedWaitsLongerThanOne, 151),
+    (Rule::PeersAreRemembered, 202),
+    (Rule::GivenUpMeansNewEpoch, 202),
+    (Rule::OtherServersRecordIsNone, 359),
+    (Rule::ConfirmedAtHomeOnly, 212),
+    (Rule::WriteIsMarked, 349),
+    (Rule::MarksAreReaped, 349),
+];
 
 #[test]
-fn each_rule_that_is_taken_out_is_noticed() {
+fn rules_that_are_taken_out_are_noticed() {
     for (rule, seed) in NOTICED {
         let without = Setup { rules: Rules::but(*rule), ..setup(*seed) };
         assert!(random::run(&without, *seed).end.is_err(), "{rule:?}");

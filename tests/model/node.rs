@@ -8,6 +8,7 @@ use crate::rules::Rule;
 use crate::server::{Message, Setup, Time, Unmade};
 
 /// A process, from its start to its end.
+#[allow(clippy::struct_excessive_bools, reason = "each is a fault by itself, and they meet in every way")]
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Node {
     /// Random, in the world outside.
@@ -127,15 +128,12 @@ impl Node {
         self.added += 1;
         self.pending.push((self.added, unmade));
         let from = self.machine.lease.unconfirmed_from(now);
-        let sooner = if !setup.has(Rule::UnconfirmedWaits) {
-            3
-        } else if !setup.has(Rule::UnconfirmedWaitsLongerThanOne) {
-            2
-        } else if !setup.has(Rule::UnconfirmedWaitsLongerThanTwo) {
-            1
-        } else {
-            0
-        };
+        let sooner = [
+            (Rule::UnconfirmedWaits, 3),
+            (Rule::UnconfirmedWaitsLongerThanOne, 2),
+            (Rule::UnconfirmedWaitsLongerThanTwo, 1),
+        ];
+        let sooner = sooner.iter().find(|(rule, _)| !setup.has(*rule)).map_or(0, |(_, leases)| *leases);
         (self.added, from.saturating_sub(sooner * setup.lease).max(now))
     }
 

@@ -8,7 +8,7 @@ const ACTIONS: usize = 350;
 /// How many writes.
 const WRITES: usize = 14;
 
-/// Numbers that look random (SplitMix64).
+/// Numbers that look random (splitmix).
 #[derive(Clone, Debug)]
 struct Chance(u64);
 

@@ -520,12 +520,11 @@ impl World {
                 confirmed = self.nodes[at].confirms_from(setup, server.id);
             }
         }
-        let stage = match confirmed {
-            Some(from) => Stage::Confirmed { from },
-            None => {
-                let (number, from) = self.nodes[at].add_pending(setup, self.now, unmade);
-                Stage::Pending { number, from }
-            }
+        let stage = if let Some(from) = confirmed {
+            Stage::Confirmed { from }
+        } else {
+            let (number, from) = self.nodes[at].add_pending(setup, self.now, unmade);
+            Stage::Pending { number, from }
         };
         self.writes[write].stage = if unknown { Stage::Lost } else { stage };
     }
