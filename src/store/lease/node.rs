@@ -367,6 +367,21 @@ mod tests {
     }
 
     #[test]
+    fn a_peer_is_given_up_with_a_new_epoch() {
+        let mut lease = joined();
+        lease.tick(250);
+        lease.answered(260, roll(260, &[]));
+        let Some(Do::Call(call)) = lease.tick(259 + 10 * L) else { panic!("it renews") };
+        assert!(!call.gives_up);
+        lease.answered(270 + 10 * L, roll(270 + 10 * L, &[]));
+        assert_eq!(lease.permit().allows(HERE, 270 + 10 * L), Err(Withheld::Peer));
+        let Some(Do::Call(call)) = lease.tick(600 + 10 * L) else { panic!("it renews") };
+        assert!(call.gives_up);
+        lease.answered(610 + 10 * L, roll(610 + 10 * L, &[]));
+        assert_eq!(lease.permit().allows(HERE, 620 + 10 * L), Ok(()));
+    }
+
+    #[test]
     fn a_lapsed_generation_joins_anew() {
         let mut lease = joined();
         lease.tick(5_000);
