@@ -96,19 +96,29 @@ pub async fn nothing_lowers_what_is_held(harness: &impl Harness) {
     let (store, apple) = (harness.store(), place("fruit:1"));
     let (tags, season) = (key_tag("fruit:1"), Tag::named("season"));
     hold(store, &[tags[0].clone(), season.clone()], &[]).await;
-    let many = |kind: fn(usize) -> Tag| -> Vec<Tag> { (0..10_200).map(kind).collect() };
-    let changes: [(&str, Vec<Tag>); 5] = [
-        ("a bump", vec![tags[0].clone(), season.clone()]),
-        ("its route", vec![Tag::route("fruit")]),
-        ("everything", vec![Tag::everything()]),
-        ("a flood of its route", many(|n| Tag::key("fruit", &n.to_string()))),
-        ("a flood of names", many(|n| Tag::named(&n.to_string()))),
+    // So many as leave nothing on the list that can make room.
+    let many = |tag: fn(String) -> Tag| -> Vec<Vec<Tag>> {
+        (0..30).map(|n| (0..1000).map(|m| tag(format!("{n}:{m}"))).collect()).collect()
+    };
+    let mut covered = many(|text| Tag::key("fruit", &text));
+    for tags in &mut covered {
+        tags.push(Tag::route("fruit"));
+    }
+    let changes: [(&str, Vec<Vec<Tag>>); 6] = [
+        ("a bump", vec![vec![tags[0].clone(), season.clone()]]),
+        ("its route", vec![vec![Tag::route("fruit")]]),
+        ("everything", vec![vec![Tag::everything()]]),
+        ("a flood of its route", many(|text| Tag::key("fruit", &text))),
+        ("a flood that its route covers", covered),
+        ("a flood of names", many(|text| Tag::named(&text))),
     ];
     let mut seasonal = place("fruit:3");
     seasonal.tags = vec![season].into();
-    for (what, tags) in &changes {
+    for (what, batches) in &changes {
         for strength in [Strength::Soft, Strength::Hard] {
-            store.invalidate(Change { strength, ..Change::of(tags) }).await.unwrap();
+            for tags in batches {
+                store.invalidate(Change { strength, ..Change::of(tags) }).await.unwrap();
+            }
             for place in [&apple, &seasonal] {
                 assert!(!can_be_filled(store, place).await, "{what}, {strength:?}");
             }
