@@ -20,6 +20,8 @@ use super::redis::RedisServer;
 pub struct Node {
     pub address: SocketAddr,
     pub clock: Clock,
+    /// What its stores share.
+    pub store: store::Shared,
     running: Option<Running>,
 }
 
@@ -86,7 +88,7 @@ impl Node {
             origin: std::sync::Arc::new(origin::Shared::new(config.origin, &clock)),
         };
         let running = server.start(&parts).unwrap();
-        Self { address: running.addresses()[0], clock, running: Some(running) }
+        Self { address: running.addresses()[0], clock, store: parts.store, running: Some(running) }
     }
 
     pub fn client(&self) -> Client {
