@@ -103,6 +103,23 @@ pub(super) fn not_zero(raw: Option<Spanned<RawDuration>>, default: Duration, fin
     duration
 }
 
+/// A duration between two bounds.
+pub(super) fn between(
+    least: Duration,
+    most: Duration,
+    raw: Option<Spanned<RawDuration>>,
+    default: Duration,
+    findings: &mut Findings<'_>,
+) -> Duration {
+    let place = raw.as_ref().map(Spanned::span);
+    let duration = at_most(most, raw, default, findings);
+    if let Some(place) = place.filter(|_| duration < least) {
+        let help = format!("write at least \"{}\"; the default is \"{}\"", show(least), show(default));
+        findings.error(place, format!("{} is too short", show(duration)), help);
+    }
+    duration
+}
+
 /// A duration that may be zero, and no longer than this.
 pub(super) fn at_most(
     most: Duration,

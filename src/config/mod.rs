@@ -8,6 +8,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+mod client_tls;
 mod clients;
 mod condition;
 pub mod diagnostic;
@@ -29,6 +30,7 @@ mod secret;
 pub mod size;
 mod statuses;
 mod store;
+mod store_tls;
 mod table;
 mod tls;
 mod unrouted;
@@ -258,7 +260,8 @@ fn resolve(
     let origin::Resolved { settings: origin, commit_within } =
         origin::resolve(raw.origin, overrides.origin.as_deref(), own, beside, findings);
     let shared_at = store::shared_at(raw.store.as_ref());
-    let store = StoreSettings { commit_within, ..store::resolve(raw.store, overrides.store.as_deref(), findings) };
+    let store = store::resolve(raw.store, overrides.store.as_deref(), beside, findings);
+    let store = StoreSettings { commit_within, ..store };
     let (mut server, mut proxy) = limits::resolve(raw.limits, findings);
     server.listen = listen;
     server.tls = tls::resolve(raw.tls, folder, findings);

@@ -1,5 +1,5 @@
-//! Secrets in what is shown become stars: the password of a URL, and the `value` of a `cache_by`, however badly the file
-//! around them is written.
+//! Secrets in what is shown become stars: the password of a URL, what any key says that is called a password, and the `value`
+//! of a `cache_by`, however badly the file around them is written.
 //!
 //! Whatever is wrong with a file is printed with its lines, so a slip right beside a secret would show it. Such a file
 //! cannot be parsed: its text is searched for what is written where a secret belongs.
@@ -101,8 +101,13 @@ fn is_secret(key: &str, written: &str, within: bool) -> bool {
     match name {
         "field" => within && HeaderName::from_bytes(text.as_bytes()).is_err(),
         _ if is_cache_by(name) => strsim::damerau_levenshtein(text, "anyone") > 2,
-        _ => within || strsim::damerau_levenshtein(name, "value") < 2,
+        _ => within || is_password(name) || strsim::damerau_levenshtein(name, "value") < 2,
     }
+}
+
+fn is_password(name: &str) -> bool {
+    let name = name.to_lowercase().replace('-', "_");
+    name.contains("passw") || strsim::damerau_levenshtein(&name, "sentinel_password") <= 2
 }
 
 fn is_cache_by(name: &str) -> bool {
@@ -258,6 +263,11 @@ mod tests {
             "cache_by = { field = \"X\",\n  value = \"hunter2\" }",
             "cache_by = { field = \"X\", value = [\"hunter2\"] }",
             "value =\t'''hunter2'''",
+            "sentinel_password = \"hunter2\"",
+            "sentinel-pasword = \"hunter2\"",
+            "store = { sentinel_password = 'hunter2', url = \"redis+sentinel://a/b\" }",
+            "[store]\nPassword = hunter2",
+            "store.password = \"hunter2",
         ] {
             let shown = without_credentials(text);
             assert!(!shown.contains("hunter2") && shown.len() == text.len(), "{text}\n{shown}");

@@ -87,9 +87,7 @@ fn keys_from_elsewhere() {
 fn what_this_version_does_not_have() {
     let not_yet = [
         "[«admin]\nlisten = \"127.0.0.1:1\"\n",
-        "[store]\n«lease = \"1s\"\n",
         "[log]\n«fields = []\n",
-        "store = «\"redis+sentinel://h\"\norigin = \"http://a\"\n",
         "store = «\"redis+cluster://h\"\norigin = \"http://a\"\n",
     ];
     for text in not_yet {

@@ -18,6 +18,7 @@ mod notes;
 mod origin;
 mod reading;
 mod shipped;
+mod store;
 mod writes;
 
 use aside::config::{Config, ConfigError, Severity};

@@ -64,7 +64,7 @@ fn health_checks() {
 }
 
 /// A folder with a certificate, its key, the key of another one, and a file that is neither.
-fn files() -> tempfile::TempDir {
+pub(super) fn files() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let made = rcgen::generate_simple_self_signed(vec!["a.test".to_owned()]).unwrap();
     let other = rcgen::KeyPair::generate().unwrap();

@@ -14,6 +14,7 @@ mod expect;
 mod fixture;
 mod held;
 mod laws;
+mod log;
 mod put;
 mod race;
 mod redis_copies;

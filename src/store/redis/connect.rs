@@ -1,44 +1,67 @@
-//! How a session is opened: the client, as fred is told to be one, and what is asked of the server before anybody uses it.
+//! How a session is opened: where the server is, and what is asked of it before anybody uses it.
 
 use std::time::Duration;
 
 use fred::clients::Client;
-use fred::error::Error;
 use fred::interfaces::ClientLike;
 use fred::types::InfoKind;
-use fred::types::config::{Config, ConnectionConfig, PerformanceConfig, ServerConfig, TcpConfig, TlsConnector};
-use tokio::task::{JoinError, JoinHandle};
+use fred::types::config::ServerConfig;
 use tokio::time::timeout;
 
+use super::client::{CONNECT_TIMEOUT, Connection, at, begin, config};
+use super::layout::Layout;
 use super::outage::{Outage, outage};
+use super::rights::Lacking;
 use super::scripts::Scripts;
+use super::sentinel;
 use super::session::{Master, Session};
-use super::url::{Endpoint, RedisUrl};
+use super::url::{Address, Endpoint, RedisUrl};
 
-/// How long it may take to get a session.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+/// Opens a session with a master that answers each command in this time. One that is to write under these names has its
+/// rights looked at; one without is given no scripts.
+pub(super) async fn open(
+    url: &RedisUrl,
+    time: Duration,
+    writes: Option<&Layout>,
+) -> Result<(Session, Connection), Outage> {
+    if url.is_secure() && url.tls.is_none() {
+        return Err(Outage::Unfit("nobody has said how TLS is spoken".to_owned()));
+    }
+    let (server, named) = match &url.endpoint {
+        Endpoint::Tcp { address, .. } => (at(address, url.tls.as_deref()), None),
+        Endpoint::Unix(path) => (ServerConfig::Unix { path: path.clone() }, None),
+        Endpoint::Sentinel { sentinels, name, .. } => {
+            let master = sentinel::master(url, sentinels, name).await?;
+            (at(&master, url.tls.as_deref()), Some(master))
+        }
+    };
+    let opened = open_at(server, url, time, writes).await;
+    let (mut session, connection) = opened.map_err(|why| of_sentinel(why, named.as_ref()))?;
+    session.named = named;
+    Ok((session, connection))
+}
 
-/// The task that moves bytes for a client. It ends with the connection, and the connection ends with it.
-pub(super) struct Connection(JoinHandle<Result<(), Error>>);
-
-impl Connection {
-    /// Waits for the end, and says what it was.
-    pub(super) async fn ended(&mut self) -> Outage {
-        why_ended((&mut self.0).await)
+/// Why the server cannot be used that the sentinels have named.
+fn of_sentinel(why: Outage, named: Option<&Address>) -> Outage {
+    match (why, named) {
+        (Outage::Replica, Some(address)) => Outage::Sentinel(format!(
+            "its sentinels name {address}, which is no master: either a failover is under way, or they are mistaken"
+        )),
+        (Outage::Unreachable(text), Some(address)) => Outage::Unreachable(format!("its master {address}: {text}")),
+        (why, _) => why,
     }
 }
 
-impl Drop for Connection {
-    fn drop(&mut self) {
-        // The task holds the client, and so itself: dropping the client alone would end nothing.
-        self.0.abort();
-    }
-}
-
-/// Opens a session with a master that answers each command in this time; one that does not `write` is given no scripts.
-pub(super) async fn open(url: &RedisUrl, time: Duration, write: bool) -> Result<(Session, Connection), Outage> {
-    let late = |_| Outage::Unreachable(format!("no connection within {CONNECT_TIMEOUT:?}"));
-    let (client, connection, scripts) = timeout(CONNECT_TIMEOUT, connect(url, write)).await.map_err(late)??;
+async fn open_at(
+    server: ServerConfig,
+    url: &RedisUrl,
+    time: Duration,
+    writes: Option<&Layout>,
+) -> Result<(Session, Connection), Outage> {
+    let over = if url.is_secure() { " over TLS" } else { "" };
+    let late = |_| Outage::Unreachable(format!("no connection{over} within {CONNECT_TIMEOUT:?}"));
+    let (client, connection, scripts) =
+        timeout(CONNECT_TIMEOUT, connect(server, url, writes)).await.map_err(late)??;
 
     // The last question is also the test whether it answers as fast as every later command has to be answered.
     let late = |_| Outage::Unreachable(format!("it takes longer to answer than [store] timeout, {time:?}"));
@@ -46,63 +69,20 @@ pub(super) async fn open(url: &RedisUrl, time: Duration, write: bool) -> Result<
     Ok((Session::new(client, scripts, Master::of(&info)?, time), connection))
 }
 
-async fn connect(url: &RedisUrl, write: bool) -> Result<(Client, Connection, Scripts), Outage> {
-    // Without a policy fred never connects a second time, and never sends a command twice.
-    let client = Client::new(config(url)?, Some(performance()), Some(connection_config()), None);
-    let mut connection = Connection(client.connect());
-    tokio::select! {
-        why = connection.ended() => return Err(why),
-        ready = client.wait_for_connect() => ready.map_err(|error| outage(&error))?,
-    }
+async fn connect(
+    server: ServerConfig,
+    url: &RedisUrl,
+    writes: Option<&Layout>,
+) -> Result<(Client, Connection, Scripts), Outage> {
+    let (client, connection) = begin(config(server, url.tls.as_deref(), &url.login, url.database)).await?;
     Master::of(&replication(&client).await?)?;
+    let Some(layout) = writes else { return Ok((client, connection, Scripts::default())) };
     let flags = client.server_version().is_some_and(|version| version.major >= 7);
-    let scripts =
-        if write { Scripts::load(&client, flags).await.map_err(|error| outage(&error))? } else { Scripts::default() };
-    Ok((client, connection, scripts))
+    let (scripts, lacking) = tokio::join!(Scripts::load(&client, flags), Lacking::find(&client, layout));
+    lacking?.or_nothing(url.login.user.as_deref())?;
+    Ok((client, connection, scripts.map_err(|error| outage(&error))?))
 }
 
 async fn replication(client: &Client) -> Result<String, Outage> {
     client.info(Some(InfoKind::Replication)).await.map_err(|error| outage(&error))
-}
-
-fn config(url: &RedisUrl) -> Result<Config, Outage> {
-    let server = match &url.endpoint {
-        Endpoint::Tcp { host, port, .. } => ServerConfig::new_centralized(host, *port),
-        Endpoint::Unix(path) => ServerConfig::Unix { path: path.clone() },
-    };
-    let tls = match &url.endpoint {
-        Endpoint::Tcp { tls: true, .. } => Some(TlsConnector::default_rustls().map_err(|error| outage(&error))?.into()),
-        _ => None,
-    };
-    Ok(Config {
-        server,
-        tls,
-        username: url.user.clone(),
-        password: url.password.clone(),
-        database: (url.database != 0).then_some(url.database),
-        ..Config::default()
-    })
-}
-
-fn performance() -> PerformanceConfig {
-    // `Session::within` bounds every call; fred would arm one more timer for each command of it.
-    PerformanceConfig { default_command_timeout: Duration::ZERO, ..PerformanceConfig::default() }
-}
-
-fn connection_config() -> ConnectionConfig {
-    ConnectionConfig {
-        connection_timeout: CONNECT_TIMEOUT,
-        internal_command_timeout: CONNECT_TIMEOUT,
-        max_command_attempts: 1,
-        // fred leaves Nagle's algorithm on, which holds the second of two small writes back for an acknowledgement.
-        tcp: TcpConfig { nodelay: Some(true), ..TcpConfig::default() },
-        ..ConnectionConfig::default()
-    }
-}
-
-fn why_ended(end: Result<Result<(), Error>, JoinError>) -> Outage {
-    match end {
-        Ok(Err(error)) => outage(&error),
-        Ok(Ok(())) | Err(_) => Outage::Unreachable("the connection was closed".to_owned()),
-    }
 }

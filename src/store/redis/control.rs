@@ -7,7 +7,7 @@
 
 use std::fmt;
 use std::future::{Future, pending};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -16,7 +16,8 @@ use futures_util::future::select;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
-use super::connect::{Connection, open};
+use super::client::Connection;
+use super::connect::open;
 use super::node::NodeSettings;
 use super::outage::Outage;
 use super::pending::{Batch, Pending};
@@ -199,6 +200,7 @@ impl Keeper {
         let session = Arc::new(session);
         let redis_now = session.time().await?;
         let mut next = self.control.event(|lease, now| lease.connected(now, session.server, redis_now));
+        let mut moved = pin!(self.settings.whereabouts.moved(&self.settings.url, session.named.as_ref()));
         let mut sent = None;
         let mut leaving = self.control.leaving.subscribe();
         while !*leaving.borrow_and_update() {
@@ -218,6 +220,7 @@ impl Keeper {
                 () = sleep_till(due) => next = self.control.event(Lease::tick),
                 () = added, if sent.is_none() => next = self.control.event(Lease::urge),
                 why = connection.ended() => return Err(why),
+                why = &mut moved => return Err(why),
                 _ = leaving.changed() => {}
             }
             if next.is_none() && sent.is_none() && !self.pending.is_empty() {
@@ -229,7 +232,7 @@ impl Keeper {
 
     async fn open(&self) -> Result<(Session, Connection), Outage> {
         // A connection that this is too slow for the machine gives up by itself.
-        open(&self.settings.url, self.settings.lease.max(self.settings.timeout), true).await
+        open(&self.settings.url, self.settings.lease.max(self.settings.timeout), Some(&self.settings.layout)).await
     }
 
     /// Sends a call with everything that is pending now: what is added later asks the machine later, too.

@@ -13,6 +13,7 @@ use crate::store::core::{LastInvalidated, Token};
 pub(super) struct Layout {
     prefix: String,
     control: Control,
+    absent: String,
 }
 
 /// The keys of what an app has besides entries.
@@ -46,7 +47,29 @@ impl Layout {
         Self {
             prefix: prefix.to_owned(),
             control: Control { record: key("gen"), nodes: key("nodes"), held: key("held"), pend: key("pend") },
+            absent: format!("aside:{{{app}}}:self-test"),
         }
+    }
+
+    /// A key of the app's that is never there.
+    pub(super) fn absent(&self) -> &str {
+        &self.absent
+    }
+
+    /// A key of each kind that a user may be kept from: with a prefix of every kind, without one of those alone whose names do
+    /// not depend on the routes.
+    pub(super) fn samples(&self) -> Vec<String> {
+        let Self { prefix, absent, .. } = self;
+        let mut samples = vec![absent.clone()];
+        if !prefix.is_empty() {
+            samples.extend([format!("{prefix}self-test"), format!("{{{prefix}self-test}}:meta")]);
+        }
+        samples
+    }
+
+    /// The patterns of [`Self::samples`], as a user's rights name them.
+    pub(super) fn patterns(keys: &[String]) -> Vec<String> {
+        keys.iter().map(|key| key.replace("self-test", "*")).collect()
     }
 
     pub(super) fn keys(&self, at: &EntryRef) -> Keys {

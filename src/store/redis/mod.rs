@@ -7,6 +7,7 @@
 //! nothing from Redis until it has been made.
 
 mod arguments;
+mod client;
 mod codec;
 mod connect;
 mod control;
@@ -19,7 +20,9 @@ mod outage;
 mod pending;
 mod registry;
 mod report;
+mod rights;
 mod scripts;
+mod sentinel;
 mod session;
 mod supervisor;
 mod unconfirmed;
@@ -87,7 +90,7 @@ impl Redis {
     /// A store to look into, with one session that is never opened again. The error says why there is none.
     pub async fn attach_reader(node: &Arc<RedisNode>) -> Result<Self, String> {
         let (session, mut connection) =
-            connect::open(&node.settings.url, node.settings.timeout, false).await.map_err(|why| why.to_string())?;
+            connect::open(&node.settings.url, node.settings.timeout, None).await.map_err(|why| why.to_string())?;
         let link = Arc::new(Link::new(Arc::clone(node)));
         link.publish(Arc::new(session));
         let supervisor = tokio::spawn(async move { drop(connection.ended().await) }).abort_handle();

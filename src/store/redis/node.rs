@@ -16,6 +16,7 @@ use super::layout::Layout;
 use super::lock::Lock;
 use super::pending::Pending;
 use super::report::Report;
+use super::sentinel::Whereabouts;
 use super::url::RedisUrl;
 use super::writes::Writes;
 use crate::budget::Budget;
@@ -50,6 +51,8 @@ pub(super) struct NodeSettings {
     pub(super) lock: Bytes,
     /// How long it may take to make what is pending and to sign off.
     pub(super) leave_within: Duration,
+    /// Where the sentinels have the master.
+    pub(super) whereabouts: Whereabouts,
 }
 
 /// What the cores of this process have in common about one Redis. Leaves the registry when it is dropped.
@@ -88,6 +91,7 @@ impl RedisNode {
                 id: Arc::clone(&id),
                 lock: lock.as_ref().map_or_else(|| Bytes::from_static(b"-"), |lock| lock.name().to_owned().into()),
                 leave_within: LEAVE_WITHIN,
+                whereabouts: Whereabouts::default(),
             }),
             control: Arc::new(Control::new(lease)),
             pending: Arc::default(),

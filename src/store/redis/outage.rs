@@ -4,6 +4,8 @@ use std::fmt;
 
 use fred::error::{Error, ErrorKind};
 
+use crate::tls;
+
 /// An error's text from the server is cut here.
 const TEXT_LIMIT: usize = 200;
 
@@ -18,6 +20,8 @@ pub(super) enum Outage {
     Replica,
     /// It does not take what this store needs of it.
     Unfit(String),
+    /// The sentinels name no master.
+    Sentinel(String),
 }
 
 impl Outage {
@@ -28,6 +32,7 @@ impl Outage {
             Self::Login(_) => 1,
             Self::Replica => 2,
             Self::Unfit(_) => 3,
+            Self::Sentinel(_) => 4,
         }
     }
 }
@@ -35,7 +40,7 @@ impl Outage {
 impl fmt::Display for Outage {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unreachable(text) => out.write_str(text),
+            Self::Unreachable(text) | Self::Sentinel(text) => out.write_str(text),
             Self::Login(text) => write!(out, "it refuses the login: {text}"),
             Self::Replica => out
                 .write_str("it is a replica, which takes no writes and may lag behind: name its master in [store] url"),
@@ -57,10 +62,16 @@ pub(super) fn outage(error: &Error) -> Outage {
     if *error.kind() == ErrorKind::Auth || login.iter().any(|code| text.starts_with(code)) {
         Outage::Login(plain(text))
     } else if is_reply(text) && !["LOADING", "MASTERDOWN", "BUSY"].iter().any(|code| text.starts_with(code)) {
-        Outage::Unfit(plain(text))
+        Outage::Unfit(denied(text).unwrap_or_else(|| plain(text)))
     } else {
-        Outage::Unreachable(plain(text))
+        Outage::Unreachable(tls::explain_printed(text, "[store.tls]").unwrap_or_else(|| plain(text)))
     }
+}
+
+/// What to do about a command that a user may not run.
+fn denied(text: &str) -> Option<String> {
+    let (command, _) = text.strip_prefix("NOPERM")?.split_once("run the '")?.1.split_once('\'')?;
+    Some(format!("its user may not run {}: ACL SETUSER with +{command} allows it", command.to_uppercase()))
 }
 
 /// An error's text for people: fred prints I/O errors as Rust does, with the message inside.

@@ -19,6 +19,7 @@ use super::codec::{META_FIELDS, SUM};
 use super::layout::{Control, Keys, parse_answer};
 use super::outage::{Outage, is_reply, outage, plain};
 use super::scripts::{Script, Scripts};
+use super::url::Address;
 use crate::store::core::{Fault, Invalidated, PutOutcome, Token};
 use crate::store::lease::ServerId;
 
@@ -44,6 +45,8 @@ pub(super) struct Session {
     pub(super) replicas: u32,
     /// The replication id as a number.
     pub(super) server: ServerId,
+    /// Where its sentinels have this master, if it has any.
+    pub(super) named: Option<Address>,
     timeout: Duration,
     /// Commands in a row that had no answer in time.
     late: AtomicU32,
@@ -60,7 +63,7 @@ impl Session {
         let (late, ended, bell) = (AtomicU32::new(0), OnceLock::new(), Notify::new());
         let Master { replid, replicas } = master;
         let server = ServerId(xxh3_64(replid.as_bytes()));
-        Self { client, scripts, replid, replicas, server, timeout, late, ended, bell }
+        Self { client, scripts, replid, replicas, server, named: None, timeout, late, ended, bell }
     }
 
     /// Body, meta and record of an entry, read in this order and in one round trip.

@@ -7,7 +7,8 @@ use arc_swap::ArcSwapOption;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
-use super::connect::{Connection, open};
+use super::client::Connection;
+use super::connect::open;
 use super::node::RedisNode;
 use super::outage::Outage;
 use super::session::Session;
@@ -71,7 +72,7 @@ pub(super) async fn supervise(link: Arc<Link>) {
     let address = node.settings.url.address();
     let mut pause = SHORTEST_PAUSE;
     loop {
-        let why = match open(&node.settings.url, node.settings.timeout, true).await {
+        let why = match open(&node.settings.url, node.settings.timeout, Some(&node.settings.layout)).await {
             Ok((session, connection)) => keep_up(&link, Arc::new(session), connection, &mut pause).await,
             Err(why) => why,
         };
@@ -94,10 +95,13 @@ async fn keep_up(link: &Link, session: Arc<Session>, mut connection: Connection,
     link.publish(Arc::clone(&session));
     node.report.found();
     let mut hiccup = Box::pin(session.hiccup());
+    let settings = &node.settings;
+    let mut moved = Box::pin(settings.whereabouts.moved(&settings.url, session.named.as_ref()));
     loop {
         node.tell_what_ended();
         tokio::select! {
             why = connection.ended() => return why,
+            why = &mut moved => return why,
             why = &mut hiccup => match why {
                 Some(why) => return why,
                 None => hiccup = Box::pin(session.hiccup()),
