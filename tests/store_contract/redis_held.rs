@@ -87,7 +87,9 @@ async fn what_is_held_says_so_and_until_when() {
     assert!(listed.contains(&("k:fruit fruit:1".to_owned(), field)));
     let (_, again) = listed.iter().find(|(tag, _)| tag == "n:season").unwrap();
     let times: Vec<u64> = again.strip_prefix('a').unwrap().split(' ').map(|time| time.parse().unwrap()).collect();
-    assert_eq!(times, [until, until - 50_000, until - 59_000]);
+    assert_eq!(times[..2], [until, until - 50_000]);
+    // A second may have gone by, and one of them with it.
+    assert!([until - 59_000, until - 58_000].contains(&times[2]), "{times:?} {until}");
 }
 
 /// What the scripts share, and then this: its keys are the record, what is held and the marks.
