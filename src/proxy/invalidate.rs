@@ -8,6 +8,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::StatusCode;
 use tokio::runtime::Handle;
 
 use super::answer::Answer;
@@ -20,6 +21,7 @@ use super::words::Words;
 use crate::body::Body;
 use crate::fields::Forward;
 use crate::origin::{Answered, OriginError};
+use crate::policy::{Effect, effect};
 use crate::rules::{Intended, Invalidation, Ruleset, Tag, UNROUTED, summary};
 use crate::store::{Change, Fault, Intent, Invalidated, Mark, Since, WhenDown};
 use crate::telemetry::Dropped;
@@ -97,12 +99,13 @@ impl UnderWay {
 
     /// Invalidates what the write has changed, and gives its answer back when that is done.
     pub(super) async fn invalidated(mut self, drops: &[Invalidation], mut answer: Answer) -> Answer {
-        if drops.is_empty() {
+        let besides = self.dropped_elsewhere(answer.response.status());
+        if drops.is_empty() && besides.is_empty() {
             self.changed_nothing();
             return answer;
         }
         answer.notes.dropped = dropped(&self.rules, drops);
-        match self.invalidate(drops, &[], None).await {
+        match self.invalidate(drops, &besides, None).await {
             Ok(_) => answer,
             Err(fault) => unfinished(&self.core, answer, &fault),
         }
@@ -120,6 +123,13 @@ impl UnderWay {
         let (tags, settle) = (tags(drops, besides), self.settle(drops));
         let mark = self.ends();
         self.core.store.invalidate(Change { since, mark: mark.as_ref(), ..Change::of(&tags).settling(&settle) }).await
+    }
+
+    /// What nodes with other rules may have invalidated after it, whatever these rules say: everything, if it may have changed
+    /// something.
+    fn dropped_elsewhere(&self, status: StatusCode) -> Vec<Tag> {
+        let concerns = self.core.store.rules_differ() && effect(Some(status)) != Effect::Nothing;
+        if concerns { vec![Tag::everything()] } else { Vec::new() }
     }
 
     /// What is to settle after it.

@@ -97,7 +97,6 @@ const NOTICED: &[(Rule, u64)] = &[
     (Rule::UnconfirmedWaitsLongerThanOne, 151),
     (Rule::PeersAreRemembered, 202),
     (Rule::GivenUpMeansNewEpoch, 202),
-    (Rule::OtherServersRecordIsNone, 359),
     (Rule::ConfirmedAtHomeOnly, 212),
     (Rule::WriteIsMarked, 349),
     (Rule::MarksAreReaped, 349),

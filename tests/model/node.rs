@@ -111,9 +111,14 @@ impl Node {
         permit
     }
 
+    /// Whether the commands of its sessions count that go to this server.
+    pub fn is_at_home(&self, setup: &Setup, server: u64) -> bool {
+        self.machine.lease.permit().server == Some(ServerId(server)) || !setup.has(Rule::ConfirmedAtHomeOnly)
+    }
+
     /// From when on a write is answered that this server has confirmed.
-    pub fn confirms_from(&self, setup: &Setup, server: u64) -> Option<Time> {
-        let from = self.machine.lease.confirms_from(ServerId(server));
+    pub fn confirms_from(&self, setup: &Setup, server: u64, now: Time) -> Option<Time> {
+        let from = self.machine.lease.confirms_from(ServerId(server), now);
         let from = if setup.has(Rule::ConfirmedHereWaits) { from } else { from.map(|_| 0) };
         if setup.has(Rule::ConfirmedAtHomeOnly) { from } else { from.or(Some(0)) }
     }

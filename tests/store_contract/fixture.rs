@@ -86,6 +86,9 @@ impl InRedis {
         let shared = Shared::new(&settings);
         let store = shared.attach();
         usable(&store).await;
+        // A new registry has everything invalidated once more when no write from before can be committed any more.
+        server.command(&["HDEL", "aside:{aside}:held", "*"]);
+        server.command(&["HDEL", "aside:{aside}:gen", "due"]);
         Self { server, shared, store }
     }
 

@@ -28,10 +28,10 @@ async fn the_keys_are_those_that_the_pages_promise() {
     redis.server.command(&["FLUSHALL"]);
     fill(&redis.store, &place("fruit:1"), "apple").await;
     redis.store.invalidate(Change::of(&[Tag::key("fruit", "fruit:2")])).await.unwrap();
-    let promised = ["aside:{aside}:gen", "aside:{aside}:nodes", "fruit:1", "{fruit:1}:meta"];
+    let promised = ["aside:{aside}:gen", "aside:{aside}:held", "aside:{aside}:nodes", "fruit:1", "{fruit:1}:meta"];
     eventually("these keys", async || redis.server.command(&["KEYS", "*"]).texts() == promised).await;
     let record = redis.server.command(&["HKEYS", "aside:{aside}:gen"]).texts();
-    assert_eq!(record, ["epoch", "floor", "listed", "replid", "seq", "t:k:fruit fruit:2"]);
+    assert_eq!(record, ["due", "epoch", "floor", "listed", "replid", "rules", "seq", "t:k:fruit fruit:2"]);
 }
 
 #[tokio::test]

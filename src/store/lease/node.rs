@@ -37,7 +37,8 @@ pub struct Call {
     pub run_before: Millis,
     /// Since when this node knows the server, by Redis's clock; `None` for one that it has not joined yet.
     pub since: Option<Millis>,
-    /// A peer has been silent for too long: a new epoch is to begin with this, for what it has written nobody will hear.
+    /// A new epoch is to begin with this: a peer has been silent for too long, and what it has written nobody will hear; or
+    /// this node comes from another server, and what that one has confirmed may be lost with it.
     pub gives_up: bool,
 }
 
@@ -247,11 +248,11 @@ impl Lease {
         self.last_sent.map_or(now, |(sent, _)| sent.saturating_add(self.quiet()).max(now))
     }
 
-    /// From when on a write may be answered whose invalidation this server has confirmed; `None` while this node has not
-    /// joined there, and so does not know who else may still listen to another one.
-    pub fn confirms_from(&self, server: ServerId) -> Option<Millis> {
-        let (home, _) = self.home?;
-        (home == server).then_some(self.permit.confirms_from)
+    /// From when on a write may be answered whose invalidation this server has confirmed by now; `None` without a lease there:
+    /// the server may be one that the others have left, and who listens to it nobody knows.
+    pub fn confirms_from(&self, server: ServerId, now: Millis) -> Option<Millis> {
+        let Permit { server: home, until, confirms_from, .. } = self.permit;
+        (home == Some(server) && now < until).then_some(confirms_from)
     }
 
     fn next_step(&self) -> Step {
@@ -264,7 +265,8 @@ impl Lease {
             self.generation += 1;
             self.joined = false;
         }
-        let gives_up = self.peers.any_to_give_up(now, self.settings.absence);
+        let moves = self.home.is_some_and(|(home, _)| home != server);
+        let gives_up = moves || self.peers.any_to_give_up(now, self.settings.absence);
         self.under_way = Some(UnderWay { sent: now, step, gives_up });
         if let Some((sent, elsewhere)) = self.last_sent.replace((now, server))
             && elsewhere != server
@@ -415,18 +417,19 @@ mod tests {
     #[test]
     fn another_server_confirms_once_the_one_before_allows_nothing_more() {
         let mut lease = joined();
-        assert_eq!(lease.confirms_from(HERE), Some(0));
+        assert_eq!(lease.confirms_from(HERE, 20), Some(0));
         lease.tick(250);
         lease.disconnected();
-        assert_eq!(lease.confirms_from(THERE), None);
-        lease.connected(700, THERE, AHEAD);
+        assert_eq!(lease.confirms_from(THERE, 600), None);
+        let Some(Do::Call(call)) = lease.connected(700, THERE, AHEAD) else { panic!("it joins") };
+        assert!(call.gives_up, "what was confirmed elsewhere may be lost");
         lease.answered(710, roll(710, &[]));
-        assert_eq!(lease.confirms_from(THERE), Some(250 + 3 * L));
-        assert_eq!(lease.confirms_from(HERE), None);
+        assert_eq!(lease.confirms_from(THERE, 720), Some(250 + 3 * L));
+        assert_eq!(lease.confirms_from(HERE, 720), None);
         lease.disconnected();
         lease.connected(20_000, THERE, AHEAD);
         lease.answered(20_010, roll(20_010, &[]));
-        assert_eq!(lease.confirms_from(THERE), Some(250 + 3 * L), "long past");
+        assert_eq!(lease.confirms_from(THERE, 20_020), Some(250 + 3 * L), "long past");
     }
 
     #[test]
@@ -441,7 +444,7 @@ mod tests {
             rules_differ: false,
         });
         lease.answered(10, answer);
-        assert_eq!(lease.confirms_from(HERE), Some(10 + L));
+        assert_eq!(lease.confirms_from(HERE, 20), Some(10 + L));
     }
 
     #[test]

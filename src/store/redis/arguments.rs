@@ -193,6 +193,8 @@ arguments! {
         run_before,
         /// Since when the node knows the server, by its clock; empty if it does not.
         known_since,
+        /// `1` where a node that this one knows has been silent for too long: a new epoch begins.
+        gives_up,
         /// What the node's configuration says, in milliseconds.
         lease,
         absence,

@@ -8,6 +8,7 @@
 use std::fmt;
 use std::future::{Future, pending};
 use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -18,12 +19,12 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::client::Connection;
 use super::connect::open;
-use super::node::NodeSettings;
 use super::outage::Outage;
 use super::pending::{Batch, Pending};
 use super::registry;
 use super::report::Report;
 use super::session::Session;
+use super::settings::NodeSettings;
 use super::writes::Writes;
 use crate::clock::{Millis, boot_millis, jittered};
 use crate::store::lease::{Answer, Call, Do, Lease, LeaseSettings, Permit, ServerId};
@@ -38,6 +39,8 @@ pub(super) struct Control {
     lease: Mutex<Lease>,
     permit: ArcSwap<Permit>,
     stage: watch::Sender<Stage>,
+    /// Whether this connection has joined, for the log.
+    joined_before: AtomicBool,
     leaving: watch::Sender<bool>,
 }
 
@@ -62,6 +65,7 @@ impl Control {
             permit: ArcSwap::from_pointee(lease.permit()),
             lease: Mutex::new(lease),
             stage: watch::Sender::new(Stage::Asleep),
+            joined_before: AtomicBool::new(false),
             leaving: watch::Sender::new(false),
         }
     }
@@ -89,7 +93,7 @@ impl Control {
     /// Waits until a write may be answered whose invalidation this server has confirmed. False where this process is not at
     /// home there, so that nobody can say when.
     pub(super) async fn confirmed_by(&self, server: ServerId) -> bool {
-        let from = self.lease().confirms_from(server);
+        let from = self.lease().confirms_from(server, boot_millis());
         match from {
             Some(from) => {
                 sleep_till(from).await;
@@ -173,6 +177,7 @@ type Sent = Pin<Box<dyn Future<Output = (Result<Answer, Outage>, Batch)> + Send>
 impl Keeper {
     /// Runs until this process has left, or until it has tried to for so long as it may.
     pub(super) async fn run(self) {
+        self.report.begins();
         let mut leaving = self.control.leaving.subscribe();
         let mut pause = SHORTEST_PAUSE;
         let mut last_try = None;
@@ -185,7 +190,12 @@ impl Keeper {
                 }
             } else if let Err(why) = self.keep_up(&mut pause).await {
                 self.control.event(|lease, _| lease.disconnected());
-                self.report.failed(&self.settings.url.address(), &why);
+                let address = self.settings.url.address();
+                if self.control.joined_before.swap(false, Ordering::Relaxed) {
+                    self.report.lost(&address, &why);
+                } else {
+                    self.report.failed(&address, &why);
+                }
             }
             let waited = sleep(jittered(pause, PAUSE_JITTER));
             let _ = select(Box::pin(waited), Box::pin(leaving.changed())).await;
@@ -252,12 +262,16 @@ impl Keeper {
             self.pending.confirm(batch);
         }
         let next = self.control.event(|lease, now| lease.answered(now, answer));
+        if done && !self.control.joined_before.swap(true, Ordering::Relaxed) {
+            self.report.found();
+        }
         if done {
             self.control.stage.send_if_modified(|stage| {
                 let first = *stage == Stage::Starting;
                 *stage = Stage::Joined;
                 first
             });
+            self.report.standing(&self.control.permit(), self.settings.absence);
             self.report.look(&self.settings.url.address(), self.pending.is_empty());
         }
         next

@@ -19,11 +19,13 @@ mod node;
 mod outage;
 mod pending;
 mod registry;
+mod replicas;
 mod report;
 mod rights;
 mod scripts;
 mod sentinel;
 mod session;
+mod settings;
 mod supervisor;
 mod unconfirmed;
 mod url;
@@ -41,16 +43,16 @@ use tokio::time::sleep;
 use self::arguments::{Hold, Invalidate, InvalidateAndPut, MarkWrite, Put, Unmark};
 use self::codec::sum;
 use self::layout::{Record, record_fields};
-use self::node::NodeSettings;
 use self::pending::Unmade;
 use self::session::Session;
+use self::settings::NodeSettings;
 use self::supervisor::{Link, supervise};
 use self::unconfirmed::Unconfirmed;
 use super::change::{Change, Intent, Mark};
 use super::core::{Fault, Invalidated, Otherwise, PutOutcome, Since, Token, WhenDown, fresh_epoch};
 use super::entry::{Expect, Lookup, Overtaken, StoredResponse, Withheld};
 use crate::clock::{Clock, boot_millis};
-use crate::rules::EntryRef;
+use crate::rules::{EntryRef, Tag};
 
 #[cfg(fuzzing)]
 pub use self::codec::fuzzing;
@@ -154,6 +156,9 @@ impl Redis {
     /// Dropping the future loses nothing: the work goes on in a task of its own.
     pub async fn invalidate(&self, change: Change<'_>) -> Result<Invalidated, Fault> {
         self.may_write()?;
+        // A record that is new does not say so before the next call.
+        let everything = [Tag::everything()];
+        let change = if self.rules_differ() { Change { tags: &everything, ..change } } else { change };
         let told = Invalidate::of(self.node().settings.layout.control(), &change);
         self.ends(change.mark);
         let done = self.or_pending(Unmade::of(&change), async move |session| session.invalidate(told).await).await?;

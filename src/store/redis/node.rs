@@ -7,21 +7,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use bytes::Bytes;
 use tokio::runtime::Builder;
 
 use super::control::{Control, Keeper};
 use super::copies::Copies;
-use super::layout::Layout;
 use super::lock::Lock;
 use super::pending::Pending;
 use super::report::Report;
-use super::sentinel::Whereabouts;
+use super::settings::NodeSettings;
 use super::url::RedisUrl;
 use super::writes::Writes;
 use crate::budget::Budget;
-use crate::clock::{Millis, millis};
-use crate::store::core::{WhenDown, fresh_epoch};
+use crate::clock::millis;
+use crate::store::core::fresh_epoch;
 use crate::store::lease::LeaseSettings;
 use crate::store::settings::StoreSettings;
 
@@ -31,29 +29,6 @@ const AMPLE: usize = 1 << 30;
 const MODEST: usize = 64 << 20;
 /// What Rust gives a thread. Nothing that Redis itself answers needs more.
 const PLAIN: usize = 2 << 20;
-
-/// What one Redis and this process's part in it are told by the configuration.
-pub(super) struct NodeSettings {
-    pub(super) url: RedisUrl,
-    pub(super) layout: Layout,
-    /// How long one command may take.
-    pub(super) timeout: Duration,
-    pub(super) when_down: WhenDown,
-    pub(super) lease: Duration,
-    pub(super) absence: Duration,
-    pub(super) replicas: Option<u32>,
-    pub(super) commit_within: Duration,
-    /// The fingerprint of the rules.
-    pub(super) rules: u64,
-    /// This process, from its start to its end, in the registry.
-    pub(super) id: Arc<str>,
-    /// The file that it has locked, `-` for none.
-    pub(super) lock: Bytes,
-    /// How long it may take to make what is pending and to sign off.
-    pub(super) leave_within: Duration,
-    /// Where the sentinels have the master.
-    pub(super) whereabouts: Whereabouts,
-}
 
 /// What the cores of this process have in common about one Redis. Leaves the registry when it is dropped.
 pub struct RedisNode {
@@ -68,9 +43,6 @@ pub struct RedisNode {
     _lock: Option<Lock>,
 }
 
-/// How long signing off may take where nobody waits for it.
-const LEAVE_WITHIN: Duration = Duration::from_secs(5);
-
 impl RedisNode {
     /// Sets up what the cores share. Opens no connection.
     pub fn new(url: RedisUrl, settings: &StoreSettings) -> Self {
@@ -78,21 +50,7 @@ impl RedisNode {
         let lock = settings.lock.as_deref().and_then(Lock::take);
         let lease = LeaseSettings { lease: millis(settings.lease), absence: millis(settings.absence) };
         Self {
-            settings: Arc::new(NodeSettings {
-                url,
-                layout: Layout::new(&settings.prefix),
-                timeout: settings.timeout,
-                when_down: settings.when_down,
-                lease: settings.lease,
-                absence: settings.absence,
-                replicas: settings.replicas,
-                commit_within: settings.commit_within,
-                rules: settings.rules,
-                id: Arc::clone(&id),
-                lock: lock.as_ref().map_or_else(|| Bytes::from_static(b"-"), |lock| lock.name().to_owned().into()),
-                leave_within: LEAVE_WITHIN,
-                whereabouts: Whereabouts::default(),
-            }),
+            settings: Arc::new(NodeSettings::of(settings, url, Arc::clone(&id), lock.as_ref())),
             control: Arc::new(Control::new(lease)),
             pending: Arc::default(),
             writes: Arc::new(Writes::new(id)),
@@ -212,20 +170,6 @@ fn can_be_had(bytes: usize, threads: usize) -> bool {
     drop(closed);
     // All are waited for, or those that are left would still have their stacks.
     started.into_iter().filter_map(|thread| thread.ok()?.join().ok()).count() == threads
-}
-
-impl NodeSettings {
-    pub(super) fn lease_millis(&self) -> Millis {
-        millis(self.lease)
-    }
-
-    pub(super) fn absence_millis(&self) -> Millis {
-        millis(self.absence)
-    }
-
-    pub(super) fn commit_within_millis(&self) -> Millis {
-        millis(self.commit_within)
-    }
 }
 
 impl Drop for RedisNode {

@@ -4,13 +4,13 @@ use bytes::Bytes;
 
 use super::arguments::Call as Script;
 use super::layout::write_epoch;
-use super::node::NodeSettings;
 use super::outage::Outage;
 use super::pending::Batch;
 use super::session::Session;
+use super::settings::NodeSettings;
 use super::writes::Writes;
 use crate::clock::Millis;
-use crate::store::core::{FOLDED_AT_ONCE, MARK_LIMIT, TAG_LIMIT, fresh_epoch};
+use crate::store::core::{FOLDED_AT_ONCE, Fault, MARK_LIMIT, TAG_LIMIT, fresh_epoch};
 use crate::store::lease::{Answer, Call, NodeId, Peer, PeerState, Roll, Step};
 
 /// What this process asks for.
@@ -19,6 +19,7 @@ pub(super) struct Errand {
     generation: u64,
     run_before: Millis,
     since: Option<Millis>,
+    gives_up: bool,
 }
 
 impl From<Call> for Errand {
@@ -27,14 +28,20 @@ impl From<Call> for Errand {
             Step::Join => "join",
             Step::Renew => "renew",
         };
-        Self { step, generation: call.generation, run_before: call.run_before, since: call.since }
+        Self {
+            step,
+            generation: call.generation,
+            run_before: call.run_before,
+            since: call.since,
+            gives_up: call.gives_up,
+        }
     }
 }
 
 impl Errand {
     /// To sign off.
     pub(super) fn leave(generation: u64, run_before: Millis) -> Self {
-        Self { step: "leave", generation, run_before, since: None }
+        Self { step: "leave", generation, run_before, since: None, gives_up: false }
     }
 }
 
@@ -62,6 +69,7 @@ pub(super) async fn call(
         step: Bytes::from_static(errand.step.as_bytes()),
         run_before: text(errand.run_before),
         known_since: errand.since.map(text).unwrap_or_default(),
+        gives_up: Bytes::from_static(if errand.gives_up { b"1" } else { b"0" }),
         lease: text(node.lease_millis()),
         absence: text(node.absence_millis()),
         commit_within: text(node.commit_within_millis()),
@@ -72,10 +80,31 @@ pub(super) async fn call(
     };
     let answer = session.call(script).await?;
     let told = parse(&answer).ok_or_else(|| Outage::Unfit(format!("the registry answered {answer:?}")))?;
-    if matches!(told, Answer::Done(_)) && !session.is_replicated(node.replicas.unwrap_or(0), node.lease / 2).await {
-        return Err(Outage::Unreachable("its replicas did not confirm a renewal".to_owned()));
+    if matches!(told, Answer::Done(_)) {
+        replicated(session, node).await?;
     }
     Ok(told)
+}
+
+/// Waits until as many replicas have what was done as have to.
+async fn replicated(session: &Session, node: &NodeSettings) -> Result<(), Outage> {
+    let count = match node.replicas {
+        Some(count) => count,
+        None if node.url.has_sentinels() => node.followers.needed(session.replicas),
+        None => 0,
+    };
+    let confirmed = if count == 0 { Ok(0) } else { session.wait_replicas(count, node.lease / 2).await };
+    match confirmed {
+        Ok(confirmed) if confirmed >= count => node.followers.confirmed(confirmed),
+        Ok(confirmed) => {
+            let text =
+                format!("{confirmed} of {count} replicas confirmed a renewal; [store] replicas says how many have to");
+            return Err(Outage::Unreachable(text));
+        }
+        Err(Fault::Refused(text)) => return Err(Outage::Unfit(format!("it refuses WAIT: {text}"))),
+        Err(fault) => return Err(Outage::Unreachable(format!("its replicas did not confirm a renewal: {fault}"))),
+    }
+    Ok(())
 }
 
 /// Reads what `call.lua` answers; nothing comes back for a server that is another one by now.

@@ -1,12 +1,15 @@
 //! Tells the log once that Redis cannot be used, is full or has not confirmed an invalidation, and once that this is over.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tracing::{info, warn};
 
 use super::outage::Outage;
 use crate::clock::{Clock, Millis};
 use crate::store::core::Fault;
+use crate::store::entry::Withheld;
+use crate::store::lease::Permit;
 use crate::telemetry::Episode;
 
 /// What the log has been told about one Redis, by all cores together: of each trouble when it begins and when it ends.
@@ -17,6 +20,10 @@ pub(super) struct Report {
     outage: Episode,
     pending: Episode,
     full: Episode,
+    /// Another node is silent.
+    silent: Episode,
+    /// Other nodes have other rules.
+    differing: Episode,
 }
 
 #[derive(Debug, Default)]
@@ -43,6 +50,31 @@ impl Report {
     pub(super) fn failed(&self, address: &str, why: &Outage) {
         if self.outage.lasts_as(why.kind(), Clock::System.ticks()) {
             warn!("Redis at {address} cannot be used: {why}; until it can, the origin answers");
+        }
+    }
+
+    /// Tells how this process stands with the others, where that is news; asked after each call to the registry.
+    pub(super) fn standing(&self, permit: &Permit, absence: Duration) {
+        let ticks = Clock::System.ticks();
+        if permit.withheld == Some(Withheld::Peer) {
+            if self.silent.lasts_as(0, ticks) {
+                warn!(
+                    "another node that shares Redis is silent and has not signed off; nothing is answered from Redis until it \
+                     is back, or for {absence:?} ([store] absence), after which everything from before is invalidated"
+                );
+            }
+        } else if self.silent.is_mended(ticks).is_some() {
+            info!("all nodes that share Redis are there again, or have been given up; answers come from Redis again");
+        }
+        if permit.rules_differ {
+            if self.differing.lasts_as(0, ticks) {
+                warn!(
+                    "nodes that share Redis have different rules; as long as they do, every write invalidates everything. In a \
+                     rolling restart that passes; otherwise give them the same proxy.toml"
+                );
+            }
+        } else if self.differing.is_mended(ticks).is_some() {
+            info!("all nodes that share Redis have the same rules again");
         }
     }
 

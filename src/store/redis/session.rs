@@ -41,7 +41,6 @@ pub(super) struct Session {
     /// The master's replication id: another one means that writes may have been lost.
     pub(super) replid: String,
     /// How many replicas the master had when the session began.
-    #[allow(dead_code, reason = "renewals will ask")]
     pub(super) replicas: u32,
     /// The replication id as a number.
     pub(super) server: ServerId,
@@ -198,7 +197,7 @@ impl Session {
 
     /// Waits until so many replicas have all that was written in this session, at most for this time. Comes back with how
     /// many have; fewer than were asked for when the time is over. The connection does nothing else meanwhile.
-    async fn wait_replicas(&self, count: u32, time: Duration) -> Result<u32, Fault> {
+    pub(super) async fn wait_replicas(&self, count: u32, time: Duration) -> Result<u32, Fault> {
         // Zero would be for ever.
         let millis = i64::try_from(time.as_millis()).unwrap_or(i64::MAX).max(1);
         let waiting = Box::pin(self.client.wait::<u32>(count.into(), millis));
@@ -259,12 +258,6 @@ impl Session {
     pub(super) async fn call(&self, call: Call) -> Result<String, Outage> {
         let answer = Box::pin(self.scripts.call.run(&self.client, &self.replid, call)).await;
         answer.map_err(|error| outage(&error))
-    }
-
-    /// Whether so many replicas have all that was written on this connection, within this time. Without a number all that the
-    /// master had when the session began, where that is asked of it.
-    pub(super) async fn is_replicated(&self, replicas: u32, within: Duration) -> bool {
-        replicas == 0 || self.wait_replicas(replicas, within).await.is_ok_and(|confirmed| confirmed >= replicas)
     }
 
     /// Ends the session; only the first reason counts.

@@ -361,7 +361,7 @@ impl World {
         let node = &self.nodes[at];
         let server = node.session.filter(|_| !node.off)?;
         let place = self.place(server)?;
-        node.confirms_from(setup, server).map(|_| place)
+        node.is_at_home(setup, server).then_some(place)
     }
 
     fn may_end(&self, setup: &Setup, at: usize, way: Way) -> bool {
@@ -517,7 +517,7 @@ impl World {
                 self.late.push((server.id, LateCommand::Make(unmade)));
             }
             if way == Way::Done {
-                confirmed = self.nodes[at].confirms_from(setup, server.id);
+                confirmed = self.nodes[at].confirms_from(setup, server.id, self.now);
             }
         }
         let stage = if let Some(from) = confirmed {

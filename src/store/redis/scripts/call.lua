@@ -60,7 +60,8 @@ end
 local nodes, server, since = read_nodes()
 
 -- Nobody has renewed anything here so far, whatever a replica was told, or a file says.
-if server ~= replid or not since then
+local is_new = server ~= replid or not since
+if is_new then
   for id, entry in pairs(nodes) do
     if entry.on then
       entry.ends = math.min(entry.ends, now)
@@ -70,15 +71,51 @@ if server ~= replid or not since then
   since = now
 end
 since = math.min(since, whole(known_since) or now)
-redis.call('HSET', nodes_key, '@', replid .. ' ' .. digits(since))
-
 local me, number = nodes[node], tonumber(generation)
 if step == 'renew' and not (me and me.generation == number and is_alive(me)) then
   return 'lapsed ' .. digits(now)
 end
+redis.call('HSET', nodes_key, '@', replid .. ' ' .. digits(since))
 
 local record = read_record() or reset_record(fresh_epoch, 0)
 local held_for = tonumber(commit_within)
+
+-- What was noted of writes under way, and what was held, may be lost with the registry, and those who knew of it may be dead.
+if is_new then
+  once_more(record, '*', now, now + held_for)
+end
+
+-- Whether others that are alive have other rules. One that is silent is waited for; it joins before it has hits again.
+local function rules_differ()
+  for id, entry in pairs(nodes) do
+    if id ~= node and entry.rules ~= rules and is_alive(entry) then
+      return true
+    end
+  end
+  return false
+end
+
+-- As long as rules differ, every write invalidates everything: what it is called by some is not what it is called by others.
+-- The record says whose rules the writes since then have gone by. Where those are others, what these ones have left is as
+-- old as they are.
+local differ = rules_differ()
+local function go_by_rules()
+  local before = redis.call('HGET', record_key, 'rules')
+  if (before or step == 'join') and before ~= rules and before ~= 'mixed' then
+    invalidate(record, { '*' })
+  end
+  if differ ~= record.mixed then
+    record.mixed = differ
+    if differ then
+      redis.call('HSET', record_key, 'mixed', '1')
+      widen(record)
+    else
+      redis.call('HDEL', record_key, 'mixed')
+    end
+  end
+end
+
+go_by_rules()
 
 -- Makes what is pending.
 local function make_pending()
@@ -119,10 +156,16 @@ end
 make_pending()
 note_marks()
 
--- How the others stand. Of one whose lease has ended the writes that were under way are held; one that has been silent for
--- too long, or whose lock this node has, is forgotten, and with it everything from before.
-local others, forgotten, differ, unaware = {}, false, false, false
+-- How the others stand. One that has been silent for too long, or whose lock this node has, is forgotten, and with it
+-- everything from before.
+local others, forgotten, unaware = {}, gives_up == '1', false
 local joined = step == 'join' and now or me and me.joined or now
+
+local function forget_node(id, entry)
+  forgotten, entry.on, entry.ends = true, false, now
+  write_node(id, entry)
+  return 'o'
+end
 
 local function call_other(id, entry)
   if not entry.on then
@@ -131,26 +174,17 @@ local function call_other(id, entry)
     end
     return 'o'
   elseif lock ~= '-' and entry.lock == lock then
-    reap(record, id, entry.generation, now, held_for)
-    forgotten, entry.on, entry.ends = true, false, now
-    write_node(id, entry)
-    return 'o'
+    return forget_node(id, entry)
   elseif is_alive(entry) then
-    if entry.rules ~= rules then
-      differ = true
-      unaware = unaware or entry.ends - entry.lasts < joined
-    end
+    unaware = unaware or (entry.rules ~= rules and entry.ends - entry.lasts < joined)
     return 'a'
   end
-  reap(record, id, entry.generation, now, held_for)
   if entry.ends > now then
     entry.ends = now
     write_node(id, entry)
   end
   if now - entry.ends >= tonumber(absence) then
-    forgotten = true
-    redis.call('HDEL', nodes_key, id)
-    return
+    return forget_node(id, entry)
   end
   return 'l'
 end
@@ -158,22 +192,37 @@ end
 for id, entry in pairs(nodes) do
   if id ~= node then
     local state = call_other(id, entry)
-    others[#others + 1] = state and id .. ':' .. state
+    others[#others + 1] = id .. ':' .. state
   end
 end
+
+-- What became of the writes of a node that is not there, or no more, nobody knows: they are held. It may go on without having
+-- been told, and note more of them; so each call looks at all marks. One that ends after that says so.
+local function reap_others()
+  local gone = {}
+  for id in pairs(all_of(pend_key)) do
+    local whose = string.match(id, '^(%x+)%.%d+%.%d+$')
+    local entry = nodes[whose or '']
+    if not whose then
+      redis.call('HDEL', pend_key, id)
+    elseif whose ~= node and not (entry and is_alive(entry)) then
+      gone[whose] = true
+    end
+  end
+  for whose in pairs(gone) do
+    local entry, count = nodes[whose], reap(record, whose, math.huge, now, held_for)
+    if count > 0 and entry and entry.rules ~= rules then
+      lay(record, '*', now + held_for, '*')
+    end
+  end
+end
+
+reap_others()
 
 if forgotten then
   record = reset_record(fresh_epoch, 0, record)
 end
-if differ ~= record.mixed then
-  record.mixed = differ
-  if differ then
-    redis.call('HSET', record_key, 'mixed', '1')
-    widen(record)
-  else
-    redis.call('HDEL', record_key, 'mixed')
-  end
-end
+redis.call('HSET', record_key, 'rules', differ and 'mixed' or rules)
 
 if step == 'leave' then
   reap(record, node, number, now, held_for)

@@ -131,6 +131,16 @@ local function again(record, tag, now, ends)
   note_due(record, item)
 end
 
+-- Has a tag invalidated once more, at the end.
+local function once_more(record, tag, now, ends)
+  tag = listed_as(tag)
+  local item = item_of(tag)
+  item.last, item.often = math.max(item.last or 0, ends), item.often or now
+  item.due = math.min(item.due or math.huge, item.last)
+  write_listed(tag, item)
+  note_due(record, item)
+end
+
 -- Holds in a new record what is held. What was to end by now has ended: nothing from before is valid there.
 local function relay(record)
   local due, now = math.huge, nil
