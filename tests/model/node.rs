@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use aside::store::lease::{Answer, Do, Lease, LeaseSettings, PeerState, Permit, ServerId, Step};
+use aside::store::lease::{Answer, Call, Do, Lease, LeaseSettings, PeerState, Permit, ServerId, Step};
 
 use crate::rules::Rule;
 use crate::server::{Message, Setup, Time, Unmade};
@@ -28,6 +28,8 @@ pub struct Node {
     pub session: Option<u64>,
     /// A call whose time is noted and that is not sent.
     pub noted: Option<Message>,
+    /// The server at which it joined last.
+    home: Option<u64>,
     /// When a call of it ran last, anywhere.
     pub ran: Time,
     /// Whom a registry has ever named to it.
@@ -43,6 +45,36 @@ pub struct Node {
 struct Machine {
     lease: Lease,
     until: Time,
+    /// What is to happen at the sending, where the time is noted no sooner.
+    later: Option<Event>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Event {
+    Connected(u64),
+    Tick,
+    Urge,
+    Answered(Answer),
+}
+
+impl Machine {
+    fn happen(&mut self, setup: &Setup, now: Time, event: Event) -> Option<Do> {
+        let before = self.lease.clone();
+        let step = self.advance(now, event.clone());
+        if matches!(step, Some(Do::Call(_))) && !setup.has(Rule::TimeIsNotedBeforeTheBatch) {
+            (self.lease, self.later) = (before, Some(event));
+        }
+        step
+    }
+
+    fn advance(&mut self, now: Time, event: Event) -> Option<Do> {
+        match event {
+            Event::Connected(server) => self.lease.connected(now, ServerId(server), now),
+            Event::Tick => self.lease.tick(now),
+            Event::Urge => self.lease.urge(now),
+            Event::Answered(answer) => self.lease.answered(now, answer),
+        }
+    }
 }
 
 impl Node {
@@ -59,9 +91,10 @@ impl Node {
             connection: 0,
             session: None,
             noted: None,
+            home: None,
             ran: now,
             told_of: 0,
-            machine: Machine { lease: Lease::new(settings), until: 0 },
+            machine: Machine { lease: Lease::new(settings), until: 0, later: None },
             pending: Vec::new(),
             added: 0,
             confirmed: 0,
@@ -146,7 +179,7 @@ impl Node {
     pub fn connect(&mut self, setup: &Setup, now: Time, server: u64) {
         self.control = Some(server);
         self.connection += 1;
-        let step = self.machine.lease.connected(now, ServerId(server), now);
+        let step = self.machine.happen(setup, now, Event::Connected(server));
         self.follow(setup, step);
     }
 
@@ -154,6 +187,7 @@ impl Node {
     pub fn disconnect(&mut self) {
         self.control = None;
         self.noted = None;
+        self.machine.later = None;
         self.machine.lease.disconnected();
     }
 
@@ -164,23 +198,15 @@ impl Node {
 
     /// Does what is due, or what is pending.
     pub fn tick(&mut self, setup: &Setup, now: Time) {
-        let step = self.machine.lease.tick(now);
-        let step = step.or_else(|| self.has_pending().then(|| self.machine.lease.urge(now)).flatten());
+        let step = self.machine.happen(setup, now, Event::Tick);
+        let step = step.or_else(|| self.has_pending().then(|| self.machine.happen(setup, now, Event::Urge)).flatten());
         self.follow(setup, step);
     }
 
     fn follow(&mut self, setup: &Setup, step: Option<Do>) {
         match step {
             Some(Do::Call(call)) => {
-                let mut message = Message {
-                    node: self.id,
-                    lock: None,
-                    call,
-                    leaves: false,
-                    batch: Vec::new(),
-                    marks: Vec::new(),
-                    until: 0,
-                };
+                let mut message = self.message(call, false);
                 if !setup.has(Rule::TimeIsNotedBeforeTheBatch) {
                     self.fill(setup, &mut message);
                 }
@@ -189,6 +215,12 @@ impl Node {
             Some(Do::Reconnect) => self.disconnect(),
             None => {}
         }
+    }
+
+    fn message(&self, call: Call, leaves: bool) -> Message {
+        let moves = self.home.is_some() && self.control.is_some() && self.home != self.control;
+        let (batch, marks) = (Vec::new(), Vec::new());
+        Message { node: self.id, lock: None, call, moves, leaves, batch, marks, until: 0 }
     }
 
     fn fill(&self, setup: &Setup, message: &mut Message) {
@@ -200,8 +232,13 @@ impl Node {
     }
 
     /// Sends the call whose time is noted, with what is pending.
-    pub fn send(&mut self, setup: &Setup) -> Option<Message> {
+    pub fn send(&mut self, setup: &Setup, now: Time) -> Option<Message> {
         let mut message = self.noted.take()?;
+        if let Some(event) = self.machine.later.take()
+            && let Some(Do::Call(call)) = self.machine.advance(now, event)
+        {
+            message.call = call;
+        }
         if setup.has(Rule::TimeIsNotedBeforeTheBatch) {
             self.fill(setup, &mut message);
         }
@@ -210,15 +247,14 @@ impl Node {
 
     /// The call by which it signs off.
     pub fn good_bye(&self, setup: &Setup, now: Time) -> Message {
-        let call = aside::store::lease::Call {
+        let call = Call {
             step: Step::Renew,
             generation: self.generation(),
             run_before: now + setup.lease,
             since: None,
             gives_up: false,
         };
-        let mut message =
-            Message { node: self.id, lock: None, call, leaves: true, batch: Vec::new(), marks: Vec::new(), until: 0 };
+        let mut message = self.message(call, true);
         if setup.has(Rule::LeaveCarriesPending) {
             self.fill(setup, &mut message);
         }
@@ -239,8 +275,9 @@ impl Node {
             }
             self.told_of = listed.keys().fold(self.told_of, |told, id| told | 1 << id);
             self.machine.until = now + setup.lease;
+            self.home = self.control;
         }
-        let step = self.machine.lease.answered(now, answer);
+        let step = self.machine.happen(setup, now, Event::Answered(answer));
         self.follow(setup, step);
     }
 }

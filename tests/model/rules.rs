@@ -34,6 +34,7 @@ rules! {
     JoinNotesMarks: "a join does not note the writes under way",
     PeersAreRemembered: "who is missing from the registry is forgotten at once",
     GivenUpMeansNewEpoch: "a node gives up a peer that is missing from the registry and starts no new epoch",
+    MovedMeansNewEpoch: "a node that comes from another server starts no new epoch",
     LapsedIsNotRenewed: "a generation that is lapsed or missing is renewed",
     LapsedIsListed: "a lapsed node is not listed",
     AbsenceMeansNewEpoch: "a node that stayed away too long is forgotten without a new epoch",
@@ -64,7 +65,12 @@ pub struct Rules {
 impl Rules {
     /// All but this one.
     pub fn but(rule: Rule) -> Self {
-        Self { out: 1 << rule as u64 }
+        Self::but_all(&[rule])
+    }
+
+    /// All but these.
+    pub fn but_all(rules: &[Rule]) -> Self {
+        Self { out: rules.iter().fold(0, |out, rule| out | 1 << *rule as u64) }
     }
 
     /// Whether this one holds.

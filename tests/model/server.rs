@@ -104,6 +104,8 @@ pub struct Message {
     pub node: u64,
     pub lock: Option<usize>,
     pub call: Call,
+    /// Its node comes from another server.
+    pub moves: bool,
     /// To sign off instead.
     pub leaves: bool,
     pub batch: Vec<Unmade>,
@@ -239,7 +241,7 @@ impl Server {
             return Answer::Lapsed(now);
         }
         self.record_or_new(setup, now, epochs);
-        for mark in &message.marks {
+        for mark in message.marks.iter().filter(|_| setup.has(Rule::JoinNotesMarks)) {
             self.mark(*mark);
         }
         for unmade in &message.batch {
@@ -249,7 +251,8 @@ impl Server {
         if setup.has(Rule::UnlistedAreReaped) {
             self.reap_unlisted(setup, now, message.node);
         }
-        if forgotten || (call.gives_up && setup.has(Rule::GivenUpMeansNewEpoch)) {
+        let why = if message.moves { Rule::MovedMeansNewEpoch } else { Rule::GivenUpMeansNewEpoch };
+        if forgotten || (call.gives_up && setup.has(why)) {
             self.reset(now, epochs, setup);
         }
         let end = if message.leaves { now } else { now + setup.lease };

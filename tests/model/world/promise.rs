@@ -93,15 +93,6 @@ impl World {
         Ok(())
     }
 
-    pub(super) fn refill(&mut self, setup: &Setup, at: usize, key: usize) {
-        let under_way = self.fills.len();
-        self.look(setup, at, key);
-        if self.fills.len() > under_way {
-            self.fills[under_way].version = Some(self.origin[key]);
-            self.store(setup, under_way);
-        }
-    }
-
     /// Answers every client that may be answered: the sooner, the harder the promise.
     pub fn answer_all(&mut self, setup: &Setup) -> Result<(), Violation> {
         for write in 0..self.writes.len() {
