@@ -123,30 +123,38 @@ fn actions(setup: &Setup, (world, bounds): &(World, Bounds)) -> Vec<(Action, Bou
             all.push((action, bounds));
         }
     };
-    if world.now < bounds.until {
+    let more = world.now < bounds.until;
+    if more {
         add(Action::Tick { pilot: true }, *bounds);
     }
+    // What would begin in the last tick has begun sooner elsewhere.
+    let left = if more { *bounds } else { Bounds { puts: 0, crashes: 0, stalls: 0, outages: 0, held: 0, ..*bounds } };
     let [writes, _, packets, late] = world.counts();
     for node in 0..world.nodes.len() {
-        if let Some(puts) = bounds.puts.checked_sub(1) {
+        // Nodes differ by who is the first in a tick, no more: the first write is one node's.
+        if let Some(puts) = left.puts.checked_sub(1).filter(|_| writes > 0 || node == 0) {
             add(Action::Put { node, key: 0, way: Way::Done }, Bounds { puts, ..*bounds });
         }
-        if let Some(crashes) = bounds.crashes.checked_sub(1) {
+        if let Some(crashes) = left.crashes.checked_sub(1) {
             add(Action::Crash { node }, Bounds { crashes, ..*bounds });
         }
-        if let Some(stalls) = bounds.stalls.checked_sub(1) {
+        if let Some(stalls) = left.stalls.checked_sub(1) {
             add(Action::Stall { node, stalled: true }, Bounds { stalls, ..*bounds });
         }
-        if let Some(outages) = bounds.outages.checked_sub(1) {
+        if let Some(outages) = left.outages.checked_sub(1) {
             add(Action::Off { node, off: true }, Bounds { outages, ..*bounds });
         }
-        if let Some(held) = bounds.held.checked_sub(1) {
+        if let Some(held) = left.held.checked_sub(1) {
             add(Action::Note { node }, Bounds { held, ..*bounds });
         }
         add(Action::Send { node }, *bounds);
         add(Action::Stall { node, stalled: false }, *bounds);
         add(Action::Off { node, off: false }, *bounds);
-        add(Action::Refill { node, key: 0 }, *bounds);
+    }
+    // Whoever does it, the same is stored.
+    let refill = (0..world.nodes.len()).map(|node| Action::Refill { node, key: 0 });
+    if let Some(refill) = refill.into_iter().find(|refill| world.may(setup, *refill)) {
+        add(refill, *bounds);
     }
     for write in 0..writes {
         add(Action::Commit { write }, *bounds);

@@ -64,20 +64,16 @@ fn seeds(many: u64) -> std::ops::Range<u64> {
 #[test]
 #[ignore = "takes minutes"]
 fn many_random_runs_keep_the_promise() {
-    for seed in 0..50_000 {
-        if let Some(text) = told(&setup(seed), seed) {
-            panic!("{text}");
-        }
-    }
+    let found: Vec<String> = seeds(50_000).filter_map(|seed| told(&setup(seed), seed)).take(10).collect();
+    assert!(found.is_empty(), "{}", found.join("\n\n"));
 }
 
 #[test]
-#[ignore = "takes minutes without optimisation"]
 fn everything_within_small_bounds_keeps_the_promise() {
     let none = exhaustive::Bounds { until: 0, puts: 0, crashes: 0, stalls: 0, outages: 0, held: 0, failures: 0 };
-    for bounds in [
-        exhaustive::Bounds { until: 5, puts: 2, crashes: 1, stalls: 1, ..none },
-        exhaustive::Bounds { until: 8, puts: 1, outages: 1, ..none },
+    for (bounds, rule) in [
+        (exhaustive::Bounds { until: 5, puts: 2, crashes: 1, stalls: 1, ..none }, Rule::HitNeedsToken),
+        (exhaustive::Bounds { until: 8, puts: 1, outages: 1, ..none }, Rule::UnconfirmedWaits),
     ] {
         let started = aside::clock::boot_millis();
         let found = explore(&small(), bounds);
@@ -86,6 +82,8 @@ fn everything_within_small_bounds_keeps_the_promise() {
         if let Some((violation, trace)) = found.violation {
             panic!("{violation:?} {trace:#?}");
         }
+        let without = explore(&Setup { rules: Rules::but(rule), ..small() }, bounds);
+        assert!(without.violation.is_some(), "nobody notices that {rule:?} is missing");
     }
 }
 

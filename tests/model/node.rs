@@ -30,7 +30,7 @@ pub struct Node {
     pub noted: Option<Message>,
     /// The server at which it joined last.
     home: Option<u64>,
-    /// When a call of it ran last, anywhere.
+    /// When a call of it ran last, at a server that is not left alone by its replicas.
     pub ran: Time,
     /// Whom a registry has ever named to it.
     pub told_of: u64,

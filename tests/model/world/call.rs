@@ -92,18 +92,19 @@ impl World {
         let (server, packet) = (&mut self.servers[place], &mut self.packets[packet]);
         let mut answer = server.call(setup, self.now, &mut self.epochs, &packet.message);
         if matches!(answer, Answer::Done(_)) {
-            if let Some(node) = self.nodes.iter_mut().find(|node| node.id == packet.process) {
-                node.ran = self.now;
-            }
             for mark in &packet.message.marks {
                 if let Some(write) = self.writes.iter_mut().find(|write| write.id == mark.write) {
                     write.noted = true;
                 }
             }
+            let counts = server.replicated || !setup.has(Rule::RenewalIsReplicated);
             if server.replicated {
                 self.replica = server.clone();
-            } else if setup.has(Rule::RenewalIsReplicated) {
+            }
+            if !counts {
                 answer = Answer::Failed;
+            } else if let Some(node) = self.nodes.iter_mut().find(|node| node.id == packet.process) {
+                node.ran = self.now;
             }
         }
         packet.answer = Some(answer);

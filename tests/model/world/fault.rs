@@ -3,6 +3,7 @@
 use aside::store::lease::Answer;
 
 use super::{Stage, World};
+use crate::node::Node;
 use crate::server::{Server, Setup};
 
 impl World {
@@ -12,10 +13,11 @@ impl World {
         self.lost = listed.into_iter().fold(self.lost, |lost, id| lost | 1 << id);
     }
 
-    pub(super) fn crash(&mut self, at: usize) {
+    pub(super) fn crash(&mut self, setup: &Setup, at: usize) {
         let id = self.nodes[at].id;
+        // All that are dead are alike, so that an exhaustive search meets them once.
+        self.nodes[at] = Node::new(id, setup, false, 0);
         self.nodes[at].alive = false;
-        self.nodes[at].disconnect();
         for write in self.writes.iter_mut().filter(|write| write.process == id) {
             write.under_way = false;
             if !matches!(write.stage, Stage::Answered { .. }) {
@@ -31,7 +33,7 @@ impl World {
         if let Some(place) = node.control.and_then(|server| self.place(server)) {
             let answer = self.servers[place].call(setup, self.now, &mut self.epochs, &message);
             if matches!(answer, Answer::Done(_)) {
-                self.crash(at);
+                self.crash(setup, at);
             }
         }
     }

@@ -165,6 +165,7 @@ impl World {
                 let write = &mut self.writes[write];
                 self.origin[write.key] += 1;
                 write.version = Some(self.origin[write.key]);
+                write.forwarded = 0;
             }
             Action::Finish { write, way } => self.finish(setup, write, way, false),
             Action::Unknown { write, way } => self.finish(setup, write, way, true),
@@ -174,7 +175,7 @@ impl World {
             Action::Fetch { fill } => self.fills[fill].version = Some(self.origin[self.fills[fill].key]),
             Action::Store { fill } => self.store(setup, fill),
             Action::Refill { node, key } => self.refill(setup, node, key),
-            Action::Crash { node } => self.crash(node),
+            Action::Crash { node } => self.crash(setup, node),
             Action::Start { node, lock } => {
                 self.nodes[node] = Node::new(self.next_id, setup, lock, self.now);
                 self.next_id += 1;

@@ -32,6 +32,7 @@ pub(super) struct Write {
     pub(super) key: usize,
     pub(super) place: usize,
     pub(super) process: u64,
+    /// When; it counts until it is committed.
     pub(super) forwarded: Time,
     pub(super) version: Option<u32>,
     pub(super) stage: Stage,
