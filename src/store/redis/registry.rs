@@ -90,12 +90,12 @@ pub(super) async fn call(
 async fn replicated(session: &Session, node: &NodeSettings) -> Result<(), Outage> {
     let count = match node.replicas {
         Some(count) => count,
-        None if node.url.has_sentinels() => node.followers.needed(session.replicas),
+        None if node.url.has_sentinels() => node.followers.needed(session.server, session.replicas),
         None => 0,
     };
     let confirmed = if count == 0 { Ok(0) } else { session.wait_replicas(count, node.lease / 2).await };
     match confirmed {
-        Ok(confirmed) if confirmed >= count => node.followers.confirmed(confirmed),
+        Ok(confirmed) if confirmed >= count => node.followers.confirmed(session.server, confirmed),
         Ok(confirmed) => {
             let text =
                 format!("{confirmed} of {count} replicas confirmed a renewal; [store] replicas says how many have to");
