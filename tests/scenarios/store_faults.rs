@@ -143,7 +143,6 @@ async fn a_foreign_or_damaged_value_is_a_miss() {
     let node = hasty(&origin, &redis);
     for (what, commands) in [
         ("another type", vec![vec!["DEL", "fruit:1"], vec!["LPUSH", "fruit:1", "x"]]),
-        ("a changed body", vec![vec!["SETRANGE", "fruit:1", "3", "XX"]]),
         ("a body of an app", vec![vec!["SET", "fruit:1", "{}"]]),
         ("no body", vec![vec!["DEL", "fruit:1"]]),
         ("no meta", vec![vec!["DEL", "{fruit:1}:meta"]]),
@@ -158,6 +157,21 @@ async fn a_foreign_or_damaged_value_is_a_miss() {
         assert_eq!((answer.status, answer.cache()), (200, "MISS"), "{what}: {}", answer.cache_status());
         assert_eq!(answer.json()["target"], "/fruit/1");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_that_was_changed_and_is_as_long_is_never_given_out_and_soon_a_miss() {
+    let origin = Origin::counting().await;
+    let redis = RedisServer::start();
+    let node = hasty(&origin, &redis);
+    hits(&node, "/fruit/1").await;
+    redis.command(&["SETRANGE", "fruit:1", "3", "XX"]);
+    until("it is a miss", || async {
+        let answer = node.client().get("/fruit/1").await;
+        assert_eq!((answer.status, &answer.json()["target"]), (200, &"/fruit/1".into()));
+        answer.cache() == "MISS"
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -279,7 +279,9 @@ async fn a_renewal_behind_a_stale_answer_has_nothing_to_do_with_what_its_client_
 #[tokio::test]
 async fn what_comes_from_redis_is_held_by_each_answer_and_refused_without_room() {
     let (origin, redis) = (origin().await, RedisServer::start());
-    let node = Node::with_store_table(origin.address, &patient(&redis.url()), &format!("{HTTP2}{ROUTE}{FOUR}"));
+    // No copy of it fits, which answers would share.
+    let store = patient(&redis.url()) + "memory = \"1MiB\"\n";
+    let node = Node::with_store_table(origin.address, &store, &format!("{HTTP2}{ROUTE}{FOUR}"));
     let client = H2::with_window(node.address, WINDOW).await;
     super::support::connected(&node.client()).await;
     node.client().fill(&["/a"]).await;

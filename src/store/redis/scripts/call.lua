@@ -101,7 +101,7 @@ end
 local differ = rules_differ()
 local function go_by_rules()
   local before = redis.call('HGET', record_key, 'rules')
-  if (before or step == 'join') and before ~= rules and before ~= 'mixed' then
+  if before and before ~= rules and before ~= 'mixed' then
     invalidate(record, { '*' })
   end
   if differ ~= record.mixed then
