@@ -80,14 +80,14 @@ impl UnderWay {
     /// Invalidates what the write may have changed, and what it may change for as long as the origin may still commit it.
     async fn held(&mut self, drops: &[Invalidation]) -> Result<(), Fault> {
         let Some(mark) = self.mark.take() else { return self.invalidate(drops, &[], None).await.map(drop) };
-        self.core.store.hold(&mark).await?;
+        let held = self.core.store.hold(&mark).await;
         let settle = self.rules.routes.settling(drops);
-        if settle.is_empty() {
-            return Ok(());
+        if !settle.is_empty() {
+            // If it has taken place, what it has changed has to settle as after any other.
+            let tags = mark.intent().tags();
+            self.core.store.invalidate(Change::of(&tags).settling(&settle)).await?;
         }
-        // If it has taken place, what it has changed has to settle as after any other.
-        let tags = mark.intent().tags();
-        self.core.store.invalidate(Change::of(&tags).settling(&settle)).await.map(drop)
+        held.map(drop)
     }
 
     /// Ends a write that has changed nothing.

@@ -134,7 +134,7 @@ async fn memory_and_redis_agree_on_whatever_is_done_to_both() {
     ];
     let mut outcomes = std::collections::HashMap::new();
     for seed in 0..SEEDS {
-        redis.server.command(&["FLUSHALL"]);
+        redis.flush().await;
         let memory = InMemory::start().await;
         let mut both = Both::new(&memory, &redis).await;
         let mut dice = Dice(seed);

@@ -108,6 +108,19 @@ impl InRedis {
     }
 }
 
+impl InRedis {
+    /// Empties the server, and comes back when the store is in the new registry.
+    pub async fn flush(&self) {
+        self.server.command(&["FLUSHALL"]);
+        eventually("the new registry is there", async || {
+            self.server.command(&["HEXISTS", "aside:{aside}:held", "*"]) == Reply::Number(1)
+        })
+        .await;
+        self.server.command(&["HDEL", "aside:{aside}:held", "*"]);
+        self.server.command(&["HDEL", "aside:{aside}:gen", "due"]);
+    }
+}
+
 impl Harness for InRedis {
     async fn start() -> Self {
         let server = RedisServer::start();

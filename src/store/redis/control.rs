@@ -258,10 +258,11 @@ impl Keeper {
 
     fn answered(&self, answer: Answer, batch: &Batch) -> Option<Do> {
         let done = matches!(answer, Answer::Done(_));
+        let next = self.control.event(|lease, now| lease.answered(now, answer));
         if done {
+            // After what is allowed now is known: whoever waits for this asks that when its write may be answered.
             self.pending.confirm(batch);
         }
-        let next = self.control.event(|lease, now| lease.answered(now, answer));
         if done && !self.control.joined_before.swap(true, Ordering::Relaxed) {
             self.report.found();
         }
@@ -283,7 +284,8 @@ impl Keeper {
         let Ok(redis_now) = session.time().await else { return false };
         let generation = self.control.lease().generation();
         let batch = self.pending.next();
-        let call = registry::Errand::leave(generation, redis_now.saturating_add(self.settings.lease_millis()));
+        let moved = self.control.permit().server.is_some_and(|home| home != session.server);
+        let call = registry::Errand::leave(generation, redis_now.saturating_add(self.settings.lease_millis()), moved);
         match registry::call(&session, &self.settings, &self.writes, call, &batch).await {
             Ok(Answer::Done(_)) => {
                 self.pending.confirm(&batch);

@@ -177,6 +177,8 @@ impl Redis {
         otherwise: Otherwise,
     ) -> Result<(Invalidated, Result<PutOutcome, Fault>), Fault> {
         self.may_write()?;
+        let everything = [Tag::everything()];
+        let change = if self.rules_differ() { Change { tags: &everything, ..change } } else { change };
         let keys = self.node().settings.layout.keys(at);
         let told = Invalidate::of(keys.control.clone(), &change.since(since));
         let both = InvalidateAndPut::of(keys, &told, &at.key, entry, otherwise);
@@ -206,8 +208,10 @@ impl Redis {
         self.may_write()?;
         let node = self.node();
         let NodeSettings { layout, commit_within, .. } = &*node.settings;
-        let hold = Hold::of(layout.control(), mark.id.as_deref(), &mark.intent, *commit_within);
-        let unmade = Unmade { mark: mark.id.clone(), hold: Some(mark.intent.clone()), ..Unmade::default() };
+        let everything = Intent { held: vec![Tag::everything()], others: Vec::new() };
+        let intent = if self.rules_differ() { &everything } else { &mark.intent };
+        let hold = Hold::of(layout.control(), mark.id.as_deref(), intent, *commit_within);
+        let unmade = Unmade { mark: mark.id.clone(), hold: Some(intent.clone()), ..Unmade::default() };
         self.ends(Some(mark));
         let done = self.or_pending(unmade, async move |session| session.hold(hold).await).await?;
         Ok(done.unwrap_or_else(made_later))

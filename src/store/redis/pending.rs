@@ -23,7 +23,7 @@ use crate::store::change::{Change, Intent};
 const TAG_LIMIT: usize = 1_000;
 /// So much else is listed. What of a route is to be held or to settle beyond that makes all of the route so; a mark beyond
 /// that is left to be ended when this process leaves.
-const LIMIT: usize = 1_000;
+const LIMIT: usize = 100;
 
 /// The pending invalidations of this process.
 #[derive(Debug, Default)]

@@ -39,9 +39,9 @@ impl From<Call> for Errand {
 }
 
 impl Errand {
-    /// To sign off.
-    pub(super) fn leave(generation: u64, run_before: Millis) -> Self {
-        Self { step: "leave", generation, run_before, since: None, gives_up: false }
+    /// To sign off; `moved` from another server, where what that one has confirmed may be lost.
+    pub(super) fn leave(generation: u64, run_before: Millis, moved: bool) -> Self {
+        Self { step: "leave", generation, run_before, since: None, gives_up: moved }
     }
 }
 
@@ -76,7 +76,7 @@ pub(super) async fn call(
         rules: format!("{:016x}", node.rules).into(),
         lock: node.lock.clone(),
         pending: batch.to_json().into(),
-        marks: if errand.step == "join" { writes.to_json() } else { Bytes::from_static(b"{}") },
+        marks: if errand.step == "renew" { Bytes::from_static(b"{}") } else { writes.to_json() },
     };
     let answer = session.call(script).await?;
     let told = parse(&answer).ok_or_else(|| Outage::Unfit(format!("the registry answered {answer:?}")))?;

@@ -88,7 +88,7 @@ pub(super) async fn master(url: &RedisUrl, sentinels: &[Address], name: &str) ->
     let mut heard = Heard::default();
     loop {
         let next = if heard.named.is_empty() { Ok(asked.next().await) } else { timeout(GRACE, asked.next()).await };
-        let Ok(Some((sentinel, answer))) = next else { return heard.result(name) };
+        let Ok(Some((sentinel, answer))) = next else { return heard.result(name, sentinels.len()) };
         match answer {
             Ok(Some(address)) => heard.named.push(address),
             Ok(None) => heard.unknown = true,
@@ -119,9 +119,16 @@ impl Heard<'_> {
         self.named.iter().rev().max_by_key(|address| self.count(address))
     }
 
-    fn result(mut self, name: &str) -> Result<Address, Outage> {
+    /// What they all have said, of so many that were asked.
+    fn result(mut self, name: &str, asked: usize) -> Result<Address, Outage> {
+        // A few may be cut off with a master that the others have left.
         if let Some(address) = self.favourite() {
-            return Ok(address.clone());
+            return match self.count(address) {
+                count if 2 * count > asked => Ok(address.clone()),
+                count => Err(Outage::Sentinel(format!(
+                    "only {count} of its {asked} sentinels say where {name} is, and more than half of them have to agree"
+                ))),
+            };
         }
         if self.unknown {
             let text =
@@ -161,9 +168,13 @@ mod tests {
     #[test]
     fn most_sentinels_are_right() {
         let heard = |ports: &[u16]| Heard { named: ports.iter().copied().map(at_port).collect(), ..Heard::default() };
-        assert_eq!(heard(&[1, 2, 2]).result("m"), Ok(at_port(2)));
-        assert_eq!(heard(&[1, 2]).result("m"), Ok(at_port(1)));
-        assert_eq!(heard(&[3]).result("m"), Ok(at_port(3)));
+        assert_eq!(heard(&[1, 2, 2]).result("m", 3), Ok(at_port(2)));
+        assert_eq!(heard(&[3, 3]).result("m", 3), Ok(at_port(3)), "one does not answer");
+        assert_eq!(heard(&[3]).result("m", 1), Ok(at_port(3)));
+        for (named, asked) in [(&[1, 2][..], 2), (&[3], 2), (&[3], 3), (&[1, 2, 2], 5)] {
+            let why = heard(named).result("m", asked).unwrap_err().to_string();
+            assert!(why.contains("more than half of them have to agree"), "{why}");
+        }
     }
 
     #[test]
@@ -171,12 +182,12 @@ mod tests {
         let sentinel = at_port(1);
         let unreachable = || (&sentinel, Outage::Unreachable("Connection refused".to_owned()));
         let heard = Heard { faults: vec![unreachable()], ..Heard::default() };
-        let text = heard.result("m").unwrap_err().to_string();
+        let text = heard.result("m", 2).unwrap_err().to_string();
         assert_eq!(text, "none of its sentinels answers; h:1: Connection refused");
         let login = (&sentinel, Outage::Login("WRONGPASS".to_owned()));
         let heard = Heard { faults: vec![unreachable(), login], ..Heard::default() };
-        assert!(heard.result("m").unwrap_err().to_string().contains("`sentinel_password` in [store]"));
+        assert!(heard.result("m", 2).unwrap_err().to_string().contains("`sentinel_password` in [store]"));
         let heard = Heard { faults: vec![unreachable()], unknown: true, ..Heard::default() };
-        assert!(heard.result("m").unwrap_err().to_string().contains("know no master named m"));
+        assert!(heard.result("m", 2).unwrap_err().to_string().contains("know no master named m"));
     }
 }

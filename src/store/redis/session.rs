@@ -328,7 +328,9 @@ impl Master {
         let Some(replid) = line("master_replid:").filter(|replid| !replid.is_empty()) else {
             return Err(Outage::Unfit("INFO replication names no master_replid".to_owned()));
         };
-        let replicas = line("connected_slaves:").and_then(|count| count.parse().ok()).unwrap_or(0);
+        // One that is still being given a copy of everything confirms nothing.
+        let online = |line: &&str| line.starts_with("slave") && line.contains(",state=online,");
+        let replicas = u32::try_from(info.lines().filter(online).count()).unwrap_or(u32::MAX);
         Ok(Self { replid: replid.to_owned(), replicas })
     }
 }
@@ -351,8 +353,10 @@ mod tests {
 
     #[test]
     fn only_a_master_will_do() {
-        let info = "# Replication\r\nrole:master\r\nconnected_slaves:2\r\nmaster_replid:f00d\r\n";
-        assert_eq!(Master::of(info), Ok(Master { replid: "f00d".to_owned(), replicas: 2 }));
+        let info = "# Replication\r\nrole:master\r\nconnected_slaves:2\r\n\
+                    slave0:ip=127.0.0.1,port=1,state=online,offset=42,lag=0\r\n\
+                    slave1:ip=127.0.0.1,port=2,state=wait_bgsave,offset=0,lag=0\r\nmaster_replid:f00d\r\n";
+        assert_eq!(Master::of(info), Ok(Master { replid: "f00d".to_owned(), replicas: 1 }));
         assert_eq!(Master::of("role:slave\r\nmaster_replid:f00d\r\n"), Err(Outage::Replica));
         assert!(matches!(Master::of("role:master\r\n"), Err(Outage::Unfit(_))));
     }

@@ -49,13 +49,14 @@ impl Writes {
 
     /// What a write that begins now is known by, `<node>.<generation>.<number>`, and what is noted of it.
     pub(super) fn begin(&self, intent: &Intent) -> (Arc<str>, Bytes) {
+        // Under the lock, so that a join either names it or comes under an older generation than it.
+        let mut under_way = self.under_way();
         let (node, generation) = (&self.node, self.generation.load(Ordering::SeqCst));
         let number = self.begun.fetch_add(1, Ordering::Relaxed);
         let texts = |tags| -> Vec<_> { <[Tag]>::iter(tags).map(Tag::as_str).collect() };
         let (held, others) = (texts(&intent.held), texts(&intent.others));
         let note = json(&Note { node, generation, held, others });
         let id: Arc<str> = format!("{node}.{generation}.{number}").into();
-        let mut under_way = self.under_way();
         if under_way.len() < LIMIT {
             under_way.insert(Arc::clone(&id), note.clone());
         }

@@ -40,6 +40,8 @@ end
 -- The registry. What cannot be read is taken out; more than anybody has nodes is not read at all.
 local function read_nodes()
   clear_other(nodes_key)
+  -- Before Redis 7 a script may only use more memory than there is once it has written something.
+  redis.call('HDEL', nodes_key, '')
   if redis.call('HLEN', nodes_key) > 1000 then
     redis.call('DEL', nodes_key)
   end
@@ -108,6 +110,8 @@ local function go_by_rules()
     record.mixed = differ
     if differ then
       redis.call('HSET', record_key, 'mixed', '1')
+      -- A record that was made meanwhile did not say so.
+      invalidate(record, { '*' })
       widen(record)
     else
       redis.call('HDEL', record_key, 'mixed')
@@ -126,9 +130,8 @@ local function make_pending()
     invalidate(record, record.mixed and { '*' } or batch.tags)
   end
   for _, id in ipairs(batch.marks) do
-    if not end_mark(id) then
-      forget(record, id)
-    end
+    end_mark(id)
+    forget(record, id)
   end
   for _, one in ipairs(batch.holds) do
     local owners = {}
@@ -141,11 +144,24 @@ local function make_pending()
   settle(record, batch.settle)
 end
 
--- Notes anew what is under way: the registry may have been lost, and the marks with it.
+-- Notes anew what is under way: the registry may have been lost, and the marks with it. What this node noted under an earlier
+-- generation and does not name any more has ended, and the end was lost.
 local function note_marks()
   clear_other(pend_key)
+  local named, count = cjson.decode(marks), 0
+  for _ in pairs(named) do
+    count = count + 1
+  end
+  if step == 'join' and count < 1000 then
+    for id in pairs(all_of(pend_key)) do
+      local whose, life = string.match(id, '^(%x+)%.(%d+)%.%d+$')
+      if whose == node and not named[id] and tonumber(life) < number then
+        redis.call('HDEL', pend_key, id)
+      end
+    end
+  end
   local room = tonumber(mark_limit) - redis.call('HLEN', pend_key)
-  for id, note in pairs(cjson.decode(marks)) do
+  for id, note in pairs(named) do
     if room > 0 and not redis.call('HGET', pend_key, id) then
       redis.call('HSET', pend_key, id, note)
       room = room - 1

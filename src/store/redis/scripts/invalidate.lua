@@ -7,7 +7,7 @@ local function carry_out()
     record = reset_record(fresh_epoch, 0, record)
   else
     sweep_if_due(record)
-    if not there and mark ~= '' then
+    if mark ~= '' then
       forget(record, mark)
     end
     local tags, since = cjson.decode(invalidated), whole(since_seq)

@@ -27,7 +27,7 @@ if refused and otherwise ~= 'invalidate' then
 end
 
 local there = end_mark(mark)
-if not there and mark ~= '' then
+if mark ~= '' then
   forget(record, mark)
 end
 invalidate(record, record.mixed and { '*' } or targets, softly == '1')

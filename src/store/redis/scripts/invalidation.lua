@@ -11,6 +11,8 @@ local function some_by_heir(record, cursor)
     -- What is held stays.
     if string.sub(fields[i], 1, 2) == 't:' and not ends then
       local _, heir = field(string.sub(fields[i], 3))
+      -- A field that nobody writes has none.
+      heir = heir or 'floor'
       local list = heirs[heir]
       if not list then
         list = { heir = heir, hard = 0, top = 0, marks = {} }

@@ -88,7 +88,8 @@ end
 local function settle(record, list)
   local now = #list > 0 and clock()
   for _, one in ipairs(list) do
-    lay(record, one[1], now + one[2], '*')
+    -- What it is called by some nodes is not what it is called by others.
+    lay(record, record.mixed and '*' or one[1], now + one[2], '*')
   end
 end
 
