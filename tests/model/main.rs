@@ -64,8 +64,8 @@ fn seeds(many: u64) -> std::ops::Range<u64> {
 #[test]
 #[ignore = "takes minutes"]
 fn many_random_runs_keep_the_promise() {
-    let found: Vec<String> = seeds(50_000).filter_map(|seed| told(&setup(seed), seed)).take(10).collect();
-    assert!(found.is_empty(), "{}", found.join("\n\n"));
+    let found = seeds(50_000).filter_map(|seed| told(&setup(seed), seed)).inspect(|text| println!("{text}\n"));
+    assert_eq!(found.take(10).count(), 0);
 }
 
 #[test]

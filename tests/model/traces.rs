@@ -23,7 +23,7 @@ const NONE: Action = Tick { pilot: false };
 struct Story(Vec<Action>);
 
 impl Story {
-    /// All have joined a Redis that nobody takes for new any more.
+    /// All have joined, so many ticks ago that Redis is taken for new no more: longer than `commit_within` and a lease.
     fn after(ticks: usize) -> Self {
         Self::default().times(ticks, &[ALL])
     }
@@ -120,7 +120,7 @@ fn impatient(commit_within: u64) -> Setup {
 #[test]
 fn a_permit_counts_from_the_sending_of_its_call() {
     // B is told that A is alive, hears it late, and by then A has waited for as long as it has to.
-    Story::after(10)
+    Story::after(16)
         .then(&[refill(B)])
         .unheard_write(A)
         .then(&[off(A, true), ALL, ALL, NONE, Note { node: B }, Send { node: B }, Run { packet: 0 }])
@@ -131,7 +131,7 @@ fn a_permit_counts_from_the_sending_of_its_call() {
 
 /// A joins anew, and the call hangs in a connection that is cut. Then it writes.
 fn hanging_join() -> Story {
-    Story::after(11)
+    Story::after(17)
         .then(&[Cut { node: A }, Connect { node: A, server: 0 }, Send { node: A }, Cut { node: A }, refill(B)])
         .unheard_write(A)
 }
@@ -159,7 +159,7 @@ fn an_unconfirmed_write_waits_for_three_leases() {
 #[test]
 fn the_time_of_a_call_is_noted_before_what_goes_with_it_is_taken() {
     // A pauses between the two.
-    Story::after(11)
+    Story::after(17)
         .then(&[Cut { node: A }, Connect { node: A, server: 0 }, refill(B)])
         .unheard_write(A)
         .times(8, &[NONE, Prompt { node: B }])
@@ -170,7 +170,7 @@ fn the_time_of_a_call_is_noted_before_what_goes_with_it_is_taken() {
 
 #[test]
 fn a_join_carries_what_is_pending() {
-    Story::after(10)
+    Story::after(16)
         .then(&[refill(B)])
         .unheard_write(A)
         .then(&[off(A, true)])
@@ -182,7 +182,7 @@ fn a_join_carries_what_is_pending() {
 #[test]
 fn a_join_notes_the_writes_under_way() {
     // Redis could not note it before it was forwarded. A dies, is given up, and only then the origin commits.
-    Story::after(32)
+    Story::after(38)
         .then(&[Put { node: A, key: 0, way: Way::Lost }, Cut { node: A }, ALL, Crash { node: A }])
         .times(16, &[ALL])
         .then(&[refill(B), Commit { write: 0 }])
@@ -191,7 +191,7 @@ fn a_join_notes_the_writes_under_way() {
 
 #[test]
 fn a_lapsed_node_is_listed_for_those_who_never_met_it() {
-    Story::after(10)
+    Story::after(16)
         .then(&[refill(B)])
         .unheard_write(A)
         .then(&[off(A, true)])
@@ -204,7 +204,7 @@ fn a_lapsed_node_is_listed_for_those_who_never_met_it() {
 #[test]
 fn who_stays_away_too_long_is_forgotten_with_a_new_epoch() {
     // By one who never met it, and so has nobody to give up.
-    Story::after(10)
+    Story::after(16)
         .then(&[refill(B), Leave { node: B }])
         .unheard_write(A)
         .then(&[off(A, true)])
@@ -215,7 +215,7 @@ fn who_stays_away_too_long_is_forgotten_with_a_new_epoch() {
 
 #[test]
 fn a_dead_predecessor_is_forgotten_with_a_new_epoch() {
-    Story::after(10)
+    Story::after(16)
         .then(&[refill(B)])
         .unheard_write(A)
         .then(&[off(A, true)])
@@ -227,7 +227,7 @@ fn a_dead_predecessor_is_forgotten_with_a_new_epoch() {
 #[test]
 fn a_record_of_another_server_is_none() {
     // The snapshot is from when nobody was there, and who has written since is dead.
-    Story::after(10)
+    Story::after(16)
         .then(&[refill(A), Leave { node: A }, Save, Start { node: A, lock: true }, ALL])
         .write(A, 0)
         .then(&[confirmed(0), Crash { node: A }, Restart { empty: false }, Start { node: A, lock: true }, ALL])
@@ -237,7 +237,7 @@ fn a_record_of_another_server_is_none() {
 #[test]
 fn who_is_listed_by_another_server_is_lapsed() {
     // A has not noticed the failover, and the server of before confirms what it writes.
-    Story::after(10)
+    Story::after(16)
         .then(&[Promote, NONE])
         .moves(B)
         .then(&[refill(B)])
@@ -249,7 +249,7 @@ fn who_is_listed_by_another_server_is_lapsed() {
 #[test]
 fn who_moves_to_another_server_begins_a_new_epoch() {
     // What A has written the server of before has confirmed; the new one has never heard of it.
-    Story::after(10)
+    Story::after(16)
         .then(&[Promote, NONE])
         .moves(B)
         .then(&[refill(B)])
@@ -262,7 +262,7 @@ fn who_moves_to_another_server_begins_a_new_epoch() {
 
 #[test]
 fn a_new_server_confirms_once_nobody_listens_to_the_one_before() {
-    Story::after(10)
+    Story::after(16)
         .then(&[refill(B), Promote, NONE])
         .moves(A)
         .write(A, 0)
@@ -273,7 +273,7 @@ fn a_new_server_confirms_once_nobody_listens_to_the_one_before() {
 #[test]
 fn a_renewal_counts_where_the_replicas_have_it() {
     // B stays with a server that all others have left.
-    Story::after(10)
+    Story::after(16)
         .then(&[refill(B), Leave { node: A }, Promote, Start { node: A, lock: true }, NONE])
         .arrives(A)
         .times(6, &[NONE, Prompt { node: A }, Prompt { node: B }])
@@ -285,7 +285,7 @@ fn a_renewal_counts_where_the_replicas_have_it() {
 #[test]
 fn what_a_node_marks_that_was_given_up_is_reaped() {
     // Its sessions work, its control connection does not.
-    Story::after(14)
+    Story::after(20)
         .then(&[Cut { node: A }])
         .times(15, &[NONE, Prompt { node: B }])
         .then(&[put(A), Crash { node: A }, refill(B), Commit { write: 0 }])
@@ -294,21 +294,21 @@ fn what_a_node_marks_that_was_given_up_is_reaped() {
 
 #[test]
 fn what_a_write_of_unknown_outcome_may_change_is_held() {
-    Story::after(10)
+    Story::after(16)
         .then(&[put(A), unknown(0), refill(A), Commit { write: 0 }])
         .needs(patient(2), &[Rule::UnknownIsHeld]);
 }
 
 #[test]
 fn what_a_dead_node_marked_is_held() {
-    Story::after(10)
+    Story::after(16)
         .then(&[put(A), Crash { node: A }, Start { node: A, lock: true }, ALL, refill(B), Commit { write: 0 }])
         .needs(patient(2), &[Rule::ReapedIsHeld]);
 }
 
 #[test]
 fn an_invalidation_does_not_end_what_is_held() {
-    Story::after(10)
+    Story::after(16)
         .then(&[put(A), unknown(0)])
         .write(A, 1)
         .then(&[confirmed(1), refill(A), Commit { write: 0 }])
@@ -317,7 +317,7 @@ fn an_invalidation_does_not_end_what_is_held() {
 
 #[test]
 fn what_was_held_is_invalidated_at_the_end() {
-    Story::after(10)
+    Story::after(16)
         .then(&[refill(A), put(A), unknown(0), Commit { write: 0 }])
         .needs(patient(2), &[Rule::HeldEndsInvalidated]);
 }
@@ -325,7 +325,7 @@ fn what_was_held_is_invalidated_at_the_end() {
 #[test]
 fn who_makes_a_registry_anew_has_everything_invalidated_later() {
     // The mark is gone with the registry, and with both whoever might be missed.
-    Story::after(10)
+    Story::after(16)
         .then(&[put(A), Flush { all: true }, Crash { node: A }, Start { node: A, lock: true }, ALL])
         .then(&[refill(A), Commit { write: 0 }])
         .needs(patient(1), &[Rule::NewRegistryInvalidatesLater]);
@@ -334,7 +334,7 @@ fn who_makes_a_registry_anew_has_everything_invalidated_later() {
 #[test]
 fn who_signs_off_makes_what_is_pending() {
     let unheard = Unknown { write: 0, way: Way::Lost };
-    Story::after(10)
+    Story::after(16)
         .then(&[refill(B), Put { node: A, key: 0, way: Way::Lost }, Commit { write: 0 }, unheard])
         .then(&[Leave { node: A }])
         .needs(patient(2), &[Rule::LeaveCarriesPending]);
@@ -344,7 +344,7 @@ fn who_signs_off_makes_what_is_pending() {
 /// then, and the permit ends after one; a call that was sent after it carries it.
 #[test]
 fn whoever_has_something_pending_has_no_hits() {
-    Story::after(10)
+    Story::after(16)
         .then(&[refill(A)])
         .unheard_write(A)
         .needs(patient(1), &[Rule::HitNeedsNothingPending, Rule::UnconfirmedWaits]);
@@ -354,7 +354,7 @@ fn whoever_has_something_pending_has_no_hits() {
 /// until then, so no read is older than promised; yet what is held is there so that fewer are.
 #[test]
 fn what_is_held_is_laid_again_in_a_new_epoch() {
-    Story::after(10)
+    Story::after(16)
         .then(&[put(A), unknown(0), Evict { record: true }, refill(A), Commit { write: 0 }])
         .needs(patient(2), &[Rule::HeldIsLaidAgain, Rule::HeldEndsInvalidated]);
 }
@@ -362,7 +362,7 @@ fn what_is_held_is_laid_again_in_a_new_epoch() {
 /// Covered by `CallRunsInTime`: a renewal that comes late revives nobody, whether its generation has lapsed or not.
 #[test]
 fn a_lapsed_generation_is_not_renewed() {
-    Story::after(10)
+    Story::after(16)
         .then(&[NONE, Prompt { node: B }, Note { node: A }, Send { node: A }, Cut { node: A }, refill(B)])
         .unheard_write(A)
         .times(9, &[NONE, Prompt { node: B }])
@@ -375,7 +375,7 @@ fn a_lapsed_generation_is_not_renewed() {
 /// marks of the new one are not the dead node's.
 #[test]
 fn a_generation_of_before_is_not_renewed() {
-    Story::after(32)
+    Story::after(38)
         .then(&[NONE, Prompt { node: B }, Note { node: A }, Send { node: A }, Cut { node: A }])
         .then(&[Connect { node: A, server: 0 }, Send { node: A }, Run { packet: 1 }, Hear { packet: 1 }])
         .then(&[put(A), Run { packet: 0 }, Crash { node: A }])
