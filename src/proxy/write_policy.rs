@@ -141,8 +141,8 @@ async fn invalidate_and_put(
     };
     let around = values.chosen.target == WriteTarget::Around;
     let marks = if around { Vec::new() } else { vec![written.place.around_tag()] };
-    let mut settle = under_way.settle(drops);
-    let left = settled(left_by(core, values, written), &mut settle, &values.chosen.route);
+    let settle = under_way.settle(drops);
+    let left = settled(left_by(core, values, written), &settle, &values.chosen.route);
     // A marker says nothing about what the origin has, so a token from after the write does, too.
     let before = match before {
         Err(_) if around => {
@@ -180,15 +180,12 @@ async fn invalidate_and_put(
     })
 }
 
-/// What is left where some of it is to settle. An entry says what was written, so no replica has to catch up with it: nothing that
-/// is its own settles. What a GET would fetch may come from before the write.
-fn settled(left: Left, settle: &mut Vec<(Tag, Duration)>, route: &Route) -> Left {
+/// What is left where some of it is to settle. An entry would say what was written, and yet it stays away: its tags are those of
+/// other answers, too, which a replica may still give from before the write. So may what a GET would fetch.
+fn settled(left: Left, settle: &[(Tag, Duration)], route: &Route) -> Left {
+    let is_held = |entry: &StoredResponse| settle.iter().any(|(tag, _)| entry.tags.contains(tag));
     match left {
-        Left::Entry(place, entry) => {
-            settle.retain(|(tag, _)| !(tag.is_of_entry() && entry.tags.contains(tag)));
-            let is_held = settle.iter().any(|(tag, _)| entry.tags.contains(tag));
-            if is_held { Left::Nothing(Detail::Held) } else { Left::Entry(place, entry) }
-        }
+        Left::Entry(_, entry) if is_held(&entry) => Left::Nothing(Detail::Held),
         Left::Fetch if !route.settle.is_zero() => Left::Nothing(Detail::Held),
         left => left,
     }

@@ -1,9 +1,11 @@
 //! Freshen: a 304, or a HEAD, says of a stored response that it holds (RFC 9111 sections 4.3.3 to 4.3.5), or that it is over.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::header::SET_COOKIE;
 use http::{HeaderValue, StatusCode};
+use tokio::time::timeout;
 
 use super::super::answer::Answer;
 use super::super::core::Core;
@@ -18,7 +20,7 @@ use crate::fields::{CacheStatus, Detail};
 use crate::origin::Answered;
 use crate::policy::{Told, blames_the_request, told_by_head};
 use crate::rules::Tag;
-use crate::store::{Change, Expect, StoredResponse, Token};
+use crate::store::{Change, Expect, Fault, StoredResponse, Token};
 
 /// A 304 makes the stale entry fresh again.
 ///
@@ -106,6 +108,9 @@ async fn freshened_by_head(
     }
 }
 
+/// So long a read waits for what it has found to be old to be invalidated.
+const INVALIDATED_WITHIN: Duration = Duration::from_millis(100);
+
 /// Invalidates a stale entry that the origin has answered otherwise about: it must not stand in for a later failure. Comes
 /// back with the token of a fetch that begins after it.
 pub(super) async fn invalidate_stale(core: &Core, fetch: &Fetch, status: StatusCode) -> Option<Token> {
@@ -113,7 +118,9 @@ pub(super) async fn invalidate_stale(core: &Core, fetch: &Fetch, status: StatusC
         return None;
     }
     let own: Vec<Tag> = fetch.at().tags.iter().filter(|tag| tag.is_of_entry()).cloned().collect();
-    match core.store.invalidate(Change::of(&own)).await {
+    // It goes on by itself where the store takes its time: nobody has been promised anything, so nobody waits.
+    let done = timeout(INVALIDATED_WITHIN, core.store.invalidate(Change::of(&own))).await;
+    match done.unwrap_or(Err(Fault::Timeout)) {
         Ok(done) => Some(done.token),
         Err(fault) => {
             tracing::debug!(%fault, "a stale entry could not be invalidated");

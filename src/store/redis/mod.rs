@@ -283,14 +283,18 @@ impl Redis {
         }
     }
 
-    /// Ends the mark of a write that has changed nothing, in a task of its own. One that stays costs a few misses once this
-    /// process has ended.
+    /// Ends the mark of a write that has changed nothing, in a task of its own; where that fails, with the next call.
     pub fn unmark(&self, mark: Mark) {
         let Some(id) = mark.id else { return };
         self.node().writes.end(&id);
-        let Ok(session) = self.0.link.session_at_home() else { return };
-        let unmark = Unmark::of(self.node().settings.layout.control(), &id);
-        tokio::spawn(async move { drop(session.unmark(unmark).await) });
+        let node = Arc::clone(&self.0.link.node);
+        let Ok(session) = self.0.link.session_at_home() else { return node.unmark_later(id) };
+        let unmark = Unmark::of(node.settings.layout.control(), &id);
+        tokio::spawn(async move {
+            if session.unmark(unmark).await.is_err() {
+                node.unmark_later(id);
+            }
+        });
     }
 
     /// Whether hits may be given now.
@@ -357,8 +361,9 @@ struct UnderWay {
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
-        if let Some(id) = &self.id {
-            self.node.writes.end(id);
+        if let Some(id) = self.id.take() {
+            self.node.writes.end(&id);
+            self.node.unmark_later(id);
         }
     }
 }

@@ -12,7 +12,7 @@ use tokio::runtime::Builder;
 use super::control::{Control, Keeper};
 use super::copies::Copies;
 use super::lock::Lock;
-use super::pending::Pending;
+use super::pending::{Pending, Unmade};
 use super::report::Report;
 use super::settings::NodeSettings;
 use super::url::RedisUrl;
@@ -119,6 +119,11 @@ impl RedisNode {
             fs::read_to_string("/proc/sys/vm/overcommit_memory").is_ok_and(|policy| policy.trim() == "2");
         let sizes = if strictly_counted { &[MODEST][..] } else { &[AMPLE, MODEST] };
         sizes.iter().copied().find(|bytes| can_be_had(*bytes, threads)).unwrap_or(PLAIN)
+    }
+
+    /// Ends the mark of a write that has changed nothing, or was not forwarded, with the next call.
+    pub(super) fn unmark_later(&self, id: Arc<str>) {
+        self.pending.add(Unmade { mark: Some(id), ..Unmade::default() });
     }
 
     /// Tells the log which troubles are over.

@@ -158,11 +158,13 @@ impl Pending {
     /// What people are told of what is pending; `None` where nothing is.
     pub(super) fn told(&self) -> Option<String> {
         let list = self.lock();
-        let concerned = list.tags.len() + list.holds.len();
-        (!list.is_empty()).then(|| match list.everything {
-            Some(_) => "everything".to_owned(),
-            None => format!("what {concerned} tags name"),
-        })
+        let holds = list.holds.values().map(|(intent, _)| intent.held.len() + intent.others.len());
+        let concerned = list.tags.len() + list.settle.len() + holds.sum::<usize>();
+        match list.everything {
+            Some(_) => Some("everything".to_owned()),
+            // A mark alone makes nothing old.
+            None => (concerned > 0).then(|| format!("what {concerned} tags name")),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, List> {

@@ -143,14 +143,17 @@ end
 
 -- Nodes have different rules from now on, and what is held is called otherwise by some: everything is held instead.
 local function widen(record)
-  local held, again_until = 0, 0
+  local now, held, again_until, last = clock(), 0, 0, 0
   for _, text in pairs(all_of(held_key)) do
     local item = parse_listed(text)
-    held, again_until = math.max(held, item.ends or 0), math.max(again_until, item.last or 0)
+    held, last = math.max(held, item.ends or 0), math.max(last, item.last or 0)
+    again_until = math.max(again_until, item.often and item.often > now and item.last or 0)
   end
-  local now = clock()
   if held > now then
     lay(record, '*', held, '*')
+  end
+  if last > now then
+    once_more(record, '*', now, last)
   end
   if again_until > now then
     again(record, '*', now, again_until)
