@@ -25,15 +25,24 @@ HEAD = (
 MARKS = ("<!-- figures: made by `scripts/coherence --document` -->\n", "<!-- end of figures -->\n")
 
 
-def document(text: str, results: list["Result"]) -> str:
+def document(text: str, results: list[dict]) -> str:
     """A page with these figures in their place."""
     before, mark, rest = text.partition(MARKS[0])
     _, end, after = rest.partition(MARKS[1])
     if not (mark and end):
         raise SystemExit(f"the page has no place for the figures, between {MARKS[0].strip()} and {MARKS[1].strip()}")
     head = "| fault | nodes | `when_down` | reads | writes | older | lost | hits before / during / after | GET p50, p99 ms | PUT p50, p99 ms | errors |"
-    lines = [head, "|" + "---|" * 11, *(result.as_markdown() for result in results)]
+    lines = [head, "|" + "---|" * 11, *map(as_markdown, results)]
     return before + mark + "\n".join(lines) + "\n" + end + after
+
+
+def as_markdown(figures: dict) -> str:
+    """A row's figures, as `Result.as_json` has them, as a line of that table."""
+    shares = " / ".join("–" if share is None else f"{share:.0%}" for share in figures["shares"])
+    gets, puts = (f"{median:.1f}, {most:.1f}" for median, most in (figures["get_ms"], figures["put_ms"]))
+    errors = ", ".join(f"{count} {kind}" for kind, count in sorted(figures["errors"].items())) or "none"
+    counts = (figures[name] for name in ("nodes", "when_down", "reads", "writes", "violations"))
+    return f"| {' | '.join(map(str, (figures['what'], *counts, len(figures['lost']), shares, gets, puts, errors)))} |"
 
 
 def settle(made: Stand, tally: Tally) -> tuple[list[dict], list[dict]]:
@@ -167,14 +176,6 @@ class Result:
             f"{self.violations():>10} {len(self.lost):>4}  {shares:<24} {'-' if back is None else f'{back:.1f} s':>6}  "
             f"{gets:>14} {puts:>14}  {errors}{held}{notes}  {verdict}"
         )
-
-    def as_markdown(self) -> str:
-        tally, times = self.tally, (percentiles(self.tally.gets), percentiles(self.tally.puts))
-        shares = " / ".join("–" if share is None else f"{share:.0%}" for share in self.shares())
-        gets, puts = (f"{median:.1f}, {most:.1f}" for median, most in times)
-        errors = ", ".join(f"{count} {kind}" for kind, count in sorted(tally.errors.items())) or "none"
-        figures = (self.options.nodes, self.options.when_down, tally.reads, tally.writes, self.violations(), len(self.lost))
-        return f"| {' | '.join(map(str, (self.row.what, *figures, shares, gets, puts, errors)))} |"
 
     def as_json(self) -> dict:
         back = self.back()

@@ -64,6 +64,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--list", action="store_true", help="prints the rows and stops")
     parser.add_argument("--json", type=Path, help="a file for the results, as JSON")
     parser.add_argument("--document", type=Path, help="a Markdown file that has a place for the figures")
+    parser.add_argument("--saved", type=Path, nargs="+", metavar="FOLDER", help="runs nothing: takes the figures from the logs there")
     parser.add_argument("--logs", type=Path, default=Path("target/coherence"), help="a folder for logs and violations")
     options = parser.parse_args()
     unknown = {*(options.rows or []), *options.skip} - {row.name for row in ROWS}
@@ -77,6 +78,13 @@ def main() -> int:
     if chosen.list:
         for row in ROWS:
             print(f"{row.name:<20} {row.what}")
+        return 0
+    if chosen.saved:
+        figures = [json.loads(file.read_text()) for folder in chosen.saved for file in sorted(folder.glob("*/result.json"))]
+        order = {row.name: at for at, row in enumerate(ROWS)}
+        figures.sort(key=lambda one: (one["when_down"], order[one["row"]], one["nodes"]))
+        if chosen.document:
+            chosen.document.write_text(document(chosen.document.read_text(), figures))
         return 0
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     first, last = map(int, chosen.ports.split("-"))
@@ -101,7 +109,7 @@ def main() -> int:
                 if chosen.json:
                     chosen.json.write_text(json.dumps([result.as_json() for result in results], indent=1) + "\n")
     if chosen.document:
-        chosen.document.write_text(document(chosen.document.read_text(), results))
+        chosen.document.write_text(document(chosen.document.read_text(), [result.as_json() for result in results]))
     passed = sum(not result.failures() for result in results)
     failed += len(results) - passed
     print(f"\n{passed} passed, {failed} failed, {time.monotonic() - begun:.0f} s; logs in {chosen.logs}")

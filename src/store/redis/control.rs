@@ -103,6 +103,11 @@ impl Control {
         }
     }
 
+    /// Whether this process has a lease there that runs.
+    pub(super) fn has_lease(&self, server: ServerId) -> bool {
+        self.lease().confirms_from(server, boot_millis()).is_some()
+    }
+
     /// Whether it is the first call: the thread is to be started.
     pub(super) fn starts(&self) -> bool {
         self.stage.send_if_modified(|stage| {

@@ -265,7 +265,12 @@ impl Redis {
         let until = node.control.unconfirmed_from();
         loop {
             let noted = match self.0.link.session_at_home() {
-                Ok(session) => session.mark(MarkWrite::of(node.settings.layout.control(), &id, note.clone())).await,
+                Ok(session) => {
+                    session.mark(MarkWrite::of(node.settings.layout.control(), &id, note.clone())).await.and_then(
+                        // Without a lease the server may be one that the others have left.
+                        |noted| if node.control.has_lease(session.server) { Ok(noted) } else { Err(Fault::Down) },
+                    )
+                }
                 Err(fault) => Err(fault),
             };
             match noted {

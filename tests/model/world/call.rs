@@ -92,6 +92,7 @@ impl World {
         let (server, packet) = (&mut self.servers[place], &mut self.packets[packet]);
         let mut answer = server.call(setup, self.now, &mut self.epochs, &packet.message);
         if matches!(answer, Answer::Done(_)) {
+            self.met |= 1 << packet.process;
             for mark in &packet.message.marks {
                 if let Some(write) = self.writes.iter_mut().find(|write| write.id == mark.write) {
                     write.noted = true;

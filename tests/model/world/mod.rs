@@ -31,6 +31,8 @@ pub struct World {
     next_id: u64,
     /// Processes whose entry in a registry was lost.
     lost: u64,
+    /// Processes that a registry has ever listed.
+    met: u64,
 }
 
 /// A read that is older than an answered write, or an entry that stays old.
@@ -55,6 +57,7 @@ impl World {
             epochs: 0,
             next_id: setup.nodes as u64 + 1,
             lost: 0,
+            met: 0,
         }
     }
 

@@ -34,10 +34,13 @@ impl World {
             && write.process != node.id
             && node.told_of & (1 << write.process) == 0
             && self.lost & (1 << write.process) != 0;
+        // Given up by name: a node that has not reached Redis since its start.
+        let unmet = unconfirmed && self.met & (1 << write.process) == 0;
         write.key == key
             && write.version.is_some_and(|version| version > entry.version)
             && !write.given_up
             && !never_knew
+            && !unmet
     }
 
     /// Lets everything come to rest, with readers that fill whatever is missing and writes that commit as late as they may,

@@ -84,7 +84,8 @@ local held_for = tonumber(commit_within)
 
 -- What was noted of writes under way, and what was held, may be lost with the registry, and those who knew of it may be dead.
 if is_new then
-  once_more(record, '*', now, now + held_for)
+  -- One lease more: so long a server of before may have taken marks.
+  once_more(record, '*', now, now + held_for + tonumber(lease))
 end
 
 -- Whether others that are alive have other rules. One that is silent is waited for; it joins before it has hits again.
