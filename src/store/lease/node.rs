@@ -164,11 +164,6 @@ impl Lease {
         self.joined
     }
 
-    /// How many others are listed and alive.
-    pub fn peers_alive(&self) -> usize {
-        self.peers.alive()
-    }
-
     /// A connection was opened. `redis_now` is what Redis's clock said at a moment no later than `now`. What was under way
     /// on another connection is answered no more.
     pub fn connected(&mut self, now: Millis, server: ServerId, redis_now: Millis) -> Option<Do> {

@@ -94,11 +94,6 @@ impl Peers {
     pub(super) fn all_accounted_for(&self) -> bool {
         self.known.values().all(Option::is_none)
     }
-
-    /// How many are alive.
-    pub(super) fn alive(&self) -> usize {
-        self.known.values().filter(|silent| silent.is_none()).count()
-    }
 }
 
 fn is_over(silent: Option<Millis>, now: Millis, absence: Millis) -> bool {

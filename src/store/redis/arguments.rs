@@ -355,7 +355,7 @@ impl Renew {
 }
 
 /// An epoch for a record that has to be made.
-fn fresh() -> Bytes {
+pub(super) fn fresh() -> Bytes {
     write_epoch(fresh_epoch()).into()
 }
 
@@ -363,7 +363,7 @@ fn id_of(mark: Option<&str>) -> Bytes {
     Bytes::copy_from_slice(mark.unwrap_or_default().as_bytes())
 }
 
-fn number(number: usize) -> Bytes {
+pub(super) fn number(number: impl ToString + Copy) -> Bytes {
     number.to_string().into()
 }
 

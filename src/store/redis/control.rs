@@ -93,14 +93,9 @@ impl Control {
     /// Waits until a write may be answered whose invalidation this server has confirmed. False where this process is not at
     /// home there, so that nobody can say when.
     pub(super) async fn confirmed_by(&self, server: ServerId) -> bool {
-        let from = self.lease().confirms_from(server, boot_millis());
-        match from {
-            Some(from) => {
-                sleep_till(from).await;
-                true
-            }
-            None => false,
-        }
+        let Some(from) = self.lease().confirms_from(server, boot_millis()) else { return false };
+        sleep_till(from).await;
+        true
     }
 
     /// Whether this process has a lease there that runs.
@@ -267,11 +262,9 @@ impl Keeper {
         if done {
             // After what is allowed now is known: whoever waits for this asks that when its write may be answered.
             self.pending.confirm(batch);
-        }
-        if done && !self.control.joined_before.swap(true, Ordering::Relaxed) {
-            self.report.found();
-        }
-        if done {
+            if !self.control.joined_before.swap(true, Ordering::Relaxed) {
+                self.report.found();
+            }
             self.control.stage.send_if_modified(|stage| {
                 let first = *stage == Stage::Starting;
                 *stage = Stage::Joined;

@@ -156,9 +156,8 @@ impl Redis {
     /// Dropping the future loses nothing: the work goes on in a task of its own.
     pub async fn invalidate(&self, change: Change<'_>) -> Result<Invalidated, Fault> {
         self.may_write()?;
-        // A record that is new does not say so before the next call.
         let everything = [Tag::everything()];
-        let change = if self.rules_differ() { Change { tags: &everything, ..change } } else { change };
+        let change = self.widened(change, &everything);
         let told = Invalidate::of(self.node().settings.layout.control(), &change);
         self.ends(change.mark);
         let done = self.or_pending(Unmade::of(&change), async move |session| session.invalidate(told).await).await?;
@@ -178,7 +177,7 @@ impl Redis {
     ) -> Result<(Invalidated, Result<PutOutcome, Fault>), Fault> {
         self.may_write()?;
         let everything = [Tag::everything()];
-        let change = if self.rules_differ() { Change { tags: &everything, ..change } } else { change };
+        let change = self.widened(change, &everything);
         let keys = self.node().settings.layout.keys(at);
         let told = Invalidate::of(keys.control.clone(), &change.since(since));
         let both = InvalidateAndPut::of(keys, &told, &at.key, entry, otherwise);
@@ -217,6 +216,11 @@ impl Redis {
         Ok(done.unwrap_or_else(made_later))
     }
 
+    /// The same about everything, while nodes have different rules: a record that is new does not say so before the next call.
+    fn widened<'c>(&self, change: Change<'c>, everything: &'c [Tag]) -> Change<'c> {
+        if self.rules_differ() { Change { tags: everything, ..change } } else { change }
+    }
+
     /// From now on a mark need not be noted anew.
     fn ends(&self, mark: Option<&Mark>) {
         if let Some(id) = mark.and_then(|mark| mark.id.as_ref()) {
@@ -236,14 +240,13 @@ impl Redis {
         let unconfirmed = Unconfirmed::new(&link.node, unmade);
         let work = tokio::spawn(async move {
             // Takes no permit: were it refused for a crowd of reads, the cache would be closed to all of them.
-            let (server, done) = match link.session_at_home() {
-                Ok(session) => (Some(session.server), Box::pin(work(session)).await),
-                Err(fault) => (None, Err(fault)),
+            let done = match link.session_at_home() {
+                Ok(session) => Box::pin(work(Arc::clone(&session))).await.map(|done| (session.server, done)),
+                Err(fault) => Err(fault),
             };
-            match (server, done) {
-                (Some(server), Ok(done)) => unconfirmed.made_by(server).await.map(|()| Some(done)),
-                (_, Err(fault)) => unconfirmed.failed(fault).await.map(|()| None),
-                (None, Ok(_)) => unconfirmed.failed(Fault::Down).await.map(|()| None),
+            match done {
+                Ok((server, done)) => unconfirmed.made_by(server).await.map(|()| Some(done)),
+                Err(fault) => unconfirmed.failed(fault).await.map(|()| None),
             }
         });
         work.await.unwrap_or(Err(Fault::Down))

@@ -2,15 +2,14 @@
 
 use bytes::Bytes;
 
-use super::arguments::Call as Script;
-use super::layout::write_epoch;
+use super::arguments::{Call as Script, fresh, number};
 use super::outage::Outage;
 use super::pending::Batch;
 use super::session::Session;
 use super::settings::NodeSettings;
 use super::writes::Writes;
 use crate::clock::Millis;
-use crate::store::core::{FOLDED_AT_ONCE, Fault, MARK_LIMIT, TAG_LIMIT, fresh_epoch};
+use crate::store::core::{FOLDED_AT_ONCE, Fault, MARK_LIMIT, TAG_LIMIT};
 use crate::store::lease::{Answer, Call, NodeId, Peer, PeerState, Roll, Step};
 
 /// What this process asks for.
@@ -53,26 +52,25 @@ pub(super) async fn call(
     errand: Errand,
     batch: &Batch,
 ) -> Result<Answer, Outage> {
-    let text = |number: u64| Bytes::from(number.to_string());
     let keys = node.layout.control();
     let script = Script {
         record_key: keys.record,
         nodes_key: keys.nodes,
         pend_key: keys.pend,
         held_key: keys.held,
-        mark_limit: text(MARK_LIMIT as u64),
-        fresh_epoch: write_epoch(fresh_epoch()).into(),
-        tag_limit: text(TAG_LIMIT as u64),
-        folded_at_once: text(FOLDED_AT_ONCE as u64),
+        mark_limit: number(MARK_LIMIT),
+        fresh_epoch: fresh(),
+        tag_limit: number(TAG_LIMIT),
+        folded_at_once: number(FOLDED_AT_ONCE),
         node: node.id.as_bytes().to_vec().into(),
-        generation: text(errand.generation),
+        generation: number(errand.generation),
         step: Bytes::from_static(errand.step.as_bytes()),
-        run_before: text(errand.run_before),
-        known_since: errand.since.map(text).unwrap_or_default(),
+        run_before: number(errand.run_before),
+        known_since: errand.since.map(number).unwrap_or_default(),
         gives_up: Bytes::from_static(if errand.gives_up { b"1" } else { b"0" }),
-        lease: text(node.lease_millis()),
-        absence: text(node.absence_millis()),
-        commit_within: text(node.commit_within_millis()),
+        lease: number(node.lease_millis()),
+        absence: number(node.absence_millis()),
+        commit_within: number(node.commit_within_millis()),
         rules: format!("{:016x}", node.rules).into(),
         lock: node.lock.clone(),
         pending: batch.to_json().into(),
