@@ -89,3 +89,20 @@ with socket.socket() as probe:
     probe.bind(("127.0.0.1", int(sys.argv[1])))
 ' "$1" 2> /dev/null
 }
+
+# built_binary PROFILE: prints where aside is, $ASIDE_BIN or a build of that profile (`dev` or `release`): an absolute
+# path, for a path that was given relative to this folder means nothing to a server that starts in its own.
+built_binary() {
+    local binary=${ASIDE_BIN:-} folder=$1
+    if [ -z "$binary" ]; then
+        if [ "$1" = dev ]; then folder=debug; fi
+        (cd "$root" && cargo build --profile "$1" --locked --quiet --bin aside) || return
+        binary=${CARGO_TARGET_DIR:-target}/$folder/aside
+        [[ $binary == /* ]] || binary=$root/$binary
+    fi
+    if [ ! -x "$binary" ]; then
+        echo "$binary is no program: ASIDE_BIN has to name a built aside" >&2
+        return 1
+    fi
+    realpath "$binary"
+}
