@@ -36,7 +36,7 @@ pub use routes::{
     DroppedBy, Extent, Intended, Kind, Routes, Said, Speaking, Surroundings, Unreachable, Untold, Why, Writes,
 };
 pub use ruleset::Ruleset;
-pub use tag::{Heir, Tag};
+pub use tag::Tag;
 pub use withheld::{Remedy, advice, is_dealt_with, remedy, says_any, varies_by_trace, withheld};
 pub use write::{Content, Overriding, Write, WriteAnswer, overriding};
 pub use write_policy::{CacheBy, Reply, Selection, WritePolicy, WriteTarget, credential_hash};

@@ -23,24 +23,34 @@ const SHOWN: usize = 80;
 pub struct Tag(Arc<str>);
 
 static EVERYTHING: LazyLock<Tag> = LazyLock::new(|| Tag("*".into()));
+static NAMES: LazyLock<Tag> = LazyLock::new(|| Tag("names".into()));
 static UNLISTED: LazyLock<Tag> = LazyLock::new(|| Tag("d:*".into()));
 static ODD_NAMES: LazyLock<Tag> = LazyLock::new(|| Tag("o:*".into()));
 
-/// What counts as invalidated in place of a tag that a store lists no longer.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Heir {
-    /// Nothing: it is listed for good. There are only as many of its kind as there are routes.
+/// What a tag is of, which says what counts as invalidated in its place where a store lists it no longer.
+enum Owner<'t> {
+    /// It is a route, or of a class that there are only as many of as there are routes.
     Itself,
-    /// The whole route, or all markers of it. An entry that has the tag has this one, too.
-    Route(Tag),
-    /// Everything.
-    Everything,
+    /// Something in a route.
+    Route(&'t str),
+    /// The marker of something in a route.
+    Markers(&'t str),
+    /// One variant.
+    Variant,
+    /// Nothing but a name.
+    Name,
 }
 
 impl Tag {
     /// Everything that is stored.
     pub fn everything() -> Self {
         EVERYTHING.clone()
+    }
+
+    /// Whatever has a name: what counts as invalidated in the place of a name that a store lists no longer. No entry says that
+    /// it has this one, see [`Tag::is_name`], and no configuration and no response can name it.
+    pub fn names() -> Self {
+        NAMES.clone()
     }
 
     /// Every route that does not say which writes drop it, and so is dropped by all that nothing is said of.
@@ -142,15 +152,39 @@ impl Tag {
         Self(tag.into())
     }
 
-    /// What counts as invalidated in its place where a store lists it no longer.
-    pub fn heir(&self) -> Heir {
+    /// What counts as invalidated in its place where a store lists it no longer: the whole route, or all markers of it, which
+    /// an entry that has the tag has too; all names, or everything. `None` for one that is listed for good.
+    pub fn heir(&self) -> Option<Self> {
+        match self.owner() {
+            Owner::Itself => None,
+            Owner::Route(route) => Some(Self(format!("r:{route}").into())),
+            // A marker is not dropped with its route, so it would not notice that one.
+            Owner::Markers(route) => Some(Self(format!("w:{route}").into())),
+            // No write names one.
+            Owner::Variant => Some(Self::everything()),
+            Owner::Name => Some(Self::names()),
+        }
+    }
+
+    /// Whether a store never takes it out of its list.
+    pub fn is_listed_for_good(&self) -> bool {
+        matches!(self.owner(), Owner::Itself)
+    }
+
+    /// Whether [`Tag::names`] may count in its place.
+    pub fn is_name(&self) -> bool {
+        matches!(self.owner(), Owner::Name)
+    }
+
+    fn owner(&self) -> Owner<'_> {
         let (kind, text) = self.0.split_once(':').unwrap_or_default();
         match (kind, text.split_once(' ')) {
-            ("p" | "k" | "x" | "y", Some((route, _))) => Heir::Route(Self(format!("r:{route}").into())),
-            // A marker is not dropped with its route, so it would not notice that one.
-            ("w", Some((route, _))) => Heir::Route(Self(format!("w:{route}").into())),
-            ("r" | "d" | "a" | "o" | "w", _) => Heir::Itself,
-            _ => Heir::Everything,
+            ("p" | "k" | "x" | "y", Some((route, _))) => Owner::Route(route),
+            ("w", Some((route, _))) => Owner::Markers(route),
+            ("r" | "d" | "a" | "o" | "w", _) => Owner::Itself,
+            ("v", _) => Owner::Variant,
+            _ if *self == *EVERYTHING || *self == *NAMES => Owner::Itself,
+            _ => Owner::Name,
         }
     }
 
@@ -182,9 +216,9 @@ impl Tag {
     /// What it stands for, without the letter of its kind and without its route.
     pub fn shown(&self) -> &str {
         let (_, text) = self.0.split_once(':').unwrap_or(("", &self.0));
-        match self.heir() {
-            Heir::Route(_) => text.split_once(' ').map_or(text, |(_, named)| named),
-            Heir::Itself | Heir::Everything => text,
+        match self.owner() {
+            Owner::Route(_) | Owner::Markers(_) => text.split_once(' ').map_or(text, |(_, named)| named),
+            Owner::Itself | Owner::Variant | Owner::Name => text,
         }
     }
 
@@ -262,19 +296,21 @@ mod tests {
             for tag in
                 [Tag::path(route, "/fruit/1"), Tag::key(route, "a b"), Tag::exact(route, "a b"), Tag::near(route, "/a")]
             {
-                assert_eq!(tag.heir(), Heir::Route(Tag::route(route)), "{tag}");
+                assert_eq!(tag.heir(), Some(Tag::route(route)), "{tag}");
             }
-            assert_eq!(Tag::around(route, "x").heir(), Heir::Route(Tag::all_around(route)));
-            assert_eq!(Tag::all_around(route).heir(), Heir::Itself);
+            assert_eq!(Tag::around(route, "x").heir(), Some(Tag::all_around(route)));
+            assert_eq!(Tag::all_around(route).heir(), None);
             for tag in [Tag::route(route), Tag::absent(route), Tag::odd(route), Tag::fetched(route)] {
-                assert_eq!(tag.heir(), Heir::Itself, "{tag}");
+                assert_eq!(tag.heir(), None, "{tag}");
             }
         }
-        for tag in [Tag::unlisted(), Tag::odd_names()] {
-            assert_eq!(tag.heir(), Heir::Itself, "{tag}");
+        for tag in [Tag::unlisted(), Tag::odd_names(), Tag::everything(), Tag::names()] {
+            assert!(tag.heir().is_none() && !tag.is_name(), "{tag}");
         }
-        for tag in [Tag::everything(), Tag::named("a b"), Tag::cache_group("h", "r: x"), Tag::variant("1")] {
-            assert_eq!(tag.heir(), Heir::Everything, "{tag}");
+        for tag in [Tag::named("a b"), Tag::named("names"), Tag::cache_group("h", "r: x"), Tag::from_stored("p:x")] {
+            assert_eq!(tag.heir(), Some(Tag::names()), "{tag}");
+            assert!(tag.is_name(), "{tag}");
         }
+        assert_eq!(Tag::variant("1").heir(), Some(Tag::everything()));
     }
 }

@@ -4,9 +4,9 @@
 use std::collections::HashMap;
 
 use crate::clock::Millis;
-use crate::rules::{Heir, Tag};
+use crate::rules::Tag;
 
-/// So many are listed, and as many again of routes.
+/// So many are listed, and as many again of what stands for others.
 const LIMIT: usize = 1_000;
 /// How often something is invalidated again at first, and for how long; in milliseconds.
 const SECOND: Millis = 1_000;
@@ -47,10 +47,14 @@ impl Held {
         listed.again = Some(Again { next, often_until: often_until.max(before.often_until), last });
     }
 
-    /// Whether one of these tags is held, or everything.
+    /// Whether one of these tags is held, or everything, or all names where one of them is a name.
     pub(super) fn holds<'a>(&self, tags: impl IntoIterator<Item = &'a Tag>) -> bool {
         let held = |tag: &Tag| self.0.get(tag).is_some_and(|listed| listed.held_until.is_some());
-        !self.0.is_empty() && (held(&Tag::everything()) || tags.into_iter().any(held))
+        if self.0.is_empty() {
+            return false;
+        }
+        let names = held(&Tag::names());
+        held(&Tag::everything()) || tags.into_iter().any(|tag| held(tag) || (names && tag.is_name()))
     }
 
     /// When something is due; the end of time where nothing is listed.
@@ -72,17 +76,12 @@ impl Held {
         tags
     }
 
-    /// What is listed in the place of a tag: itself while there is room, then its route, then everything, which is what a name
-    /// has above itself.
+    /// What is listed in the place of a tag: itself while there is room, then its route, or all names, then everything.
     fn listed_as(&self, tag: &Tag) -> Tag {
         if self.0.len() < LIMIT || self.0.contains_key(tag) {
             return tag.clone();
         }
-        let above = match tag.heir() {
-            Heir::Itself => tag.clone(),
-            Heir::Route(route) => route,
-            Heir::Everything => return Tag::everything(),
-        };
+        let above = tag.heir().unwrap_or_else(|| tag.clone());
         if self.0.len() < 2 * LIMIT || self.0.contains_key(&above) { above } else { Tag::everything() }
     }
 }
@@ -149,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn where_very_much_is_held_routes_stand_for_keys_and_everything_for_names() {
+    fn where_very_much_is_held_routes_stand_for_keys_and_all_names_for_names() {
         let mut held = Held::default();
         for n in 0..LIMIT {
             held.lay(&Tag::key("fruit", &n.to_string()), 100);
@@ -158,12 +157,15 @@ mod tests {
         held.lay(&Tag::key("fruit", "more"), 100);
         held.lay(&Tag::key("fruit", "1"), 200);
         assert!(held.holds([&Tag::route("fruit")]) && !held.holds([&Tag::route("orders")]));
-        assert_eq!(held.0.len(), LIMIT + 1);
+        held.lay(&Tag::named("season"), 100);
+        assert!(held.holds([&Tag::named("another")]) && !held.holds([&Tag::route("orders"), &Tag::variant("1")]));
+        assert_eq!(held.0.len(), LIMIT + 2);
         for n in 0..2 * LIMIT {
             held.again(&Tag::key(&n.to_string(), "1"), 0, 100);
         }
         assert_eq!(held.0.len(), 2 * LIMIT + 1, "and everything");
-        held.lay(&Tag::named("season"), 100);
+        assert!(!held.holds([]));
+        held.lay(&Tag::key("another", "1"), 100);
         assert!(held.holds([]));
     }
 }

@@ -10,7 +10,7 @@ use super::change::{Change, Intent, Strength};
 use super::core::{FOLDED_AT_ONCE, Invalidated, LastInvalidated, Since, TAG_LIMIT, Token, fresh_epoch};
 use super::held::Held;
 use crate::clock::Millis;
-use crate::rules::{Heir, Tag};
+use crate::rules::Tag;
 
 /// The app's sequence.
 pub(super) struct Record {
@@ -133,20 +133,23 @@ impl Marks {
         self.held.holds(tags)
     }
 
-    /// Where any of the tags was last invalidated. Of a tag that is listed no longer its heir tells, which every entry that
-    /// has the tag has too.
+    /// Where any of the tags was last invalidated. Of a tag that is listed no longer its heir tells: a route, which every entry
+    /// that has the tag has too, or all names.
     fn latest<'a>(&self, tags: impl IntoIterator<Item = &'a Tag> + Clone) -> LastInvalidated {
         if self.held.holds(tags.clone()) {
             return LastInvalidated::ENDLESS;
         }
-        tags.into_iter().filter_map(|tag| self.tags.get(tag)).fold(self.floor, |latest, last| latest.max(*last))
+        let names = self.tags.get(&Tag::names());
+        let of_names = names.filter(|_| tags.clone().into_iter().any(Tag::is_name));
+        let own = tags.into_iter().filter_map(|tag| self.tags.get(tag));
+        own.chain(of_names).fold(self.floor, |latest, last| latest.max(*last))
     }
 
     /// The same for tags whose heirs may not be among them.
     fn latest_or_heirs<'a>(&self, tags: impl IntoIterator<Item = &'a Tag>) -> LastInvalidated {
-        tags.into_iter().fold(self.latest([]), |latest, tag| match tag.heir() {
-            Heir::Route(route) => latest.max(self.latest([tag, &route])),
-            Heir::Itself | Heir::Everything => latest.max(self.latest([tag])),
+        tags.into_iter().fold(self.latest([]), |latest, tag| {
+            let above = tag.heir();
+            latest.max(self.latest(std::iter::once(tag).chain(&above)))
         })
     }
 
@@ -159,7 +162,7 @@ impl Marks {
                 self.listed = 0;
             }
             let known = self.tags.len();
-            let last = if everything { &mut self.floor } else { self.tags.entry(tag.clone()).or_default() };
+            let last = self.last_mut(tag.clone());
             match strength {
                 Strength::Hard => *last = LastInvalidated { hard: seq, soft: 0 },
                 Strength::Soft => last.soft = seq,
@@ -171,23 +174,25 @@ impl Marks {
         }
     }
 
+    fn last_mut(&mut self, tag: Tag) -> &mut LastInvalidated {
+        if tag == Tag::everything() { &mut self.floor } else { self.tags.entry(tag).or_default() }
+    }
+
     /// Takes the older half of those tags out of the list that have most in common, and raises what covers them instead:
-    /// their route, or for names everything; softly, and as hard as the hardest of them. So a flood of writes to one route
-    /// costs no other route its entries.
+    /// their route, or all names; softly, and as hard as the hardest of them. So a flood of writes to one route costs no
+    /// other route its entries, and one of names only those that have one.
     fn fold(&mut self) {
         let mut halves = self.older_halves();
         let before = self.tags.len();
         self.tags.retain(|tag, last| {
-            let Some(half) = halves.get_mut(&tag.heir()).filter(|half| last.top() <= half.soft) else { return true };
+            let half = tag.heir().and_then(|heir| halves.get_mut(&heir));
+            let Some(half) = half.filter(|half| last.top() <= half.soft) else { return true };
             half.hard = half.hard.max(last.hard);
             false
         });
         self.listed -= before - self.tags.len();
         for (heir, half) in halves {
-            let last = match heir {
-                Heir::Route(route) => self.tags.entry(route).or_default(),
-                Heir::Itself | Heir::Everything => &mut self.floor,
-            };
+            let last = self.last_mut(heir);
             *last = last.max(half);
         }
     }
@@ -195,18 +200,17 @@ impl Marks {
     /// How far what covers them is to be raised, softly at the least: for those that have most tags, and where the older half
     /// of these is only a few, for the next ones too: the list is not gone through for every write. Counts what is listed on
     /// its way.
-    fn older_halves(&mut self) -> HashMap<Heir, LastInvalidated> {
-        let mut heirs: HashMap<Heir, Vec<u64>> = HashMap::new();
-        for (tag, last) in &self.tags {
-            heirs.entry(tag.heir()).or_default().push(last.top());
+    fn older_halves(&mut self) -> HashMap<Tag, LastInvalidated> {
+        let mut heirs: HashMap<Tag, Vec<u64>> = HashMap::new();
+        for (heir, last) in self.tags.iter().filter_map(|(tag, last)| Some((tag.heir()?, last))) {
+            heirs.entry(heir).or_default().push(last.top());
         }
-        heirs.remove(&Heir::Itself);
         self.listed = heirs.values().map(Vec::len).sum();
         let mut excess = match self.listed.checked_sub(TAG_LIMIT + 1) {
             Some(more) => more + 1 + FOLDED_AT_ONCE,
             None => 0,
         };
-        let mut heirs: Vec<(Heir, Vec<u64>)> = heirs.into_iter().collect();
+        let mut heirs: Vec<(Tag, Vec<u64>)> = heirs.into_iter().collect();
         heirs.sort_by_key(|(_, seqs)| Reverse(seqs.len()));
         let mut halves = HashMap::new();
         for (heir, mut seqs) in heirs {
@@ -237,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn many_tags_raise_the_floor_and_lose_no_invalidation() {
+    fn many_names_raise_what_they_have_in_common_and_lose_no_invalidation() {
         let record = Record::new();
         let tag = |n: usize| Tag::named(&n.to_string());
         let mut since = Vec::new();
@@ -246,11 +250,12 @@ mod tests {
             invalidate(&record, &[tag(n)]);
         }
         let marks = record.read();
-        assert!(marks.len() <= TAG_LIMIT / 2);
+        assert!(marks.len() <= TAG_LIMIT / 2 + 1);
         for (n, before) in since.iter().enumerate() {
             assert!(marks.latest(&[tag(n)]).hard > before.seq, "the invalidation of tag {n} was lost");
         }
-        assert!(marks.latest(&[tag(TAG_LIMIT + 1)]).top() < record.now().seq, "the floor takes no more than it has to");
+        assert!(marks.latest(&[tag(TAG_LIMIT + 1)]).top() < record.now().seq, "it takes no more than it has to");
+        assert_eq!(marks.latest(&[Tag::route("fruit")]), LastInvalidated::default(), "what has no name is spared");
     }
 
     #[test]
@@ -269,7 +274,7 @@ mod tests {
         let record = Record::new();
         let tags: Vec<Tag> = (0..=TAG_LIMIT).map(|n| Tag::named(&n.to_string())).collect();
         let finished = invalidate(&record, &tags);
-        assert_eq!(record.read().len(), 0);
-        assert_eq!(record.read().latest([]).hard, finished.token.seq);
+        assert_eq!(record.read().len(), 1);
+        assert_eq!(record.read().latest(&tags[..1]).hard, finished.token.seq);
     }
 }

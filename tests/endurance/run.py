@@ -13,6 +13,7 @@ import abandoned
 import collapsed
 import connections
 import curl
+import flood
 import growth
 import h2spec
 import log_lines
@@ -27,6 +28,7 @@ CHECKS = {
     "memory": memory,
     "unread": unread,
     "growth": growth,
+    "flood": flood,
     "connections": connections,
     "slow": slow,
     "streams": streams,

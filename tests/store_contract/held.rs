@@ -54,6 +54,26 @@ pub async fn what_is_held_is_neither_given_out_nor_stored(harness: &impl Harness
     }
 }
 
+pub async fn where_very_much_is_held_all_names_stand_for_names(harness: &impl Harness) {
+    let (store, apple, mut tagged) = (harness.store(), place("fruit:1"), place("tagged"));
+    tagged.tags = [&**tagged.tags, &[Tag::named("another")]].concat().into();
+    let keys: Vec<Tag> = (0..1000).map(|n| Tag::key("orders", &n.to_string())).collect();
+    hold(store, &keys, &[]).await;
+    for place in [&apple, &tagged] {
+        fill(store, place, "old").await;
+    }
+    hold(store, &[Tag::named("season")], &[]).await;
+    for store in [store, &harness.second().await] {
+        assert_eq!(hit(store, &apple).await.as_deref(), Some("old"));
+        assert_eq!(hit(store, &tagged).await, None);
+        let begun = token(store, &tagged).await;
+        assert_eq!(put(store, &tagged, entry(&tagged, "old", begun)).await, PutOutcome::Held);
+    }
+    harness.pass(COMMIT_WITHIN + SECOND);
+    invalidate(store, &[Tag::route("another")]).await;
+    assert!(can_be_filled(store, &tagged).await);
+}
+
 pub async fn a_held_route_holds_all_that_is_in_it_and_everything_holds_all(harness: &impl Harness) {
     let (store, apple) = (harness.store(), place("fruit:1"));
     let order = crate::fixture::place_in("orders", "order:1");

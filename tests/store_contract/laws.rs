@@ -17,7 +17,8 @@ use crate::held::{
     a_soft_invalidation_forgets_no_hard_one_and_is_forgotten_for_one, it_ends_when_the_origin_cannot_commit_any_more,
     nothing_lowers_what_is_held, what_else_may_have_changed_is_invalidated_again_and_again,
     what_is_held_is_neither_given_out_nor_stored, what_is_softly_invalidated_is_there_and_stale,
-    what_settles_is_held_for_its_time, whoever_was_softly_raced_was_not_alone,
+    what_settles_is_held_for_its_time, where_very_much_is_held_all_names_stand_for_names,
+    whoever_was_softly_raced_was_not_alone,
 };
 use crate::put::{
     an_entry_is_put_in_the_step_of_the_invalidation, an_entry_of_another_fingerprint_is_another_entry,
@@ -25,6 +26,7 @@ use crate::put::{
     what_was_raced_is_not_put, who_was_raced_may_go_on_from_the_token_that_came_back,
 };
 use crate::scopes::{
+    a_flood_of_names_costs_what_has_none_nothing, a_flood_of_softly_invalidated_names_makes_stale_only_what_has_one,
     a_flood_of_writes_to_one_route_costs_other_routes_nothing, a_marker_does_not_come_back_when_its_end_is_forgotten,
     every_kind_of_tag_drops_what_has_it_and_nothing_else, everything_is_one_tag,
     who_is_alone_is_known_of_what_is_listed_no_longer,
@@ -69,6 +71,8 @@ laws! {
     everything_is_one_tag
     every_kind_of_tag_drops_what_has_it_and_nothing_else
     a_flood_of_writes_to_one_route_costs_other_routes_nothing
+    a_flood_of_names_costs_what_has_none_nothing
+    a_flood_of_softly_invalidated_names_makes_stale_only_what_has_one
     who_is_alone_is_known_of_what_is_listed_no_longer
     a_marker_does_not_come_back_when_its_end_is_forgotten
     an_entry_is_put_in_the_step_of_the_invalidation
@@ -77,6 +81,7 @@ laws! {
     who_was_raced_may_go_on_from_the_token_that_came_back
     what_is_in_the_cache_only_makes_room_for_what_is_built_upon_it
     an_entry_of_another_fingerprint_is_another_entry
+    where_very_much_is_held_all_names_stand_for_names
     what_is_held_is_neither_given_out_nor_stored
     a_held_route_holds_all_that_is_in_it_and_everything_holds_all
     it_ends_when_the_origin_cannot_commit_any_more
@@ -275,7 +280,8 @@ async fn a_record_may_begin_with_an_invalidation(harness: &impl Harness) {
 }
 
 async fn a_full_tag_list_invalidates_more_and_never_less(harness: &impl Harness) {
-    let (store, apple, pear) = (harness.store(), place("fruit:1"), place("fruit:2"));
+    let (store, apple, mut pear) = (harness.store(), place("fruit:1"), place("fruit:2"));
+    pear.tags = [&**pear.tags, &[Tag::named("season")]].concat().into();
     let begun = fill(store, &apple, "apple").await;
     fill(store, &pear, "pear").await;
     invalidate(store, &key_tag("fruit:1")).await;

@@ -1,5 +1,6 @@
 //! The field of a tag, and the floor, mean the same to a lookup, which reads them here, and to the scripts.
 
+use aside::rules::Tag;
 use aside::store::PutOutcome;
 
 use crate::fixture::{Harness, InRedis, entry, lookup, place, put, token};
@@ -42,7 +43,7 @@ async fn a_lookup_and_the_scripts_read_a_field_alike() {
         let Reply::List(read) = run(&redis.server, &lines) else { panic!("no list") };
         let read = last.map(|_| (read[0].text().parse().unwrap(), read[1].text().parse().unwrap()));
         assert_eq!(read, last, "{text}");
-        for field in ["t:k:fruit fruit:1", "f:fruit", "floor"] {
+        for field in ["t:k:fruit fruit:1", "f:fruit", "t:n:season", "names", "floor"] {
             means(&redis, field, text, last).await;
         }
     }
@@ -50,7 +51,8 @@ async fn a_lookup_and_the_scripts_read_a_field_alike() {
 
 /// An entry of the token 2 stands as it should where a field says this and the sequence is at 4.
 async fn means(redis: &InRedis, field: &str, text: &str, last: Option<(u64, u64)>) {
-    let (store, server, apple, seq) = (&redis.store, &redis.server, place("fruit:1"), 2);
+    let (store, server, mut apple, seq) = (&redis.store, &redis.server, place("fruit:1"), 2);
+    apple.tags = [&**apple.tags, &[Tag::named("season")]].concat().into();
     server.command(&["DEL", RECORD]);
     token(store, &apple).await;
     server.command(&["HSET", RECORD, "seq", "2"]);

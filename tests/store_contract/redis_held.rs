@@ -8,7 +8,7 @@ use aside::store::{Change, Intent, Kind, Mark, Otherwise, PutOutcome, Shared, St
 
 use crate::fixture::{
     COMMIT_WITHIN, Harness, InRedis, entry, eventually, fill, hit, key_tag, lookup, place, place_in, put,
-    redis_settings, token,
+    redis_settings, token, usable,
 };
 use crate::put::{since, written};
 use crate::redis::{RedisServer, Reply};
@@ -308,7 +308,7 @@ async fn so_many_writes_are_noted_and_no_more() {
 }
 
 #[tokio::test]
-async fn where_very_much_is_held_routes_stand_for_keys_and_everything_for_names() {
+async fn where_very_much_is_held_routes_stand_for_keys_and_everything_for_routes() {
     let redis = InRedis::start().await;
     let (store, server) = (&redis.store, &redis.server);
     let hold = async |tags: Vec<Tag>| {
@@ -352,6 +352,18 @@ async fn while_nodes_have_different_rules_every_write_drops_everything() {
     store.hold(&mark(store).await).await.unwrap();
     let begun = token(store, &order).await;
     assert_eq!(put(store, &order, entry(&order, "old", begun)).await, PutOutcome::Held, "everything is held");
+}
+
+#[tokio::test]
+async fn what_a_node_of_other_rules_has_left_held_holds_everything() {
+    let redis = InRedis::start().await;
+    redis.store.hold(&mark(&redis.store).await).await.unwrap();
+    redis.shared.leave(Duration::from_secs(5)).await.unwrap();
+    let other = Shared::new(&StoreSettings { rules: 1, ..redis_settings(&redis.server) });
+    let (store, order) = (other.attach(), place_in("orders", "order:1"));
+    usable(&store).await;
+    let begun = token(&store, &order).await;
+    assert_eq!(put(&store, &order, entry(&order, "old", begun)).await, PutOutcome::Held);
 }
 
 #[tokio::test]

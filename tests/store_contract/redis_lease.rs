@@ -183,6 +183,22 @@ async fn while_rules_differ_every_write_drops_everything() {
     assert_eq!(hit(&redis.store, &order).await.as_deref(), Some("order"));
 }
 
+/// The number of the law comes behind those of the rules; a node of before has none.
+#[tokio::test]
+async fn a_node_of_another_law_is_one_of_other_rules() {
+    let server = RedisServer::start();
+    let settings = redis_settings(&server);
+    let redis = InRedis::start_with(server, settings).await;
+    let rules = listed(&redis.server)[0].1.split(' ').nth(4).unwrap().to_owned();
+    assert_eq!(rules.len(), 18);
+    silent_node(&redis.server, "0abc", Duration::ZERO);
+    let entry = redis.server.command(&["HGET", NODES, "0abc"]).text();
+    let ends: u64 = entry.split(' ').nth(1).unwrap().parse().unwrap();
+    let entry = format!("1 {} 60000 {ends} {} - on", ends + 60_000, &rules[..16]);
+    redis.server.command(&["HSET", NODES, "0abc", &entry]);
+    eventually("everything is dropped", async || redis.store.rules_differ()).await;
+}
+
 #[tokio::test]
 async fn a_hiccup_is_not_an_outage() {
     let server = RedisServer::start();

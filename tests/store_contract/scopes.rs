@@ -3,7 +3,7 @@
 use aside::rules::{EntryRef, Tag};
 use aside::store::{Change, Invalidated, Kind, PutOutcome, Since, Store, StoredResponse, key_name};
 
-use crate::fixture::{Harness, entry, fill, hit, key_tag, lookup, place, place_in, put, token};
+use crate::fixture::{Harness, entry, fill, hit, key_tag, lookup, place, place_in, put, tagged_entry, token};
 
 async fn invalidate(store: &Store, tags: &[Tag]) -> Invalidated {
     store.invalidate(Change::of(tags)).await.unwrap()
@@ -121,15 +121,75 @@ pub async fn a_flood_of_writes_to_one_route_costs_other_routes_nothing(harness: 
     assert_eq!(hit(store, &written).await.as_deref(), Some("new"));
 }
 
+pub async fn a_flood_of_names_costs_what_has_none_nothing(harness: &impl Harness) {
+    let (store, season) = (harness.store(), [Tag::named("season")]);
+    let (apple, varied) = (place("fruit:1"), with(place("varied"), &[Tag::variant("1")]));
+    let (tagged, answered) = (with(place("tagged"), &season), place("answered"));
+    let grouped = with(place_in("orders", "grouped"), &[Tag::cache_group("", "group")]);
+    for n in 0..3 {
+        invalidate(store, &[Tag::named(&n.to_string()), Tag::key("orders", &n.to_string())]).await;
+    }
+    let begun = fill(store, &apple, "old").await;
+    for place in [&varied, &tagged, &grouped] {
+        fill(store, place, "old").await;
+    }
+    let named_by_answer = |body: &str, token| tagged_entry(&answered, body, token, &season);
+    assert_eq!(put(store, &answered, named_by_answer("old", begun)).await, PutOutcome::Stored);
+    invalidate(store, &season).await;
+    flood(store, |n| Tag::named(&format!("other:{n}"))).await;
+
+    for store in [store, &harness.second().await] {
+        for place in [&apple, &varied] {
+            assert_eq!(hit(store, place).await.as_deref(), Some("old"), "{}", key_name(&place.key));
+        }
+        for place in [&tagged, &answered] {
+            assert_eq!(hit(store, place).await, None, "its invalidation is forgotten, but not its effect");
+        }
+        assert_eq!(hit(store, &grouped).await, None, "nothing says any more that nothing hit it");
+    }
+    assert_eq!(put(store, &tagged, entry(&tagged, "old", begun)).await, PutOutcome::RacedWrite);
+    assert_eq!(put(store, &answered, named_by_answer("old", begun)).await, PutOutcome::RacedWrite);
+    for place in [&tagged, &grouped] {
+        fill(store, place, "new").await;
+    }
+    let now = token(store, &answered).await;
+    assert_eq!(put(store, &answered, named_by_answer("new", now)).await, PutOutcome::Stored);
+    invalidate(store, &[Tag::named("another")]).await;
+    for place in [&tagged, &answered, &grouped] {
+        assert_eq!(hit(store, place).await.as_deref(), Some("new"));
+    }
+}
+
+pub async fn a_flood_of_softly_invalidated_names_makes_stale_only_what_has_one(harness: &impl Harness) {
+    let (store, season) = (harness.store(), [Tag::named("season")]);
+    let (apple, tagged) = (place("fruit:1"), with(place("tagged"), &season));
+    let begun = fill(store, &apple, "old").await;
+    fill(store, &tagged, "old").await;
+    store.invalidate(Change::of(&season).soft()).await.unwrap();
+    for batch in 0..13 {
+        let tags: Vec<Tag> = (0..1000).map(|n| Tag::named(&format!("{batch}:{n}"))).collect();
+        store.invalidate(Change::of(&tags).soft()).await.unwrap();
+    }
+    let (apple, found) = (lookup(store, &apple).await, lookup(store, &tagged).await);
+    assert!(apple.entry.is_some() && !apple.soft);
+    assert!(found.entry.is_some() && found.soft);
+    assert_eq!(put(store, &tagged, entry(&tagged, "old", begun)).await, PutOutcome::RacedWrite);
+}
+
 pub async fn who_is_alone_is_known_of_what_is_listed_no_longer(harness: &impl Harness) {
-    let (store, apple, tags) = (harness.store(), place("fruit:1"), key_tag("fruit:1"));
-    let begun = token(store, &apple).await;
-    invalidate(store, &tags).await;
-    flood(store, |n| Tag::key("fruit", &format!("other:{n}"))).await;
-    let since = |token| Since { token, watched: Vec::new() };
-    let late = store.invalidate(Change::of(&tags).since(&since(begun))).await.unwrap();
-    assert!(!late.alone);
-    assert!(store.invalidate(Change::of(&tags).since(&since(late.token))).await.unwrap().alone);
+    let store = harness.store();
+    for (tag, other) in [
+        (Tag::key("fruit", "fruit:1"), (|n| Tag::key("fruit", &n.to_string())) as fn(usize) -> Tag),
+        (Tag::named("season"), |n| Tag::named(&n.to_string())),
+    ] {
+        let (begun, tags) = (token(store, &place("fruit:1")).await, [tag]);
+        invalidate(store, &tags).await;
+        flood(store, other).await;
+        let since = |token| Since { token, watched: Vec::new() };
+        let late = store.invalidate(Change::of(&tags).since(&since(begun))).await.unwrap();
+        assert!(!late.alone);
+        assert!(store.invalidate(Change::of(&tags).since(&since(late.token))).await.unwrap().alone);
+    }
 }
 
 pub async fn a_marker_does_not_come_back_when_its_end_is_forgotten(harness: &impl Harness) {

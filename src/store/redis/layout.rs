@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use bytes::Bytes;
 use fred::types::Value;
 
-use crate::rules::{CacheKey, EntryRef, Heir, Role, Tag, UNROUTED};
+use crate::rules::{CacheKey, EntryRef, Role, Tag, UNROUTED};
 use crate::store::core::{LastInvalidated, Token};
 
 /// Names keys. A name that comes from a request has no braces, so none can be taken for one of the other two kinds.
@@ -129,11 +129,19 @@ const EPOCH: Bytes = Bytes::from_static(b"epoch");
 const REPLID: Bytes = Bytes::from_static(b"replid");
 const SEQ: Bytes = Bytes::from_static(b"seq");
 const FLOOR: Bytes = Bytes::from_static(b"floor");
+const NAMES: Bytes = Bytes::from_static(b"names");
 
-/// The fields of a record to ask for, in the order that [`Record::decode`] takes them.
+/// The fields of a record to ask for, in the order that [`Record::decode`] takes them: of these tags, and of all names where
+/// one of them is a name. What else counts in the place of a tag an entry has among its own.
 pub(super) fn record_fields<'a>(tags: impl IntoIterator<Item = &'a Tag>) -> Vec<Bytes> {
-    let mut fields = vec![EPOCH, REPLID, SEQ, FLOOR];
-    fields.extend(tags.into_iter().map(field));
+    let (mut fields, mut has_name) = (vec![EPOCH, REPLID, SEQ, FLOOR], false);
+    for tag in tags {
+        has_name = has_name || tag.is_name();
+        fields.push(field(tag));
+    }
+    if has_name {
+        fields.push(NAMES);
+    }
     // fred takes a reply of three to five strings for a pub/sub message if the first one is spelt like one, drops it and
     // gives every later reply to the wrong caller. Nobody but a person can write such an epoch; a longer reply is safe.
     while fields.len() < 6 {
@@ -145,10 +153,14 @@ pub(super) fn record_fields<'a>(tags: impl IntoIterator<Item = &'a Tag>) -> Vec<
 /// The field that has a tag's last invalidation. `record.lua` names them alike.
 pub(super) fn field(tag: &Tag) -> Bytes {
     let text = tag.as_str();
-    match tag.heir() {
-        _ if *tag == Tag::everything() => FLOOR,
-        Heir::Itself => ["f:", text.strip_prefix("r:").unwrap_or(text)].concat().into(),
-        Heir::Route(_) | Heir::Everything => ["t:", text].concat().into(),
+    if *tag == Tag::everything() {
+        FLOOR
+    } else if *tag == Tag::names() {
+        NAMES
+    } else if tag.is_listed_for_good() {
+        ["f:", text.strip_prefix("r:").unwrap_or(text)].concat().into()
+    } else {
+        ["t:", text].concat().into()
     }
 }
 
@@ -368,6 +380,8 @@ mod tests {
     fn no_reply_is_short_enough_for_a_pubsub_message() {
         assert!(record_fields([]).len() > 5);
         assert_eq!(record_fields(&[Tag::route("a"), Tag::route("b"), Tag::route("c")]).len(), 7);
+        let fields = record_fields(&[Tag::named("a"), Tag::route("b"), Tag::named("c")]);
+        assert_eq!(fields[4..], ["t:n:a", "f:b", "t:n:c", "names"], "once, behind the others");
     }
 
     #[test]

@@ -16,7 +16,7 @@ use tokio::sync::futures::Notified;
 use tokio::sync::watch;
 
 use crate::clock::{Millis, millis};
-use crate::rules::{Heir, Tag};
+use crate::rules::Tag;
 use crate::store::change::{Change, Intent};
 
 /// With more tags than this, everything is to be invalidated.
@@ -215,11 +215,7 @@ impl List {
 
 /// What lies above a tag.
 fn above(tag: Tag) -> Tag {
-    match tag.heir() {
-        Heir::Itself => tag,
-        Heir::Route(route) => route,
-        Heir::Everything => Tag::everything(),
-    }
+    tag.heir().unwrap_or(tag)
 }
 
 impl Batch {

@@ -12,6 +12,11 @@ use crate::clock::Millis;
 use crate::store::core::{FOLDED_AT_ONCE, Fault, MARK_LIMIT, TAG_LIMIT};
 use crate::store::lease::{Answer, Call, NodeId, Peer, PeerState, Roll, Step};
 
+/// Which fields of the record tell of a tag, and what follows from them: another number where a node of the last release would
+/// take an entry for valid that one of this release has invalidated, or the other way round. A node of another law is one of
+/// other rules, so as long as both are there every write invalidates everything.
+const LAW: u8 = 2;
+
 /// What this process asks for.
 pub(super) struct Errand {
     step: &'static str,
@@ -71,7 +76,7 @@ pub(super) async fn call(
         lease: number(node.lease_millis()),
         absence: number(node.absence_millis()),
         commit_within: number(node.commit_within_millis()),
-        rules: format!("{:016x}", node.rules).into(),
+        rules: format!("{:016x}{LAW:02x}", node.rules).into(),
         lock: node.lock.clone(),
         pending: batch.to_json().into(),
         marks: if errand.step == "renew" { Bytes::from_static(b"{}") } else { writes.to_json() },

@@ -106,6 +106,7 @@ local function go_by_rules()
   local before = redis.call('HGET', record_key, 'rules')
   if before and before ~= rules and before ~= 'mixed' then
     invalidate(record, { '*' })
+    widen(record)
   end
   if differ ~= record.mixed then
     record.mixed = differ

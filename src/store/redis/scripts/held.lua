@@ -2,7 +2,7 @@
 -- them: `q<until> <owner>`, `a<last> <often until> <next>`, or both; times are the server's, in milliseconds. A tag that is held
 -- says so in its field of the record, too. Its owner is a write, or `*` for several, or where nobody can tell.
 
--- So many are listed, and as many again that routes or everything stand for.
+-- So many are listed, and as many again of what stands for others.
 local held_limit = 1000
 local second = 1000
 local often_for = 10 * second
@@ -59,8 +59,7 @@ local function clear_other(key)
   end
 end
 
--- What is listed in the place of a tag: itself while there is room, then its route, then everything, which is what a name
--- has above itself.
+-- What is listed in the place of a tag: itself while there is room, then its route, or all names, then everything.
 local function listed_as(tag)
   clear_other(held_key)
   local count = redis.call('HLEN', held_key)
@@ -68,8 +67,12 @@ local function listed_as(tag)
     return tag
   end
   local _, heir = field(tag)
-  -- A field of a route is `f:` and the route, or `f:` and the tag.
-  local above = not heir and tag or heir ~= 'floor' and (string.match(heir, '^f:(w:.*)$') or 'r:' .. string.sub(heir, 3))
+  local above = not heir and tag or heir == 'names' and heir
+  if not above then
+    -- A field of a route is `f:` and the route, or `f:` and the tag; that of everything is neither.
+    local route = string.match(heir, '^f:(.*)$')
+    above = route and (string.match(route, '^w:') and route or 'r:' .. route)
+  end
   if above and (count < 2 * held_limit or redis.call('HGET', held_key, above)) then
     return above
   end

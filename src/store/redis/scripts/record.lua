@@ -66,10 +66,12 @@ local function read_record()
 end
 
 -- The field that has a tag's last invalidation, and for one that may be taken out of the list the field of what counts in
--- its place: its route, or everything. As `layout::field` and `Tag::heir` have it.
+-- its place: its route, all names, or everything. As `layout::field` and `Tag::heir` have it.
 local function field(tag)
   if tag == '*' then
     return 'floor'
+  elseif tag == 'names' then
+    return 'names'
   end
   local kind, text = string.match(tag, '^(%a):(.*)$')
   if kind == 'r' then
@@ -83,8 +85,10 @@ local function field(tag)
     elseif kind == 'w' then
       return 'f:' .. tag
     end
+  elseif kind == 'v' then
+    return 't:' .. tag, 'floor'
   end
-  return 't:' .. tag, 'floor'
+  return 't:' .. tag, 'names'
 end
 
 -- Runs `work` on at most 500 at a time: Lua passes no more than some thousand arguments.
