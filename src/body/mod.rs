@@ -17,6 +17,7 @@ use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use tokio::time::{Instant, timeout_at};
 
 use crate::budget::{Budget, Receipt};
+use crate::telemetry::Sent;
 use metered::Metered;
 use relay::{End, Relayed, relay};
 use timed::Gathered;
@@ -50,6 +51,8 @@ pub struct Stream {
     source: Source,
     /// Told how far it is, where somebody wants to know.
     progress: Option<Progress>,
+    /// Counts what is handed on, where nobody knows beforehand how much that will be.
+    sent: Option<Sent>,
 }
 
 #[derive(Debug)]
@@ -74,13 +77,13 @@ impl Body {
         if ahead.is_empty() && rest.is_done() {
             return Self::Empty;
         }
-        Self::Stream(Box::new(Stream { ahead, source: Source::Incoming(rest.of_client()), progress: None }))
+        Self::Stream(Box::new(Stream { ahead, source: Source::Incoming(rest.of_client()), progress: None, sent: None }))
     }
 
     /// A body that a fill's task reads and hands on: the task's side of it, and the body. Who takes it waits for the fill.
     pub fn relayed(waiter: Waiter) -> (Relaying, Self) {
         let (relaying, relayed) = relay(waiter);
-        let stream = Stream { ahead: Bytes::new(), source: Source::Relay(relayed), progress: None };
+        let stream = Stream { ahead: Bytes::new(), source: Source::Relay(relayed), progress: None, sent: None };
         (relaying, Self::Stream(Box::new(stream)))
     }
 
@@ -101,6 +104,13 @@ impl Body {
             Self::Empty | Self::Metered(_) => {}
         }
         Self::Metered(Box::new(Metered::new(self, share, receipt)))
+    }
+
+    /// Counts from now on what of it is handed on. Nothing of what is whole.
+    pub fn counted(&mut self, sent: Sent) {
+        if let Self::Stream(stream) = self {
+            stream.sent = Some(sent);
+        }
     }
 
     /// Tells from now on how far it is; `None` for what is whole, which counts as sent at once.
@@ -156,6 +166,9 @@ impl Stream {
 
     fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, BodyError>>> {
         let next = self.poll_source(context);
+        if let (Poll::Ready(Some(Ok(piece))), Some(sent)) = (&next, &mut self.sent) {
+            sent.add(piece.len());
+        }
         match (&next, &self.progress) {
             (Poll::Ready(Some(_)), Some(progress)) => progress.piece(),
             (Poll::Ready(None), _) => self.progress = None,

@@ -15,7 +15,7 @@ use crate::proxy::Parts;
 use crate::rules::Digest;
 use crate::server::{Running, Server};
 use crate::store::StoreSettings;
-use crate::telemetry::Log;
+use crate::telemetry::{Log, Metrics, Recent, STEP};
 use crate::{origin, proxy, store, telemetry};
 
 /// Serves until SIGINT or SIGTERM; a second one, a second later or more, does not wait for requests under way. SIGHUP
@@ -53,7 +53,10 @@ fn serve(config: Config, log: &Log) -> Result<(), Box<dyn std::error::Error>> {
     // The kernel may have chosen a port.
     let proxy = config.proxy.listening_on(server.addresses());
     let origin = config.origin.urls().join(" and ");
-    let shared = proxy::Shared::new(proxy, Clock::System, log.recorder());
+    let metrics = Metrics::new();
+    let recent = Arc::new(Recent::of(Arc::clone(&metrics), Clock::System.now()));
+    runtime.spawn(take_steps(recent));
+    let shared = proxy::Shared::new(proxy, Clock::System, log.recorder().counting(&metrics));
     let parts = Parts {
         store: store::Shared::new(&store).lending_to(shared.answers()),
         shared,
@@ -70,6 +73,17 @@ fn serve(config: Config, log: &Log) -> Result<(), Box<dyn std::error::Error>> {
     runtime.block_on(parts.store.leave(LEAVE_WITHIN))?;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Ends a step of the last hour whenever one is over.
+async fn take_steps(recent: Arc<Recent>) {
+    let mut steps = tokio::time::interval(STEP);
+    steps.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    steps.tick().await;
+    loop {
+        steps.tick().await;
+        recent.step(Clock::System.now());
+    }
 }
 
 /// So long the store is waited for before connections are taken: for as long as a connection with it may take, and a little.

@@ -40,6 +40,18 @@ pub enum Forward {
 }
 
 impl Forward {
+    /// Every one, in the order of their declaration.
+    pub const ALL: &'static [Self] = &[
+        Self::Bypass,
+        Self::Method,
+        Self::UriMiss,
+        Self::VaryMiss,
+        Self::Miss,
+        Self::Request,
+        Self::Stale,
+        Self::Partial,
+    ];
+
     /// The value of the `fwd` parameter.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -218,8 +230,9 @@ mod tests {
             (Forward::Stale, "stale"),
             (Forward::Partial, "partial"),
         ];
-        for (forward, text) in all {
-            assert_eq!(forward.as_str(), text);
+        for (index, (forward, text)) in all.into_iter().enumerate() {
+            assert_eq!((forward.as_str(), Forward::ALL[index]), (text, forward));
         }
+        assert_eq!(Forward::ALL.len(), all.len());
     }
 }

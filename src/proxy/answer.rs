@@ -59,6 +59,12 @@ impl Answer {
         self
     }
 
+    /// The same, of which nothing was stored although that was meant, for this reason.
+    pub(super) fn not_stored(mut self, why: Option<Detail>) -> Self {
+        self.notes.refused = why;
+        self
+    }
+
     /// The answer as a 304 where the client has it already: a fill does not tell the origin the client's conditions.
     ///
     /// All but the fields that describe the body stay, Set-Cookie among them, as in the origin's own 304.
@@ -106,7 +112,9 @@ impl Answer {
     /// Tells what came of the request.
     pub(super) fn end(&mut self, begun: Begun) {
         let notes = std::mem::take(&mut self.notes);
-        begun.end(self.response.status(), self.cache_status, self.length(), notes);
+        if let Some(sent) = begun.end(self.response.status(), self.cache_status, self.length(), notes) {
+            self.response.body_mut().counted(sent);
+        }
     }
 
     /// The finished response: with Cache-Status, ours last, and X-Cache; without the names that caches alone need, unless

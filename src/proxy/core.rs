@@ -46,6 +46,12 @@ impl Shared {
         }
     }
 
+    /// The same for one core, which counts by itself.
+    pub(super) fn of_core(&self) -> Self {
+        let routes = self.settings.rules.routes.iter().map(|route| &route.name);
+        Self { recorder: self.recorder.of_core(routes), ..self.clone() }
+    }
+
     /// What counts the bytes of answers on their way.
     pub fn answers(&self) -> &Arc<Budget> {
         &self.answers

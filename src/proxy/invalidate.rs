@@ -5,6 +5,7 @@
 //! something may have changed; by itself, where it says that nothing has, or where the origin never saw the write; or by
 //! being held, where nobody knows: then nothing of it is reused until the origin cannot commit it any more.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,12 +20,13 @@ use super::ingress::Admitted;
 use super::pass::forward;
 use super::words::Words;
 use crate::body::Body;
+use crate::clock::Stopwatch;
 use crate::fields::Forward;
 use crate::origin::{Answered, OriginError};
 use crate::policy::{Effect, effect};
-use crate::rules::{Intended, Invalidation, Ruleset, Tag, UNROUTED, summary};
+use crate::rules::{Intended, Invalidation, RequestPattern, Ruleset, Tag, UNROUTED, summary};
 use crate::store::{Change, Fault, Intent, Invalidated, Mark, Since, WhenDown};
-use crate::telemetry::Dropped;
+use crate::telemetry::{self, Done, Dropped, DroppedBy};
 
 /// A write under way. Dropped before its end is known it is held, if the origin may have seen it.
 pub(super) struct UnderWay {
@@ -71,10 +73,9 @@ impl UnderWay {
             self.changed_nothing();
             return answer;
         }
-        match self.held(drops).await {
-            Ok(()) => answer,
-            Err(fault) => unfinished(&self.core, answer, &fault),
-        }
+        let (told, asked) = (dropped(&self.rules, drops), Stopwatch::start());
+        let held = self.held(drops).await;
+        telling(&self.core, answer, told, asked, held.map(|()| Done::Held))
     }
 
     /// Invalidates what the write may have changed, and what it may change for as long as the origin may still commit it.
@@ -98,17 +99,15 @@ impl UnderWay {
     }
 
     /// Invalidates what the write has changed, and gives its answer back when that is done.
-    pub(super) async fn invalidated(mut self, drops: &[Invalidation], mut answer: Answer) -> Answer {
+    pub(super) async fn invalidated(mut self, drops: &[Invalidation], answer: Answer) -> Answer {
         let besides = self.dropped_elsewhere(answer.response.status());
         if drops.is_empty() && besides.is_empty() {
             self.changed_nothing();
             return answer;
         }
-        answer.notes.dropped = dropped(&self.rules, drops);
-        match self.invalidate(drops, &besides, None).await {
-            Ok(_) => answer,
-            Err(fault) => unfinished(&self.core, answer, &fault),
-        }
+        let (told, asked) = (dropped(&self.rules, drops), Stopwatch::start());
+        let done = self.invalidate(drops, &besides, None).await;
+        telling(&self.core, answer, told, asked, done.map(|_| Done::Confirmed))
     }
 
     /// Invalidates what the write has changed, in one atomic step that ends its mark, before it is answered.
@@ -157,9 +156,27 @@ impl Drop for UnderWay {
     }
 }
 
+/// The answer of a write whose invalidation was asked for at that time, with what came of it.
+pub(super) fn telling(
+    core: &Core,
+    answer: Answer,
+    mut told: Dropped,
+    asked: Stopwatch,
+    done: Result<Done, Fault>,
+) -> Answer {
+    told.ack_micros = u64::try_from(asked.elapsed().as_micros()).ok();
+    told.done = *done.as_ref().unwrap_or(&Done::Pending);
+    let mut answer = match done {
+        Ok(_) => answer,
+        Err(fault) => unfinished(core, answer, &fault),
+    };
+    answer.notes.dropped = Some(Box::new(told));
+    answer
+}
+
 /// The answer of a write whose invalidation is pending: the origin's under `when_down = "forward"`, an
 /// error under `"refuse"`, whose promise is unconditional.
-pub(super) fn unfinished(core: &Core, mut answer: Answer, fault: &Fault) -> Answer {
+fn unfinished(core: &Core, mut answer: Answer, fault: &Fault) -> Answer {
     if core.store.when_down() == WhenDown::Refuse {
         return Refusal::NotInvalidated.answer();
     }
@@ -167,11 +184,27 @@ pub(super) fn unfinished(core: &Core, mut answer: Answer, fault: &Fault) -> Answ
     answer
 }
 
-/// What the log is told of it.
-pub(super) fn dropped(rules: &Ruleset, drops: &[Invalidation]) -> Option<Box<Dropped>> {
+/// What its outcome says of it, once it is made.
+pub(super) fn dropped(rules: &Ruleset, drops: &[Invalidation]) -> Dropped {
     let rule = only_rule(rules, drops).map(str::to_owned);
-    summary(drops).map(|summary| Box::new(Dropped { summary, rule }))
+    let mut seen = HashSet::new();
+    let pairs = drops.iter().filter(|drop| !drop.is_besides() && seen.insert((drop.route.as_deref(), &drop.cause)));
+    let by = pairs.map(|drop| dropped_by(rules, drop)).collect();
+    Dropped { summary: summary(drops), rule, by, ..Dropped::default() }
 }
+
+fn dropped_by(rules: &Ruleset, drop: &Invalidation) -> DroppedBy {
+    let route = match &drop.route {
+        None => SEVERAL.into(),
+        Some(route) if **route == *UNROUTED => telemetry::UNROUTED.into(),
+        Some(route) => Arc::clone(route),
+    };
+    let request = rules.routes.request_of(&drop.cause);
+    DroppedBy { route, rule: request.map_or(drop.cause.word(), RequestPattern::as_str).into() }
+}
+
+/// How several routes at once are called where a route's name would stand.
+const SEVERAL: &str = "*";
 
 /// The rule of the configuration by which all of it is invalidated, where it is one.
 fn only_rule<'r>(rules: &'r Ruleset, drops: &[Invalidation]) -> Option<&'r str> {

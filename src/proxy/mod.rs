@@ -85,7 +85,7 @@ pub struct Parts {
 impl Handlers for Parts {
     fn attach(&self) -> Arc<dyn Handler> {
         let origin = Origin::new(Arc::clone(&self.origin));
-        Arc::new(Proxy::new(self.shared.clone(), self.store.attach(), origin))
+        Arc::new(Proxy::new(self.shared.of_core(), self.store.attach(), origin))
     }
 
     fn max_files(&self) -> usize {
@@ -100,8 +100,8 @@ impl Handlers for Parts {
 /// How a request goes on that is not answered at once.
 enum Onward {
     Read(Way),
-    Pass(Admitted),
-    Tunnel(Admitted),
+    Pass(Arc<Ruleset>, Admitted),
+    Tunnel(Arc<Ruleset>, Admitted),
     Write(Arc<Ruleset>, Admitted),
 }
 
@@ -125,7 +125,7 @@ impl Handler for Proxy {
         let rules = Arc::clone(&settings.rules);
         let (method, path, fields) = (request.method(), request.uri().path(), request.headers());
         let begun = self.core.shared.recorder.begin(method, path, fields, exchange.client.address);
-        let end = End { begun, pass_tags: settings.pass_tags, share: exchange.share.as_ref().map(Share::budget) };
+        let mut end = End { begun, pass_tags: settings.pass_tags, share: exchange.share.as_ref().map(Share::budget) };
         let answered = match admit(request, settings, exchange) {
             Ok(admitted) => begin(&self.core, rules, admitted),
             Err(refusal) => Break(refusal.answer()),
@@ -134,12 +134,15 @@ impl Handler for Proxy {
             Break(answer) => return Handled::Now(end.of(answer)),
             Continue(onward) => onward,
         };
+        onward.tell(&mut end.begun);
         let core = Arc::clone(&self.core);
         // Each way is a future of its own, and no larger than it has to be: that much is moved into its box.
         Handled::Later(match onward {
             Onward::Read(way) => Box::pin(async move { end.of(way.go(&core).await) }),
-            Onward::Pass(request) => Box::pin(async move { end.of(pass(&core, request, Forward::Method, None).await) }),
-            Onward::Tunnel(request) => Box::pin(async move { end.of(tunnel(&core, request).await) }),
+            Onward::Pass(_, request) => {
+                Box::pin(async move { end.of(pass(&core, request, Forward::Method, None).await) })
+            }
+            Onward::Tunnel(_, request) => Box::pin(async move { end.of(tunnel(&core, request).await) }),
             Onward::Write(rules, request) => Box::pin(async move { end.of(write(&core, rules, request).await) }),
         })
     }
@@ -162,12 +165,28 @@ impl Handler for Proxy {
 /// Answers at once what can be.
 fn begin(core: &Core, rules: Arc<Ruleset>, request: Admitted) -> ControlFlow<Answer, Onward> {
     if may_tunnel(core, &rules, &request) {
-        return Continue(Onward::Tunnel(request));
+        return Continue(Onward::Tunnel(rules, request));
     }
     match request.method {
         Method::GET | Method::HEAD => read(core, rules, request).map_continue(Onward::Read),
-        _ if is_safe(&request.method) => Continue(Onward::Pass(request)),
+        _ if is_safe(&request.method) => Continue(Onward::Pass(rules, request)),
         _ => Continue(Onward::Write(rules, request)),
+    }
+}
+
+impl Onward {
+    /// Tells what is known of the request by now: it may never come to an answer.
+    fn tell(&self, begun: &mut Begun) {
+        let (route, request) = match self {
+            Self::Read(way) => way.asks_for(),
+            Self::Pass(rules, request) | Self::Tunnel(rules, request) | Self::Write(rules, request) => {
+                (rules.routes.find(request.target.path()).map(|(route, _)| &**route), request)
+            }
+        };
+        begun.goes_on(route.map(|route| &route.name), request.target.path(), matches!(self, Self::Write(..)));
+        if begun.is_shown() {
+            begun.shows(route.and_then(|route| route.shown_query(request.query())));
+        }
     }
 }
 

@@ -28,7 +28,7 @@ use super::route::{Unkeyed, resource};
 use crate::fields::{ByteRange, CacheStatus, Detail, Forward};
 use crate::origin::OriginError;
 use crate::policy::{Reuse, only_if_cached};
-use crate::rules::Ruleset;
+use crate::rules::{Route, Ruleset};
 use crate::store::{Fault, Kind, Lookup};
 
 /// How often a request that waited in vain looks again before it goes to the origin by itself.
@@ -79,11 +79,22 @@ fn hit(core: &Core, asked: &Asked, seen: &Seen) -> Option<Answer> {
         }
     }
     note(core, asked, &mut answer);
+    if core.shared.recorder.shows() {
+        answer.notes.query = asked.route().and_then(|route| route.shown_query(asked.request.query()));
+    }
     let answer = core.shared.codings.apply_held(answer)?;
     Some(if head_only { answer.without_body() } else { answer })
 }
 
 impl Way {
+    /// The route that speaks of it, if one does, and the request.
+    pub(super) fn asks_for(&self) -> (Option<&Route>, &Admitted) {
+        match self {
+            Self::Keyed(asked) => (asked.route(), &asked.request),
+            Self::Unkeyed(_, request, unkeyed) => (unkeyed.route.as_deref(), request),
+        }
+    }
+
     /// Goes it to its end.
     pub(super) async fn go(self, core: &Arc<Core>) -> Answer {
         match self {

@@ -71,7 +71,7 @@ pub(super) async fn tunnel(core: &Core, mut request: Admitted) -> Answer {
     if answered.head.status != StatusCode::SWITCHING_PROTOCOLS {
         return Answer::passed(answered, status);
     }
-    let Answered { head, body, .. } = answered;
+    let Answered { head, body, took } = answered;
     let mut response = Response::from_parts(head, Body::Empty);
     crate::fields::strip_hop_by_hop(response.headers_mut());
     response.headers_mut().insert(CONNECTION, TO_UPGRADE);
@@ -81,7 +81,7 @@ pub(super) async fn tunnel(core: &Core, mut request: Admitted) -> Answer {
         let ends = Ends { client, origin, place: body, idle: core.origin.settings().tunnel_idle };
         response.extensions_mut().insert(Tunnel::new(ends.join()));
     }
-    Answer::new(response, status)
+    Answer::new(response, status).told_after(took)
 }
 
 impl Ends {

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use http::header::CONTENT_LOCATION;
-use http::{Method, StatusCode, Uri};
+use http::{HeaderMap, Method, StatusCode, Uri};
 use serde_json::Value;
 use tokio::sync::oneshot;
 
@@ -24,10 +24,11 @@ use super::route::resource;
 use super::words::{Words, named_by, says_json, stores_post};
 use super::write_policy::{Chosen, write_by_policy, write_to_cache};
 use crate::body::Body;
-use crate::clock::Millis;
+use crate::clock::{Millis, Stopwatch};
 use crate::fields::{Detail, Forward};
 use crate::origin::{Answered, OriginError};
 use crate::rules::{Ruleset, WriteTarget, read_json};
+use crate::telemetry::Work;
 
 /// Forwards a write and answers it once the store knows. Dropping the future stops nothing.
 pub(super) async fn write(core: &Arc<Core>, rules: Arc<Ruleset>, request: Admitted) -> Answer {
@@ -37,11 +38,19 @@ pub(super) async fn write(core: &Arc<Core>, rules: Arc<Ruleset>, request: Admitt
 }
 
 async fn carry_out(core: Arc<Core>, rules: Arc<Ruleset>, mut request: Admitted, tell: oneshot::Sender<Answer>) {
+    let (began, method, target) = (Stopwatch::start(), request.method.clone(), request.target.clone());
+    let again = Arc::clone(&rules);
     let answer = match take_body(&core, &mut request).await {
         Ok(body) => written(&core, rules, request, body).await,
         Err(refusal) => refusal.answer(),
     };
-    let _ = tell.send(answer);
+    if let Err(mut unheard) = tell.send(answer) {
+        // Its client has left: what it has dropped is told all the same.
+        let of = (&method, target.path(), &HeaderMap::new());
+        let mut begun = core.shared.recorder.in_background(Work::Write, began, of);
+        begun.goes_on(again.routes.find(target.path()).map(|(route, _)| &route.name), target.path(), true);
+        unheard.end(begun);
+    }
 }
 
 async fn written(core: &Arc<Core>, rules: Arc<Ruleset>, request: Admitted, body: Body) -> Answer {

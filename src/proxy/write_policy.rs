@@ -17,11 +17,12 @@ use super::error::Refusal;
 use super::fetch::verdict;
 use super::hosts::host_of_written;
 use super::ingress::Admitted;
-use super::invalidate::{UnderWay, tags, unfinished};
+use super::invalidate::{UnderWay, dropped, tags, telling};
 use super::pass::passed;
 use super::read::read_for_the_store;
 use super::words::{Words, named_by};
 use crate::body::Body;
+use crate::clock::Stopwatch;
 use crate::fields::{CacheControl, CacheStatus, Detail, Forward};
 use crate::handler::Client;
 use crate::policy::{Effect, Lifetime, LifetimeSource, StoredFlags, lifetime};
@@ -29,6 +30,7 @@ use crate::rules::{
     self, EntryRef, Invalidation, JsonTemplate, LazyJson, Overriding, Route, Ruleset, Tag, Write, WriteTarget, Written,
 };
 use crate::store::{Change, Fault, Kind, Otherwise, PutOutcome, Since, StoredResponse, Token};
+use crate::telemetry::Done;
 
 /// What a write chose of a route's policy.
 pub(super) struct Chosen {
@@ -114,13 +116,12 @@ pub(super) async fn write_by_policy(
         return under_way.invalidated(&drops, answer).await;
     }
     let values = Values { request, words: &words, chosen };
-    match invalidate_and_put(core, &values, written.as_ref(), before, (&mut under_way, &drops)).await {
-        Ok((stored, detail)) => {
-            (answer.cache_status.stored, answer.cache_status.detail) = (stored, Some(detail));
-            answer
-        }
-        Err(fault) => unfinished(core, answer, &fault),
+    let (told, asked) = (dropped(&words.rules, &drops), Stopwatch::start());
+    let done = invalidate_and_put(core, &values, written.as_ref(), before, (&mut under_way, &drops)).await;
+    if let Ok((stored, detail)) = done {
+        (answer.cache_status.stored, answer.cache_status.detail) = (stored, Some(detail));
     }
+    telling(core, answer, told, asked, done.map(|_| Done::Confirmed))
 }
 
 /// Invalidates what a write changed that the origin has carried out, and puts in the same step what the policy leaves
@@ -243,6 +244,7 @@ pub(super) async fn write_to_cache(core: &Arc<Core>, request: &Admitted, words: 
         return Refusal::BadEntry("The JSON body lacks a value that the answer needs.".to_owned()).answer();
     };
     let drops = words.rules.routes.invalidations_in_cache(&words.write(request));
+    let (told, asked) = (dropped(&words.rules, &drops), Stopwatch::start());
     let tags = tags(&drops, &[written.place.around_tag()]);
     if let Err(detail) = put_only(core, route, &written, &tags, json.into()).await {
         let mut answer = Refusal::NotKept.answer();
@@ -257,7 +259,7 @@ pub(super) async fn write_to_cache(core: &Arc<Core>, request: &Admitted, words: 
         response.headers_mut().insert(LOCATION, location);
     }
     let status = CacheStatus { stored: true, detail: Some(Detail::WriteCache), ..CacheStatus::default() };
-    Answer::new(response, status)
+    telling(core, Answer::new(response, status), told, asked, Ok(Done::Confirmed))
 }
 
 fn written(request: &Admitted, words: &Words, route: &Arc<Route>) -> Option<Written> {

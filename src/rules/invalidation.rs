@@ -24,7 +24,7 @@ pub enum Scope {
 }
 
 /// Why something is invalidated.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Cause {
     /// Nothing is said of the write, so it may have changed anything.
     Unlisted,
@@ -42,6 +42,20 @@ pub enum Cause {
     Named,
     /// Cache-Group-Invalidation of the answer names it (RFC 9875).
     Groups,
+}
+
+impl Cause {
+    /// In one word, where it is no request of the configuration.
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Unlisted => "default",
+            Self::Target => "target",
+            Self::Path => "path",
+            Self::Rule(..) | Self::Write(..) | Self::Policy(_) => "rule",
+            Self::Named => "location",
+            Self::Groups => "groups",
+        }
+    }
 }
 
 /// One thing that a write invalidates.

@@ -45,6 +45,17 @@ pub enum Credential {
     Key,
 }
 
+/// Appends those of these parameters that a query has once, each with its value.
+fn push_listed(target: &mut String, first: &str, names: &[String], query: &str) {
+    let mut separator = first;
+    for name in names {
+        if let Found::Once(value) = find_parameter(query, name) {
+            let _ = write!(target, "{separator}{}={}", encode(name), encode(&value));
+            separator = "&";
+        }
+    }
+}
+
 /// Adds a field to JSON object answers that says whether they came from the cache.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Annotate {
@@ -128,14 +139,20 @@ impl Route {
             RouteQuery::Listed(names) => names,
         };
         let mut target = read.path().to_owned();
-        let mut separator = '?';
-        for name in names {
-            if let Found::Once(value) = find_parameter(query, name) {
-                let _ = write!(target, "{separator}{}={}", encode(name), encode(&value));
-                separator = '&';
-            }
-        }
+        push_listed(&mut target, "?", names, query);
         target.parse().ok()
+    }
+
+    /// What of a query may be shown to people, as the origin would see it: the parameters that the route lists, and of
+    /// others not even the names. `None` where that is nothing.
+    pub fn shown_query(&self, query: &str) -> Option<Box<str>> {
+        let RouteQuery::Listed(names) = &self.query else { return None };
+        if query.is_empty() {
+            return None;
+        }
+        let mut shown = String::new();
+        push_listed(&mut shown, "", names, query);
+        (!shown.is_empty()).then(|| shown.into())
     }
 
     /// Whether the route says of this JSON answer that it is not to be stored. Something that is no JSON is.

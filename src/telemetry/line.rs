@@ -65,8 +65,8 @@ pub(super) fn write_line(out: &mut String, outcome: &Outcome, notation: Notation
     if let Some(why) = &outcome.notes.why {
         line.text("why", why);
     }
-    if let Some(dropped) = &outcome.notes.dropped {
-        line.text("dropped", &dropped.summary);
+    if let Some(dropped) = outcome.notes.dropped.as_ref().and_then(|dropped| dropped.summary.as_ref()) {
+        line.text("dropped", dropped);
     }
     for (name, id) in outcome.ids.iter().flat_map(|ids| ids.named()) {
         if let Some(id) = id {
@@ -80,7 +80,7 @@ fn level(outcome: &Outcome) -> &'static str {
     match outcome.work {
         _ if outcome.is_trouble() => "WARN",
         Work::Request => "INFO",
-        Work::Refresh | Work::Fill => "DEBUG",
+        Work::Refresh | Work::Fill | Work::Write => "DEBUG",
     }
 }
 
@@ -88,8 +88,10 @@ fn message(outcome: &Outcome) -> &'static str {
     match (outcome.work, outcome.status) {
         (Work::Request, Some(_)) => "request",
         (Work::Request, None) => "the request ended before its answer: the client left, or the server stopped",
+        (Work::Refresh | Work::Fill | Work::Write, None) => "a fetch was given up: nobody waited for it any more",
         (Work::Refresh, _) => "a stored answer was renewed in the background",
         (Work::Fill, _) => "an answer was fetched although its client had left",
+        (Work::Write, _) => "a write went on although its client had left",
     }
 }
 
@@ -243,7 +245,7 @@ mod tests {
                     cache = outcome.status.map(|_| outcome.cache.to_string()),
                     micros = outcome.micros,
                     why = outcome.notes.why.as_deref(),
-                    dropped = outcome.notes.dropped.as_ref().map(|dropped| &*dropped.summary),
+                    dropped = outcome.notes.dropped.as_ref().and_then(|dropped| dropped.summary.as_deref()),
                     trace_id = id("trace_id"),
                     span_id = id("span_id"),
                     request_id = id("request_id"),
@@ -279,7 +281,6 @@ mod tests {
             work: Work::Request,
             method: Method::GET,
             path: path.into(),
-            query: None,
             ids: None,
             client: None,
             status: Some(StatusCode::OK),
@@ -303,7 +304,7 @@ mod tests {
         let miss =
             CacheStatus { forward: Some(Forward::UriMiss), detail: Some(Detail::OriginDown), ..CacheStatus::default() };
         let why = |text: &str| Notes { why: Some(text.into()), ..Notes::default() };
-        let dropped = Dropped { summary: "fruit:1, \"\u{202e}\"".to_owned(), rule: None };
+        let dropped = Dropped { summary: Some("fruit:1, \"\u{202e}\"".to_owned()), ..Dropped::default() };
         let dropped = Notes { dropped: Some(Box::new(dropped)), ..Notes::default() };
         let paths = [
             "/a",

@@ -1,16 +1,24 @@
-//! The log and what it is made from: an outcome for each request, and episodes for what is told when it begins and when it
-//! ends, or once.
+//! The log, the metrics and what they are made from: an outcome for each request, and episodes for what is told when it
+//! begins and when it ends, or once.
 
 mod episode;
 mod ids;
+mod journal;
 mod line;
 mod log;
+mod metrics;
 mod outcome;
 mod queue;
+mod recent;
 mod recorder;
 
 pub use episode::{Ended, Episode, Episodes};
 pub use ids::Ids;
 pub use log::{Log, LogFormat, LogSettings, start};
-pub use outcome::{Dropped, Notes, Outcome, Work};
-pub use recorder::{Begun, Recorder};
+pub use metrics::{
+    BOUNDS_MICROS, Buckets, Format, Gauges, Histogram, Invalidations, METRICS, Metric, Metrics, OPERATIONS, Operation,
+    Operations, RouteTotals, Totals, Verified,
+};
+pub use outcome::{CacheResult, Done, Dropped, DroppedBy, Notes, Outcome, Source, UNROUTED, Work};
+pub use recent::{Recent, RecentMisses, RecentWrite, STEP, Snapshot, Step};
+pub use recorder::{Begun, Recorder, Sent};

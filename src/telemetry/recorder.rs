@@ -8,18 +8,32 @@ use http::{HeaderMap, Method, StatusCode};
 use tracing::Level;
 
 use super::ids::Ids;
-use super::outcome::{Notes, Outcome, Work};
+use super::journal::cut_off;
+use super::metrics::{Labels, Metrics, Shard, Verified};
+use super::outcome::{Notes, Outcome, Source, Work};
 use super::queue::Queue;
 use crate::clock::Stopwatch;
-use crate::fields::CacheStatus;
+use crate::fields::{CacheStatus, Detail};
 
 /// Takes outcomes, and never waits. The default one has no readers.
+///
+/// Where it counts, all that one of a core is given has to come from that core's thread: see [`Recorder::of_core`].
 #[derive(Clone, Debug, Default)]
 pub struct Recorder {
+    /// The figures, if anybody reads them.
+    counts: Option<Counts>,
     /// The log, if requests get lines there.
     log: Option<Arc<Queue>>,
     /// Of a request that takes less than this many microseconds the log says nothing.
     slow_micros: u64,
+}
+
+/// Where a core counts.
+#[derive(Clone, Debug)]
+struct Counts {
+    metrics: Arc<Metrics>,
+    shard: Arc<Shard>,
+    labels: Arc<Labels>,
 }
 
 /// A request under way. Dropped before its end, it says that the client was gone before there was an answer; what a write
@@ -30,10 +44,22 @@ pub struct Begun {
     work: Work,
     method: Method,
     path: Box<str>,
+    query: Option<Box<str>>,
+    route: Option<Arc<str>>,
+    is_write: bool,
     ids: Option<Box<Ids>>,
     client: Option<IpAddr>,
     stopwatch: Stopwatch,
     has_ended: bool,
+}
+
+/// Counts the bytes of a body whose length nobody knows beforehand, once it is gone.
+#[derive(Debug)]
+pub struct Sent {
+    counts: Counts,
+    route: Option<Arc<str>>,
+    source: Source,
+    bytes: u64,
 }
 
 /// Longer paths are cut off there.
@@ -49,7 +75,55 @@ macro_rules! is_wanted {
 impl Recorder {
     /// One whose outcomes go to the log, those of requests if they took at least this long.
     pub(super) fn to_log(log: Queue, slow: Duration) -> Self {
-        Self { log: Some(Arc::new(log)), slow_micros: u64::try_from(slow.as_micros()).unwrap_or(u64::MAX) }
+        let slow_micros = u64::try_from(slow.as_micros()).unwrap_or(u64::MAX);
+        Self { log: Some(Arc::new(log)), slow_micros, ..Self::default() }
+    }
+
+    /// The same, which counts in these figures besides.
+    #[must_use]
+    pub fn counting(self, metrics: &Arc<Metrics>) -> Self {
+        let counts = Counts { metrics: Arc::clone(metrics), shard: metrics.shard(), labels: Arc::default() };
+        Self { counts: Some(counts), ..self }
+    }
+
+    /// The same for one core, whose thread alone may use it and what comes of it: it counts where no other core does. The
+    /// names are those of all routes; others are found as well, only not as fast.
+    #[must_use]
+    pub fn of_core<'n>(&self, routes: impl Iterator<Item = &'n Arc<str>>) -> Self {
+        let counts = self.counts.as_ref().map(|counts| Counts { shard: counts.metrics.shard(), ..counts.clone() });
+        Self { counts, ..self.clone() }.about(routes)
+    }
+
+    /// The same core's where there are other routes.
+    #[must_use]
+    pub fn about<'n>(&self, routes: impl Iterator<Item = &'n Arc<str>>) -> Self {
+        let labels = Arc::new(Labels::of(routes));
+        let counts = self.counts.as_ref().map(|counts| Counts { labels, ..counts.clone() });
+        Self { counts, ..self.clone() }
+    }
+
+    /// The figures that it counts in, if it does.
+    pub fn metrics(&self) -> Option<&Arc<Metrics>> {
+        self.counts.as_ref().map(|counts| &counts.metrics)
+    }
+
+    /// Whether queries are shown to anybody.
+    pub fn shows(&self) -> bool {
+        self.log.is_some()
+    }
+
+    /// A stored answer was compared with the origin's.
+    pub fn verified(&self, route: Option<&Arc<str>>, verified: Verified) {
+        if let Some(counts) = &self.counts {
+            counts.shard.verified(route, verified);
+        }
+    }
+
+    /// An answer that was to be stored once it is whole is not, for this reason: its request had its outcome before.
+    pub fn refused(&self, detail: Detail) {
+        if let Some(counts) = &self.counts {
+            counts.shard.refused(detail);
+        }
     }
 
     /// A request begins: takes down what of it is read at its end, and the time.
@@ -79,7 +153,10 @@ impl Recorder {
             recorder: self.clone(),
             work,
             method: method.clone(),
-            path: if read { cut_off(path) } else { Box::default() },
+            path: if read { cut_off(path, LONGEST_PATH) } else { Box::default() },
+            query: None,
+            route: None,
+            is_write: false,
             ids: if read { Ids::of(fields).map(Box::new) } else { None },
             client,
             stopwatch,
@@ -89,11 +166,14 @@ impl Recorder {
 
     /// Takes an outcome to all that read it.
     pub fn record(&self, outcome: Outcome) {
+        if let Some(Counts { shard, labels, .. }) = &self.counts {
+            shard.count(labels, &outcome);
+        }
         let Some(log) = &self.log else { return };
         let wanted = match outcome.work {
             _ if outcome.is_trouble() => is_wanted!(WARN),
             Work::Request => outcome.micros >= self.slow_micros && is_wanted!(INFO),
-            Work::Refresh | Work::Fill => is_wanted!(DEBUG),
+            Work::Refresh | Work::Fill | Work::Write => is_wanted!(DEBUG),
         };
         if wanted {
             log.outcome(Box::new(outcome));
@@ -102,19 +182,54 @@ impl Recorder {
 }
 
 impl Begun {
-    /// The head of its answer is there; `bytes` is how long the body is, where that is known.
-    pub fn end(mut self, status: StatusCode, cache: CacheStatus, bytes: Option<u64>, notes: Notes) {
-        self.record(Some(status), cache, bytes, notes);
+    /// It is not answered at once: takes down what of it is read if it never is.
+    pub fn goes_on(&mut self, route: Option<&Arc<str>>, path: &str, is_write: bool) {
+        (self.route, self.is_write) = (route.map(Arc::clone), is_write);
+        if self.path.is_empty() && (self.recorder.counts.is_some() || self.recorder.log.is_some()) {
+            self.path = cut_off(path, LONGEST_PATH);
+        }
     }
 
-    fn record(&mut self, status: Option<StatusCode>, cache: CacheStatus, bytes: Option<u64>, notes: Notes) {
+    /// Whether its query is shown to anybody.
+    pub fn is_shown(&self) -> bool {
+        self.recorder.shows()
+    }
+
+    /// What of its query may be shown.
+    pub fn shows(&mut self, query: Option<Box<str>>) {
+        self.query = query;
+    }
+
+    /// The head of its answer is there; `bytes` is how long the body is, where that is known. Where it is not, and counts,
+    /// what counts it comes back.
+    pub fn end(mut self, status: StatusCode, cache: CacheStatus, bytes: Option<u64>, notes: Notes) -> Option<Sent> {
+        let outcome = self.outcome(Some(status), cache, bytes, notes);
+        let sent = if bytes.is_none() { self.sent(&outcome) } else { None };
+        self.recorder.record(outcome);
+        sent
+    }
+
+    fn sent(&self, outcome: &Outcome) -> Option<Sent> {
+        let (counts, source) = (self.recorder.counts.clone()?, outcome.source()?);
+        Some(Sent { counts, route: outcome.notes.route.clone(), source, bytes: 0 })
+    }
+
+    fn outcome(
+        &mut self,
+        status: Option<StatusCode>,
+        cache: CacheStatus,
+        bytes: Option<u64>,
+        mut notes: Notes,
+    ) -> Outcome {
         self.has_ended = true;
+        notes.route = notes.route.or(self.route.take());
+        notes.query = notes.query.or(self.query.take());
+        notes.is_write |= self.is_write;
         let (ended, took) = self.stopwatch.stop();
-        self.recorder.record(Outcome {
+        Outcome {
             work: self.work,
             method: std::mem::take(&mut self.method),
             path: std::mem::take(&mut self.path),
-            query: None,
             ids: self.ids.take(),
             client: self.client,
             status,
@@ -123,22 +238,29 @@ impl Begun {
             micros: u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
             ended,
             notes,
-        });
+        }
     }
 }
 
 impl Drop for Begun {
     fn drop(&mut self) {
-        if !self.has_ended && self.work == Work::Request {
-            self.record(None, CacheStatus::default(), None, Notes::default());
+        if !self.has_ended {
+            let outcome = self.outcome(None, CacheStatus::default(), None, Notes::default());
+            self.recorder.record(outcome);
         }
     }
 }
 
-fn cut_off(path: &str) -> Box<str> {
-    if path.len() <= LONGEST_PATH {
-        return path.into();
+impl Sent {
+    /// So many more bytes were handed on.
+    pub fn add(&mut self, bytes: usize) {
+        self.bytes += bytes as u64;
     }
-    let end = path.char_indices().nth(LONGEST_PATH).map_or(path.len(), |(end, _)| end);
-    path.get(..end).unwrap_or(path).into()
+}
+
+impl Drop for Sent {
+    fn drop(&mut self) {
+        let Counts { shard, labels, .. } = &self.counts;
+        shard.sent(labels, self.route.as_ref(), self.source, self.bytes);
+    }
 }

@@ -90,7 +90,7 @@ async fn whole(core: &Core, mut fetch: Fetch, whole: Whole) -> Answer {
             let (head, bytes) = (received.head(), whole.body.clone());
             let put = put_piece(core, fetch, piece, whole).await;
             let status = CacheStatus { stored: put.stored, ttl: put.ttl, detail: put.detail, ..status };
-            as_it_came(head, Body::full(bytes), status)
+            as_it_came(head, Body::full(bytes), status).not_stored(put.detail)
         }
         Plan::Get | Plan::Alone | Plan::Head { .. } | Plan::Part(_) => {
             let strips = fetch.asked.choices().strips_cookies();
@@ -100,6 +100,7 @@ async fn whole(core: &Core, mut fetch: Fetch, whole: Whole) -> Answer {
             let detail = put.detail.or(status.detail);
             let status = CacheStatus { stored: put.stored, ttl: put.ttl, detail, ..status };
             let answer = deliver(&core.shared, &fetch.asked, &put.entry, put.entry.initial_age, status);
+            let answer = answer.not_stored(put.detail);
             let answer = with_the_origins_age(answer, &put.entry.fields);
             // What nobody else gets either is this client's own.
             if put.stored { answer } else { setting(answer, aside) }
@@ -120,7 +121,7 @@ async fn streamed(
     let answer = as_it_came(received.into_head(), Body::stream(ahead, rest), status);
     match fetch.take_plan() {
         Plan::Post(under_way, drops) => under_way.invalidated(&drops, answer).await,
-        _ => answer.under_conditions_of(&fetch.asked.request.fields),
+        _ => answer.not_stored(Some(why)).under_conditions_of(&fetch.asked.request.fields),
     }
 }
 
@@ -185,7 +186,7 @@ impl Relay {
             fetch.land(Landing::StillComing, &core.shared.flights);
             ahead = reading.until(limit, end).await;
         }
-        let mut shared_with = None;
+        let (mut shared_with, mut refused) = (None, None);
         let landing = match &ahead {
             Ahead::Whole(bytes) => {
                 let whole = Whole { received, judged, body: bytes.clone() };
@@ -194,13 +195,21 @@ impl Relay {
                     return reading.end(ahead, None);
                 }
                 let put = put(&core, &fetch, whole).await;
+                refused = put.detail;
                 shared_with = Some(put.entry);
                 put.landing
             }
-            Ahead::Larger | Ahead::Slow => Landing::HitForMiss,
+            Ahead::Larger | Ahead::Slow => {
+                let is_slow = matches!(ahead, Ahead::Slow);
+                refused = Some(if is_slow { Detail::TooSlow } else { Detail::TooLarge });
+                Landing::HitForMiss
+            }
             Ahead::Failed(error) => Landing::Failed(OriginError::Broken(error.to_string())),
         };
         fetch.land(landing, &core.shared.flights);
+        if let Some(detail) = refused {
+            core.shared.recorder.refused(detail);
+        }
         reading.end(ahead, shared_with.as_ref().map(|entry| &entry.body));
     }
 }

@@ -46,6 +46,7 @@ pub(super) async fn freshened(
             fetch.land(put.landing.with_status(forward_status), &core.shared.flights);
             let status = CacheStatus { stored: put.stored, ttl: put.ttl, detail: put.detail, ..status };
             let answer = deliver(&core.shared, &fetch.asked, &put.entry, put.entry.initial_age, status);
+            let answer = answer.not_stored(put.detail);
             let stripped = put.stored && fetch.asked.choices().strips_cookies();
             if stripped { answer } else { setting(answer, cookies) }
         }
@@ -57,7 +58,7 @@ pub(super) async fn freshened(
             }
             let status = CacheStatus { detail: Some(detail), ..status };
             let answer = deliver(&core.shared, &fetch.asked, stale, received.initial_age, status);
-            setting(answer, cookies)
+            setting(answer.not_stored(Some(detail)), cookies)
         }
     }
 }

@@ -33,7 +33,7 @@ use crate::handler::Later;
 use crate::origin::{Answered, OriginError};
 use crate::policy::{asks_for_part, confirms};
 use crate::rules::Invalidation;
-use crate::telemetry::Work;
+use crate::telemetry::{Begun, Work};
 use collect::{Relay, collect};
 use freshen::{freshened, heard, invalidate_stale, speaks_of_the_resource};
 use part::{is_of_the_whole, judge_part};
@@ -70,7 +70,8 @@ pub(super) async fn fetch(core: &Arc<Core>, fetch: Fetch) -> Answer {
         Some(Told::Answer(answer)) => *answer,
         // Interim answers have been handed on already.
         Some(Told::AsAsked(detail)) => {
-            Box::pin(pass_without_body(core, &asked.request, None, forward, Some(detail))).await
+            let answer = Box::pin(pass_without_body(core, &asked.request, None, forward, Some(detail))).await;
+            answer.not_stored(Some(detail))
         }
         None => no_answer(&OriginError::Broken("the fetch was given up".to_owned()), forward),
     }
@@ -118,20 +119,48 @@ fn in_a_task(
     fetch: Later<(Told, Option<Box<Relay>>)>,
 ) -> impl Future<Output = Option<Told>> {
     let (tell, told) = oneshot::channel();
-    let (core, asked, began) = (Arc::clone(core), Arc::clone(asked), Stopwatch::start());
+    let (core, asked) = (Arc::clone(core), Arc::clone(asked));
+    let mut under_way = UnderWayToBeTold { core, asked, work, began: Stopwatch::start(), has_answer: false };
     spawn(waiters, async move {
         let (told, relay) = fetch.await;
+        under_way.has_answer = true;
         if let Err(Told::Answer(mut unheard)) = tell.send(told) {
-            let request = &asked.request;
-            unheard.notes.route = asked.route().map(|route| Arc::clone(&route.name));
-            let of = (&Method::GET, request.target.path(), &request.fields);
-            unheard.end(core.shared.recorder.in_background(work, began, of));
+            unheard.end(under_way.begun());
         }
+        drop(under_way);
         if let Some(relay) = relay {
             Box::pin(relay.run()).await;
         }
     });
     async { told.await.ok() }
+}
+
+/// A fetch in a task of its own. Dropped before it has its answer, it was given up, and that is told.
+struct UnderWayToBeTold {
+    core: Arc<Core>,
+    asked: Arc<Asked>,
+    work: Work,
+    began: Stopwatch,
+    has_answer: bool,
+}
+
+impl UnderWayToBeTold {
+    fn begun(&self) -> Begun {
+        let Self { asked, work, began, .. } = self;
+        let (route, request) = (asked.route(), &asked.request);
+        let of = (&Method::GET, request.target.path(), &request.fields);
+        let mut begun = self.core.shared.recorder.in_background(*work, *began, of);
+        begun.goes_on(route.map(|route| &route.name), request.target.path(), false);
+        begun
+    }
+}
+
+impl Drop for UnderWayToBeTold {
+    fn drop(&mut self) {
+        if !self.has_answer {
+            drop(self.begun());
+        }
+    }
 }
 
 fn spawn(waiters: Arc<Waiters>, task: impl Future<Output = ()> + Send + 'static) {
@@ -266,5 +295,6 @@ fn without_answer(core: &Core, mut fetch: Fetch, error: OriginError) -> Answer {
 /// An answer that is not stored, for this client alone.
 fn not_stored(fetch: &Fetch, received: Received, body: Timed, detail: Detail) -> Answer {
     let status = CacheStatus { detail: Some(detail), ..fetch.cache_status(received.status, &received.fields) };
-    Answer::passed(received.with(body), status).under_conditions_of(&fetch.asked.request.fields)
+    let answer = Answer::passed(received.with(body), status).under_conditions_of(&fetch.asked.request.fields);
+    answer.not_stored(Some(detail))
 }

@@ -9,15 +9,17 @@ use super::super::answer::Answer;
 use super::super::asked::fault_detail;
 use super::super::core::Core;
 use super::super::decide::is_shareable;
-use super::super::invalidate::{UnderWay, dropped, unfinished};
+use super::super::invalidate::{UnderWay, dropped, telling};
 use super::super::landing::Landing;
 use super::super::variants::{Variant, at_key};
 use super::plan::Fetch;
 use super::received::{Received, Whole};
+use crate::clock::Stopwatch;
 use crate::fields::{CACHE_GROUPS, Detail, cache_groups, cache_tags};
 use crate::policy::ttl_left;
 use crate::rules::{Invalidation, LazyJson, Tag};
 use crate::store::{Expect, Fault, Kind, PutOutcome, Since, StoredResponse};
+use crate::telemetry::Done;
 
 /// What became of an answer that was to be stored.
 pub(super) struct Put {
@@ -125,12 +127,12 @@ pub(super) async fn invalidate_and_put(
         answer.cache_status.detail = Some(detail);
         return under_way.invalidated(drops, answer).await;
     }
-    answer.notes.dropped = dropped(&fetch.asked.rules, drops);
+    let (told, asked) = (dropped(&fetch.asked.rules, drops), Stopwatch::start());
     let since = Since { token: fetch.missed.token, watched: tagged.tags.clone() };
-    let done = match under_way.invalidate(drops, &[], Some(&since)).await {
-        Ok(done) => done,
-        Err(fault) => return unfinished(core, answer, &fault),
-    };
+    let done = under_way.invalidate(drops, &[], Some(&since)).await;
+    let outcome = done.as_ref().map(|_| Done::Confirmed).map_err(Clone::clone);
+    answer = telling(core, answer, told, asked, outcome);
+    let Ok(done) = done else { return answer };
     let status = &mut answer.cache_status;
     if done.alone {
         fetch.missed.token = done.token;

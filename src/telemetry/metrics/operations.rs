@@ -1,0 +1,80 @@
+//! How long a store's operations take, and how often it does not do its part: counted by the store itself, which knows
+//! nothing of requests.
+
+use super::histogram::{Buckets, Count, Histogram};
+
+/// What a store is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operation {
+    /// The entry at a key.
+    Lookup,
+    /// An entry is put.
+    Put,
+    /// A write under way is noted.
+    Mark,
+    /// An invalidation, with or without an entry in its place.
+    Invalidate,
+    /// What a write of unknown outcome may have changed is held.
+    Hold,
+}
+
+/// Every operation with its name, as the label `op` has it.
+pub const OPERATIONS: [(Operation, &str); 5] = [
+    (Operation::Lookup, "lookup"),
+    (Operation::Put, "put"),
+    (Operation::Mark, "mark"),
+    (Operation::Invalidate, "invalidate"),
+    (Operation::Hold, "hold"),
+];
+
+/// What one core's store has done, and failed to do. One thread counts, any may read.
+#[derive(Debug)]
+pub struct Operations {
+    took: [Histogram; OPERATIONS.len()],
+    kinds: &'static [&'static str],
+    errors: Vec<Count>,
+}
+
+impl Operations {
+    /// Nothing yet; these are the kinds of errors, as the label `kind` has them.
+    pub fn new(kinds: &'static [&'static str]) -> Self {
+        Self { took: Default::default(), kinds, errors: kinds.iter().map(|_| Count::default()).collect() }
+    }
+
+    /// An operation took so long, and failed with an error of this kind if it did.
+    pub fn record(&self, operation: Operation, micros: u64, error: Option<usize>) {
+        if let Some(took) = self.took.get(operation as usize) {
+            took.record(micros);
+        }
+        if let Some(count) = error.and_then(|kind| self.errors.get(kind)) {
+            count.add(1);
+        }
+    }
+
+    /// How long the operations took, by name.
+    pub fn took(&self) -> Vec<(&'static str, Buckets)> {
+        OPERATIONS.iter().zip(&self.took).map(|((_, name), took)| (*name, took.read())).collect()
+    }
+
+    /// How often they failed, by kind.
+    pub fn errors(&self) -> Vec<(&'static str, u64)> {
+        self.kinds.iter().zip(&self.errors).map(|(kind, count)| (*kind, count.get())).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn operations_are_numbered_as_they_are_named() {
+        for (index, (operation, _)) in OPERATIONS.iter().enumerate() {
+            assert_eq!(*operation as usize, index);
+        }
+        let operations = Operations::new(&["down", "full"]);
+        operations.record(Operation::Put, 70, Some(1));
+        operations.record(Operation::Put, 70, None);
+        assert_eq!(operations.took()[1].1.count(), 2);
+        assert_eq!(operations.errors(), [("down", 0), ("full", 1)]);
+    }
+}
