@@ -28,7 +28,7 @@ const QUIET: Duration = Duration::from_millis(250);
 /// large it is, and the limit is exceeded by the last that was admitted.
 #[derive(Debug)]
 pub struct Budget {
-    limit: usize,
+    limit: AtomicUsize,
     held: AtomicUsize,
     given_back: Notify,
     /// Somebody waited, and nothing was given back: not worth waiting for until that changes.
@@ -62,7 +62,23 @@ const GONE: u8 = 2;
 impl Budget {
     /// A budget of so many bytes.
     pub fn new(limit: usize) -> Arc<Self> {
-        Arc::new(Self { limit, held: AtomicUsize::new(0), given_back: Notify::new(), stuck: AtomicBool::new(false) })
+        Arc::new(Self {
+            limit: AtomicUsize::new(limit),
+            held: AtomicUsize::new(0),
+            given_back: Notify::new(),
+            stuck: AtomicBool::new(false),
+        })
+    }
+
+    /// Makes it one of so many bytes. What is held already stays.
+    pub fn resize(&self, limit: usize) {
+        self.limit.store(limit, Ordering::Relaxed);
+        self.stuck.store(false, Ordering::Relaxed);
+        self.given_back.notify_waiters();
+    }
+
+    fn limit(&self) -> usize {
+        self.limit.load(Ordering::Relaxed)
     }
 
     /// Counts bytes, whether there is room for them or not.
@@ -95,7 +111,7 @@ impl Budget {
 
     /// How much one answer of so many bytes counts among others, so that a single large one does not take all there is.
     pub fn portion(&self, bytes: usize) -> usize {
-        bytes.min(self.limit / 4)
+        bytes.min(self.limit() / 4)
     }
 
     /// Bytes that the store is about to hold, and what it has to drop when it lets them go. Of few bytes there is none.
@@ -110,7 +126,8 @@ impl Budget {
     }
 
     fn most(&self, bytes: usize) -> usize {
-        if bytes <= CHEAP { self.limit } else { self.limit - self.limit / 4 }
+        let limit = self.limit();
+        if bytes <= CHEAP { limit } else { limit - limit / 4 }
     }
 
     /// Adds `more` bytes to a body, which is then `size` long, if there is room for it beside all others.

@@ -47,7 +47,6 @@ fn serve(config: Config, log: &Log) -> Result<(), Box<dyn std::error::Error>> {
     let routes = count_routes(&config);
     let file = config.file.as_ref().map_or_else(|| "no file".to_owned(), |path| path.display().to_string());
     let mut store = config.store;
-    store.rules = config.proxy.rules.fingerprint();
     store.lock = Some(lock_name(&store, &config.server.listen));
     let server = Server::bind(config.server)?;
     // The kernel may have chosen a port.
@@ -57,11 +56,8 @@ fn serve(config: Config, log: &Log) -> Result<(), Box<dyn std::error::Error>> {
     let recent = Arc::new(Recent::of(Arc::clone(&metrics), Clock::System.now()));
     runtime.spawn(take_steps(recent));
     let shared = proxy::Shared::new(proxy, Clock::System, log.recorder().counting(&metrics));
-    let parts = Parts {
-        store: store::Shared::new(&store).lending_to(shared.answers()),
-        shared,
-        origin: Arc::new(origin::Shared::new(config.origin, &Clock::System)),
-    };
+    let shared_store = store::Shared::new(&store).lending_to(shared.answers());
+    let parts = Parts::new(shared, shared_store, Arc::new(origin::Shared::new(config.origin, &Clock::System)));
     // Others have to know of this node before it answers the first write; without Redis it serves all the same.
     runtime.block_on(parts.store.joined(JOIN_WITHIN));
     let running = server.start(&parts)?;

@@ -261,7 +261,6 @@ fn resolve(
         origin::resolve(raw.origin, overrides.origin.as_deref(), own, beside, findings);
     let shared_at = store::shared_at(raw.store.as_ref());
     let store = store::resolve(raw.store, overrides.store.as_deref(), beside, findings);
-    let store = StoreSettings { commit_within, ..store };
     let (mut server, mut proxy) = limits::resolve(raw.limits, findings);
     server.listen = listen;
     server.tls = tls::resolve(raw.tls, folder, findings);
@@ -281,6 +280,7 @@ fn resolve(
     let routes = routes::resolve(drafts, writes, &around, findings);
     let origin = origin?;
     proxy.rules = Ruleset::new(routes?, unrouted, by_all_fields, hosts);
+    let store = StoreSettings { commit_within, rules: proxy.rules.of_writes(), ..store };
     Some(Config {
         server,
         origin,

@@ -1,7 +1,7 @@
 //! The origin's addresses: which one a request goes to, and what its outcome says of it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use http::HeaderValue;
@@ -18,7 +18,7 @@ const UNHEALTHY_AFTER: u32 = 2;
 /// One address of the origin, shared by all cores.
 #[derive(Debug)]
 pub(super) struct Address {
-    /// Its number among them.
+    /// Its number among all that this process has had.
     pub(super) at: usize,
     pub(super) authority: Authority,
     /// The authority as a Host field.
@@ -26,7 +26,7 @@ pub(super) struct Address {
     under_way: AtomicUsize,
     circuit: Circuit,
     /// Whether there is no other.
-    alone: bool,
+    alone: AtomicBool,
     /// Health checks failed in a row.
     unhealthy: AtomicU32,
     /// It fails its health check.
@@ -64,20 +64,26 @@ impl Drop for Chosen {
 
 impl Addresses {
     pub(super) fn new(authorities: &[Authority], checked: bool, clock: &Clock) -> Self {
-        let address = |(at, authority): (usize, &Authority)| {
-            Arc::new(Address {
-                at,
-                authority: authority.clone(),
-                host: HeaderValue::from_str(authority.as_str()).ok(),
-                under_way: AtomicUsize::new(0),
-                circuit: Circuit::new(clock.clone()),
-                alone: authorities.len() == 1,
-                unhealthy: AtomicU32::new(0),
-                ill: Episode::default(),
-                silent: Episode::default(),
-            })
-        };
-        Self { all: authorities.iter().enumerate().map(address).collect(), turn: AtomicUsize::new(0), checked }
+        let address = |authority: &Authority| Arc::new(Address::new(authority, clock));
+        Self::of(authorities.iter().map(address).collect(), checked)
+    }
+
+    /// Others, with what is known of those that are among these ones, too.
+    pub(super) fn after(&self, authorities: &[Authority], checked: bool, clock: &Clock) -> Self {
+        let known = |authority: &Authority| self.all.iter().find(|address| address.authority == *authority).cloned();
+        let address = |authority| known(authority).unwrap_or_else(|| Arc::new(Address::new(authority, clock)));
+        Self::of(authorities.iter().map(address).collect(), checked)
+    }
+
+    fn of(all: Vec<Arc<Address>>, checked: bool) -> Self {
+        for address in &all {
+            address.alone.store(all.len() == 1, Ordering::Relaxed);
+            if !checked {
+                // Nobody would say that it is well again.
+                address.unhealthy.store(0, Ordering::Relaxed);
+            }
+        }
+        Self { all, turn: AtomicUsize::new(0), checked }
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Arc<Address>> {
@@ -145,6 +151,21 @@ impl Addresses {
 }
 
 impl Address {
+    fn new(authority: &Authority, clock: &Clock) -> Self {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        Self {
+            at: COUNT.fetch_add(1, Ordering::Relaxed),
+            authority: authority.clone(),
+            host: HeaderValue::from_str(authority.as_str()).ok(),
+            under_way: AtomicUsize::new(0),
+            circuit: Circuit::new(clock.clone()),
+            alone: AtomicBool::new(false),
+            unhealthy: AtomicU32::new(0),
+            ill: Episode::default(),
+            silent: Episode::default(),
+        }
+    }
+
     fn taken(self: &Arc<Self>, attempt: Attempt) -> Chosen {
         self.under_way.fetch_add(1, Ordering::Relaxed);
         Chosen { address: Arc::clone(self), attempt }
@@ -171,7 +192,7 @@ impl Address {
                 }
             }
             // Somebody is there who breaks off what was asked for. Others may still be answered, and nowhere else.
-            Err(OriginError::Broken(_)) if self.alone => {}
+            Err(OriginError::Broken(_)) if self.alone.load(Ordering::Relaxed) => {}
             Err(error) if error.is_of_address() => {
                 let opened = self.circuit.failed(attempt);
                 self.failed(error, opened);

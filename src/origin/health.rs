@@ -17,10 +17,10 @@ const AGENT: HeaderValue = HeaderValue::from_static(concat!("aside/", env!("CARG
 const CLOSE: HeaderValue = HeaderValue::from_static("close");
 
 /// Checks until the core ends or nobody is left who sends requests to this origin.
-pub(super) async fn watch(pool: Arc<Pool>, addresses: Weak<Addresses>, health: HealthSettings) {
-    while let Some(addresses) = addresses.upgrade() {
+pub(super) async fn watch(pool: Weak<Pool>, addresses: Weak<Addresses>, health: HealthSettings) {
+    while let (Some(addresses), Some(pool)) = (addresses.upgrade(), pool.upgrade()) {
         join_all(addresses.iter().map(|address| check(&pool, address, &health))).await;
-        drop(addresses);
+        drop((addresses, pool));
         sleep(health.interval).await;
     }
 }

@@ -62,6 +62,22 @@ impl Shared {
         Self { settings: Arc::new(settings), permits, addresses, watched: AtomicBool::new(false) }
     }
 
+    /// The same after a change of what is said of the origin; itself, where nothing was. Requests under way end as they began,
+    /// new ones take new connections, and of an address that stays what is known of it stays.
+    #[must_use]
+    pub fn after(before: &Arc<Self>, settings: OriginSettings, clock: &Clock) -> Arc<Self> {
+        if settings.is_same_as(&before.settings) {
+            return Arc::clone(before);
+        }
+        before.permits.resize(settings.max_connections);
+        let addresses = before.addresses.after(&settings.addresses, settings.health.is_some(), clock);
+        Arc::new(Self {
+            addresses: Arc::new(addresses),
+            permits: Arc::clone(&before.permits),
+            ..Self::new(settings, clock)
+        })
+    }
+
     /// How many requests may be under way at once, each with a connection.
     pub fn max_connections(&self) -> usize {
         self.settings.max_connections
@@ -169,9 +185,14 @@ impl Origin {
         if let Some(health) = &shared.settings.health
             && !shared.watched.swap(true, Ordering::Relaxed)
         {
-            tokio::spawn(health::watch(Arc::clone(&pool), Arc::downgrade(&shared.addresses), health.clone()));
+            tokio::spawn(health::watch(Arc::downgrade(&pool), Arc::downgrade(&shared.addresses), health.clone()));
         }
         Self { pool, shared }
+    }
+
+    /// Whether it is a client of this origin, as it is configured here.
+    pub fn is_of(&self, shared: &Arc<Shared>) -> bool {
+        Arc::ptr_eq(&self.shared, shared)
     }
 
     /// What the configuration says about the origin.

@@ -14,9 +14,17 @@ use crate::body::Waiters;
 #[derive(Debug)]
 pub(super) struct Permits {
     free: Arc<Semaphore>,
+    /// How many there are, and how many more are out than there should be: these are not given back.
+    counts: Mutex<Counts>,
     fills: Mutex<Fills>,
     /// Told whenever a fill under way is abandoned: one of those who wait for a permit looks again.
     abandoned: Arc<Notify>,
+}
+
+#[derive(Debug)]
+struct Counts {
+    all: usize,
+    excess: usize,
 }
 
 /// The fills under way, those that a client asked for first, the oldest before the others.
@@ -37,14 +45,45 @@ const FOR_NO_CLIENT: FillId = 1 << 63;
 /// One request's permit, given back when it is dropped.
 #[derive(Debug)]
 pub(super) struct Permit {
-    _counted: OwnedSemaphorePermit,
-    fill: Option<(Arc<Permits>, FillId)>,
+    counted: Option<OwnedSemaphorePermit>,
+    permits: Arc<Permits>,
+    fill: Option<FillId>,
 }
 
 impl Permits {
     pub(super) fn new(count: usize) -> Self {
-        let free = Arc::new(Semaphore::new(count.min(Semaphore::MAX_PERMITS)));
-        Self { free, fills: Mutex::default(), abandoned: Arc::default() }
+        let all = count.min(Semaphore::MAX_PERMITS);
+        let (free, counts) = (Arc::new(Semaphore::new(all)), Mutex::new(Counts { all, excess: 0 }));
+        Self { free, counts, fills: Mutex::default(), abandoned: Arc::default() }
+    }
+
+    /// Makes them so many. Those that are out stay out; where there are too many of them, some are not given back.
+    pub(super) fn resize(&self, count: usize) {
+        let mut counts = self.counts();
+        let wanted = count.min(Semaphore::MAX_PERMITS);
+        if wanted < counts.all {
+            let surplus = counts.all - wanted;
+            counts.excess += surplus - self.free.forget_permits(surplus);
+        } else {
+            let more = wanted - counts.all;
+            let kept = more.min(counts.excess);
+            counts.excess -= kept;
+            self.free.add_permits(more - kept);
+        }
+        counts.all = wanted;
+    }
+
+    /// Gives one back, or not.
+    fn give_back(&self, permit: OwnedSemaphorePermit) {
+        let mut counts = self.counts();
+        if counts.excess > 0 {
+            counts.excess -= 1;
+            permit.forget();
+        }
+    }
+
+    fn counts(&self) -> MutexGuard<'_, Counts> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A permit, as soon as there is one. [`OriginError::Busy`] after `patience`, and for a fill that nobody waits for by
@@ -66,7 +105,8 @@ impl Permits {
             }
             permit
         };
-        Ok(Permit { _counted: permit, fill: waiters.map(|waiters| self.begin(waiters)) })
+        let fill = waiters.map(|waiters| self.begin(waiters));
+        Ok(Permit { counted: Some(permit), permits: Arc::clone(self), fill })
     }
 
     /// Waits in the queue, while abandoned fills make room.
@@ -106,7 +146,7 @@ impl Permits {
         }
     }
 
-    fn begin(self: &Arc<Self>, waiters: &Arc<Waiters>) -> (Arc<Self>, FillId) {
+    fn begin(&self, waiters: &Arc<Waiters>) -> FillId {
         waiters.say_abandoned_to(&self.abandoned);
         let mut fills = self.locked();
         fills.begun += 1;
@@ -117,7 +157,7 @@ impl Permits {
         if waiters.are_none() {
             self.abandoned.notify_one();
         }
-        (Arc::clone(self), id)
+        id
     }
 
     fn locked(&self) -> MutexGuard<'_, Fills> {
@@ -144,8 +184,8 @@ impl Drop for Queued<'_> {
 impl Permit {
     /// It is a client's own from now on, who gives it up by leaving.
     pub(super) fn belongs_to_client(&mut self) {
-        if let Some((permits, id)) = self.fill.take() {
-            let mut fills = permits.locked();
+        if let Some(id) = self.fill.take() {
+            let mut fills = self.permits.locked();
             fills.under_way.remove(&id);
             fills.ending.remove(&id);
         }
@@ -155,6 +195,9 @@ impl Permit {
 impl Drop for Permit {
     fn drop(&mut self) {
         self.belongs_to_client();
+        if let Some(permit) = self.counted.take() {
+            self.permits.give_back(permit);
+        }
     }
 }
 
@@ -175,6 +218,25 @@ mod tests {
             waiters.gave_up().await;
             drop(permit);
         })
+    }
+
+    #[tokio::test]
+    async fn they_become_more_at_once_and_fewer_as_they_are_given_back() {
+        let permits = Arc::new(Permits::new(2));
+        let take = || permits.take(None, Duration::from_millis(1));
+        let (first, second) = (take().await.unwrap(), take().await.unwrap());
+        permits.resize(1);
+        drop(first);
+        assert!(matches!(take().await, Err(OriginError::Busy)), "one is out, and there is but one");
+        drop(second);
+        let only = take().await.unwrap();
+        assert!(take().await.is_err());
+        permits.resize(0);
+        permits.resize(3);
+        let more = (take().await.unwrap(), take().await.unwrap());
+        assert!(take().await.is_err());
+        drop((only, more));
+        assert_eq!(permits.free.available_permits(), 3);
     }
 
     #[tokio::test]

@@ -75,6 +75,11 @@ pub struct HealthSettings {
 }
 
 impl OriginSettings {
+    /// Whether they say the same. With TLS nobody knows: the files that it takes may have been replaced.
+    pub(super) fn is_same_as(&self, other: &Self) -> bool {
+        self.tls.is_none() && other.tls.is_none() && format!("{self:?}") == format!("{other:?}")
+    }
+
     /// `http` or `https`.
     pub fn scheme(&self) -> &'static str {
         if self.tls.is_some() { "https" } else { "http" }

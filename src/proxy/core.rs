@@ -1,9 +1,11 @@
 //! What the steps of a request's way work with: what a core has, and what all cores of a process share.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::coding::Codings;
 use super::flights::Flights;
@@ -12,14 +14,17 @@ use super::notices::Notices;
 use super::settings::ProxySettings;
 use crate::budget::Budget;
 use crate::clock::Clock;
-use crate::origin::Origin;
-use crate::store::Store;
+use crate::origin::{self, Origin};
+use crate::store::{RuledStore, Store};
 use crate::telemetry::Recorder;
 
 /// What all cores of a process share besides the store.
 #[derive(Clone, Debug)]
 pub struct Shared {
     pub(super) settings: Arc<ProxySettings>,
+    /// The same number for the same settings, all of them: what hits derive of an entry depends on nothing else, and is made
+    /// anew under others.
+    pub(super) derivation: u64,
     pub(super) flights: Arc<Flights>,
     pub(super) codings: Arc<Codings>,
     pub(super) notices: Arc<Notices>,
@@ -39,6 +44,7 @@ impl Shared {
             codings: Arc::new(Codings::new(&settings.compression, &answers)),
             notices: Arc::new(Notices::about(&settings.rules.routes)),
             other_hosts: Arc::default(),
+            derivation: derivation(&settings),
             settings: Arc::new(settings),
             answers,
             clock,
@@ -52,23 +58,79 @@ impl Shared {
         Self { recorder: self.recorder.of_core(routes), ..self.clone() }
     }
 
+    /// The same for a core that counts by itself already.
+    fn of_core_of(&self, before: &Self) -> Self {
+        let routes = self.settings.rules.routes.iter().map(|route| &route.name);
+        Self { recorder: before.recorder.about(routes), ..self.clone() }
+    }
+
+    /// The same under other settings. What is under way, and what is known of the routes that stay, is the same.
+    pub(super) fn under(&self, settings: ProxySettings) -> Self {
+        self.answers.resize(settings.max_answers);
+        self.flights.max_waiters.store(settings.max_waiters, Ordering::Relaxed);
+        let same_coding = settings.compression == self.settings.compression;
+        let same_rules = settings.rules.fingerprint() == self.settings.rules.fingerprint();
+        let codings = || Arc::new(Codings::new(&settings.compression, &self.answers));
+        let notices = || Arc::new(self.notices.after(&settings.rules.routes));
+        Self {
+            codings: if same_coding { Arc::clone(&self.codings) } else { codings() },
+            notices: if same_rules { Arc::clone(&self.notices) } else { notices() },
+            derivation: derivation(&settings),
+            settings: Arc::new(settings),
+            ..self.clone()
+        }
+    }
+
     /// What counts the bytes of answers on their way.
     pub fn answers(&self) -> &Arc<Budget> {
         &self.answers
     }
 }
 
-/// What one core works with.
+fn derivation(settings: &ProxySettings) -> u64 {
+    xxh3_64(format!("{settings:?}").as_bytes())
+}
+
+/// One configuration, as all cores share it.
+#[derive(Clone, Debug)]
+pub(super) struct InForce {
+    pub(super) shared: Shared,
+    pub(super) origin: Arc<origin::Shared>,
+    /// Which one it is of all that this process has had.
+    pub(super) number: u64,
+}
+
+/// What one core works with, under one configuration.
 #[derive(Debug)]
 pub(super) struct Core {
+    /// Which configuration that is.
+    pub(super) number: u64,
     pub(super) shared: Shared,
-    pub(super) store: Store,
+    pub(super) store: RuledStore,
     pub(super) origin: Origin,
     /// Writes under way, which no end of a connection stops.
     pub(super) tasks: Tasks,
 }
 
 impl Core {
+    /// The first one, made within the core's runtime.
+    pub(super) fn new(in_force: &InForce, store: Store) -> Self {
+        let InForce { shared, origin, number } = in_force;
+        let origin = Origin::new(Arc::clone(origin));
+        let store = RuledStore::new(store, shared.settings.rules.of_writes());
+        Self { number: *number, shared: shared.of_core(), store, origin, tasks: Tasks::new() }
+    }
+
+    /// The same under another configuration, made within the core's runtime. It keeps its connections to an origin of which
+    /// nothing else is said.
+    pub(super) fn under(&self, in_force: &InForce) -> Self {
+        let InForce { shared, origin, number } = in_force;
+        let same = self.origin.is_of(origin);
+        let origin = if same { self.origin.clone() } else { Origin::new(Arc::clone(origin)) };
+        let (store, tasks) = (self.store.under(shared.settings.rules.of_writes()), self.tasks.clone());
+        Self { number: *number, shared: shared.of_core_of(&self.shared), store, origin, tasks }
+    }
+
     /// When a fill's body must be whole to be stored: one that drips holds its key's flight no longer than this, and goes
     /// on for its own client only.
     pub(super) fn end_of_fill(&self) -> Instant {
@@ -80,7 +142,7 @@ impl Core {
 const RESPONSE_TIMEOUTS: u32 = 10;
 
 /// The writes under way on a core: they outlive their clients' connections, and the core waits for them.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Tasks {
     running: watch::Sender<usize>,
 }

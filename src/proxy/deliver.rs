@@ -37,7 +37,7 @@ pub(super) fn deliver(
     status: CacheStatus,
 ) -> Answer {
     let route = asked.route();
-    let derived = entry.derived(asked.rules.fingerprint());
+    let derived = entry.derived(shared.derivation);
     let (status, withheld) = with_withheld(asked, entry, &derived, status);
     if let (Some(route), [_, ..]) = (route, withheld) {
         shared.notices.withheld(route, withheld);
@@ -97,7 +97,7 @@ fn prepare(shared: &Shared, asked: &Asked, entry: &StoredResponse) -> HeaderMap 
 /// What of a stored part a request asks for; `None` where that is not all there.
 pub(super) fn deliver_part(shared: &Shared, asked: &Asked, entry: &StoredResponse) -> Option<Response<Body>> {
     let at = ContentRange::of(&entry.fields)?;
-    let derived = entry.derived(asked.rules.fingerprint());
+    let derived = entry.derived(shared.derivation);
     let head = derived.head(|| prepare(shared, asked, entry));
     let wanted = selected_of_part(&asked.request.fields, head, at)?;
     Some(part(entry, head, wanted, at.first))

@@ -48,7 +48,7 @@ enum Progress {
 pub(super) struct Flights {
     hasher: RandomState,
     shards: Vec<Shard>,
-    max_waiters: usize,
+    pub(super) max_waiters: AtomicUsize,
     /// Keys whose last answer could not be shared: asking for them side by side, without waiting for each other.
     hit_for_miss: Cache<u64, ()>,
 }
@@ -103,6 +103,7 @@ const REMEMBERED: usize = 4096;
 impl Flights {
     pub(super) fn new(max_waiters: usize) -> Self {
         let shards = (0..SHARDS).map(|_| Shard::default()).collect();
+        let max_waiters = AtomicUsize::new(max_waiters);
         Self { hasher: RandomState::new(), shards, max_waiters, hit_for_miss: Cache::new(REMEMBERED) }
     }
 
@@ -157,7 +158,7 @@ impl Flights {
     }
 
     fn follow(&self, flight: &Arc<Flight>, arrived: Instant) -> Join {
-        if flight.followers.fetch_add(1, Ordering::Relaxed) >= self.max_waiters {
+        if flight.followers.fetch_add(1, Ordering::Relaxed) >= self.max_waiters.load(Ordering::Relaxed) {
             flight.followers.fetch_sub(1, Ordering::Relaxed);
             return Join::Crowded;
         }

@@ -21,7 +21,7 @@ use crate::fields::{CacheStatus, ContentCoding, Detail, Forward};
 use crate::handler::Client;
 use crate::policy::{Lifetime, current_age, lifetime_today, ttl_left};
 use crate::rules::EntryRef;
-use crate::store::{Fault, Kind, Overtaken, Store, StoredResponse, key_name};
+use crate::store::{Fault, Kind, Overtaken, RuledStore, Store, StoredResponse, key_name};
 
 /// A request that is asked about, as ingress admits it.
 pub struct Question(Result<Asked, (Admitted, Unkeyed)>);
@@ -117,11 +117,11 @@ pub async fn inspect(shared: &Shared, store: &Store, question: &Question) -> Res
             return Ok(Inspection { selection: None, variants: None, cache_status, refusal });
         }
     };
-    let seen = lookup(store, asked).await?;
+    let seen = lookup(&RuledStore::alone(store.clone(), asked.rules.of_writes()), asked).await?;
     let variants = variants(asked, &seen);
     let mut next = decide(asked, &seen, shared.clock.now());
     if let Next::Serve(serve) = &mut next {
-        let derived = serve.entry.derived(asked.rules.fingerprint());
+        let derived = serve.entry.derived(shared.derivation);
         serve.status = with_withheld(asked, &serve.entry, &derived, serve.status).0;
     }
     let (cache_status, refusal) = outlook(next);

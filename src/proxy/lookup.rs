@@ -5,12 +5,12 @@ use std::sync::Arc;
 use super::asked::{Asked, Resource, Seen};
 use super::variants::Index;
 use crate::rules::{Tag, WriteTarget};
-use crate::store::{Fault, Kind, Lookup, Store, StoredResponse};
+use crate::store::{Fault, Kind, Lookup, RuledStore, StoredResponse};
 
 /// Asks the store; a second time where the answers vary by fields that only the response named.
 ///
 /// A store that was attached for reading is not changed by it.
-pub(super) async fn lookup(store: &Store, asked: &Asked) -> Result<Seen, Fault> {
+pub(super) async fn lookup(store: &RuledStore, asked: &Asked) -> Result<Seen, Fault> {
     let first = store.lookup(&asked.resource.at).await?;
     match &first.entry {
         Some(index) if index.kind == Kind::VaryIndex => variant(store, asked, &first, index).await,
@@ -22,7 +22,7 @@ pub(super) async fn lookup(store: &Store, asked: &Asked) -> Result<Seen, Fault> 
 }
 
 /// The same where the store answers at once and with the first lookup; `None` where it does not.
-pub(super) fn lookup_now(store: &Store, asked: &Asked) -> Option<Seen> {
+pub(super) fn lookup_now(store: &RuledStore, asked: &Asked) -> Option<Seen> {
     let first = store.lookup_now(&asked.resource.at)?;
     match &first.entry {
         Some(index) if index.kind == Kind::VaryIndex => None,
@@ -41,7 +41,12 @@ fn seen(lookup: Lookup) -> Seen {
 }
 
 /// What the index that the first lookup found leads to.
-async fn variant(store: &Store, asked: &Asked, first: &Lookup, entry: &Arc<StoredResponse>) -> Result<Seen, Fault> {
+async fn variant(
+    store: &RuledStore,
+    asked: &Asked,
+    first: &Lookup,
+    entry: &Arc<StoredResponse>,
+) -> Result<Seen, Fault> {
     let index = Index::of(entry);
     let mut found = Seen::nothing(first.token);
     if let Some(index) = &index
@@ -57,7 +62,7 @@ async fn variant(store: &Store, asked: &Asked, first: &Lookup, entry: &Arc<Store
 }
 
 /// What a write policy left where a read finds no entry of its own: the written entry, or a `write.around` marker.
-async fn written_or_around(store: &Store, resource: &Resource, first: &Lookup) -> Result<Seen, Fault> {
+async fn written_or_around(store: &RuledStore, resource: &Resource, first: &Lookup) -> Result<Seen, Fault> {
     // A fill begun now carries the token of the first lookup, and it is that one's entry that a write has invalidated.
     let as_first = |seen: Seen| Seen { token: first.token, invalidated: first.invalidated, ..seen };
     if let Some(written) = resource.written() {

@@ -23,6 +23,7 @@ mod ingress;
 mod inspect;
 mod invalidate;
 mod landing;
+mod live;
 mod lookup;
 mod notices;
 mod pass;
@@ -37,24 +38,28 @@ mod write;
 mod write_policy;
 
 use std::ops::ControlFlow::{self, Break, Continue};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
 
+use arc_swap::{ArcSwap, Guard};
 use http::{Method, Request, Response};
 use hyper::body::Incoming;
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::body::Body;
 use crate::budget::Budget;
 use crate::fields::Forward;
 use crate::handler::{Exchange, Handled, Handler, Handlers, Later, Share};
-use crate::origin::{self, Origin};
+use crate::origin::{self, OriginSettings};
 use crate::policy::is_safe;
 use crate::rules::Ruleset;
 use crate::store::{self, Store};
 use crate::telemetry::Begun;
 use answer::Answer;
-use core::{Core, Tasks};
+use core::{Core, InForce};
 use ingress::{Admitted, admit};
+use live::Live;
 use pass::pass;
 use read::{Way, read};
 use tunnel::{may_tunnel, tunnel};
@@ -68,28 +73,57 @@ pub use settings::ProxySettings;
 /// The proxy of one core.
 #[derive(Debug)]
 pub struct Proxy {
-    core: Arc<Core>,
+    live: Arc<Live>,
+    /// What it works with under the configuration that was in force when it last looked.
+    core: ArcSwap<Core>,
 }
 
 /// What every core's proxy is made from.
 #[derive(Clone, Debug)]
 pub struct Parts {
-    /// What the proxies share.
-    pub shared: Shared,
+    live: Arc<Live>,
     /// What the stores share.
     pub store: store::Shared,
-    /// What the clients of the origin share.
-    pub origin: Arc<origin::Shared>,
+}
+
+impl Parts {
+    /// Puts them together.
+    pub fn new(shared: Shared, store: store::Shared, origin: Arc<origin::Shared>) -> Self {
+        Self { live: Arc::new(Live::new(shared, origin)), store }
+    }
+
+    /// What the proxies share under the configuration in force.
+    pub fn shared(&self) -> Shared {
+        self.live.current().shared.clone()
+    }
+
+    /// What the clients of the origin share under the configuration in force.
+    pub fn origin(&self) -> Arc<origin::Shared> {
+        Arc::clone(&self.live.current().origin)
+    }
+
+    /// Puts another configuration in force, whole: whoever comes from now on sees it, on every core, and who is under way goes
+    /// on as it began. The origin may from now on commit a write of unknown outcome `commit_within` that time.
+    ///
+    /// To be called by one at a time.
+    pub fn replace(&self, settings: ProxySettings, origin: OriginSettings, commit_within: Duration) {
+        let InForce { shared, origin: before, .. } = &*self.live.current();
+        let origin = origin::Shared::after(before, origin, &shared.clock);
+        let (rules, rules_before) = (&settings.rules, &shared.settings.rules);
+        self.store.go_by(rules.of_writes(), &rules.changed_since(rules_before), commit_within);
+        self.live.replace(shared.under(settings), origin);
+    }
 }
 
 impl Handlers for Parts {
     fn attach(&self) -> Arc<dyn Handler> {
-        let origin = Origin::new(Arc::clone(&self.origin));
-        Arc::new(Proxy::new(self.shared.of_core(), self.store.attach(), origin))
+        let proxy = Arc::new(Proxy::new(Arc::clone(&self.live), self.store.attach()));
+        tokio::spawn(follow(Arc::downgrade(&proxy), self.live.changes()));
+        proxy
     }
 
     fn max_files(&self) -> usize {
-        self.origin.max_connections()
+        self.origin().max_connections()
     }
 
     fn stack_bytes(&self, cores: usize) -> Option<usize> {
@@ -113,21 +147,41 @@ struct End {
 }
 
 impl Proxy {
-    /// Puts a core's proxy together.
-    pub fn new(shared: Shared, store: Store, origin: Origin) -> Self {
-        Self { core: Arc::new(Core { shared, store, origin, tasks: Tasks::new() }) }
+    /// Puts a core's proxy together, within that core's runtime.
+    fn new(live: Arc<Live>, store: Store) -> Self {
+        let core = ArcSwap::from_pointee(Core::new(&live.current(), store));
+        Self { live, core }
+    }
+
+    /// What the core works with under the configuration in force: for a request that holds to it until its end.
+    fn core(&self) -> Guard<Arc<Core>> {
+        let core = self.core.load();
+        if self.live.is(core.number) {
+            return core;
+        }
+        self.core.store(Arc::new(core.under(&self.live.current())));
+        self.core.load()
+    }
+}
+
+/// Has a core let go of what it no longer needs, though nobody asks it for anything.
+async fn follow(proxy: Weak<Proxy>, mut changes: watch::Receiver<u64>) {
+    while changes.changed().await.is_ok() {
+        let Some(proxy) = proxy.upgrade() else { return };
+        drop(proxy.core());
     }
 }
 
 impl Handler for Proxy {
     fn handle(self: Arc<Self>, request: Request<Incoming>, exchange: Exchange) -> Handled {
-        let settings = &self.core.shared.settings;
+        let core = self.core();
+        let settings = &core.shared.settings;
         let rules = Arc::clone(&settings.rules);
         let (method, path, fields) = (request.method(), request.uri().path(), request.headers());
-        let begun = self.core.shared.recorder.begin(method, path, fields, exchange.client.address);
+        let begun = core.shared.recorder.begin(method, path, fields, exchange.client.address);
         let mut end = End { begun, pass_tags: settings.pass_tags, share: exchange.share.as_ref().map(Share::budget) };
         let answered = match admit(request, settings, exchange) {
-            Ok(admitted) => begin(&self.core, rules, admitted),
+            Ok(admitted) => begin(&core, rules, admitted),
             Err(refusal) => Break(refusal.answer()),
         };
         let onward = match answered {
@@ -135,7 +189,7 @@ impl Handler for Proxy {
             Continue(onward) => onward,
         };
         onward.tell(&mut end.begun);
-        let core = Arc::clone(&self.core);
+        let core = Arc::clone(&core);
         // Each way is a future of its own, and no larger than it has to be: that much is moved into its box.
         Handled::Later(match onward {
             Onward::Read(way) => Box::pin(async move { end.of(way.go(&core).await) }),
@@ -151,7 +205,7 @@ impl Handler for Proxy {
     /// Those that are not done at the deadline end with the runtime.
     fn finish(self: Arc<Self>, deadline: Instant) -> Later<()> {
         Box::pin(async move {
-            let cut = self.core.tasks.finish(deadline).await;
+            let cut = self.core.load().tasks.finish(deadline).await;
             if cut > 0 {
                 tracing::warn!(
                     writes = cut,

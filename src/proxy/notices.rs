@@ -35,9 +35,14 @@ const WITHOUT_ROUTE: &str = "paths without a route";
 impl Notices {
     /// Nothing yet.
     pub(super) fn about(routes: &Routes) -> Self {
-        let names = || routes.iter().map(|route| Arc::clone(&route.name)).chain([UNROUTED.into()]);
-        let none = || Episodes::about(names());
+        let none = || Episodes::about(names(routes));
         Self { withheld: none(), defeated: none(), upgrade: none(), cookies: none(), stale: none() }
+    }
+
+    /// Those about the routes of another configuration: what holds of them is told again, and where stale answers stand in that
+    /// goes on.
+    pub(super) fn after(&self, routes: &Routes) -> Self {
+        Self { stale: self.stale.after(names(routes)), ..Self::about(routes) }
     }
 
     /// An answer of the route names these fields in Vary, and the route kept them from the origin.
@@ -122,6 +127,10 @@ impl Notices {
         let answered = status.forward_status.is_some_and(|status| status < 500);
         if answered { self.stale.of(name)?.is_over(ticks).map(News::Ends) } else { None }
     }
+}
+
+fn names(routes: &Routes) -> impl Iterator<Item = Arc<str>> {
+    routes.iter().map(|route| Arc::clone(&route.name)).chain([UNROUTED.into()])
 }
 
 fn is_first(told: &Episodes, route: &str) -> bool {

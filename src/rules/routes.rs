@@ -5,6 +5,7 @@ mod intent;
 mod invalidate;
 mod untold;
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 
 use http::header::ORIGIN;
@@ -79,9 +80,18 @@ impl Routes {
         }
         let Surroundings { host, unrouted, by_all_fields } = around;
         let choices = unrouted.as_ref().map(storing).unwrap_or_default();
-        let unrouted_fingerprint = fingerprint([&**host, &choices, &by_all_fields.to_string()]);
+        // What is said of a write's paths depends on which routes are there, too.
+        let paths: Vec<_> = routes.iter().map(|route| &route.path).collect();
+        let said = if writes.is_empty() { String::new() } else { format!("{writes:?} {paths:?}") };
+        let unrouted_fingerprint = fingerprint([&**host, &choices, &by_all_fields.to_string(), &said]);
         let index = (routes.len() > FEW).then(|| PathIndex::new(routes.iter().map(|route| &route.path)));
         Ok(Self { routes: routes.into_iter().map(Arc::new).collect(), index, writes, unrouted_fingerprint })
+    }
+
+    /// What of the rules shapes the entries of each route by its name, those without a route among them.
+    pub(super) fn fingerprints(&self) -> BTreeSet<(&str, u64)> {
+        let of_routes = self.routes.iter().map(|route| (&*route.name, route.fingerprint));
+        of_routes.chain([(UNROUTED, self.unrouted_fingerprint)]).collect()
     }
 
     /// Every route, in order.

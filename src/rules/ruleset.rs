@@ -8,6 +8,7 @@ use super::hosts::Hosts;
 use super::key::fingerprint;
 use super::route::Route;
 use super::routes::Routes;
+use super::tag::Tag;
 use crate::policy::Choices;
 
 /// Which answers are stored, under which keys, and what a write invalidates.
@@ -23,6 +24,7 @@ pub struct Ruleset {
     /// it sees another, and a route's keys say nothing of any host.
     pub hosts: Option<Hosts>,
     fingerprint: u64,
+    of_writes: u64,
 }
 
 /// What holds for paths that are never cached.
@@ -36,7 +38,8 @@ impl Ruleset {
         unrouted_by_all_fields: bool,
         hosts: Option<Hosts>,
     ) -> Arc<Self> {
-        Arc::new(Self { routes, unrouted, unrouted_by_all_fields, hosts, fingerprint: 0 }.with_fingerprint())
+        let rules = Self { routes, unrouted, unrouted_by_all_fields, hosts, fingerprint: 0, of_writes: 0 };
+        Arc::new(rules.with_fingerprint())
     }
 
     /// The same once it is known on which addresses the server listens: where the file names no hosts, they are the names.
@@ -55,6 +58,30 @@ impl Ruleset {
         self.fingerprint
     }
 
+    /// The same number for rules by which entries have the same tags, and writes invalidate the same of them. What shapes an
+    /// answer alone, or its lifetime, is not in it; nor are the addresses that a server listens on.
+    pub fn of_writes(&self) -> u64 {
+        self.of_writes
+    }
+
+    /// The tags of everything of which other rules say something else than these do, of entries or of what invalidates them:
+    /// the routes that only one of them has, those of which they say different things, and everything where what they differ
+    /// in is not of some routes.
+    pub fn changed_since(&self, before: &Self) -> Vec<Tag> {
+        if self.hosts_of_writes() != before.hosts_of_writes() {
+            return vec![Tag::everything()];
+        }
+        let (now, then) = (self.routes.fingerprints(), before.routes.fingerprints());
+        let mut names: Vec<&str> = now.symmetric_difference(&then).map(|(name, _)| *name).collect();
+        names.dedup();
+        names.into_iter().map(Tag::route).collect()
+    }
+
+    /// By which hosts an answer to a write may name what it has changed, as far as the file says.
+    fn hosts_of_writes(&self) -> String {
+        format!("{:?}", self.hosts.as_ref().filter(|hosts| !hosts.keeps_others_apart()))
+    }
+
     /// The choices that hold where this route speaks, or none.
     pub fn choices<'r>(&'r self, route: Option<&'r Route>) -> &'r Choices {
         match route {
@@ -65,9 +92,15 @@ impl Ruleset {
 
     fn with_fingerprint(self) -> Self {
         let Self { routes, unrouted, unrouted_by_all_fields, hosts, .. } = &self;
-        let fingerprint = fingerprint([&*format!("{routes:?} {unrouted:?} {unrouted_by_all_fields} {hosts:?}")]);
-        Self { fingerprint, ..self }
+        let fingerprint = fingerprint_of(&format!("{routes:?} {unrouted:?} {unrouted_by_all_fields} {hosts:?}"));
+        let of_writes = format!("{:?} {}", routes.fingerprints(), self.hosts_of_writes());
+        let of_writes = fingerprint_of(&of_writes);
+        Self { fingerprint, of_writes, ..self }
     }
+}
+
+fn fingerprint_of(text: &str) -> u64 {
+    fingerprint([text])
 }
 
 #[cfg(test)]

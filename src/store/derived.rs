@@ -1,4 +1,4 @@
-//! What hits make of an entry, so that it is made once: good under one set of rules.
+//! What hits make of an entry, so that it is made once: good under one configuration.
 
 use std::sync::OnceLock;
 
@@ -7,22 +7,22 @@ use http::{HeaderMap, HeaderName};
 
 use crate::budget::Loan;
 
-/// What hits under one set of rules make of an entry, each thing the first time it is asked for.
+/// What hits under one configuration make of an entry, each thing the first time it is asked for.
 ///
-/// Whatever goes into it has to be a function of the entry and of what the fingerprint of these rules covers.
+/// Whatever goes into it has to be a function of the entry and of what the fingerprint of that configuration covers.
 #[derive(Debug, Default)]
 pub struct Derived {
-    /// The fingerprint of the rules, once there was a hit.
-    rules: OnceLock<u64>,
+    /// The configuration's fingerprint, once there was a hit.
+    under: OnceLock<u64>,
     head: OnceLock<HeaderMap>,
     annotated: OnceLock<(Bytes, Option<Loan>)>,
     withheld: OnceLock<Box<[HeaderName]>>,
 }
 
 impl Derived {
-    /// Whether it is of the rules with this fingerprint; of these from now on, where it is of none yet.
-    pub(super) fn is_of(&self, rules: u64) -> bool {
-        *self.rules.get_or_init(|| rules) == rules
+    /// Whether it is of the configuration with this fingerprint; of this one from now on, where it is of none yet.
+    pub(super) fn is_of(&self, configuration: u64) -> bool {
+        *self.under.get_or_init(|| configuration) == configuration
     }
 
     /// The header block of a hit but for Age and Cache-Status.

@@ -180,14 +180,15 @@ impl StoredResponse {
         self.valid_at.fetch_max(seq, Ordering::SeqCst);
     }
 
-    /// What hits under the rules with this fingerprint make of it. What was made under others is dropped, and never served.
-    pub fn derived(&self, rules: u64) -> Guard<Arc<Derived>> {
+    /// What hits under the configuration with this fingerprint make of it. What was made under another is dropped, and never
+    /// served.
+    pub fn derived(&self, configuration: u64) -> Guard<Arc<Derived>> {
         let derived = self.derived.load();
-        if derived.is_of(rules) {
+        if derived.is_of(configuration) {
             return derived;
         }
         let anew = Arc::new(Derived::default());
-        anew.is_of(rules);
+        anew.is_of(configuration);
         self.derived.store(Arc::clone(&anew));
         Guard::from_inner(anew)
     }

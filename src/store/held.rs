@@ -47,6 +47,16 @@ impl Held {
         listed.again = Some(Again { next, often_until: often_until.max(before.often_until), last });
     }
 
+    /// Has everything held, and invalidated again, for as long as anything is.
+    pub(super) fn widen(&mut self) {
+        let held_until = self.0.values().filter_map(|listed| listed.held_until).max();
+        let again = self.0.values().filter_map(|listed| listed.again).reduce(Again::both);
+        if held_until.is_some() || again.is_some() {
+            let everything = self.0.entry(Tag::everything()).or_default();
+            (everything.held_until, everything.again) = (held_until, again);
+        }
+    }
+
     /// Whether one of these tags is held, or everything, or all names where one of them is a name.
     pub(super) fn holds<'a>(&self, tags: impl IntoIterator<Item = &'a Tag>) -> bool {
         let held = |tag: &Tag| self.0.get(tag).is_some_and(|listed| listed.held_until.is_some());
@@ -94,6 +104,11 @@ impl Listed {
 }
 
 impl Again {
+    fn both(self, other: Self) -> Self {
+        let (next, often_until) = (self.next.min(other.next), self.often_until.max(other.often_until));
+        Self { next, often_until, last: self.last.max(other.last) }
+    }
+
     /// What is left of it.
     fn after(self, now: Millis) -> Option<Self> {
         if self.next > now {

@@ -19,6 +19,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::bounded::{Bounded, Weight};
@@ -37,8 +38,9 @@ const BYTES_A_GHOST: u64 = 8 << 10;
 pub struct Memory {
     entries: Bounded<CacheKey, Arc<StoredResponse>>,
     record: Record,
-    /// How long the origin may take to commit a write whose outcome is unknown.
-    commit_within: Duration,
+    /// How long the origin may take to commit a write whose outcome is unknown, in milliseconds.
+    commit_within: AtomicU64,
+    rules: Arc<AtomicU64>,
     clock: Clock,
 }
 
@@ -49,7 +51,28 @@ impl Memory {
     ///
     /// A write whose outcome is unknown the origin may `commit_within` that time; the `clock` tells when it is over.
     pub fn new(bytes: u64, commit_within: Duration, clock: Clock) -> Self {
-        Self { entries: Bounded::new(bytes, BYTES_A_GHOST), record: Record::new(), commit_within, clock }
+        Self {
+            entries: Bounded::new(bytes, BYTES_A_GHOST),
+            record: Record::new(),
+            commit_within: AtomicU64::new(millis(commit_within)),
+            rules: Arc::default(),
+            clock,
+        }
+    }
+
+    /// The fingerprint of the rules in force.
+    pub(super) fn rules_in_force(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.rules)
+    }
+
+    /// Puts other rules in force, and invalidates what has changed.
+    pub(super) fn go_by(&self, rules: u64, changed: &[Tag], commit_within: Duration) {
+        self.commit_within.store(millis(commit_within), Ordering::Relaxed);
+        if self.rules.swap(rules, Ordering::SeqCst) == rules {
+            return;
+        }
+        self.invalidate(Change::of(changed));
+        self.record.widen();
     }
 
     /// Reads the entry at a key, and the token that a fill begun now has to carry.
@@ -129,7 +152,7 @@ impl Memory {
     /// Holds what a write of unknown outcome is sent to, and has the rest invalidated, now and again and again.
     pub fn hold(&self, intent: &Intent) -> Invalidated {
         let now = self.clock.ticks();
-        self.record.hold_intent(intent, now, now.saturating_add(millis(self.commit_within)))
+        self.record.hold_intent(intent, now, now.saturating_add(self.commit_within.load(Ordering::Relaxed)))
     }
 
     /// Invalidates what the change says, and puts an entry in its place in the same step, unless another invalidation came

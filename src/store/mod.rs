@@ -19,15 +19,17 @@ pub mod lease;
 mod memory;
 mod record;
 pub mod redis;
+mod ruled;
 mod settings;
 mod weight;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use crate::budget::Budget;
 use crate::clock::Clock;
-use crate::rules::EntryRef;
+use crate::rules::{EntryRef, Tag};
 
 pub use self::bounded::Bounded;
 pub use self::change::{Change, Intent, Mark, Strength};
@@ -36,6 +38,7 @@ pub use self::derived::Derived;
 pub use self::entry::{Expect, Kind, Lookup, Overtaken, StoredResponse, Withheld};
 pub use self::memory::Memory;
 pub use self::redis::{Redis, RedisNode, RedisUrl, key_name};
+pub use self::ruled::RuledStore;
 pub use self::settings::{StoreSettings, StoreUrl};
 pub use self::weight::{allocated, body, buffer, counted};
 
@@ -53,7 +56,9 @@ impl Shared {
     pub fn new(settings: &StoreSettings) -> Self {
         match &settings.url {
             StoreUrl::Memory => {
-                Self::Memory(Arc::new(Memory::new(settings.memory, settings.commit_within, Clock::System)))
+                let memory = Memory::new(settings.memory, settings.commit_within, Clock::System);
+                memory.go_by(settings.rules, &[], settings.commit_within);
+                Self::Memory(Arc::new(memory))
             }
             StoreUrl::Redis(url) => Self::Redis(Arc::new(RedisNode::new(url.clone(), settings))),
         }
@@ -67,6 +72,16 @@ impl Shared {
             node.lend_to(answers);
         }
         self
+    }
+
+    /// Other rules are in force from now on, with this [fingerprint](crate::rules::Ruleset::of_writes): to be called before
+    /// anybody is answered under them. `changed` is everything of which they say something else than those before, or those
+    /// before than they. The origin may from now on commit a write of unknown outcome `commit_within` that time.
+    pub fn go_by(&self, rules: u64, changed: &[Tag], commit_within: Duration) {
+        match self {
+            Self::Memory(memory) => memory.go_by(rules, changed, commit_within),
+            Self::Redis(node) => node.go_by(rules, changed, commit_within),
+        }
     }
 
     /// How many writes were forwarded without a mark, since there were too many of them.
@@ -160,6 +175,14 @@ pub enum Store {
 }
 
 impl Store {
+    /// The fingerprint of the rules in force.
+    fn rules_in_force(&self) -> Arc<AtomicU64> {
+        match self {
+            Self::Memory(memory) => memory.rules_in_force(),
+            Self::Redis(redis) => redis.rules_in_force(),
+        }
+    }
+
     /// Reads the entry at a key, and the token that a fill begun now has to carry.
     ///
     /// Dropping the future loses nothing.

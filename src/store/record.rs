@@ -109,6 +109,13 @@ impl Record {
         Invalidated { token, ..invalidated }
     }
 
+    /// Tags are called otherwise from now on: what is held, or invalidated again, is everything instead.
+    pub(super) fn widen(&self) {
+        let mut marks = self.write();
+        marks.held.widen();
+        self.hold(&mut marks, []);
+    }
+
     /// Does what is due of what is held. The time is asked for only where something is.
     pub(super) fn sweep(&self, now: impl FnOnce() -> Millis) {
         let due = self.due.load(Ordering::SeqCst);

@@ -37,7 +37,7 @@ pub struct StoreSettings {
     pub replicas: Option<u32>,
     /// How long the origin may take to commit a write whose outcome is unknown (`[origin] commit_within`).
     pub commit_within: Duration,
-    /// The fingerprint of the rules: while nodes have different ones, every write invalidates everything.
+    /// The [fingerprint](crate::rules::Ruleset::of_writes) of the rules: while nodes have different ones, every write invalidates everything.
     pub rules: u64,
     /// What the file is called by whose lock a process knows that its predecessor is dead; `None` for none.
     pub lock: Option<String>,

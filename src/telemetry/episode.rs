@@ -45,9 +45,9 @@ pub struct Ended {
 /// An episode for each of some subjects, such as the routes. Their number is that of the subjects, and looking for one never
 /// waits.
 ///
-/// New subjects, such as the routes of a changed file, take new ones, and all is said anew.
+/// New subjects, such as the routes of a changed file, take new ones, and all is said anew; or those that go on are taken over.
 #[derive(Debug)]
-pub struct Episodes(HashMap<Arc<str>, Episode>);
+pub struct Episodes(HashMap<Arc<str>, Arc<Episode>>);
 
 impl Episode {
     /// A request met the trouble, at this tick. True where that is to be told.
@@ -134,12 +134,19 @@ fn last(state: u64) -> Millis {
 impl Episodes {
     /// None has begun yet.
     pub fn about(subjects: impl IntoIterator<Item = Arc<str>>) -> Self {
-        Self(subjects.into_iter().map(|subject| (subject, Episode::default())).collect())
+        Self(subjects.into_iter().map(|subject| (subject, Arc::default())).collect())
+    }
+
+    /// For other subjects: those that are among these ones, too, go on.
+    #[must_use]
+    pub fn after(&self, subjects: impl IntoIterator<Item = Arc<str>>) -> Self {
+        let of = |subject: &Arc<str>| self.0.get(subject).cloned().unwrap_or_default();
+        Self(subjects.into_iter().map(|subject| (Arc::clone(&subject), of(&subject))).collect())
     }
 
     /// That of a subject; `None` for one that they were not made for.
     pub fn of(&self, subject: &str) -> Option<&Episode> {
-        self.0.get(subject)
+        self.0.get(subject).map(Arc::as_ref)
     }
 }
 

@@ -20,11 +20,11 @@ use super::support::origin::{self as origins, Gate, Origin, say};
 fn connect(origin: SocketAddr, config: &str) -> DuplexStream {
     let text = format!("[origin]\nurl = \"http://{origin}\"\n{config}");
     let config = Config::from_text("test.toml", &text, |_| None).unwrap_or_else(|error| panic!("{error}"));
-    let parts = proxy::Parts {
-        shared: proxy::Shared::new(config.proxy, Clock::System, Recorder::default()),
-        store: store::Shared::new(&config.store),
-        origin: Arc::new(origin::Shared::new(config.origin, &Clock::System)),
-    };
+    let parts = proxy::Parts::new(
+        proxy::Shared::new(config.proxy, Clock::System, Recorder::default()),
+        store::Shared::new(&config.store),
+        Arc::new(origin::Shared::new(config.origin, &Clock::System)),
+    );
     let proxy = parts.attach();
     let (client, server) = tokio::io::duplex(64 << 10);
     tokio::spawn(async move {

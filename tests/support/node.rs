@@ -82,11 +82,8 @@ impl Node {
         let server = Server::bind(server).unwrap();
         let proxy = config.proxy.listening_on(server.addresses());
         let shared = proxy::Shared::new(proxy, clock.clone(), Recorder::default());
-        let parts = Parts {
-            store: store::Shared::new(&config.store).lending_to(shared.answers()),
-            shared,
-            origin: std::sync::Arc::new(origin::Shared::new(config.origin, &clock)),
-        };
+        let store = store::Shared::new(&config.store).lending_to(shared.answers());
+        let parts = Parts::new(shared, store, std::sync::Arc::new(origin::Shared::new(config.origin, &clock)));
         let running = server.start(&parts).unwrap();
         Self { address: running.addresses()[0], clock, store: parts.store, running: Some(running) }
     }

@@ -23,7 +23,7 @@ use crate::fields::{ContentCoding, Vary};
 use crate::store::{Bounded, allocated, body, buffer, counted};
 
 /// `[clients] compression` and its memory.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CompressionSettings {
     /// The codings on offer, the most preferred first; empty turns compression off.
     pub codings: Vec<ContentCoding>,

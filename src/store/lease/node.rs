@@ -116,6 +116,8 @@ struct UnderWay {
     sent: Millis,
     step: Step,
     gives_up: bool,
+    /// Other rules have come into force since.
+    outdated: bool,
 }
 
 impl Permit {
@@ -209,9 +211,20 @@ impl Lease {
         self.call(now, self.next_step())
     }
 
+    /// Other rules are in force from now on. Until a join that is sent after this is confirmed, others may not know by which
+    /// rules this node writes, nor it by which they do: no hits, and every write invalidates everything.
+    pub fn goes_by_other_rules(&mut self) {
+        self.joined = false;
+        if let Some(under_way) = &mut self.under_way {
+            under_way.outdated = true;
+        }
+        self.permit.withheld = Some(Withheld::Rules);
+        self.permit.rules_differ = true;
+    }
+
     /// The call under way was answered.
     pub fn answered(&mut self, now: Millis, answer: Answer) -> Option<Do> {
-        let UnderWay { sent, step, gives_up } = self.under_way.take()?;
+        let UnderWay { sent, step, gives_up, outdated } = self.under_way.take()?;
         let server = self.connected?;
         match answer {
             Answer::Done(roll) => {
@@ -223,6 +236,10 @@ impl Lease {
                     self.peers.give_up(sent, self.settings.absence);
                 }
                 self.called(now, sent, server, &roll);
+                if outdated {
+                    self.goes_by_other_rules();
+                    return self.call(now, Step::Join);
+                }
                 None
             }
             Answer::Lapsed(redis_now) | Answer::Late(redis_now) => {
@@ -262,7 +279,7 @@ impl Lease {
         }
         let moves = self.home.is_some_and(|(home, _)| home != server);
         let gives_up = moves || self.peers.any_to_give_up(now, self.settings.absence);
-        self.under_way = Some(UnderWay { sent: now, step, gives_up });
+        self.under_way = Some(UnderWay { sent: now, step, gives_up, outdated: false });
         if let Some((sent, elsewhere)) = self.last_sent.replace((now, server))
             && elsewhere != server
         {
@@ -385,6 +402,25 @@ mod tests {
         let Some(Do::Call(call)) = lease.answered(5_010, Answer::Lapsed(5_010 + AHEAD)) else { panic!("it joins") };
         assert_eq!((call.step, call.generation), (Step::Join, 2));
         assert_eq!(lease.permit().allows(HERE, 5_010), Err(Withheld::Lapsed));
+    }
+
+    #[test]
+    fn under_other_rules_nothing_is_allowed_before_a_join_that_names_them() {
+        let mut lease = joined();
+        lease.goes_by_other_rules();
+        assert_eq!(lease.permit().allows(HERE, 20), Err(Withheld::Rules));
+        assert!(
+            lease.permit().rules_differ && lease.confirms_from(HERE, 20).is_some(),
+            "writes are confirmed as before"
+        );
+        let Some(Do::Call(call)) = lease.urge(30) else { panic!("it joins") };
+        assert_eq!((call.step, call.generation), (Step::Join, 2));
+        lease.goes_by_other_rules();
+        let Some(Do::Call(call)) = lease.answered(40, roll(40, &[])) else { panic!("it joins once more") };
+        assert_eq!((call.step, call.generation), (Step::Join, 3));
+        assert_eq!(lease.permit().allows(HERE, 50), Err(Withheld::Rules));
+        lease.answered(60, roll(60, &[(7, PeerState::Alive)]));
+        assert_eq!((lease.permit().allows(HERE, 70), lease.permit().rules_differ), (Ok(()), false));
     }
 
     #[test]

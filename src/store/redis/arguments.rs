@@ -199,8 +199,11 @@ arguments! {
         lease,
         absence,
         commit_within,
-        /// The fingerprint of its rules.
+        /// The fingerprint of its rules; that of those which it went by before, and the tags of what has changed since, as
+        /// JSON: empty where it has no others to name.
         rules,
+        rules_before,
+        rules_changed,
         /// The file that it has locked; `-` for none.
         lock,
         /// What is pending, as JSON.

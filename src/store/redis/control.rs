@@ -23,6 +23,7 @@ use super::outage::Outage;
 use super::pending::{Batch, Pending};
 use super::registry;
 use super::report::Report;
+use super::rules::Told;
 use super::session::Session;
 use super::settings::NodeSettings;
 use super::writes::Writes;
@@ -114,6 +115,11 @@ impl Control {
         })
     }
 
+    /// Other rules are in force.
+    pub(super) fn goes_by_other_rules(&self) {
+        self.event(|lease, _| lease.goes_by_other_rules());
+    }
+
     /// Waits until this process has been in the registry, so long at the most. Says whether it has.
     pub(super) async fn joined(&self, within: Duration) -> bool {
         let mut stage = self.stage.subscribe();
@@ -172,7 +178,10 @@ pub(super) struct Keeper {
 }
 
 /// A call that was sent, and what went with it.
-type Sent = Pin<Box<dyn Future<Output = (Result<Answer, Outage>, Batch)> + Send>>;
+type Sent = Pin<Box<dyn Future<Output = (Result<Answer, Outage>, With)> + Send>>;
+
+/// What went with it.
+type With = (Batch, Told);
 
 impl Keeper {
     /// Runs until this process has left, or until it has tried to for so long as it may.
@@ -222,9 +231,9 @@ impl Keeper {
             let added = self.pending.added();
             let due = self.control.lease().due().unwrap_or(Millis::MAX);
             tokio::select! {
-                (answer, batch) = answer(&mut sent) => {
+                (answer, with) = answer(&mut sent) => {
                     sent = None;
-                    next = self.answered(answer?, &batch);
+                    next = self.answered(answer?, &with);
                     *pause = SHORTEST_PAUSE;
                 }
                 () = sleep_till(due) => next = self.control.event(Lease::tick),
@@ -247,17 +256,20 @@ impl Keeper {
 
     /// Sends a call with everything that is pending now: what is added later asks the machine later, too.
     fn send(&self, session: Arc<Session>, call: Call) -> Sent {
-        let batch = self.pending.next();
+        let (batch, told) = (self.pending.next(), self.settings.rules.to_tell());
         self.writes.joins(call.generation);
         let (settings, writes) = (Arc::clone(&self.settings), Arc::clone(&self.writes));
         Box::pin(async move {
-            let answer = registry::call(&session, &settings, &writes, call.into(), &batch).await;
-            (answer, batch)
+            let answer = registry::call(&session, &settings, &writes, call.into(), (&batch, &told)).await;
+            (answer, (batch, told))
         })
     }
 
-    fn answered(&self, answer: Answer, batch: &Batch) -> Option<Do> {
+    fn answered(&self, answer: Answer, (batch, told): &With) -> Option<Do> {
         let done = matches!(answer, Answer::Done(_));
+        if done {
+            self.settings.rules.confirm(told);
+        }
         let next = self.control.event(|lease, now| lease.answered(now, answer));
         if done {
             // After what is allowed now is known: whoever waits for this asks that when its write may be answered.
@@ -284,7 +296,9 @@ impl Keeper {
         let batch = self.pending.next();
         let moved = self.control.permit().server.is_some_and(|home| home != session.server);
         let call = registry::Errand::leave(generation, redis_now.saturating_add(self.settings.lease_millis()), moved);
-        match registry::call(&session, &self.settings, &self.writes, call, &batch).await {
+        match registry::call(&session, &self.settings, &self.writes, call, (&batch, &self.settings.rules.to_tell()))
+            .await
+        {
             Ok(Answer::Done(_)) => {
                 self.pending.confirm(&batch);
                 self.pending.is_empty()
@@ -295,7 +309,7 @@ impl Keeper {
 }
 
 /// The answer of the call under way; never, where there is none.
-async fn answer(sent: &mut Option<Sent>) -> (Result<Answer, Outage>, Batch) {
+async fn answer(sent: &mut Option<Sent>) -> (Result<Answer, Outage>, With) {
     match sent {
         Some(sent) => sent.await,
         None => pending().await,

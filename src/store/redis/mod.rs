@@ -22,6 +22,7 @@ mod registry;
 mod replicas;
 mod report;
 mod rights;
+mod rules;
 mod scripts;
 mod sentinel;
 mod session;
@@ -34,6 +35,7 @@ mod writes;
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use fred::types::Value;
@@ -206,10 +208,11 @@ impl Redis {
     pub async fn hold(&self, mark: &Mark) -> Result<Invalidated, Fault> {
         self.may_write()?;
         let node = self.node();
-        let NodeSettings { layout, commit_within, .. } = &*node.settings;
+        let NodeSettings { layout, .. } = &*node.settings;
+        let commit_within = Duration::from_millis(node.settings.commit_within_millis());
         let everything = Intent { held: vec![Tag::everything()], others: Vec::new() };
         let intent = if self.rules_differ() { &everything } else { &mark.intent };
-        let hold = Hold::of(layout.control(), mark.id.as_deref(), intent, *commit_within);
+        let hold = Hold::of(layout.control(), mark.id.as_deref(), intent, commit_within);
         let unmade = Unmade { mark: mark.id.clone(), hold: Some(intent.clone()), ..Unmade::default() };
         self.ends(Some(mark));
         let done = self.or_pending(unmade, async move |session| session.hold(hold).await).await?;
@@ -311,6 +314,11 @@ impl Redis {
         let session = core.link.session_at_home();
         core.reads_only
             || (self.node().pending.is_empty() && session.is_ok_and(|session| self.withheld(&session).is_none()))
+    }
+
+    /// The fingerprint of the rules in force.
+    pub(in crate::store) fn rules_in_force(&self) -> Arc<AtomicU64> {
+        self.node().settings.rules.in_force()
     }
 
     /// Whether other nodes have other rules, so that every write has to invalidate everything.

@@ -19,6 +19,7 @@ use super::url::RedisUrl;
 use super::writes::Writes;
 use crate::budget::Budget;
 use crate::clock::millis;
+use crate::rules::Tag;
 use crate::store::core::fresh_epoch;
 use crate::store::lease::LeaseSettings;
 use crate::store::settings::StoreSettings;
@@ -80,6 +81,16 @@ impl RedisNode {
         });
         if let Err(error) = started {
             tracing::error!("the thread of the lease cannot be started: {error}; nothing is answered from Redis");
+        }
+    }
+
+    /// Puts other rules in force. Nothing is given out, and every write invalidates everything, until the registry has heard of
+    /// them.
+    pub(in crate::store) fn go_by(&self, rules: u64, changed: &[Tag], commit_within: Duration) {
+        self.settings.set_commit_within(commit_within);
+        if self.settings.rules.go_by(rules, changed) {
+            self.control.goes_by_other_rules();
+            self.pending.wake();
         }
     }
 

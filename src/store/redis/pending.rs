@@ -110,7 +110,12 @@ impl Pending {
         now
     }
 
-    /// Resolves when something is added after this call, not after the first poll.
+    /// As if something had been added.
+    pub(super) fn wake(&self) {
+        self.added.notify_waiters();
+    }
+
+    /// Resolves when something is added, or somebody wakes, after this call, not after the first poll.
     pub(super) fn added(&self) -> Notified<'_> {
         self.added.notified()
     }

@@ -3,8 +3,10 @@
 use bytes::Bytes;
 
 use super::arguments::{Call as Script, fresh, number};
+use super::codec::tag_list;
 use super::outage::Outage;
 use super::pending::Batch;
+use super::rules::Told;
 use super::session::Session;
 use super::settings::NodeSettings;
 use super::writes::Writes;
@@ -55,7 +57,7 @@ pub(super) async fn call(
     node: &NodeSettings,
     writes: &Writes,
     errand: Errand,
-    batch: &Batch,
+    (batch, told): (&Batch, &Told),
 ) -> Result<Answer, Outage> {
     let keys = node.layout.control();
     let script = Script {
@@ -76,17 +78,24 @@ pub(super) async fn call(
         lease: number(node.lease_millis()),
         absence: number(node.absence_millis()),
         commit_within: number(node.commit_within_millis()),
-        rules: format!("{:016x}{LAW:02x}", node.rules).into(),
+        rules: fingerprint(told.rules),
+        rules_before: told.before.map(fingerprint).unwrap_or_default(),
+        rules_changed: tag_list(&told.changed),
         lock: node.lock.clone(),
         pending: batch.to_json().into(),
         marks: if errand.step == "renew" { Bytes::from_static(b"{}") } else { writes.to_json() },
     };
     let answer = session.call(script).await?;
-    let told = parse(&answer).ok_or_else(|| Outage::Unfit(format!("the registry answered {answer:?}")))?;
-    if matches!(told, Answer::Done(_)) {
+    let said = parse(&answer).ok_or_else(|| Outage::Unfit(format!("the registry answered {answer:?}")))?;
+    if matches!(said, Answer::Done(_)) {
         replicated(session, node).await?;
     }
-    Ok(told)
+    Ok(said)
+}
+
+/// A fingerprint of rules as the registry has it.
+fn fingerprint(rules: u64) -> Bytes {
+    format!("{rules:016x}{LAW:02x}").into()
 }
 
 /// Waits until as many replicas have what was done as have to.

@@ -1,6 +1,7 @@
 //! What a process is told of one Redis and of its part among those that share it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -8,6 +9,7 @@ use bytes::Bytes;
 use super::layout::Layout;
 use super::lock::Lock;
 use super::replicas::Replicas;
+use super::rules::Rules;
 use super::sentinel::Whereabouts;
 use super::url::RedisUrl;
 use crate::clock::{Millis, millis};
@@ -27,9 +29,9 @@ pub(super) struct NodeSettings {
     pub(super) lease: Duration,
     pub(super) absence: Duration,
     pub(super) replicas: Option<u32>,
-    pub(super) commit_within: Duration,
-    /// The fingerprint of the rules.
-    pub(super) rules: u64,
+    /// In milliseconds.
+    commit_within: AtomicU64,
+    pub(super) rules: Rules,
     /// This process, from its start to its end, in the registry.
     pub(super) id: Arc<str>,
     /// The file that it has locked, `-` for none.
@@ -53,8 +55,8 @@ impl NodeSettings {
             lease: settings.lease,
             absence: settings.absence,
             replicas: settings.replicas,
-            commit_within: settings.commit_within,
-            rules: settings.rules,
+            commit_within: AtomicU64::new(millis(settings.commit_within)),
+            rules: Rules::new(settings.rules),
             id,
             lock: lock.map_or_else(|| Bytes::from_static(b"-"), |lock| lock.name().to_owned().into()),
             leave_within: LEAVE_WITHIN,
@@ -72,6 +74,11 @@ impl NodeSettings {
     }
 
     pub(super) fn commit_within_millis(&self) -> Millis {
-        millis(self.commit_within)
+        self.commit_within.load(Ordering::Relaxed)
+    }
+
+    /// The origin may take so long from now on.
+    pub(super) fn set_commit_within(&self, commit_within: Duration) {
+        self.commit_within.store(millis(commit_within), Ordering::Relaxed);
     }
 }

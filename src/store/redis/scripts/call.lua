@@ -100,12 +100,16 @@ end
 
 -- As long as rules differ, every write invalidates everything: what it is called by some is not what it is called by others.
 -- The record says whose rules the writes since then have gone by. Where those are others, what these ones have left is as
--- old as they are.
+-- old as they are; but where they are those that this node went by before, it knows what has changed since. What is held is
+-- held by their words.
 local differ = rules_differ()
 local function go_by_rules()
   local before = redis.call('HGET', record_key, 'rules')
   if before and before ~= rules and before ~= 'mixed' then
-    invalidate(record, { '*' })
+    local changed = before == rules_before and cjson.decode(rules_changed) or { '*' }
+    if #changed > 0 then
+      invalidate(record, changed)
+    end
     widen(record)
   end
   if differ ~= record.mixed then

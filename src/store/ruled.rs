@@ -1,0 +1,205 @@
+//! The store as the requests of one configuration see it.
+//!
+//! What an entry is tagged with, and which tags a write invalidates, the rules say. So a request under rules that are no longer
+//! in force is given nothing that is stored, and its write invalidates everything: what the rules in force call by another name
+//! it would miss, and what they have not invalidated it would find. ARCHITECTURE.md says why that is enough.
+
+use std::ops::Deref;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::Store;
+use super::change::{Change, Intent, Mark};
+use super::core::{Fault, Invalidated, Otherwise, PutOutcome, Since};
+use super::entry::{Lookup, StoredResponse, Withheld};
+use crate::rules::{EntryRef, Tag};
+
+/// A core's store, for requests under certain rules. What makes no difference is the store's own.
+#[derive(Clone, Debug)]
+pub struct RuledStore {
+    store: Store,
+    rules: u64,
+    in_force: Arc<AtomicU64>,
+}
+
+impl RuledStore {
+    /// For requests under the rules with this [fingerprint](crate::rules::Ruleset::of_writes).
+    pub fn new(store: Store, rules: u64) -> Self {
+        let in_force = store.rules_in_force();
+        Self { store, rules, in_force }
+    }
+
+    /// Whatever rules are in force: for whoever asks what these would make of it.
+    pub fn alone(store: Store, rules: u64) -> Self {
+        Self { store, rules, in_force: Arc::new(AtomicU64::new(rules)) }
+    }
+
+    /// The same for requests under other rules.
+    #[must_use]
+    pub fn under(&self, rules: u64) -> Self {
+        Self { rules, ..self.clone() }
+    }
+
+    fn is_in_force(&self) -> bool {
+        self.in_force.load(Ordering::SeqCst) == self.rules
+    }
+
+    /// As [`Store::lookup`].
+    pub async fn lookup(&self, at: &EntryRef) -> Result<Lookup, Fault> {
+        Ok(self.given_out(self.store.lookup(at).await?))
+    }
+
+    /// As [`Store::lookup_now`].
+    pub fn lookup_now(&self, at: &EntryRef) -> Option<Lookup> {
+        self.store.lookup_now(at).map(|lookup| self.given_out(lookup))
+    }
+
+    /// What was found while other rules were in force may have been invalidated under a name that it has not. Asked after
+    /// the lookup: what was in force then was so before it.
+    fn given_out(&self, lookup: Lookup) -> Lookup {
+        if self.is_in_force() {
+            return lookup;
+        }
+        let withheld = lookup.withheld.or(Some(Withheld::Rules));
+        Lookup { token: lookup.token, entry: None, invalidated: false, withheld, soft: false }
+    }
+
+    /// As [`Store::vouches`].
+    pub fn vouches(&self) -> bool {
+        self.is_in_force() && self.store.vouches()
+    }
+
+    /// As [`Store::rules_differ`], and where its own rules are no longer in force.
+    pub fn rules_differ(&self) -> bool {
+        !self.is_in_force() || self.store.rules_differ()
+    }
+
+    /// As [`Store::hold`].
+    pub async fn hold(&self, mark: &Mark) -> Result<Invalidated, Fault> {
+        if self.is_in_force() {
+            return self.store.hold(mark).await;
+        }
+        let intent = Intent { held: mark.intent.held.clone(), others: vec![Tag::everything()] };
+        self.store.hold(&Mark { id: mark.id.clone(), intent }).await
+    }
+
+    /// As [`Store::invalidate`].
+    pub async fn invalidate(&self, change: Change<'_>) -> Result<Invalidated, Fault> {
+        self.store.invalidate(self.widened(change, &[Tag::everything()])).await
+    }
+
+    /// As [`Store::invalidate_and_put`].
+    pub async fn invalidate_and_put(
+        &self,
+        change: Change<'_>,
+        since: &Since,
+        at: &EntryRef,
+        entry: StoredResponse,
+        otherwise: Otherwise,
+    ) -> Result<(Invalidated, Result<PutOutcome, Fault>), Fault> {
+        let everything = [Tag::everything()];
+        self.store.invalidate_and_put(self.widened(change, &everything), since, at, entry, otherwise).await
+    }
+
+    fn widened<'c>(&self, change: Change<'c>, everything: &'c [Tag]) -> Change<'c> {
+        if self.is_in_force() { change } else { Change { tags: everything, ..change } }
+    }
+}
+
+impl Deref for RuledStore {
+    type Target = Store;
+
+    fn deref(&self) -> &Store {
+        &self.store
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use bytes::Bytes;
+    use http::{HeaderMap, StatusCode};
+
+    use super::super::entry::{Expect, Kind};
+    use super::super::memory::Memory;
+    use super::*;
+    use crate::clock::Clock;
+    use crate::policy::{Lifetime, LifetimeSource, StoredFlags};
+    use crate::rules::{CacheKey, Tags};
+
+    const LONG: Duration = Duration::from_secs(60);
+
+    fn at(tag: &str) -> EntryRef {
+        EntryRef { key: CacheKey::new("r", 0, tag), tags: Tags::from(vec![Tag::route("r"), Tag::named(tag)]) }
+    }
+
+    async fn stored(store: &RuledStore, tag: &str) {
+        let at = at(tag);
+        let token = store.lookup(&at).await.unwrap().token;
+        let lifetime = Lifetime {
+            fresh_for: LONG,
+            source: LifetimeSource::MaxAge,
+            stale_while_revalidate: LONG,
+            stale_if_error: LONG,
+        };
+        let flags = StoredFlags { public_enough: false, must_revalidate: false, private: false };
+        let (status, fields, body) = (StatusCode::OK, HeaderMap::new(), Bytes::new());
+        let tags = at.tags.to_vec();
+        let kind = Kind::Response;
+        let entry = StoredResponse::new(kind, status, fields, body, 1, Duration::ZERO, lifetime, flags, tags, token);
+        assert_eq!(store.put(&at, Arc::new(entry), Expect::Any).await, Ok(PutOutcome::Stored));
+    }
+
+    #[tokio::test]
+    async fn under_rules_that_are_no_longer_in_force_nothing_is_given_out_and_a_write_invalidates_everything() {
+        let memory = Arc::new(Memory::new(1 << 20, LONG, Clock::System));
+        memory.go_by(1, &[], LONG);
+        let before = RuledStore::new(Store::Memory(Arc::clone(&memory)), 1);
+        for tag in ["a", "b"] {
+            stored(&before, tag).await;
+        }
+        memory.go_by(2, &[], LONG);
+        let after = before.under(2);
+        assert!(after.lookup(&at("a")).await.unwrap().entry.is_some(), "of a route that has not changed");
+        let old = before.lookup(&at("a")).await.unwrap();
+        assert!(old.entry.is_none() && old.withheld == Some(Withheld::Rules) && before.rules_differ());
+        assert!(before.lookup_now(&at("a")).unwrap().entry.is_none() && !before.vouches() && after.vouches());
+        after.invalidate(Change::of(&[Tag::named("a")])).await.unwrap();
+        assert!(after.lookup(&at("b")).await.unwrap().entry.is_some());
+        before.invalidate(Change::of(&[Tag::named("a")])).await.unwrap();
+        assert!(after.lookup(&at("b")).await.unwrap().entry.is_none(), "whatever it names");
+        stored(&after, "b").await;
+        let mark = before.mark(Intent { held: Vec::new(), others: vec![Tag::named("a")] }).await.unwrap();
+        before.hold(&mark).await.unwrap();
+        assert!(after.lookup(&at("b")).await.unwrap().entry.is_none());
+    }
+
+    #[tokio::test]
+    async fn what_of_the_rules_has_changed_is_invalidated_as_they_come_into_force() {
+        let memory = Arc::new(Memory::new(1 << 20, LONG, Clock::System));
+        let first = RuledStore::new(Store::Memory(Arc::clone(&memory)), 0);
+        stored(&first, "a").await;
+        memory.go_by(0, &[Tag::route("r")], LONG);
+        assert!(first.lookup(&at("a")).await.unwrap().entry.is_some(), "they are the same");
+        memory.go_by(1, &[Tag::route("r")], LONG);
+        memory.go_by(0, &[], LONG);
+        assert!(first.lookup(&at("a")).await.unwrap().entry.is_none(), "and is not there when they come back");
+    }
+
+    #[tokio::test]
+    async fn what_is_held_by_the_words_of_the_rules_before_is_everything_under_others() {
+        let clock = Clock::at(1_000_000);
+        let memory = Arc::new(Memory::new(1 << 20, LONG, clock.clone()));
+        let first = RuledStore::new(Store::Memory(Arc::clone(&memory)), 0);
+        let mark = first.mark(Intent { held: vec![Tag::named("z")], others: Vec::new() }).await.unwrap();
+        first.hold(&mark).await.unwrap();
+        stored(&first, "a").await;
+        memory.go_by(1, &[], LONG);
+        let second = first.under(1);
+        assert!(second.lookup(&at("a")).await.unwrap().entry.is_none());
+        clock.advance(LONG + Duration::from_secs(1));
+        stored(&second, "a").await;
+        assert!(second.lookup(&at("a")).await.unwrap().entry.is_some());
+    }
+}
