@@ -14,6 +14,7 @@ use crate::put::{since, written};
 use crate::redis::{RedisServer, Reply};
 
 pub const RECORD: &str = "aside:{aside}:gen";
+const NODES: &str = "aside:{aside}:nodes";
 const HELD: &str = "aside:{aside}:held";
 const PEND: &str = "aside:{aside}:pend";
 
@@ -127,8 +128,10 @@ async fn come_back(store: &Store, tags: &[Tag], mark: &Mark) {
 /// Another node in the registry, whose lease lasts for a while.
 fn living_node(server: &RedisServer, id: &str) {
     let now = Clock::System.now();
-    let entry = format!("1 {} 1000000 {now} 0000000000000000 - on", now + 500_000);
-    server.command(&["HSET", "aside:{aside}:nodes", id, &entry]);
+    let (_, listed) = hash(server, NODES).into_iter().find(|(id, _)| id != "@").unwrap();
+    let rules = listed.split(' ').nth(4).unwrap();
+    let entry = format!("1 {} 1000000 {now} {rules} - on", now + 500_000);
+    server.command(&["HSET", NODES, id, &entry]);
 }
 
 fn reap(server: &RedisServer, node: &str, generation: u64) -> Reply {
