@@ -108,6 +108,42 @@ impl Tags {
     pub(super) fn unrouted(target: &PathAndQuery) -> Self {
         Self { made: OnceLock::new(), of: Asked::Unrouted(target.clone()) }
     }
+
+    /// What they are made from, in bytes of its own; `None` where they were given.
+    pub fn basis(&self) -> Option<TagsBasis> {
+        match &self.of {
+            Asked::Nothing => None,
+            Asked::Unrouted(target) | Asked::Route(_, target) => Some(TagsBasis(target.as_str().into())),
+        }
+    }
+
+    /// Whether they are the same as those of the same key that were made from this. False also where nobody can tell without
+    /// making them, which this does not.
+    ///
+    /// What else they are made from, the route, is in the key by its name and its fingerprint.
+    pub fn rest_on(&self, basis: &TagsBasis) -> bool {
+        let basis = &*basis.0;
+        match &self.of {
+            Asked::Nothing => false,
+            Asked::Unrouted(target) => target.as_str() == basis,
+            Asked::Route(route, target) => {
+                let path = || basis.split_once('?').map_or(basis, |(path, _)| path);
+                // Where the path tells all values, none is looked for in the query.
+                target.as_str() == basis || (target.path() == path() && !route.may_lack_values())
+            }
+        }
+    }
+}
+
+/// What a read's tags were made from: enough to know, of another read with the same key, that it has the same ones.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TagsBasis(Box<str>);
+
+impl TagsBasis {
+    /// How many bytes it has of its own.
+    pub fn size(&self) -> usize {
+        self.0.len()
+    }
 }
 
 impl Deref for Tags {

@@ -24,7 +24,7 @@ mod write_rule;
 
 pub use canonical::{is_canonical, write_paths, written_paths};
 pub use document::{Document, LazyJson, Pointer, read_json};
-pub use entry::{EntryRef, Tags, Written, place, variant_id, written, written_value};
+pub use entry::{EntryRef, Tags, TagsBasis, Written, place, variant_id, written, written_value};
 pub use fold::scalar;
 pub use hosts::{AskedHost, Hosts, KeyedHost, reachable};
 pub use invalidation::{Cause, Invalidation, Scope, summary};

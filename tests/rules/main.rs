@@ -23,6 +23,7 @@ mod safe_default;
 mod settle;
 mod slashes;
 mod strictness;
+mod tags;
 mod values;
 mod write_rules;
 

@@ -2,7 +2,8 @@
 
 use aside::clock::Stopwatch;
 use aside::rules::{EntryRef, Tag};
-use aside::store::{Change, PutOutcome, Shared, StoreSettings};
+use aside::store::{Change, PutOutcome, PutOutcome::Stored, Shared, StoreSettings};
+use futures_util::future::{FutureExt, join_all};
 
 use crate::fixture::{
     Harness, InRedis, entry, eventually, fill, hit, key_tag, lookup, place, put, redis_settings, tagged_entry, token,
@@ -22,13 +23,15 @@ fn calls<const COMMANDS: usize>(server: &RedisServer, commands: [&str; COMMANDS]
 
 /// What each of these commands is carried out for `count` hits. A second after the last time each is read in full.
 async fn of_hits(redis: &InRedis, at: &EntryRef, count: u64) -> [u64; 3] {
-    let commands = ["get", "strlen", "hmget"];
+    let commands = ["get", "strlen", "hmget", "evalsha"];
     let (begun, before) = (Stopwatch::start(), calls(&redis.server, commands));
     for _ in 0..count {
         assert!(hit(&redis.store, at).await.is_some());
     }
     let after = calls(&redis.server, commands);
-    let [gets, lengths, fields] = [0, 1, 2].map(|n| after[n] - before[n]);
+    let [gets, lengths, fields, scripts] = [0, 1, 2, 3].map(|n| after[n] - before[n]);
+    // Each renewal's script asks for fields of the record, too.
+    let fields = fields - scripts;
     assert!(gets <= begun.elapsed().as_secs() + 1, "{gets} bodies read");
     [gets, lengths, fields]
 }
@@ -217,4 +220,80 @@ async fn tags_of_an_older_copy_say_nothing_of_the_entry_that_took_its_place() {
     assert_eq!(put(&other, &apple, entry(&apple, "sour", begun)).await, PutOutcome::Stored);
     other.invalidate(Change::of(&named)).await.unwrap();
     assert_eq!(hit(&redis.store, &apple).await.as_deref(), Some("sour"));
+}
+
+#[tokio::test]
+async fn lookups_at_one_time_ask_once_and_each_is_told_of_its_own() {
+    let redis = InRedis::start().await;
+    // More copies than one batch has.
+    let places: Vec<EntryRef> = (0..40).map(|n| place(&n.to_string())).collect();
+    for (n, place) in places.iter().enumerate() {
+        let named = [Tag::named(&format!("of {n}"))];
+        let begun = token(&redis.store, place).await;
+        assert_eq!(put(&redis.store, place, tagged_entry(place, &format!("body {n}"), begun, &named)).await, Stored);
+    }
+    for round in 0..3 {
+        match round {
+            0 => {}
+            1 => drop(redis.store.invalidate(Change::of(&[Tag::named("of 7"), Tag::named("of 39")])).await.unwrap()),
+            _ => {
+                redis.server.command(&["DEL", "3"]);
+                redis.server.command(&["DEL", "{20}:meta"]);
+                redis.server.command(&["DEL", "30"]);
+                redis.server.command(&["LPUSH", "30", "a"]);
+            }
+        }
+        let gone: &[usize] = [&[][..], &[7, 39], &[3, 7, 20, 30, 39]][round];
+        let before = calls(&redis.server, ["strlen"]);
+        let asked = places.iter().cycle().take(200).map(|place| hit(&redis.store, place));
+        for (at, found) in join_all(asked).await.into_iter().enumerate() {
+            let n = at % places.len();
+            let expected = (!gone.contains(&n)).then(|| format!("body {n}"));
+            assert_eq!(found, expected, "round {round}, entry {n}");
+        }
+        let [asked] = calls(&redis.server, ["strlen"]);
+        assert!(asked - before[0] <= 200, "{} lengths asked for", asked - before[0]);
+    }
+}
+
+#[tokio::test]
+async fn those_who_ask_the_same_ask_it_once_and_nobody_needs_another_one() {
+    let redis = InRedis::start().await;
+    let apple = place("fruit:1");
+    fill(&redis.store, &apple, "apple").await;
+    let (begun, before) = (Stopwatch::start(), calls(&redis.server, ["strlen", "hmget"]));
+    for _ in 0..20 {
+        let mut asked: Vec<_> = (0..50).map(|_| Box::pin(hit(&redis.store, &apple))).collect();
+        // Whoever asked first goes before anybody is told.
+        for early in &mut asked {
+            assert!(early.as_mut().now_or_never().is_none());
+        }
+        drop(asked.remove(0));
+        for found in join_all(asked).await {
+            assert_eq!(found.as_deref(), Some("apple"));
+        }
+    }
+    let after = calls(&redis.server, ["strlen", "hmget"]);
+    let in_full = 2 * 50 * (begun.elapsed().as_secs() + 1);
+    assert!(after[0] - before[0] <= 20, "{} lengths", after[0] - before[0]);
+    assert!(after[1] - before[1] <= 40 + in_full, "{} other questions", after[1] - before[1]);
+}
+
+#[tokio::test]
+async fn who_asks_after_a_write_is_not_told_what_was_asked_before_it() {
+    let redis = InRedis::start().await;
+    let (apple, tags) = (place("fruit:1"), key_tag("fruit:1"));
+    for _ in 0..50 {
+        fill(&redis.store, &apple, "apple").await;
+        let ask = || (0..20).map(|_| Box::pin(hit(&redis.store, &apple))).collect::<Vec<_>>();
+        let mut early = ask();
+        for early in &mut early {
+            assert!(early.as_mut().now_or_never().is_none());
+        }
+        let (_, late) = tokio::join!(join_all(early), async {
+            redis.store.invalidate(Change::of(&tags)).await.unwrap();
+            join_all(ask()).await
+        });
+        assert!(late.iter().all(Option::is_none), "{late:?}");
+    }
 }

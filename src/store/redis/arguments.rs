@@ -215,7 +215,7 @@ arguments! {
 
 impl Put {
     /// Stores an entry that is built upon what is expected.
-    pub(super) fn of(keys: Keys, key: &CacheKey, entry: &StoredResponse, expect: &Expect) -> Self {
+    pub(super) fn of(keys: Keys, record: Bytes, key: &CacheKey, entry: &StoredResponse, expect: &Expect) -> Self {
         let none = || <[Bytes; 3]>::default();
         let (expect, [expect_token, expect_about, expect_sum], same_body) = match expect {
             Expect::Any => ("any", none(), false),
@@ -227,7 +227,7 @@ impl Put {
         Self {
             body_key: keys.body,
             meta_key: keys.meta,
-            record_key: keys.control.record,
+            record_key: record,
             epoch: write_epoch(entry.token.epoch).into(),
             seq: entry.token.seq.to_string().into(),
             life: life(entry),

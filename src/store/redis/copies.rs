@@ -11,11 +11,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
+use fred::types::Value;
 
-use super::layout::record_fields;
+use super::layout::{Keys, RECORD_HEAD, record_fields};
 use crate::budget::Budget;
 use crate::clock::Millis;
-use crate::rules::{CacheKey, EntryRef};
+use crate::rules::{CacheKey, EntryRef, TagsBasis};
 use crate::store::bounded::{Bounded, Weight};
 use crate::store::entry::StoredResponse;
 use crate::store::weight::{allocated, buffer, counted, key_texts};
@@ -40,10 +41,22 @@ pub(super) struct EntryCopy {
     pub(super) entry: Arc<StoredResponse>,
     /// What the meta's `sum` says of it.
     pub(super) sum: Bytes,
+    pub(super) keys: Keys,
     /// What a record is asked for about all of its tags.
     pub(super) fields: Vec<Bytes>,
+    /// What the tags of its key are made from, all of which it has. A hit with the same ones makes none.
+    basis: Option<TagsBasis>,
     /// When it was last read in full, or put.
     read_at: AtomicU64,
+}
+
+/// What a copy is made of besides its entry, and what it weighs with it.
+struct Made {
+    sum: Bytes,
+    keys: Keys,
+    fields: Vec<Bytes>,
+    basis: Option<TagsBasis>,
+    weight: Weight,
 }
 
 impl Copies {
@@ -61,7 +74,8 @@ impl Copies {
     /// The copy of an entry, if it has all the tags of its key.
     pub(super) fn find(&self, at: &EntryRef) -> Option<Arc<EntryCopy>> {
         let copy = self.entries.get(&at.key)?;
-        at.tags.iter().all(|tag| copy.entry.tags.contains(tag)).then_some(copy)
+        let known = copy.basis.as_ref().is_some_and(|basis| at.tags.rest_on(basis));
+        (known || has_tags_of(at, &copy.entry)).then_some(copy)
     }
 
     /// Puts a copy of an entry that was read in full, if there is room for it, and gives back what the lookup answers: the copy
@@ -69,6 +83,7 @@ impl Copies {
     pub(super) fn insert_read(
         &self,
         at: &EntryRef,
+        keys: &Keys,
         entry: StoredResponse,
         sum: &Bytes,
         now: Millis,
@@ -78,44 +93,43 @@ impl Copies {
             copy.read_at.fetch_max(now, Ordering::Relaxed);
             return Arc::clone(&copy.entry);
         }
-        let fields = record_fields(&entry.tags);
-        let Some(weight) = self.weigh(&at.key, &entry, sum, &fields) else { return Arc::new(entry) };
+        let Some(made) = self.make(at, keys, &entry, sum) else { return Arc::new(entry) };
         // What was read is a slice of the connection's buffer.
         let entry = entry.compact();
         let entry = Arc::new(match self.answers.get() {
             Some(answers) => entry.lent(answers),
             None => entry,
         });
-        self.insert(at, Arc::clone(&entry), sum, &fields, weight, now);
+        self.insert(at, Arc::clone(&entry), made, now);
         entry
     }
 
     /// Puts a copy of an entry that was put, if there is room for it.
-    pub(super) fn insert_put(&self, at: &EntryRef, entry: &Arc<StoredResponse>, sum: &Bytes, now: Millis) {
-        let fields = record_fields(&entry.tags);
-        if let Some(weight) = self.weigh(&at.key, entry, sum, &fields) {
-            self.insert(at, Arc::clone(entry), sum, &fields, weight, now);
+    pub(super) fn insert_put(&self, at: &EntryRef, keys: &Keys, entry: &Arc<StoredResponse>, sum: &Bytes, now: Millis) {
+        if let Some(made) = self.make(at, keys, entry, sum) {
+            self.insert(at, Arc::clone(entry), made, now);
         }
     }
 
-    fn insert(
-        &self,
-        at: &EntryRef,
-        entry: Arc<StoredResponse>,
-        sum: &Bytes,
-        fields: &[Bytes],
-        weight: Weight,
-        now: Millis,
-    ) {
-        let (sum, fields, read_at) = (Bytes::copy_from_slice(sum), in_one_piece(fields), AtomicU64::new(now));
-        self.entries.insert(at.key.clone(), Arc::new(EntryCopy { entry, sum, fields, read_at }), weight);
+    fn insert(&self, at: &EntryRef, entry: Arc<StoredResponse>, made: Made, now: Millis) {
+        let Made { sum, keys, fields, basis, weight } = made;
+        let copy = EntryCopy { entry, sum, keys, fields, basis, read_at: AtomicU64::new(now) };
+        self.entries.insert(at.key.clone(), Arc::new(copy), weight);
     }
 
-    /// What a copy weighs; `None` where that is too much.
-    fn weigh(&self, key: &CacheKey, entry: &StoredResponse, sum: &Bytes, fields: &[Bytes]) -> Option<Weight> {
-        let text = fields.iter().map(Bytes::len).sum();
-        let own = allocated(counted::<EntryCopy>()) + buffer(sum.len()) + allocated(size_of_val(fields)) + buffer(text);
-        self.entries.weigh(entry.weight() + key_texts(key) + own)
+    /// What a copy is made of besides its entry; nothing where it weighs too much.
+    fn make(&self, at: &EntryRef, keys: &Keys, entry: &StoredResponse, sum: &Bytes) -> Option<Made> {
+        let basis = at.tags.basis().filter(|_| has_tags_of(at, entry));
+        let fields = record_fields(&entry.tags);
+        let own = allocated(counted::<EntryCopy>())
+            + buffer(sum.len())
+            + buffer(keys.size())
+            + allocated(size_of_val(&*fields))
+            + buffer(fields.iter().map(Bytes::len).sum())
+            + allocated(basis.as_ref().map_or(0, TagsBasis::size));
+        let weight = self.entries.weigh(entry.weight() + key_texts(&at.key) + own)?;
+        let (sum, keys, fields) = (Bytes::copy_from_slice(sum), keys.compact(), in_one_piece(&fields));
+        Some(Made { sum, keys, fields, basis, weight })
     }
 
     /// Takes out a copy of what Redis no longer has.
@@ -144,6 +158,30 @@ impl EntryCopy {
     pub(super) fn is_trusted(&self, now: Millis) -> bool {
         now.saturating_sub(self.read_at.load(Ordering::Relaxed)) < TRUSTED_MS
     }
+
+    /// The fields of the record that its tags have: the others are there for every entry.
+    pub(super) fn tag_fields(&self) -> &[Bytes] {
+        self.fields.get(RECORD_HEAD..).unwrap_or_default()
+    }
+
+    /// Whether it is of the entry of which Redis says this: of its body, the length or an empty one, and of its sum. Nothing
+    /// stands for what another type has.
+    pub(super) fn is_of(&self, body: Option<&Value>, sum: Option<Value>) -> bool {
+        let there = match body {
+            Some(Value::Integer(length)) => {
+                usize::try_from(*length).is_ok_and(|length| length == self.entry.body.len())
+            }
+            Some(body) => body.as_bytes().is_some_and(<[u8]>::is_empty) && self.entry.body.is_empty(),
+            None => false,
+        };
+        let sum = sum.map(Value::into_array).unwrap_or_default();
+        there && matches!(&*sum, [sum] if sum.as_bytes() == Some(&self.sum[..]))
+    }
+}
+
+/// Whether an entry has all the tags of its key.
+fn has_tags_of(at: &EntryRef, entry: &StoredResponse) -> bool {
+    at.tags.iter().all(|tag| entry.tags.contains(tag))
 }
 
 /// The same texts with one buffer for all of them.

@@ -30,13 +30,12 @@ pub(super) struct Control {
 }
 
 /// The keys of one entry.
+#[derive(Clone, Debug)]
 pub(super) struct Keys {
     /// STRING: the body, byte for byte.
     pub(super) body: Bytes,
     /// HASH: everything else of the entry. Its hash tag puts it into the body's cluster slot.
     pub(super) meta: Bytes,
-    /// Those of the app.
-    pub(super) control: Control,
 }
 
 impl Layout {
@@ -77,15 +76,37 @@ impl Layout {
         text.push('{');
         text.push_str(&self.prefix);
         push_name(&at.key, &mut text);
-        let end = text.len();
-        text.push_str("}:meta");
-        let meta = Bytes::from(text);
-        Keys { body: meta.slice(1..end), meta, control: self.control.clone() }
+        text.push_str(META);
+        Keys::by_meta(text.into())
     }
 
     /// The keys of what the app has besides entries.
     pub(super) fn control(&self) -> Control {
         self.control.clone()
+    }
+
+    /// The key of the app's record.
+    pub(super) fn record(&self) -> &Bytes {
+        &self.control.record
+    }
+}
+
+/// What follows the name of a body in that of its meta.
+const META: &str = "}:meta";
+
+impl Keys {
+    fn by_meta(meta: Bytes) -> Self {
+        Self { body: meta.slice(1..meta.len() - META.len()), meta }
+    }
+
+    /// The same in no more bytes than they have.
+    pub(super) fn compact(&self) -> Self {
+        Self::by_meta(Bytes::copy_from_slice(&self.meta))
+    }
+
+    /// How many that are.
+    pub(super) fn size(&self) -> usize {
+        self.meta.len()
     }
 }
 
@@ -130,6 +151,9 @@ const REPLID: Bytes = Bytes::from_static(b"replid");
 const SEQ: Bytes = Bytes::from_static(b"seq");
 const FLOOR: Bytes = Bytes::from_static(b"floor");
 const NAMES: Bytes = Bytes::from_static(b"names");
+
+/// So many of [`record_fields`] come before those of the tags.
+pub(super) const RECORD_HEAD: usize = 4;
 
 /// The fields of a record to ask for, in the order that [`Record::decode`] takes them: of these tags, and of all names where
 /// one of them is a name. What else counts in the place of a tag an entry has among its own.
@@ -196,16 +220,25 @@ impl Record {
     /// Reads the values of [`record_fields`]. Nothing comes back if there is no record, if it was made under another
     /// replication id, or if somebody has spoilt it.
     pub(super) fn decode(values: &[Value], replid: &str) -> Option<Self> {
+        let (record, tags) = Self::head(values, replid)?;
+        Some(record.with(tags))
+    }
+
+    /// The same without the tags, whose values come back with it.
+    pub(super) fn head<'v>(values: &'v [Value], replid: &str) -> Option<(Self, &'v [Value])> {
         let [epoch, made_under, seq, floor, tags @ ..] = values else { return None };
         if text(made_under)? != replid {
             return None;
         }
         let now = Token { epoch: parse_epoch(text(epoch)?)?, seq: whole(text(seq)?)? };
-        if floor.is_null() {
-            return None;
-        }
-        let latest = tags.iter().fold(parse_last(floor)?, |latest, value| latest.max(last_invalidated(value)));
-        Some(Self { now, latest })
+        let latest = if floor.is_null() { return None } else { parse_last(floor)? };
+        Some((Self { now, latest }, tags))
+    }
+
+    /// The same with what the fields of some tags say.
+    pub(super) fn with(self, tags: &[Value]) -> Self {
+        let latest = tags.iter().fold(self.latest, |latest, value| latest.max(last_invalidated(value)));
+        Self { latest, ..self }
     }
 
     /// Which of these tags, whose [`record_fields`] the values are, were invalidated after this token. `None` where the
@@ -300,7 +333,9 @@ mod tests {
     #[test]
     fn a_meta_key_has_the_bodys_name_as_its_hash_tag() {
         let place = EntryRef { key: CacheKey::new("fruit", 0, "fruit:1"), tags: Vec::new().into() };
-        let Keys { body, meta, control: Control { record, nodes, held, pend } } = Layout::new("shop:").keys(&place);
+        let layout = Layout::new("shop:");
+        let Keys { body, meta } = layout.keys(&place).compact();
+        let Control { record, nodes, held, pend } = layout.control();
         let names = [
             "shop:fruit:1",
             "{shop:fruit:1}:meta",

@@ -1,14 +1,17 @@
 //! What Redis has for a read: a copy of ours that it says is still good, or the entry in full.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use fred::types::Value;
 
+use super::batch::Validated;
 use super::codec::{self, Unfit};
 use super::copies::EntryCopy;
 use super::layout::{Keys, Record, record_fields};
 use super::node::RedisNode;
 use super::session::Session;
-use crate::clock::Clock;
+use crate::clock::{Clock, Millis};
 use crate::rules::{EntryRef, Tag};
 use crate::store::core::{Fault, Token, fresh_epoch};
 use crate::store::entry::{Lookup, StoredResponse};
@@ -18,19 +21,33 @@ use crate::store::entry::{Lookup, StoredResponse};
 /// The record is read after the entry, and both after this has begun. Who `reads_only` is given no copy and makes no record.
 pub(super) async fn lookup(
     node: &RedisNode,
-    session: &Session,
+    session: &Arc<Session>,
     at: &EntryRef,
     reads_only: bool,
 ) -> Result<Lookup, Fault> {
-    let (keys, now) = (node.settings.layout.keys(at), Clock::System.ticks());
+    let (record, now) = (node.settings.layout.record(), Clock::System.ticks());
     let mut copy = if reads_only { None } else { node.copies.find(at) };
     if let Some(trusted) = copy.take_if(|copy| copy.is_trusted(now)) {
-        let (is_there, record) = validate(session, &keys, &trusted).await?;
+        let Validated { is_there, record } = session.validate(&trusted, record).await?;
         if is_there {
-            return of_copy(node, session, keys, record, &trusted).await;
+            return of_copy(node, session, record, &trusted).await;
         }
         node.copies.remove(at);
     }
+    // Boxed, as those of the client: they are large, and most lookups end above.
+    Box::pin(in_full(node, session, at, copy, now, reads_only)).await
+}
+
+/// The same without trust in the copy that there is.
+async fn in_full(
+    node: &RedisNode,
+    session: &Session,
+    at: &EntryRef,
+    mut copy: Option<Arc<EntryCopy>>,
+    now: Millis,
+    reads_only: bool,
+) -> Result<Lookup, Fault> {
+    let keys = node.settings.layout.keys(at);
     let asked: &[Tag] = copy.as_ref().map_or(&at.tags, |copy| &copy.entry.tags);
     let (mut there, mut record) = read(node, session, at, &keys, asked).await?;
     if copy.take_if(|copy| there.as_ref().is_none_or(|(_, sum)| copy.sum != sum)).is_some() {
@@ -41,14 +58,14 @@ pub(super) async fn lookup(
     match (record, there) {
         // An epoch that no record has: nothing is ever put under it.
         (None, there) if reads_only => Ok(nothing(Token { epoch: fresh_epoch(), seq: 0 }, there.is_some())),
-        (None, there) => Ok(nothing(renew(node, session, keys).await?, there.is_some())),
+        (None, there) => Ok(nothing(renew(node, session).await?, there.is_some())),
         (Some(record), None) => Ok(nothing(record.now, false)),
         (Some(record), Some((entry, sum))) => {
             let asked: &[Tag] = copy.as_ref().map_or(&at.tags, |copy| &copy.entry.tags);
-            let Some(soft) = judge(session, keys.control.record, record, &entry, asked).await? else {
+            let Some(soft) = judge(session, node.settings.layout.record(), record, &entry, asked).await? else {
                 return Ok(nothing(record.now, true));
             };
-            let entry = if reads_only { entry.into() } else { node.copies.insert_read(at, entry, &sum, now) };
+            let entry = if reads_only { entry.into() } else { node.copies.insert_read(at, &keys, entry, &sum, now) };
             Ok(Lookup { entry: Some(entry), soft, ..nothing(record.now, false) })
         }
     }
@@ -62,34 +79,19 @@ async fn read(
     keys: &Keys,
     tags: &[Tag],
 ) -> Result<(Option<(StoredResponse, Bytes)>, Option<Record>), Fault> {
-    let [body, meta, record] = session.read(keys, record_fields(tags)).await?;
+    let [body, meta, record] = session.read(keys, node.settings.layout.record(), record_fields(tags)).await?;
     let record = record.and_then(|values| Record::decode(&values.into_array(), &session.replid));
     Ok((decode(node, at, body, meta), record))
-}
-
-/// Whether Redis has what this is a copy of, and what the record says of all its tags.
-async fn validate(session: &Session, keys: &Keys, copy: &EntryCopy) -> Result<(bool, Option<Record>), Fault> {
-    let [length, sum, record] = session.validate(keys, copy.entry.body.is_empty(), copy.fields.clone()).await?;
-    let there = match length {
-        Some(Value::Integer(length)) => usize::try_from(length).is_ok_and(|length| length == copy.entry.body.len()),
-        // Of an empty one the length would not tell whether it is there: it is read.
-        Some(body) => body.as_bytes().is_some_and(<[u8]>::is_empty) && copy.entry.body.is_empty(),
-        None => false,
-    };
-    let sum = sum.map(Value::into_array).unwrap_or_default();
-    let same = there && matches!(&*sum, [sum] if sum.as_bytes() == Some(&copy.sum[..]));
-    Ok((same, record.and_then(|values| Record::decode(&values.into_array(), &session.replid))))
 }
 
 /// A copy that is of what Redis has, as far as the record spares it.
 async fn of_copy(
     node: &RedisNode,
     session: &Session,
-    keys: Keys,
     record: Option<Record>,
     copy: &EntryCopy,
 ) -> Result<Lookup, Fault> {
-    let Some(record) = record else { return Ok(nothing(renew(node, session, keys).await?, true)) };
+    let Some(record) = record else { return Ok(nothing(renew(node, session).await?, true)) };
     if !record.spares(copy.entry.token) {
         return Ok(nothing(record.now, true));
     }
@@ -103,8 +105,8 @@ fn nothing(token: Token, invalidated: bool) -> Lookup {
 }
 
 /// Makes the record that is missing.
-async fn renew(node: &RedisNode, session: &Session, keys: Keys) -> Result<Token, Fault> {
-    let token = session.renew(keys.control).await;
+async fn renew(node: &RedisNode, session: &Session) -> Result<Token, Fault> {
+    let token = session.renew(node.settings.layout.control()).await;
     node.report.stored(|| node.settings.url.address(), &token);
     token
 }
@@ -134,7 +136,7 @@ pub(super) fn decode(
 /// which only the response has named, are asked for where the others spare it.
 async fn judge(
     session: &Session,
-    key: Bytes,
+    key: &Bytes,
     first: Record,
     entry: &StoredResponse,
     asked: &[Tag],

@@ -7,6 +7,7 @@
 //! nothing from Redis until it has been made.
 
 mod arguments;
+mod batch;
 mod client;
 mod codec;
 mod connect;
@@ -125,9 +126,10 @@ impl Redis {
     pub async fn overtaken(&self, at: &EntryRef) -> Result<Option<Overtaken>, Fault> {
         let session = self.session_or_count_miss()?;
         let keys = self.node().settings.layout.keys(at);
-        let [body, meta, _] = session.read(&keys, record_fields([])).await?;
+        let record = self.node().settings.layout.record();
+        let [body, meta, _] = session.read(&keys, record, record_fields([])).await?;
         let Some((entry, _)) = lookup::decode(self.node(), at, body, meta) else { return Ok(None) };
-        let values = session.read_record(keys.control.record, record_fields(&entry.tags)).await?;
+        let values = session.read_record(record, record_fields(&entry.tags)).await?;
         let values = values.map(Value::into_array).unwrap_or_default();
         let by = Record::raised(&values, &session.replid, entry.token, &entry.tags);
         let record_lost = by.is_none();
@@ -142,11 +144,13 @@ impl Redis {
         self.may_write()?;
         let session = self.session_or_count_miss()?;
         let _permit = self.0.link.permit(entry.body.len())?;
-        let put = Put::of(self.node().settings.layout.keys(at), &at.key, &entry, expect);
+        let layout = &self.node().settings.layout;
+        let keys = layout.keys(at);
+        let put = Put::of(keys.clone(), layout.record().clone(), &at.key, &entry, expect);
         let (sum, now) = (sum(&put.hash, entry.token), Clock::System.ticks());
         let outcome = session.put(put).await;
         if matches!(outcome, Ok(PutOutcome::Stored)) {
-            self.node().copies.insert_put(at, &entry, &sum, now);
+            self.node().copies.insert_put(at, &keys, &entry, &sum, now);
         }
         self.node().report.stored(|| self.node().settings.url.address(), &outcome);
         outcome
@@ -180,8 +184,9 @@ impl Redis {
         self.may_write()?;
         let everything = [Tag::everything()];
         let change = self.widened(change, &everything);
-        let keys = self.node().settings.layout.keys(at);
-        let told = Invalidate::of(keys.control.clone(), &change.since(since));
+        let layout = &self.node().settings.layout;
+        let keys = layout.keys(at);
+        let told = Invalidate::of(layout.control(), &change.since(since));
         let both = InvalidateAndPut::of(keys, &told, &at.key, entry, otherwise);
         // Where only both may happen, or nothing, nothing is pending: whatever became of it, nothing is old that was not.
         let unmade = if otherwise == Otherwise::Nothing { Unmade::default() } else { Unmade::of(&change) };

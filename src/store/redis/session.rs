@@ -2,8 +2,8 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -11,11 +11,14 @@ use fred::clients::Client;
 use fred::error::{Error, ErrorKind};
 use fred::interfaces::{ClientLike, HashesInterface, KeysInterface, ServerInterface};
 use fred::types::{CustomCommand, InfoKind, Value};
+use futures_util::future::join_all;
 use tokio::sync::Notify;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::arguments::{Arguments, Call, Hold, Invalidate, InvalidateAndPut, MarkWrite, Put, Renew, Unmark};
+use super::batch::{Questions, Reply, Verdict};
 use super::codec::{META_FIELDS, SUM};
+use super::copies::EntryCopy;
 use super::layout::{Control, Keys, parse_answer};
 use super::outage::{Outage, is_reply, outage, plain};
 use super::scripts::{Script, Scripts};
@@ -52,60 +55,70 @@ pub(super) struct Session {
     ended: OnceLock<Outage>,
     /// Rings when the session has ended, and when answers are late.
     bell: Notify,
+    /// About copies.
+    questions: Questions,
 }
 
-/// A reply, or nothing where the key holds another type.
-type Reply = Option<Value>;
+/// A command that is sent when it is polled for the first time.
+type Command<'c> = Pin<Box<dyn Future<Output = Result<Value, Error>> + Send + 'c>>;
 
 impl Session {
     pub(super) fn new(client: Client, scripts: Scripts, master: Master, timeout: Duration) -> Self {
-        let (late, ended, bell) = (AtomicU32::new(0), OnceLock::new(), Notify::new());
+        let (late, ended, bell, questions) = (AtomicU32::new(0), OnceLock::new(), Notify::new(), Questions::default());
         let Master { replid, replicas } = master;
         let server = ServerId(xxh3_64(replid.as_bytes()));
-        Self { client, scripts, replid, replicas, server, named: None, timeout, late, ended, bell }
+        Self { client, scripts, replid, replicas, server, named: None, timeout, late, ended, bell, questions }
     }
 
     /// Body, meta and record of an entry, read in this order and in one round trip.
-    pub(super) async fn read(&self, keys: &Keys, record_fields: Vec<Bytes>) -> Result<[Reply; 3], Fault> {
-        let Keys { body, meta, control } = keys;
+    pub(super) async fn read(&self, keys: &Keys, record: &Bytes, fields: Vec<Bytes>) -> Result<[Reply; 3], Fault> {
+        let Keys { body, meta } = keys;
         // They go out one after another at the first poll, and in one write. Measured per 100,000 with 64 callers: 1.2 CPU
         // seconds, a fred pipeline of the same 1.5; not boxed, where fred's futures of 7 kB each are copied, 1.4.
         let replies = self.within(async {
             tokio::join!(
                 Box::pin(self.client.get(body.clone())),
                 Box::pin(self.client.hmget(meta.clone(), META_FIELDS.to_vec())),
-                Box::pin(self.client.hmget(control.record.clone(), record_fields)),
+                Box::pin(self.client.hmget(record.clone(), fields)),
             )
         });
         let (body, meta, record) = replies.await?;
         Ok([self.reply(body)?, self.reply(meta)?, self.reply(record)?])
     }
 
-    /// The length of an entry's body, or for an empty one the body, its meta's sum, and its record: read in this order and in
-    /// one round trip.
-    pub(super) async fn validate(
-        &self,
-        keys: &Keys,
-        empty: bool,
-        record_fields: Vec<Bytes>,
-    ) -> Result<[Reply; 3], Fault> {
-        let Keys { body, meta, control } = keys;
-        let body: Pin<Box<dyn Future<Output = Result<Value, Error>> + Send>> =
-            if empty { Box::pin(self.client.get(body.clone())) } else { Box::pin(self.client.strlen(body.clone())) };
-        let replies = self.within(async {
-            tokio::join!(
-                body,
-                Box::pin(self.client.hmget(meta.clone(), SUM)),
-                Box::pin(self.client.hmget(control.record.clone(), record_fields)),
-            )
-        });
-        let (body, sum, record) = replies.await?;
-        Ok([self.reply(body)?, self.reply(sum)?, self.reply(record)?])
+    /// Whether Redis has what this is a copy of, and what the record under this key says of all its tags: read after this is
+    /// asked, the record last, and in one round trip with what others ask meanwhile.
+    pub(super) async fn validate(self: &Arc<Self>, copy: &Arc<EntryCopy>, record: &Bytes) -> Verdict {
+        let (verdict, begins) = self.questions.ask(copy);
+        if begins {
+            // It runs after all that is ready to run now, so that the lookups among that are in the batch.
+            tokio::spawn(Arc::clone(self).validate_batch(record.clone()));
+        }
+        verdict.await.unwrap_or(Err(Fault::Down))
+    }
+
+    /// Asks what a batch of lookups want to know. None of them is left without an answer if one of them goes.
+    async fn validate_batch(self: Arc<Self>, record: Bytes) {
+        let batch = self.questions.take();
+        let mut commands: Vec<Command<'_>> = Vec::with_capacity(2 * batch.len() + 1);
+        for EntryCopy { entry, keys: Keys { body, meta }, .. } in batch.copies() {
+            // Of an empty body the length would not tell whether it is there: it is read.
+            let body: Command<'_> = if entry.body.is_empty() {
+                Box::pin(self.client.get(body.clone()))
+            } else {
+                Box::pin(self.client.strlen(body.clone()))
+            };
+            commands.push(body);
+            commands.push(Box::pin(self.client.hmget(meta.clone(), SUM)));
+        }
+        commands.push(Box::pin(self.client.hmget(record, batch.record_fields())));
+        let replies = self.within(join_all(commands)).await;
+        batch.answer(replies.map(|replies| replies.into_iter().map(|reply| self.reply(reply)).collect()), &self.replid);
     }
 
     /// Fields of the app's record.
-    pub(super) async fn read_record(&self, record: Bytes, fields: Vec<Bytes>) -> Result<Reply, Fault> {
-        let reply = self.within(Box::pin(self.client.hmget(record, fields))).await?;
+    pub(super) async fn read_record(&self, record: &Bytes, fields: Vec<Bytes>) -> Result<Reply, Fault> {
+        let reply = self.within(Box::pin(self.client.hmget(record.clone(), fields))).await?;
         self.reply(reply)
     }
 
