@@ -213,6 +213,42 @@ async fn a_write_finds_out_that_the_master_is_a_replica() {
     assert_eq!(redis.store.lookup(&place("fruit:1")).await.unwrap_err(), Fault::Down);
 }
 
+/// The replica lacks the last invalidation when it takes over, and the old master follows it under connections that stay: what
+/// it has now is from before a write that was answered.
+#[tokio::test]
+async fn what_a_former_master_has_of_the_new_one_answers_nobody() {
+    let at_once = &["--repl-diskless-sync-delay", "0"];
+    let master = RedisServer::start_with(at_once);
+    let of = format!("127.0.0.1 {}", master.port());
+    let replica = RedisServer::start_with(&[at_once, &["--replicaof", &of][..]].concat());
+    let in_step =
+        async |server: &RedisServer| server.command(&["INFO", "replication"]).text().contains("master_link_status:up");
+    eventually("the replica is in step", async || in_step(&replica).await).await;
+    // None of them renews its lease while the test goes on.
+    let settings = StoreSettings { lease: Duration::from_secs(5), memory: 0, ..redis_settings(&master) };
+    let redis = InRedis::start_with(master, settings.clone()).await;
+    let copying = Shared::new(&StoreSettings { memory: 64 << 20, ..settings });
+    let copies = copying.attach();
+    usable(&copies).await;
+    let (apple, pear) = (place("fruit:1"), place("fruit:2"));
+    fill(&copies, &apple, "old").await;
+    assert_eq!(hit(&copies, &apple).await.as_deref(), Some("old"));
+    eventually("the replica has it", async || replica.command(&["EXISTS", "fruit:1"]) == Reply::Number(1)).await;
+
+    replica.command(&["REPLICAOF", "NO", "ONE"]);
+    redis.store.invalidate(Change::of(&key_tag("fruit:1"))).await.unwrap();
+    assert_eq!(hit(&copies, &apple).await, None);
+    redis.server.command(&["REPLICAOF", "127.0.0.1", &replica.port().to_string()]);
+    eventually("the former master is in step", async || in_step(&redis.server).await).await;
+
+    for store in [&copies, &redis.store] {
+        let found = store.lookup(&apple).await;
+        assert!(!matches!(&found, Ok(found) if found.entry.is_some()), "{found:?}");
+        // Nor does a fill begin there.
+        assert!(store.lookup(&pear).await.is_err());
+    }
+}
+
 #[tokio::test]
 async fn a_new_replication_id_is_a_new_life() {
     let server = RedisServer::start_with(&["--enable-debug-command", "yes"]);

@@ -94,8 +94,9 @@ impl Redis {
 
     /// A store to look into, with one session that is never opened again. The error says why there is none.
     pub async fn attach_reader(node: &Arc<RedisNode>) -> Result<Self, String> {
-        let (session, mut connection) =
+        let (mut session, mut connection) =
             connect::open(&node.settings.url, node.settings.timeout, None).await.map_err(|why| why.to_string())?;
+        session.only_looks = true;
         let link = Arc::new(Link::new(Arc::clone(node)));
         link.publish(Arc::new(session));
         let supervisor = tokio::spawn(async move { drop(connection.ended().await) }).abort_handle();

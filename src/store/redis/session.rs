@@ -1,6 +1,6 @@
 //! One connection with Redis from its beginning to its end: its commands bounded in time, and what ends it.
 
-use std::future::Future;
+use std::future::{Future, ready};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -32,6 +32,9 @@ const LATE_LIMIT: u32 = 3;
 /// For how long that is looked for; after that the connection is taken for dead. Shorter than writes wait for one.
 const SILENCE_LIMIT: Duration = Duration::from_secs(2);
 
+/// A field that no record has.
+const NO_FIELD: &str = "-";
+
 /// Asks for the server's clock.
 fn time() -> CustomCommand {
     CustomCommand::new_static("TIME", None::<u16>, false)
@@ -49,6 +52,8 @@ pub(super) struct Session {
     pub(super) server: ServerId,
     /// Where its sentinels have this master, if it has any.
     pub(super) named: Option<Address>,
+    /// Whether nobody is answered from it: its user may have no right to write.
+    pub(super) only_looks: bool,
     timeout: Duration,
     /// Commands in a row that had no answer in time.
     late: AtomicU32,
@@ -67,7 +72,29 @@ impl Session {
         let (late, ended, bell, questions) = (AtomicU32::new(0), OnceLock::new(), Notify::new(), Questions::default());
         let Master { replid, replicas } = master;
         let server = ServerId(xxh3_64(replid.as_bytes()));
-        Self { client, scripts, replid, replicas, server, named: None, timeout, late, ended, bell, questions }
+        Self {
+            client,
+            scripts,
+            replid,
+            replicas,
+            server,
+            named: None,
+            only_looks: false,
+            timeout,
+            late,
+            ended,
+            bell,
+            questions,
+        }
+    }
+
+    /// What is sent after reads, to be sure that a master has answered them: a replica refuses it. It changes nothing, for no
+    /// record has that field.
+    ///
+    /// A master that becomes a replica keeps its connections, and what it has may be replaced by what its new master has, which
+    /// may lack the last invalidations. The record is still one of this session's master then.
+    fn prove(&self, record: Bytes) -> Command<'_> {
+        if self.only_looks { Box::pin(ready(Ok(Value::Null))) } else { Box::pin(self.client.hdel(record, NO_FIELD)) }
     }
 
     /// Body, meta and record of an entry, read in this order and in one round trip.
@@ -80,9 +107,11 @@ impl Session {
                 Box::pin(self.client.get(body.clone())),
                 Box::pin(self.client.hmget(meta.clone(), META_FIELDS.to_vec())),
                 Box::pin(self.client.hmget(record.clone(), fields)),
+                self.prove(record.clone()),
             )
         });
-        let (body, meta, record) = replies.await?;
+        let (body, meta, record, proof) = replies.await?;
+        self.reply(proof)?;
         Ok([self.reply(body)?, self.reply(meta)?, self.reply(record)?])
     }
 
@@ -111,15 +140,23 @@ impl Session {
             commands.push(body);
             commands.push(Box::pin(self.client.hmget(meta.clone(), SUM)));
         }
-        commands.push(Box::pin(self.client.hmget(record, batch.record_fields())));
-        let replies = self.within(join_all(commands)).await;
+        commands.push(Box::pin(self.client.hmget(record.clone(), batch.record_fields())));
+        commands.push(self.prove(record));
+        let replies = self.within(join_all(commands)).await.and_then(|mut replies| {
+            self.reply(replies.pop().unwrap_or(Ok(Value::Null)))?;
+            Ok(replies)
+        });
         batch.answer(replies.map(|replies| replies.into_iter().map(|reply| self.reply(reply)).collect()), &self.replid);
     }
 
     /// Fields of the app's record.
     pub(super) async fn read_record(&self, record: &Bytes, fields: Vec<Bytes>) -> Result<Reply, Fault> {
-        let reply = self.within(Box::pin(self.client.hmget(record.clone(), fields))).await?;
-        self.reply(reply)
+        let replies = self.within(async {
+            tokio::join!(Box::pin(self.client.hmget(record.clone(), fields)), self.prove(record.clone()))
+        });
+        let (values, proof) = replies.await?;
+        self.reply(proof)?;
+        self.reply(values)
     }
 
     /// Stores a fill. Answers with what became of it.
