@@ -243,9 +243,9 @@ impl Route {
     /// has left may be invalid already. `surroundings` is what shapes the answers of all routes.
     pub(super) fn shaped_by(&self, writes: &[WriteRule], surroundings: &str) -> u64 {
         let Self { path, query, vary, key, choices, cookies, authorization, etag, .. } = self;
-        let Self { unless, tags, invalidated_by, settle, write, .. } = self;
+        let Self { unless, tags, invalidated_by, write, .. } = self;
         let asked = format!("{path:?} {query:?} {vary:?} {key:?} {cookies:?} {authorization:?}");
-        let kept = format!("{etag} {unless:?} {tags:?} {invalidated_by:?} {settle:?} {write:?}");
+        let kept = format!("{etag} {unless:?} {tags:?} {invalidated_by:?} {write:?}");
         fingerprint([&*asked, &storing(choices), &kept, &format!("{writes:?}"), surroundings])
     }
 
