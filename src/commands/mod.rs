@@ -4,27 +4,32 @@
 //! `EX_CONFIG` of `sysexits.h`).
 
 mod check;
+mod completions;
 mod explain;
 mod routes;
 mod serve;
-mod signals;
 mod terminal;
+mod warm;
 
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
 use crate::config::{Config, Overrides, Severity};
 use crate::fields::{Notation, visible_lines};
 use crate::telemetry::LogFormat;
 use terminal::{USAGE, configuration, refuse, said, say_findings};
 
+pub use completions::CompletionsArguments;
 pub use explain::ExplainArguments;
 pub use terminal::ConfigArguments;
+pub use warm::WarmArguments;
 
 const AFTER_SERVE: &str = "Environment:
+  ASIDE_CONFIG
+             The configuration, where --config names none; without it ./proxy.toml, then /etc/aside/proxy.toml
   ASIDE_LOG  Which lines are logged, in place of aside=info: a level (off, error, warn, info, debug, trace), aside=debug,
              or several with commas
   NO_COLOR   With any value: no colours, also on a terminal";
@@ -50,6 +55,10 @@ pub enum Command {
     Explain(ExplainArguments),
     /// List the routes.
     Routes(CheckArguments),
+    /// Ask the running proxy for what is to be stored before clients ask.
+    Warm(WarmArguments),
+    /// Print what a shell needs to complete the command line.
+    Completions(CompletionsArguments),
 }
 
 /// `aside serve`.
@@ -129,6 +138,8 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Check(arguments) => check::run(&arguments.config(), arguments.json),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Routes(arguments) => routes::run(&arguments.config(), arguments.json),
+        Command::Warm(arguments) => warm::run(&arguments),
+        Command::Completions(arguments) => completions::run(&arguments, Cli::command()),
     }
 }
 
@@ -150,7 +161,7 @@ fn serve(arguments: ServeArguments) -> ExitCode {
     match config {
         Ok(config) => {
             say_findings(&config.remarks.at_least(Severity::Warning));
-            serve::run(config)
+            serve::run(config, overrides)
         }
         Err(error) => refuse(&error),
     }
@@ -159,7 +170,6 @@ fn serve(arguments: ServeArguments) -> ExitCode {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory as _;
 
     #[test]
     fn the_arguments_are_sound() {

@@ -1,7 +1,7 @@
 //! What the commands have in common: which configuration is read, what is printed where, and the exit codes.
 
 use std::io::{self, IsTerminal as _, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
@@ -17,25 +17,17 @@ pub(super) const UNAVAILABLE: u8 = 69;
 /// The arguments cannot be used.
 pub(super) const USAGE: u8 = 2;
 
-/// Read where no `--config` names another.
-const DEFAULT_FILE: &str = "proxy.toml";
-
 /// Where the configuration is.
 #[derive(Debug, Args)]
 pub struct ConfigArguments {
-    /// The configuration; ./proxy.toml if there is one.
+    /// The configuration; if not, the one that `ASIDE_CONFIG` names, ./proxy.toml or /etc/aside/proxy.toml.
     #[arg(long, short, value_name = "FILE")]
     pub config: Option<PathBuf>,
 }
 
-/// The named file, else `./proxy.toml` if it is there, else what the command line says alone.
+/// The named file, else one of those that are looked for, else what the command line says alone.
 pub(super) fn configuration(arguments: &ConfigArguments, overrides: &Overrides) -> Result<Config, ConfigError> {
-    let default = Path::new(DEFAULT_FILE);
-    match &arguments.config {
-        Some(path) => Config::load(path, overrides),
-        None if overrides.origin.is_some() && !default.exists() => Config::without_file(overrides),
-        None => Config::load(default, overrides),
-    }
+    Config::find(arguments.config.as_deref(), overrides)
 }
 
 /// How many routes there are, in words.

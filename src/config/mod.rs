@@ -26,6 +26,7 @@ mod outside;
 mod parse;
 mod route;
 mod routes;
+mod search;
 mod secret;
 pub mod size;
 mod statuses;
@@ -174,6 +175,26 @@ impl Config {
         environment: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, ConfigError> {
         compile(name.to_owned(), text.to_owned(), None, &Overrides::default(), &environment)
+    }
+
+    /// Reads the named file; else the one that `ASIDE_CONFIG` names, `./proxy.toml` or `/etc/aside/proxy.toml`, whichever comes
+    /// first; else what the command line says alone, where that has an origin.
+    pub fn find(named: Option<&Path>, overrides: &Overrides) -> Result<Self, ConfigError> {
+        match search::file(named) {
+            Some(path) => Self::load(&path, overrides),
+            None if overrides.origin.is_some() => Self::without_file(overrides),
+            None => Err(refused(search::FOLDER_FILE, search::nothing_found())),
+        }
+    }
+
+    /// The same, but for what holds only after a restart: that is as it was `before`.
+    #[must_use]
+    pub fn but_what_needs_a_restart(self, before: &Self) -> Self {
+        let StoreSettings { commit_within, rules, .. } = self.store;
+        let store = StoreSettings { commit_within, rules, ..before.store.clone() };
+        let (listen, cores) = (before.server.listen.clone(), before.server.cores);
+        let tls = self.server.tls.clone().filter(|_| before.server.tls.is_some()).or_else(|| before.server.tls.clone());
+        Self { store, server: ServerSettings { listen, tls, cores, ..self.server }, ..self }
     }
 
     /// Every default, but for what the command line says. An origin is needed.

@@ -86,6 +86,12 @@ pub(super) fn of_process(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
+/// The configuration that the environment names; `None` where it names none.
+#[allow(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
+pub(super) fn named_file() -> Option<std::path::PathBuf> {
+    std::env::var_os("ASIDE_CONFIG").filter(|path| !path.is_empty()).map(Into::into)
+}
+
 /// Whether the user wants output without colours (<https://no-color.org>).
 #[allow(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
 pub fn wants_no_colours() -> bool {

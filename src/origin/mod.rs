@@ -153,6 +153,12 @@ impl Answered {
 }
 
 impl Outgoing {
+    /// A GET of this host's without more.
+    pub fn get(target: PathAndQuery, fields: HeaderMap, host: Option<HeaderValue>) -> Self {
+        let (method, body) = (Method::GET, Body::Empty);
+        Self { method, target, fields, client_host: host, body, interim: None, waiters: None }
+    }
+
     /// Whether it can be sent twice without harm.
     fn is_repeatable(&self) -> bool {
         matches!(self.body, Body::Empty) && matches!(self.method, Method::GET | Method::HEAD | Method::OPTIONS)

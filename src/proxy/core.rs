@@ -61,11 +61,11 @@ impl Shared {
     /// The same for a core that counts by itself already.
     fn of_core_of(&self, before: &Self) -> Self {
         let routes = self.settings.rules.routes.iter().map(|route| &route.name);
-        Self { recorder: before.recorder.about(routes), ..self.clone() }
+        Self { recorder: before.recorder.logging_as(&self.recorder).about(routes), ..self.clone() }
     }
 
-    /// The same under other settings. What is under way, and what is known of the routes that stay, is the same.
-    pub(super) fn under(&self, settings: ProxySettings) -> Self {
+    /// The same under other settings, and the log of this recorder. What is under way, and what is known of the routes that stay, is the same.
+    pub(super) fn under(&self, settings: ProxySettings, log: &Recorder) -> Self {
         self.answers.resize(settings.max_answers);
         self.flights.max_waiters.store(settings.max_waiters, Ordering::Relaxed);
         let same_coding = settings.compression == self.settings.compression;
@@ -76,6 +76,7 @@ impl Shared {
             codings: if same_coding { Arc::clone(&self.codings) } else { codings() },
             notices: if same_rules { Arc::clone(&self.notices) } else { notices() },
             derivation: derivation(&settings),
+            recorder: self.recorder.logging_as(log),
             settings: Arc::new(settings),
             ..self.clone()
         }

@@ -55,7 +55,7 @@ use crate::origin::{self, OriginSettings};
 use crate::policy::is_safe;
 use crate::rules::Ruleset;
 use crate::store::{self, Store};
-use crate::telemetry::Begun;
+use crate::telemetry::{Begun, Recorder};
 use answer::Answer;
 use core::{Core, InForce};
 use ingress::{Admitted, admit};
@@ -103,15 +103,18 @@ impl Parts {
     }
 
     /// Puts another configuration in force, whole: whoever comes from now on sees it, on every core, and who is under way goes
-    /// on as it began. The origin may from now on commit a write of unknown outcome `commit_within` that time.
+    /// on as it began. Requests are logged as this recorder's are. The origin may from now on commit a write of unknown outcome `commit_within` that time.
     ///
     /// To be called by one at a time.
-    pub fn replace(&self, settings: ProxySettings, origin: OriginSettings, commit_within: Duration) {
+    pub fn replace(&self, settings: ProxySettings, origin: OriginSettings, commit_within: Duration, log: &Recorder) {
         let InForce { shared, origin: before, .. } = &*self.live.current();
         let origin = origin::Shared::after(before, origin, &shared.clock);
         let (rules, rules_before) = (&settings.rules, &shared.settings.rules);
-        self.store.go_by(rules.of_writes(), &rules.changed_since(rules_before), commit_within);
-        self.live.replace(shared.under(settings), origin);
+        let (rules, changed) = (rules.of_writes(), rules.changed_since(rules_before));
+        let shared = shared.under(settings, log);
+        // In this order: what is stored under the rules of before is not to be found under these.
+        self.store.go_by(rules, &changed, commit_within);
+        self.live.replace(shared, origin);
     }
 }
 

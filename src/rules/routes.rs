@@ -94,6 +94,11 @@ impl Routes {
         of_routes.chain([(UNROUTED, self.unrouted_fingerprint)]).collect()
     }
 
+    /// What is said of writes, in order.
+    pub fn write_rules(&self) -> &[WriteRule] {
+        &self.writes
+    }
+
     /// Every route, in order.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Route>> {
         self.routes.iter()

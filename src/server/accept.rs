@@ -5,6 +5,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
@@ -21,7 +22,7 @@ use crate::telemetry::Episode;
 /// What a core's thread works with.
 pub(super) struct Core {
     pub(super) listeners: Vec<TcpListener>,
-    pub(super) settings: Arc<ServerSettings>,
+    pub(super) settings: Arc<ArcSwap<ServerSettings>>,
     pub(super) certificate: Option<Arc<Certificate>>,
     pub(super) connections: Arc<Semaphore>,
     /// Of all cores: the files that they run out of are the process's.
@@ -39,7 +40,7 @@ impl Core {
     /// Serves until told to stop, then drains.
     pub(super) async fn serve(self, handler: Arc<dyn Handler>) {
         let context = Context {
-            settings: Arc::clone(&self.settings),
+            settings: self.settings.load_full(),
             certificate: self.certificate,
             handler: Arc::clone(&handler),
             stopped: self.stopped.clone(),
@@ -49,14 +50,17 @@ impl Core {
             match tokio::net::TcpListener::from_std(listener) {
                 Ok(listener) => {
                     let (connections, shortage) = (Arc::clone(&self.connections), Arc::clone(&self.shortage));
-                    accepting.spawn(Acceptor { listener, connections, shortage, context: context.clone() }.accept());
+                    accepting.spawn({
+                        let (settings, context) = (Arc::clone(&self.settings), context.clone());
+                        Acceptor { listener, settings, connections, shortage, context }.accept()
+                    });
                 }
                 Err(error) => tracing::error!(%error, "a listening socket cannot be used"),
             }
         }
         let mut stopped = self.stopped;
         stop(&mut stopped).await;
-        let deadline = Instant::now() + self.settings.shutdown_timeout + GRACE;
+        let deadline = Instant::now() + self.settings.load().shutdown_timeout + GRACE;
         while accepting.join_next().await.is_some() {}
         handler.finish(deadline).await;
     }
@@ -64,6 +68,7 @@ impl Core {
 
 struct Acceptor {
     listener: tokio::net::TcpListener,
+    settings: Arc<ArcSwap<ServerSettings>>,
     connections: Arc<Semaphore>,
     shortage: Arc<Episode>,
     context: Context,
@@ -88,7 +93,7 @@ impl Acceptor {
                         late.push((stream, peer));
                         break;
                     };
-                    open.spawn(serve(self.context.clone(), stream, peer, place));
+                    open.spawn(serve(self.context(), stream, peer, place));
                 }
                 Err(error) if is_shortage(&error) => {
                     if self.shortage.met(Clock::System.ticks()) {
@@ -100,16 +105,16 @@ impl Acceptor {
                 Err(_) => {}
             }
         }
+        let (now, deadline) = (self.context(), self.settings.load().shutdown_timeout);
         late.extend(queued(self.listener));
         for (stream, peer) in late {
-            let (context, connections) = (self.context.clone(), Arc::clone(&self.connections));
+            let (context, connections) = (now.clone(), Arc::clone(&self.connections));
             open.spawn(async move {
                 if let Ok(place) = connections.acquire_owned().await {
                     serve(context, stream, peer, place).await;
                 }
             });
         }
-        let deadline = self.context.settings.shutdown_timeout;
         if timeout(deadline, async { while open.join_next().await.is_some() {} }).await.is_err() {
             tracing::warn!(
                 connections = open.len(),
@@ -117,6 +122,11 @@ impl Acceptor {
                 "requests under way did not end in time and were cut off"
             );
         }
+    }
+
+    /// What a connection that begins now works with to its end.
+    fn context(&self) -> Context {
+        Context { settings: self.settings.load_full(), ..self.context.clone() }
     }
 
     /// Tells, where connections could not be accepted for a while, that they can be.

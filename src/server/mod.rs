@@ -5,6 +5,7 @@
 
 mod accept;
 mod connection;
+mod control;
 mod files;
 mod listen;
 mod settings;
@@ -16,13 +17,16 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use tokio::sync::{Semaphore, watch};
+use arc_swap::ArcSwap;
+use tokio::sync::watch;
 
 use crate::handler::Handlers;
+use control::Places;
 use tls::Certificate;
 
 #[cfg(fuzzing)]
 pub use connection::fuzzing;
+pub use control::ServerControl;
 pub use listen::BindError;
 pub use settings::{Http2, ServerSettings};
 pub use tls::{TlsError, TlsSettings};
@@ -41,7 +45,7 @@ pub struct Server {
 #[derive(Debug)]
 pub struct Running {
     addresses: Vec<SocketAddr>,
-    certificate: Option<Arc<Certificate>>,
+    control: ServerControl,
     stop: watch::Sender<bool>,
     cores: Vec<JoinHandle<()>>,
 }
@@ -110,34 +114,40 @@ impl Server {
     pub fn start(self, handlers: &impl Handlers) -> io::Result<Running> {
         let (stop, stopped) = watch::channel(false);
         let places = files::connections(self.settings.max_connections, handlers.max_files());
-        let connections = Arc::new(Semaphore::new(places.min(Semaphore::MAX_PERMITS)));
-        let settings = Arc::new(self.settings);
+        let control = ServerControl {
+            settings: Arc::new(ArcSwap::from_pointee(self.settings)),
+            certificate: self.certificate.clone(),
+            places: Arc::new(Places::new(places)),
+            beats: ServerControl::beats(self.listeners.len()),
+        };
         let shortage = Arc::default();
         let stack = handlers.stack_bytes(self.listeners.len());
         let mut cores = Vec::new();
         for (index, listeners) in self.listeners.into_iter().enumerate() {
             let core = accept::Core {
                 listeners,
-                settings: Arc::clone(&settings),
+                settings: Arc::clone(&control.settings),
                 certificate: self.certificate.clone(),
-                connections: Arc::clone(&connections),
+                connections: Arc::clone(&control.places.free),
                 shortage: Arc::clone(&shortage),
                 stopped: stopped.clone(),
             };
             // One look at the files is enough for all cores.
             let follow = self.certificate.clone().filter(|_| index == 0).map(|it| it.follow(stopped.clone()));
+            let beat = ServerControl::beat(Arc::clone(&control.beats), index);
             let handlers = handlers.clone();
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             let thread = std::thread::Builder::new().name(format!("core-{index}"));
             let thread = stack.into_iter().fold(thread, std::thread::Builder::stack_size).spawn(move || {
                 runtime.block_on(async move {
                     follow.map(tokio::spawn);
+                    tokio::spawn(beat);
                     core.serve(handlers.attach()).await;
                 });
             })?;
             cores.push(thread);
         }
-        Ok(Running { addresses: self.addresses, certificate: self.certificate, stop, cores })
+        Ok(Running { addresses: self.addresses, control, stop, cores })
     }
 }
 
@@ -149,14 +159,12 @@ impl Running {
 
     /// Whether TLS is spoken there.
     pub fn is_secure(&self) -> bool {
-        self.certificate.is_some()
+        self.control.certificate.is_some()
     }
 
-    /// Reads the certificate's files again; a bad one changes nothing but a line in the log. Without TLS there are none.
-    pub fn reload_certificate(&self) {
-        if let Some(certificate) = &self.certificate {
-            certificate.reload();
-        }
+    /// What it is steered by while it runs.
+    pub fn control(&self) -> ServerControl {
+        self.control.clone()
     }
 
     /// Stops accepting, lets requests under way end within the shutdown timeout, and returns when all cores are done.

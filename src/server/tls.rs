@@ -101,11 +101,28 @@ fn tell_refused(error: &TlsError) {
     tracing::warn!("{error}; the certificate read before stays in use");
 }
 
+/// Which certificate is offered, and which protocols by ALPN.
+#[derive(Debug)]
+struct About {
+    settings: TlsSettings,
+    protocols: &'static [&'static [u8]],
+}
+
+impl About {
+    fn new(settings: TlsSettings, http2: bool) -> Self {
+        let protocols: &[&[u8]] = if http2 { &[b"h2", b"http/1.1"] } else { &[b"http/1.1"] };
+        Self { settings, protocols }
+    }
+
+    fn read(&self) -> Result<Arc<ServerConfig>, TlsError> {
+        self.settings.read(self.protocols)
+    }
+}
+
 /// The certificate in use, the same for all cores.
 #[derive(Debug)]
 pub(super) struct Certificate {
-    settings: TlsSettings,
-    protocols: &'static [&'static [u8]],
+    about: ArcSwap<About>,
     current: ArcSwap<ServerConfig>,
 }
 
@@ -116,9 +133,9 @@ const LOOK: Duration = Duration::from_secs(1);
 impl Certificate {
     /// Reads it. `http2` offers HTTP/2 besides HTTP/1.1.
     pub(super) fn new(settings: TlsSettings, http2: bool) -> Result<Self, TlsError> {
-        let protocols: &[&[u8]] = if http2 { &[b"h2", b"http/1.1"] } else { &[b"http/1.1"] };
-        let current = ArcSwap::new(settings.read(protocols)?);
-        Ok(Self { settings, protocols, current })
+        let about = About::new(settings, http2);
+        let current = ArcSwap::new(about.read()?);
+        Ok(Self { about: ArcSwap::from_pointee(about), current })
     }
 
     /// What shakes hands with a new client.
@@ -126,22 +143,24 @@ impl Certificate {
         TlsAcceptor::from(self.current.load_full())
     }
 
-    /// Reads it again. A bad one changes nothing but a line in the log.
-    pub(super) fn reload(&self) {
+    /// Reads it again, or another one. A bad one changes nothing but a line in the log.
+    pub(super) fn change(&self, settings: TlsSettings, http2: bool) {
+        self.about.store(Arc::new(About::new(settings, http2)));
         if let Err(error) = self.replace() {
             tell_refused(&error);
         }
     }
 
     fn replace(&self) -> Result<(), TlsError> {
-        self.current.store(self.settings.read(self.protocols)?);
-        tracing::info!("the certificate in {} was read again", self.settings.cert.display());
+        let about = self.about.load();
+        self.current.store(about.read()?);
+        tracing::info!("the certificate in {} was read again", about.settings.cert.display());
         Ok(())
     }
 
     /// Reads it again whenever its files have changed, until told to stop.
     pub(super) async fn follow(self: Arc<Self>, mut stopped: watch::Receiver<bool>) {
-        let mut known = self.settings.stamp();
+        let mut known = self.about.load().settings.stamp();
         let mut seen = known;
         let mut refused = None;
         loop {
@@ -151,7 +170,7 @@ impl Certificate {
             }
             let certificate = Arc::clone(&self);
             let looking = spawn_blocking(move || {
-                let now = certificate.settings.stamp();
+                let now = certificate.about.load().settings.stamp();
                 let settled = now == seen && now != known;
                 (now, settled.then(|| certificate.replace()))
             });

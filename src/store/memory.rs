@@ -26,6 +26,7 @@ use super::bounded::{Bounded, Weight};
 use super::change::{Change, Intent};
 use super::core::{Invalidated, Otherwise, PutOutcome, Since, Token};
 use super::entry::{Expect, Kind, Lookup, StoredResponse};
+use super::in_force::InForce;
 use super::record::{Marks, Record};
 use super::weight::key_texts;
 use crate::clock::{Clock, Millis, millis};
@@ -40,7 +41,7 @@ pub struct Memory {
     record: Record,
     /// How long the origin may take to commit a write whose outcome is unknown, in milliseconds.
     commit_within: AtomicU64,
-    rules: Arc<AtomicU64>,
+    rules: Arc<InForce>,
     clock: Clock,
 }
 
@@ -55,20 +56,20 @@ impl Memory {
             entries: Bounded::new(bytes, BYTES_A_GHOST),
             record: Record::new(),
             commit_within: AtomicU64::new(millis(commit_within)),
-            rules: Arc::default(),
+            rules: Arc::new(InForce::new(0)),
             clock,
         }
     }
 
-    /// The fingerprint of the rules in force.
-    pub(super) fn rules_in_force(&self) -> Arc<AtomicU64> {
+    /// The rules in force.
+    pub(super) fn rules_in_force(&self) -> Arc<InForce> {
         Arc::clone(&self.rules)
     }
 
     /// Puts other rules in force, and invalidates what has changed.
     pub(super) fn go_by(&self, rules: u64, changed: &[Tag], commit_within: Duration) {
         self.commit_within.store(millis(commit_within), Ordering::Relaxed);
-        if self.rules.swap(rules, Ordering::SeqCst) == rules {
+        if !self.rules.go_by(rules, changed) {
             return;
         }
         self.invalidate(Change::of(changed));

@@ -15,6 +15,7 @@ mod core;
 mod derived;
 mod entry;
 mod held;
+mod in_force;
 pub mod lease;
 mod memory;
 mod record;
@@ -24,12 +25,13 @@ mod settings;
 mod weight;
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use crate::budget::Budget;
 use crate::clock::Clock;
 use crate::rules::{EntryRef, Tag};
+
+use self::in_force::InForce;
 
 pub use self::bounded::Bounded;
 pub use self::change::{Change, Intent, Mark, Strength};
@@ -175,8 +177,8 @@ pub enum Store {
 }
 
 impl Store {
-    /// The fingerprint of the rules in force.
-    fn rules_in_force(&self) -> Arc<AtomicU64> {
+    /// The rules in force.
+    fn rules_in_force(&self) -> Arc<InForce> {
         match self {
             Self::Memory(memory) => memory.rules_in_force(),
             Self::Redis(redis) => redis.rules_in_force(),

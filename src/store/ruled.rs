@@ -1,17 +1,18 @@
 //! The store as the requests of one configuration see it.
 //!
 //! What an entry is tagged with, and which tags a write invalidates, the rules say. So a request under rules that are no longer
-//! in force is given nothing that is stored, and its write invalidates everything: what the rules in force call by another name
-//! it would miss, and what they have not invalidated it would find. ARCHITECTURE.md says why that is enough.
+//! in force is given nothing that is stored of what they call otherwise, and its write invalidates all of that: it would else
+//! find what a write of the others has not invalidated by its names, and miss what they have stored. ARCHITECTURE.md says why
+//! that is enough.
 
 use std::ops::Deref;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::Store;
 use super::change::{Change, Intent, Mark};
 use super::core::{Fault, Invalidated, Otherwise, PutOutcome, Since};
 use super::entry::{Lookup, StoredResponse, Withheld};
+use super::in_force::InForce;
 use crate::rules::{EntryRef, Tag};
 
 /// A core's store, for requests under certain rules. What makes no difference is the store's own.
@@ -19,7 +20,7 @@ use crate::rules::{EntryRef, Tag};
 pub struct RuledStore {
     store: Store,
     rules: u64,
-    in_force: Arc<AtomicU64>,
+    in_force: Arc<InForce>,
 }
 
 impl RuledStore {
@@ -31,7 +32,7 @@ impl RuledStore {
 
     /// Whatever rules are in force: for whoever asks what these would make of it.
     pub fn alone(store: Store, rules: u64) -> Self {
-        Self { store, rules, in_force: Arc::new(AtomicU64::new(rules)) }
+        Self { store, rules, in_force: Arc::new(InForce::new(rules)) }
     }
 
     /// The same for requests under other rules.
@@ -41,27 +42,32 @@ impl RuledStore {
     }
 
     fn is_in_force(&self) -> bool {
-        self.in_force.load(Ordering::SeqCst) == self.rules
+        self.in_force.is(self.rules)
     }
 
     /// As [`Store::lookup`].
     pub async fn lookup(&self, at: &EntryRef) -> Result<Lookup, Fault> {
-        Ok(self.given_out(self.store.lookup(at).await?))
+        Ok(self.given_out(at, self.store.lookup(at).await?))
     }
 
     /// As [`Store::lookup_now`].
     pub fn lookup_now(&self, at: &EntryRef) -> Option<Lookup> {
-        self.store.lookup_now(at).map(|lookup| self.given_out(lookup))
+        self.store.lookup_now(at).map(|lookup| self.given_out(at, lookup))
     }
 
     /// What was found while other rules were in force may have been invalidated under a name that it has not. Asked after
     /// the lookup: what was in force then was so before it.
-    fn given_out(&self, lookup: Lookup) -> Lookup {
-        if self.is_in_force() {
+    fn given_out(&self, at: &EntryRef, lookup: Lookup) -> Lookup {
+        if self.is_in_force() || !self.is_called_otherwise(at) {
             return lookup;
         }
         let withheld = lookup.withheld.or(Some(Withheld::Rules));
         Lookup { token: lookup.token, entry: None, invalidated: false, withheld, soft: false }
+    }
+
+    fn is_called_otherwise(&self, at: &EntryRef) -> bool {
+        let changed = self.in_force.changed_since(self.rules);
+        changed.iter().any(|tag| *tag == Tag::everything() || at.tags.contains(tag))
     }
 
     /// As [`Store::vouches`].
@@ -79,13 +85,18 @@ impl RuledStore {
         if self.is_in_force() {
             return self.store.hold(mark).await;
         }
-        let intent = Intent { held: mark.intent.held.clone(), others: vec![Tag::everything()] };
+        let mut others = self.widened(&mark.intent.others);
+        others.retain(|tag| !mark.intent.held.contains(tag));
+        let intent = Intent { held: mark.intent.held.clone(), others };
         self.store.hold(&Mark { id: mark.id.clone(), intent }).await
     }
 
     /// As [`Store::invalidate`].
     pub async fn invalidate(&self, change: Change<'_>) -> Result<Invalidated, Fault> {
-        self.store.invalidate(self.widened(change, &[Tag::everything()])).await
+        if self.is_in_force() {
+            return self.store.invalidate(change).await;
+        }
+        self.store.invalidate(Change { tags: &self.widened(change.tags), ..change }).await
     }
 
     /// As [`Store::invalidate_and_put`].
@@ -97,12 +108,19 @@ impl RuledStore {
         entry: StoredResponse,
         otherwise: Otherwise,
     ) -> Result<(Invalidated, Result<PutOutcome, Fault>), Fault> {
-        let everything = [Tag::everything()];
-        self.store.invalidate_and_put(self.widened(change, &everything), since, at, entry, otherwise).await
+        if self.is_in_force() {
+            return self.store.invalidate_and_put(change, since, at, entry, otherwise).await;
+        }
+        let change = Change { tags: &self.widened(change.tags), ..change };
+        self.store.invalidate_and_put(change, since, at, entry, otherwise).await
     }
 
-    fn widened<'c>(&self, change: Change<'c>, everything: &'c [Tag]) -> Change<'c> {
-        if self.is_in_force() { change } else { Change { tags: everything, ..change } }
+    /// These tags, and what the rules in force call otherwise.
+    fn widened(&self, tags: &[Tag]) -> Vec<Tag> {
+        let mut tags = [tags, &self.in_force.changed_since(self.rules)].concat();
+        tags.sort_unstable();
+        tags.dedup();
+        tags
     }
 }
 
@@ -152,16 +170,20 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn under_rules_that_are_no_longer_in_force_nothing_is_given_out_and_a_write_invalidates_everything() {
+    async fn under_rules_that_are_no_longer_in_force_nothing_is_given_out_of_what_has_changed_and_a_write_invalidates_it()
+     {
         let memory = Arc::new(Memory::new(1 << 20, LONG, Clock::System));
         memory.go_by(1, &[], LONG);
         let before = RuledStore::new(Store::Memory(Arc::clone(&memory)), 1);
         for tag in ["a", "b"] {
             stored(&before, tag).await;
         }
-        memory.go_by(2, &[], LONG);
+        memory.go_by(2, &[Tag::route("r")], LONG);
         let after = before.under(2);
-        assert!(after.lookup(&at("a")).await.unwrap().entry.is_some(), "of a route that has not changed");
+        for tag in ["a", "b"] {
+            stored(&after, tag).await;
+        }
+        assert!(after.lookup(&at("a")).await.unwrap().entry.is_some());
         let old = before.lookup(&at("a")).await.unwrap();
         assert!(old.entry.is_none() && old.withheld == Some(Withheld::Rules) && before.rules_differ());
         assert!(before.lookup_now(&at("a")).unwrap().entry.is_none() && !before.vouches() && after.vouches());
@@ -173,6 +195,19 @@ mod tests {
         let mark = before.mark(Intent { held: Vec::new(), others: vec![Tag::named("a")] }).await.unwrap();
         before.hold(&mark).await.unwrap();
         assert!(after.lookup(&at("b")).await.unwrap().entry.is_none());
+    }
+
+    #[tokio::test]
+    async fn what_has_not_changed_is_given_out_under_both_and_an_older_write_leaves_it() {
+        let memory = Arc::new(Memory::new(1 << 20, LONG, Clock::System));
+        let before = RuledStore::new(Store::Memory(Arc::clone(&memory)), 0);
+        stored(&before, "a").await;
+        memory.go_by(1, &[Tag::route("other")], LONG);
+        assert!(before.lookup(&at("a")).await.unwrap().entry.is_some());
+        before.invalidate(Change::of(&[Tag::named("b")])).await.unwrap();
+        assert!(before.under(1).lookup(&at("a")).await.unwrap().entry.is_some());
+        memory.go_by(2, &[], LONG);
+        assert!(before.lookup(&at("a")).await.unwrap().entry.is_none(), "what has changed since is not known");
     }
 
     #[tokio::test]

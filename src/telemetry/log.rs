@@ -2,11 +2,15 @@
 //! credentials, and no character that a terminal takes for a command. And which are: what `ASIDE_LOG` says, if that can be
 //! understood.
 
+use std::fmt;
 use std::io::{self, IsTerminal};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::layer::{Layer, SubscriberExt as _};
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Registry, reload};
 
 use super::queue::Queue;
 use super::recorder::Recorder;
@@ -36,12 +40,14 @@ pub struct LogSettings {
 }
 
 /// The log. Its last lines are written when it is dropped.
-#[derive(Debug)]
 pub struct Log {
     queue: Queue,
-    /// How long a request takes at least that gets a line; `None` where none gets one.
-    slow: Option<Duration>,
+    settings: Mutex<LogSettings>,
+    /// What writes lines that are not a request's; `None` where another log has them.
+    lines: Option<reload::Handle<Lines, Registry>>,
 }
+
+type Lines = Box<dyn Layer<Registry> + Send + Sync>;
 
 const DEFAULT: &str = "aside=info";
 /// What writes lines: aside itself, and the crates below it that do so at all.
@@ -55,35 +61,69 @@ const TEXT_LIMIT: usize = 80;
 /// system's, where it allows no further thread.
 pub fn start(settings: LogSettings, wanted: Option<&str>) -> io::Result<Log> {
     let (filter, told) = filter(wanted);
-    let coloured = settings.colours && std::io::stderr().is_terminal();
-    let notation = match settings.format {
-        LogFormat::Json => Notation::Json,
-        LogFormat::Text if coloured => Notation::Coloured,
-        LogFormat::Text => Notation::Plain,
-    };
-    let queue = Queue::before(std::io::stderr(), notation)?;
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(queue.clone()).log_internal_errors(false);
-    let started = match settings.format {
-        LogFormat::Text => lines.with_target(false).with_ansi(coloured).try_init(),
-        LogFormat::Json => lines.json().flatten_event(true).with_target(false).try_init(),
-    };
-    drop(started);
+    let queue = Queue::before(std::io::stderr(), settings.notation())?;
+    let (lines, handle) = reload::Layer::new(settings.lines(&queue));
+    let started = tracing_subscriber::registry().with(lines).with(filter).try_init();
     if let Some(told) = told {
         tracing::warn!("{told}");
     }
-    Ok(Log { queue, slow: settings.requests.then_some(settings.slow) })
+    Ok(Log { queue, settings: Mutex::new(settings), lines: started.is_ok().then_some(handle) })
+}
+
+impl LogSettings {
+    fn is_coloured(&self) -> bool {
+        self.colours && std::io::stderr().is_terminal()
+    }
+
+    fn notation(&self) -> Notation {
+        match self.format {
+            LogFormat::Json => Notation::Json,
+            LogFormat::Text if self.is_coloured() => Notation::Coloured,
+            LogFormat::Text => Notation::Plain,
+        }
+    }
+
+    /// What writes lines of that form into the queue.
+    fn lines(&self, queue: &Queue) -> Lines {
+        let lines = tracing_subscriber::fmt::layer().with_writer(queue.clone()).log_internal_errors(false);
+        match self.format {
+            LogFormat::Text => lines.with_target(false).with_ansi(self.is_coloured()).boxed(),
+            LogFormat::Json => lines.json().flatten_event(true).with_target(false).boxed(),
+        }
+    }
 }
 
 impl Log {
     /// Where requests end: with a line each, if the settings say so.
     pub fn recorder(&self) -> Recorder {
-        self.slow.map_or_else(Recorder::default, |slow| Recorder::to_log(self.queue.clone(), slow))
+        let settings = *self.settings();
+        if settings.requests { Recorder::to_log(self.queue.clone(), settings.slow) } else { Recorder::default() }
+    }
+
+    /// Writes by other settings from now on; requests do so by the [recorder](Log::recorder) that is taken after this.
+    pub fn change(&self, settings: &LogSettings) {
+        let before = std::mem::replace(&mut *self.settings(), *settings);
+        if before.format != settings.format {
+            self.queue.write_as(settings.notation());
+            // Gone with the program's last subscriber, at the latest.
+            let _ = self.lines.as_ref().map(|lines| lines.reload(settings.lines(&self.queue)));
+        }
+    }
+
+    fn settings(&self) -> std::sync::MutexGuard<'_, LogSettings> {
+        self.settings.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits until everything logged so far is written, but no longer than a second: whoever reads the log may have
     /// stopped doing so.
     pub fn flush(&self) {
         self.queue.drain();
+    }
+}
+
+impl fmt::Debug for Log {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Log").field("settings", &*self.settings()).finish_non_exhaustive()
     }
 }
 

@@ -37,6 +37,8 @@ enum Entry {
     Line(Vec<u8>),
     /// What a request's line is to be made of.
     Outcome(Box<Outcome>),
+    /// What comes after it is in this notation.
+    Notation(Notation),
     /// Somebody wants to know when all that came before is written.
     Mark(SyncSender<()>),
 }
@@ -77,6 +79,11 @@ impl Queue {
         let sink = Sink::new(out, notation, Arc::clone(&counts));
         std::thread::Builder::new().name("log".to_owned()).spawn(move || sink.run(&to_write))?;
         Ok(Self { entries, counts })
+    }
+
+    /// Has what is queued after this written in another notation.
+    pub(super) fn write_as(&self, notation: Notation) {
+        self.queue(Entry::Notation(notation));
     }
 
     /// Queues the line of an outcome.
@@ -171,6 +178,7 @@ impl<W: Write> Sink<W> {
         match entry {
             Entry::Line(line) => self.line(&line),
             Entry::Outcome(outcome) => write_line(&mut self.batch, &outcome, self.notation, &mut self.dates),
+            Entry::Notation(notation) => self.notation = notation,
             Entry::Mark(tell) => {
                 self.write();
                 let _ = tell.try_send(());

@@ -102,6 +102,12 @@ impl Recorder {
         Self { counts, ..self.clone() }
     }
 
+    /// The same figures, and another one's log.
+    #[must_use]
+    pub fn logging_as(&self, other: &Self) -> Self {
+        Self { log: other.log.clone(), slow_micros: other.slow_micros, ..self.clone() }
+    }
+
     /// The figures that it counts in, if it does.
     pub fn metrics(&self) -> Option<&Arc<Metrics>> {
         self.counts.as_ref().map(|counts| &counts.metrics)

@@ -239,3 +239,39 @@ fn an_origin_that_is_aside_itself_is_78() {
     let elsewhere = ["serve", "--origin", "http://127.0.0.1:9", "--listen", "127.0.0.1:9"];
     assert_eq!(code(&aside(&elsewhere)), 78);
 }
+
+#[test]
+fn the_configuration_is_looked_for_where_the_environment_says_and_then_in_the_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("proxy.toml"), ORACLE).unwrap();
+    std::fs::write(folder.path().join("other.toml"), "origin = \"http://a\"\n").unwrap();
+    let check = |more: &[&str], named: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_aside"));
+        command.current_dir(folder.path()).env("ASIDE_CONFIG", named).arg("check").args(more).output().unwrap()
+    };
+    assert!(printed(&check(&[], "other.toml")).starts_with("other.toml is good: no routes"));
+    assert!(printed(&check(&["--config", "proxy.toml"], "other.toml")).starts_with("proxy.toml is good: 1 route,"));
+    assert!(printed(&check(&[], "")).starts_with("proxy.toml is good"));
+    assert_eq!(code(&check(&[], "none.toml")), 78);
+}
+
+#[test]
+fn where_there_is_no_configuration_it_is_said_where_it_was_looked_for() {
+    let output = aside(&["check"]);
+    let told = complained(&output);
+    assert_eq!(code(&output), 78);
+    for place in ["./proxy.toml", "/etc/aside/proxy.toml", "ASIDE_CONFIG", "--no-config"] {
+        assert!(told.contains(place), "{told}");
+    }
+}
+
+#[test]
+fn every_shell_gets_its_completions() {
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let output = aside(&["completions", shell]);
+        assert_eq!(code(&output), 0);
+        let script = printed(&output);
+        assert!(["serve", "check", "explain", "warm"].iter().all(|command| script.contains(command)), "{shell}");
+    }
+    assert_eq!(code(&aside(&["completions", "tcsh"])), 2);
+}

@@ -119,6 +119,15 @@ impl Drop for Node {
     }
 }
 
+/// What `proxy.toml` says.
+fn written(origin: SocketAddr, port: u16, config: &str) -> String {
+    let url = if config.contains("[origin]") { String::new() } else { format!("origin = \"http://{origin}\"\n") };
+    format!("listen = \"127.0.0.1:{port}\"\n{url}{config}")
+}
+
+/// The configuration of a process.
+const FILE: &str = "proxy.toml";
+
 /// The file that a process logs into.
 const LOG: &str = "log";
 
@@ -140,7 +149,7 @@ impl Process {
         let folder = tempfile::tempdir().unwrap();
         let log = File::create(folder.path().join(LOG)).unwrap();
         let config = format!("{config}\n[log]\nrequests = false\n{table}");
-        Self::spawn(folder, origin, 0, &config, log, None).listening().await
+        Self::spawn(folder, origin, 0, &config, log, &[]).listening().await
     }
 
     /// Starts it with a line for each request.
@@ -152,7 +161,9 @@ impl Process {
     pub async fn with_filter(origin: SocketAddr, store: &str, config: &str, filter: Option<&str>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let log = File::create(folder.path().join(LOG)).unwrap();
-        Self::spawn(folder, origin, 0, &format!("{config}\n{}", patient(store)), log, filter).listening().await
+        let filter = filter.map(|filter| ("ASIDE_LOG", filter));
+        let config = format!("{config}\n{}", patient(store));
+        Self::spawn(folder, origin, 0, &config, log, filter.as_slice()).listening().await
     }
 
     async fn listening(mut self) -> Self {
@@ -167,7 +178,7 @@ impl Process {
     /// Starts it with its log in a place that the test cannot read, or does not; returns once it listens.
     pub async fn unheard(origin: SocketAddr, log: impl Into<Stdio>) -> Self {
         let (folder, port) = (tempfile::tempdir().unwrap(), super::redis::free_port());
-        let mut process = Self::spawn(folder, origin, port, "", log, None);
+        let mut process = Self::spawn(folder, origin, port, "", log, &[]);
         process.address = SocketAddr::from(([127, 0, 0, 1], port));
         super::until("it listens", || async { tokio::net::TcpStream::connect(process.address).await.is_ok() }).await;
         process
@@ -179,15 +190,27 @@ impl Process {
         port: u16,
         config: &str,
         log: impl Into<Stdio>,
-        filter: Option<&str>,
+        environment: &[(&str, &str)],
     ) -> Self {
-        let file = folder.path().join("proxy.toml");
-        let url = if config.contains("[origin]") { String::new() } else { format!("origin = \"http://{origin}\"\n") };
-        std::fs::write(&file, format!("listen = \"127.0.0.1:{port}\"\n{url}{config}")).unwrap();
+        let file = folder.path().join(FILE);
+        std::fs::write(&file, written(origin, port, config)).unwrap();
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_aside"));
-        command.env_remove("ASIDE_LOG").envs(filter.map(|filter| ("ASIDE_LOG", filter)));
+        command.env_remove("ASIDE_LOG").envs(environment.iter().copied());
         let child = command.arg("serve").arg("--config").arg(&file).stderr(log).spawn().unwrap();
         Self { child, address: origin, folder }
+    }
+
+    /// Starts it with these variables in its environment.
+    pub async fn in_environment(origin: SocketAddr, config: &str, environment: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let log = File::create(folder.path().join(LOG)).unwrap();
+        Self::spawn(folder, origin, 0, config, log, environment).listening().await
+    }
+
+    /// Writes its configuration anew: what it was given besides the store's table, which may be in it.
+    pub fn rewrite(&self, origin: SocketAddr, config: &str) {
+        let quiet = if config.contains("[log]") { "" } else { "\n[log]\nrequests = false\n" };
+        std::fs::write(self.folder.path().join(FILE), written(origin, 0, &format!("{config}{quiet}"))).unwrap();
     }
 
     /// Tells it to stop, and waits for its exit code.

@@ -36,7 +36,6 @@ mod writes;
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use fred::types::Value;
@@ -54,6 +53,7 @@ use self::unconfirmed::Unconfirmed;
 use super::change::{Change, Intent, Mark};
 use super::core::{Fault, Invalidated, Otherwise, PutOutcome, Since, Token, WhenDown, fresh_epoch};
 use super::entry::{Expect, Lookup, Overtaken, StoredResponse, Withheld};
+use super::in_force::InForce;
 use crate::clock::{Clock, boot_millis};
 use crate::rules::{EntryRef, Tag};
 
@@ -322,8 +322,8 @@ impl Redis {
             || (self.node().pending.is_empty() && session.is_ok_and(|session| self.withheld(&session).is_none()))
     }
 
-    /// The fingerprint of the rules in force.
-    pub(in crate::store) fn rules_in_force(&self) -> Arc<AtomicU64> {
+    /// The rules in force.
+    pub(in crate::store) fn rules_in_force(&self) -> Arc<InForce> {
         self.node().settings.rules.in_force()
     }
 

@@ -1,14 +1,14 @@
 //! Whose rules this process goes by, and what the registry has yet to hear of that.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::rules::Tag;
+use crate::store::in_force::InForce;
 
 /// The rules of this process, as far as its store has to know.
 #[derive(Debug)]
 pub(super) struct Rules {
-    in_force: Arc<AtomicU64>,
+    in_force: Arc<InForce>,
     told: Mutex<Told>,
 }
 
@@ -27,11 +27,11 @@ pub(super) struct Told {
 impl Rules {
     pub(super) fn new(rules: u64) -> Self {
         let told = Told { rules, before: None, changed: Vec::new(), confirmed: false };
-        Self { in_force: Arc::new(AtomicU64::new(rules)), told: Mutex::new(told) }
+        Self { in_force: Arc::new(InForce::new(rules)), told: Mutex::new(told) }
     }
 
-    /// The fingerprint of those in force.
-    pub(super) fn in_force(&self) -> Arc<AtomicU64> {
+    /// Those in force.
+    pub(super) fn in_force(&self) -> Arc<InForce> {
         Arc::clone(&self.in_force)
     }
 
@@ -43,8 +43,7 @@ impl Rules {
         }
         let before = told.confirmed.then_some(told.rules);
         *told = Told { rules, before, changed: changed.to_vec(), confirmed: false };
-        self.in_force.store(rules, Ordering::SeqCst);
-        true
+        self.in_force.go_by(rules, changed)
     }
 
     /// What a call says now.
@@ -85,6 +84,6 @@ mod tests {
         assert_eq!(rules.to_tell().before, Some(2), "that was heard of others");
         assert!(rules.go_by(4, &changed));
         assert_eq!(rules.to_tell().before, None);
-        assert_eq!(rules.in_force().load(Ordering::SeqCst), 4);
+        assert!(rules.in_force().is(4));
     }
 }

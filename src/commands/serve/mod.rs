@@ -1,0 +1,119 @@
+//! `aside serve`: the proxy at work, until it is told to stop.
+
+mod changes;
+mod notify;
+mod reload;
+mod signals;
+mod stop;
+
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use super::terminal::{count_routes, say_aside};
+use crate::clock::Clock;
+use crate::config::{Config, Overrides};
+use crate::proxy::Parts;
+use crate::rules::Digest;
+use crate::server::{Running, Server};
+use crate::store::StoreSettings;
+use crate::telemetry::{Log, Metrics, Recent, Recorder, STEP};
+use crate::{origin, proxy, store, telemetry};
+use notify::Notifier;
+use reload::{Reload, Source};
+use signals::Signals;
+use stop::{Ears, until_stopped};
+
+/// Serves until SIGINT or SIGTERM; a second one, a second later or more, does not wait for requests under way. SIGHUP
+/// reads the configuration again, with the same `overrides`.
+///
+/// 0 after an orderly stop, 1 where a socket cannot be opened or where at the end something may be old in the store, 130 or 143 after a second SIGINT or SIGTERM.
+pub(super) fn run(config: Config, overrides: Overrides) -> ExitCode {
+    let log = match telemetry::start(config.log, config.log_filter.as_deref()) {
+        Ok(log) => Arc::new(log),
+        Err(error) => {
+            say_aside(&format!("error: the log cannot be started: {error}"));
+            return ExitCode::FAILURE;
+        }
+    };
+    match serve(config, overrides, &log) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn serve(config: Config, overrides: Overrides, log: &Arc<Log>) -> Result<(), Box<dyn std::error::Error>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    // Before anybody can connect: a signal that nobody waits for would end the process.
+    let _inside = runtime.enter();
+    let ears = Ears { signals: Signals::new()?, notifier: Notifier::new() };
+    let server = Server::bind(config.server.clone())?;
+    let metrics = Metrics::new();
+    let recent = Arc::new(Recent::of(Arc::clone(&metrics), Clock::System.now()));
+    runtime.spawn(take_steps(recent));
+    let parts = parts(&config, server.addresses(), log.recorder().counting(&metrics));
+    // Others have to know of this node before it answers the first write; without Redis it serves all the same.
+    runtime.block_on(parts.store.joined(JOIN_WITHIN));
+    let running = server.start(&parts)?;
+    let source = Source { file: config.file.as_deref().map(std::path::absolute).transpose()?, overrides };
+    tell_where(&running, &config);
+    Notifier::ready("serving");
+    let reload = Reload {
+        source,
+        parts,
+        server: running.control(),
+        addresses: running.addresses().to_vec(),
+        log: Arc::clone(log),
+        config: Mutex::new(config),
+    };
+    runtime.block_on(until_stopped(running, ears, &reload))?;
+    runtime.block_on(reload.parts.store.leave(LEAVE_WITHIN))?;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// What the proxies are made from. The kernel may have chosen a port.
+fn parts(config: &Config, addresses: &[SocketAddr], recorder: Recorder) -> Parts {
+    let lock = Some(lock_name(&config.store, &config.server.listen));
+    let settings = StoreSettings { lock, ..config.store.clone() };
+    let shared = proxy::Shared::new(config.proxy.clone().listening_on(addresses), Clock::System, recorder);
+    let store = store::Shared::new(&settings).lending_to(shared.answers());
+    Parts::new(shared, store, Arc::new(origin::Shared::new(config.origin.clone(), &Clock::System)))
+}
+
+fn tell_where(running: &Running, config: &Config) {
+    let routes = count_routes(config);
+    let file = config.file.as_ref().map_or_else(|| "no file".to_owned(), |path| path.display().to_string());
+    let (origin, store) = (config.origin.urls().join(" and "), &config.store.url);
+    let scheme = if running.is_secure() { "https" } else { "http" };
+    for address in running.addresses() {
+        tracing::info!("listening on {scheme}://{address}, origin {origin}, store {store}, {file}, {routes}");
+    }
+}
+
+/// Ends a step of the last hour whenever one is over.
+async fn take_steps(recent: Arc<Recent>) {
+    let mut steps = tokio::time::interval(STEP);
+    steps.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    steps.tick().await;
+    loop {
+        steps.tick().await;
+        recent.step(Clock::System.now());
+    }
+}
+
+/// So long the store is waited for before connections are taken: for as long as a connection with it may take, and a little.
+const JOIN_WITHIN: Duration = Duration::from_millis(1_500);
+/// So long what is pending may take at the end, beyond what the requests under way have taken.
+const LEAVE_WITHIN: Duration = Duration::from_secs(3);
+
+/// The same for the process that comes after this one, and for no other: it listens on the same addresses, and shares the
+/// same store.
+fn lock_name(store: &StoreSettings, listen: &[SocketAddr]) -> String {
+    let StoreSettings { url, prefix, .. } = store;
+    Digest::of(format!("{url} {prefix} {listen:?}").as_bytes()).to_string()
+}

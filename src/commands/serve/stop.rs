@@ -1,0 +1,79 @@
+//! What signals ask for while the proxy serves, until it has stopped.
+
+use std::time::Duration;
+
+use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::time::Instant;
+
+use super::notify::Notifier;
+use super::reload::Reload;
+use super::signals::{Asked, Signals, Stop};
+use crate::server::Running;
+
+/// For how long a second signal counts as the first one's copy. Ctrl-C goes to all processes of a terminal, and whoever
+/// started this one may pass on the one that it got.
+const COPIES: Duration = Duration::from_secs(1);
+
+/// What the process listens to.
+pub(super) struct Ears {
+    pub(super) signals: Signals,
+    pub(super) notifier: Notifier,
+}
+
+/// Does what signals ask for, until the server has stopped.
+pub(super) async fn until_stopped(running: Running, mut ears: Ears, reload: &Reload) -> std::io::Result<()> {
+    let told = loop {
+        match ears.next(reload).await {
+            Asked::Stop(told) => break told,
+            Asked::Reload => {
+                tracing::info!("SIGHUP: reading the configuration again");
+                Notifier::reloading();
+                let done = reload.run();
+                Notifier::ready(if done.is_ok() { "serving" } else { "serving; the last reload was refused" });
+            }
+            Asked::Nothing(name) => {
+                tracing::info!("{name} does nothing here: SIGTERM stops, SIGHUP reads the configuration again");
+            }
+        }
+    };
+    tracing::info!("{}: finishing the requests under way", told.name());
+    Notifier::stopping("finishing the requests under way");
+    drained(spawn_blocking(move || running.stop()), ears, reload).await
+}
+
+/// Waits until all is done, or until a second signal asks not to wait: that ends the process.
+async fn drained(mut stopping: JoinHandle<()>, mut ears: Ears, reload: &Reload) -> std::io::Result<()> {
+    let since = Instant::now();
+    loop {
+        let asked = tokio::select! {
+            stopped = &mut stopping => return stopped.map_err(std::io::Error::other),
+            asked = ears.next(reload) => asked,
+        };
+        match asked {
+            Asked::Stop(again) if since.elapsed() >= COPIES => end_now(again, reload),
+            Asked::Stop(again) => tracing::info!(
+                "{} again within a second counts as the same one; after that it stops without waiting",
+                again.name()
+            ),
+            _ => {}
+        }
+    }
+}
+
+fn end_now(again: Stop, reload: &Reload) {
+    tracing::warn!("{} again: stopping without waiting", again.name());
+    reload.log.flush();
+    std::process::exit(again.exit_code());
+}
+
+impl Ears {
+    /// Waits for the next signal, and gives the service manager its signs of life meanwhile.
+    async fn next(&mut self, reload: &Reload) -> Asked {
+        loop {
+            tokio::select! {
+                asked = self.signals.next() => return asked,
+                _ = self.notifier.due() => self.notifier.alive(&reload.server),
+            }
+        }
+    }
+}

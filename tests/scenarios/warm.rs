@@ -1,0 +1,82 @@
+//! `aside warm` against a running proxy; and what a service manager hears of one.
+
+use std::os::unix::net::UnixDatagram;
+use std::process::{Command, Output};
+use std::time::Duration;
+
+use rustix::process::Signal;
+use serde_json::{Value, json};
+
+use super::support::node::Process;
+use super::support::origin::{Origin, response};
+use super::support::redis::free_port;
+
+async fn warm(arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_aside"));
+    command.arg("warm").args(arguments);
+    tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_asked_for_is_stored_and_the_rest_is_told_with_its_reason() {
+    let origin = Origin::start(|asked| async move {
+        match asked.path() {
+            "/never" => response(200, &[("cache-control", "no-store")], "x"),
+            "/broken" => response(503, &[], "x"),
+            path => response(200, &[("cache-control", "max-age=60")], path),
+        }
+    })
+    .await;
+    let process = Process::start(origin.address, "memory://", "").await;
+    let proxy = format!("http://{}", process.address);
+    let folder = tempfile::tempdir().unwrap();
+    let list = folder.path().join("urls");
+    let url = format!("{proxy}/b");
+    std::fs::write(&list, format!("# these\n/a\n{url}\n/a\n/never\n")).unwrap();
+    let list = list.display().to_string();
+    let output = warm(&["--json", "--concurrency", "1", "--proxy", &proxy, "--from", &list]).await;
+    let told: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{told}");
+    assert_eq!((&told["asked"], &told["stored"], &told["hits"]), (&json!(4), &json!(2), &json!(1)), "{told}");
+    assert_eq!(told["not_stored"].as_object().unwrap().len(), 1, "{told}");
+    process.client().expect(&[("/a", "HIT"), ("/b", "HIT")]).await;
+    let output = warm(&["--proxy", &proxy, "/broken", "not a path", "/c"]).await;
+    assert_eq!(output.status.code(), Some(1));
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("3 asked, 1 stored, 0 there already, 0 not stored, 2 failed"), "{text}");
+    let nobody = warm(&["--proxy", &format!("http://127.0.0.1:{}", free_port()), "/a", "/b"]).await;
+    assert_eq!(nobody.status.code(), Some(69), "{}", String::from_utf8_lossy(&nobody.stderr));
+}
+
+/// The next thing that a service manager hears which begins like that.
+fn heard(socket: &UnixDatagram, begins: &str) -> String {
+    let mut bytes = [0; 4096];
+    loop {
+        let length = socket.recv(&mut bytes).unwrap_or_else(|error| panic!("{begins}: {error}"));
+        let text = String::from_utf8_lossy(&bytes[..length]).into_owned();
+        if text.starts_with(begins) {
+            return text;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_manager_hears_that_it_is_ready_reloads_lives_and_stops() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("notify");
+    let socket = UnixDatagram::bind(&path).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    let origin = Origin::counting().await;
+    let path = path.display().to_string();
+    let environment = [("NOTIFY_SOCKET", path.as_str()), ("WATCHDOG_USEC", "600000")];
+    let mut process = Process::in_environment(origin.address, "", &environment).await;
+    assert!(heard(&socket, "READY=1").contains("STATUS=serving"));
+    heard(&socket, "WATCHDOG=1");
+    heard(&socket, "WATCHDOG=1");
+    process.hang_up();
+    assert!(heard(&socket, "RELOADING=1").contains("MONOTONIC_USEC="));
+    heard(&socket, "READY=1");
+    process.signal(Signal::TERM);
+    heard(&socket, "STOPPING=1");
+    assert_eq!(process.ended().await, Some(0));
+}
