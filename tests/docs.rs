@@ -1,8 +1,10 @@
 //! What the documents say of every reason is what the code says.
 
 use aside::fields::Detail;
+use aside::telemetry::{METRICS, Metric};
 
 const REASONS: &str = include_str!("../docs/reasons.md");
+const METRICS_PAGE: &str = include_str!("../docs/metrics.md");
 const README: &str = include_str!("../README.md");
 const CHOICES: &str = include_str!("../docs/choices.md");
 const UNROUTED: &str = include_str!("../src/config/unrouted.rs");
@@ -18,6 +20,27 @@ fn every_reason_is_in_the_table_with_its_sentence() {
     assert!(REASONS.contains(&table()), "put this table into docs/reasons.md:\n\n{}", table());
     let rows = REASONS.lines().filter(|line| line.starts_with("| `")).count();
     assert_eq!(rows, Detail::ALL.len() + 1, "docs/reasons.md has a row of a reason that is none");
+}
+
+/// The table of all metrics, as `docs/metrics.md` has it.
+fn table_of_metrics() -> String {
+    let row = |metric: &Metric| {
+        let labels: Vec<_> = metric.labels.iter().map(|label| format!("`{label}`")).collect();
+        let labels = if labels.is_empty() { "\u{2013}".to_owned() } else { labels.join(", ") };
+        format!("| `{}` | {} | {labels} | {} |\n", metric.name, metric.kind, metric.help)
+    };
+    let head = "| metric | kind | labels | what it says |\n|---|---|---|---|\n";
+    format!("{head}{}", METRICS.iter().map(row).collect::<String>())
+}
+
+#[test]
+fn every_metric_is_in_the_table_with_what_it_says() {
+    assert!(
+        METRICS_PAGE.contains(&table_of_metrics()),
+        "put this table into docs/metrics.md:\n\n{}",
+        table_of_metrics()
+    );
+    assert!(README.contains("(docs/metrics.md)"));
 }
 
 #[test]

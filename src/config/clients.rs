@@ -14,7 +14,7 @@ use super::size::{RawSize, size_from};
 use super::table::{Hint, Table};
 use crate::fields::{ContentCoding, HostName};
 use crate::origin::HostRule;
-use crate::proxy::{CompressionSettings, ProxySettings};
+use crate::proxy::{CompressionSettings, ProxySettings, PurgeToken, Purgers};
 use crate::rules::Hosts;
 use crate::server::{Http2, ServerSettings};
 
@@ -30,6 +30,8 @@ pub(super) struct RawClients {
     secure: Option<bool>,
     hosts: Option<Spanned<List<Text>>>,
     trusted_proxies: Option<List<Text>>,
+    purge_from: Option<List<Text>>,
+    purge_token: Option<Text>,
     compression: Option<List<Text>>,
     compression_memory: Option<Spanned<RawSize>>,
     pass_tags: Option<bool>,
@@ -46,6 +48,10 @@ impl Table for RawClients {
         Hint::anywhere(
             &["gzip", "brotli", "zstd", "encode", "encodings", "gzip_types"],
             "write compression = [\"zstd\", \"br\", \"gzip\"] in [clients]",
+        ),
+        Hint::anywhere(
+            &["allow_purge", "purgers", "purge_allow", "purge_ips", "proxy_cache_purge"],
+            "write purge_from = [\"10.0.0.0/8\"] or purge_token = \"${PURGE_TOKEN}\" in [clients]",
         ),
         Hint::anywhere(
             &[
@@ -97,7 +103,11 @@ pub(super) fn resolve(
     server.http2 = raw.http2.map(|Word(chosen)| chosen).unwrap_or_default();
     server.proxy_protocol = raw.proxy_protocol.unwrap_or(false);
     server.secure = raw.secure.unwrap_or(false);
-    proxy.trusted_proxies = trusted(raw.trusted_proxies, findings);
+    proxy.trusted_proxies = ranges(raw.trusted_proxies, ANYBODY_ELSE, findings);
+    proxy.purgers = Purgers {
+        from: ranges(raw.purge_from, ANYBODY_PURGES, findings),
+        token: raw.purge_token.and_then(|text| findings.check(&text, token(text.get_ref()))),
+    };
     proxy.pass_tags = raw.pass_tags.unwrap_or(false);
     proxy.compression = CompressionSettings {
         codings: codings(raw.compression, findings),
@@ -187,8 +197,28 @@ pub(super) fn note_for_nodes(hosts: Option<&Hosts>, place: Option<Range<usize>>,
     findings.note_at(place, message, "write the same list in each node's [clients], as in hosts = [\"shop.example\"]");
 }
 
-/// The ranges of trusted proxies; none unless the file names some.
-fn trusted(raw: Option<List<Text>>, findings: &mut Findings<'_>) -> Vec<IpNet> {
+/// What follows where a range has every address in it, and what to write.
+type Warned = (&'static str, &'static str);
+const ANYBODY_ELSE: Warned = ("so that any client can claim to be another", "name the addresses of your own proxies");
+const ANYBODY_PURGES: Warned = ("so that any client can empty the cache", "name the addresses of those who publish");
+
+/// A token is told in a header field, and guessed in no time if it is short.
+const SHORTEST_TOKEN: usize = 16;
+
+/// Reads a token. The problem repeats nothing of it.
+fn token(text: &str) -> Result<PurgeToken, Problem> {
+    let help = "write ${PURGE_TOKEN} or ${file:/run/secrets/purge}, and give it at least 16 letters and digits";
+    if text.len() < SHORTEST_TOKEN {
+        return Err(Problem::new(format!("`purge_token` is shorter than {SHORTEST_TOKEN} characters"), help));
+    }
+    if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(Problem::new("`purge_token` has a character that no token may have", help));
+    }
+    Ok(PurgeToken::new(text))
+}
+
+/// Ranges of addresses; none unless the file names some.
+fn ranges(raw: Option<List<Text>>, everybody: Warned, findings: &mut Findings<'_>) -> Vec<IpNet> {
     let mut trusted = Vec::new();
     for text in raw.into_iter().flat_map(|list| list.0) {
         let Some(range) = findings.check(&text, range(text.get_ref())) else { continue };
@@ -196,8 +226,8 @@ fn trusted(raw: Option<List<Text>>, findings: &mut Findings<'_>) -> Vec<IpNet> {
             findings.error(text.span(), format!("`{range}` is listed twice"), "delete one of the two");
         }
         if range.prefix_len() == 0 {
-            let message = format!("`{range}` includes every address, so that any client can claim to be another");
-            findings.warning(text.span(), message, "name the addresses of your own proxies");
+            let (so, help) = everybody;
+            findings.warning(text.span(), format!("`{range}` includes every address, {so}"), help);
         }
         trusted.push(range);
     }
@@ -282,11 +312,20 @@ mod tests {
     }
 
     #[test]
+    fn a_token_is_long_and_never_repeated() {
+        assert_eq!(token("0123456789abcdef"), Ok(PurgeToken::new("0123456789abcdef")));
+        for text in ["", "brief", "0123456789 abcdef", "0123456789abcdé"] {
+            let problem = token(text).unwrap_err();
+            assert!(text.is_empty() || !format!("{problem:?}").contains(text), "{problem:?}");
+        }
+    }
+
+    #[test]
     fn one_range_twice_or_everybody_is_told() {
         for list in [&["10.0.0.0/8", "10.0.0.0/8"][..], &["0.0.0.0/0"], &["::/0"]] {
             let texts = list.iter().map(|text| Spanned::new(0..0, (*text).to_owned())).collect();
             let mut findings = Findings::new("");
-            trusted(Some(List(texts)), &mut findings);
+            ranges(Some(List(texts)), ANYBODY_PURGES, &mut findings);
             assert_eq!(findings.into_vec().len(), 1, "{list:?}");
         }
     }

@@ -307,7 +307,7 @@ fn resolve(
         origin,
         store,
         proxy,
-        log: log::resolve(&raw.log, overrides.log),
+        log: log::resolve(raw.log, overrides.log, findings),
         log_filter: None,
         file: None,
         route_lines,

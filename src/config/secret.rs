@@ -101,13 +101,18 @@ fn is_secret(key: &str, written: &str, within: bool) -> bool {
     match name {
         "field" => within && HeaderName::from_bytes(text.as_bytes()).is_err(),
         _ if is_cache_by(name) => strsim::damerau_levenshtein(text, "anyone") > 2,
-        _ => within || is_password(name) || strsim::damerau_levenshtein(name, "value") < 2,
+        _ => within || is_password(name) || is_token(name) || strsim::damerau_levenshtein(name, "value") < 2,
     }
 }
 
 fn is_password(name: &str) -> bool {
     let name = name.to_lowercase().replace('-', "_");
     name.contains("passw") || strsim::damerau_levenshtein(&name, "sentinel_password") <= 2
+}
+
+fn is_token(name: &str) -> bool {
+    let name = name.to_lowercase().replace('-', "_");
+    name.ends_with("token") || strsim::damerau_levenshtein(&name, "purge_token") <= 2
 }
 
 fn is_cache_by(name: &str) -> bool {

@@ -17,6 +17,10 @@ pub(super) enum Refusal {
     BadRequest(&'static str),
     /// CONNECT and TRACE.
     MethodNotAllowed,
+    /// PURGE, from somebody who may not.
+    PurgeNotAllowed,
+    /// A purge that the store did not confirm.
+    PurgePending,
     /// An OPTIONS request whose Max-Forwards ends here: the one answer in this table that is no error.
     LastHop,
     /// There are more fields than allowed.
@@ -55,7 +59,7 @@ impl Refusal {
         match self {
             Self::BadRequest(_) | Self::BodyBroken(_) | Self::BadEntry(_) => StatusCode::BAD_REQUEST,
             Self::BodyTooSlow(_) => StatusCode::REQUEST_TIMEOUT,
-            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::MethodNotAllowed | Self::PurgeNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::NotAdmitted => StatusCode::FORBIDDEN,
             Self::LastHop => StatusCode::OK,
             Self::TooManyFields(_) => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
@@ -63,7 +67,9 @@ impl Refusal {
             Self::TargetTooLong(_) => StatusCode::URI_TOO_LONG,
             Self::BodyTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnknownCoding => StatusCode::NOT_IMPLEMENTED,
-            Self::StoreDown | Self::NotKept | Self::AnswersUnread => StatusCode::SERVICE_UNAVAILABLE,
+            Self::StoreDown | Self::NotKept | Self::AnswersUnread | Self::PurgePending => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Self::NotInvalidated | Self::OnlyIfCached => StatusCode::GATEWAY_TIMEOUT,
         }
     }
@@ -72,6 +78,15 @@ impl Refusal {
         match self {
             Self::BadRequest(why) => (*why).to_owned(),
             Self::MethodNotAllowed => "CONNECT and TRACE are not forwarded.".to_owned(),
+            Self::PurgeNotAllowed => {
+                "PURGE is for this cache, and goes no further: `purge_from` or `purge_token` in [clients] says \
+                                      who may send it."
+                    .to_owned()
+            }
+            Self::PurgePending => {
+                "The cache did not confirm the purge. It is pending: nothing is read from the cache before it is made."
+                    .to_owned()
+            }
             Self::LastHop => "Max-Forwards was 0, so this proxy is the one that answers.".to_owned(),
             Self::TooManyFields(limit) => format!("The request has more than {limit} fields."),
             Self::UnknownExpectation => "The only expectation that can be met is 100-continue.".to_owned(),
@@ -122,7 +137,7 @@ impl Refusal {
 
     pub(super) fn answer(&self) -> Answer {
         let detail = match self {
-            Self::StoreDown | Self::NotKept | Self::NotInvalidated => Some(Detail::StoreDown),
+            Self::StoreDown | Self::NotKept | Self::NotInvalidated | Self::PurgePending => Some(Detail::StoreDown),
             Self::AnswersUnread => Some(Detail::AnswersUnread),
             _ => None,
         };

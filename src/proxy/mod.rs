@@ -28,6 +28,8 @@ mod lookup;
 mod notices;
 mod pass;
 mod patience;
+mod purge;
+mod purgers;
 mod read;
 mod route;
 mod settings;
@@ -61,6 +63,7 @@ use core::{Core, InForce};
 use ingress::{Admitted, admit};
 use live::Live;
 use pass::pass;
+use purge::{is_purge, purge};
 use read::{Way, read};
 use tunnel::{may_tunnel, tunnel};
 use write::write;
@@ -68,6 +71,7 @@ use write::write;
 pub use coding::CompressionSettings;
 pub use core::Shared;
 pub use inspect::{Inspection, Question, Selection, Variants, inspect, question};
+pub use purgers::{PurgeToken, Purgers};
 pub use settings::ProxySettings;
 
 /// The proxy of one core.
@@ -139,6 +143,7 @@ enum Onward {
     Read(Way),
     Pass(Arc<Ruleset>, Admitted),
     Tunnel(Arc<Ruleset>, Admitted),
+    Purge(Arc<Ruleset>, Admitted),
     Write(Arc<Ruleset>, Admitted),
 }
 
@@ -200,6 +205,7 @@ impl Handler for Proxy {
                 Box::pin(async move { end.of(pass(&core, request, Forward::Method, None).await) })
             }
             Onward::Tunnel(_, request) => Box::pin(async move { end.of(tunnel(&core, request).await) }),
+            Onward::Purge(rules, request) => Box::pin(async move { end.of(purge(&core, &rules, &request).await) }),
             Onward::Write(rules, request) => Box::pin(async move { end.of(write(&core, rules, request).await) }),
         })
     }
@@ -226,6 +232,7 @@ fn begin(core: &Core, rules: Arc<Ruleset>, request: Admitted) -> ControlFlow<Ans
     }
     match request.method {
         Method::GET | Method::HEAD => read(core, rules, request).map_continue(Onward::Read),
+        _ if is_purge(&request.method) => Continue(Onward::Purge(rules, request)),
         _ if is_safe(&request.method) => Continue(Onward::Pass(rules, request)),
         _ => Continue(Onward::Write(rules, request)),
     }
@@ -236,14 +243,15 @@ impl Onward {
     fn tell(&self, begun: &mut Begun) {
         let (route, request) = match self {
             Self::Read(way) => way.asks_for(),
-            Self::Pass(rules, request) | Self::Tunnel(rules, request) | Self::Write(rules, request) => {
+            Self::Pass(rules, request)
+            | Self::Tunnel(rules, request)
+            | Self::Purge(rules, request)
+            | Self::Write(rules, request) => {
                 (rules.routes.find(request.target.path()).map(|(route, _)| &**route), request)
             }
         };
         begun.goes_on(route.map(|route| &route.name), request.target.path(), matches!(self, Self::Write(..)));
-        if begun.is_shown() {
-            begun.shows(route.and_then(|route| route.shown_query(request.query())));
-        }
+        begun.shows(|| route?.shown_query(request.query()), &request.fields);
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 
-use super::CompressionSettings;
+use super::{CompressionSettings, Purgers};
 use crate::rules::Ruleset;
 
 /// Everything a request's way depends on, but for the origin and the store.
@@ -16,6 +16,8 @@ pub struct ProxySettings {
     pub rules: Arc<Ruleset>,
     /// Where the proxies in front of this one are, whose word about their clients is believed.
     pub trusted_proxies: Vec<IpNet>,
+    /// Who may drop what is stored, by `PURGE`.
+    pub purgers: Purgers,
     /// Whether clients are sent Surrogate-Key, xkey and Cache-Tag: another cache in front of this proxy may want them.
     pub pass_tags: bool,
     /// How many fields a request may have.

@@ -11,6 +11,7 @@ mod hosts;
 mod invalidation;
 mod key;
 mod pattern;
+mod purge;
 mod read;
 mod route;
 mod routes;
@@ -30,6 +31,7 @@ pub use hosts::{AskedHost, Hosts, KeyedHost, reachable};
 pub use invalidation::{Cause, Invalidation, Scope, summary};
 pub use key::{CacheKey, Digest, Role};
 pub use pattern::{Captures, JsonTemplate, PathPattern, PatternError, RequestPattern, Source, Template};
+pub use purge::{Purge, Purging, Unnamed};
 pub use read::{Bypass, Found, Read, find_parameter, parameters};
 pub use route::{Annotate, Credential, Fill, Route, RouteQuery};
 pub use routes::{

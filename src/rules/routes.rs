@@ -3,6 +3,7 @@
 mod dropped_by;
 mod intent;
 mod invalidate;
+mod purge;
 mod untold;
 
 use std::collections::BTreeSet;

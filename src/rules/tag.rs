@@ -203,6 +203,16 @@ impl Tag {
         ["k:", "p:", "x:", "o:"].iter().any(|kind| self.0.starts_with(kind))
     }
 
+    /// Whether it is of one key.
+    pub(super) fn is_of_key(&self) -> bool {
+        self.0.starts_with("k:")
+    }
+
+    /// Whether it is of one key or path word for word.
+    pub(super) fn is_exact(&self) -> bool {
+        self.0.starts_with("x:")
+    }
+
     /// Whether it goes with whatever else of its route is dropped: that of entries which may be what is meant.
     pub(super) fn is_besides(&self) -> bool {
         ["o:", "a:", "y:"].iter().any(|kind| self.0.starts_with(kind))

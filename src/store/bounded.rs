@@ -102,6 +102,12 @@ impl<K: Clone + Eq + Hash, V: Clone> Bounded<K, V> {
         self.items.insert(key, Item { value, weight });
     }
 
+    /// All of them, in no order: none is missed that is there from the beginning to the end. Between two of them nothing is
+    /// locked.
+    pub fn iter(&self) -> impl Iterator<Item = (K, V)> {
+        self.items.iter().map(|(key, item)| (key, item.value))
+    }
+
     /// Takes out what a key has.
     pub fn remove(&self, key: &K) {
         self.items.remove(key);

@@ -112,6 +112,21 @@ pub enum Fault {
     Refused(String),
 }
 
+impl Fault {
+    /// The kinds, by their number.
+    pub(super) const KINDS: &'static [&'static str] = &["down", "timeout", "full", "refused"];
+
+    /// Which of [`Fault::KINDS`] it is.
+    pub(super) const fn kind(&self) -> usize {
+        match self {
+            Self::Down => 0,
+            Self::Timeout => 1,
+            Self::Full => 2,
+            Self::Refused(_) => 3,
+        }
+    }
+}
+
 impl fmt::Display for Fault {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -67,6 +67,11 @@ impl Held {
         held(&Tag::everything()) || tags.into_iter().any(|tag| held(tag) || (names && tag.is_name()))
     }
 
+    /// How many are listed.
+    pub(super) fn len(&self) -> u64 {
+        self.0.len() as u64
+    }
+
     /// When something is due; the end of time where nothing is listed.
     pub(super) fn due(&self) -> Millis {
         self.0.values().map(Listed::due).min().unwrap_or(Millis::MAX)

@@ -27,18 +27,26 @@ use super::change::{Change, Intent};
 use super::core::{Invalidated, Otherwise, PutOutcome, Since, Token};
 use super::entry::{Expect, Kind, Lookup, StoredResponse};
 use super::in_force::InForce;
+use super::listing::{Listing, MOST, StoredEntry};
 use super::record::{Marks, Record};
+use super::redis::key_name;
+use super::state::State;
 use super::weight::key_texts;
 use crate::clock::{Clock, Millis, millis};
 use crate::rules::{CacheKey, EntryRef, Tag};
 
 /// About what an entry weighs.
 const BYTES_A_GHOST: u64 = 8 << 10;
+/// So many entries are looked at to count those that a purge hits: a few milliseconds.
+const COUNTED: usize = 20_000;
+/// So many are looked at where somebody wants to see some.
+const LISTED: usize = 100_000;
 
 /// A store in this process, shared by all of its cores.
 pub struct Memory {
     entries: Bounded<CacheKey, Arc<StoredResponse>>,
     record: Record,
+    bytes: u64,
     /// How long the origin may take to commit a write whose outcome is unknown, in milliseconds.
     commit_within: AtomicU64,
     rules: Arc<InForce>,
@@ -55,6 +63,7 @@ impl Memory {
         Self {
             entries: Bounded::new(bytes, BYTES_A_GHOST),
             record: Record::new(),
+            bytes,
             commit_within: AtomicU64::new(millis(commit_within)),
             rules: Arc::new(InForce::new(0)),
             clock,
@@ -188,6 +197,45 @@ impl Memory {
             }
         });
         (self.settle(&mut marks, &change, invalidated), refused.unwrap_or(PutOutcome::Stored))
+    }
+
+    /// How many entries that can be given out have one of these tags; `None` where there are too many to look at each.
+    pub(super) fn count(&self, tags: &[Tag]) -> Option<u64> {
+        if self.entries.len() > COUNTED {
+            return None;
+        }
+        let everything = tags.contains(&Tag::everything());
+        let of_it = |entry: &StoredResponse| everything || entry.tags.iter().any(|tag| tags.binary_search(tag).is_ok());
+        let is_there =
+            |entry: &StoredResponse| self.record.stands(&self.record.read(), entry.token, &entry.tags).is_some();
+        Some(self.entries.iter().filter(|(_, entry)| of_it(entry) && is_there(entry)).count() as u64)
+    }
+
+    /// Some of the entries that can be given out, of this route where one is named.
+    pub(super) fn listing(&self, route: Option<&str>, limit: usize) -> Listing {
+        let (limit, now) = (limit.min(MOST), self.clock.now());
+        let of_route = |key: &CacheKey| route.is_none_or(|route| *key.route == *route);
+        let mut entries = Vec::new();
+        for (key, entry) in self.entries.iter().take(LISTED).filter(|(key, _)| of_route(key)) {
+            let Some(soft) = self.record.stands(&self.record.read(), entry.token, &entry.tags) else { continue };
+            if entries.len() == limit {
+                return Listing { entries, more: true };
+            }
+            entries.push(StoredEntry::of(key_name(&key), &key.route, &entry, soft, now));
+        }
+        Listing { entries, more: self.entries.len() > LISTED }
+    }
+
+    /// How it stands.
+    pub(super) fn state(&self) -> State {
+        State {
+            held: Some(self.record.read().count_held()),
+            entries: Some(self.entries.len() as u64),
+            bytes: self.weight_held(),
+            bytes_limit: self.bytes,
+            evictions: State::evictions(self.evicted()),
+            ..State::of_memory()
+        }
     }
 
     /// How many bytes its entries take at the most.

@@ -17,11 +17,14 @@ mod entry;
 mod held;
 mod in_force;
 pub mod lease;
+mod listing;
 mod memory;
+mod purge;
 mod record;
 pub mod redis;
 mod ruled;
 mod settings;
+mod state;
 mod weight;
 
 use std::sync::Arc;
@@ -29,7 +32,8 @@ use std::time::Duration;
 
 use crate::budget::Budget;
 use crate::clock::Clock;
-use crate::rules::{EntryRef, Tag};
+use crate::rules::{EntryRef, Purging, Tag};
+use crate::telemetry::{Operation, Operations};
 
 use self::in_force::InForce;
 
@@ -38,10 +42,13 @@ pub use self::change::{Change, Intent, Mark, Strength};
 pub use self::core::{Fault, Invalidated, Otherwise, PutOutcome, Since, Token, WhenDown};
 pub use self::derived::Derived;
 pub use self::entry::{Expect, Kind, Lookup, Overtaken, StoredResponse, Withheld};
+pub use self::listing::{Listing, StoredEntry};
 pub use self::memory::Memory;
+pub use self::purge::Purged;
 pub use self::redis::{Redis, RedisNode, RedisUrl, key_name};
 pub use self::ruled::RuledStore;
 pub use self::settings::{StoreSettings, StoreUrl};
+pub use self::state::{Count, KnownPeer, LeaseState, State};
 pub use self::weight::{allocated, body, buffer, counted};
 
 /// The part of a store that all cores of this process share.
@@ -91,6 +98,14 @@ impl Shared {
         match self {
             Self::Memory(_) => 0,
             Self::Redis(node) => node.unnoted(),
+        }
+    }
+
+    /// How it stands, as far as this process knows; asks nobody, and waits for nobody.
+    pub fn state(&self) -> State {
+        match self {
+            Self::Memory(memory) => memory.state(),
+            Self::Redis(node) => node.state(),
         }
     }
 
@@ -157,6 +172,14 @@ impl Shared {
         }
     }
 
+    /// What was asked of a Redis, how long that took, and how often it was not done; `None` for memory, which waits for nobody.
+    pub fn operations(&self) -> Option<&Operations> {
+        match self {
+            Self::Memory(_) => None,
+            Self::Redis(node) => Some(&node.operations),
+        }
+    }
+
     /// How many entries were there and could not be used: half missing, changed by somebody else, or of another version.
     /// Each was a miss.
     pub fn unsound(&self) -> u64 {
@@ -192,7 +215,7 @@ impl Store {
         match self {
             Self::Memory(memory) => Ok(memory.lookup(at)),
             // Here and below: boxed, for the client library's futures are large, and memory has none.
-            Self::Redis(redis) => Box::pin(redis.lookup(at)).await,
+            Self::Redis(redis) => Box::pin(redis.timed(Operation::Lookup, redis.lookup(at))).await,
         }
     }
 
@@ -221,7 +244,7 @@ impl Store {
         debug_assert!(at.tags.iter().all(|tag| entry.tags.contains(tag)), "the tags of its key are the entry's too");
         match self {
             Self::Memory(memory) => Ok(memory.put(at, entry, &expect)),
-            Self::Redis(redis) => Box::pin(redis.put(at, entry, &expect)).await,
+            Self::Redis(redis) => Box::pin(redis.timed(Operation::Put, redis.put(at, entry, &expect))).await,
         }
     }
 
@@ -234,7 +257,7 @@ impl Store {
     pub async fn mark(&self, intent: Intent) -> Result<Mark, Fault> {
         match self {
             Self::Memory(_) => Ok(Mark::unnoted(intent)),
-            Self::Redis(redis) => Box::pin(redis.mark(intent)).await,
+            Self::Redis(redis) => Box::pin(redis.timed(Operation::Mark, redis.mark(intent))).await,
         }
     }
 
@@ -251,7 +274,7 @@ impl Store {
     pub async fn hold(&self, mark: &Mark) -> Result<Invalidated, Fault> {
         match self {
             Self::Memory(memory) => Ok(memory.hold(&mark.intent)),
-            Self::Redis(redis) => Box::pin(redis.hold(mark)).await,
+            Self::Redis(redis) => Box::pin(redis.timed(Operation::Hold, redis.hold(mark))).await,
         }
     }
 
@@ -272,7 +295,39 @@ impl Store {
     pub async fn invalidate(&self, change: Change<'_>) -> Result<Invalidated, Fault> {
         match self {
             Self::Memory(memory) => Ok(memory.invalidate(change)),
-            Self::Redis(redis) => Box::pin(redis.invalidate(change)).await,
+            Self::Redis(redis) => Box::pin(redis.timed(Operation::Invalidate, redis.invalidate(change))).await,
+        }
+    }
+
+    /// Invalidates what a person has asked for, on every node that shares the store, as hard as that: a write's acknowledgement
+    /// is this one's too. Once it has returned nothing is given out, to whoever asks after that, that was stored or was being
+    /// fetched before it was called.
+    ///
+    /// On a [`Fault`] it is pending, as by [`Store::invalidate`]: it is made before this process reads from the store again, and
+    /// what other nodes had of it they reuse no more. Dropping the future loses nothing: the work goes on.
+    pub async fn purge(&self, purging: &Purging, strength: Strength) -> Result<Purged, Fault> {
+        let change = Change { strength, ..Change::of(&purging.tags) };
+        let (matched, token) = match self {
+            Self::Memory(memory) => (memory.count(&purging.tags), Some(memory.invalidate(change).token)),
+            Self::Redis(redis) => (None, Box::pin(redis.purge(change)).await?),
+        };
+        Ok(Purged { purge: purging.purge.clone(), strength, matched, token })
+    }
+
+    /// Some of the entries that can be given out, for a person who looks: of this route where one is named, at most so many,
+    /// a thousand at the most. Redis is scanned in bounded steps, which needs a right of its own (`SCAN`).
+    pub async fn entries(&self, route: Option<&str>, limit: usize) -> Result<Listing, Fault> {
+        match self {
+            Self::Memory(memory) => Ok(memory.listing(route, limit)),
+            Self::Redis(redis) => Box::pin(redis.listing(route, limit)).await,
+        }
+    }
+
+    /// What every key begins with, as people see it: `[store] prefix`.
+    pub fn prefix(&self) -> &str {
+        match self {
+            Self::Memory(_) => "",
+            Self::Redis(redis) => redis.prefix(),
         }
     }
 
@@ -301,7 +356,10 @@ impl Store {
                 let (invalidated, outcome) = memory.invalidate_and_put(change, since, at, entry, otherwise);
                 Ok((invalidated, Ok(outcome)))
             }
-            Self::Redis(redis) => Box::pin(redis.invalidate_and_put(change, since, at, entry, otherwise)).await,
+            Self::Redis(redis) => {
+                let work = redis.invalidate_and_put(change, since, at, entry, otherwise);
+                Box::pin(redis.timed(Operation::Invalidate, work)).await
+            }
         }
     }
 

@@ -135,6 +135,11 @@ impl Record {
 }
 
 impl Marks {
+    /// How many tags are held, or invalidated again and again.
+    pub(super) fn count_held(&self) -> u64 {
+        self.held.len()
+    }
+
     /// Whether one of these tags is held, or everything.
     pub(super) fn hold<'a>(&self, tags: impl IntoIterator<Item = &'a Tag>) -> bool {
         self.held.holds(tags)

@@ -9,11 +9,12 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use super::Store;
-use super::change::{Change, Intent, Mark};
+use super::change::{Change, Intent, Mark, Strength};
 use super::core::{Fault, Invalidated, Otherwise, PutOutcome, Since};
 use super::entry::{Lookup, StoredResponse, Withheld};
 use super::in_force::InForce;
-use crate::rules::{EntryRef, Tag};
+use super::purge::Purged;
+use crate::rules::{EntryRef, Purging, Tag};
 
 /// A core's store, for requests under certain rules. What makes no difference is the store's own.
 #[derive(Clone, Debug)]
@@ -99,6 +100,15 @@ impl RuledStore {
         self.store.invalidate(Change { tags: &self.widened(change.tags), ..change }).await
     }
 
+    /// As [`Store::purge`]; of everything, where its own rules are no longer in force.
+    pub async fn purge(&self, purging: &Purging, strength: Strength) -> Result<Purged, Fault> {
+        if self.is_in_force() {
+            return self.store.purge(purging, strength).await;
+        }
+        let everything = Purging { purge: purging.purge.clone(), tags: vec![Tag::everything()] };
+        self.store.purge(&everything, strength).await
+    }
+
     /// As [`Store::invalidate_and_put`].
     pub async fn invalidate_and_put(
         &self,
@@ -144,7 +154,7 @@ mod tests {
     use super::*;
     use crate::clock::Clock;
     use crate::policy::{Lifetime, LifetimeSource, StoredFlags};
-    use crate::rules::{CacheKey, Tags};
+    use crate::rules::{CacheKey, Purge, Tags};
 
     const LONG: Duration = Duration::from_secs(60);
 
@@ -195,6 +205,12 @@ mod tests {
         let mark = before.mark(Intent { held: Vec::new(), others: vec![Tag::named("a")] }).await.unwrap();
         before.hold(&mark).await.unwrap();
         assert!(after.lookup(&at("b")).await.unwrap().entry.is_none());
+        let purging = Purging { purge: Purge::Tag("a".to_owned()), tags: vec![Tag::named("a")] };
+        for (store, is_left) in [(&after, true), (&before, false)] {
+            stored(&after, "b").await;
+            store.purge(&purging, Strength::Hard).await.unwrap();
+            assert_eq!(after.lookup(&at("b")).await.unwrap().entry.is_some(), is_left);
+        }
     }
 
     #[tokio::test]

@@ -12,8 +12,12 @@ use tracing_subscriber::layer::{Layer, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Registry, reload};
 
+use super::bar::Bar;
+use super::dates::TimeOfDay;
+use super::field::LogFields;
 use super::queue::Queue;
 use super::recorder::Recorder;
+use super::style::Style;
 use crate::fields::Notation;
 
 /// The form of log lines.
@@ -33,8 +37,12 @@ pub struct LogSettings {
     pub format: LogFormat,
     /// Whether requests get lines.
     pub requests: bool,
-    /// How long a request takes at least that gets one.
+    /// How long a request takes at least that gets one; with a sample, that gets one in any case.
     pub slow: Duration,
+    /// How many of a million requests get a line that are nothing special; `None` for all.
+    pub sample: Option<u32>,
+    /// The fields of a JSON line, or those that a line for people has besides its columns; `None` for the usual ones.
+    pub fields: Option<LogFields>,
     /// Whether lines for people may have colours where they go to a terminal.
     pub colours: bool,
 }
@@ -53,6 +61,9 @@ const DEFAULT: &str = "aside=info";
 /// What writes lines: aside itself, and the crates below it that do so at all.
 const TARGETS: [&str; 10] =
     ["aside", "fred", "h2", "hyper", "hyper_rustls", "hyper_util", "mio", "rustls", "tokio", "tokio_util"];
+/// What a line has on a terminal that is wider, and on one that is narrower.
+const MOST_COLUMNS: usize = 120;
+const LEAST_COLUMNS: usize = 80;
 /// A longer text is not repeated.
 const TEXT_LIMIT: usize = 80;
 
@@ -61,7 +72,7 @@ const TEXT_LIMIT: usize = 80;
 /// system's, where it allows no further thread.
 pub fn start(settings: LogSettings, wanted: Option<&str>) -> io::Result<Log> {
     let (filter, told) = filter(wanted);
-    let queue = Queue::before(std::io::stderr(), settings.notation())?;
+    let queue = Queue::before(std::io::stderr(), settings.style())?;
     let (lines, handle) = reload::Layer::new(settings.lines(&queue));
     let started = tracing_subscriber::registry().with(lines).with(filter).try_init();
     if let Some(told) = told {
@@ -70,25 +81,41 @@ pub fn start(settings: LogSettings, wanted: Option<&str>) -> io::Result<Log> {
     Ok(Log { queue, settings: Mutex::new(settings), lines: started.is_ok().then_some(handle) })
 }
 
+/// How many columns a line has on the terminal at the most.
+fn columns() -> usize {
+    let size = rustix::termios::tcgetwinsize(std::io::stderr());
+    // A terminal that does not say has none.
+    let columns = size.map_or(0, |size| usize::from(size.ws_col));
+    if columns == 0 { MOST_COLUMNS } else { columns.clamp(LEAST_COLUMNS, MOST_COLUMNS) }
+}
+
 impl LogSettings {
     fn is_coloured(&self) -> bool {
         self.colours && std::io::stderr().is_terminal()
     }
 
-    fn notation(&self) -> Notation {
-        match self.format {
+    /// How requests' lines look.
+    fn style(&self) -> Style {
+        let notation = match self.format {
             LogFormat::Json => Notation::Json,
             LogFormat::Text if self.is_coloured() => Notation::Coloured,
             LogFormat::Text => Notation::Plain,
-        }
+        };
+        let usual = if notation == Notation::Json { LogFields::EVERY } else { LogFields::IDS };
+        let columns = (std::io::stderr().is_terminal() && notation != Notation::Json).then(columns);
+        Style { notation, columns, fields: self.fields.unwrap_or(usual) }
     }
 
     /// What writes lines of that form into the queue.
     fn lines(&self, queue: &Queue) -> Lines {
         let lines = tracing_subscriber::fmt::layer().with_writer(queue.clone()).log_internal_errors(false);
+        let (lines, coloured) = (lines.with_target(false), self.is_coloured());
         match self.format {
-            LogFormat::Text => lines.with_target(false).with_ansi(self.is_coloured()).boxed(),
-            LogFormat::Json => lines.json().flatten_event(true).with_target(false).boxed(),
+            LogFormat::Text if std::io::stderr().is_terminal() => {
+                lines.with_ansi(coloured).with_timer(TimeOfDay).boxed()
+            }
+            LogFormat::Text => lines.with_ansi(coloured).boxed(),
+            LogFormat::Json => lines.json().flatten_event(true).boxed(),
         }
     }
 }
@@ -97,14 +124,15 @@ impl Log {
     /// Where requests end: with a line each, if the settings say so.
     pub fn recorder(&self) -> Recorder {
         let settings = *self.settings();
-        if settings.requests { Recorder::to_log(self.queue.clone(), settings.slow) } else { Recorder::default() }
+        let bar = Bar::new(settings.slow, settings.sample);
+        if settings.requests { Recorder::to_log(self.queue.clone(), bar) } else { Recorder::default() }
     }
 
     /// Writes by other settings from now on; requests do so by the [recorder](Log::recorder) that is taken after this.
     pub fn change(&self, settings: &LogSettings) {
         let before = std::mem::replace(&mut *self.settings(), *settings);
+        self.queue.write_as(settings.style());
         if before.format != settings.format {
-            self.queue.write_as(settings.notation());
             // Gone with the program's last subscriber, at the latest.
             let _ = self.lines.as_ref().map(|lines| lines.reload(settings.lines(&self.queue)));
         }

@@ -1,7 +1,11 @@
 //! The log, the metrics and what they are made from: an outcome for each request, and episodes for what is told when it
 //! begins and when it ends, or once.
 
+mod bar;
+mod columns;
+mod dates;
 mod episode;
+mod field;
 mod ids;
 mod journal;
 mod line;
@@ -11,8 +15,10 @@ mod outcome;
 mod queue;
 mod recent;
 mod recorder;
+mod style;
 
 pub use episode::{Ended, Episode, Episodes};
+pub use field::{LogField, LogFields};
 pub use ids::Ids;
 pub use log::{Log, LogFormat, LogSettings, start};
 pub use metrics::{

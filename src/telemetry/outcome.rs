@@ -191,6 +191,27 @@ impl Outcome {
         self.notes.why.is_some() && self.status.is_some_and(|status| status.is_server_error())
     }
 
+    /// The level that its line in the log has.
+    pub(super) fn level(&self) -> &'static str {
+        match self.work {
+            _ if self.is_trouble() => "WARN",
+            Work::Request => "INFO",
+            Work::Refresh | Work::Fill | Work::Write => "DEBUG",
+        }
+    }
+
+    /// What is to be said of what is no request with an answer.
+    pub(super) fn message(&self) -> Option<&'static str> {
+        Some(match (self.work, self.status) {
+            (Work::Request, Some(_)) => return None,
+            (Work::Request, None) => "the request ended before its answer: the client left, or the server stopped",
+            (Work::Refresh | Work::Fill | Work::Write, None) => "a fetch was given up: nobody waited for it any more",
+            (Work::Refresh, _) => "a stored answer was renewed in the background",
+            (Work::Fill, _) => "an answer was fetched although its client had left",
+            (Work::Write, _) => "a write went on although its client had left",
+        })
+    }
+
     /// What the cache did, in one word.
     pub fn result(&self) -> CacheResult {
         let cache = &self.cache;

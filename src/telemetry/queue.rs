@@ -10,10 +10,12 @@ use std::time::Duration;
 
 use tracing_subscriber::fmt::MakeWriter;
 
-use super::line::{Dates, write_line};
+use super::dates::Dates;
+use super::line::write_line;
 use super::outcome::Outcome;
+use super::style::Style;
 use crate::clock::Stopwatch;
-use crate::fields::{Notation, visible};
+use crate::fields::visible;
 
 /// Some twenty megabytes at the most, where paths are long, and a burst of a third of a second at full speed.
 const LONGEST: usize = 16_384;
@@ -37,8 +39,8 @@ enum Entry {
     Line(Vec<u8>),
     /// What a request's line is to be made of.
     Outcome(Box<Outcome>),
-    /// What comes after it is in this notation.
-    Notation(Notation),
+    /// What comes after it is written so.
+    Style(Style),
     /// Somebody wants to know when all that came before is written.
     Mark(SyncSender<()>),
 }
@@ -72,18 +74,18 @@ impl Counts {
 }
 
 impl Queue {
-    /// A queue in front of `out`, which its thread has for itself. The lines are in this notation.
-    pub(super) fn before(out: impl Write + Send + 'static, notation: Notation) -> io::Result<Self> {
+    /// A queue in front of `out`, which its thread has for itself. The lines are in this style.
+    pub(super) fn before(out: impl Write + Send + 'static, style: Style) -> io::Result<Self> {
         let counts = Arc::new(Counts::default());
         let (entries, to_write) = sync_channel(LONGEST);
-        let sink = Sink::new(out, notation, Arc::clone(&counts));
+        let sink = Sink::new(out, style, Arc::clone(&counts));
         std::thread::Builder::new().name("log".to_owned()).spawn(move || sink.run(&to_write))?;
         Ok(Self { entries, counts })
     }
 
-    /// Has what is queued after this written in another notation.
-    pub(super) fn write_as(&self, notation: Notation) {
-        self.queue(Entry::Notation(notation));
+    /// Has what is queued after this written in another way.
+    pub(super) fn write_as(&self, style: Style) {
+        self.queue(Entry::Style(style));
     }
 
     /// Queues the line of an outcome.
@@ -142,7 +144,7 @@ impl<'a> MakeWriter<'a> for Queue {
 /// The thread's side.
 struct Sink<W> {
     out: W,
-    notation: Notation,
+    style: Style,
     dates: Dates,
     /// Lines that are to be written together.
     batch: String,
@@ -152,8 +154,8 @@ struct Sink<W> {
 }
 
 impl<W: Write> Sink<W> {
-    fn new(out: W, notation: Notation, counts: Arc<Counts>) -> Self {
-        Self { out, notation, dates: Dates::new(), batch: String::new(), torn: false, counts }
+    fn new(out: W, style: Style, counts: Arc<Counts>) -> Self {
+        Self { out, style, dates: Dates::new(), batch: String::new(), torn: false, counts }
     }
 
     /// Writes what comes until nothing is left that logs.
@@ -177,8 +179,8 @@ impl<W: Write> Sink<W> {
         let before = self.batch.len();
         match entry {
             Entry::Line(line) => self.line(&line),
-            Entry::Outcome(outcome) => write_line(&mut self.batch, &outcome, self.notation, &mut self.dates),
-            Entry::Notation(notation) => self.notation = notation,
+            Entry::Outcome(outcome) => write_line(&mut self.batch, &outcome, self.style, &mut self.dates),
+            Entry::Style(style) => self.style = style,
             Entry::Mark(tell) => {
                 self.write();
                 let _ = tell.try_send(());
@@ -194,7 +196,7 @@ impl<W: Write> Sink<W> {
     /// Nothing in a line that came from elsewhere may look like one.
     fn line(&mut self, line: &[u8]) {
         let text = String::from_utf8_lossy(line.strip_suffix(b"\n").unwrap_or(line));
-        self.batch.push_str(&visible(&text, self.notation));
+        self.batch.push_str(&visible(&text, self.style.notation));
         self.batch.push('\n');
     }
 
@@ -270,7 +272,7 @@ mod tests {
     fn a_line_that_broke_off_does_not_spoil_the_next() {
         let (room, written) = (Arc::new(Mutex::new(vec![9, 9, 9, 0, 3])), Arc::default());
         let disk = Disk { room, written: Arc::clone(&written) };
-        let mut sink = Sink::new(disk, Notation::Plain, Arc::default());
+        let mut sink = Sink::new(disk, Style::PLAIN, Arc::default());
         write(&mut sink, "first\n");
         assert!(!sink.counts.moves.load(Ordering::Relaxed));
         write(&mut sink, "second\n");
@@ -283,7 +285,7 @@ mod tests {
     fn lines_are_written_together_and_lost_by_themselves() {
         let (room, written) = (Arc::new(Mutex::new(vec![99, 0, 13])), Arc::default());
         let disk = Disk { room: Arc::clone(&room), written: Arc::clone(&written) };
-        let mut sink = Sink::new(disk, Notation::Plain, Arc::default());
+        let mut sink = Sink::new(disk, Style::PLAIN, Arc::default());
         write(&mut sink, "first\nsecond\nthird\nfourth\n");
         assert_eq!(*written.lock().unwrap(), b"first\nsecond\n", "what is whole is no torn line");
         assert_eq!(sink.counts.unwritten.load(Ordering::Relaxed), 2);
@@ -297,7 +299,7 @@ mod tests {
     fn a_batch_is_no_longer_than_a_pipe_takes_in_one_piece_unless_one_line_is() {
         let (room, written) = (Arc::new(Mutex::new(vec![9000; 4])), Arc::default());
         let disk = Disk { room: Arc::clone(&room), written: Arc::clone(&written) };
-        let mut sink = Sink::new(disk, Notation::Plain, Arc::default());
+        let mut sink = Sink::new(disk, Style::PLAIN, Arc::default());
         write(&mut sink, &["a".repeat(2047), "b".repeat(2047), "c".repeat(5000), "d\n".to_owned()].join("\n"));
         assert_eq!(written.lock().unwrap().len(), 2048 + 2048 + 5001 + 2);
         assert_eq!(room.lock().unwrap().len(), 1, "two lines, the long one, and the last");
@@ -320,7 +322,7 @@ mod tests {
     #[test]
     fn a_log_that_nobody_takes_holds_up_nobody_and_what_is_lost_is_counted() {
         let (let_go, stuck) = mpsc::channel();
-        let mut queue = Queue::before(Stuck(stuck), Notation::Plain).unwrap();
+        let mut queue = Queue::before(Stuck(stuck), Style::PLAIN).unwrap();
         for _ in 0..LONGEST + BATCH {
             queue.write_all(b"line\n").unwrap();
         }
@@ -348,7 +350,7 @@ mod tests {
         let said: Arc<Mutex<Vec<u8>>> = Arc::default();
         let capture = Capture(Arc::clone(&said));
         let room = Arc::new(Mutex::new(vec![9, 9, 0, 0]));
-        let mut sink = Sink::new(Disk { room, written: Arc::default() }, Notation::Plain, Arc::default());
+        let mut sink = Sink::new(Disk { room, written: Arc::default() }, Style::PLAIN, Arc::default());
         let lines = tracing_subscriber::fmt().with_ansi(false).with_writer(move || capture.clone()).finish();
         tracing::subscriber::with_default(lines, || {
             for _ in 0..2 {

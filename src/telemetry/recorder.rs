@@ -7,6 +7,7 @@ use std::time::Duration;
 use http::{HeaderMap, Method, StatusCode};
 use tracing::Level;
 
+use super::bar::{Bar, Lots};
 use super::ids::Ids;
 use super::journal::cut_off;
 use super::metrics::{Labels, Metrics, Shard, Verified};
@@ -24,8 +25,9 @@ pub struct Recorder {
     counts: Option<Counts>,
     /// The log, if requests get lines there.
     log: Option<Arc<Queue>>,
-    /// Of a request that takes less than this many microseconds the log says nothing.
-    slow_micros: u64,
+    /// Of which requests the log says something.
+    bar: Bar,
+    lots: Arc<Lots>,
 }
 
 /// Where a core counts.
@@ -50,6 +52,8 @@ pub struct Begun {
     ids: Option<Box<Ids>>,
     client: Option<IpAddr>,
     stopwatch: Stopwatch,
+    /// Whether it is one of those that the log has a line of.
+    drawn: bool,
     has_ended: bool,
 }
 
@@ -73,10 +77,9 @@ macro_rules! is_wanted {
 }
 
 impl Recorder {
-    /// One whose outcomes go to the log, those of requests if they took at least this long.
-    pub(super) fn to_log(log: Queue, slow: Duration) -> Self {
-        let slow_micros = u64::try_from(slow.as_micros()).unwrap_or(u64::MAX);
-        Self { log: Some(Arc::new(log)), slow_micros, ..Self::default() }
+    /// One whose outcomes go to the log, those of requests if they meet this.
+    pub(super) fn to_log(log: Queue, bar: Bar) -> Self {
+        Self { log: Some(Arc::new(log)), bar, ..Self::default() }
     }
 
     /// The same, which counts in these figures besides.
@@ -91,7 +94,7 @@ impl Recorder {
     #[must_use]
     pub fn of_core<'n>(&self, routes: impl Iterator<Item = &'n Arc<str>>) -> Self {
         let counts = self.counts.as_ref().map(|counts| Counts { shard: counts.metrics.shard(), ..counts.clone() });
-        Self { counts, ..self.clone() }.about(routes)
+        Self { counts, lots: Arc::default(), ..self.clone() }.about(routes)
     }
 
     /// The same core's where there are other routes.
@@ -105,12 +108,19 @@ impl Recorder {
     /// The same figures, and another one's log.
     #[must_use]
     pub fn logging_as(&self, other: &Self) -> Self {
-        Self { log: other.log.clone(), slow_micros: other.slow_micros, ..self.clone() }
+        Self { log: other.log.clone(), bar: other.bar, ..self.clone() }
     }
 
     /// The figures that it counts in, if it does.
     pub fn metrics(&self) -> Option<&Arc<Metrics>> {
         self.counts.as_ref().map(|counts| &counts.metrics)
+    }
+
+    /// The origin has answered, in so long, for a request that asks it once more, and whose outcome tells of that alone.
+    pub fn besides(&self, route: Option<&Arc<str>>, took: Duration) {
+        if let Some(Counts { shard, labels, .. }) = &self.counts {
+            shard.origin_answered(labels, route, u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
+        }
     }
 
     /// Whether queries are shown to anybody.
@@ -154,7 +164,8 @@ impl Recorder {
         (method, path, fields): (&Method, &str, &HeaderMap),
         client: Option<IpAddr>,
     ) -> Begun {
-        let read = self.log.is_some() && is_wanted!(WARN);
+        let drawn = self.log.is_some() && self.bar.draws(&self.lots);
+        let read = (drawn || (self.log.is_some() && self.bar.may_be_slow())) && is_wanted!(WARN);
         Begun {
             recorder: self.clone(),
             work,
@@ -166,19 +177,20 @@ impl Recorder {
             ids: if read { Ids::of(fields).map(Box::new) } else { None },
             client,
             stopwatch,
+            drawn,
             has_ended: false,
         }
     }
 
-    /// Takes an outcome to all that read it.
-    pub fn record(&self, outcome: Outcome) {
+    /// Takes an outcome to all that read it; `drawn` is whether it is one of the log's sample.
+    fn record(&self, outcome: Outcome, drawn: bool) {
         if let Some(Counts { shard, labels, .. }) = &self.counts {
             shard.count(labels, &outcome);
         }
         let Some(log) = &self.log else { return };
         let wanted = match outcome.work {
             _ if outcome.is_trouble() => is_wanted!(WARN),
-            Work::Request => outcome.micros >= self.slow_micros && is_wanted!(INFO),
+            Work::Request => self.bar.is_met(&outcome, drawn) && is_wanted!(INFO),
             Work::Refresh | Work::Fill | Work::Write => is_wanted!(DEBUG),
         };
         if wanted {
@@ -196,14 +208,12 @@ impl Begun {
         }
     }
 
-    /// Whether its query is shown to anybody.
-    pub fn is_shown(&self) -> bool {
-        self.recorder.shows()
-    }
-
-    /// What of its query may be shown.
-    pub fn shows(&mut self, query: Option<Box<str>>) {
-        self.query = query;
+    /// Takes down what is shown to people, where anything is: what of its query may be, and its ids.
+    pub fn shows(&mut self, query: impl FnOnce() -> Option<Box<str>>, fields: &HeaderMap) {
+        if self.recorder.shows() {
+            self.query = query();
+            self.ids = self.ids.take().or_else(|| Ids::of(fields).map(Box::new));
+        }
     }
 
     /// The head of its answer is there; `bytes` is how long the body is, where that is known. Where it is not, and counts,
@@ -211,7 +221,7 @@ impl Begun {
     pub fn end(mut self, status: StatusCode, cache: CacheStatus, bytes: Option<u64>, notes: Notes) -> Option<Sent> {
         let outcome = self.outcome(Some(status), cache, bytes, notes);
         let sent = if bytes.is_none() { self.sent(&outcome) } else { None };
-        self.recorder.record(outcome);
+        self.recorder.record(outcome, self.drawn);
         sent
     }
 
@@ -252,7 +262,7 @@ impl Drop for Begun {
     fn drop(&mut self) {
         if !self.has_ended {
             let outcome = self.outcome(None, CacheStatus::default(), None, Notes::default());
-            self.recorder.record(outcome);
+            self.recorder.record(outcome, self.drawn);
         }
     }
 }

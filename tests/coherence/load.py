@@ -43,6 +43,8 @@ class Plan:
     nodes: list[int]
     seed: int
     cache_only: bool = False
+    # Where the origin is, for those who write behind the nodes' back and purge what they have written.
+    purging: int | None = None
 
 
 @dataclass
@@ -219,6 +221,36 @@ class Writer(Client):
             self.load.history[self.key] = {"version": version, "sent": self.sent, "acked": self.now, "node": self.node}
 
 
+class PurgeWriter(Writer):
+    """Writes behind the nodes' back, at the origin itself, and then purges the URL through one of the nodes: its answer is the
+    acknowledgement."""
+
+    kind = "PURGE"
+
+    def __init__(self, load: "Load", number: int):
+        super().__init__(load, number)
+        self.home, self.version = load.plan.purging, 0
+
+    def request(self) -> bytes:
+        if self.home == self.load.plan.purging:
+            return super().request()
+        return b"PURGE /%s/%s HTTP/1.1\r\nHost: shop.test\r\n\r\n" % (self.key[0].encode(), self.key.encode())
+
+    def answered(self, status: int, head: bytes, body: bytes) -> float:
+        if self.home == self.load.plan.purging:
+            self.version = int(BODY.search(body)[2])
+            self.home = random.choice(self.load.plan.nodes)
+            return 0.0
+        self.home = self.load.plan.purging
+        if status == 200:
+            self.acknowledged(self.version)
+        return random.uniform(*PAUSE)
+
+    def lost(self, kind: str) -> None:
+        super().lost(kind)
+        self.home = self.load.plan.purging
+
+
 class CacheWriter(Writer):
     """Goes from key to key, and writes each a few times: to the cache alone, through it, or around it. Nobody else writes
     these keys, so their versions are in order."""
@@ -274,7 +306,7 @@ class Load:
         dice = random.Random(plan.seed)
         random.seed(plan.seed)
         self.read, self.written = Skewed(dice, READ), Skewed(dice, WRITTEN)
-        writer = CacheWriter if plan.cache_only else Writer
+        writer = CacheWriter if plan.cache_only else PurgeWriter if plan.purging else Writer
         self.clients = [writer(self, number) for number in range(WRITERS)]
         self.clients += [Reader(self, number) for number in range(READERS)]
 

@@ -55,6 +55,9 @@ def settle(made: Stand, tally: Tally) -> tuple[list[dict], list[dict]]:
     truth = made.origin.versions()
     if made.kind == "cache-only":
         truth = {key: version for key, version in tally.acked.items() if key not in tally.spoiled}
+    elif made.kind == "purged":
+        # Of what was written behind the nodes' back and not purged so far they may know or not.
+        truth = dict(tally.acked)
     left = [(key, node) for key in truth for node in made.nodes]
     late, seen = [], {}
     while left and time.monotonic() < deadline:
@@ -64,8 +67,9 @@ def settle(made: Stand, tally: Tally) -> tuple[list[dict], list[dict]]:
             if version is not None and version < tally.acked.get(key, 0) and (key, node.number) not in seen:
                 late.append({"key": key, "wanted": tally.acked[key], "got": version, "node": node.number, "cache_status": status})
             seen[key, node.number] = (version, status)
-            # A write to the cache alone that was not acknowledged may be there all the same.
-            if version is None or version < truth[key] or version > truth[key] and made.kind != "cache-only":
+            # A write that was not acknowledged may be there all the same.
+            tells = made.kind not in ("cache-only", "purged")
+            if version is None or version < truth[key] or version > truth[key] and tells:
                 still.append((key, node))
         left = still
         if left:

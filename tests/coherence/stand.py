@@ -143,7 +143,8 @@ class Stand:
         within = f'commit_within = "{COMMIT_WITHIN}s"\n' if knows("origin", f'commit_within = "{COMMIT_WITHIN}s"') else ""
         return (
             f'listen = "127.0.0.1:{port}"\n[clients]\nhosts = ["shop.test"]\n'
-            f'[origin]\nurl = "http://127.0.0.1:{self.origin.port}"\n{within}'
+            + ('purge_from = ["127.0.0.1"]\n' if self.kind == "purged" else "")
+            + f'[origin]\nurl = "http://127.0.0.1:{self.origin.port}"\n{within}'
             f'[store]\nurl = "{self.url(number)}"\nwhen_down = "{self.options.when_down}"\n'
             + ROUTES % names
             + (CACHE_ONLY if self.kind == "cache-only" else "")
@@ -213,7 +214,8 @@ class Clients:
         context = multiprocessing.get_context("fork")
         self.reads, self.end = context.Value("Q", 0, lock=False), context.Event()
         self.results, theirs = context.Pipe(duplex=False)
-        plan = load.Plan([node.port for node in made.nodes], made.options.seed, made.kind == "cache-only")
+        purging = made.origin.port if made.kind == "purged" else None
+        plan = load.Plan([node.port for node in made.nodes], made.options.seed, made.kind == "cache-only", purging)
         log = made.options.logs / "violations.jsonl"
         log.parent.mkdir(parents=True, exist_ok=True)
         log.unlink(missing_ok=True)

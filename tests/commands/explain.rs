@@ -501,3 +501,11 @@ fn a_move_writes_what_its_destination_names_too() {
         );
     }
 }
+
+#[test]
+fn a_purge_is_for_aside_alone() {
+    let (text, value) = explain(SHIPPED, &["PURGE", "/fruit/1"]);
+    assert!(text.contains("never goes on to the API; nobody may send it"), "{text}");
+    assert_eq!((&value["kind"], &value["token"]), (&"purge".into(), &false.into()));
+    assert!(value["tags"].as_array().unwrap().iter().any(|tag| tag == "k:/fruit/{id} fruit:1"), "{value}");
+}

@@ -85,11 +85,7 @@ fn keys_from_elsewhere() {
 
 #[test]
 fn what_this_version_does_not_have() {
-    let not_yet = [
-        "[«admin]\nlisten = \"127.0.0.1:1\"\n",
-        "[log]\n«fields = []\n",
-        "store = «\"redis+cluster://h\"\norigin = \"http://a\"\n",
-    ];
+    let not_yet = ["[«admin]\nlisten = \"127.0.0.1:1\"\n", "store = «\"redis+cluster://h\"\norigin = \"http://a\"\n"];
     for text in not_yet {
         assert_bad(text, "");
         let error = read(&text.replace('«', "")).unwrap_err();

@@ -18,6 +18,7 @@ mod destinations;
 mod intent;
 mod lists;
 mod policies;
+mod purges;
 mod refusals;
 mod safe_default;
 mod settle;

@@ -52,7 +52,7 @@ async fn a_method_that_nobody_knows_and_one_that_only_looks_safe_may_change_anyt
     let origin = Origin::obeying().await;
     for (node, _redis) in &Node::on_each_store(origin.address, ROUTES).await {
         let client = node.client();
-        for method in ["BREW", "PURGE", "PSOT", "query", "Search", "get", "MKCOL", "LOCK", "ACL", "PROPPATCH"] {
+        for method in ["BREW", "BAN", "PSOT", "query", "Search", "get", "MKCOL", "LOCK", "ACL", "PROPPATCH"] {
             client.fill(&READS).await;
             client.send(method, "/items/1", &[], "").await;
             client

@@ -58,10 +58,10 @@ impl Files {
         let answer = process.client().get("/x").await;
         assert_eq!((answer.status, answer.json()["detail"].as_str().unwrap()), (502, "The origin cannot be reached."));
         assert!(answer.cache_status().contains("detail=origin-down"), "{}", answer.cache_status());
-        process.says("status=502").await;
+        process.says("  502  ").await;
         let log = process.log();
-        let line = log.lines().find(|line| line.contains("status=502")).unwrap();
-        assert!(line.split("why=").nth(1).is_some_and(|told| told.contains(why)), "{why}: {line}");
+        let line = log.lines().find(|line| line.contains("  502  ")).unwrap();
+        assert!(line.contains(" WARN GET /x ") && line.contains(why), "{why}: {line}");
     }
 }
 

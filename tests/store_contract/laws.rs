@@ -20,6 +20,11 @@ use crate::held::{
     what_settles_is_held_for_its_time, where_very_much_is_held_all_names_stand_for_names,
     whoever_was_softly_raced_was_not_alone,
 };
+use crate::purge::{
+    a_purge_hits_what_it_names_and_what_is_being_fetched_of_it_on_every_node,
+    a_soft_purge_leaves_what_it_hits_stale_and_refuses_what_is_being_fetched,
+    what_can_be_given_out_is_listed_and_no_more_than_was_asked_for,
+};
 use crate::put::{
     an_entry_is_put_in_the_step_of_the_invalidation, an_entry_of_another_fingerprint_is_another_entry,
     what_is_in_the_cache_only_makes_room_for_what_is_built_upon_it, what_is_watched_counts_for_what_is_put,
@@ -68,6 +73,9 @@ laws! {
     two_answers_are_never_taken_for_one
     what_is_gone_is_not_brought_back
     what_another_node_kept_or_read_counts_the_same
+    a_purge_hits_what_it_names_and_what_is_being_fetched_of_it_on_every_node
+    a_soft_purge_leaves_what_it_hits_stale_and_refuses_what_is_being_fetched
+    what_can_be_given_out_is_listed_and_no_more_than_was_asked_for
     everything_is_one_tag
     every_kind_of_tag_drops_what_has_it_and_nothing_else
     a_flood_of_writes_to_one_route_costs_other_routes_nothing

@@ -15,6 +15,7 @@ mod fixture;
 mod held;
 mod laws;
 mod log;
+mod purge;
 mod put;
 mod race;
 mod redis_copies;

@@ -8,7 +8,7 @@ use aside::clock::Clock;
 use aside::config::Config;
 use aside::proxy::Parts;
 use aside::server::{Running, Server};
-use aside::telemetry::Recorder;
+use aside::telemetry::{Metrics, Recorder};
 use aside::{origin, proxy, store};
 use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
 
@@ -22,6 +22,8 @@ pub struct Node {
     pub clock: Clock,
     /// What its stores share.
     pub store: store::Shared,
+    /// What it has counted.
+    pub metrics: std::sync::Arc<Metrics>,
     running: Option<Running>,
 }
 
@@ -81,11 +83,12 @@ impl Node {
         server.cores = 2;
         let server = Server::bind(server).unwrap();
         let proxy = config.proxy.listening_on(server.addresses());
-        let shared = proxy::Shared::new(proxy, clock.clone(), Recorder::default());
+        let metrics = Metrics::new();
+        let shared = proxy::Shared::new(proxy, clock.clone(), Recorder::default().counting(&metrics));
         let store = store::Shared::new(&config.store).lending_to(shared.answers());
         let parts = Parts::new(shared, store, std::sync::Arc::new(origin::Shared::new(config.origin, &clock)));
         let running = server.start(&parts).unwrap();
-        Self { address: running.addresses()[0], clock, store: parts.store, running: Some(running) }
+        Self { address: running.addresses()[0], clock, store: parts.store, metrics, running: Some(running) }
     }
 
     pub fn client(&self) -> Client {

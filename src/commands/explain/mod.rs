@@ -45,7 +45,7 @@
 //! is sent to the route's own path; `why` is `not-given`, `not-understood`, `not-said`, `said-twice` or `odd`, of which `value`
 //! is what backends read differently, and `give` the option that could tell. `policy`, where one speaks, is
 //! `{"route", "target": "through"|"around"|"cache", "chosen", "key", "entry"}`. Any other method has
-//! `{"kind": "passed", "method", "target", "because"}`, and a read that the proxy does not accept has
+//! `{"kind": "passed", "method", "target", "because"}`, PURGE what [`purge::explain`] says, and a read that the proxy does not accept has
 //! `{"kind": "refused", "status", "because"}`.
 //!
 //! With `--live` a read has `live` too ([`live::Live`]): what is stored for it, and why that is or is not reused now.
@@ -70,6 +70,7 @@ mod asked;
 mod dropped_by;
 mod dropping;
 mod live;
+mod purge;
 pub(super) mod read;
 mod untold;
 pub(super) mod write;
@@ -172,6 +173,9 @@ fn explain_read(asked: &Asked, config: &Config) -> Told {
 }
 
 fn explain_other(asked: &Asked, config: &Config) -> (String, Value) {
+    if asked.method.as_str() == "PURGE" {
+        return purge::explain(asked, config);
+    }
     if is_safe(&asked.method) || asked.method == Method::CONNECT {
         let because = match asked.method {
             Method::CONNECT | Method::TRACE => "it is refused with 405",

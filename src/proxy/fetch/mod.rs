@@ -220,7 +220,7 @@ async fn ask(core: &Core, mut fetch: Fetch) -> Result<Coming, Told> {
             && let Some(answer) = stale_on_error(&core.shared, &fetch.asked, &fetch.missed, Some(status))
         {
             fetch.land(Landing::Trouble(status), &core.shared.flights);
-            return Err(answer.into());
+            return Err(answer.told_after(answered.took).into());
         }
         let (received, body) = Received::of(answered, request_time, core.shared.clock.now());
         match fetch.take_plan() {
@@ -246,6 +246,7 @@ async fn ask(core: &Core, mut fetch: Fetch) -> Result<Coming, Told> {
             Some(_) => {
                 // It speaks of another representation than ours, which is over: ask again, unconditionally.
                 drop(body);
+                count_besides(core, &fetch, &received);
                 fetch.missed.stale = None;
                 fetch.interim = None;
                 if let Some(token) = invalidate_stale(core, &fetch, status).await {
@@ -275,11 +276,17 @@ async fn judged(
             }
             let too_large = detail == Detail::TooLarge && for_part.is_none();
             if too_large && asks_for_part(&fetch.asked.request.fields) {
+                count_besides(core, &fetch, &received);
                 return Err(Told::AsAsked(detail));
             }
             Err(not_stored(&fetch, received, body, detail).into())
         }
     }
+}
+
+/// Counts an answer of the origin's after which it is asked once more: the outcome tells of that one.
+fn count_besides(core: &Core, fetch: &Fetch, received: &Received) {
+    core.shared.recorder.besides(fetch.asked.route().map(|route| &route.name), received.took);
 }
 
 /// Answers with the stale entry or the error, whoever waits.

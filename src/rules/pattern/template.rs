@@ -166,8 +166,50 @@ impl Template {
         Some(text)
     }
 
+    /// The values of which [`Template::render`] makes this text, `None` for one that is absent; nothing where it makes no text
+    /// of the kind. Of a text that it has made there is one reading; a value may stand in it as a person writes it, too.
+    pub fn values_in(&self, text: &str) -> Option<Vec<(&Source, Option<String>)>> {
+        let (mut values, mut rest) = (Vec::new(), text);
+        let mut pieces = self.pieces.iter().peekable();
+        while let Some(piece) = pieces.next() {
+            match (piece, pieces.peek()) {
+                (Piece::Literal(literal), _) => rest = rest.strip_prefix(literal.as_str())?,
+                (Piece::Variable(source), next) => {
+                    let end = match next {
+                        // With two variables nothing of the text between them is bare in a value, and with one it is the end.
+                        Some(Piece::Literal(literal)) if self.reserves(literal) => rest.find(literal.as_str())?,
+                        Some(Piece::Literal(literal)) => rest.rfind(literal.as_str())?,
+                        Some(Piece::Variable(_)) => return None,
+                        None => rest.len(),
+                    };
+                    let (value, after) = rest.split_at_checked(end)?;
+                    values.push((source, if value == ABSENT { None } else { Some(decode(value)?) }));
+                    rest = after;
+                }
+            }
+        }
+        rest.is_empty().then_some(values)
+    }
+
+    /// What stands before its first variable.
+    pub fn beginning(&self) -> &str {
+        match self.pieces.first() {
+            Some(Piece::Literal(literal)) => literal,
+            Some(Piece::Variable(_)) | None => "",
+        }
+    }
+
+    /// Whether no value shows all of this text bare.
+    fn reserves(&self, literal: &str) -> bool {
+        literal.bytes().any(|byte| !self.is_bare(byte))
+    }
+
+    fn is_bare(&self, byte: u8) -> bool {
+        !reserved_anyway(byte) && !self.reserved.contains(&byte)
+    }
+
     fn encode(&self, value: &str, text: &mut String) {
-        let is_bare = |byte: u8| !reserved_anyway(byte) && !self.reserved.contains(&byte);
+        let is_bare = |byte: u8| self.is_bare(byte);
         if value.bytes().all(is_bare) {
             return text.push_str(value);
         }
@@ -179,6 +221,13 @@ impl Template {
             }
         }
     }
+}
+
+/// What a value was that is written so; nothing where it is none.
+fn decode(text: &str) -> Option<String> {
+    // In the name of a key a `#` separates what comes after the values.
+    let value = percent_decode_str(text).decode_utf8().ok().filter(|_| !text.contains('#'))?;
+    Some(value.into_owned())
 }
 
 /// The pieces of a text with variables in it, none of them empty: its own text as `text_of` has it, and its variables.
@@ -276,6 +325,28 @@ mod tests {
         assert_ne!(city(None, Some("c")), city(Some("~"), Some("c")));
         assert_ne!(city(None, Some("c")), city(Some(""), Some("c")));
         assert_eq!(render("k:{id}", &[("id", Some("{x}:y\r\n *?"))]).unwrap(), "k:%7Bx%7D%3Ay%0D%0A%20%2A%3F");
+    }
+
+    #[test]
+    fn a_text_is_read_back_into_its_values() {
+        for template in ["fruit:{a}", "{a}-x", "{a}-{b}", "a{a}b{b}c", "{a}:{b}:{c}", "/x/{a}.json?q={b}", "fruit"] {
+            let template = Template::parse(template).unwrap();
+            for values in [["1", "2", "3"], ["-", "a-x", "b:c"], ["é", "", ":"], ["~", "%", "{}"], ["abc", "x-x", "."]]
+            {
+                let of = |source: &Source| match source {
+                    Source::Name(name) => values.get(usize::from(name.as_bytes()[0] - b'a')),
+                    _ => None,
+                };
+                let text = template.render(|source| Some(of(source).map(|value| (*value).into()))).unwrap();
+                for (source, value) in template.values_in(&text).unwrap() {
+                    assert_eq!(value.as_deref(), of(source).copied(), "{text}");
+                }
+            }
+        }
+        let template = Template::parse("fruit:{id}").unwrap();
+        assert_eq!(template.values_in("fruit:~").unwrap()[0].1, None);
+        assert_eq!(template.values_in("fruit:león").unwrap()[0].1.as_deref(), Some("león"));
+        assert_eq!((template.values_in("fruits:1"), template.values_in("fruit")), (None, None));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! How this node stands: what it has sent, what was confirmed, and what that allows.
 
-use super::peers::{Peers, Roll};
+use super::peers::{NodeId, Peers, Roll};
 use crate::clock::Millis;
 use crate::store::entry::Withheld;
 
@@ -159,6 +159,11 @@ impl Lease {
     /// The generation under which this node was listed last.
     pub fn generation(&self) -> u64 {
         self.generation
+    }
+
+    /// The other nodes that it knows of, and since when each has been silent; `None` for one that is alive.
+    pub fn peers(&self) -> impl Iterator<Item = (NodeId, Option<Millis>)> {
+        self.peers.iter()
     }
 
     /// Whether it is listed, as far as is known.

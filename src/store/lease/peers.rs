@@ -90,6 +90,11 @@ impl Peers {
         self.known.retain(|_, silent| !is_over(*silent, sent, absence));
     }
 
+    /// Each that is known, and since when it has been silent, by this node's time; `None` for one that is alive.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (NodeId, Option<Millis>)> {
+        self.known.iter().map(|(id, silent)| (*id, *silent))
+    }
+
     /// Whether every one that is known is alive.
     pub(super) fn all_accounted_for(&self) -> bool {
         self.known.values().all(Option::is_none)

@@ -17,7 +17,7 @@ use crate::store::core::Token;
 use crate::store::entry::{Kind, StoredResponse};
 
 /// Entries of any other version are misses.
-const VERSION: &str = "3";
+pub(super) const VERSION: &str = "3";
 
 const META_LENGTH: usize = 7;
 
@@ -126,7 +126,7 @@ fn sealed<'a>(body: &[u8], meta: &'a [Value]) -> Option<&'a str> {
     sound.then_some(text(primary)?)
 }
 
-fn read(body: Bytes, meta: &[Value]) -> Option<StoredResponse> {
+pub(super) fn read(body: Bytes, meta: &[Value]) -> Option<StoredResponse> {
     let [_, _, token, tags, fields, about, _] = meta else { return None };
     let about: About = serde_json::from_str(text(about)?).ok()?;
     let tags: Vec<TagText> = serde_json::from_str(text(tags)?).ok()?;

@@ -28,7 +28,9 @@ use super::session::Session;
 use super::settings::NodeSettings;
 use super::writes::Writes;
 use crate::clock::{Millis, boot_millis, jittered};
+use crate::store::entry::Withheld;
 use crate::store::lease::{Answer, Call, Do, Lease, LeaseSettings, Permit, ServerId};
+use crate::store::state::{KnownPeer, LeaseState, why};
 
 /// The first retry comes at once, as far as anybody can tell; further ones less and less often.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(4);
@@ -74,6 +76,21 @@ impl Control {
     /// What is allowed now.
     pub(super) fn permit(&self) -> Permit {
         **self.permit.load()
+    }
+
+    /// What is allowed, and whom this process knows, in words.
+    pub(super) fn state(&self) -> (LeaseState, Vec<KnownPeer>) {
+        let now = boot_millis();
+        let lease = self.lease();
+        let Permit { server, until, withheld, .. } = lease.permit();
+        let peers = lease.peers().map(|(id, silent)| KnownPeer {
+            id: format!("{:016x}", id.0),
+            silent_ms: silent.map(|since| now.saturating_sub(since)),
+        });
+        let allowed = server.ok_or(Withheld::Lapsed).and_then(|server| lease.permit().allows(server, now));
+        let ends_in_ms = if allowed.is_ok() { until.saturating_sub(now) } else { 0 };
+        let state = LeaseState { valid: allowed.is_ok(), ends_in_ms, why: withheld.or(allowed.err()).map(why) };
+        (state, peers.collect())
     }
 
     /// From when on a write may be answered that has just become pending.

@@ -147,6 +147,16 @@ impl Copies {
         self.validated.load(Ordering::Relaxed)
     }
 
+    /// How many copies there are.
+    pub(super) fn len(&self) -> u64 {
+        self.entries.len() as u64
+    }
+
+    /// How many copies had to leave, ever, since there was no room for them.
+    pub(super) fn evicted(&self) -> u64 {
+        self.entries.evicted()
+    }
+
     /// How many bytes the copies take at the most.
     pub(super) fn weight_held(&self) -> u64 {
         self.entries.bytes()

@@ -50,6 +50,23 @@ impl Layout {
         }
     }
 
+    /// What matches the meta keys of all entries, for a scan.
+    pub(super) fn meta_pattern(&self) -> String {
+        let mut pattern = "{".to_owned();
+        for character in self.prefix.chars() {
+            if matches!(character, '*' | '?' | '[' | ']' | '\\' | '^') {
+                pattern.push('\\');
+            }
+            pattern.push(character);
+        }
+        pattern + "*}:meta"
+    }
+
+    /// What every key of an entry begins with.
+    pub(super) fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
     /// A key of the app's that is never there.
     pub(super) fn absent(&self) -> &str {
         &self.absent

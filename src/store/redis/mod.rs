@@ -14,6 +14,7 @@ mod connect;
 mod control;
 mod copies;
 mod layout;
+mod listing;
 mod lock;
 mod lookup;
 mod node;
@@ -54,8 +55,10 @@ use super::change::{Change, Intent, Mark};
 use super::core::{Fault, Invalidated, Otherwise, PutOutcome, Since, Token, WhenDown, fresh_epoch};
 use super::entry::{Expect, Lookup, Overtaken, StoredResponse, Withheld};
 use super::in_force::InForce;
-use crate::clock::{Clock, boot_millis};
+use super::listing::Listing;
+use crate::clock::{Clock, Stopwatch, boot_millis};
 use crate::rules::{EntryRef, Tag};
+use crate::telemetry::Operation;
 
 #[cfg(fuzzing)]
 pub use self::codec::fuzzing;
@@ -162,13 +165,33 @@ impl Redis {
     ///
     /// Dropping the future loses nothing: the work goes on in a task of its own.
     pub async fn invalidate(&self, change: Change<'_>) -> Result<Invalidated, Fault> {
+        Ok(self.made(change).await?.unwrap_or_else(made_later))
+    }
+
+    /// The same for a person. Comes back with the token after it; `None` where it was made with a call.
+    pub async fn purge(&self, change: Change<'_>) -> Result<Option<Token>, Fault> {
+        Ok(self.made(change).await?.map(|invalidated| invalidated.token))
+    }
+
+    /// Some of the entries that can be given out, of this route where one is named.
+    pub async fn listing(&self, route: Option<&str>, limit: usize) -> Result<Listing, Fault> {
+        let session = self.session_or_count_miss()?;
+        listing::listing(self.node(), &session, route, limit).await
+    }
+
+    /// What every key begins with.
+    pub fn prefix(&self) -> &str {
+        self.node().settings.layout.prefix()
+    }
+
+    /// Invalidates; `None` says that it was made with a call.
+    async fn made(&self, change: Change<'_>) -> Result<Option<Invalidated>, Fault> {
         self.may_write()?;
         let everything = [Tag::everything()];
         let change = self.widened(change, &everything);
         let told = Invalidate::of(self.node().settings.layout.control(), &change);
         self.ends(change.mark);
-        let done = self.or_pending(Unmade::of(&change), async move |session| session.invalidate(told).await).await?;
-        Ok(done.unwrap_or_else(made_later))
+        self.or_pending(Unmade::of(&change), async move |session| session.invalidate(told).await).await
     }
 
     /// The same, and puts an entry in its place: one atomic step. On a [`Fault`] of the whole the invalidation is pending.
@@ -356,6 +379,19 @@ impl Redis {
     fn may_write(&self) -> Result<(), Fault> {
         let refused = || Fault::Refused("it was attached for reading".to_owned());
         if self.0.reads_only { Err(refused()) } else { Ok(()) }
+    }
+
+    /// Does it, and counts how long that took, or why it was not done.
+    pub(in crate::store) async fn timed<T>(
+        &self,
+        operation: Operation,
+        work: impl Future<Output = Result<T, Fault>>,
+    ) -> Result<T, Fault> {
+        let took = Stopwatch::start();
+        let done = work.await;
+        let micros = u64::try_from(took.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.node().operations.record(operation, micros, done.as_ref().err().map(Fault::kind));
+        done
     }
 
     fn node(&self) -> &RedisNode {

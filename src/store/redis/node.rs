@@ -20,9 +20,11 @@ use super::writes::Writes;
 use crate::budget::Budget;
 use crate::clock::millis;
 use crate::rules::Tag;
-use crate::store::core::fresh_epoch;
+use crate::store::core::{Fault, fresh_epoch};
 use crate::store::lease::LeaseSettings;
 use crate::store::settings::StoreSettings;
+use crate::store::state::State;
+use crate::telemetry::Operations;
 
 /// Address space, most of which no memory is ever given to: for more than 400,000 levels of any kind.
 const AMPLE: usize = 1 << 30;
@@ -39,7 +41,11 @@ pub struct RedisNode {
     pub(super) writes: Arc<Writes>,
     pub(super) report: Arc<Report>,
     pub(super) copies: Copies,
+    /// What was asked of Redis, how long that took, and how often it was not done.
+    pub(in crate::store) operations: Operations,
     unsound: AtomicU64,
+    /// How many bytes copies may take.
+    memory: u64,
     /// Held for as long as this process lives.
     _lock: Option<Lock>,
 }
@@ -57,7 +63,9 @@ impl RedisNode {
             writes: Arc::new(Writes::new(id)),
             report: Arc::default(),
             copies: Copies::new(settings.memory),
+            operations: Operations::new(Fault::KINDS),
             unsound: AtomicU64::new(0),
+            memory: settings.memory,
             _lock: lock,
         }
     }
@@ -140,6 +148,32 @@ impl RedisNode {
     /// Tells the log which troubles are over.
     pub(super) fn tell_what_ended(&self) {
         self.report.look(&self.settings.url.address(), self.pending.is_empty());
+    }
+
+    /// How it stands, as far as this process knows.
+    pub(in crate::store) fn state(&self) -> State {
+        let (up, why_down) = self.report.state();
+        let (lease, peers) = self.control.state();
+        State {
+            kind: "redis",
+            url: self.settings.url.to_string(),
+            up,
+            why_down,
+            lease: Some(lease),
+            peers,
+            pending: self.pending.len(),
+            marks: self.writes.len(),
+            rules_differ: self.control.permit().rules_differ,
+            copies: Some(self.copies.len()),
+            bytes: self.weight_held(),
+            bytes_limit: self.memory,
+            evictions: State::evictions(self.copies.evicted()),
+            errors: State::errors(self.operations.errors()),
+            unsound: self.unsound(),
+            validated: self.validated(),
+            unnoted: self.unnoted(),
+            ..State::of_memory()
+        }
     }
 
     /// How many writes were forwarded without a mark, since there were too many of them.

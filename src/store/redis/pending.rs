@@ -160,6 +160,13 @@ impl Pending {
         });
     }
 
+    /// How many things are pending: tags, what is to settle, and writes of unknown outcome; one where it is everything.
+    pub(super) fn len(&self) -> u64 {
+        let list = self.lock();
+        let listed = list.tags.len() + list.settle.len() + list.holds.len();
+        u64::from(list.everything.is_some()).max(listed as u64)
+    }
+
     /// What people are told of what is pending; `None` where nothing is.
     pub(super) fn told(&self) -> Option<String> {
         let list = self.lock();

@@ -32,6 +32,8 @@ struct Told {
     down: usize,
     /// Whether it has ever been up.
     greeted: bool,
+    /// Why a core could not get its session, the last time.
+    why: Option<String>,
 }
 
 impl Report {
@@ -48,9 +50,18 @@ impl Report {
 
     /// A core could not get a session. Each kind of outage is told once.
     pub(super) fn failed(&self, address: &str, why: &Outage) {
+        self.told().why = Some(why.to_string());
         if self.outage.lasts_as(why.kind(), Clock::System.ticks()) {
             warn!("Redis at {address} cannot be used: {why}; until it can, the origin answers");
         }
+    }
+
+    /// Whether every core has a session, and why not as far as is known.
+    pub(super) fn state(&self) -> (bool, Option<String>) {
+        let told = self.told();
+        let up = told.down == 0 && told.greeted;
+        let why = || told.why.clone().unwrap_or_else(|| "it has not been reached so far".to_owned());
+        (up, (!up).then(why))
     }
 
     /// Tells how this process stands with the others, where that is news; asked after each call to the registry.

@@ -159,6 +159,23 @@ impl Session {
         self.reply(values)
     }
 
+    /// The meta of an entry.
+    pub(super) async fn read_meta(&self, meta: Bytes) -> Result<Reply, Fault> {
+        let reply = self.within(Box::pin(self.client.hmget(meta, META_FIELDS.to_vec()))).await?;
+        self.reply(reply)
+    }
+
+    /// One step of a scan: where the next one begins, `0` after the last one, and the keys that were found.
+    pub(super) async fn scan(
+        &self,
+        cursor: String,
+        pattern: String,
+        count: u32,
+    ) -> Result<(String, Vec<Bytes>), Fault> {
+        let step = Box::pin(self.client.scan_page(cursor, pattern, Some(count), None));
+        self.within(step).await?.map_err(|error| self.fault(&error))
+    }
+
     /// Stores a fill. Answers with what became of it.
     pub(super) async fn put(&self, put: Put) -> Result<PutOutcome, Fault> {
         let answer = self.run(&self.scripts.put, put).await?;

@@ -81,6 +81,11 @@ impl Writes {
         self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// How many are under way.
+    pub(super) fn len(&self) -> u64 {
+        self.under_way().len() as u64
+    }
+
     /// A write goes on without a mark, for there are too many.
     pub(super) fn count_unnoted(&self) {
         self.unnoted.fetch_add(1, Ordering::Relaxed);

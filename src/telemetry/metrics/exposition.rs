@@ -10,8 +10,8 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::exemplar::Exemplar;
 use prometheus_client::registry::{Registry, Unit};
 
-use super::gauges::Gauges;
 use super::histogram::{BOUNDS_MICROS, Buckets, as_f64};
+use super::operations::Gauges;
 use super::totals::Totals;
 
 /// How a scrape wants the metrics to be written.

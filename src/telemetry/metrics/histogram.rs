@@ -22,12 +22,17 @@ impl Count {
         self.0.store(self.0.load(Ordering::Relaxed).wrapping_add(more), Ordering::Relaxed);
     }
 
+    /// The same for any thread.
+    pub(super) fn add_of_many(&self, more: u64) {
+        self.0.fetch_add(more, Ordering::Relaxed);
+    }
+
     pub(super) fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
 }
 
-/// How long things took, as one thread counts it.
+/// How long things took, as it is counted.
 #[derive(Debug, Default)]
 pub struct Histogram {
     steps: [Count; STEPS],
@@ -44,13 +49,25 @@ pub struct Buckets {
 }
 
 impl Histogram {
-    /// Counts one.
+    /// Counts one. For one thread alone.
     pub fn record(&self, micros: u64) {
-        let step = BOUNDS_MICROS.iter().position(|bound| micros <= *bound).unwrap_or(BOUNDS_MICROS.len());
-        if let Some(step) = self.steps.get(step) {
+        if let Some(step) = self.step(micros) {
             step.add(1);
         }
         self.sum_micros.add(micros);
+    }
+
+    /// The same for any thread.
+    pub(super) fn record_of_many(&self, micros: u64) {
+        if let Some(step) = self.step(micros) {
+            step.add_of_many(1);
+        }
+        self.sum_micros.add_of_many(micros);
+    }
+
+    fn step(&self, micros: u64) -> Option<&Count> {
+        let step = BOUNDS_MICROS.iter().position(|bound| micros <= *bound).unwrap_or(BOUNDS_MICROS.len());
+        self.steps.get(step)
     }
 
     /// The figures so far.

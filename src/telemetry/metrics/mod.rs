@@ -2,7 +2,6 @@
 //! where somebody asks.
 
 mod exposition;
-mod gauges;
 mod histogram;
 mod operations;
 mod saved;
@@ -12,9 +11,8 @@ mod totals;
 use std::sync::{Arc, Mutex, PoisonError};
 
 pub use self::exposition::{Format, METRICS, Metric};
-pub use self::gauges::Gauges;
 pub use self::histogram::{BOUNDS_MICROS, Buckets, Histogram};
-pub use self::operations::{OPERATIONS, Operation, Operations};
+pub use self::operations::{Gauges, OPERATIONS, Operation, Operations};
 pub use self::totals::{Invalidations, RouteTotals, Totals, Verified};
 
 pub(super) use self::shard::{Labels, Shard};

@@ -1,5 +1,5 @@
-//! How long a store's operations take, and how often it does not do its part: counted by the store itself, which knows
-//! nothing of requests.
+//! What no outcome tells of: what is so at the moment of a scrape, and how long a store's operations take. The store and the
+//! origin say it themselves; they know nothing of requests.
 
 use super::histogram::{Buckets, Count, Histogram};
 
@@ -27,7 +27,8 @@ pub const OPERATIONS: [(Operation, &str); 5] = [
     (Operation::Hold, "hold"),
 ];
 
-/// What one core's store has done, and failed to do. One thread counts, any may read.
+/// What a store has done, and failed to do. Any thread may count: beside an operation that waits for another machine that
+/// costs nothing.
 #[derive(Debug)]
 pub struct Operations {
     took: [Histogram; OPERATIONS.len()],
@@ -44,10 +45,10 @@ impl Operations {
     /// An operation took so long, and failed with an error of this kind if it did.
     pub fn record(&self, operation: Operation, micros: u64, error: Option<usize>) {
         if let Some(took) = self.took.get(operation as usize) {
-            took.record(micros);
+            took.record_of_many(micros);
         }
         if let Some(count) = error.and_then(|kind| self.errors.get(kind)) {
-            count.add(1);
+            count.add_of_many(1);
         }
     }
 
@@ -60,6 +61,33 @@ impl Operations {
     pub fn errors(&self) -> Vec<(&'static str, u64)> {
         self.kinds.iter().zip(&self.errors).map(|(kind, count)| (*kind, count.get())).collect()
     }
+}
+
+/// What the store and the origin say of themselves at a scrape. What nobody has said is left out of it.
+#[derive(Clone, Debug, Default)]
+pub struct Gauges {
+    /// Whether the store can be used.
+    pub store_up: Option<bool>,
+    /// Whether what is stored may be given out: the lease on the shared store runs.
+    pub lease_valid: Option<bool>,
+    /// Invalidations that the store has yet to confirm.
+    pub pending_invalidations: Option<u64>,
+    /// How many entries, or copies of entries, this process has in memory.
+    pub entries: Option<u64>,
+    /// How many bytes those take.
+    pub stored_bytes: Option<u64>,
+    /// How many entries had to go, by reason.
+    pub evictions: Vec<(&'static str, u64)>,
+    /// How often the store did not do its part, by kind.
+    pub store_errors: Vec<(&'static str, u64)>,
+    /// How long its operations took, by operation.
+    pub store_operations: Vec<(&'static str, Buckets)>,
+    /// Each address of the origin, and whether it is out of use.
+    pub breakers: Vec<(String, bool)>,
+    /// Requests under way to the origin.
+    pub origin_inflight: Option<u64>,
+    /// What is known of the build and of what runs besides the version.
+    pub build: Vec<(&'static str, String)>,
 }
 
 #[cfg(test)]

@@ -94,8 +94,7 @@ impl Shard {
                 route.request(outcome, result);
             }
             if let Some(micros) = notes.origin_micros {
-                route.origin_fetches.add(1);
-                route.origin_micros.add(micros);
+                route.fetched(micros);
             }
         });
         if let Some(micros) = notes.origin_micros {
@@ -153,6 +152,12 @@ impl Shard {
         if matches!(result, CacheResult::Miss | CacheResult::Pass | CacheResult::Write) {
             locked(&self.journal).note(outcome, result);
         }
+    }
+
+    /// The origin has answered a request in so long.
+    pub(in super::super) fn origin_answered(&self, labels: &Labels, route: Option<&Arc<str>>, micros: u64) {
+        self.with_route(labels, route, |route| route.fetched(micros));
+        self.origin.record(micros);
     }
 
     /// So many bytes of an answer were sent, once all of them are.
@@ -280,6 +285,11 @@ impl RouteCounts {
         if let (Some(bytes), Some(source)) = (outcome.bytes, outcome.source()) {
             self.sent(source, bytes);
         }
+    }
+
+    fn fetched(&self, micros: u64) {
+        self.origin_fetches.add(1);
+        self.origin_micros.add(micros);
     }
 
     fn sent(&self, source: Source, bytes: u64) {

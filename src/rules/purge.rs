@@ -1,0 +1,79 @@
+//! What a person or a program asks to be dropped from the cache by name, and what that stands for in tags.
+
+use std::fmt;
+
+use super::tag::Tag;
+
+/// What is to be purged, as it is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Purge {
+    /// One key, all its variants: as the file's template makes it, or as `redis-cli KEYS` shows it.
+    Key(String),
+    /// What a GET of this URL, or of its path and query, may be answered with, whoever asks.
+    Url(String),
+    /// Whatever has this tag, from the file or from a response field.
+    Tag(String),
+    /// A route by its name; `unrouted`, or `-`, for all paths without one.
+    Route(String),
+    /// Every key, and every path, that begins so.
+    Prefix(String),
+    /// Everything.
+    All,
+}
+
+/// What a purge stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Purging {
+    /// What was asked for.
+    pub purge: Purge,
+    /// Everything that has one of these is meant; sorted, each once, never none.
+    pub tags: Vec<Tag>,
+}
+
+/// Why a purge stands for nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unnamed {
+    /// Which of its fields is wrong: see [`Purge::field`].
+    pub field: &'static str,
+    /// What is wrong, and what to write, as a sentence.
+    pub why: String,
+}
+
+impl Purge {
+    /// What this kind of it is called: in JSON, on the command line and in the log.
+    pub fn field(&self) -> &'static str {
+        match self {
+            Self::Key(_) => "key",
+            Self::Url(_) => "url",
+            Self::Tag(_) => "tag",
+            Self::Route(_) => "route",
+            Self::Prefix(_) => "prefix",
+            Self::All => "all",
+        }
+    }
+
+    /// What it names; empty for everything.
+    pub fn text(&self) -> &str {
+        match self {
+            Self::Key(text) | Self::Url(text) | Self::Tag(text) | Self::Route(text) | Self::Prefix(text) => text,
+            Self::All => "",
+        }
+    }
+}
+
+impl fmt::Display for Purge {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::All => out.write_str("everything"),
+            _ => write!(out, "{} {}", self.field(), self.text()),
+        }
+    }
+}
+
+impl fmt::Display for Unnamed {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.why)
+    }
+}
+
+impl std::error::Error for Unnamed {}

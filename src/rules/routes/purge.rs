@@ -1,0 +1,207 @@
+//! What a purge stands for, over all routes and the paths without one: too much where it cannot be told, never too little.
+
+use std::borrow::Cow;
+
+use http::HeaderMap;
+use http::uri::PathAndQuery;
+
+use super::{Routes, UNROUTED_NAME};
+use crate::rules::UNROUTED;
+use crate::rules::canonical::write_paths;
+use crate::rules::entry::{EntryRef, place};
+use crate::rules::hosts::KeyedHost;
+use crate::rules::invalidation::{Cause, Invalidation};
+use crate::rules::pattern::Source;
+use crate::rules::purge::{Purge, Purging, Unnamed};
+use crate::rules::read::Read;
+use crate::rules::route::Route;
+use crate::rules::tag::{Tag, path_tag};
+
+/// What the name of a key may go on with: a host, and what selects a variant or says what of the answer is stored there.
+const ADDED: [char; 2] = ['@', '#'];
+/// A longer text is none of anybody's keys, tags or routes.
+const LONGEST: usize = 8 << 10;
+
+impl Routes {
+    /// What a purge stands for. `prefix` is what every key in the store begins with, and may stand before a key or not.
+    pub fn purging(&self, purge: Purge, prefix: &str) -> Result<Purging, Unnamed> {
+        let field = purge.field();
+        let refuse = |why: String| Unnamed { field, why };
+        let text = purge.text();
+        if text.is_empty() && purge != Purge::All {
+            return Err(refuse(format!("`{field}` is empty: write what is to be purged, or `all` for everything.")));
+        }
+        if text.len() > LONGEST {
+            return Err(refuse(format!("`{field}` is longer than {LONGEST} bytes.")));
+        }
+        let mut tags = match &purge {
+            Purge::Key(key) => self.of_key(key, prefix).map_err(refuse)?,
+            Purge::Url(url) => self.of_url(&target_of(url).map_err(refuse)?),
+            Purge::Tag(tag) => of_tag(tag),
+            Purge::Route(name) => self.of_route(name).map_err(refuse)?,
+            Purge::Prefix(text) => self.of_prefix(text, prefix).map_err(refuse)?,
+            Purge::All => vec![Tag::everything()],
+        };
+        tags.sort_unstable();
+        tags.dedup();
+        Ok(Purging { purge, tags })
+    }
+
+    fn of_key(&self, text: &str, prefix: &str) -> Result<Vec<Tag>, String> {
+        let of_meta = text.strip_prefix('{').and_then(|rest| rest.strip_suffix("}:meta"));
+        let whole = of_meta.unwrap_or(text);
+        let texts = without(whole, prefix);
+        let mut tags = Vec::new();
+        for name in texts.iter().flat_map(|text| readings(text)) {
+            for route in self.iter() {
+                of_name(route, name, &mut tags);
+            }
+            if name.starts_with('/') {
+                let path = name.split('?').next().unwrap_or_default();
+                tags.push(path_tag(UNROUTED, path));
+            }
+        }
+        if tags.is_empty() {
+            let keys: Vec<&str> = self.iter().map(|route| route.key.as_str()).take(5).collect();
+            return Err(match &*keys {
+                [] => "no route makes keys; the key of a path without a route is the path itself.".to_owned(),
+                keys => format!("no route makes such a key; the file makes keys such as {}.", keys.join(", ")),
+            });
+        }
+        Ok(tags)
+    }
+
+    fn of_url(&self, target: &PathAndQuery) -> Vec<Tag> {
+        let path = target.path();
+        let mut tags = vec![path_tag(UNROUTED, path)];
+        if let Some((route, captures)) = self.find(path) {
+            let (host, secure) = (Some(KeyedHost::Known), false);
+            let read = Read { target, fields: &HeaderMap::new(), host, secure };
+            if let Ok(at) = place(route, &read, &captures) {
+                of_entry(route, &at, &mut tags);
+                return tags;
+            }
+        }
+        // No answer to this very spelling is stored: whatever it may mean.
+        for path in write_paths(path) {
+            let mut drops: Vec<Invalidation> = Vec::new();
+            for route in self.iter() {
+                route.path(&path, &Cause::Target, &mut drops);
+            }
+            tags.extend(drops.iter().filter_map(|drop| drop.route.as_deref()).map(Tag::all_around));
+            tags.extend(drops.into_iter().map(|drop| drop.tag));
+            tags.push(path_tag(UNROUTED, &path));
+        }
+        tags
+    }
+
+    fn of_route(&self, name: &str) -> Result<Vec<Tag>, String> {
+        let known = self.iter().map(|route| &route.name).find(|known| ***known == *name);
+        let known = known.or_else(|| [UNROUTED, "-"].contains(&name).then_some(&*UNROUTED_NAME));
+        known.map(|name| of_whole_route(name).to_vec()).ok_or_else(|| {
+            let names: Vec<&str> = self.iter().map(|route| &*route.name).take(20).collect();
+            let names = [&names[..], &[UNROUTED]].concat().join(", ");
+            format!("no route has this name; the routes are {names}.")
+        })
+    }
+
+    fn of_prefix(&self, text: &str, prefix: &str) -> Result<Vec<Tag>, String> {
+        let target = text.contains("://").then(|| target_of(text)).transpose()?;
+        let mut texts = without(text, prefix);
+        texts.extend(target.as_ref().map(PathAndQuery::as_str));
+        let begins = |own: &str| texts.iter().any(|text| is_alike_at_first(own, text));
+        let mut tags = Vec::new();
+        for route in self.iter() {
+            if begins(route.key.beginning()) || begins(beginning(route.path.as_str())) {
+                tags.extend(of_whole_route(&route.name));
+            }
+        }
+        if begins("/") {
+            tags.extend(of_whole_route(UNROUTED));
+        }
+        if tags.is_empty() { Err("no key and no path begins so.".to_owned()) } else { Ok(tags) }
+    }
+}
+
+/// All of a route, what its write policy has left among it.
+fn of_whole_route(name: &str) -> [Tag; 2] {
+    [Tag::route(name), Tag::all_around(name)]
+}
+
+/// The text, and what is left of it without the prefix that is put before every key.
+fn without<'t>(text: &'t str, prefix: &str) -> Vec<&'t str> {
+    let rest = text.strip_prefix(prefix).filter(|_| !prefix.is_empty());
+    std::iter::once(text).chain(rest).collect()
+}
+
+/// What of a key's text may be the name that its route has made: a host or a digest may follow it.
+fn readings(text: &str) -> impl Iterator<Item = &str> {
+    let ends = text.char_indices().filter(|(_, c)| ADDED.contains(c)).map(|(at, _)| at);
+    ends.chain([text.len()]).filter_map(|end| text.get(..end)).filter(|name| !name.is_empty()).take(8)
+}
+
+/// The tags of a route's key with this name, if it can have one.
+fn of_name(route: &Route, name: &str, tags: &mut Vec<Tag>) {
+    // A raw query follows what the template has made.
+    let cut = name.split_once('?').map(|(made, _)| made);
+    for made in std::iter::once(name).chain(cut) {
+        let Some(values) = route.key.values_in(made) else { continue };
+        tags.extend(of_values(route, |source| {
+            let (_, value) = values.iter().find(|(known, _)| *known == source)?;
+            Some(value.as_deref().map(Cow::Borrowed))
+        }));
+        tags.push(Tag::around(&route.name, name));
+    }
+}
+
+/// The tags of what a read of a route is answered with, all its variants.
+fn of_entry(route: &Route, at: &EntryRef, tags: &mut Vec<Tag>) {
+    // Word for word, where a write policy has left it in the cache alone under an odd value.
+    tags.extend(at.tags.iter().filter(|tag| tag.is_of_key() || tag.is_exact()).cloned());
+    if !at.tags.iter().any(Tag::is_of_key) {
+        tags.push(Tag::odd(&route.name));
+    }
+    tags.push(at.around_tag());
+}
+
+fn of_values<'v>(route: &Route, value: impl Fn(&Source) -> Option<Option<Cow<'v, str>>>) -> Vec<Tag> {
+    match route.key_forms(&value) {
+        Some(forms) => forms.of_write(&route.name, Tag::key).into_iter().take(1).collect(),
+        None => std::iter::once(Tag::odd(&route.name)).chain(route.exact_key_tag(&value)).collect(),
+    }
+}
+
+fn of_tag(text: &str) -> Vec<Tag> {
+    // A group of cached responses is one host's: `shop.example:news`.
+    let groups = text.match_indices(':').take(8).filter_map(|(at, _)| Some((text.get(..at)?, text.get(at + 1..)?)));
+    let groups = groups.map(|(host, name)| Tag::cache_group(host, name));
+    [Tag::named(text), Tag::odd_names(), Tag::cache_group("", text)].into_iter().chain(groups).collect()
+}
+
+/// Path and query of a URL, or of what is left of one without scheme and host.
+fn target_of(url: &str) -> Result<PathAndQuery, String> {
+    let rest = match url.split_once("://") {
+        Some((scheme, rest)) if scheme.chars().all(|c| c.is_ascii_alphanumeric()) => {
+            rest.find(['/', '?', '#']).map_or("/", |at| rest.get(at..).unwrap_or("/"))
+        }
+        _ => url,
+    };
+    let rest = rest.split('#').next().unwrap_or_default();
+    let rest = if rest.starts_with('?') || rest.is_empty() { Cow::Owned(format!("/{rest}")) } else { rest.into() };
+    let target = if rest.starts_with('/') { rest.parse().ok() } else { None };
+    target.ok_or_else(|| {
+        "this is no URL: write a path, as in /fruit/1?page=2, or all of it, as in https://shop.example/fruit/1."
+            .to_owned()
+    })
+}
+
+/// What stands before the first variable of a pattern.
+fn beginning(pattern: &str) -> &str {
+    pattern.split('{').next().unwrap_or_default()
+}
+
+/// Whether one of the two begins with the other, however its letters are written.
+fn is_alike_at_first(one: &str, other: &str) -> bool {
+    let shared = one.len().min(other.len());
+    one.as_bytes().get(..shared).zip(other.as_bytes().get(..shared)).is_some_and(|(a, b)| a.eq_ignore_ascii_case(b))
+}

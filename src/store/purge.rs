@@ -1,0 +1,56 @@
+//! What came of a purge: an invalidation that a person or a program has asked for by name.
+
+use serde_json::{Value, json};
+
+use super::change::Strength;
+use super::core::Token;
+use crate::rules::Purge;
+
+/// A purge that was carried out: on every node that shares the store no GET that starts after this is answered with anything
+/// that it names and that was stored, or was being fetched, before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Purged {
+    /// What was asked for.
+    pub purge: Purge,
+    /// How hard.
+    pub strength: Strength,
+    /// How many entries that hit; `None` where the store would have to look at too many to tell.
+    pub matched: Option<u64>,
+    /// The point in the app's sequence right after it; `None` where it was pending for a moment, and made with the next call.
+    pub token: Option<Token>,
+}
+
+impl Purged {
+    /// As programs read it: `{"purged": {"url": "/fruit/1"}, "soft": false, "matched": 2, "token": "9f86d081884c7d65:12"}`,
+    /// where `matched` and `token` may be null.
+    pub fn to_json(&self) -> Value {
+        let named = match &self.purge {
+            Purge::All => Value::Bool(true),
+            purge => purge.text().into(),
+        };
+        let token = self.token.map(|token| format!("{:016x}:{}", token.epoch, token.seq));
+        json!({
+            "purged": { self.purge.field(): named },
+            "soft": self.strength == Strength::Soft,
+            "matched": self.matched,
+            "token": token,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_read_by_programs() {
+        let purged = Purged { purge: Purge::All, strength: Strength::Soft, matched: None, token: None };
+        let expected = json!({ "purged": { "all": true }, "soft": true, "matched": null, "token": null });
+        assert_eq!(purged.to_json(), expected);
+        let token = Some(Token { epoch: 0xab, seq: 12 });
+        let purged = Purged { purge: Purge::Url("/a".to_owned()), strength: Strength::Hard, matched: Some(1), token };
+        let expected =
+            json!({ "purged": { "url": "/a" }, "soft": false, "matched": 1, "token": "00000000000000ab:12" });
+        assert_eq!(purged.to_json(), expected);
+    }
+}

@@ -1,0 +1,348 @@
+//! The line of a request for people, in columns: when, what was asked, the status, what the cache did, how long it took,
+//! what happened, and the route or the rule that spoke of it.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use super::dates::{Dates, time_of_day};
+use super::field::Value;
+use super::outcome::{CacheResult, Done, Outcome, Work};
+use super::style::{Style, push_text};
+use crate::fields::{Notation, visible};
+
+/// What of a line has the same width on every one: all but what was asked, what happened, and the route.
+const FIXED: usize = 33;
+/// The least that is left of what was asked, where a line is too long.
+const LEAST_TARGET: usize = 20;
+/// What short ones are filled up to, so that the columns stand below each other.
+const TARGET: usize = 28;
+const HAPPENED: usize = 18;
+
+/// Appends the line, without its end.
+pub(super) fn write_columns(out: &mut String, outcome: &Outcome, style: Style, dates: &mut Dates) {
+    let begin = out.len();
+    let paint = |out: &mut String, colour: &str, text: &str| {
+        if style.notation == Notation::Coloured && !colour.is_empty() {
+            let _ = write!(out, "\u{1b}[{colour}m{text}\u{1b}[0m");
+        } else {
+            out.push_str(text);
+        }
+    };
+    let (date, micros) = dates.of(outcome.ended);
+    if style.columns.is_some() {
+        paint(out, DIM, time_of_day(date));
+        out.push_str("  ");
+    } else {
+        let _ = write!(out, "{date}.{micros:06}Z {:>5} ", outcome.level());
+    }
+    let shown = Shown::of(outcome, style.columns);
+    let (target, happened) = shown.widths;
+    let _ = write!(out, "{:target$}  ", shown.target);
+    paint(out, colour_of_status(outcome), outcome.status.as_ref().map_or("---", |status| status.as_str()));
+    out.push_str("  ");
+    paint(out, colour(outcome), &format!("{:5}", word(outcome)));
+    let _ = write!(out, " {:>8}  {:happened$}", duration(outcome.micros), shown.happened);
+    out.push_str("  ");
+    paint(out, DIM, &shown.by);
+    for (name, value) in style.fields.values(outcome) {
+        let _ = write!(out, "  {name}=");
+        match &value {
+            Value::Number(number) => out.push_str(itoa::Buffer::new().format(*number)),
+            Value::Text(text) => push_text(out, text, Notation::Plain),
+            Value::Made(text) => push_text(out, text, Notation::Plain),
+        }
+    }
+    let end = out.trim_end_matches(' ').len().max(begin);
+    out.truncate(end);
+}
+
+const DIM: &str = "2";
+
+/// What of a line may be of any length, and up to which width the first two are filled up. Nothing in it moves a cursor.
+struct Shown {
+    target: String,
+    happened: String,
+    by: String,
+    widths: (usize, usize),
+}
+
+impl Shown {
+    fn of(outcome: &Outcome, columns: Option<usize>) -> Self {
+        let plain = |text: &str| visible(text, Notation::Plain).into_owned();
+        let (target, happened) = (plain(&target(outcome)), plain(&happened(outcome)));
+        let shown = Self { target, happened, by: plain(by(outcome)), widths: (TARGET, HAPPENED) };
+        match columns {
+            Some(columns) => shown.within(columns.saturating_sub(FIXED), outcome.notes.why.is_some()),
+            None => shown,
+        }
+    }
+
+    /// As much of it as so many columns hold. What the columns are filled up with goes first, then the midst of what was
+    /// asked, and what went wrong never.
+    fn within(mut self, room: usize, is_wrong: bool) -> Self {
+        let by = width(&self.by) + 2;
+        if width(&self.target).max(TARGET) + width(&self.happened).max(HAPPENED) + by <= room {
+            return self;
+        }
+        self.widths = (0, 0);
+        let left = room.saturating_sub(width(&self.happened) + by);
+        let from = width(&self.target) / 3;
+        shorten(&mut self.target, left.max(LEAST_TARGET), from);
+        if !is_wrong {
+            let left = room.saturating_sub(width(&self.target) + by);
+            shorten(&mut self.happened, left.max(HAPPENED), usize::MAX);
+            let left = room.saturating_sub(width(&self.target) + width(&self.happened) + 2);
+            shorten(&mut self.by, left.max(1), usize::MAX);
+        }
+        self
+    }
+}
+
+fn width(text: &str) -> usize {
+    text.chars().count()
+}
+
+/// Takes out as much as is too much, from this character on, or from the end where that is further.
+fn shorten(text: &mut String, room: usize, from: usize) {
+    let all = width(text);
+    if all <= room {
+        return;
+    }
+    let head = from.min(room.saturating_sub(1));
+    let tail = room.saturating_sub(1) - head;
+    let mut short: String = text.chars().take(head).collect();
+    short.push('\u{2026}');
+    short.extend(text.chars().skip(all - tail));
+    *text = short;
+}
+
+fn target(outcome: &Outcome) -> String {
+    let Outcome { method, path, notes, .. } = outcome;
+    match &notes.query {
+        Some(query) => format!("{method} {path}?{query}"),
+        None => format!("{method} {path}"),
+    }
+}
+
+/// The rule that a write went by, or the route.
+fn by(outcome: &Outcome) -> &str {
+    let rule = outcome.notes.dropped.as_deref().and_then(|dropped| dropped.rule.as_deref());
+    rule.or(outcome.notes.route.as_deref()).unwrap_or(super::outcome::UNROUTED)
+}
+
+fn word(outcome: &Outcome) -> &'static str {
+    match (outcome.work, outcome.result()) {
+        (Work::Refresh, _) => "RENEW",
+        (Work::Fill, _) => "FILL",
+        (_, CacheResult::Hit) => "HIT",
+        (_, CacheResult::Stale) => "STALE",
+        (_, CacheResult::Miss) => "MISS",
+        (_, CacheResult::Pass) => "PASS",
+        (_, CacheResult::Write) => "WRITE",
+        (_, CacheResult::Own) => "OWN",
+        (_, CacheResult::Gone) => "GONE",
+    }
+}
+
+fn colour(outcome: &Outcome) -> &'static str {
+    match outcome.result() {
+        _ if outcome.is_trouble() => "1;31",
+        CacheResult::Hit => "32",
+        CacheResult::Stale | CacheResult::Own => "33",
+        CacheResult::Miss => "36",
+        CacheResult::Write => "35",
+        CacheResult::Pass => "",
+        CacheResult::Gone => DIM,
+    }
+}
+
+fn colour_of_status(outcome: &Outcome) -> &'static str {
+    match outcome.status.map_or(0, |status| status.as_u16()) {
+        500.. => "31",
+        400.. => "33",
+        _ => "",
+    }
+}
+
+/// As in `0.04 ms`, `5.2 ms`, `1.23 s`.
+fn duration(micros: u64) -> String {
+    let seconds = Duration::from_micros(micros).as_secs_f64();
+    match micros {
+        0..1_000 => format!("{:.2} ms", seconds * 1e3),
+        1_000..1_000_000 => format!("{:.1} ms", seconds * 1e3),
+        _ => format!("{seconds:.2} s"),
+    }
+}
+
+/// As in `60 s`, `10 min`, `3 h`, `2 d`: as many whole ones as there are.
+fn span(seconds: u64) -> String {
+    let units = [("d", 86_400), ("h", 3_600), ("min", 60)];
+    match units.into_iter().find(|(_, unit)| seconds >= 2 * unit) {
+        Some((name, unit)) => format!("{} {name}", seconds / unit),
+        None => format!("{seconds} s"),
+    }
+}
+
+/// What happened, in few words or in a reason's sentence.
+fn happened(outcome: &Outcome) -> String {
+    let what = what(outcome);
+    match outcome.message() {
+        None => what,
+        Some(message) if what.is_empty() => message.to_owned(),
+        Some(message) => format!("{message}: {what}"),
+    }
+}
+
+fn what(outcome: &Outcome) -> String {
+    let (cache, notes) = (&outcome.cache, &outcome.notes);
+    if let Some(why) = &notes.why {
+        let dropped = notes.dropped.is_some().then(|| dropped(outcome));
+        return [Some(why.to_string()), dropped].into_iter().flatten().collect::<Vec<_>>().join("; ");
+    }
+    let left = |before: &str, after: &str| {
+        let ttl = cache.ttl.and_then(|ttl| u64::try_from(ttl).ok());
+        ttl.map(|ttl| format!("{before}{}{after}", span(ttl)))
+    };
+    let sentence = || cache.detail.map(|detail| detail.describe().trim_end_matches('.').to_owned());
+    let what = match outcome.result() {
+        CacheResult::Write if outcome.status.is_some() => Some(dropped(outcome)),
+        CacheResult::Hit => sentence().or_else(|| left("", " left")),
+        _ if cache.stored => left("stored ", "").or_else(|| Some("stored".to_owned())),
+        _ if cache.collapsed => Some("shared another one's fetch".to_owned()),
+        _ => sentence(),
+    };
+    what.unwrap_or_default()
+}
+
+fn dropped(outcome: &Outcome) -> String {
+    let Some(dropped) = &outcome.notes.dropped else { return "dropped nothing".to_owned() };
+    let summary = dropped.summary.as_deref().unwrap_or("no route's entries");
+    match dropped.done {
+        Done::Confirmed => format!("dropped {summary}"),
+        Done::Pending => format!("dropped {summary}; the store has yet to confirm it"),
+        Done::Held => format!("holds {summary}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::{Method, StatusCode};
+
+    use super::super::field::LogFields;
+    use super::super::outcome::{Dropped, Notes};
+    use super::*;
+    use crate::clock::Stopwatch;
+    use crate::fields::{CacheStatus, Detail, Forward};
+
+    fn miss() -> Outcome {
+        let stored =
+            CacheStatus { forward: Some(Forward::UriMiss), ttl: Some(60), stored: true, ..CacheStatus::default() };
+        Outcome {
+            work: Work::Request,
+            method: Method::GET,
+            path: "/user/1".into(),
+            ids: None,
+            client: None,
+            status: Some(StatusCode::OK),
+            cache: CacheStatus { forward_status: Some(200), ..stored },
+            bytes: Some(12),
+            micros: 5_200,
+            ended: Stopwatch::start().stop().0,
+            notes: Notes { route: Some("/user/{id}".into()), query: Some("page=2".into()), ..Notes::default() },
+        }
+    }
+
+    fn write(dropped: Option<Dropped>) -> Outcome {
+        let notes = Notes { is_write: true, dropped: dropped.map(Box::new), ..miss().notes };
+        let cache = CacheStatus { forward: Some(Forward::Method), forward_status: Some(200), ..CacheStatus::default() };
+        Outcome { method: Method::PUT, micros: 12_040, cache, notes: Notes { query: None, ..notes }, ..miss() }
+    }
+
+    fn line(outcome: &Outcome, notation: Notation, columns: Option<usize>) -> String {
+        let mut out = "before ".to_owned();
+        let style = Style { notation, columns, fields: LogFields::IDS };
+        write_columns(&mut out, outcome, style, &mut Dates::new());
+        out.strip_prefix("before ").unwrap().to_owned()
+    }
+
+    /// The line of a terminal, without the time.
+    fn on_a_terminal(outcome: &Outcome) -> String {
+        line(outcome, Notation::Plain, Some(120)).get(10..).unwrap().to_owned()
+    }
+
+    #[test]
+    fn a_person_sees_what_was_asked_and_what_came_of_it() {
+        let of = |summary: &str, rule: &str, done| Dropped {
+            summary: Some(summary.to_owned()),
+            rule: Some(rule.to_owned()),
+            done,
+            ..Dropped::default()
+        };
+        let hit = CacheStatus { hit: true, ttl: Some(3_590), ..CacheStatus::default() };
+        let pass =
+            CacheStatus { forward: Some(Forward::Bypass), detail: Some(Detail::Cookie), ..CacheStatus::default() };
+        let nowhere = || Notes { route: None, query: None, ..miss().notes };
+        for (outcome, expected) in [
+            (miss(), "GET /user/1?page=2            200  MISS    5.2 ms  stored 60 s         /user/{id}"),
+            (
+                write(Some(of("user:1", "PUT /user/{id}", Done::Confirmed))),
+                "PUT /user/1                   200  WRITE  12.0 ms  dropped user:1      PUT /user/{id}",
+            ),
+            (write(None), "PUT /user/1                   200  WRITE  12.0 ms  dropped nothing     /user/{id}"),
+            (
+                Outcome { cache: hit, micros: 42, ..miss() },
+                "GET /user/1?page=2            200  HIT    0.04 ms  59 min left         /user/{id}",
+            ),
+            (
+                Outcome { cache: pass, micros: 1_234_567, notes: nowhere(), ..miss() },
+                "GET /user/1  200  PASS    1.23 s  The request carries Cookie, so its answer may be for one user only  -",
+            ),
+            (
+                Outcome { status: None, cache: CacheStatus::default(), notes: nowhere(), ..miss() },
+                "GET /user/1  ---  GONE    5.2 ms  the request ended before its answer: the client left, or the server stop…  -",
+            ),
+        ] {
+            assert_eq!(on_a_terminal(&outcome), expected);
+        }
+        let pending = write(Some(of("user:1", "PUT /user/{id}", Done::Pending)));
+        assert!(line(&pending, Notation::Plain, None).contains("dropped user:1; the store has yet to confirm it"));
+    }
+
+    #[test]
+    fn a_line_has_no_more_columns_than_there_are() {
+        let long = Outcome { path: format!("/user/{}/end", "x".repeat(300)).into(), ..miss() };
+        let rule = "PUT /a/very/long/rule/that/somebody/has/written/{with}/{many}/{variables}/{and}/{more}".to_owned();
+        let summary = Some("one, two, three and 300 more of what there is on very many routes".to_owned());
+        let full = Dropped { summary, rule: Some(rule), ..Dropped::default() };
+        for outcome in [long, write(Some(full)), miss()] {
+            for columns in [80, 100, 120] {
+                let line = line(&outcome, Notation::Plain, Some(columns));
+                assert!(width(&line) <= columns, "{columns}: {} {line}", width(&line));
+            }
+        }
+        let all = line(&Outcome { path: "x".repeat(300).into(), ..miss() }, Notation::Plain, None);
+        assert!(all.contains(&"x".repeat(300)), "a file has all of it");
+        let why = Notes { why: Some("w".repeat(200).into()), ..Notes::default() };
+        let trouble = Outcome { status: Some(StatusCode::BAD_GATEWAY), notes: why, ..miss() };
+        assert!(line(&trouble, Notation::Plain, Some(80)).contains(&"w".repeat(200)), "what went wrong is not cut");
+    }
+
+    #[test]
+    fn elsewhere_a_line_has_its_date_and_level_and_colours_are_for_terminals() {
+        let dated = line(&miss(), Notation::Plain, None);
+        assert!(dated.get(26..).is_some_and(|rest| rest.starts_with("Z  INFO GET /user/1?page=2  ")), "{dated}");
+        assert!(!dated.contains('\u{1b}'));
+        let coloured = line(&miss(), Notation::Coloured, Some(120));
+        assert!(
+            coloured.contains("\u{1b}[36mMISS \u{1b}[0m") && coloured.contains("\u{1b}[2m/user/{id}\u{1b}[0m"),
+            "{coloured}"
+        );
+        let misleading = Outcome { path: "/\u{1b}[31m\u{9b}\u{202e}\r\n".into(), ..miss() };
+        for (notation, columns) in [(Notation::Plain, None), (Notation::Coloured, Some(120))] {
+            let line = line(&misleading, notation, columns).replace("\u{1b}[0m", "").replace("\u{1b}[2m", "");
+            let line = line.replace("\u{1b}[36m", "");
+            assert!(line.chars().all(|c| !c.is_control() && c != '\u{202e}'), "{line:?}");
+            assert!(line.contains("/\\u{1b}[31m\\u{9b}\\u{202e}\\r\\n?page=2"), "{line}");
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! `PURGE` on the data port: for whom the file names; on every node, and against what is being fetched.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::support::client::{Answer, Client};
+use super::support::node::Node;
+use super::support::origin::{Gate, Keeper, Origin, json};
+use super::support::redis::RedisServer;
+use super::support::until;
+
+const ROUTES: &str = "[clients]\npurge_from = [\"127.0.0.1\"]\n[[route]]\npath = \"/fruit/{id}\"\nkey = \"fruit:{id}:{page}\"\n\
+                      ttl = \"1h\"\nquery = [\"page\"]\nstale_while_revalidate = \"1h\"\n\
+                      [[route]]\npath = \"/plain\"\nttl = \"1h\"\n[[route]]\npath = \"/other\"\nttl = \"1h\"\n";
+
+async fn purge(client: &Client, target: &str, fields: &[(&str, &str)]) -> Answer {
+    client.send("PURGE", target, fields, "").await
+}
+
+/// Answers GETs with the version that was current when they came, once the gate lets those of `/fruit/1` go.
+async fn versioned() -> (Origin, Keeper, Arc<AtomicUsize>) {
+    let version = Arc::new(AtomicUsize::new(1));
+    let (gate, keeper) = Gate::new();
+    let current = Arc::clone(&version);
+    let origin = Origin::start(move |asked| {
+        let (gate, current) = (gate.clone(), Arc::clone(&current));
+        async move {
+            let read = current.load(Ordering::SeqCst);
+            if asked.path() == "/fruit/1" {
+                gate.pass().await;
+            }
+            json(&format!("{{\"version\":{read}}}"))
+        }
+    })
+    .await;
+    (origin, keeper, version)
+}
+
+#[tokio::test]
+async fn it_drops_what_the_url_may_be_answered_with_and_nothing_else() {
+    let origin = Origin::counting().await;
+    for (node, _redis) in &Node::on_each_store(origin.address, ROUTES).await {
+        let client = node.client();
+        let (page, french) = ("/fruit/1?page=2", [("origin", "https://a.example")]);
+        client.fill(&[page, "/fruit/1", "/fruit/2", "/plain?x=1", "/plain?x=2", "/other"]).await;
+        for cache in ["MISS", "HIT"] {
+            assert_eq!(client.get_with(page, &french).await.cache(), cache);
+        }
+        let asked = origin.count();
+        let answer = purge(&client, "/fruit/1?page=2&utm=x", &[]).await;
+        assert_eq!((answer.status, answer.field("content-type")), (200, "application/json"));
+        let told = answer.json();
+        assert_eq!((&told["purged"]["url"], &told["soft"]), (&"/fruit/1?page=2&utm=x".into(), &false.into()));
+        assert!(told["token"].is_string() && answer.field("cache-control") == "no-store", "{told}");
+        purge(&client, "/plain", &[]).await;
+        assert_eq!(origin.count(), asked, "the API never sees one");
+        assert_eq!(client.get_with(page, &french).await.cache(), "MISS", "another variant of the key");
+        client
+            .expect(&[
+                (page, "MISS"),
+                ("/fruit/1", "HIT"),
+                ("/fruit/2", "HIT"),
+                ("/other", "HIT"),
+                ("/plain?x=1", "MISS"),
+                ("/plain?x=2", "MISS"),
+            ])
+            .await;
+    }
+}
+
+#[tokio::test]
+async fn a_soft_one_leaves_it_stale() {
+    let origin = Origin::counting().await;
+    for (node, _redis) in &Node::on_each_store(origin.address, ROUTES).await {
+        let client = node.client();
+        client.fill(&["/fruit/1"]).await;
+        let asked = origin.count();
+        let answer = purge(&client, "/fruit/1", &[("soft-purge", "1")]).await;
+        assert_eq!((answer.status, &answer.json()["soft"]), (200, &true.into()));
+        let next = client.get("/fruit/1").await;
+        assert!(next.cache_status().contains("fwd=stale"), "{}", next.cache_status());
+        assert_eq!(origin.count(), asked + 1);
+    }
+}
+
+#[tokio::test]
+async fn whom_the_file_does_not_name_gets_405_and_the_api_sees_nothing() {
+    let origin = Origin::counting().await;
+    let trusting = "[clients]\ntrusted_proxies = [\"127.0.0.1\"]\npurge_from = [\"192.0.2.0/24\"]\n\
+                    purge_token = \"0123456789abcdef\"\n";
+    let from = |address| [("x-forwarded-for", address)];
+    let bearer = |token| [("authorization", token)];
+    for (config, fields, status) in [
+        ("", &[][..], 405),
+        ("", &bearer("Bearer "), 405),
+        ("[clients]\npurge_from = [\"192.0.2.0/24\"]\n", &from("192.0.2.1"), 405),
+        (trusting, &from("192.0.2.1"), 200),
+        (trusting, &from("198.51.100.1"), 405),
+        (trusting, &[], 405),
+        (trusting, &bearer("Bearer 0123456789abcdef"), 200),
+        (trusting, &bearer("Bearer 0123456789abcdeF"), 405),
+    ] {
+        let node = Node::start(origin.address, config);
+        let answer = purge(&node.client(), "/fruit/1", fields).await;
+        assert_eq!(answer.status, status, "{config}{fields:?}");
+        if status == 405 {
+            assert!(answer.text().contains("`purge_from` or `purge_token` in [clients]"), "{}", answer.text());
+            assert!(!answer.field("allow").contains("PURGE"));
+        }
+    }
+    assert_eq!(origin.count(), 0);
+}
+
+async fn nothing_older_after_it(
+    reader: &Node,
+    purger: &Node,
+    soft: &[(&str, &str)],
+    stand: (Keeper, Arc<AtomicUsize>),
+) {
+    let (mut keeper, version) = stand;
+    let ask = || {
+        let client = reader.client();
+        tokio::spawn(async move { client.get("/fruit/1").await })
+    };
+    let leader = ask();
+    keeper.arrived().await;
+    // What is being fetched is old from now on.
+    version.store(2, Ordering::SeqCst);
+    assert_eq!(purge(&purger.client(), "/fruit/1", soft).await.status, 200);
+    // This one may join the fetch that is under way.
+    let after = ask();
+    keeper.let_go(10);
+    let leader = leader.await.unwrap();
+    assert_eq!(leader.json()["version"], 1);
+    assert!(leader.cache_status().ends_with("detail=raced-write"), "{}", leader.cache_status());
+    assert_eq!(after.await.unwrap().json()["version"], 2);
+    assert_eq!(reader.client().get("/fruit/1").await.json()["version"], 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_asks_after_a_purge_gets_nothing_that_was_being_fetched_before_it() {
+    for soft in [&[][..], &[("soft-purge", "1")]] {
+        let (origin, keeper, version) = versioned().await;
+        let node = Node::start(origin.address, ROUTES);
+        nothing_older_after_it(&node, &node, soft, (keeper, version)).await;
+
+        let (origin, keeper, version) = versioned().await;
+        let redis = RedisServer::start();
+        let [reader, purger] = Node::two_on(origin.address, &redis.url(), ROUTES).await;
+        nothing_older_after_it(&reader, &purger, soft, (keeper, version)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_that_redis_did_not_confirm_is_503_and_made_before_anything_is_read() {
+    let origin = Origin::counting().await;
+    let redis = RedisServer::start();
+    let node = Node::on(origin.address, &redis.url(), ROUTES);
+    let client = node.client();
+    until("there are hits", || async { client.get("/fruit/1").await.cache() == "HIT" }).await;
+    redis.pause();
+    let answer = purge(&client, "/fruit/1", &[]).await;
+    assert_eq!((answer.status, answer.field("retry-after")), (503, "1"));
+    assert!(answer.text().contains("It is pending"), "{}", answer.text());
+    assert!(node.store.state().pending > 0);
+    redis.resume();
+    let before = origin.count();
+    until("it is read from again", || async { node.store.state().pending == 0 }).await;
+    until("there are hits", || async { client.get("/fruit/1").await.cache() == "HIT" }).await;
+    assert!(origin.count() > before, "what was stored before is not given out");
+}

@@ -1,0 +1,159 @@
+//! A purge is a write's invalidation for whoever asks by name: the laws of it, the same for every store; and how a store
+//! says that it stands.
+
+use aside::rules::{Purge, Purging, Tag};
+use aside::store::{Count, Fault, PutOutcome, Store, Strength};
+
+use crate::fixture::{
+    Harness, InMemory, InRedis, entry, eventually, fill, hit, lookup, place, place_in, put, redis_settings,
+    tagged_entry, token, usable,
+};
+
+fn purging(tags: &[Tag]) -> Purging {
+    Purging { purge: Purge::Tag("season".to_owned()), tags: tags.to_vec() }
+}
+
+pub async fn a_purge_hits_what_it_names_and_what_is_being_fetched_of_it_on_every_node(harness: &impl Harness) {
+    let (store, other) = (harness.store(), harness.second().await);
+    for tags in [vec![Tag::key("fruit", "fruit:1")], vec![Tag::route("fruit")], vec![Tag::everything()]] {
+        let (apple, order) = (place("fruit:1"), place_in("orders", "order:1"));
+        fill(store, &apple, "old").await;
+        fill(store, &order, "old").await;
+        // A copy in the other node's memory, and a fill of it that has begun.
+        assert_eq!(hit(&other, &apple).await.as_deref(), Some("old"));
+        let begun = token(&other, &apple).await;
+        let purged = store.purge(&purging(&tags), Strength::Hard).await.unwrap();
+        assert_eq!(purged.purge, Purge::Tag("season".to_owned()));
+        for store in [store, &other] {
+            let found = lookup(store, &apple).await;
+            assert!(found.entry.is_none() && found.invalidated, "{tags:?}");
+            assert_eq!(Some(found.token), purged.token);
+            assert_eq!(hit(store, &order).await.is_some(), tags != [Tag::everything()]);
+        }
+        assert_eq!(put(&other, &apple, entry(&apple, "old", begun)).await, PutOutcome::RacedWrite);
+        fill(&other, &apple, "new").await;
+        assert_eq!(hit(store, &apple).await.as_deref(), Some("new"));
+    }
+}
+
+pub async fn a_soft_purge_leaves_what_it_hits_stale_and_refuses_what_is_being_fetched(harness: &impl Harness) {
+    let (store, other) = (harness.store(), harness.second().await);
+    let (apple, season) = (place("fruit:1"), [Tag::named("season")]);
+    for (tags, times) in [(&season[..], 1), (&[Tag::everything()][..], 2)] {
+        let begun = token(store, &apple).await;
+        assert_eq!(put(store, &apple, tagged_entry(&apple, "old", begun, &season)).await, PutOutcome::Stored);
+        for _ in 0..times {
+            store.purge(&purging(tags), Strength::Soft).await.unwrap();
+            for store in [store, &other] {
+                let found = lookup(store, &apple).await;
+                assert!(found.soft && found.entry.is_some(), "{tags:?}");
+            }
+            let late = put(&other, &apple, tagged_entry(&apple, "old", begun, &season)).await;
+            assert_eq!(late, PutOutcome::RacedWrite);
+        }
+        store.purge(&purging(tags), Strength::Hard).await.unwrap();
+        assert_eq!(hit(&other, &apple).await, None, "{tags:?}");
+    }
+}
+
+pub async fn what_can_be_given_out_is_listed_and_no_more_than_was_asked_for(harness: &impl Harness) {
+    let store = harness.store();
+    let (apple, pear, order) = (place("fruit:1"), place("fruit:2"), place_in("orders", "order:1"));
+    for place in [&apple, &pear, &order] {
+        fill(store, place, "12345").await;
+    }
+    store.purge(&purging(&[Tag::key("fruit", "fruit:2")]), Strength::Soft).await.unwrap();
+    let all = store.entries(None, 10).await.unwrap();
+    assert!(!all.more);
+    let mut told: Vec<_> =
+        all.entries.iter().map(|one| (&*one.key, &*one.route, one.kind, one.status, one.size, one.soft)).collect();
+    told.sort_unstable();
+    let expected = [
+        ("fruit:1", "fruit", "response", 200, 5, false),
+        ("fruit:2", "fruit", "response", 200, 5, true),
+        ("order:1", "orders", "response", 200, 5, false),
+    ];
+    assert_eq!(told, expected);
+    assert!(all.entries.iter().all(|one| one.tags.contains(&format!("r:{}", one.route)) && one.age >= 0.0));
+    let orders = store.entries(Some("orders"), 10).await.unwrap().entries;
+    assert_eq!(orders.iter().map(|one| &*one.key).collect::<Vec<_>>(), ["order:1"]);
+    let some = store.entries(None, 2).await.unwrap();
+    assert_eq!((some.entries.len(), some.more), (2, true));
+    store.purge(&purging(&[Tag::route("fruit")]), Strength::Hard).await.unwrap();
+    assert_eq!(store.entries(None, 10).await.unwrap().entries.len(), 1);
+    assert!(store.entries(Some("nothing"), 10).await.unwrap().entries.is_empty());
+}
+
+#[tokio::test]
+async fn a_prefix_is_no_pattern() {
+    let server = crate::redis::RedisServer::start();
+    let prefix = |prefix: &str| aside::store::StoreSettings { prefix: prefix.to_owned(), ..redis_settings(&server) };
+    let (star, plain) = (aside::store::Shared::new(&prefix("a*[b]:")), aside::store::Shared::new(&prefix("ab:")));
+    let (star, plain) = (star.attach(), plain.attach());
+    for store in [&star, &plain] {
+        usable(store).await;
+        fill(store, &place("fruit:1"), "apple").await;
+        assert_eq!(store.entries(None, 10).await.unwrap().entries.len(), 1);
+    }
+    assert_eq!((star.prefix(), plain.prefix()), ("a*[b]:", "ab:"));
+}
+
+#[tokio::test]
+async fn memory_counts_what_a_purge_hits() {
+    let harness = InMemory::start().await;
+    let store = harness.store();
+    for n in 0..10 {
+        fill(store, &place(&n.to_string()), "old").await;
+    }
+    let matched = async |tags: &[Tag]| store.purge(&purging(tags), Strength::Hard).await.unwrap().matched;
+    assert_eq!(matched(&[Tag::key("fruit", "1"), Tag::key("fruit", "2")]).await, Some(2));
+    assert_eq!(matched(&[Tag::key("fruit", "1")]).await, Some(0), "it was gone");
+    assert_eq!(matched(&[Tag::everything()]).await, Some(8));
+    assert_eq!(matched(&[Tag::named("season")]).await, Some(0));
+}
+
+#[tokio::test]
+async fn a_purge_that_redis_does_not_confirm_is_pending_and_made_before_anything_is_read() {
+    let mut redis = InRedis::start().await;
+    let apple = place("fruit:1");
+    fill(&redis.store, &apple, "old").await;
+    redis.server.command(&["SAVE"]);
+    assert_eq!(redis.shared.state().pending, 0);
+    redis.server.pause();
+    let purging = purging(&[Tag::route("fruit")]);
+    assert!(matches!(redis.store.purge(&purging, Strength::Soft).await, Err(Fault::Timeout | Fault::Down)));
+    let state = redis.shared.state();
+    assert_eq!(state.pending, 1);
+    assert!(state.errors.iter().any(|Count { name, count }| ["timeout", "down"].contains(name) && *count > 0));
+    assert_eq!(redis.store.lookup(&apple).await.unwrap_err(), Fault::Down);
+    redis.server.resume();
+    usable(&redis.store).await;
+    assert_eq!(hit(&redis.store, &apple).await, None);
+    assert_eq!(redis.shared.state().pending, 0);
+    redis.server.kill();
+    eventually("it is down", async || !redis.shared.state().up).await;
+    let state = redis.shared.state();
+    assert!(state.why_down.is_some_and(|why| !why.is_empty()));
+}
+
+#[tokio::test]
+async fn a_store_says_how_it_stands() {
+    let harness = InMemory::start().await;
+    let Store::Memory(memory) = harness.store() else { panic!("it is in memory") };
+    fill(harness.store(), &place("fruit:1"), "apple").await;
+    let state = aside::store::Shared::Memory(memory.clone()).state();
+    assert_eq!((state.kind, &*state.url, state.up, state.entries), ("memory", "memory://", true, Some(1)));
+    assert!(state.lease.is_none() && state.bytes > 0 && state.bytes_limit == 64 << 20);
+    assert_eq!(state.evictions, [Count { name: "room", count: 0 }]);
+
+    let redis = InRedis::start().await;
+    fill(&redis.store, &place("fruit:1"), "apple").await;
+    let (_shared, _other) = redis.node().await;
+    eventually("it knows of the other node", async || redis.shared.state().peers.len() == 1).await;
+    let state = redis.shared.state();
+    let lease = state.lease.unwrap();
+    assert!(state.up && lease.valid && lease.why.is_none() && lease.ends_in_ms <= 1_000, "{lease:?}");
+    assert_eq!((state.kind, state.copies, state.entries, state.marks), ("redis", Some(1), None, 0));
+    assert_eq!(state.peers[0].silent_ms, None);
+    assert!(!redis_settings(&redis.server).url.to_string().contains("secret"));
+}
