@@ -8,6 +8,7 @@
 //! | [`config`] | `proxy.toml`, a file per table |
 //! | [`server`] | listeners, cores, limits, shutdown: serves any handler |
 //! | [`handler`] | the port between the server and what it serves |
+//! | [`admin`] | what a person asks a running process, and tells it to do |
 //! | [`proxy`] | a request's way from ingress to answer |
 //! | [`body`] | message bodies as they pass through, and what wraps them |
 //! | [`origin`] | the pooled client towards the API |
@@ -21,7 +22,7 @@
 //! | [`files`] | the only reader of the files that the configuration names |
 //! | [`tls`] | TLS as its client, towards the origin and Redis |
 //!
-//! Dependencies point one way: `commands` -> `config` -> everything; {`server`, `proxy`} -> `handler`; `proxy` ->
+//! Dependencies point one way: `commands` -> `config` -> everything; {`server`, `admin`, `proxy`} -> `handler`; `admin` -> `proxy`; `proxy` ->
 //! {`store`, `origin`} -> {`rules`, `policy`} -> `fields`. `tests/architecture` holds it.
 //!
 //! # A request's way
@@ -29,6 +30,7 @@
 //! A read: accept -> ingress -> route -> key -> lookup -> reuse? -> deliver, or fetch -> put -> deliver.
 //! A write: ingress -> forward -> invalidate -> deliver.
 
+pub mod admin;
 pub mod body;
 pub mod budget;
 pub mod clock;

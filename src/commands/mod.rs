@@ -1,14 +1,20 @@
-//! What a person types: `aside serve`, `check`, `explain`, `routes`; a file each.
+//! What a person types: `aside serve`, `check`, `explain`, `routes`, and what asks a running process: `status`, `top`, `purge`,
+//! `reload`; a file each.
 //!
-//! Exit codes: 0 done, 1 failed, 2 wrong usage, 69 no store to look into, 78 bad configuration (`EX_UNAVAILABLE` and
+//! Exit codes: 0 done, 1 failed, 2 wrong usage, 69 no store to look into or nobody who answers, 78 bad configuration (`EX_UNAVAILABLE` and
 //! `EX_CONFIG` of `sysexits.h`).
 
+mod asking;
 mod check;
 mod completions;
 mod explain;
+mod purge;
+mod reload;
 mod routes;
 mod serve;
+mod status;
 mod terminal;
+mod top;
 mod warm;
 
 use std::io::{self, Write as _};
@@ -22,8 +28,11 @@ use crate::fields::{Notation, visible_lines};
 use crate::telemetry::LogFormat;
 use terminal::{USAGE, configuration, refuse, said, say_findings};
 
+pub use asking::AdminArguments;
 pub use completions::CompletionsArguments;
 pub use explain::ExplainArguments;
+pub use purge::PurgeArguments;
+pub use status::StatusArguments;
 pub use terminal::ConfigArguments;
 pub use warm::WarmArguments;
 
@@ -59,6 +68,14 @@ pub enum Command {
     Warm(WarmArguments),
     /// Print what a shell needs to complete the command line.
     Completions(CompletionsArguments),
+    /// Ask the running process how it is.
+    Status(StatusArguments),
+    /// Watch the figures of the running process, each second anew.
+    Top(AdminArguments),
+    /// Drop what the cache has of something, on every node.
+    Purge(PurgeArguments),
+    /// Have the running process read its configuration again.
+    Reload(AdminArguments),
 }
 
 /// `aside serve`.
@@ -140,6 +157,10 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Routes(arguments) => routes::run(&arguments.config(), arguments.json),
         Command::Warm(arguments) => warm::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments, Cli::command()),
+        Command::Status(arguments) => status::run(&arguments),
+        Command::Top(arguments) => top::run(&arguments),
+        Command::Purge(arguments) => purge::run(&arguments),
+        Command::Reload(arguments) => reload::run(&arguments),
     }
 }
 

@@ -84,6 +84,11 @@ pub(super) fn say_aside(text: &str) {
     let _ = writeln!(io::stderr(), "{}", visible(text, Notation::Plain));
 }
 
+/// The same for what may have several lines.
+pub(super) fn say_lines_aside(text: &str) {
+    let _ = writeln!(io::stderr(), "{}", visible_lines(text, Notation::Plain));
+}
+
 /// Prints findings, in colour where that is wanted; nothing if there are none.
 pub(super) fn say_findings(report: &Report) {
     let coloured = coloured();
@@ -92,6 +97,22 @@ pub(super) fn say_findings(report: &Report) {
         let notation = if coloured { Notation::Coloured } else { Notation::Plain };
         let _ = writeln!(io::stderr(), "{}", visible_lines(&text, notation));
     }
+}
+
+/// How many lines and columns there are to write on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Size {
+    pub(super) lines: usize,
+    pub(super) columns: usize,
+}
+
+/// Those of the terminal that is standard output; those of the first ones where it does not say.
+pub(super) fn size_of_terminal() -> Size {
+    let usual = Size { lines: 24, columns: 80 };
+    rustix::termios::tcgetwinsize(io::stdout()).map_or(usual, |told| match (told.ws_row, told.ws_col) {
+        (0, _) | (_, 0) => usual,
+        (lines, columns) => Size { lines: lines.into(), columns: columns.into() },
+    })
 }
 
 /// Puts labelled lines under one another; a label that repeats is left out.

@@ -8,6 +8,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+mod admin;
 mod client_tls;
 mod clients;
 mod condition;
@@ -35,16 +36,19 @@ mod store_tls;
 mod table;
 mod tls;
 mod unrouted;
+mod whereabouts;
 mod write_policy;
 mod write_rule;
 
 pub use diagnostic::{ConfigError, Diagnostic, Position, Report, Severity};
-pub use outside::wants_no_colours;
+pub use outside::{runtime_folders, wants_no_colours};
 pub use secret::without_secrets;
+pub use whereabouts::Whereabouts;
 
 use serde::Deserialize;
 use toml::Spanned;
 
+use admin::RawAdmin;
 use clients::RawClients;
 use diagnostic::Source;
 use findings::{Findings, Problem};
@@ -60,6 +64,7 @@ use tls::RawTls;
 use unrouted::RawUnrouted;
 use write_rule::RawWriteRule;
 
+use crate::admin::AdminSettings;
 use crate::files::{self, FileError};
 use crate::origin::OriginSettings;
 use crate::proxy::ProxySettings;
@@ -77,6 +82,7 @@ struct RawFile {
     tls: Option<Spanned<RawTls>>,
     clients: RawClients,
     limits: RawLimits,
+    admin: RawAdmin,
     log: RawLog,
     unrouted: RawUnrouted,
     write: Option<List<Spanned<RawWriteRule>>>,
@@ -92,12 +98,12 @@ impl Table for RawFile {
         ("tls", RawTls::LEVEL),
         ("clients", RawClients::LEVEL),
         ("limits", RawLimits::LEVEL),
+        ("admin", RawAdmin::LEVEL),
         ("log", RawLog::LEVEL),
         ("unrouted", RawUnrouted::LEVEL),
         ("write", RawWriteRule::LEVEL),
     ];
     const HINTS: &'static [Hint] = &[
-        Hint::planned(&["admin"], "delete it; there is no admin listener yet"),
         Hint::here(&["timeout"], "write `response_timeout` or `connect_timeout` in [origin], or `timeout` in [store]"),
         Hint::here(
             &["host", "port", "address"],
@@ -126,6 +132,8 @@ pub struct Config {
     pub store: StoreSettings,
     /// The routes, `[unrouted]`, `[clients]`, `[limits]`.
     pub proxy: ProxySettings,
+    /// `[admin]`.
+    pub admin: AdminSettings,
     /// `[log]`.
     pub log: LogSettings,
     /// Which log lines are written, from the environment's `ASIDE_LOG`: `aside=debug`.
@@ -194,7 +202,8 @@ impl Config {
         let store = StoreSettings { commit_within, rules, ..before.store.clone() };
         let (listen, cores) = (before.server.listen.clone(), before.server.cores);
         let tls = self.server.tls.clone().filter(|_| before.server.tls.is_some()).or_else(|| before.server.tls.clone());
-        Self { store, server: ServerSettings { listen, tls, cores, ..self.server }, ..self }
+        let admin = before.admin.clone();
+        Self { store, server: ServerSettings { listen, tls, cores, ..self.server }, admin, ..self }
     }
 
     /// Every default, but for what the command line says. An origin is needed.
@@ -280,6 +289,7 @@ fn resolve(
     let own: &[_] = if findings.tables().is_unread(&(0..0), &["listen"]) { &[] } else { &listen };
     let origin::Resolved { settings: origin, commit_within } =
         origin::resolve(raw.origin, overrides.origin.as_deref(), own, beside, findings);
+    let admin = admin::resolve(raw.admin, own, beside, findings);
     let shared_at = store::shared_at(raw.store.as_ref());
     let store = store::resolve(raw.store, overrides.store.as_deref(), beside, findings);
     let (mut server, mut proxy) = limits::resolve(raw.limits, findings);
@@ -307,6 +317,7 @@ fn resolve(
         origin,
         store,
         proxy,
+        admin,
         log: log::resolve(raw.log, overrides.log, findings),
         log_filter: None,
         file: None,

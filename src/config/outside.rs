@@ -1,10 +1,11 @@
 //! What a text of the file may take from outside: `${VAR}`, `${VAR:-default}` and `${file:path}`.
 
 use std::cell::RefCell;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::diagnostic::Diagnostic;
 use super::findings::Problem;
+use crate::admin::RuntimeFolders;
 use crate::files;
 
 /// What an environment says about one name.
@@ -96,6 +97,13 @@ pub(super) fn named_file() -> Option<std::path::PathBuf> {
 #[allow(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
 pub fn wants_no_colours() -> bool {
     std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
+}
+
+/// Where the admin socket may lie that nobody has chosen a place for.
+#[allow(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
+pub fn runtime_folders() -> RuntimeFolders {
+    let of_user = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|folder| folder.is_absolute());
+    RuntimeFolders { of_user, of_service: "/run/aside".into(), temporary: std::env::temp_dir() }
 }
 
 /// Puts the values in: `${VAR}` must be set, `${VAR:-default}` need not be or may be empty, `${file:path}` is a file's

@@ -1,5 +1,5 @@
-//! Secrets in what is shown become stars: the password of a URL, what any key says that is called a password, and the `value`
-//! of a `cache_by`, however badly the file around them is written.
+//! Secrets in what is shown become stars: the password of a URL, what any key says that is called a password or a token, and
+//! the `value` of a `cache_by`, however badly the file around them is written.
 //!
 //! Whatever is wrong with a file is printed with its lines, so a slip right beside a secret would show it. Such a file
 //! cannot be parsed: its text is searched for what is written where a secret belongs.
@@ -112,7 +112,8 @@ fn is_password(name: &str) -> bool {
 
 fn is_token(name: &str) -> bool {
     let name = name.to_lowercase().replace('-', "_");
-    name.ends_with("token") || strsim::damerau_levenshtein(&name, "purge_token") <= 2
+    let near = |known: &str, most: usize| strsim::damerau_levenshtein(&name, known) <= most;
+    name.ends_with("token") || near("token", 1) || near("purge_token", 2)
 }
 
 fn is_cache_by(name: &str) -> bool {
@@ -273,6 +274,9 @@ mod tests {
             "store = { sentinel_password = 'hunter2', url = \"redis+sentinel://a/b\" }",
             "[store]\nPassword = hunter2",
             "store.password = \"hunter2",
+            "[admin]\ntoken = \"hunter2\"",
+            "[admin]\ntokn = 'hunter2'",
+            "admin = { listen = \"off\", Token = \"hunter2\" }",
         ] {
             let shown = without_credentials(text);
             assert!(!shown.contains("hunter2") && shown.len() == text.len(), "{text}\n{shown}");

@@ -67,7 +67,7 @@ impl Level {
     }
 }
 
-/// What to write instead of keys from other programs, from earlier versions, or from the future.
+/// What to write instead of keys from other programs, or from earlier versions.
 #[derive(Debug)]
 pub(super) struct Hint {
     pub(super) keys: &'static [&'static str],
@@ -82,8 +82,6 @@ pub(super) enum Reach {
     Here,
     /// In every table.
     Anywhere,
-    /// In the table that gives it, for a key that is planned.
-    Planned,
 }
 
 impl Hint {
@@ -95,11 +93,6 @@ impl Hint {
     /// For keys in whichever table, where this one has what is meant.
     pub(super) const fn anywhere(keys: &'static [&'static str], instead: &'static str) -> Self {
         Self { keys, instead, reach: Reach::Anywhere }
-    }
-
-    /// For keys that a later version of this table will have.
-    pub(super) const fn planned(keys: &'static [&'static str], instead: &'static str) -> Self {
-        Self { keys, instead, reach: Reach::Planned }
     }
 
     fn is_for(&self, key: &str) -> bool {
@@ -209,8 +202,7 @@ impl Known {
         let at = if level.title == TOP { "at" } else { "in" };
         let message = format!("there is no key `{key}` {at} {}", level.title);
         if let Some(hint) = self.hint(key, level) {
-            let planned = format!("`{key}` is not supported by this version");
-            return (if hint.reach == Reach::Planned { planned } else { message }, hint.instead.to_owned());
+            return (message, hint.instead.to_owned());
         }
         let known = level.keys();
         if let Some(near) = closest(key, known.iter().copied()) {
@@ -262,7 +254,6 @@ mod tests {
     impl Table for RawShelf {
         const TITLE: &'static str = TOP;
         const BELOW: &'static [(&'static str, &'static Level)] = &[("book", RawBook::LEVEL)];
-        const HINTS: &'static [Hint] = &[Hint::planned(&["lamp"], "delete it")];
     }
 
     impl Table for RawBook {
@@ -307,7 +298,7 @@ mod tests {
         for level in [RawShelf::LEVEL, RawBook::LEVEL] {
             assert!(help("Written-By", level).contains("author = "));
         }
-        assert!(explain("lamp", RawShelf::LEVEL).0.contains("not supported by this version"));
+        assert!(explain("lamp", RawShelf::LEVEL).0.contains("no key `lamp` at the top"));
         assert!(explain("lamp", RawBook::LEVEL).0.contains("no key `lamp` in [[book]]"));
     }
 

@@ -1,4 +1,4 @@
-//! HTTP dates: three forms are read, one is written.
+//! HTTP dates: three forms are read, one is written; and a date as people and programs sort it.
 
 use std::time::{Duration, SystemTime};
 
@@ -15,6 +15,16 @@ const FIVE_CYCLES: u16 = 2000;
 
 const SHORT_DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
 const LONG_DAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
+
+const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+
+/// The time so many seconds after the Unix epoch, as RFC 3339 has it but for the zone, which is UTC.
+pub fn date_time(seconds: u64) -> String {
+    let date = format_http_date(seconds.saturating_mul(1000));
+    let part = |from: usize, to: usize| date.get(from..to).unwrap_or_default();
+    let month = MONTHS.iter().position(|month| *month == part(8, 11)).map_or(0, |before| before + 1);
+    format!("{}-{month:02}-{}T{}", part(12, 16), part(5, 7), part(17, 25))
+}
 
 /// Reads any of the three forms; a date before 1970 is 0, what is no date is `None`.
 ///

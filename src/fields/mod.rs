@@ -22,7 +22,7 @@ mod visible;
 pub use cache_control::{CDN_CACHE_CONTROL, CacheControl, MAX_DELTA_SECONDS, delta_seconds};
 pub use cache_status::{CacheStatus, Forward};
 pub use connection::{nominated, nominates_end_to_end, strip_hop_by_hop};
-pub use date::{date_in, format_http_date, parse_http_date};
+pub use date::{date_in, date_time, format_http_date, parse_http_date};
 pub use detail::Detail;
 pub use entity_tag::{EntityTag, EntityTags, restore_entity_tags, weaken_entity_tag};
 pub use framing::{

@@ -49,6 +49,19 @@ pub(super) struct Addresses {
     checked: bool,
 }
 
+/// What is known of an address now.
+#[derive(Clone, Debug)]
+pub struct AddressState {
+    /// Its URL, as one would write it.
+    pub url: String,
+    /// Whether requests go there: not for a while after failures in a row.
+    pub is_in_order: bool,
+    /// Whether it passes its health check, where there is one.
+    pub is_healthy: bool,
+    /// How many requests are under way there.
+    pub under_way: usize,
+}
+
 /// The address that a request goes to; counted among the requests under way there until it is dropped.
 #[derive(Debug)]
 pub(super) struct Chosen {
@@ -174,6 +187,16 @@ impl Address {
     /// A turn of its own at an address, in order or not: for its health check.
     pub(super) fn turn(self: &Arc<Self>) -> Chosen {
         self.taken(self.circuit.attempt())
+    }
+
+    /// What is known of it now.
+    pub(super) fn state(&self, scheme: &str) -> AddressState {
+        AddressState {
+            url: format!("{scheme}://{}", self.authority),
+            is_in_order: self.circuit.is_closed(),
+            is_healthy: self.is_healthy(),
+            under_way: self.under_way.load(Ordering::Relaxed),
+        }
     }
 
     fn is_healthy(&self) -> bool {

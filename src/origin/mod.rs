@@ -27,6 +27,7 @@ use address::{Addresses, Chosen};
 use permits::{Permit, Permits};
 use pool::{Exchanged, Lease, Pool, Unanswered, exchange};
 
+pub use address::AddressState;
 pub use error::OriginError;
 pub use settings::{HealthSettings, HostRule, OriginSettings};
 
@@ -76,6 +77,11 @@ impl Shared {
             permits: Arc::clone(&before.permits),
             ..Self::new(settings, clock)
         })
+    }
+
+    /// What is known of each address now.
+    pub fn addresses(&self) -> Vec<AddressState> {
+        self.addresses.iter().map(|address| address.state(self.settings.scheme())).collect()
     }
 
     /// How many requests may be under way at once, each with a connection.

@@ -15,6 +15,7 @@ use super::settings::ProxySettings;
 use crate::budget::Budget;
 use crate::clock::Clock;
 use crate::origin::{self, Origin};
+use crate::rules::Ruleset;
 use crate::store::{RuledStore, Store};
 use crate::telemetry::Recorder;
 
@@ -80,6 +81,11 @@ impl Shared {
             settings: Arc::new(settings),
             ..self.clone()
         }
+    }
+
+    /// The rules that hold for a request that begins now.
+    pub fn rules(&self) -> Arc<Ruleset> {
+        Arc::clone(&self.settings.rules)
     }
 
     /// What counts the bytes of answers on their way.

@@ -35,6 +35,8 @@ pub struct Inspection {
     pub variants: Option<Variants>,
     /// What Cache-Status says as far as it is known before the origin is asked.
     pub cache_status: CacheStatus,
+    /// Whether it is being fetched by this process now.
+    pub is_fetched: bool,
     /// The status and the sentence that the proxy answers by itself.
     pub refusal: Option<(u16, String)>,
 }
@@ -114,7 +116,7 @@ pub async fn inspect(shared: &Shared, store: &Store, question: &Question) -> Res
         Ok(asked) => asked,
         Err((request, unkeyed)) => {
             let (cache_status, refusal) = outlook(decide_unkeyed(&shared.settings.rules, request, unkeyed));
-            return Ok(Inspection { selection: None, variants: None, cache_status, refusal });
+            return Ok(Inspection { selection: None, variants: None, cache_status, is_fetched: false, refusal });
         }
     };
     let seen = lookup(&RuledStore::alone(store.clone(), asked.rules.of_writes()), asked).await?;
@@ -132,7 +134,8 @@ pub async fn inspect(shared: &Shared, store: &Store, question: &Question) -> Res
     let overtaken = if seen.invalidated { store.overtaken(&at).await? } else { None };
     let entry = seen.entry.or_else(|| overtaken.as_ref().map(|overtaken| Arc::clone(&overtaken.entry)));
     let selection = entry.map(|entry| selection(shared, asked, at, (entry, seen.soft), overtaken));
-    Ok(Inspection { selection, variants, cache_status, refusal })
+    let is_fetched = shared.flights.has(&asked.resource.at.key);
+    Ok(Inspection { selection, variants, cache_status, is_fetched, refusal })
 }
 
 fn variants(asked: &Asked, seen: &Seen) -> Option<Variants> {

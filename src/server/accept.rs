@@ -1,12 +1,10 @@
 //! One core: accepts connections, serves them, and drains them when told to stop.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
@@ -14,6 +12,7 @@ use tokio::time::{Instant, sleep, timeout};
 use super::ServerSettings;
 use super::connection::{Context, serve, stop};
 use super::listen::BACKLOG;
+use super::socket::{Accepting, Listener};
 use super::tls::Certificate;
 use crate::clock::Clock;
 use crate::handler::Handler;
@@ -21,7 +20,7 @@ use crate::telemetry::Episode;
 
 /// What a core's thread works with.
 pub(super) struct Core {
-    pub(super) listeners: Vec<TcpListener>,
+    pub(super) listeners: Vec<Listener>,
     pub(super) settings: Arc<ArcSwap<ServerSettings>>,
     pub(super) certificate: Option<Arc<Certificate>>,
     pub(super) connections: Arc<Semaphore>,
@@ -47,7 +46,7 @@ impl Core {
         };
         let mut accepting = JoinSet::new();
         for listener in self.listeners {
-            match tokio::net::TcpListener::from_std(listener) {
+            match listener.accepting() {
                 Ok(listener) => {
                     let (connections, shortage) = (Arc::clone(&self.connections), Arc::clone(&self.shortage));
                     accepting.spawn({
@@ -67,7 +66,7 @@ impl Core {
 }
 
 struct Acceptor {
-    listener: tokio::net::TcpListener,
+    listener: Accepting,
     settings: Arc<ArcSwap<ServerSettings>>,
     connections: Arc<Semaphore>,
     shortage: Arc<Episode>,
@@ -86,14 +85,14 @@ impl Acceptor {
                 Some(_) = open.join_next() => continue,
             };
             match accepted {
-                Ok((stream, peer)) => {
+                Ok(accepted) => {
                     self.accepted();
                     // Only now, so that cores where nobody connects keep no places from those where somebody does.
                     let Some(place) = self.place(&mut stopped).await else {
-                        late.push((stream, peer));
+                        late.push(accepted);
                         break;
                     };
-                    open.spawn(serve(self.context(), stream, peer, place));
+                    open.spawn(serve(self.context(), accepted, place));
                 }
                 Err(error) if is_shortage(&error) => {
                     if self.shortage.met(Clock::System.ticks()) {
@@ -106,12 +105,12 @@ impl Acceptor {
             }
         }
         let (now, deadline) = (self.context(), self.settings.load().shutdown_timeout);
-        late.extend(queued(self.listener));
-        for (stream, peer) in late {
+        late.extend(self.listener.queued(BACKLOG));
+        for accepted in late {
             let (context, connections) = (now.clone(), Arc::clone(&self.connections));
             open.spawn(async move {
                 if let Ok(place) = connections.acquire_owned().await {
-                    serve(context, stream, peer, place).await;
+                    serve(context, accepted, place).await;
                 }
             });
         }
@@ -145,18 +144,6 @@ impl Acceptor {
             () = stop(stopped) => None,
         }
     }
-}
-
-/// Closes a listener, and gives those who are connected and were not accepted yet: the kernel would reset them.
-fn queued(listener: tokio::net::TcpListener) -> Vec<(TcpStream, SocketAddr)> {
-    // Not asked through the runtime, which may not have heard of the last ones.
-    let Ok(listener) = listener.into_std() else { return Vec::new() };
-    let accept = || {
-        let (stream, peer) = listener.accept().ok()?;
-        stream.set_nonblocking(true).ok()?;
-        Some((TcpStream::from_std(stream).ok()?, peer))
-    };
-    std::iter::from_fn(accept).take(BACKLOG).collect()
 }
 
 /// `EMFILE`, `ENFILE`, `ENOBUFS`, `ENOMEM`: accepting again at once would only spin.

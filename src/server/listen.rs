@@ -1,32 +1,56 @@
-//! Listening sockets that several cores share a port with.
+//! Listening sockets: TCP ports that several cores share, and unix sockets.
 
 use std::fmt;
+use std::fs::{self, Permissions};
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
 
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
 /// Why an address cannot be listened on.
 #[derive(Debug)]
 pub struct BindError {
-    address: SocketAddr,
+    at: At,
     cause: io::Error,
+}
+
+/// Where somebody wants to listen.
+#[derive(Debug)]
+enum At {
+    Tcp(SocketAddr),
+    Unix(PathBuf),
 }
 
 impl BindError {
     pub(super) fn new(address: SocketAddr, cause: io::Error) -> Self {
-        Self { address, cause }
+        Self { at: At::Tcp(address), cause }
+    }
+
+    fn unix(path: &Path, cause: io::Error) -> Self {
+        Self { at: At::Unix(path.to_owned()), cause }
     }
 }
 
 impl fmt::Display for BindError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { address, cause } = self;
-        write!(out, "cannot listen on {address}: {cause}")?;
-        match cause.kind() {
-            io::ErrorKind::AddrInUse => write!(out, "; stop what listens there, or choose another `listen` address"),
-            io::ErrorKind::PermissionDenied => write!(out, "; ports below 1024 need privileges"),
-            io::ErrorKind::AddrNotAvailable => write!(out, "; this machine does not have that address"),
+        let Self { at, cause } = self;
+        match at {
+            At::Tcp(address) => write!(out, "cannot listen on {address}: {cause}")?,
+            At::Unix(path) => write!(out, "cannot listen on unix:{}: {cause}", path.display())?,
+        }
+        match (cause.kind(), at) {
+            (io::ErrorKind::AddrInUse, _) => {
+                write!(out, "; stop what listens there, or choose another `listen` address")
+            }
+            (io::ErrorKind::PermissionDenied, At::Tcp(_)) => write!(out, "; ports below 1024 need privileges"),
+            (io::ErrorKind::PermissionDenied, At::Unix(_)) => {
+                write!(out, "; choose a folder that this user may write to")
+            }
+            (io::ErrorKind::NotFound, At::Unix(_)) => write!(out, "; make its folder, or choose another path"),
+            (io::ErrorKind::AddrNotAvailable, _) => write!(out, "; this machine does not have that address"),
             _ => Ok(()),
         }
     }
@@ -66,8 +90,104 @@ pub(super) fn open(address: SocketAddr) -> Result<TcpListener, BindError> {
         socket.set_reuse_port(true)?;
         socket.set_nonblocking(true)?;
         socket.bind(&address.into())?;
-        socket.listen(i32::try_from(BACKLOG).unwrap_or(i32::MAX))?;
+        socket.listen(backlog())?;
         Ok(TcpListener::from(socket))
     };
     open().map_err(|cause| BindError::new(address, cause))
+}
+
+/// Opens a non-blocking listener on a unix socket that this user alone may connect to. What a dead process has left there is
+/// replaced; a socket at which somebody listens is not, and nor is a file of another kind.
+pub(super) fn open_unix(path: &Path) -> Result<(UnixListener, SocketFile), BindError> {
+    let open = || {
+        remove_dead(path)?;
+        let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+        socket.set_nonblocking(true)?;
+        socket.bind(&SockAddr::unix(path)?)?;
+        let file = SocketFile::at(path)?;
+        // Before anybody is let in.
+        fs::set_permissions(path, Permissions::from_mode(0o600))?;
+        socket.listen(backlog())?;
+        Ok((UnixListener::from(socket), file))
+    };
+    open().map_err(|cause| BindError::unix(path, cause))
+}
+
+fn remove_dead(path: &Path) -> io::Result<()> {
+    let Ok(found) = fs::symlink_metadata(path) else { return Ok(()) };
+    if !found.file_type().is_socket() {
+        let told = "something that is no socket lies there; choose another path";
+        return Err(io::Error::new(io::ErrorKind::AlreadyExists, told));
+    }
+    match UnixStream::connect(path) {
+        Ok(_) => Err(io::Error::new(io::ErrorKind::AddrInUse, "another process listens there already")),
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => fs::remove_file(path),
+        Err(error) => Err(error),
+    }
+}
+
+fn backlog() -> i32 {
+    i32::try_from(BACKLOG).unwrap_or(i32::MAX)
+}
+
+/// The file of a unix socket, removed in the end unless it is another one's by then.
+#[derive(Debug)]
+pub(super) struct SocketFile {
+    path: PathBuf,
+    device: u64,
+    number: u64,
+}
+
+impl SocketFile {
+    fn at(path: &Path) -> io::Result<Self> {
+        let found = fs::symlink_metadata(path)?;
+        Ok(Self { path: path.to_owned(), device: found.dev(), number: found.ino() })
+    }
+}
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        let same = |found: &fs::Metadata| (found.dev(), found.ino()) == (self.device, self.number);
+        if fs::symlink_metadata(&self.path).is_ok_and(|found| same(&found)) {
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dead_socket_is_replaced_and_a_live_one_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.sock");
+        // The standard library's does not remove its file.
+        drop(UnixListener::bind(&path).unwrap());
+        let (listener, file) = open_unix(&path).unwrap();
+        assert_eq!(fs::symlink_metadata(&path).unwrap().mode() & 0o777, 0o600);
+        let error = open_unix(&path).unwrap_err().to_string();
+        assert!(error.contains("another process listens there already; stop what listens there"), "{error}");
+        assert!(UnixStream::connect(&path).is_ok());
+        drop((listener, file));
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn what_is_no_socket_or_another_ones_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.sock");
+        fs::write(&path, "notes").unwrap();
+        let error = open_unix(&path).unwrap_err().to_string();
+        assert!(error.contains("no socket"), "{error}");
+        assert_eq!(fs::read_to_string(&path).unwrap(), "notes");
+        fs::remove_file(&path).unwrap();
+        let (listener, file) = open_unix(&path).unwrap();
+        fs::remove_file(&path).unwrap();
+        fs::write(&path, "a successor's").unwrap();
+        drop((listener, file));
+        assert!(path.exists());
+        let error = open_unix(&folder.path().join("none/a.sock")).unwrap_err().to_string();
+        assert!(error.contains("make its folder"), "{error}");
+    }
 }

@@ -1,7 +1,7 @@
 //! Listeners, cores, limits, shutdown.
 //!
 //! Each core has a thread, a current-thread runtime, listeners of its own on the same ports (`SO_REUSEPORT`), and a handler
-//! of its own, which answers what is asked there. What that is, nobody here knows.
+//! of its own, which answers what is asked there. What that is, nobody here knows. A unix socket is the first core's alone.
 
 mod accept;
 mod connection;
@@ -9,11 +9,12 @@ mod control;
 mod files;
 mod listen;
 mod settings;
+mod socket;
 mod tls;
 
 use std::fmt;
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
@@ -22,6 +23,8 @@ use tokio::sync::watch;
 
 use crate::handler::Handlers;
 use control::Places;
+use listen::SocketFile;
+use socket::Listener;
 use tls::Certificate;
 
 #[cfg(fuzzing)]
@@ -36,8 +39,9 @@ pub use tls::{TlsError, TlsSettings};
 pub struct Server {
     settings: ServerSettings,
     /// For each core its listeners.
-    listeners: Vec<Vec<TcpListener>>,
+    listeners: Vec<Vec<Listener>>,
     addresses: Vec<SocketAddr>,
+    files: Vec<SocketFile>,
     certificate: Option<Arc<Certificate>>,
 }
 
@@ -48,6 +52,8 @@ pub struct Running {
     control: ServerControl,
     stop: watch::Sender<bool>,
     cores: Vec<JoinHandle<()>>,
+    /// Removed when it has stopped.
+    _files: Vec<SocketFile>,
 }
 
 /// Why a server cannot be set up.
@@ -83,26 +89,38 @@ impl Server {
         let http2 = settings.http2 != Http2::Off;
         let certificate = settings.tls.clone().map(|tls| Certificate::new(tls, http2).map(Arc::new));
         let certificate = certificate.transpose().map_err(SetupError::Tls)?;
-        let (listeners, addresses) = Self::listen(&settings).map_err(SetupError::Bind)?;
-        Ok(Self { settings, listeners, addresses, certificate })
+        let mut server = Self {
+            listeners: (0..settings.cores).map(|_| Vec::new()).collect(),
+            addresses: Vec::new(),
+            files: Vec::new(),
+            certificate,
+            settings,
+        };
+        server.listen().map_err(SetupError::Bind)?;
+        Ok(server)
     }
 
-    /// For each core its listeners, and the addresses, each with its port.
-    fn listen(settings: &ServerSettings) -> Result<(Vec<Vec<TcpListener>>, Vec<SocketAddr>), BindError> {
-        let mut listeners: Vec<Vec<TcpListener>> = (0..settings.cores).map(|_| Vec::new()).collect();
-        let mut addresses = Vec::new();
-        for wanted in &settings.listen {
+    /// Opens the listeners, for each core its own, and notes the addresses, each with its port.
+    fn listen(&mut self) -> Result<(), BindError> {
+        for wanted in &self.settings.listen {
             let mut address = *wanted;
             listen::claim(address)?;
-            for core in &mut listeners {
+            for core in &mut self.listeners {
                 let listener = listen::open(address)?;
                 // Port 0 is chosen by the kernel for the first core; the others join it.
                 address = listener.local_addr().map_err(|cause| BindError::new(address, cause))?;
-                core.push(listener);
+                core.push(Listener::Tcp(listener));
             }
-            addresses.push(address);
+            self.addresses.push(address);
         }
-        Ok((listeners, addresses))
+        for path in &self.settings.unix {
+            let (listener, file) = listen::open_unix(path)?;
+            if let Some(core) = self.listeners.first_mut() {
+                core.push(Listener::Unix(listener));
+            }
+            self.files.push(file);
+        }
+        Ok(())
     }
 
     /// The addresses it listens on, with the ports that the kernel chose.
@@ -114,6 +132,7 @@ impl Server {
     pub fn start(self, handlers: &impl Handlers) -> io::Result<Running> {
         let (stop, stopped) = watch::channel(false);
         let places = files::connections(self.settings.max_connections, handlers.max_files());
+        let threads = if self.settings.threads.is_empty() { "core" } else { self.settings.threads };
         let control = ServerControl {
             settings: Arc::new(ArcSwap::from_pointee(self.settings)),
             certificate: self.certificate.clone(),
@@ -137,7 +156,7 @@ impl Server {
             let beat = ServerControl::beat(Arc::clone(&control.beats), index);
             let handlers = handlers.clone();
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-            let thread = std::thread::Builder::new().name(format!("core-{index}"));
+            let thread = std::thread::Builder::new().name(format!("{threads}-{index}"));
             let thread = stack.into_iter().fold(thread, std::thread::Builder::stack_size).spawn(move || {
                 runtime.block_on(async move {
                     follow.map(tokio::spawn);
@@ -147,7 +166,7 @@ impl Server {
             })?;
             cores.push(thread);
         }
-        Ok(Running { addresses: self.addresses, control, stop, cores })
+        Ok(Running { addresses: self.addresses, control, stop, cores, _files: self.files })
     }
 }
 
@@ -167,9 +186,14 @@ impl Running {
         self.control.clone()
     }
 
+    /// Stops accepting, and waits for nobody.
+    pub fn close(&self) {
+        self.stop.send_replace(true);
+    }
+
     /// Stops accepting, lets requests under way end within the shutdown timeout, and returns when all cores are done.
     pub fn stop(self) {
-        self.stop.send_replace(true);
+        self.close();
         for core in self.cores {
             if core.join().is_err() {
                 tracing::error!("a core ended with a panic; this is a bug in aside");
@@ -180,8 +204,9 @@ impl Running {
 
 #[cfg(test)]
 mod tests {
-    use std::io::{Read as _, Write as _};
+    use std::io::Read as _;
     use std::net::TcpStream;
+    use std::os::unix::net::UnixStream;
     use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
     use std::time::Duration;
 
@@ -201,7 +226,7 @@ mod tests {
 
     fn said(path: &str, client: Client) -> Response<Body> {
         let mut answer = Response::new(Body::full(path.to_owned()));
-        let address = client.address.unwrap().to_string();
+        let address = client.address.map_or("none".to_owned(), |address| address.to_string());
         answer.headers_mut().insert("client", HeaderValue::from_str(&address).unwrap());
         answer
     }
@@ -229,12 +254,8 @@ mod tests {
         }
     }
 
-    #[test]
-    fn any_handler_is_served_at_once_and_later() {
-        let settings = ServerSettings { listen: vec!["127.0.0.1:0".parse().unwrap()], ..settings::any() };
-        let echo = Echo::default();
-        let running = Server::bind(settings).unwrap().start(&echo).unwrap();
-        let mut stream = TcpStream::connect(running.addresses()[0]).unwrap();
+    /// Asks three times on one connection.
+    fn asks(mut stream: impl io::Read + io::Write, client: &str) {
         for path in ["/now", "/later", "/now/again"] {
             write!(stream, "GET {path} HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
             let mut answer = Vec::new();
@@ -244,10 +265,33 @@ mod tests {
                 answer.extend(byte);
             }
             let answer = String::from_utf8(answer).unwrap();
-            assert!(answer.starts_with("HTTP/1.1 200 OK\r\nclient: 127.0.0.1\r\n"), "{answer}");
+            assert!(answer.starts_with(&format!("HTTP/1.1 200 OK\r\nclient: {client}\r\n")), "{answer}");
         }
+    }
+
+    #[test]
+    fn any_handler_is_served_at_once_and_later() {
+        let settings = ServerSettings { listen: vec!["127.0.0.1:0".parse().unwrap()], ..settings::any() };
+        let echo = Echo::default();
+        let running = Server::bind(settings).unwrap().start(&echo).unwrap();
+        let mut stream = TcpStream::connect(running.addresses()[0]).unwrap();
+        asks(&stream, "127.0.0.1");
         running.stop();
         assert!(echo.finished.load(SeqCst));
         assert_eq!(stream.read(&mut [0]).unwrap(), 0, "the connection is closed");
+    }
+
+    #[test]
+    fn a_unix_socket_is_served_and_removed_in_the_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.sock");
+        let settings = ServerSettings { unix: vec![path.clone()], cores: 2, ..settings::any() };
+        let running = Server::bind(settings).unwrap().start(&Echo::default()).unwrap();
+        assert!(running.addresses().is_empty());
+        let mut stream = UnixStream::connect(&path).unwrap();
+        asks(&stream, "none");
+        running.stop();
+        assert_eq!(stream.read(&mut [0]).unwrap(), 0, "the connection is closed");
+        assert!(!path.exists());
     }
 }

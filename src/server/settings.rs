@@ -1,6 +1,7 @@
 //! What the configuration says about listening.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::tls::TlsSettings;
@@ -8,8 +9,12 @@ use super::tls::TlsSettings;
 /// `listen`, `[tls]`, `[clients]` and the parts of `[limits]` that concern connections.
 #[derive(Clone, Debug, Default)]
 pub struct ServerSettings {
-    /// Every address to listen on; at least one.
+    /// Every address to listen on.
     pub listen: Vec<SocketAddr>,
+    /// Every unix socket to listen on, by its path, which the first core serves: without TLS and the PROXY protocol.
+    pub unix: Vec<PathBuf>,
+    /// What its threads are called, each with its number; empty for `core`.
+    pub threads: &'static str,
     /// The certificate that every address is served with; `None` for plain HTTP.
     pub tls: Option<TlsSettings>,
     /// Where HTTP/2 is spoken.
@@ -74,6 +79,8 @@ pub(super) fn any() -> ServerSettings {
     let long = Duration::from_secs(60);
     ServerSettings {
         listen: Vec::new(),
+        unix: Vec::new(),
+        threads: "",
         tls: None,
         http2: Http2::Off,
         proxy_protocol: false,

@@ -7,9 +7,7 @@ use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::FormatTime;
 
 use crate::clock::{Calendar, Clock};
-use crate::fields::format_http_date;
-
-const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+use crate::fields::date_time;
 
 /// What dates lines: the calendar, and the last second that was written out.
 #[derive(Debug)]
@@ -57,14 +55,6 @@ impl FormatTime for TimeOfDay {
 /// The time of day in a date with its time.
 pub(super) fn time_of_day(date_time: &str) -> &str {
     date_time.split_once('T').map_or(date_time, |(_, time)| time)
-}
-
-/// The time so many seconds after the Unix epoch, as RFC 3339 has it but for the zone.
-fn date_time(seconds: u64) -> String {
-    let date = format_http_date(seconds.saturating_mul(1000));
-    let part = |from: usize, to: usize| date.get(from..to).unwrap_or_default();
-    let month = MONTHS.iter().position(|month| *month == part(8, 11)).map_or(0, |before| before + 1);
-    format!("{}-{month:02}-{}T{}", part(12, 16), part(5, 7), part(17, 25))
 }
 
 #[cfg(test)]

@@ -84,8 +84,25 @@ fn keys_from_elsewhere() {
 }
 
 #[test]
+fn an_admin_listener_that_cannot_be_meant() {
+    for (text, help) in [
+        ("[admin]\nlisten = «\"9900\"\n", "\"127.0.0.1:9900\""),
+        ("[admin]\nlisten = «\"/run/a.sock\"\n", "write \"unix:/run/a.sock\""),
+        ("[admin]\nlisten = «\"0.0.0.0:9900\"\n", "add token = "),
+        ("[admin]\nlisten = «\"10.0.0.1:9900\"\n", "add token = "),
+        ("[admin]\nlisten = «\"127.0.0.1:8080\"\n", "write another port"),
+        ("[admin]\ntoken = «\"hunter2\"\n", "openssl rand -hex 16"),
+        ("[admin]\n«password = \"hunter2\"\n", "write token = "),
+        ("[admin]\n«port = 1\n", "write listen = "),
+        ("«metrics = true\n", "in [admin]"),
+    ] {
+        assert_bad(&format!("origin = \"http://a\"\n{text}"), help);
+    }
+}
+
+#[test]
 fn what_this_version_does_not_have() {
-    let not_yet = ["[«admin]\nlisten = \"127.0.0.1:1\"\n", "store = «\"redis+cluster://h\"\norigin = \"http://a\"\n"];
+    let not_yet = ["store = «\"redis+cluster://h\"\norigin = \"http://a\"\n"];
     for text in not_yet {
         assert_bad(text, "");
         let error = read(&text.replace('«', "")).unwrap_err();

@@ -187,6 +187,14 @@ impl Process {
         process
     }
 
+    /// Starts it on this port, with a file or a folder of its own made before that.
+    pub async fn prepared(origin: SocketAddr, port: u16, prepare: impl FnOnce(&std::path::Path)) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        prepare(folder.path());
+        let log = File::create(folder.path().join(LOG)).unwrap();
+        Self::spawn(folder, origin, port, "", log, &[]).listening().await
+    }
+
     fn spawn(
         folder: tempfile::TempDir,
         origin: SocketAddr,
@@ -199,6 +207,9 @@ impl Process {
         std::fs::write(&file, written(origin, port, config)).unwrap();
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_aside"));
         command.env_remove("ASIDE_LOG").envs(environment.iter().copied());
+        let own = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+        std::fs::set_permissions(folder.path(), own).unwrap();
+        command.env("XDG_RUNTIME_DIR", folder.path());
         let child = command.arg("serve").arg("--config").arg(&file).stderr(log).spawn().unwrap();
         Self { child, address: origin, folder }
     }
@@ -240,6 +251,16 @@ impl Process {
 
     pub fn client(&self) -> Client {
         Client::of(self.address)
+    }
+
+    /// The folder of its `proxy.toml`, where it has its admin socket, too.
+    pub fn folder(&self) -> &std::path::Path {
+        self.folder.path()
+    }
+
+    /// Its admin socket, where the configuration names none.
+    pub fn admin_socket(&self) -> std::path::PathBuf {
+        self.folder().join(format!("aside-{}.sock", self.address.port()))
     }
 
     /// Sends it SIGHUP.

@@ -8,6 +8,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
 use serde_json::Value;
 
 use super::super::terminal::ConfigArguments;
+use crate::admin::ExplainQuestion;
 use crate::config::Config;
 use crate::fields::{TRACEPARENT, TraceParent};
 use crate::handler::Client;
@@ -26,8 +27,8 @@ pub struct ExplainArguments {
     /// Read no file at all, also where there is a ./proxy.toml: what every default does.
     #[arg(long, conflicts_with = "config")]
     pub(super) no_config: bool,
-    /// Look into the store too: what is stored for this GET or HEAD, and why it is or is not reused now. Needs a store in
-    /// Redis; nothing is written, and the origin is not asked.
+    /// Look into the store too: what is stored for this GET or HEAD, and why it is or is not reused now. The running process
+    /// tells; where it cannot be asked, a store in Redis can be looked into. Nothing is written, and the origin is not asked.
     #[arg(long)]
     live: bool,
     /// The host that the client asks, with the port if it is not the scheme's own; by default the first of `hosts` in
@@ -67,6 +68,28 @@ pub(super) struct Asked {
 }
 
 impl Asked {
+    /// What a question asks about; the error names the part that is to blame and says why.
+    pub(super) fn of(question: &ExplainQuestion) -> Result<Self, (&'static str, String)> {
+        let method = method(&question.method).map_err(|why| ("method", why))?;
+        let (target, authority) = target(&question.url).map_err(|why| ("url", why))?;
+        let mut fields = HeaderMap::new();
+        for line in &question.fields {
+            let (name, value) = field(line).map_err(|why| ("header", why))?;
+            fields.append(name, value);
+        }
+        let given = fields.remove(HOST).and_then(|host| host.to_str().ok().map(str::to_owned));
+        Ok(Self {
+            method,
+            target,
+            fields,
+            host: question.host.clone().or(authority).or(given),
+            secure: question.https.then_some(true).or(scheme_of(&question.url)),
+            live: false,
+            data: None,
+            response: None,
+        })
+    }
+
     pub(super) fn query(&self) -> &str {
         self.target.query().unwrap_or_default()
     }
@@ -114,28 +137,26 @@ impl Asked {
     }
 }
 
+impl ExplainArguments {
+    /// The same as a running process is asked it.
+    pub(super) fn question(&self) -> ExplainQuestion {
+        ExplainQuestion {
+            method: self.method.clone(),
+            url: self.url.clone(),
+            host: self.host.clone(),
+            https: self.https,
+            fields: self.headers.clone(),
+        }
+    }
+}
+
 pub(super) fn asked(arguments: &ExplainArguments) -> Result<Asked, String> {
-    let method = method(&arguments.method)?;
-    if arguments.live && (!matches!(method, Method::GET | Method::HEAD) || arguments.data.is_some()) {
+    let asked = Asked::of(&arguments.question()).map_err(|(_, why)| why)?;
+    if arguments.live && (!matches!(asked.method, Method::GET | Method::HEAD) || arguments.data.is_some()) {
         return Err("--live is about GET and HEAD without a body: only their answers are stored".to_owned());
     }
-    let (target, authority) = target(&arguments.url)?;
-    let mut fields = HeaderMap::new();
-    for line in &arguments.headers {
-        let (name, value) = field(line)?;
-        fields.append(name, value);
-    }
-    let given = fields.remove(http::header::HOST).and_then(|host| host.to_str().ok().map(str::to_owned));
-    Ok(Asked {
-        method,
-        target,
-        fields,
-        host: arguments.host.clone().or(authority).or(given),
-        secure: arguments.https.then_some(true).or(scheme_of(&arguments.url)),
-        live: arguments.live,
-        data: body("--data", arguments.data.as_deref())?,
-        response: body("--response", arguments.response.as_deref())?,
-    })
+    let data = body("--data", arguments.data.as_deref())?;
+    Ok(Asked { live: arguments.live, data, response: body("--response", arguments.response.as_deref())?, ..asked })
 }
 
 fn method(text: &str) -> Result<Method, String> {

@@ -1,8 +1,7 @@
 //! What is really stored for a read, and why it is or is not reused now.
 //!
-//! A Redis store is opened for reading and looked into by the code that answers requests. What `memory://` holds lies in
-//! the running process: nothing that could be sent to it would leave origin and store untouched on every path, so that is
-//! said and not tried.
+//! The running process tells, where its admin listener answers. Else a Redis store is opened for reading and looked into by the
+//! code that answers requests; what `memory://` holds lies in the running process alone, so that is said and not tried.
 
 use std::time::Duration;
 
@@ -16,7 +15,7 @@ use crate::config::{Config, duration};
 use crate::fields::{CDN_CACHE_CONTROL, CacheControl, Detail, Forward, format_http_date};
 use crate::policy::{LifetimeSource, has_validator};
 use crate::proxy::{self, Inspection, Question, Selection, Shared, Variants};
-use crate::store::{self, Kind, StoreSettings, StoreUrl, StoredResponse};
+use crate::store::{self, Kind, Store, StoreSettings, StoreUrl, StoredResponse};
 
 /// A person waits longer for one command than a request does.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -33,7 +32,20 @@ pub(super) struct Live {
     foreign: bool,
 }
 
-/// Looks into the store. The error says why that cannot be done, and what can.
+/// Looks into the store of the process that runs this, in which something may be fetched now.
+pub(super) async fn look_within(
+    shared: &Shared,
+    (node, store): (&store::Shared, &Store),
+    question: &Question,
+    url: String,
+) -> Result<Live, String> {
+    let unsound = node.unsound();
+    let seen = proxy::inspect(shared, store, question).await.map_err(|fault| fault.to_string())?;
+    let foreign = seen.selection.is_none() && node.unsound() > unsound;
+    Ok(Live { store: url, seen, foreign })
+}
+
+/// Looks into the store of another process. The error says why that cannot be done, and what can.
 pub(super) fn look(shared: &Shared, question: &Question, asked: &Asked, config: &Config) -> Result<Live, String> {
     let StoreUrl::Redis(_) = &config.store.url else { return Err(of_memory(asked, config)) };
     let timeout = config.store.timeout.max(PATIENCE);
@@ -69,7 +81,7 @@ fn of_memory(asked: &Asked, config: &Config) -> String {
     // As a shell takes it, whatever quotes the target has.
     let (host, target) = (asked.host(config), asked.target.as_str().replace('\'', "'\\''"));
     format!(
-        "what memory:// holds lies in the running process and cannot be looked at from outside; send the request to it \
+        "what memory:// holds lies in the running process, which does not answer on its admin listener; send the request to it \
          and read Cache-Status, as in curl -sD - -o /dev/null '{scheme}://{host}{target}' (a request like any other: it \
          may fill the entry), or keep entries in Redis"
     )
@@ -92,6 +104,12 @@ impl Live {
             None => vec![("stored", format!("nothing for this request in {}", self.store))],
         };
         lines.extend(variants.as_ref().map(|variants| ("variants", variants_text(variants))));
+        if self.seen.is_fetched {
+            lines.push((
+                "now",
+                "fetched: a request for it is at the origin, and others may wait for its answer".to_owned(),
+            ));
+        }
         lines.push(("now", format!("{}: {}", self.outcome(), self.because())));
         lines.push(("now", format!("Cache-Status: {cache_status}")));
         layout(&lines)
@@ -99,11 +117,12 @@ impl Live {
 
     /// For programs.
     pub(super) fn json(&self) -> Value {
-        let Inspection { selection, variants, cache_status, refusal } = &self.seen;
+        let Inspection { selection, variants, cache_status, is_fetched, refusal } = &self.seen;
         json!({
             "looked": true,
             "store": self.store,
             "foreign": self.foreign,
+            "fetched_now": is_fetched,
             "entry": selection.as_ref().map(|selection| Told(selection).json()),
             "variants": variants.as_ref().map(variants_json),
             "verdict": {

@@ -51,7 +51,7 @@
 //! With `--live` a read has `live` too ([`live::Live`]): what is stored for it, and why that is or is not reused now.
 //!
 //! ```json
-//! {"looked": true, "store": "redis://127.0.0.1:6379", "foreign": false,
+//! {"looked": true, "store": "redis://127.0.0.1:6379", "foreign": false, "fetched_now": false,
 //!  "entry": {"key": "fruit:1", "kind": "response", "status": 200, "size": 34, "received_ms": 1767225600000, "age": 12.5,
 //!            "ttl": 588, "lifetime": {"seconds": 600.0, "stored_seconds": 600.0, "source": "route-ttl",
 //!                                     "because": "the route's ttl", "stale_while_revalidate": 0.0, "stale_if_error": 0.0},
@@ -62,7 +62,7 @@
 //!              "detail": null, "ttl": 588, "status": null, "because": "It is reused, fresh for 588 s more."}}
 //! ```
 //!
-//! `foreign` says that something lies under the key that is not aside's. `outcome` is `fresh`, `stale-while-revalidate` or `max-stale` where the entry is reused, `invalidated`, `refused`, or
+//! `fetched_now` says that a request for it is at the origin, as far as this process knows. `foreign` says that something lies under the key that is not aside's. `outcome` is `fresh`, `stale-while-revalidate` or `max-stale` where the entry is reused, `invalidated`, `refused`, or
 //! the word after `fwd=` in Cache-Status. Where the store cannot be looked into, it is `{"looked": false, "because"}`, and
 //! the exit code is 69.
 
@@ -80,13 +80,17 @@ use std::process::ExitCode;
 use http::Method;
 use serde_json::{Value, json};
 
+use super::asking;
 use super::terminal::{UNAVAILABLE, USAGE, configuration, refuse, say, say_aside, say_json};
+use crate::admin::{ExplainQuestion, Refusal};
 use crate::clock::Clock;
 use crate::config::{Config, Overrides};
 use crate::policy::is_safe;
-use crate::proxy::{self, Shared};
+use crate::proxy::{self, Question, Shared};
+use crate::store::{self, Store};
 use crate::telemetry::Recorder;
 use asked::{Asked, asked};
+use live::Live;
 
 pub use asked::ExplainArguments;
 
@@ -112,6 +116,11 @@ pub(super) fn run(arguments: &ExplainArguments) -> ExitCode {
         Ok(config) => config,
         Err(error) => return refuse(&error),
     };
+    if asked.live
+        && let Some(answer) = ask(arguments)
+    {
+        return tell(answer, &config, arguments.json);
+    }
     let Told { text, value, unseen } = explain(&asked, &config);
     let said = if arguments.json { say_json(&value) } else { say(&text) };
     match unseen {
@@ -121,6 +130,64 @@ pub(super) fn run(arguments: &ExplainArguments) -> ExitCode {
             ExitCode::from(UNAVAILABLE)
         }
     }
+}
+
+/// What the running process says, where it answers.
+fn ask(arguments: &ExplainArguments) -> Option<Value> {
+    if arguments.no_config {
+        return None;
+    }
+    let process = asking::process_of(arguments.config.config.as_deref())?;
+    let answer = process.get(&arguments.question().target()).ok()?;
+    answer.status.is_success().then_some(answer.value)
+}
+
+/// Prints it as if it had been found out here.
+fn tell(mut answer: Value, config: &Config, json: bool) -> ExitCode {
+    let mut members = answer.as_object_mut();
+    let [text, rules] = ["text", "rules"].map(|name| members.as_deref_mut()?.remove(name));
+    let own = format!("{:016x}", config.proxy.rules.fingerprint());
+    if rules.is_some_and(|rules| rules.as_str() != Some(own.as_str())) {
+        say_aside(
+            "note: the running process goes by other rules than this file, and those are told here; see `aside reload`",
+        );
+    }
+    let said = match text.as_ref().and_then(Value::as_str) {
+        Some(text) if !json => say(text),
+        _ => say_json(&answer),
+    };
+    match answer.pointer("/live/because").and_then(Value::as_str) {
+        None => said,
+        Some(why) => {
+            say_aside(&format!("error: {why}"));
+            ExitCode::from(UNAVAILABLE)
+        }
+    }
+}
+
+/// Explains a request within the process that would answer it: for programs, with `text` for people.
+pub(super) async fn within(
+    question: &ExplainQuestion,
+    config: &Config,
+    shared: &Shared,
+    (node, store): (&store::Shared, &Store),
+) -> Result<Value, Refusal> {
+    let asked = Asked::of(question).map_err(|(field, why)| Refusal::of_field(field, format!("{why}.")))?;
+    let Told { text, mut value, .. } = if matches!(asked.method, Method::GET | Method::HEAD) {
+        match read_question(&asked, config, shared) {
+            Ok(question) => {
+                let live = live::look_within(shared, (node, store), &question, config.store.url.to_string()).await;
+                told_of_read(&asked, config, &question, Some(live))
+            }
+            Err(refused) => refused,
+        }
+    } else {
+        Told::of(explain_other(&asked, config))
+    };
+    if let Some(members) = value.as_object_mut() {
+        members.insert("text".to_owned(), text.into());
+    }
+    Ok(value)
 }
 
 /// An explanation for people and for programs.
@@ -147,28 +214,39 @@ fn explain(asked: &Asked, config: &Config) -> Told {
 
 fn explain_read(asked: &Asked, config: &Config) -> Told {
     let shared = Shared::new(config.proxy.clone(), Clock::System, Recorder::default());
-    let head = asked.head(config).map_err(|error| (400, error.to_string()));
-    let question = match head.and_then(|head| proxy::question(&shared, head, asked.client(config))) {
-        Ok(question) => question,
-        Err((status, because)) => {
-            let value = json!({ "kind": "refused", "status": status, "because": because });
-            return Told::of((format!("refused with {status}: {because}"), value));
+    match read_question(asked, config, &shared) {
+        Ok(question) => {
+            let live = asked.live.then(|| live::look(&shared, &question, asked, config));
+            told_of_read(asked, config, &question, live)
         }
-    };
+        Err(refused) => refused,
+    }
+}
+
+/// The read as ingress admits it, or what it is refused with.
+fn read_question(asked: &Asked, config: &Config, shared: &Shared) -> Result<Question, Told> {
+    let head = asked.head(config).map_err(|error| (400, error.to_string()));
+    head.and_then(|head| proxy::question(shared, head, asked.client(config))).map_err(|(status, because)| {
+        let value = json!({ "kind": "refused", "status": status, "because": because });
+        Told::of((format!("refused with {status}: {because}"), value))
+    })
+}
+
+/// What the rules say of a read, and what was seen of it, or why nothing was, where somebody has looked.
+fn told_of_read(asked: &Asked, config: &Config, question: &Question, live: Option<Result<Live, String>>) -> Told {
     let explained = read::explain(asked, config, question.entry_ref());
     let mut told = Told::of((explained.text(), explained.json()));
-    if asked.live {
-        let (text, value) = match live::look(&shared, &question, asked, config) {
-            Ok(live) => (live.text(), live.json()),
-            Err(why) => {
-                let printed = live::unseen(&why);
-                told.unseen = Some(why);
-                printed
-            }
-        };
-        told.text = format!("{}\n\n{text}", told.text);
-        told.value.as_object_mut().map(|members| members.insert("live".to_owned(), value));
-    }
+    let Some(live) = live else { return told };
+    let (text, value) = match live {
+        Ok(live) => (live.text(), live.json()),
+        Err(why) => {
+            let printed = live::unseen(&why);
+            told.unseen = Some(why);
+            printed
+        }
+    };
+    told.text = format!("{}\n\n{text}", told.text);
+    told.value.as_object_mut().map(|members| members.insert("live".to_owned(), value));
     told
 }
 

@@ -48,6 +48,7 @@ impl Changes {
             ("listen", before.server.listen != after.server.listen),
             ("[tls]", before.server.tls.is_some() != after.server.tls.is_some()),
             ("cores in [limits]", before.server.cores != after.server.cores),
+            ("[admin]", before.admin != after.admin),
             ("[store]", !is_same_store(&before.store, &after.store)),
         ];
         changes.needs_restart.extend(places.iter().filter(|(_, differ)| *differ).map(|(place, _)| (*place).to_owned()));

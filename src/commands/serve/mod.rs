@@ -1,17 +1,21 @@
 //! `aside serve`: the proxy at work, until it is told to stop.
 
 mod changes;
+mod listener;
 mod notify;
 mod reload;
 mod signals;
+mod steering;
 mod stop;
 
 use std::net::SocketAddr;
 use std::process::ExitCode;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::terminal::{count_routes, say_aside};
+use crate::admin::{Process, Readiness};
 use crate::clock::Clock;
 use crate::config::{Config, Overrides};
 use crate::proxy::Parts;
@@ -20,10 +24,12 @@ use crate::server::{Running, Server};
 use crate::store::StoreSettings;
 use crate::telemetry::{Log, Metrics, Recent, Recorder, STEP};
 use crate::{origin, proxy, store, telemetry};
+use listener::Listener;
 use notify::Notifier;
 use reload::{Reload, Source};
 use signals::Signals;
-use stop::{Ears, until_stopped};
+use steering::Steering;
+use stop::{Ears, Servers, until_stopped};
 
 /// Serves until SIGINT or SIGTERM; a second one, a second later or more, does not wait for requests under way. SIGHUP
 /// reads the configuration again, with the same `overrides`.
@@ -52,25 +58,37 @@ fn serve(config: Config, overrides: Overrides, log: &Arc<Log>) -> Result<(), Box
     let _inside = runtime.enter();
     let ears = Ears { signals: Signals::new()?, notifier: Notifier::new() };
     let server = Server::bind(config.server.clone())?;
+    let admin = Listener::open(&config.admin, server.addresses())?;
     let metrics = Metrics::new();
     let recent = Arc::new(Recent::of(Arc::clone(&metrics), Clock::System.now()));
-    runtime.spawn(take_steps(recent));
+    runtime.spawn(take_steps(Arc::clone(&recent)));
     let parts = parts(&config, server.addresses(), log.recorder().counting(&metrics));
     // Others have to know of this node before it answers the first write; without Redis it serves all the same.
     runtime.block_on(parts.store.joined(JOIN_WITHIN));
     let running = server.start(&parts)?;
     let source = Source { file: config.file.as_deref().map(std::path::absolute).transpose()?, overrides };
     tell_where(&running, &config);
-    Notifier::ready("serving");
-    let reload = Reload {
+    let reload = Arc::new(Reload {
         source,
         parts,
+        loaded_at: AtomicU64::new(Clock::System.now()),
         server: running.control(),
         addresses: running.addresses().to_vec(),
         log: Arc::clone(log),
         config: Mutex::new(config),
+    });
+    let readiness = Readiness::default();
+    let process = Process {
+        parts: reload.parts.clone(),
+        metrics,
+        recent,
+        control: Arc::new(Steering(Arc::clone(&reload))),
+        readiness: readiness.clone(),
     };
-    runtime.block_on(until_stopped(running, ears, &reload))?;
+    let admin = admin.map(|admin| admin.start(urls(&running), process)).transpose()?;
+    readiness.serving();
+    Notifier::ready("serving");
+    runtime.block_on(until_stopped(Servers { clients: running, admin, readiness }, ears, &reload))?;
     runtime.block_on(reload.parts.store.leave(LEAVE_WITHIN))?;
     tracing::info!("stopped");
     Ok(())
@@ -89,10 +107,15 @@ fn tell_where(running: &Running, config: &Config) {
     let routes = count_routes(config);
     let file = config.file.as_ref().map_or_else(|| "no file".to_owned(), |path| path.display().to_string());
     let (origin, store) = (config.origin.urls().join(" and "), &config.store.url);
-    let scheme = if running.is_secure() { "https" } else { "http" };
-    for address in running.addresses() {
-        tracing::info!("listening on {scheme}://{address}, origin {origin}, store {store}, {file}, {routes}");
+    for url in urls(running) {
+        tracing::info!("listening on {url}, origin {origin}, store {store}, {file}, {routes}");
     }
+}
+
+/// Where clients are served.
+fn urls(running: &Running) -> Vec<String> {
+    let scheme = if running.is_secure() { "https" } else { "http" };
+    running.addresses().iter().map(|address| format!("{scheme}://{address}")).collect()
 }
 
 /// Ends a step of the last hour whenever one is over.

@@ -4,9 +4,12 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::changes::Changes;
+use super::notify::Notifier;
+use crate::clock::{Clock, Millis};
 use crate::config::{Config, ConfigError, Overrides, Severity};
 use crate::proxy::Parts;
 use crate::server::ServerControl;
@@ -29,6 +32,8 @@ pub(in crate::commands) struct Reload {
     /// Where the server listens.
     pub(super) addresses: Vec<SocketAddr>,
     pub(super) log: Arc<Log>,
+    /// When the configuration in force was read.
+    pub(super) loaded_at: AtomicU64,
     /// The configuration in force.
     pub(super) config: Mutex<Config>,
 }
@@ -48,6 +53,20 @@ impl Source {
 }
 
 impl Reload {
+    /// The same as [`Reload::run`], told to the service manager.
+    pub(super) fn announced(&self) -> Result<Changes, ConfigError> {
+        Notifier::reloading();
+        let done = self.run();
+        Notifier::ready(if done.is_ok() { "serving" } else { "serving; the last reload was refused" });
+        done
+    }
+
+    /// The configuration in force, and when it was read.
+    pub(super) fn in_force(&self) -> (Config, Millis) {
+        let config = self.config.lock().unwrap_or_else(PoisonError::into_inner);
+        (config.clone(), self.loaded_at.load(Ordering::Relaxed))
+    }
+
     /// Reads the configuration again and puts it in force, one reload after another. It reads files, so it blocks; to be called
     /// within a runtime. What has changed comes back, and is told in the log; or what is wrong, and then nothing has changed.
     pub(in crate::commands) fn run(&self) -> Result<Changes, ConfigError> {
@@ -59,6 +78,7 @@ impl Reload {
         self.parts.replace(proxy, after.origin.clone(), after.store.commit_within, &self.log.recorder());
         self.server.change(&after.server, after.origin.max_connections);
         self.tell(&changes, &after);
+        self.loaded_at.store(Clock::System.now(), Ordering::Relaxed);
         *config = after.but_what_needs_a_restart(&config);
         Ok(changes)
     }

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use super::notify::Notifier;
 use super::reload::Reload;
 use super::signals::{Asked, Signals, Stop};
+use crate::admin::Readiness;
 use crate::server::Running;
 
 /// For how long a second signal counts as the first one's copy. Ctrl-C goes to all processes of a terminal, and whoever
@@ -20,16 +21,33 @@ pub(super) struct Ears {
     pub(super) notifier: Notifier,
 }
 
+/// What serves.
+pub(super) struct Servers {
+    pub(super) clients: Running,
+    pub(super) admin: Option<Running>,
+    pub(super) readiness: Readiness,
+}
+
+impl Servers {
+    /// Stops both at once: whoever takes over the one address can take over the other.
+    fn stop(self) {
+        self.readiness.stopping();
+        if let Some(admin) = &self.admin {
+            admin.close();
+        }
+        self.clients.stop();
+        self.admin.into_iter().for_each(Running::stop);
+    }
+}
+
 /// Does what signals ask for, until the server has stopped.
-pub(super) async fn until_stopped(running: Running, mut ears: Ears, reload: &Reload) -> std::io::Result<()> {
+pub(super) async fn until_stopped(servers: Servers, mut ears: Ears, reload: &Reload) -> std::io::Result<()> {
     let told = loop {
         match ears.next(reload).await {
             Asked::Stop(told) => break told,
             Asked::Reload => {
                 tracing::info!("SIGHUP: reading the configuration again");
-                Notifier::reloading();
-                let done = reload.run();
-                Notifier::ready(if done.is_ok() { "serving" } else { "serving; the last reload was refused" });
+                let _ = reload.announced();
             }
             Asked::Nothing(name) => {
                 tracing::info!("{name} does nothing here: SIGTERM stops, SIGHUP reads the configuration again");
@@ -38,7 +56,7 @@ pub(super) async fn until_stopped(running: Running, mut ears: Ears, reload: &Rel
     };
     tracing::info!("{}: finishing the requests under way", told.name());
     Notifier::stopping("finishing the requests under way");
-    drained(spawn_blocking(move || running.stop()), ears, reload).await
+    drained(spawn_blocking(move || servers.stop()), ears, reload).await
 }
 
 /// Waits until all is done, or until a second signal asks not to wait: that ends the process.

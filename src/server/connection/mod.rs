@@ -19,12 +19,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::server::TlsStream;
 
 use super::settings::Http2;
+use super::socket::Accepted;
 use super::tls::Certificate;
 use crate::handler::Client;
 pub(super) use drive::{Context, stop};
@@ -44,10 +45,21 @@ enum Protocol {
 type Fault = Box<dyn std::error::Error + Send + Sync>;
 
 /// Serves one connection to its end. `permit` is given back when its socket is closed.
-pub(super) async fn serve(mut context: Context, stream: TcpStream, peer: SocketAddr, permit: OwnedSemaphorePermit) {
-    if let Err(error) = serve_stream(&mut context, stream, peer, permit).await {
-        tracing::debug!(error, client = %peer.ip(), "a connection ended early");
+pub(super) async fn serve(mut context: Context, accepted: Accepted, permit: OwnedSemaphorePermit) {
+    let (served, client) = match accepted {
+        Accepted::Tcp(stream, peer) => (serve_stream(&mut context, stream, peer, permit).await, Some(peer.ip())),
+        Accepted::Unix(stream) => (Box::pin(serve_unix(&mut context, stream, permit)).await, None),
+    };
+    if let Err(error) = served {
+        tracing::debug!(error, client = client.map(tracing::field::display), "a connection ended early");
     }
+}
+
+/// A unix socket has neither TLS nor a load balancer in front of it.
+async fn serve_unix(context: &mut Context, mut stream: UnixStream, permit: OwnedSemaphorePermit) -> Result<(), Fault> {
+    let client = Client { address: None, secure: context.settings.secure };
+    let (protocol, ahead) = before_http(context, protocol(context, &mut stream)).await?;
+    Box::pin(speak(context, protocol, stream, ahead, client, permit)).await
 }
 
 /// Each way that a connection may go is boxed: else every one would take as much memory as the largest of them.
@@ -91,7 +103,7 @@ async fn before_http<T>(context: &Context, doing: impl Future<Output = io::Resul
 }
 
 /// What a client without TLS speaks, and what of it was read to find out. A silent client is an idle one.
-async fn protocol(context: &Context, stream: &mut TcpStream) -> io::Result<(Protocol, Bytes)> {
+async fn protocol(context: &Context, stream: &mut (impl AsyncRead + Unpin)) -> io::Result<(Protocol, Bytes)> {
     let mut ahead = Vec::new();
     if context.settings.http2 != Http2::Always {
         return Ok((Protocol::Http1, ahead.into()));

@@ -1,0 +1,195 @@
+//! Asks the admin listener of a running process: over its unix socket or by TCP, and never for longer than a person waits.
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST};
+use http::{Method, Request, StatusCode};
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, UnixStream};
+use tokio::time::timeout;
+
+use super::token::Token;
+use crate::body::{Body, Collected, Timed, cause};
+
+/// Where a process is asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// At a unix socket.
+    Unix(PathBuf),
+    /// At an address, as in `127.0.0.1:9900`.
+    Tcp(String),
+}
+
+/// A client of one process.
+#[derive(Clone, Debug)]
+pub struct Client {
+    /// Where it is asked; of several the first where somebody is.
+    places: Vec<Place>,
+    token: Option<Token>,
+}
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub enum ClientError {
+    /// Nobody answers there.
+    Nobody(String),
+    /// What answers is not the admin listener, or broke off.
+    Broken(String),
+}
+
+/// How long a connection may take.
+const CONNECT_WITHIN: Duration = Duration::from_secs(2);
+/// How long an answer may take: a purge waits for every node.
+const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+/// A larger answer is no answer of the admin listener.
+const LARGEST_ANSWER: u64 = 64 << 20;
+
+impl fmt::Display for Place {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unix(path) => write!(out, "unix:{}", path.display()),
+            Self::Tcp(address) => write!(out, "http://{address}"),
+        }
+    }
+}
+
+impl Place {
+    /// Reads `unix:PATH` or `http://HOST:PORT`; the error says what to write.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        if let Some(path) = text.strip_prefix("unix:").filter(|path| !path.is_empty()) {
+            return Ok(Self::Unix(path.into()));
+        }
+        let address = text.strip_prefix("http://").unwrap_or(text).trim_end_matches('/');
+        let has_port = address.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
+        if has_port && crate::fields::is_host(address) {
+            return Ok(Self::Tcp(address.to_owned()));
+        }
+        Err(format!("`{text}` is no admin listener; write unix:PATH or http://HOST:PORT"))
+    }
+}
+
+impl fmt::Display for ClientError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Nobody(why) | Self::Broken(why) => out.write_str(why),
+        }
+    }
+}
+
+impl std::error::Error for ClientError {}
+
+impl Client {
+    /// One that asks the first of these places where somebody answers.
+    pub fn new(places: Vec<Place>, token: Option<Token>) -> Self {
+        Self { places, token }
+    }
+
+    /// Asks for a path with its query.
+    pub async fn get(&self, target: &str) -> Result<(StatusCode, Bytes), ClientError> {
+        self.ask(Method::GET, target, Body::Empty).await
+    }
+
+    /// Sends JSON to a path.
+    pub async fn post(&self, target: &str, json: Vec<u8>) -> Result<(StatusCode, Bytes), ClientError> {
+        self.ask(Method::POST, target, Body::full(json)).await
+    }
+
+    async fn ask(&self, method: Method, target: &str, body: Body) -> Result<(StatusCode, Bytes), ClientError> {
+        let (place, stream) = self.connect().await?;
+        let broken =
+            |why: String| ClientError::Broken(format!("{place} did not answer as an admin listener does: {why}"));
+        let request = self.request(method, target, &place, body).map_err(|error| broken(error.to_string()))?;
+        match timeout(ANSWER_WITHIN, exchange(stream, request)).await {
+            Ok(answered) => answered.map_err(broken),
+            Err(_) => Err(broken(format!("nothing came within {ANSWER_WITHIN:?}"))),
+        }
+    }
+
+    /// The first place where somebody answers.
+    async fn connect(&self) -> Result<(Place, Box<dyn Stream>), ClientError> {
+        let mut why = Vec::new();
+        if self.places.is_empty() {
+            why.push("nobody answers: there is no admin socket here that is this user's".to_owned());
+        }
+        for place in &self.places {
+            match timeout(CONNECT_WITHIN, connect(place)).await {
+                Ok(Ok(stream)) => return Ok((place.clone(), stream)),
+                Ok(Err(error)) => why.push(format!("nobody answers at {place} ({error})")),
+                Err(_) => why.push(format!("nobody answers at {place} within {CONNECT_WITHIN:?}")),
+            }
+        }
+        Err(ClientError::Nobody(why.join(", and ")))
+    }
+
+    fn request(&self, method: Method, target: &str, place: &Place, body: Body) -> Result<Request<Body>, http::Error> {
+        let host = match place {
+            Place::Unix(_) => "localhost",
+            Place::Tcp(address) => address,
+        };
+        let mut request = Request::builder().uri(target).header(HOST, host).header(ACCEPT, "application/json");
+        if method == Method::POST {
+            request = request.header(CONTENT_TYPE, "application/json");
+        }
+        if let Some(value) = self.token.as_ref().and_then(Token::authorization) {
+            request = request.header(AUTHORIZATION, value);
+        }
+        request.method(method).body(body)
+    }
+}
+
+/// What is spoken over.
+trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
+
+async fn connect(place: &Place) -> io::Result<Box<dyn Stream>> {
+    Ok(match place {
+        Place::Unix(path) => Box::new(UnixStream::connect(path).await?),
+        Place::Tcp(address) => Box::new(TcpStream::connect(address).await?),
+    })
+}
+
+/// Sends a request on a connection of its own and reads its answer.
+async fn exchange(stream: Box<dyn Stream>, request: Request<Body>) -> Result<(StatusCode, Bytes), String> {
+    let told = |error: hyper::Error| cause(&error);
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(told)?;
+    let asking = async {
+        let answer = sender.send_request(request).await.map_err(told)?;
+        let status = answer.status();
+        match Timed::new(answer.into_body(), ANSWER_WITHIN).collect(LARGEST_ANSWER).await {
+            Collected::Whole(bytes) => Ok((status, bytes)),
+            Collected::Failed(error) => Err(error.to_string()),
+            _ => Err(format!("the answer is larger than {LARGEST_ANSWER} bytes")),
+        }
+    };
+    tokio::pin!(asking);
+    tokio::select! {
+        biased;
+        answered = &mut asking => answered,
+        // It may be over when all has been received.
+        _ = connection => asking.await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_paths_or_addresses() {
+        assert_eq!(Place::parse("unix:/run/a.sock"), Ok(Place::Unix("/run/a.sock".into())));
+        for text in ["http://127.0.0.1:9900", "http://127.0.0.1:9900/", "127.0.0.1:9900"] {
+            assert_eq!(Place::parse(text), Ok(Place::Tcp("127.0.0.1:9900".to_owned())), "{text}");
+        }
+        assert_eq!(Place::parse("http://[::1]:9900").unwrap().to_string(), "http://[::1]:9900");
+        for text in ["", "unix:", "/run/a.sock", "http://a", "https://a:1", "http://a:1/x", "http://u@a:1"] {
+            assert!(Place::parse(text).is_err(), "{text}");
+        }
+    }
+}

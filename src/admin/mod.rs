@@ -1,0 +1,209 @@
+//! The admin listener: what a person asks a running process, and tells it to do.
+//!
+//! It is a server of one core beside those of the clients, with a handler, a store session and limits of its own, so that no
+//! request of a client ever waits for it. A request passes the `gate` (which host, which token, JSON), leads to an `endpoint`,
+//! and is answered in JSON. What it asks about is the room's below; what only whoever has started the process can do is behind
+//! [`Control`].
+
+mod answer;
+mod client;
+mod control;
+mod endpoint;
+mod figures;
+mod gate;
+mod purge;
+mod query;
+mod readiness;
+mod runtime;
+mod settings;
+mod status;
+mod token;
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::CONTENT_LENGTH;
+use http::request::Parts as Head;
+use http::{Request, Response, StatusCode};
+use hyper::body::Incoming;
+use serde_json::json;
+use tokio::time::Instant;
+
+use crate::body::{Body, BodyError, Collected, Timed};
+use crate::clock::Stopwatch;
+use crate::handler::{Exchange, Handled, Handler, Handlers};
+use crate::proxy;
+use crate::store::Store;
+use crate::telemetry::{Metrics, Recent};
+use answer::json as in_json;
+use endpoint::Endpoint;
+use gate::Gate;
+
+pub use answer::{Refusal, Told};
+pub use client::{Client, ClientError, Place};
+pub use control::{ConfigState, Control, Reloaded};
+pub use figures::Figures;
+pub use query::ExplainQuestion;
+pub use readiness::Readiness;
+pub use runtime::RuntimeFolders;
+pub use settings::{AdminListen, AdminSettings};
+pub use status::{
+    AddressStatus, AdminStatus, Identity, LeaseStatus, OriginStatus, PeerStatus, RouteStatus, Status, StoreStatus,
+};
+pub use token::{SHORTEST as SHORTEST_TOKEN, Token};
+
+/// What the admin listener tells of, and makes its handler from.
+#[derive(Clone)]
+pub struct Admin {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    gate: Gate,
+    identity: Identity,
+    process: Process,
+    started: Stopwatch,
+}
+
+/// The process that it tells of.
+#[derive(Clone)]
+pub struct Process {
+    /// What its proxies are made from.
+    pub parts: proxy::Parts,
+    /// What it has counted.
+    pub metrics: Arc<Metrics>,
+    /// What happened lately.
+    pub recent: Arc<Recent>,
+    /// Whoever has started it.
+    pub control: Arc<dyn Control>,
+    /// Whether it serves clients.
+    pub readiness: Readiness,
+}
+
+/// The handler of the one core that serves it.
+struct Desk {
+    shared: Arc<Shared>,
+    store: Store,
+}
+
+/// A larger body is no question of a person.
+const LARGEST_BODY: u64 = 64 << 10;
+/// How long a body may take, and how long it may stand still.
+const BODY_WITHIN: Duration = Duration::from_secs(5);
+
+impl Admin {
+    /// The listener of a process: `address` is the one that it listens on, `None` for a unix socket.
+    pub fn new(settings: &AdminSettings, address: Option<SocketAddr>, identity: Identity, process: Process) -> Self {
+        let gate = Gate::new(address, settings.token.clone());
+        Self { shared: Arc::new(Shared { gate, identity, process, started: Stopwatch::start() }) }
+    }
+}
+
+impl fmt::Debug for Admin {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("Admin")
+    }
+}
+
+impl Handlers for Admin {
+    fn attach(&self) -> Arc<dyn Handler> {
+        Arc::new(Desk { shared: Arc::clone(&self.shared), store: self.shared.process.parts.store.attach() })
+    }
+
+    fn stack_bytes(&self, cores: usize) -> Option<usize> {
+        self.shared.process.parts.store.stack_bytes(cores)
+    }
+}
+
+impl fmt::Debug for Desk {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("Desk")
+    }
+}
+
+impl Handler for Desk {
+    fn handle(self: Arc<Self>, request: Request<Incoming>, _: Exchange) -> Handled {
+        let (head, body) = request.into_parts();
+        match self.shared.gate.admit(&head) {
+            Err(refusal) => Handled::Now(refusal.answer()),
+            Ok(endpoint) => Handled::Later(Box::pin(async move {
+                self.answer(endpoint, &head, body).await.unwrap_or_else(|refusal| refusal.answer())
+            })),
+        }
+    }
+}
+
+impl Desk {
+    async fn answer(&self, endpoint: Endpoint, head: &Head, body: Incoming) -> Result<Response<Body>, Refusal> {
+        let body = read(head, body).await?;
+        let Process { parts, metrics, recent, control, .. } = &self.shared.process;
+        match endpoint {
+            Endpoint::Live => Ok(in_json(StatusCode::OK, &json!({ "live": true }))),
+            Endpoint::Ready => Ok(self.readiness()),
+            Endpoint::Status => Ok(in_json(StatusCode::OK, &self.status())),
+            Endpoint::Metrics => Ok(figures::metrics(head, metrics, parts)),
+            Endpoint::Recent => Ok(figures::recent(metrics, recent, parts)),
+            Endpoint::Explain => {
+                let question = query::explain(head.uri.query().unwrap_or_default())?;
+                Ok(in_json(StatusCode::OK, &control.explain(question, self.store.clone()).await?))
+            }
+            Endpoint::Entries => {
+                let entries = purge::entries(head.uri.query().unwrap_or_default(), &self.store).await?;
+                Ok(in_json(StatusCode::OK, &entries))
+            }
+            Endpoint::Purge => {
+                let purged = purge::purge(&body, &parts.shared().rules(), &self.store).await?;
+                Ok(in_json(StatusCode::OK, &purged))
+            }
+            Endpoint::Reload => Ok(in_json(StatusCode::OK, &control.reload().await?)),
+        }
+    }
+
+    fn readiness(&self) -> Response<Body> {
+        match self.shared.process.readiness.missing() {
+            None => in_json(StatusCode::OK, &json!({ "ready": true })),
+            Some(why) => in_json(StatusCode::SERVICE_UNAVAILABLE, &json!({ "ready": false, "error": why })),
+        }
+    }
+
+    fn status(&self) -> Status {
+        let Shared { gate, identity, process, started } = &*self.shared;
+        let Process { parts, metrics, control, readiness, .. } = process;
+        Status {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            uptime_seconds: started.elapsed().as_secs_f64(),
+            ready: readiness.missing().is_none(),
+            config: control.config(),
+            listen: identity.listen.clone(),
+            admin: AdminStatus { listen: identity.admin.clone(), token: gate.has_token() },
+            store: status::of_store(parts.store.state()),
+            origin: status::of_origin(parts),
+            routes: status::of_routes(&parts.shared().rules(), &metrics.totals()),
+        }
+    }
+}
+
+/// A request's body, in full.
+async fn read(head: &Head, body: Incoming) -> Result<Bytes, Refusal> {
+    let too_large = || {
+        let told = format!("The body is larger than {LARGEST_BODY} bytes, and nothing here takes so many.");
+        Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, told).naming("body")
+    };
+    let announced = head.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    if announced.is_some_and(|length| length > LARGEST_BODY) {
+        return Err(too_large());
+    }
+    let body = Timed::new(body, BODY_WITHIN).until(Instant::now() + BODY_WITHIN, BODY_WITHIN).without_trailers();
+    match body.collect(LARGEST_BODY).await {
+        Collected::Whole(bytes) => Ok(bytes),
+        Collected::Larger(..) | Collected::NoRoom(..) => Err(too_large()),
+        Collected::Failed(BodyError::Stalled(_) | BodyError::Late(_)) | Collected::Slow(..) => {
+            let told = format!("The body was not whole within {BODY_WITHIN:?}.");
+            Err(Refusal::new(StatusCode::REQUEST_TIMEOUT, told).naming("body"))
+        }
+        Collected::Failed(error) => Err(Refusal::of_field("body", format!("The body cannot be read: {error}."))),
+    }
+}

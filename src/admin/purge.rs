@@ -1,0 +1,91 @@
+//! `POST /purge` and `GET /entries`: what the store drops by name, and what it holds.
+
+use http::StatusCode;
+use serde_json::{Map, Value};
+
+use super::answer::Refusal;
+use super::query;
+use crate::rules::{Purge, Ruleset};
+use crate::store::{Listing, Store, Strength};
+
+/// What a body asks to be purged: one of `key`, `url`, `tag`, `route`, `prefix` and `all`, and whether `soft`.
+fn read(body: &[u8]) -> Result<(Purge, Strength), Refusal> {
+    let members: Map<String, Value> = serde_json::from_slice(body)
+        .map_err(|error| Refusal::of_field("body", format!("The body is no JSON object: {error}.")))?;
+    let (mut purge, mut strength) = (None, Strength::Hard);
+    for (name, value) in members {
+        let named = match (&*name, value) {
+            ("soft", Value::Bool(soft)) => {
+                strength = if soft { Strength::Soft } else { Strength::Hard };
+                continue;
+            }
+            ("all", Value::Bool(true)) => Purge::All,
+            ("key", Value::String(text)) => Purge::Key(text),
+            ("url", Value::String(text)) => Purge::Url(text),
+            ("tag", Value::String(text)) => Purge::Tag(text),
+            ("route", Value::String(text)) => Purge::Route(text),
+            ("prefix", Value::String(text)) => Purge::Prefix(text),
+            ("all" | "soft", _) => return Err(Refusal::of_field(&name, format!("`{name}` is true, or not there."))),
+            ("key" | "url" | "tag" | "route" | "prefix", _) => {
+                return Err(Refusal::of_field(&name, format!("`{name}` is a string.")));
+            }
+            _ => {
+                let told = "There is no such member; there are key, url, tag, route, prefix, all and soft.";
+                return Err(Refusal::of_field(&name, told));
+            }
+        };
+        if purge.replace(named).is_some() {
+            return Err(Refusal::of_field(&name, "One thing is purged at a time; send a request for each."));
+        }
+    }
+    let missing = || Refusal::of_field("body", "Nothing is named; write key, url, tag, route, prefix or all.");
+    Ok((purge.ok_or_else(missing)?, strength))
+}
+
+/// Purges what a body names, on every node that shares the store. 503 where that is pending.
+pub(super) async fn purge(body: &[u8], rules: &Ruleset, store: &Store) -> Result<Value, Refusal> {
+    let (purge, strength) = read(body)?;
+    let purging = rules.routes.purging(purge, store.prefix()).map_err(|no| Refusal::of_field(no.field, no.why))?;
+    let purged = store.purge(&purging, strength).await.map_err(|_| {
+        Refusal::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "The store did not confirm it. It is pending: this process gives out nothing of the store before it is done, and \
+             other nodes reuse nothing of it.",
+        )
+    })?;
+    tracing::info!("purged {}, by the admin listener", purging.purge);
+    Ok(purged.to_json())
+}
+
+/// Some of what is stored, as a query asks for it.
+pub(super) async fn entries(query: &str, store: &Store) -> Result<Listing, Refusal> {
+    let (route, limit) = query::entries(query)?;
+    store.entries(route.as_deref(), limit).await.map_err(|fault| {
+        Refusal::new(StatusCode::SERVICE_UNAVAILABLE, format!("The store cannot be looked into: {fault}."))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_thing_is_named_and_how_hard() {
+        let named = |text: &str| read(text.as_bytes()).unwrap();
+        assert_eq!(named("{\"key\": \"fruit:1\"}"), (Purge::Key("fruit:1".to_owned()), Strength::Hard));
+        assert_eq!(named("{\"all\": true, \"soft\": true}"), (Purge::All, Strength::Soft));
+        for (text, field) in [
+            ("", "body"),
+            ("[]", "body"),
+            ("{}", "body"),
+            ("{\"soft\": true}", "body"),
+            ("{\"all\": false}", "all"),
+            ("{\"key\": 5}", "key"),
+            ("{\"kee\": \"a\"}", "kee"),
+            ("{\"soft\": 1, \"all\": true}", "soft"),
+            ("{\"key\": \"a\", \"tag\": \"b\"}", "tag"),
+        ] {
+            assert_eq!(read(text.as_bytes()).unwrap_err().told.field.as_deref(), Some(field), "{text}");
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! What stands in the query of a request to the admin listener.
+
+use url::form_urlencoded::{Serializer, parse};
+
+use super::answer::Refusal;
+
+/// A request that is asked about.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ExplainQuestion {
+    /// Its method.
+    pub method: String,
+    /// Its path and query, or its whole URL.
+    pub url: String,
+    /// The host that it asks, where that is not in the URL.
+    pub host: Option<String>,
+    /// Whether it comes by https, where neither the URL nor the listener says so.
+    pub https: bool,
+    /// Its fields, each as `Name: value`.
+    pub fields: Vec<String>,
+}
+
+impl ExplainQuestion {
+    /// The path and query that ask it.
+    pub fn target(&self) -> String {
+        let mut query = Serializer::new(String::new());
+        query.append_pair("method", &self.method).append_pair("url", &self.url);
+        if let Some(host) = &self.host {
+            query.append_pair("host", host);
+        }
+        if self.https {
+            query.append_pair("https", "true");
+        }
+        for field in &self.fields {
+            query.append_pair("header", field);
+        }
+        format!("/explain?{}", query.finish())
+    }
+}
+
+/// What `/explain` is asked: `method`, `url`, and as it may be `host`, `https` and several `header`.
+pub(super) fn explain(query: &str) -> Result<ExplainQuestion, Refusal> {
+    let mut question = ExplainQuestion::default();
+    for (name, value) in parse(query.as_bytes()) {
+        let value = value.into_owned();
+        match &*name {
+            "method" => once(&mut question.method, value, "method")?,
+            "url" => once(&mut question.url, value, "url")?,
+            "host" if question.host.is_none() => question.host = Some(value),
+            "https" => question.https = flag(&value, "https")?,
+            "header" => question.fields.push(value),
+            other => return Err(unknown(other, "method, url, host, https and header")),
+        }
+    }
+    if question.url.is_empty() {
+        let told =
+            "The URL to explain is missing; give a path or a whole URL, as in /explain?method=GET&url=/orders/99.";
+        return Err(Refusal::of_field("url", told));
+    }
+    if question.method.is_empty() {
+        "GET".clone_into(&mut question.method);
+    }
+    Ok(question)
+}
+
+/// So many entries are told of where nobody says how many.
+const USUAL: usize = 100;
+
+/// What `/entries` is asked: of which `route`, and how many at most.
+pub(super) fn entries(query: &str) -> Result<(Option<String>, usize), Refusal> {
+    let (mut route, mut limit) = (None, USUAL);
+    for (name, value) in parse(query.as_bytes()) {
+        match &*name {
+            "route" if route.is_none() => route = Some(value.into_owned()),
+            "limit" => {
+                let told = "`limit` is a whole number from 1 to 1000.";
+                let read = value.parse().ok().filter(|limit| (1..=1000).contains(limit));
+                limit = read.ok_or_else(|| Refusal::of_field("limit", told))?;
+            }
+            other => return Err(unknown(other, "route and limit")),
+        }
+    }
+    Ok((route, limit))
+}
+
+fn once(place: &mut String, value: String, name: &str) -> Result<(), Refusal> {
+    if !place.is_empty() {
+        return Err(Refusal::of_field(name, format!("`{name}` is given twice.")));
+    }
+    *place = value;
+    Ok(())
+}
+
+/// An empty one is set, as in `?https`.
+fn flag(value: &str, name: &str) -> Result<bool, Refusal> {
+    match value {
+        "" | "1" | "true" => Ok(true),
+        "0" | "false" => Ok(false),
+        _ => Err(Refusal::of_field(name, format!("`{name}` is true or false."))),
+    }
+}
+
+fn unknown(name: &str, known: &str) -> Refusal {
+    Refusal::of_field(name, format!("There is no such parameter here; there are {known}."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entries_are_asked_for_by_route_and_number() {
+        assert_eq!(entries("").unwrap(), (None, 100));
+        assert_eq!(entries("route=%2Fa&limit=7").unwrap(), (Some("/a".to_owned()), 7));
+        for (query, field) in [("limit=0", "limit"), ("limit=1001", "limit"), ("limit=x", "limit"), ("rout=a", "rout")]
+        {
+            assert_eq!(entries(query).unwrap_err().told.field.as_deref(), Some(field), "{query}");
+        }
+    }
+
+    #[test]
+    fn a_question_is_read_whole_or_refused_by_name() {
+        let read = explain("method=HEAD&url=%2Fa%3Fb%3D1&header=Accept%3A+x&header=A%3A+b&https&host=h").unwrap();
+        let wanted = ExplainQuestion {
+            method: "HEAD".to_owned(),
+            url: "/a?b=1".to_owned(),
+            host: Some("h".to_owned()),
+            https: true,
+            fields: vec!["Accept: x".to_owned(), "A: b".to_owned()],
+        };
+        assert_eq!(read, wanted);
+        let (path, query) = ("/explain?", wanted.target());
+        assert_eq!(explain(query.strip_prefix(path).unwrap()).unwrap(), wanted);
+        assert_eq!(explain("url=/a").unwrap().method, "GET");
+        for (query, field) in [
+            ("", "url"),
+            ("method=GET", "url"),
+            ("url=/a&url=/b", "url"),
+            ("url=/a&path=/b", "path"),
+            ("url=/a&https=maybe", "https"),
+        ] {
+            assert_eq!(explain(query).unwrap_err().told.field.as_deref(), Some(field), "{query}");
+        }
+    }
+}

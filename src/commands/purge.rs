@@ -1,0 +1,110 @@
+//! `aside purge`: drops what the cache has of something, on every node that shares the store.
+//!
+//! With `--json`, what `POST /purge` of the admin listener answers: `{"purged": {"url": "/fruit/1"}, "soft": false,
+//! "matched": 2, "token": "9f86d081884c7d65:12"}`, where `matched` and `token` may be null.
+
+use std::process::ExitCode;
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::asking::AdminArguments;
+use super::terminal::{say, say_json};
+
+/// `aside purge`.
+#[derive(Debug, Args)]
+pub struct PurgeArguments {
+    #[command(flatten)]
+    what: What,
+    /// Make it stale in place of dropping it: it is validated at its next use, and may stand in while the origin fails.
+    #[arg(long)]
+    soft: bool,
+    #[command(flatten)]
+    process: AdminArguments,
+}
+
+/// What is dropped: one of these.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+struct What {
+    /// What a GET of this URL, or of this path with its query, may be answered with.
+    url: Option<String>,
+    /// One key, as in fruit:1, with all its variants.
+    #[arg(long)]
+    key: Option<String>,
+    /// Whatever has this tag.
+    #[arg(long)]
+    tag: Option<String>,
+    /// Every entry of this route, by its name; `unrouted` for paths without one.
+    #[arg(long)]
+    route: Option<String>,
+    /// Every key, and every path, that begins so.
+    #[arg(long)]
+    prefix: Option<String>,
+    /// Everything.
+    #[arg(long)]
+    all: bool,
+}
+
+impl What {
+    fn json(&self) -> Value {
+        let named = [
+            ("url", &self.url),
+            ("key", &self.key),
+            ("tag", &self.tag),
+            ("route", &self.route),
+            ("prefix", &self.prefix),
+        ];
+        let named = named.into_iter().find_map(|(name, text)| text.as_ref().map(|text| json!({ name: text })));
+        named.unwrap_or_else(|| json!({ "all": self.all }))
+    }
+}
+
+/// Has it dropped. It has been, for every node, when this ends with 0; 1 where it is refused, or pending because Redis did not
+/// confirm it; 69 where nobody answers.
+pub(super) fn run(arguments: &PurgeArguments) -> ExitCode {
+    let process = match arguments.process.process() {
+        Ok(process) => process,
+        Err(code) => return code,
+    };
+    let mut asked = arguments.what.json();
+    if let Some(members) = asked.as_object_mut() {
+        members.insert("soft".to_owned(), arguments.soft.into());
+    }
+    let answer = match process.post("/purge", &asked) {
+        Ok(answer) => answer,
+        Err(unanswered) => return unanswered.say(),
+    };
+    match answer.parsed::<Value>() {
+        Ok(value) if arguments.process.json => say_json(&value),
+        Ok(value) => say(&text(&value)),
+        Err(unanswered) => unanswered.say(),
+    }
+}
+
+fn text(purged: &Value) -> String {
+    let what = purged.get("purged").and_then(Value::as_object).and_then(|purged| purged.iter().next());
+    let what = match what {
+        Some((name, Value::String(text))) => format!("{name} {text}"),
+        _ => "everything".to_owned(),
+    };
+    let done = if purged.get("soft") == Some(&Value::Bool(true)) { "stale" } else { "dropped" };
+    match purged.get("matched").and_then(Value::as_u64) {
+        Some(1) => format!("{what}: 1 entry is {done}"),
+        Some(count) => format!("{what}: {count} entries are {done}"),
+        None => format!("{what}: {done}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_purged_is_said_in_words() {
+        let purged = json!({ "purged": { "url": "/a" }, "soft": false, "matched": 1, "token": null });
+        assert_eq!(text(&purged), "url /a: 1 entry is dropped");
+        let purged = json!({ "purged": { "all": true }, "soft": true, "matched": null, "token": null });
+        assert_eq!(text(&purged), "everything: stale");
+    }
+}

@@ -1,0 +1,186 @@
+//! What it answers.
+
+use std::sync::Arc;
+
+use crate::support::node::Process;
+use crate::support::origin::{Origin, response};
+use crate::support::until;
+use crate::{ROUTES, get, over_unix, post, request};
+
+#[tokio::test]
+async fn the_status_tells_how_the_process_is() {
+    let origin = Origin::counting().await;
+    let process = Process::start(origin.address, "memory://", ROUTES).await;
+    let answer = over_unix(&process.admin_socket(), &get("/status"));
+    assert!(answer.head.to_lowercase().contains("content-type: application/json"));
+    assert!(!answer.head.to_lowercase().contains("access-control"));
+    let status = answer.json();
+    assert_eq!(status["version"], env!("CARGO_PKG_VERSION"));
+    assert_eq!(status["ready"], true);
+    assert!(status["uptime_seconds"].as_f64().unwrap() < 600.0);
+    assert!(status["config"]["file"].as_str().unwrap().ends_with("proxy.toml"));
+    assert_eq!(status["config"]["fingerprint"].as_str().unwrap().len(), 16);
+    assert_eq!(status["listen"][0], format!("http://{}", process.address));
+    assert_eq!(status["admin"]["listen"], format!("unix:{}", process.admin_socket().display()));
+    assert_eq!((&status["store"]["kind"], &status["store"]["url"]), (&"memory".into(), &"memory://".into()));
+    let address = &status["origin"]["addresses"][0];
+    assert_eq!(address["url"], format!("http://{}", origin.address));
+    assert_eq!((&address["circuit"], &address["inflight"]), (&"closed".into(), &0.into()));
+    assert_eq!(status["routes"][0]["name"], "/fruit/{id}");
+}
+
+#[tokio::test]
+async fn what_is_not_understood_is_refused_with_a_sentence() {
+    let origin = Origin::counting().await;
+    let process = Process::start(origin.address, "memory://", ROUTES).await;
+    let asked = |request: &str| over_unix(&process.admin_socket(), request);
+    let nowhere = asked(&get("/nowhere"));
+    assert_eq!(nowhere.status, 404);
+    assert!(nowhere.error(None).contains("/status"));
+    let wrong = asked(&get("/reload"));
+    assert_eq!(wrong.status, 405);
+    assert!(wrong.head.to_lowercase().contains("allow: post"), "{}", wrong.head);
+    let wrong = asked(&post("/status", &serde_json::json!({})));
+    assert!(wrong.status == 405 && wrong.head.to_lowercase().contains("allow: get, head"), "{}", wrong.head);
+    for kind in ["content-type: text/plain", "content-type: application/x-www-form-urlencoded", "accept: */*"] {
+        let refused = asked(&request("POST", "/reload", &["host: a", kind], "{}"));
+        assert_eq!(refused.status, 415, "{kind}");
+        refused.error(Some("content-type"));
+    }
+    let large = "x".repeat(70_000);
+    let refused = asked(&request("POST", "/reload", &["host: a", "content-type: application/json"], &large));
+    assert_eq!(refused.status, 413);
+    refused.error(Some("body"));
+}
+
+#[tokio::test]
+async fn the_figures_are_told_in_both_formats_and_for_people() {
+    let origin = Origin::counting().await;
+    let process = Process::start(origin.address, "memory://", ROUTES).await;
+    process.client().fill(&["/fruit/1"]).await;
+    process.client().put("/fruit/1", "{}").await;
+    let asked = |request: &str| over_unix(&process.admin_socket(), request);
+    let plain = asked(&get("/metrics"));
+    assert!(plain.head.contains("content-type: text/plain; version=0.0.4"), "{}", plain.head);
+    assert!(plain.body.contains("# TYPE aside_requests_total counter"), "{}", plain.body);
+    assert!(plain.body.contains("aside_breaker_open{"), "{}", plain.body);
+    let open =
+        asked(&request("GET", "/metrics", &["host: a", "accept: application/openmetrics-text; version=1.0.0"], ""));
+    assert!(open.head.contains("content-type: application/openmetrics-text"), "{}", open.head);
+    assert!(open.body.ends_with("# EOF\n"));
+    let recent = asked(&get("/recent")).json();
+    assert_eq!((&recent["figures"]["requests"], &recent["figures"]["hits"]), (&3.into(), &1.into()));
+    assert_eq!(recent["writes"][0]["path"], "/fruit/1");
+    let status = asked(&get("/status")).json();
+    assert_eq!((&status["routes"][0]["requests"], &status["routes"][0]["hits"]), (&3.into(), &1.into()));
+    assert_eq!(status["routes"][1]["name"], "-");
+}
+
+#[tokio::test]
+async fn it_explains_what_memory_holds_and_what_is_fetched_now() {
+    let gate = Arc::new(tokio::sync::Semaphore::new(0));
+    let opened = Arc::clone(&gate);
+    let origin = Origin::start(move |_| {
+        let opened = Arc::clone(&opened);
+        async move {
+            opened.acquire().await.unwrap().forget();
+            response(200, &[("etag", "\"1\"")], "x")
+        }
+    })
+    .await;
+    let process = Process::start(origin.address, "memory://", ROUTES).await;
+    let explained = |target: &str| over_unix(&process.admin_socket(), &get(target));
+    let asking = tokio::spawn({
+        let client = process.client();
+        async move { client.get("/fruit/1").await }
+    });
+    until("it is fetched", || async { explained("/explain?url=/fruit/1").json()["live"]["fetched_now"] == true }).await;
+    gate.add_permits(1);
+    assert_eq!(asking.await.unwrap().status, 200);
+    let told = explained("/explain?method=GET&url=/fruit/1").json();
+    assert_eq!((&told["live"]["verdict"]["outcome"], &told["live"]["fetched_now"]), (&"fresh".into(), &false.into()));
+    assert_eq!(told["live"]["store"], "memory://");
+    assert!(told["text"].as_str().unwrap().contains("It is reused, fresh for"), "{told}");
+    let told = explained("/explain?method=PUT&url=/fruit/1").json();
+    assert_eq!(
+        (&told["kind"], told["drops"].as_array().is_some_and(|drops| !drops.is_empty())),
+        (&"write".into(), true)
+    );
+    for (query, field) in [
+        ("", "url"),
+        ("url=fruit", "url"),
+        ("url=/a&method=get", "method"),
+        ("url=/a&header=x", "header"),
+        ("url=/a&x=1", "x"),
+    ] {
+        let refused = explained(&format!("/explain?{query}"));
+        assert_eq!(refused.status, 400, "{query}");
+        refused.error(Some(field));
+    }
+}
+
+#[tokio::test]
+async fn a_reload_says_what_has_changed_and_a_bad_file_changes_nothing() {
+    let origin = Origin::counting().await;
+    let process = Process::start(origin.address, "memory://", ROUTES).await;
+    let asked = || over_unix(&process.admin_socket(), &post("/reload", &serde_json::json!({})));
+    let before = over_unix(&process.admin_socket(), &get("/status")).json();
+    let more = "[[route]]\npath = \"/more\"\n[admin]\nlisten = \"off\"\n";
+    process.rewrite(origin.address, &format!("{ROUTES}{more}"));
+    let answer = asked();
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    let told = answer.json();
+    assert_eq!(told["changed"][0], "1 route added (/more)");
+    assert_eq!(told["needs_restart"][0], "[admin]");
+    assert_ne!(told["config"]["fingerprint"], before["config"]["fingerprint"]);
+    let status = over_unix(&process.admin_socket(), &get("/status")).json();
+    assert_eq!((&status["config"], &status["routes"][1]["name"]), (&told["config"], &"/more".into()));
+    process.rewrite(origin.address, &format!("{ROUTES}[[route]]\npath = 5\n"));
+    let refused = asked();
+    assert_eq!(refused.status, 409);
+    assert!(refused.error(None).contains("proxy.toml:"), "{}", refused.body);
+    assert_eq!(over_unix(&process.admin_socket(), &get("/status")).json()["config"], told["config"]);
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_aside"));
+    let place = format!("unix:{}", process.admin_socket().display());
+    let output = command.args(["reload", "--admin", &place]).current_dir("/").output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("proxy.toml:") && said.lines().count() > 3, "{said}");
+}
+
+#[tokio::test]
+async fn what_is_purged_is_gone_and_what_is_stored_is_listed() {
+    let origin = Origin::counting().await;
+    let process = Process::start(origin.address, "memory://", ROUTES).await;
+    let client = process.client();
+    let purge = |body: &serde_json::Value| over_unix(&process.admin_socket(), &post("/purge", body));
+    for body in [
+        serde_json::json!({ "url": "/fruit/1" }),
+        serde_json::json!({ "key": "fruit:1" }),
+        serde_json::json!({ "route": "/fruit/{id}" }),
+        serde_json::json!({ "prefix": "fruit:" }),
+        serde_json::json!({ "all": true }),
+    ] {
+        client.fill(&["/fruit/1"]).await;
+        let answer = purge(&body);
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        assert_eq!(answer.json()["soft"], false);
+        client.expect(&[("/fruit/1", "MISS"), ("/fruit/1", "HIT")]).await;
+    }
+    client.fill(&["/fruit/2"]).await;
+    let listed = over_unix(&process.admin_socket(), &get("/entries?route=/fruit/%7Bid%7D&limit=1")).json();
+    assert_eq!((listed["entries"].as_array().unwrap().len(), &listed["more"]), (1, &true.into()));
+    for (body, field) in [
+        (serde_json::json!({}), "body"),
+        (serde_json::json!({ "key": 5 }), "key"),
+        (serde_json::json!({ "route": "nobody's" }), "route"),
+        (serde_json::json!({ "path": "/a" }), "path"),
+    ] {
+        let refused = purge(&body);
+        assert_eq!(refused.status, 400, "{body}");
+        refused.error(Some(field));
+    }
+    let wrong = request("POST", "/purge", &["host: a", "content-type: application/json"], "{");
+    assert_eq!(over_unix(&process.admin_socket(), &wrong).status, 400);
+    assert_eq!(over_unix(&process.admin_socket(), &get("/entries?limit=0")).status, 400);
+}

@@ -1,0 +1,83 @@
+//! The admin port under attack: clients of the other port notice nothing, and it answers again when it is over.
+
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::time::Duration;
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+use crate::support::client::Client;
+use crate::support::node::Process;
+use crate::support::origin::Origin;
+use crate::support::redis::free_port;
+use crate::support::until;
+use crate::{ROUTES, over_tcp, request};
+
+/// As many files as the machine allows.
+fn many_files() {
+    let limit = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum }).unwrap();
+}
+
+/// Asks both ways, for a stored answer and for what only the origin has, until it is told to stop; comes back with how often.
+async fn asks_all_the_while(client: Client, stop: Arc<AtomicBool>, asked: Arc<AtomicUsize>) {
+    while !stop.load(SeqCst) {
+        let target = format!("/fruit/{}", asked.fetch_add(1, SeqCst) % 50);
+        assert_eq!(client.get(&target).await.status, 200, "{target}");
+        assert_eq!(client.put(&target, "{}").await.status, 200, "{target}");
+    }
+}
+
+/// Sends what no client that means well sends; what comes back, if anything does.
+fn attacks(address: SocketAddr) {
+    let host = format!("host: {address}");
+    let json = "content-type: application/json";
+    let large = "x".repeat(1 << 20);
+    for _ in 0..20 {
+        assert_eq!(over_tcp(address, &request("GET", "/status", &["host: evil.example"], "")).status, 403);
+        assert_eq!(over_tcp(address, &request("GET", "/status", &[&host], "")).status, 401);
+        let right = "authorization: Bearer sesame-open-sesame";
+        assert_eq!(over_tcp(address, &request("GET", "/reload", &[&host, right], "")).status, 405);
+        assert_eq!(over_tcp(address, &request("POST", "/reload", &[&host, right], "{}")).status, 415);
+        // What is refused is not read: the answer comes, or the connection breaks off.
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        let _ = stream.write_all(request("POST", "/reload", &[&host, right, json], &large).as_bytes());
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer);
+        let answer = String::from_utf8_lossy(&answer).into_owned();
+        assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 413"), "{answer}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn clients_notice_nothing_of_an_attack_on_the_admin_port() {
+    many_files();
+    let origin = Origin::counting().await;
+    let address: SocketAddr = format!("127.0.0.1:{}", free_port()).parse().unwrap();
+    let table = format!("[admin]\nlisten = \"{address}\"\ntoken = \"sesame-open-sesame\"\n");
+    let process = Process::start(origin.address, "memory://", &format!("{ROUTES}{table}")).await;
+    let (stop, asked) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+    let asking = tokio::spawn(asks_all_the_while(process.client(), Arc::clone(&stop), Arc::clone(&asked)));
+
+    tokio::task::spawn_blocking(move || attacks(address)).await.unwrap();
+    // Some are silent, some begin a head and go no further, and some a body.
+    let begun = ["", "GET /status HTTP/1.1\r\nhost: x", "POST /reload HTTP/1.1\r\ncontent-length: 9\r\n\r\n{"];
+    let mut slow = Vec::new();
+    for index in 0..1000 {
+        let mut stream = TcpStream::connect(address).unwrap();
+        let _ = stream.write_all(begun[index % begun.len()].as_bytes());
+        slow.push(stream);
+    }
+    let so_far = asked.load(SeqCst);
+    until("clients go on to be answered", || async { asked.load(SeqCst) > so_far + 50 }).await;
+    assert!(process.descriptors() < 200, "{} files are open", process.descriptors());
+    drop(slow);
+    let host = format!("host: {address}");
+    let lives = move || over_tcp(address, &request("GET", "/livez", &[&host], "")).status == 200;
+    assert!(tokio::task::spawn_blocking(lives).await.unwrap());
+    stop.store(true, SeqCst);
+    asking.await.unwrap();
+}

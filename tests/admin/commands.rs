@@ -1,0 +1,169 @@
+//! The commands that ask a running process.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use rustix::process::{Pid, Signal};
+use serde_json::Value;
+
+use crate::ROUTES;
+use crate::support::node::Process;
+use crate::support::origin::Origin;
+use crate::support::redis::free_port;
+
+/// Runs a command with a configuration, in another folder.
+fn aside(file: &Path, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_aside"));
+    command.current_dir("/").env("XDG_RUNTIME_DIR", file.parent().unwrap()).env_remove("ASIDE_ADMIN_TOKEN");
+    command.args(arguments).arg("--config").arg(file).output().unwrap()
+}
+
+fn code(output: &Output) -> i32 {
+    output.status.code().unwrap()
+}
+
+fn printed(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+#[tokio::test]
+async fn status_finds_the_process_by_its_file() {
+    let origin = Origin::counting().await;
+    let port = free_port();
+    for (table, token) in [
+        (String::new(), false),
+        ("[admin]\nlisten = \"unix:a.sock\"\n".to_owned(), false),
+        (format!("[admin]\nlisten = \"127.0.0.1:{port}\"\ntoken = \"sesame-open-sesame\"\n"), true),
+    ] {
+        let process = Process::start(origin.address, "memory://", &format!("{ROUTES}{table}")).await;
+        // The port that the kernel chose is in no file.
+        let told = std::fs::read_to_string(process.folder().join("proxy.toml")).unwrap();
+        let file = process.folder().join("other.toml");
+        std::fs::write(&file, told.replace("127.0.0.1:0", &process.address.to_string())).unwrap();
+        let output = aside(&file, &["status"]);
+        assert_eq!(code(&output), 0, "{}", printed(&output));
+        let text = printed(&output);
+        assert!(text.contains("serving") && text.contains("memory://") && text.contains("in order"), "{text}");
+        let output = aside(&file, &["status", "--json"]);
+        let json: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!((&json["ready"], &json["admin"]["token"]), (&true.into(), &token.into()));
+        let output = aside(&file, &["status", "--ready"]);
+        assert_eq!((code(&output), printed(&output).as_str()), (0, "ready\n"));
+        // What else is wrong with the file is not asked for.
+        std::fs::write(&file, std::fs::read_to_string(&file).unwrap() + "[unrouted]\ncache = 5\n").unwrap();
+        assert_eq!(code(&aside(&file, &["status"])), 0);
+    }
+}
+
+#[tokio::test]
+async fn where_nobody_answers_it_is_69_and_says_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let own = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+    std::fs::set_permissions(folder.path(), own).unwrap();
+    let file = folder.path().join("proxy.toml");
+    let (port, other) = (free_port(), free_port());
+    let by_tcp = format!("[admin]\nlisten = \"127.0.0.1:{other}\"\n");
+    for (table, told) in [
+        ("", "nobody answers"),
+        ("[admin]\nlisten = \"unix:none.sock\"\n", "nobody answers at unix:"),
+        (&*by_tcp, "nobody answers at http://127.0.0.1:"),
+        ("[admin]\nlisten = \"off\"\n", "wants no admin listener"),
+    ] {
+        std::fs::write(&file, format!("listen = \"127.0.0.1:{port}\"\norigin = \"http://127.0.0.1:1\"\n{table}"))
+            .unwrap();
+        for command in [&["status"][..], &["reload"]] {
+            let output = aside(&file, command);
+            assert_eq!(code(&output), 69, "{}", printed(&output));
+            assert!(printed(&output).contains(told), "{}", printed(&output));
+        }
+        assert_eq!(code(&aside(&file, &["status", "--ready"])), 1);
+    }
+    // A server of another kind.
+    let origin = Origin::counting().await;
+    let place = format!("http://{}", origin.address);
+    let output = aside(&file, &["status", "--admin", &place]);
+    assert_eq!(code(&output), 69, "{}", printed(&output));
+    assert_eq!(code(&aside(&file, &["status", "--admin", "/run/a.sock"])), 2);
+}
+
+#[tokio::test]
+async fn a_wrong_token_is_told() {
+    let origin = Origin::counting().await;
+    let address = format!("127.0.0.1:{}", free_port());
+    let table = format!("[admin]\nlisten = \"{address}\"\ntoken = \"sesame-open-sesame\"\n");
+    let process = Process::start(origin.address, "memory://", &table).await;
+    let file = process.folder().join("other.toml");
+    std::fs::write(&file, format!("origin = \"http://a\"\n[admin]\nlisten = \"{address}\"\n")).unwrap();
+    let output = aside(&file, &["status"]);
+    assert_eq!(code(&output), 1);
+    assert!(printed(&output).contains("needs the token of [admin]"), "{}", printed(&output));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_aside"));
+    command.args(["status", "--admin", &format!("http://{address}")]).env("ASIDE_ADMIN_TOKEN", "sesame-open-sesame");
+    assert_eq!(command.current_dir("/").output().unwrap().status.code(), Some(0));
+}
+
+#[tokio::test]
+async fn explain_live_asks_the_running_process() {
+    let origin = Origin::counting().await;
+    let process = Process::start(origin.address, "memory://", ROUTES).await;
+    process.client().fill(&["/fruit/1"]).await;
+    let told = std::fs::read_to_string(process.folder().join("proxy.toml")).unwrap();
+    let file = process.folder().join("other.toml");
+    std::fs::write(&file, told.replace("127.0.0.1:0", &process.address.to_string())).unwrap();
+    let output = aside(&file, &["explain", "--live", "GET", "/fruit/1"]);
+    assert_eq!(code(&output), 0, "{}", printed(&output));
+    assert!(printed(&output).contains("It is reused, fresh for"), "{}", printed(&output));
+    assert!(!printed(&output).contains("other rules"), "{}", printed(&output));
+    let output = aside(&file, &["explain", "--live", "--json", "GET", "/fruit/1"]);
+    let json: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&json["live"]["verdict"]["reused"], &json["text"]), (&true.into(), &Value::Null));
+    std::fs::write(&file, std::fs::read_to_string(&file).unwrap() + "[[route]]\npath = \"/more\"\n").unwrap();
+    let output = aside(&file, &["explain", "--live", "GET", "/fruit/1"]);
+    assert!(code(&output) == 0 && printed(&output).contains("goes by other rules"), "{}", printed(&output));
+}
+
+#[tokio::test]
+async fn top_has_a_line_a_second_and_ends_with_ctrl_c() {
+    let origin = Origin::counting().await;
+    let process = Process::start(origin.address, "memory://", ROUTES).await;
+    process.client().fill(&["/fruit/1"]).await;
+    let place = format!("unix:{}", process.admin_socket().display());
+    for more in [&[][..], &["--json"]] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_aside"));
+        command.current_dir("/").args(["top", "--admin", &place]).args(more).stdout(Stdio::piped());
+        let mut top = command.spawn().unwrap();
+        let mut lines = BufReader::new(top.stdout.take().unwrap()).lines();
+        for _ in 0..2 {
+            let line = lines.next().unwrap().unwrap();
+            let json: Option<Value> = serde_json::from_str(&line).ok();
+            assert_eq!(json.is_some(), !more.is_empty(), "{line}");
+            assert!(json.is_none_or(|json| json["figures"]["requests"] == 2), "{line}");
+        }
+        rustix::process::kill_process(Pid::from_child(&top), Signal::INT).unwrap();
+        assert_eq!(top.wait().unwrap().code(), Some(0));
+    }
+}
+
+#[tokio::test]
+async fn purge_drops_one_thing_by_name() {
+    let origin = Origin::counting().await;
+    let process = Process::start(origin.address, "memory://", ROUTES).await;
+    let place = format!("unix:{}", process.admin_socket().display());
+    let purge = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_aside"));
+        command.current_dir("/").arg("purge").args(["--admin", &place]).args(arguments).output().unwrap()
+    };
+    for arguments in
+        [&["/fruit/1"][..], &["--key", "fruit:1"], &["--route", "/fruit/{id}"], &["--all"], &["--all", "--json"]]
+    {
+        process.client().fill(&["/fruit/1"]).await;
+        let output = purge(arguments);
+        assert_eq!(code(&output), 0, "{}", printed(&output));
+        assert_eq!(process.client().get("/fruit/1").await.cache(), "MISS", "{arguments:?}");
+    }
+    assert_eq!(code(&purge(&["--route", "nobody's"])), 1);
+    for arguments in [&[][..], &["--all", "/fruit/1"], &["--key", "a", "--tag", "b"]] {
+        assert_eq!(code(&purge(arguments)), 2, "{arguments:?}");
+    }
+}
