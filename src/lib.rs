@@ -16,6 +16,7 @@
 //! | [`rules`] | which route, which key, what a write makes old: pure |
 //! | [`policy`] | RFC 9111: what may be stored and reused: pure |
 //! | [`fields`] | header fields, text to values and back: pure |
+//! | [`verify`] | evidence: what hits and writes tell of the rules: pure |
 //! | [`telemetry`] | outcomes, episodes and the log |
 //! | [`budget`] | how many bytes of answers are on their way |
 //! | [`clock`] | the only reader of time |
@@ -47,3 +48,4 @@ pub mod server;
 pub mod store;
 pub mod telemetry;
 pub mod tls;
+pub mod verify;

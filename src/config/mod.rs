@@ -36,6 +36,7 @@ mod store_tls;
 mod table;
 mod tls;
 mod unrouted;
+mod verify;
 mod whereabouts;
 mod write_policy;
 mod write_rule;
@@ -62,6 +63,7 @@ use store::RawStore;
 use table::{Hint, Level, TOP, Table};
 use tls::RawTls;
 use unrouted::RawUnrouted;
+use verify::RawVerify;
 use write_rule::RawWriteRule;
 
 use crate::admin::AdminSettings;
@@ -85,6 +87,7 @@ struct RawFile {
     admin: RawAdmin,
     log: RawLog,
     unrouted: RawUnrouted,
+    verify: RawVerify,
     write: Option<List<Spanned<RawWriteRule>>>,
     route: Option<List<Spanned<RawRoute>>>,
 }
@@ -101,6 +104,7 @@ impl Table for RawFile {
         ("admin", RawAdmin::LEVEL),
         ("log", RawLog::LEVEL),
         ("unrouted", RawUnrouted::LEVEL),
+        ("verify", RawVerify::LEVEL),
         ("write", RawWriteRule::LEVEL),
     ];
     const HINTS: &'static [Hint] = &[
@@ -300,6 +304,7 @@ fn resolve(
     if let StoreUrl::Redis(_) = &store.url {
         clients::note_for_nodes(hosts.as_ref(), shared_at, findings);
     }
+    proxy.verify = verify::resolve(raw.verify, findings);
     let (unrouted, by_all_fields) = unrouted::resolve(raw.unrouted);
     let routes = raw.route.into_iter().flat_map(|routes| routes.0);
     let drafts: Vec<_> = routes.filter_map(|raw| route::resolve(raw, findings)).collect();

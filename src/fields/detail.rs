@@ -39,6 +39,7 @@ details! {
     PathAmbiguous, "path-ambiguous", "The path can be read in more than one way.";
     QueryAmbiguous, "query-ambiguous", "The query can be read in more than one way.";
     HostUnknown, "host-unknown", "Answers for this Host are not stored: it is not one of the names that this proxy is known by.";
+    Shadow, "shadow", "Nothing is served from the cache: what is stored is only compared with the origin's answer.";
     RouteOff, "route-off", "Caching is turned off for this path.";
     StoreDown, "store-down", "The store cannot be reached, or refuses what it is asked.";
     StoreTimeout, "store-timeout", "The store did not answer in time.";

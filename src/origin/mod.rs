@@ -212,6 +212,11 @@ impl Origin {
         &self.shared.settings
     }
 
+    /// Whether half of the requests that may be under way are not: what nobody waits for takes no place of a client's.
+    pub fn has_places_to_spare(&self) -> bool {
+        self.shared.permits.free() >= self.shared.settings.max_connections.div_ceil(2)
+    }
+
     /// Sends a request and waits for the answer's head.
     ///
     /// It is sent once more, to another address where there is one, if no connection could be opened, or if it is a GET,

@@ -109,6 +109,11 @@ impl Permits {
         Ok(Permit { counted: Some(permit), permits: Arc::clone(self), fill })
     }
 
+    /// How many are not taken.
+    pub(super) fn free(&self) -> usize {
+        self.free.available_permits()
+    }
+
     /// Waits in the queue, while abandoned fills make room.
     async fn wait(&self) -> Option<OwnedSemaphorePermit> {
         let _counted = Queued::among(self);

@@ -11,13 +11,16 @@ use super::coding::Codings;
 use super::flights::Flights;
 use super::hosts::OtherHosts;
 use super::notices::Notices;
+use super::sampler::Sampler;
 use super::settings::ProxySettings;
+use super::verifier::Verifier;
 use crate::budget::Budget;
 use crate::clock::Clock;
 use crate::origin::{self, Origin};
 use crate::rules::Ruleset;
 use crate::store::{RuledStore, Store};
 use crate::telemetry::Recorder;
+use crate::verify::Report;
 
 /// What all cores of a process share besides the store.
 #[derive(Clone, Debug)]
@@ -34,6 +37,7 @@ pub struct Shared {
     pub(super) answers: Arc<Budget>,
     pub(super) clock: Clock,
     pub(super) recorder: Recorder,
+    pub(super) verifier: Arc<Verifier>,
 }
 
 impl Shared {
@@ -46,6 +50,7 @@ impl Shared {
             notices: Arc::new(Notices::about(&settings.rules.routes)),
             other_hosts: Arc::default(),
             derivation: derivation(&settings),
+            verifier: Arc::new(Verifier::about(&settings.rules, clock.now())),
             settings: Arc::new(settings),
             answers,
             clock,
@@ -73,6 +78,9 @@ impl Shared {
         let same_rules = settings.rules.fingerprint() == self.settings.rules.fingerprint();
         let codings = || Arc::new(Codings::new(&settings.compression, &self.answers));
         let notices = || Arc::new(self.notices.after(&settings.rules.routes));
+        if !same_rules || settings.verify.ignored != self.settings.verify.ignored {
+            self.verifier.begin_anew(&settings.rules, self.clock.now());
+        }
         Self {
             codings: if same_coding { Arc::clone(&self.codings) } else { codings() },
             notices: if same_rules { Arc::clone(&self.notices) } else { notices() },
@@ -86,6 +94,11 @@ impl Shared {
     /// The rules that hold for a request that begins now.
     pub fn rules(&self) -> Arc<Ruleset> {
         Arc::clone(&self.settings.rules)
+    }
+
+    /// What `[verify]` has found.
+    pub fn verified(&self) -> Report {
+        self.verifier.report(&self.settings.verify, self.clock.now())
     }
 
     /// What counts the bytes of answers on their way.
@@ -117,6 +130,8 @@ pub(super) struct Core {
     pub(super) origin: Origin,
     /// Writes under way, which no end of a connection stops.
     pub(super) tasks: Tasks,
+    /// Which hits are compared.
+    pub(super) sampler: Sampler,
 }
 
 impl Core {
@@ -125,7 +140,8 @@ impl Core {
         let InForce { shared, origin, number } = in_force;
         let origin = Origin::new(Arc::clone(origin));
         let store = RuledStore::new(store, shared.settings.rules.of_writes());
-        Self { number: *number, shared: shared.of_core(), store, origin, tasks: Tasks::new() }
+        let sampler = Sampler::of(&shared.settings.verify);
+        Self { number: *number, shared: shared.of_core(), store, origin, tasks: Tasks::new(), sampler }
     }
 
     /// The same under another configuration, made within the core's runtime. It keeps its connections to an origin of which
@@ -135,7 +151,8 @@ impl Core {
         let same = self.origin.is_of(origin);
         let origin = if same { self.origin.clone() } else { Origin::new(Arc::clone(origin)) };
         let (store, tasks) = (self.store.under(shared.settings.rules.of_writes()), self.tasks.clone());
-        Self { number: *number, shared: shared.of_core_of(&self.shared), store, origin, tasks }
+        let sampler = Sampler::of(&shared.settings.verify);
+        Self { number: *number, shared: shared.of_core_of(&self.shared), store, origin, tasks, sampler }
     }
 
     /// When a fill's body must be whole to be stored: one that drips holds its key's flight no longer than this, and goes

@@ -17,6 +17,7 @@ use super::asked::fault_detail;
 use super::core::Core;
 use super::error::{Refusal, no_answer};
 use super::ingress::Admitted;
+use super::noted::NotedWrite;
 use super::pass::forward;
 use super::words::Words;
 use crate::body::Body;
@@ -35,6 +36,8 @@ pub(super) struct UnderWay {
     /// `None` where the write changes nothing that is stored, and once its end is known.
     mark: Option<Mark>,
     forwarded: bool,
+    /// What the evidence has to know of it, where it wants to.
+    noted: Option<NotedWrite>,
 }
 
 impl UnderWay {
@@ -49,7 +52,8 @@ impl UnderWay {
         } else {
             return Err(Refusal::StoreDown);
         };
-        Ok(Self { core: Arc::clone(core), rules: Arc::clone(&words.rules), mark, forwarded: false })
+        let noted = NotedWrite::begin(core, request, words);
+        Ok(Self { core: Arc::clone(core), rules: Arc::clone(&words.rules), mark, forwarded: false, noted })
     }
 
     /// Forwards the write. Where its outcome is unknown, all that it may have changed is held before the error is told.
@@ -75,6 +79,7 @@ impl UnderWay {
         }
         let (told, asked) = (dropped(&self.rules, drops), Stopwatch::start());
         let held = self.held(drops).await;
+        self.has_dropped(drops, &[]);
         telling(&self.core, answer, told, asked, held.map(|()| Done::Held))
     }
 
@@ -93,6 +98,9 @@ impl UnderWay {
 
     /// Ends a write that has changed nothing.
     pub(super) fn changed_nothing(mut self) {
+        if let Some(noted) = self.noted.take() {
+            noted.was_nothing();
+        }
         if let Some(mark) = self.mark.take() {
             self.core.store.unmark(mark);
         }
@@ -102,6 +110,9 @@ impl UnderWay {
     pub(super) async fn invalidated(mut self, drops: &[Invalidation], answer: Answer) -> Answer {
         let besides = self.dropped_elsewhere(answer.response.status());
         if drops.is_empty() && besides.is_empty() {
+            if effect(Some(answer.response.status())) != Effect::Nothing {
+                self.has_dropped(drops, &[]);
+            }
             self.changed_nothing();
             return answer;
         }
@@ -121,7 +132,17 @@ impl UnderWay {
     ) -> Result<Invalidated, Fault> {
         let (tags, settle) = (tags(drops, besides), self.settle(drops));
         let mark = self.ends();
-        self.core.store.invalidate(Change { since, mark: mark.as_ref(), ..Change::of(&tags).settling(&settle) }).await
+        let change = Change { since, mark: mark.as_ref(), ..Change::of(&tags).settling(&settle) };
+        let invalidated = self.core.store.invalidate(change).await;
+        self.has_dropped(drops, besides);
+        invalidated
+    }
+
+    /// Tells the evidence what it has dropped.
+    pub(super) fn has_dropped(&mut self, drops: &[Invalidation], besides: &[Tag]) {
+        if let Some(noted) = self.noted.take() {
+            noted.dropped(drops, besides);
+        }
     }
 
     /// What nodes with other rules may have invalidated after it, whatever these rules say: everything, if it may have changed
@@ -144,6 +165,9 @@ impl UnderWay {
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
+        if let Some(noted) = self.noted.take_if(|_| !self.forwarded) {
+            noted.was_nothing();
+        }
         let Some(mark) = self.mark.take() else { return };
         if !self.forwarded {
             return self.core.store.unmark(mark);

@@ -9,6 +9,7 @@ mod annotate;
 mod answer;
 mod asked;
 mod coding;
+mod compare;
 mod core;
 mod decide;
 mod deliver;
@@ -25,6 +26,7 @@ mod invalidate;
 mod landing;
 mod live;
 mod lookup;
+mod noted;
 mod notices;
 mod pass;
 mod patience;
@@ -32,9 +34,11 @@ mod purge;
 mod purgers;
 mod read;
 mod route;
+mod sampler;
 mod settings;
 mod tunnel;
 mod variants;
+mod verifier;
 mod words;
 mod write;
 mod write_policy;
@@ -226,7 +230,7 @@ impl Handler for Proxy {
 }
 
 /// Answers at once what can be.
-fn begin(core: &Core, rules: Arc<Ruleset>, request: Admitted) -> ControlFlow<Answer, Onward> {
+fn begin(core: &Arc<Core>, rules: Arc<Ruleset>, request: Admitted) -> ControlFlow<Answer, Onward> {
     if may_tunnel(core, &rules, &request) {
         return Continue(Onward::Tunnel(rules, request));
     }

@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use super::annotate;
 use super::answer::Answer;
 use super::asked::{Asked, Missed, Seen, fault_detail};
+use super::compare::{compare, shadowed};
 use super::core::Core;
 use super::decide::{Next, Serve, decide, decide_unkeyed, goes_alone, judge};
 use super::deliver::{deliver, deliver_part, failed, share, stale_on_error};
@@ -49,17 +50,21 @@ struct Looked {
 }
 
 /// Answers from memory, or says how the read goes on.
-pub(super) fn read(core: &Core, rules: Arc<Ruleset>, request: Admitted) -> ControlFlow<Answer, Way> {
+pub(super) fn read(core: &Arc<Core>, rules: Arc<Ruleset>, request: Admitted) -> ControlFlow<Answer, Way> {
     let resource = match resource(&rules, &core.shared.other_hosts, &request) {
         Ok(resource) => resource,
         Err(unkeyed) => return Continue(Way::Unkeyed(rules, Box::new(request), unkeyed)),
     };
     let asked = Asked { rules, request, resource };
-    match lookup_now(&core.store, &asked).and_then(|seen| hit(core, &asked, &seen)) {
-        Some(answer) => Break(answer),
+    let seen = if core.sampler.is_shadow() { None } else { lookup_now(&core.store, &asked) };
+    let Some(answer) = seen.and_then(|seen| hit(core, &asked, &seen)) else {
         // Looks once more: what a miss has to know before its lookup, no hit pays for.
-        None => Continue(Way::Keyed(Arc::new(asked))),
+        return Continue(Way::Keyed(Arc::new(asked)));
+    };
+    if core.sampler.draws() {
+        compare(core, &asked);
     }
+    Break(answer)
 }
 
 /// The answer of an entry that needs nothing else, and waits for nothing.
@@ -126,6 +131,9 @@ async fn unkeyed_answer(core: &Core, rules: &Ruleset, request: Admitted, unkeyed
 
 async fn keyed_answer(core: &Arc<Core>, asked: &Arc<Asked>) -> Answer {
     let mut answer = in_turn(core, asked).await;
+    if answer.cache_status.hit && core.sampler.draws() {
+        compare(core, asked);
+    }
     note(core, asked, &mut answer);
     let answer = annotate::missed(answer, asked.route(), asked.choices().max_body, &core.shared.answers).await;
     let answer = core.shared.codings.apply(answer).await;
@@ -185,6 +193,12 @@ async fn from_store_or_origin(core: &Arc<Core>, asked: &Arc<Asked>) -> Answer {
             Err(fault) => return Box::pin(without_store(core, asked, &fault)).await,
         };
         let missed = match decide(asked, &seen, shared.clock.now()) {
+            Next::Serve(Serve { entry, .. }) if core.sampler.is_shadow() => {
+                return Box::pin(shadowed(core, asked, seen, entry)).await;
+            }
+            Next::Part(missed) if core.sampler.is_shadow() => {
+                return Box::pin(pass_on(core, asked, missed.forward, Some(Detail::Shadow))).await;
+            }
             Next::Serve(serve) => return served(core, asked, landed, serve),
             Next::Pass(forward, detail) => return Box::pin(pass_on(core, asked, forward, detail)).await,
             Next::Refuse(refusal) => return refusal.answer(),
@@ -192,6 +206,8 @@ async fn from_store_or_origin(core: &Arc<Core>, asked: &Arc<Asked>) -> Answer {
             Next::Head(missed) => {
                 return fetch::fetch(core, Fetch::new(asked, missed, None).by(Plan::Head { landed })).await;
             }
+            // In shadow nothing that is stored answers, whatever becomes of the origin.
+            Next::Fetch(missed) if core.sampler.is_shadow() => Missed { stale: None, ..missed },
             Next::Fetch(missed) => missed,
         };
         if let Some(follower) = impatient {

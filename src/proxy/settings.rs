@@ -8,6 +8,7 @@ use ipnet::IpNet;
 
 use super::{CompressionSettings, Purgers};
 use crate::rules::Ruleset;
+use crate::verify::VerifySettings;
 
 /// Everything a request's way depends on, but for the origin and the store.
 #[derive(Clone, Debug, Default)]
@@ -39,6 +40,8 @@ pub struct ProxySettings {
     pub max_answers: usize,
     /// The content codings that clients are offered.
     pub compression: CompressionSettings,
+    /// What is compared with the origin's answers.
+    pub verify: VerifySettings,
 }
 
 impl ProxySettings {

@@ -158,6 +158,7 @@ async fn invalidate_and_put(
             let change = Change { mark: mark.as_ref(), ..Change::of(&tags).settling(&settle) };
             let (_, kept) =
                 core.store.invalidate_and_put(change, &since, &place, *entry, Otherwise::Invalidate).await?;
+            under_way.has_dropped(drops, &marks);
             verdict(kept).map(|()| !around)
         }
         (Ok(token), Left::Fetch) => {

@@ -5,7 +5,7 @@ use proc_macro2::{TokenStream, TokenTree};
 use crate::source::{Source, made_up};
 
 /// A room and the rooms it may name.
-const ROOMS: [(&str, &[&str]); 17] = [
+const ROOMS: [(&str, &[&str]); 18] = [
     (
         "commands",
         &[
@@ -16,6 +16,7 @@ const ROOMS: [(&str, &[&str]); 17] = [
             "proxy",
             "store",
             "origin",
+            "verify",
             "rules",
             "policy",
             "fields",
@@ -31,6 +32,7 @@ const ROOMS: [(&str, &[&str]); 17] = [
             "proxy",
             "store",
             "origin",
+            "verify",
             "rules",
             "policy",
             "fields",
@@ -40,13 +42,17 @@ const ROOMS: [(&str, &[&str]); 17] = [
             "tls",
         ],
     ),
-    ("admin", &["handler", "proxy", "store", "rules", "body", "fields", "telemetry", "clock"]),
+    ("admin", &["handler", "proxy", "store", "verify", "rules", "body", "fields", "telemetry", "clock"]),
     ("server", &["handler", "body", "fields", "telemetry", "budget", "clock", "files"]),
-    ("proxy", &["handler", "store", "origin", "rules", "policy", "body", "fields", "telemetry", "budget", "clock"]),
+    (
+        "proxy",
+        &["handler", "store", "origin", "verify", "rules", "policy", "body", "fields", "telemetry", "budget", "clock"],
+    ),
     ("handler", &["body", "budget"]),
     ("store", &["rules", "policy", "fields", "telemetry", "budget", "clock", "tls"]),
     ("origin", &["body", "fields", "telemetry", "budget", "clock", "tls"]),
     ("body", &["fields", "telemetry", "budget", "clock"]),
+    ("verify", &["rules", "policy", "fields", "clock"]),
     ("rules", &["policy", "fields"]),
     ("policy", &["fields", "clock"]),
     ("fields", &["clock"]),
@@ -69,7 +75,7 @@ const CRATES: [(&str, &[&str]); 6] = [
 ];
 
 /// Rooms that decide and never do: no I/O, no clock, no waiting.
-const PURE: [&str; 3] = ["rules", "policy", "fields"];
+const PURE: [&str; 4] = ["verify", "rules", "policy", "fields"];
 const IMPURE: [&str; 9] = [
     "async fn",
     ".await",

@@ -24,6 +24,7 @@ mod people;
 mod reads;
 mod routes;
 mod story;
+mod verified;
 mod writes;
 
 use blog::Blog;
@@ -39,7 +40,7 @@ const MEMORY: &str = "memory://";
 /// A blog, a node in front of it, and those who read.
 struct Stand {
     readers: Readers,
-    _node: Node,
+    node: Node,
 }
 
 impl Stand {
@@ -49,7 +50,7 @@ impl Stand {
         if store != MEMORY {
             connected(&node.client()).await;
         }
-        Self { readers: Readers::new(node.client(), blog, slash), _node: node }
+        Self { readers: Readers::new(node.client(), blog, slash), node }
     }
 }
 

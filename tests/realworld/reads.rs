@@ -6,6 +6,7 @@ use super::blog::Blog;
 use super::call::Reply;
 use super::routes::Slash;
 use super::support::client::Client;
+use super::verified::Verified;
 
 /// What is read, spelt without trailing slashes; some of it is there only after a write.
 pub const TARGETS: [&str; 31] = [
@@ -94,13 +95,15 @@ pub struct Readers {
     pub client: Client,
     pub blog: Arc<Mutex<Blog>>,
     pub slash: Slash,
+    /// Where each hit is compared: then the next request waits for that.
+    pub verified: Option<Verified>,
     tokens: Vec<Option<String>>,
 }
 
 impl Readers {
     pub fn new(client: Client, blog: Arc<Mutex<Blog>>, slash: Slash) -> Self {
         let tokens = VIEWERS.map(|name| blog.lock().unwrap().token(name)).to_vec();
-        Self { client, blog, slash, tokens }
+        Self { client, blog, slash, verified: None, tokens }
     }
 
     /// Reads everything as everybody through the proxy.
@@ -122,6 +125,9 @@ impl Readers {
         let target = self.slash.spell(target);
         let answer = self.client.get_with(&target, &fields).await;
         let truth = self.blog.lock().unwrap().truth(&target, token);
+        if let Some(verified) = &self.verified {
+            verified.follow(&answer).await;
+        }
         let is_own = (answer.status, answer.text()) == (truth.status, truth.bytes().as_str());
         let told = || format!("{target} as {:?}: {} {}", VIEWERS[viewer], answer.status, answer.text());
         Look { is_page: truth.status == 200, is_hit: answer.cache() == "HIT", stale: (!is_own).then(told) }

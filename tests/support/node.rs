@@ -24,6 +24,8 @@ pub struct Node {
     pub store: store::Shared,
     /// What it has counted.
     pub metrics: std::sync::Arc<Metrics>,
+    /// What its proxies share.
+    pub shared: proxy::Shared,
     running: Option<Running>,
 }
 
@@ -88,7 +90,14 @@ impl Node {
         let store = store::Shared::new(&config.store).lending_to(shared.answers());
         let parts = Parts::new(shared, store, std::sync::Arc::new(origin::Shared::new(config.origin, &clock)));
         let running = server.start(&parts).unwrap();
-        Self { address: running.addresses()[0], clock, store: parts.store, metrics, running: Some(running) }
+        Self {
+            address: running.addresses()[0],
+            clock,
+            shared: parts.shared(),
+            store: parts.store,
+            metrics,
+            running: Some(running),
+        }
     }
 
     pub fn client(&self) -> Client {

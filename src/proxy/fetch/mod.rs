@@ -5,6 +5,7 @@
 //! leaves takes nobody else's answer along. It ends early where nobody waits for it any more and somebody else needs its
 //! permit at the origin: then it leaves nothing behind, and who comes just then looks again.
 
+mod again;
 mod collect;
 mod freshen;
 mod part;
@@ -25,6 +26,7 @@ use super::deliver::{failed, stale_on_error};
 use super::error::no_answer;
 use super::invalidate::UnderWay;
 use super::landing::Landing;
+use super::noted::moment;
 use super::pass::{pass_without_body, passed_status};
 use crate::body::{Timed, Waiters};
 use crate::clock::{Millis, Stopwatch};
@@ -39,6 +41,7 @@ use freshen::{freshened, heard, invalidate_stale, speaks_of_the_resource};
 use part::{is_of_the_whole, judge_part};
 use received::{Coming, Received, judge};
 
+pub(super) use again::{Again, again};
 pub(super) use plan::{Fetch, Part, Plan};
 pub(super) use put::verdict;
 
@@ -206,6 +209,7 @@ async fn fetch_alone(core: &Arc<Core>, fetch: Fetch) -> Option<Told> {
 /// Sends, receives and judges: what may be stored, its body to come; or else what the client hears.
 async fn ask(core: &Core, mut fetch: Fetch) -> Result<Coming, Told> {
     loop {
+        fetch.began = moment(core, &fetch.asked.rules).filter(|_| !matches!(fetch.plan, Plan::Head { .. }));
         let request_time = core.shared.clock.now();
         let answered = match fetch.outgoing() {
             Ok(outgoing) => core.origin.send(outgoing).await,

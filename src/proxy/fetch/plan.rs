@@ -21,6 +21,7 @@ use crate::origin::{OriginError, Outgoing};
 use crate::policy::conditional_for;
 use crate::rules::{Bypass, EntryRef, Fill, Invalidation, Read, says_any, withheld};
 use crate::store::{Expect, Lookup, StoredResponse};
+use crate::verify::Moment;
 
 /// What is asked of the origin, and what becomes of its answer.
 pub(in crate::proxy) enum Plan {
@@ -72,6 +73,8 @@ pub(in crate::proxy) struct Fetch {
     pub(super) interim: Option<InterimSender>,
     /// What its own client's answers share.
     pub(super) share: Option<Arc<Budget>>,
+    /// The moment before it was sent, where the evidence wants to know.
+    pub(super) began: Option<Moment>,
     /// Where its answer is stored, if not where the whole one is.
     pub(super) elsewhere: Option<EntryRef>,
     leader: Option<Leader>,
@@ -89,6 +92,7 @@ impl Fetch {
             moment: MOMENT,
             interim: asked.request.interim.clone(),
             share: asked.request.share.as_ref().map(Share::budget),
+            began: None,
             elsewhere: None,
             leader,
         }
@@ -107,6 +111,11 @@ impl Fetch {
     /// The same for the store alone: no client takes anything of it.
     pub(super) fn for_the_store(self) -> Self {
         Self { share: None, ..self }
+    }
+
+    /// The same, which whoever is counted here waits for.
+    pub(super) fn waited_for_by(self, waiters: Arc<Waiters>) -> Self {
+        Self { waiters, ..self }
     }
 
     /// The same for those who follow this leader.

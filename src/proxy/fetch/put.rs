@@ -11,7 +11,8 @@ use super::super::core::Core;
 use super::super::decide::is_shareable;
 use super::super::invalidate::{UnderWay, dropped, telling};
 use super::super::landing::Landing;
-use super::super::variants::{Variant, at_key};
+use super::super::noted::{content_of, subject};
+use super::super::variants::{Variant, at_key, chosen_by};
 use super::plan::Fetch;
 use super::received::{Received, Whole};
 use crate::clock::Stopwatch;
@@ -20,6 +21,7 @@ use crate::policy::ttl_left;
 use crate::rules::{Invalidation, LazyJson, Tag};
 use crate::store::{Expect, Fault, Kind, PutOutcome, Since, StoredResponse};
 use crate::telemetry::Done;
+use crate::verify::Asked;
 
 /// What became of an answer that was to be stored.
 pub(super) struct Put {
@@ -166,8 +168,23 @@ fn outcome(core: &Core, fetch: &Fetch, entry: Arc<StoredResponse>, put: Result<(
         Err(Detail::NewerFill | Detail::Gone | Detail::RacedWrite) => Landing::Again,
         Err(_) => Landing::HitForMiss,
     };
+    if put.is_ok() {
+        refetched(core, fetch, &entry);
+    }
     let ttl = put.is_ok().then(|| ttl_left(entry.lifetime.fresh_for, entry.initial_age));
     Put { entry, landing, stored: put.is_ok(), ttl, detail: put.err() }
+}
+
+/// Tells the evidence what the origin has said in place of what was stored before.
+fn refetched(core: &Core, fetch: &Fetch, entry: &StoredResponse) {
+    let Some(began) = fetch.began.filter(|_| fetch.elsewhere.is_none()) else { return };
+    // Of answers that vary one key has several.
+    if fetch.asked.resource.route.is_none() && !chosen_by(&entry.fields).is_empty() {
+        return;
+    }
+    let (subject, digest) = (subject(&fetch.asked, &fetch.at().key), content_of(core, entry).digest());
+    let look = Asked { digest, began };
+    core.shared.verifier.with(&fetch.asked.rules, |evidence| evidence.refetched(&subject, look));
 }
 
 /// Where an answer without a route goes that varies; `None` for one that does not.

@@ -76,6 +76,8 @@ pub enum Verified {
     Same,
     /// They differ: the stored one is old.
     Different,
+    /// The origin answers otherwise each time.
+    Volatile,
     /// There was nothing to compare: the origin failed, or a write came in between.
     Skipped,
 }
@@ -86,6 +88,7 @@ impl Verified {
         match self {
             Self::Same => "same",
             Self::Different => "different",
+            Self::Volatile => "volatile",
             Self::Skipped => "skipped",
         }
     }

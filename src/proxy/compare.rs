@@ -1,0 +1,203 @@
+//! Compare: what is stored with what the origin says now, behind a hit's answer or, in shadow, in its place.
+//!
+//! A hit waits for none of it. A comparison takes no place at the origin that a client may need, and stores nothing. What turns
+//! out old is dropped at once: whoever comes next gets the origin's answer, as after a write.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{Method, StatusCode};
+use tokio::time::{Instant, sleep, timeout};
+
+use super::answer::Answer;
+use super::asked::{Asked, Seen};
+use super::core::Core;
+use super::decide::{Next, Serve, decide};
+use super::error::no_answer;
+use super::fetch::{Again, again};
+use super::lookup::lookup;
+use super::noted::{content, content_of, moment, subject};
+use super::pass::pass_without_body;
+use super::verifier::Comparing;
+use crate::body::{Body, Waiters};
+use crate::fields::{Detail, Forward};
+use crate::rules::Tag;
+use crate::store::{Change, Kind, StoredResponse};
+use crate::telemetry::Verified;
+use crate::verify::{Asked as Look, Compared, Content, Moment};
+
+/// So long a comparison waits for the writes that were under way: what they change they drop, and then nothing was wrong.
+const WRITES_END_WITHIN: Duration = Duration::from_secs(30);
+/// So often it looks whether they have ended.
+const LOOKS_EVERY: Duration = Duration::from_millis(20);
+/// So long dropping what is old may take.
+const DROPPED_WITHIN: Duration = Duration::from_secs(1);
+
+/// What the origin said, and when it was asked.
+struct Said {
+    content: Content,
+    began: Moment,
+}
+
+/// Compares what has just answered this, in a task of its own; does nothing where enough of that is under way.
+pub(super) fn compare(core: &Arc<Core>, asked: &Asked) {
+    if asked.request.method != Method::GET || !core.origin.has_places_to_spare() {
+        return;
+    }
+    let Some(comparing) = core.shared.verifier.begin(core.shared.settings.verify.at_once) else { return };
+    let mut request = asked.request.again();
+    (request.interim, request.share) = (None, None);
+    let asked = Asked { rules: Arc::clone(&asked.rules), request, resource: asked.resource.clone() };
+    let core = Arc::clone(core);
+    tokio::spawn(Box::pin(async move { behind(&core, &Arc::new(asked), comparing).await }));
+}
+
+async fn behind(core: &Core, asked: &Arc<Asked>, _comparing: Comparing) {
+    let Some((seen, entry)) = stored(core, asked).await else { return };
+    let Some(first) = ask(core, asked, &seen).await else { return tell(core, asked, None, Compared::Void) };
+    let compared = judged(core, asked, &entry, &first).await;
+    if matches!(compared, Compared::Old { .. }) {
+        drop_old(core, asked).await;
+    }
+    tell(core, asked, Some(&first), compared);
+}
+
+/// Answers with the origin's answer in place of the stored one, and compares the two.
+pub(super) async fn shadowed(core: &Arc<Core>, asked: &Arc<Asked>, seen: Seen, entry: Arc<StoredResponse>) -> Answer {
+    let waiters: Arc<Waiters> = Arc::default();
+    let _waiter = waiters.join();
+    if asked.request.method != Method::GET {
+        return pass_without_body(core, &asked.request, None, Forward::Bypass, Some(Detail::Shadow)).await;
+    }
+    let began = moment(core, &asked.rules);
+    match again(core, asked, &seen, waiters).await {
+        Again::Failed(error) => no_answer(&error, Forward::Bypass),
+        Again::Running(head, ahead, rest) => head.answer(asked, Body::stream(ahead, rest)),
+        Again::Whole(head, body) => {
+            let content = content(core, head.said(), &body);
+            if let Some(began) = began.filter(|_| entry.kind == Kind::Response) {
+                in_shadow(core, asked, entry, Said { content, began });
+            }
+            head.answer(asked, Body::full(body))
+        }
+    }
+}
+
+/// Compares in a task of its own, for a difference has to be looked into.
+fn in_shadow(core: &Arc<Core>, asked: &Arc<Asked>, entry: Arc<StoredResponse>, said: Said) {
+    let (core, asked) = (Arc::clone(core), Arc::clone(asked));
+    tokio::spawn(Box::pin(async move {
+        let is_same = said.content.digest() == content_of(&core, &entry).digest();
+        let comparing = core.shared.verifier.begin(core.shared.settings.verify.at_once);
+        let compared = match comparing {
+            Some(_) | None if is_same => Compared::Same,
+            Some(_) => judged(&core, &asked, &entry, &said).await,
+            None => Compared::Void,
+        };
+        tell(&core, &asked, Some(&said), compared);
+    }));
+}
+
+/// What is stored and would be given out.
+async fn stored(core: &Core, asked: &Asked) -> Option<(Seen, Arc<StoredResponse>)> {
+    let seen = lookup(&core.store, asked).await.ok()?;
+    match decide(asked, &seen, core.shared.clock.now()) {
+        // What a write has left is not what the origin says, word for word.
+        Next::Serve(Serve { entry, .. }) if entry.kind == Kind::Response => Some((seen, entry)),
+        _ => None,
+    }
+}
+
+/// Whether that is still so of this entry.
+async fn is_stored(core: &Core, asked: &Asked, entry: &Arc<StoredResponse>) -> bool {
+    stored(core, asked).await.is_some_and(|(_, now)| {
+        Arc::ptr_eq(&now, entry)
+            || (now.token == entry.token && now.response_time == entry.response_time && now.body == entry.body)
+    })
+}
+
+/// Asks the origin; nothing where it gives no answer that could be compared, or a client needs the place.
+async fn ask(core: &Core, asked: &Arc<Asked>, seen: &Seen) -> Option<Said> {
+    let began = moment(core, &asked.rules)?;
+    let waiters: Arc<Waiters> = Arc::default();
+    let again = tokio::select! {
+        biased;
+        () = waiters.gave_up() => return None,
+        again = again(core, asked, seen, Arc::clone(&waiters)) => again,
+    };
+    match again {
+        Again::Whole(head, body) if speaks(head.said().0) => {
+            Some(Said { content: content(core, head.said(), &body), began })
+        }
+        _ => None,
+    }
+}
+
+/// Whether an answer with this status says what there is; else that the origin is in trouble, or has had enough.
+fn speaks(status: StatusCode) -> bool {
+    !status.is_server_error() && status != StatusCode::TOO_MANY_REQUESTS && status != StatusCode::REQUEST_TIMEOUT
+}
+
+/// What comes of an answer that the origin has given in place of the stored one.
+async fn judged(core: &Core, asked: &Arc<Asked>, entry: &Arc<StoredResponse>, first: &Said) -> Compared {
+    let stored = content_of(core, entry);
+    if first.content.digest() == stored.digest() {
+        return Compared::Same;
+    }
+    let seen = Seen::nothing(entry.token);
+    let Some(second) = ask(core, asked, &seen).await else { return Compared::Void };
+    if second.content.digest() != first.content.digest() {
+        if second.content.digest() == stored.digest() {
+            return Compared::Void;
+        }
+        let ignored = &core.shared.settings.verify.ignored;
+        return Compared::Volatile(first.content.differing(&second.content, ignored));
+    }
+    if !writes_end(core, asked).await || !is_stored(core, asked, entry).await {
+        return Compared::Void;
+    }
+    Compared::Old { stored: stored.digest(), received: entry.response_time }
+}
+
+/// Waits until the writes have ended that are under way now: what the origin has carried out of them is dropped then. False
+/// where that takes too long.
+async fn writes_end(core: &Core, asked: &Asked) -> bool {
+    let Some(now) = moment(core, &asked.rules) else { return false };
+    let end = Instant::now() + WRITES_END_WITHIN;
+    while Instant::now() < end {
+        match core.shared.verifier.with(&asked.rules, |evidence| evidence.is_written_since(now)) {
+            Some(true) => sleep(LOOKS_EVERY).await,
+            Some(false) => return true,
+            None => return false,
+        }
+    }
+    false
+}
+
+/// Drops what is old: nobody is promised anything, so it goes on by itself where the store takes its time.
+async fn drop_old(core: &Core, asked: &Asked) {
+    let tags = asked.resource.at.tags.iter();
+    let own: Vec<Tag> = tags.filter(|tag| tag.is_of_entry()).cloned().collect();
+    drop(timeout(DROPPED_WITHIN, core.store.invalidate(Change::of(&own))).await);
+}
+
+/// Adds what came of it to the evidence, and tells the log what is news.
+fn tell(core: &Core, asked: &Asked, said: Option<&Said>, compared: Compared) {
+    let subject = subject(asked, &asked.resource.at.key);
+    let counted = match &compared {
+        Compared::Same => Verified::Same,
+        Compared::Old { .. } => Verified::Different,
+        Compared::Volatile(_) => Verified::Volatile,
+        Compared::Void => Verified::Skipped,
+    };
+    core.shared.recorder.verified(asked.resource.route.as_ref().map(|route| &route.name), counted);
+    let look = Look { digest: said.map_or(0, |said| said.content.digest()), began: said.map_or(0, |said| said.began) };
+    let now = core.shared.clock.now();
+    let found = core.shared.verifier.with(&asked.rules, |evidence| evidence.compared(&subject, look, compared, now));
+    let Some(found) = found.flatten() else { return };
+    if found.is_news {
+        tracing::warn!(route = subject.label(), "{}; `aside verify` tells which rule is missing", found.finding.text);
+    } else {
+        tracing::debug!(route = subject.label(), "{}", found.finding.text);
+    }
+}

@@ -1,0 +1,112 @@
+//! What was seen last of a number of answers: so that the next look at one tells whether it has changed. Of very many keys a
+//! part is followed, and that one for good.
+
+use std::collections::HashMap;
+
+use super::writes::Moment;
+
+/// So many are followed.
+const MOST: usize = 4_096;
+
+/// What was seen of one key.
+#[derive(Clone, Copy, Debug)]
+struct Seen {
+    digest: u64,
+    /// The last look at it that saw this: when the origin was asked, and when it had answered.
+    asked: Moment,
+    answered: Moment,
+    /// Two looks have seen the same: it is not another one each time.
+    is_steady: bool,
+}
+
+/// What a look tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Look {
+    /// Nothing: it is the first one, is late, or the answer is another one each time for all that is known.
+    Nothing,
+    /// It says the same as at the look that ended there.
+    Same(Moment),
+    /// It does not say the same as at the look that began there.
+    Other(Moment),
+}
+
+/// The keys that are followed.
+#[derive(Debug, Default)]
+pub(super) struct Answers {
+    seen: HashMap<u64, Seen>,
+    /// Of keys with one of these bits none is followed.
+    mask: u64,
+}
+
+impl Answers {
+    /// The origin was `asked` for what is stored at a key, and had answered at that moment.
+    pub(super) fn look(&mut self, key: u64, digest: u64, asked: Moment, answered: Moment) -> Look {
+        if key & self.mask != 0 {
+            return Look::Nothing;
+        }
+        if !self.seen.contains_key(&key) && self.seen.len() >= MOST {
+            // Half of them, by a bit that says nothing of the key.
+            self.mask = (self.mask << 1) | 1;
+            let mask = self.mask;
+            self.seen.retain(|key, _| key & mask == 0);
+            if key & mask != 0 {
+                return Look::Nothing;
+            }
+        }
+        let now = Seen { digest, asked, answered, is_steady: false };
+        let Some(before) = self.seen.get_mut(&key) else {
+            self.seen.insert(key, now);
+            return Look::Nothing;
+        };
+        if asked < before.answered {
+            return Look::Nothing;
+        }
+        let (last, is_same) = (*before, before.digest == digest);
+        *before = Seen { is_steady: last.is_steady || is_same, ..now };
+        match is_same {
+            true => Look::Same(last.answered),
+            false if last.is_steady => Look::Other(last.asked),
+            false => Look::Nothing,
+        }
+    }
+
+    /// When the origin was asked last that said this of a key.
+    pub(super) fn asked(&self, key: u64, digest: u64) -> Option<Moment> {
+        self.seen.get(&key).filter(|seen| seen.digest == digest).map(|seen| seen.asked)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_look_tells_whether_it_has_changed_since_the_last_one() {
+        let mut answers = Answers::default();
+        assert_eq!(answers.look(1, 7, 1, 2), Look::Nothing);
+        assert_eq!(answers.look(1, 7, 3, 4), Look::Same(2));
+        assert_eq!(answers.asked(1, 7), Some(3));
+        assert_eq!(answers.look(1, 8, 5, 6), Look::Other(3));
+        assert_eq!(answers.look(1, 7, 5, 9), Look::Nothing, "asked before the last one was answered");
+        assert_eq!((answers.asked(1, 7), answers.asked(1, 8)), (None, Some(5)));
+    }
+
+    #[test]
+    fn what_is_another_one_each_time_tells_nothing() {
+        let mut answers = Answers::default();
+        for look in 0..10 {
+            assert_eq!(answers.look(1, look, 2 * look, 2 * look + 1), Look::Nothing);
+        }
+    }
+
+    #[test]
+    fn of_very_many_a_part_is_followed() {
+        let mut answers = Answers::default();
+        for key in 0..100_000 {
+            answers.look(key, 1, 2 * key, 2 * key + 1);
+        }
+        assert!((MOST / 2..=MOST).contains(&answers.seen.len()));
+        let followed = *answers.seen.keys().next().unwrap();
+        assert!(matches!(answers.look(followed, 1, 300_000, 300_001), Look::Same(_)));
+    }
+}

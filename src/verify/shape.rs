@@ -1,0 +1,107 @@
+//! The shape of a write: its method and path with what looks like a value made a variable, so that a thousand writes are told
+//! as the few kinds that they are.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
+use percent_encoding::percent_decode_str;
+
+use crate::policy::registered;
+use crate::rules::{Captures, RequestPattern, Routes, Write};
+
+/// The shape of one write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shape {
+    /// As in `POST /articles/{slug}/favorite`.
+    pub text: String,
+    /// What its variables are in this write, in their order: as the path spells them.
+    pub values: Vec<(String, String)>,
+    /// Whether a `[[write]]` could speak of it: its method and path are what they seem.
+    pub is_plain: bool,
+    /// Whether one does.
+    pub is_said: bool,
+}
+
+impl Shape {
+    /// The shape of a write: by the file's own patterns where one speaks of it, else by those of the routes it lies below.
+    pub fn of(routes: &Routes, write: &Write<'_>) -> Self {
+        let is_plain = write.is_plain() && registered(write.method.as_str()) == Some(false);
+        if let Some(speaking) = routes.speaking(write).next() {
+            return Self { is_plain, is_said: true, ..Self::by(speaking.request, write, &speaking.captures) };
+        }
+        let listed = routes.iter().flat_map(|route| route.invalidated_by.rules()).map(|rule| &rule.request);
+        let by_list = listed.filter(|_| is_plain).find_map(|request| {
+            let captures = request.matches(write, write.path)?;
+            (!captures.iter().any(|(name, _)| request.path().is_rest(name)))
+                .then(|| Self::by(request, write, &captures))
+        });
+        by_list.map_or_else(
+            || {
+                let (path, values) = below(routes, write.path);
+                Self { text: format!("{} {path}", write.method), values, is_plain, is_said: false }
+            },
+            |shape| Self { is_plain, ..shape },
+        )
+    }
+
+    fn by(request: &RequestPattern, write: &Write<'_>, captures: &Captures<'_>) -> Self {
+        let values = captures.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        let text = format!("{} {}", write.method, request.path().as_str());
+        Self { text, values, is_plain: true, is_said: false }
+    }
+}
+
+/// A path whose beginning is a route's, in that route's words: the one with the most segments, and of these the first.
+fn below(routes: &Routes, path: &str) -> (String, Vec<(String, String)>) {
+    let path = path.trim_end_matches('/');
+    let segments: Vec<&str> = path.split('/').collect();
+    let found = routes.iter().filter_map(|route| {
+        let pattern = route.path.as_str().trim_end_matches('/');
+        let count = pattern.split('/').count();
+        let prefix = segments.get(..count).filter(|_| !pattern.contains("{*"))?.join("/");
+        let slash = if route.path.as_str().ends_with('/') { "/" } else { "" };
+        let captures = route.path.matches(&format!("{prefix}{slash}")).map(|captures| owned(&captures))?;
+        Some((count, pattern.to_owned(), captures))
+    });
+    // The last of several that are as long would be `max_by_key`'s.
+    let longest = found.fold(None, |best: Option<(usize, String, _)>, found| match best {
+        Some(best) if best.0 >= found.0 => Some(best),
+        _ => Some(found),
+    });
+    let (count, mut text, mut values) = longest.unwrap_or((1, String::new(), Vec::new()));
+    for segment in segments.iter().skip(count) {
+        text.push('/');
+        if is_word(segment) {
+            text.push_str(segment);
+        } else {
+            let name = free_name(&values);
+            let _ = write!(text, "{{{name}}}");
+            values.push((name, decoded(segment).into_owned()));
+        }
+    }
+    if text.is_empty() { ("/".to_owned(), values) } else { (text, values) }
+}
+
+fn owned(captures: &Captures<'_>) -> Vec<(String, String)> {
+    captures.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+}
+
+fn free_name(values: &[(String, String)]) -> String {
+    let taken = |name: &str| values.iter().any(|(known, _)| known == name);
+    let numbered = (2..).map(|number| format!("id{number}"));
+    std::iter::once("id".to_owned()).chain(numbered).find(|name| !taken(name)).unwrap_or_default()
+}
+
+/// Whether a segment is a word of the API's own, and no value.
+fn is_word(segment: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphabetic() || matches!(byte, b'-' | b'_' | b'.');
+    let digits = segment.bytes().filter(u8::is_ascii_digit).count();
+    let few_digits = digits <= 2 && segment.bytes().next().is_some_and(|first| first.is_ascii_alphabetic());
+    (1..=40).contains(&segment.len())
+        && segment.bytes().all(|byte| is_plain(byte) || byte.is_ascii_digit())
+        && (digits == 0 || few_digits)
+}
+
+pub(super) fn decoded(text: &str) -> Cow<'_, str> {
+    percent_decode_str(text).decode_utf8_lossy()
+}

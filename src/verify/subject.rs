@@ -1,0 +1,107 @@
+//! What a look is at: one answer of a route, as the evidence knows it.
+
+use std::fmt::Write as _;
+
+use http::uri::PathAndQuery;
+
+use crate::rules::{Found, InvalidatedBy, Route, RouteQuery, UNROUTED, find_parameter};
+
+/// A route, as far as the evidence needs it.
+#[derive(Clone, Debug)]
+pub(super) struct Watched {
+    pub(super) name: String,
+    /// Its path as it is written.
+    pub(super) path: String,
+    /// Whether it has one path alone.
+    pub(super) is_one_path: bool,
+    /// Whether it does not say itself which writes drop it.
+    pub(super) is_unlisted: bool,
+}
+
+impl Watched {
+    pub(super) fn of(route: &Route) -> Self {
+        Self {
+            name: route.name.to_string(),
+            path: route.path.as_str().to_owned(),
+            is_one_path: route.path.variables().next().is_none(),
+            is_unlisted: route.invalidated_by == InvalidatedBy::Every,
+        }
+    }
+
+    pub(super) fn unrouted() -> Self {
+        Self { name: UNROUTED.to_owned(), path: String::new(), is_one_path: false, is_unlisted: false }
+    }
+}
+
+/// One answer that is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subject {
+    /// A hash of the key.
+    pub key: u64,
+    /// The route's name.
+    pub route: String,
+    /// What is asked for, as it may be shown: with the parameters that the route lists, and no others.
+    pub target: String,
+    /// The route's path as it is written.
+    pattern: String,
+    /// The variables of the path.
+    values: Vec<(String, String)>,
+}
+
+/// So much of it is kept for people.
+const LONGEST: usize = 120;
+
+impl Subject {
+    /// What a GET of this target asks a route for, or no route.
+    pub fn of(route: Option<&Route>, target: &PathAndQuery, key: u64) -> Self {
+        let (path, query) = (target.path(), target.query().unwrap_or_default());
+        let mut shown: String = path.chars().take(LONGEST).collect();
+        match route.map(|route| &route.query) {
+            Some(RouteQuery::Listed(names)) => shown.push_str(&listed(names, query)),
+            _ if query.is_empty() => {}
+            _ => shown.push_str("?…"),
+        }
+        let captures = route.and_then(|route| route.path.matches(path)).unwrap_or_default();
+        Self {
+            key,
+            route: route.map_or(UNROUTED, |route| &*route.name).to_owned(),
+            target: shown,
+            pattern: route.map_or("", |route| route.path.as_str()).to_owned(),
+            values: captures.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+        }
+    }
+
+    /// The route as it is told: `-` for none.
+    pub fn label(&self) -> &str {
+        if self.route == UNROUTED { "-" } else { &self.route }
+    }
+
+    /// The route's path with a write's variables in place of its own, where each of its values is one of theirs; `None` where
+    /// one is not. A route without variables has its one path.
+    pub(super) fn path_in_words_of(&self, write: &[(String, String)]) -> Option<String> {
+        if self.pattern.is_empty() || self.pattern.contains("{*") {
+            return None;
+        }
+        let mut path = self.pattern.clone();
+        for (name, value) in &self.values {
+            // The same name first: two values of a write may be alike by chance.
+            let same_name = write.iter().find(|(known, found)| known == name && found == value);
+            let (of_write, _) = same_name.or_else(|| write.iter().find(|(_, found)| found == value))?;
+            path = path.replace(&format!("{{{name}}}"), &format!("\u{0}{of_write}\u{1}"));
+        }
+        Some(path.replace('\u{0}', "{").replace('\u{1}', "}"))
+    }
+}
+
+/// The parameters that a route lists, as far as they are there.
+fn listed(names: &[String], query: &str) -> String {
+    let mut text = String::new();
+    for name in names {
+        if let Found::Once(value) = find_parameter(query, name) {
+            let value: String = value.chars().take(LONGEST / 2).collect();
+            text.push(if text.is_empty() { '?' } else { '&' });
+            let _ = write!(text, "{name}={value}");
+        }
+    }
+    text
+}

@@ -1,0 +1,203 @@
+//! The writes that went through of late: when, of which shape, and what each has dropped.
+
+use std::collections::{HashMap, VecDeque};
+
+use super::reach::{Extent, Reach};
+use super::shape::Shape;
+use crate::clock::Millis;
+
+/// A point in the order of what happens here: whatever begins or ends has one of its own.
+pub type Moment = u64;
+
+/// Which kind of write, by its place in the list of kinds.
+pub(super) type KindId = usize;
+
+/// So many writes are remembered.
+const REMEMBERED: usize = 1_024;
+/// So many kinds are told apart; all further ones are one.
+const MOST_KINDS: usize = 256;
+/// So much of a path is kept for people.
+const LONGEST: usize = 120;
+
+/// One write.
+#[derive(Debug)]
+pub(super) struct Write {
+    /// When it began, which is also its name.
+    pub(super) began: Moment,
+    /// When its answer was there and what it dropped was invalidated; `None` while it is under way.
+    pub(super) ended: Option<Moment>,
+    /// The time of that.
+    pub(super) ended_at: Millis,
+    /// As in `POST /articles/x/favorite`.
+    pub(super) request: String,
+    pub(super) kind: KindId,
+    pub(super) values: Vec<(String, String)>,
+    pub(super) reach: Reach,
+    /// It was seen to have changed something.
+    pub(super) is_effective: bool,
+    /// How many answers of which routes it was seen to have left as they were.
+    pub(super) spared: Vec<(usize, u32)>,
+}
+
+/// All writes of one shape.
+#[derive(Debug)]
+pub(super) struct Kind {
+    pub(super) text: String,
+    /// Whether a rule could be written for it.
+    pub(super) is_plain: bool,
+    /// Whether the file has one.
+    pub(super) is_said: bool,
+    /// How many went through.
+    pub(super) times: u32,
+    /// What its variables were, a few of those.
+    pub(super) values: Few<String>,
+    /// The variables of one of them.
+    pub(super) variables: Vec<(String, String)>,
+    /// What the last one dropped.
+    pub(super) reach: Reach,
+}
+
+/// A few different ones, of many.
+#[derive(Clone, Debug)]
+pub(super) struct Few<T>(Vec<T>);
+
+impl<T> Default for Few<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<T: Clone + PartialEq> Few<T> {
+    pub(super) fn extend(&mut self, others: &Self) {
+        for one in &others.0 {
+            self.add(one.clone());
+        }
+    }
+
+    pub(super) fn add(&mut self, one: T) {
+        if self.0.len() < 16 && !self.0.contains(&one) {
+            self.0.push(one);
+        }
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
+        self.0.iter()
+    }
+
+    /// How many different ones there were; 16 where there were more.
+    pub(super) fn count(&self) -> usize {
+        self.0.len()
+    }
+}
+
+/// The last writes, and all kinds.
+#[derive(Debug, Default)]
+pub(super) struct Writes {
+    recent: VecDeque<Write>,
+    pub(super) kinds: Vec<Kind>,
+    by_text: HashMap<String, KindId>,
+    /// The end of the last one that was forgotten.
+    forgotten: Moment,
+}
+
+impl Writes {
+    /// A write is about to be forwarded.
+    pub(super) fn begin(&mut self, moment: Moment, shape: Shape, (method, path): (&str, &str)) {
+        let kind = self.kind(&shape);
+        let path: String = path.chars().take(LONGEST).collect();
+        if self.recent.len() >= REMEMBERED
+            && let Some(oldest) = self.recent.pop_front()
+        {
+            self.forgotten = self.forgotten.max(oldest.ended.unwrap_or(moment));
+        }
+        self.recent.push_back(Write {
+            began: moment,
+            ended: None,
+            ended_at: 0,
+            request: format!("{method} {path}"),
+            kind,
+            values: shape.values,
+            reach: Reach::default(),
+            is_effective: false,
+            spared: Vec::new(),
+        });
+    }
+
+    fn kind(&mut self, shape: &Shape) -> KindId {
+        let text = if shape.is_plain {
+            shape.text.clone()
+        } else {
+            format!("{} (as another method, or oddly spelt)", shape.text)
+        };
+        if let Some(known) = self.by_text.get(&text) {
+            return *known;
+        }
+        let (text, is_plain) =
+            if self.kinds.len() < MOST_KINDS { (text, shape.is_plain) } else { (String::new(), false) };
+        let id = *self.by_text.entry(text.clone()).or_insert(self.kinds.len());
+        if id == self.kinds.len() {
+            let text = if text.is_empty() { "any other write".to_owned() } else { text };
+            let variables = shape.values.clone();
+            let (values, reach) = (Few::default(), Reach::default());
+            self.kinds.push(Kind { text, is_plain, is_said: shape.is_said, times: 0, values, variables, reach });
+        }
+        id
+    }
+
+    /// A write has ended that may have changed something, and what it `drops` is invalidated.
+    pub(super) fn end(&mut self, began: Moment, moment: Moment, at: Millis, reach: Reach) {
+        let Some(write) = self.recent.iter_mut().rev().find(|write| write.began == began) else { return };
+        (write.ended, write.ended_at) = (Some(moment), at);
+        write.reach = reach.clone();
+        if let Some(kind) = self.kinds.get_mut(write.kind) {
+            kind.times = kind.times.saturating_add(1);
+            kind.reach = reach;
+            let values: Vec<&str> = write.values.iter().map(|(_, value)| value.as_str()).collect();
+            kind.values.add(values.join("/"));
+        }
+    }
+
+    /// A write has ended that has changed nothing, by its own word.
+    pub(super) fn forget(&mut self, began: Moment) {
+        if let Some(at) = self.recent.iter().rposition(|write| write.began == began) {
+            self.recent.remove(at);
+        }
+    }
+
+    /// Whether a write that began before this is still under way.
+    pub(super) fn is_any_under_way(&self, before: Moment) -> bool {
+        self.recent.iter().any(|write| write.began < before && write.ended.is_none())
+    }
+
+    /// The writes that may lie between two looks at an answer, by their moments: those that had not ended at the first and
+    /// had begun at the second. `None` where some of them are forgotten.
+    pub(super) fn between(&self, first: Moment, second: Moment) -> Option<Vec<Moment>> {
+        let may = |write: &&Write| write.began < second && write.ended.is_none_or(|ended| ended > first);
+        (self.forgotten <= first).then(|| self.recent.iter().filter(may).map(|write| write.began).collect())
+    }
+
+    /// Those that ended at that time or later.
+    pub(super) fn since(&self, time: Millis) -> Vec<Moment> {
+        let after = |write: &&Write| write.ended.is_none() || write.ended_at >= time;
+        self.recent.iter().filter(after).map(|write| write.began).collect()
+    }
+
+    pub(super) fn get(&self, began: Moment) -> Option<&Write> {
+        self.recent.iter().rev().find(|write| write.began == began)
+    }
+
+    pub(super) fn get_mut(&mut self, began: Moment) -> Option<&mut Write> {
+        self.recent.iter_mut().rev().find(|write| write.began == began)
+    }
+}
+
+impl Write {
+    /// In words for people, how much of a route it drops.
+    pub(super) fn drops_of(&self, route: &str, is_unlisted: bool) -> &'static str {
+        match self.reach.on(route, is_unlisted) {
+            Extent::Nothing => "drops nothing of",
+            Extent::Part => "drops only some of",
+            Extent::Whole => "drops",
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! `[verify]`: shapes of writes, what comparisons do and leave alone, and what is made of the evidence.
+
+#![allow(unreachable_pub, reason = "nobody uses a test crate, and its parts use each other")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod comparisons;
+mod shapes;
