@@ -160,7 +160,9 @@ impl Cases {
         if is_room || self.groups.contains_key(&key) {
             let group = self.groups.entry(key).or_default();
             group.answers = group.answers.saturating_add(1);
-            writes.into_iter().for_each(|write| group.writes.add(write));
+            for write in writes {
+                group.writes.add(write);
+            }
         }
     }
 
