@@ -3,6 +3,19 @@
 //!
 //! Pure: no I/O, no clock, no waiting. `proxy` takes the samples, asks the origin and tells of the writes; what all of that
 //! says is judged here. Nothing is ever changed by it: a person reads the report and edits the file.
+//!
+//! # From a look to a rule
+//!
+//! - A *look* is an answer of the origin's to what is stored at a key, of which [`Content`] keeps what counts: a comparison
+//!   behind a hit, or what is fetched in place of a dropped answer. Each has a [`Moment`] before and after.
+//! - A write has a moment at its beginning and at its end, a [`Shape`] that it shares with its like, and a [`Reach`]: which
+//!   routes it dropped.
+//! - Two looks that say the same speak for the one write that lies between, if it is one. Two that do not speak against all
+//!   that may lie between; against one alone it is proof.
+//! - [`Evidence`] puts both together by kind of write and route: seen to change, seen to leave alone often enough, or not known.
+//!   A [`Proposal`] leaves out of `drops` what is of the second kind, and nothing else.
+//!
+//! Bounds: 1,024 writes, 256 kinds of them, 4,096 keys, 8,192 pairs of kind and route, 50 findings.
 
 mod answers;
 mod cases;

@@ -73,7 +73,8 @@ async fn what_verify_proposes_after_a_day_is_right_the_next_day() {
     let proposed: String = report.proposals.iter().map(Proposal::toml).collect();
     for request in ["POST /users/login", "POST /beacon", "POST /search"] {
         let idle = of(&report, request).expect("it is proposed");
-        assert_eq!(idle.drops, [""; 0], "{request}");
+        // What was read too seldom between two writes stays.
+        assert!(idle.spares.len() >= 5 && idle.drops.len() + idle.spares.len() == 7, "{idle:?}");
     }
     let mut hits = Vec::new();
     for narrowed in ["", &proposed] {
