@@ -21,6 +21,8 @@ pub(super) enum Endpoint {
     Explain,
     /// What is stored.
     Entries,
+    /// What was found comparing hits with the origin's answers.
+    Verify,
     /// To drop what is stored of something.
     Purge,
     /// To read the configuration again.
@@ -34,7 +36,7 @@ enum Kind {
     Changes,
 }
 
-const ENDPOINTS: [(&str, Kind, Endpoint); 9] = [
+const ENDPOINTS: [(&str, Kind, Endpoint); 10] = [
     ("/livez", Kind::Reads, Endpoint::Live),
     ("/readyz", Kind::Reads, Endpoint::Ready),
     ("/status", Kind::Reads, Endpoint::Status),
@@ -42,6 +44,7 @@ const ENDPOINTS: [(&str, Kind, Endpoint); 9] = [
     ("/recent", Kind::Reads, Endpoint::Recent),
     ("/explain", Kind::Reads, Endpoint::Explain),
     ("/entries", Kind::Reads, Endpoint::Entries),
+    ("/verify", Kind::Reads, Endpoint::Verify),
     ("/purge", Kind::Changes, Endpoint::Purge),
     ("/reload", Kind::Changes, Endpoint::Reload),
 ];

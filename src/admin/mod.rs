@@ -52,6 +52,7 @@ pub use runtime::RuntimeFolders;
 pub use settings::{AdminListen, AdminSettings};
 pub use status::{
     AddressStatus, AdminStatus, Identity, LeaseStatus, OriginStatus, PeerStatus, RouteStatus, Status, StoreStatus,
+    VerifyStatus,
 };
 pub use token::{SHORTEST as SHORTEST_TOKEN, Token};
 
@@ -146,6 +147,7 @@ impl Desk {
             Endpoint::Status => Ok(in_json(StatusCode::OK, &self.status())),
             Endpoint::Metrics => Ok(figures::metrics(head, metrics, parts)),
             Endpoint::Recent => Ok(figures::recent(metrics, recent, parts)),
+            Endpoint::Verify => Ok(in_json(StatusCode::OK, &parts.shared().verified())),
             Endpoint::Explain => {
                 let question = query::explain(head.uri.query().unwrap_or_default())?;
                 Ok(in_json(StatusCode::OK, &control.explain(question, self.store.clone()).await?))
@@ -181,6 +183,7 @@ impl Desk {
             admin: AdminStatus { listen: identity.admin.clone(), token: gate.has_token() },
             store: status::of_store(parts.store.state()),
             origin: status::of_origin(parts),
+            verify: status::of_verify(&parts.shared().verified()),
             routes: status::of_routes(&parts.shared().rules(), &metrics.totals()),
         }
     }

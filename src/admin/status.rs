@@ -7,6 +7,7 @@ use crate::proxy;
 use crate::rules::Ruleset;
 use crate::store::State;
 use crate::telemetry::{Totals, UNROUTED};
+use crate::verify::{Report, RouteReport};
 
 /// All of it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -27,6 +28,8 @@ pub struct Status {
     pub store: StoreStatus,
     /// The origin.
     pub origin: OriginStatus,
+    /// Whether hits are compared with the origin's answers, and what came of it.
+    pub verify: VerifyStatus,
     /// The routes in the order in which they are tried.
     pub routes: Vec<RouteStatus>,
 }
@@ -115,6 +118,21 @@ pub struct AddressStatus {
     pub inflight: usize,
 }
 
+/// What `[verify]` has found, since the start or since the rules have changed; `GET /verify` tells more.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct VerifyStatus {
+    /// `off`, `sample` or `shadow`.
+    pub mode: String,
+    /// Hits that were compared with the origin's answer.
+    pub compared: u64,
+    /// Of these, those that were old.
+    pub old: u64,
+    /// Those that the origin answers otherwise each time.
+    pub volatile: u64,
+    /// The last one that was old, as a sentence.
+    pub last: Option<String>,
+}
+
 /// One route.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct RouteStatus {
@@ -181,6 +199,18 @@ pub(super) fn of_origin(parts: &proxy::Parts) -> OriginStatus {
         inflight: address.under_way,
     });
     OriginStatus { addresses: addresses.collect() }
+}
+
+/// The same, in short.
+pub(super) fn of_verify(report: &Report) -> VerifyStatus {
+    let sum = |count: fn(&RouteReport) -> u64| report.routes.iter().map(count).sum();
+    VerifyStatus {
+        mode: report.mode.clone(),
+        compared: sum(|route| route.compared),
+        old: sum(|route| route.old),
+        volatile: sum(|route| route.volatile),
+        last: report.findings.first().map(|finding| finding.text.clone()),
+    }
 }
 
 /// The status of each route, and at the end that of what no route speaks of.

@@ -1,5 +1,5 @@
 //! What a person types: `aside serve`, `check`, `explain`, `routes`, and what asks a running process: `status`, `top`, `purge`,
-//! `reload`; a file each.
+//! `verify`, `reload`; a file each.
 //!
 //! Exit codes: 0 done, 1 failed, 2 wrong usage, 69 no store to look into or nobody who answers, 78 bad configuration (`EX_UNAVAILABLE` and
 //! `EX_CONFIG` of `sysexits.h`).
@@ -15,6 +15,7 @@ mod serve;
 mod status;
 mod terminal;
 mod top;
+mod verify;
 mod warm;
 
 use std::io::{self, Write as _};
@@ -74,6 +75,8 @@ pub enum Command {
     Top(AdminArguments),
     /// Drop what the cache has of something, on every node.
     Purge(PurgeArguments),
+    /// Tell what the running process has found comparing hits with the API's answers, and which rules that supports.
+    Verify(AdminArguments),
     /// Have the running process read its configuration again.
     Reload(AdminArguments),
 }
@@ -160,6 +163,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Status(arguments) => status::run(&arguments),
         Command::Top(arguments) => top::run(&arguments),
         Command::Purge(arguments) => purge::run(&arguments),
+        Command::Verify(arguments) => verify::run(&arguments),
         Command::Reload(arguments) => reload::run(&arguments),
     }
 }

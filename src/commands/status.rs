@@ -10,7 +10,7 @@ use clap::Args;
 
 use super::asking::{AdminArguments, Unanswered};
 use super::terminal::{layout, say, say_json};
-use crate::admin::{AddressStatus, LeaseStatus, RouteStatus, Status, StoreStatus};
+use crate::admin::{AddressStatus, LeaseStatus, RouteStatus, Status, StoreStatus, VerifyStatus};
 use crate::config::{duration, size};
 
 /// `aside status`.
@@ -50,7 +50,7 @@ pub(super) fn run(arguments: &StatusArguments) -> ExitCode {
 }
 
 fn text(status: &Status) -> String {
-    let Status { version, uptime_seconds, ready, config, listen, admin, store, origin, routes } = status;
+    let Status { version, uptime_seconds, ready, config, listen, admin, store, origin, verify, routes } = status;
     let up = duration::show(Duration::from_secs_f64(uptime_seconds.max(0.0).floor()));
     let ready = if *ready { "serving" } else { "not serving" };
     let file = config.file.as_deref().unwrap_or("no file");
@@ -64,6 +64,7 @@ fn text(status: &Status) -> String {
     ];
     lines.extend(store.lease.iter().map(|lease| ("store", lease_text(lease, store.peers.len()))));
     lines.extend(origin.addresses.iter().map(|address| ("origin", address_text(address))));
+    lines.extend(verify_text(verify).map(|text| ("verify", text)));
     lines.extend(routes.iter().map(|route| ("route", route_text(route))));
     layout(&lines)
 }
@@ -92,6 +93,18 @@ fn lease_text(lease: &LeaseStatus, peers: usize) -> String {
         (Some(why), false) => format!("shared with {others}; gives no hits: {why}"),
         (None, false) => format!("shared with {others}; gives no hits"),
     }
+}
+
+/// What was compared, if anything is.
+fn verify_text(verify: &VerifyStatus) -> Option<String> {
+    let VerifyStatus { mode, compared, old, .. } = verify;
+    let mode = match mode.as_str() {
+        "shadow" => "nothing is served from the store (shadow); ",
+        "sample" => "",
+        _ => return None,
+    };
+    let more = if *old > 0 { "; `aside verify` tells which rule is missing" } else { "" };
+    Some(format!("{mode}{compared} hits compared with the API's answer, {old} old{more}"))
 }
 
 fn route_text(route: &RouteStatus) -> String {

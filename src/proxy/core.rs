@@ -78,7 +78,9 @@ impl Shared {
         let same_rules = settings.rules.fingerprint() == self.settings.rules.fingerprint();
         let codings = || Arc::new(Codings::new(&settings.compression, &self.answers));
         let notices = || Arc::new(self.notices.after(&settings.rules.routes));
-        if !same_rules || settings.verify.ignored != self.settings.verify.ignored {
+        let (verify, before) = (&settings.verify, &self.settings.verify);
+        // Nobody notes the writes while nothing is compared.
+        if !same_rules || verify.ignored != before.ignored || verify.is_on() != before.is_on() {
             self.verifier.begin_anew(&settings.rules, self.clock.now());
         }
         Self {

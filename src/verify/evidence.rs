@@ -216,7 +216,7 @@ impl Evidence {
             target: subject.target.clone(),
             age_seconds: now.saturating_sub(received) / 1000,
             stored_at: received,
-            text: told(subject, now.saturating_sub(received), &shown, writes.len()),
+            text: told(subject, now.saturating_sub(received), &shown, (writes.len(), self.unseen(received))),
             blamed: shown.into_iter().map(|(request, _)| request).collect(),
         };
         self.findings.retain(|known| !is_known(known));
@@ -224,6 +224,11 @@ impl Evidence {
         self.findings.truncate(KEPT);
         let is_news = self.told.len() < MOST_NEWS && self.told.insert((route, blamed));
         Found { finding, is_news }
+    }
+
+    /// Why writes since then may have gone unseen, in words to follow those that were seen.
+    fn unseen(&self, received: Millis) -> &'static str {
+        if received < self.began_at { "; writes are known from later on only" } else { "" }
     }
 
     /// Of these writes the likeliest first: the names of their kinds, and of some of them their requests with what they drop of
@@ -327,10 +332,16 @@ fn value_text(values: &[(String, String)]) -> String {
 }
 
 /// The finding as a sentence.
-fn told(subject: &Subject, age: Millis, blamed: &[(String, &'static str)], all: usize) -> String {
+fn told(
+    subject: &Subject,
+    age: Millis,
+    blamed: &[(String, &'static str)],
+    (all, unseen): (usize, &'static str),
+) -> String {
     let Subject { target, .. } = subject;
     let of = if subject.route == UNROUTED { "what it is".to_owned() } else { format!("route {}", subject.route) };
     let since = match blamed {
+        [] if !unseen.is_empty() => "no write went through this process".to_owned(),
         [] => {
             "no write went through this process since then: the API has changed it by itself, or was told another way"
                 .to_owned()
@@ -344,7 +355,7 @@ fn told(subject: &Subject, age: Millis, blamed: &[(String, &'static str)], all: 
             format!("since then {all} writes went through that did not drop it, {} among them", names.join(", "))
         }
     };
-    format!("GET {target} was stored {} ago and is old; {since}", shown(age))
+    format!("GET {target} was stored {} ago and is old; {since}{unseen}", shown(age))
 }
 
 /// As in `41 s`.

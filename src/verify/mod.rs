@@ -4,6 +4,8 @@
 //! Pure: no I/O, no clock, no waiting. `proxy` takes the samples, asks the origin and tells of the writes; what all of that
 //! says is judged here. Nothing is ever changed by it: a person reads the report and edits the file.
 //!
+//! Each process has evidence of its own: of writes that went through another node it knows nothing.
+//!
 //! # From a look to a rule
 //!
 //! - A *look* is an answer of the origin's to what is stored at a key, of which [`Content`] keeps what counts: a comparison

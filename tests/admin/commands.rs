@@ -11,6 +11,7 @@ use crate::ROUTES;
 use crate::support::node::Process;
 use crate::support::origin::Origin;
 use crate::support::redis::free_port;
+use crate::support::until;
 
 /// Runs a command with a configuration, in another folder.
 fn aside(file: &Path, arguments: &[&str]) -> Output {
@@ -72,7 +73,7 @@ async fn where_nobody_answers_it_is_69_and_says_what_to_do() {
     ] {
         std::fs::write(&file, format!("listen = \"127.0.0.1:{port}\"\norigin = \"http://127.0.0.1:1\"\n{table}"))
             .unwrap();
-        for command in [&["status"][..], &["reload"]] {
+        for command in [&["status"][..], &["reload"], &["verify"]] {
             let output = aside(&file, command);
             assert_eq!(code(&output), 69, "{}", printed(&output));
             assert!(printed(&output).contains(told), "{}", printed(&output));
@@ -143,6 +144,36 @@ async fn top_has_a_line_a_second_and_ends_with_ctrl_c() {
         rustix::process::kill_process(Pid::from_child(&top), Signal::INT).unwrap();
         assert_eq!(top.wait().unwrap().code(), Some(0));
     }
+}
+
+#[tokio::test]
+async fn verify_prints_what_was_found_and_what_to_write() {
+    let origin = Origin::counting().await;
+    let table = "[[route]]\npath = \"/list\"\nttl = \"10m\"\ninvalidated_by = []\n[verify]\nsample = \"100%\"\n";
+    let process = Process::start(origin.address, "memory://", table).await;
+    let (client, place) = (process.client(), format!("unix:{}", process.admin_socket().display()));
+    let run = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_aside"));
+        command.current_dir("/").args(arguments).args(["--admin", &place]).output().unwrap()
+    };
+    // Each answer of this origin is another one: it says so, and calls none of them old.
+    client.expect(&[("/list", "MISS"), ("/list", "HIT")]).await;
+    let found = || async {
+        let json: Value = serde_json::from_slice(&run(&["verify", "--json"]).stdout).unwrap();
+        json["routes"][0]["volatile"] == 1 && json["routes"][0]["route"] == "/list" && json["mode"] == "sample"
+    };
+    until("it is compared", found).await;
+    let text = printed(&run(&["verify"]));
+    assert!(
+        text.starts_with("100% of the hits are compared") && text.contains("no stored answer was found old"),
+        "{text}"
+    );
+    let status: Value = serde_json::from_slice(&run(&["status", "--json"]).stdout).unwrap();
+    assert_eq!((&status["verify"]["compared"], &status["verify"]["old"]), (&1.into(), &0.into()));
+    let text = printed(&run(&["status"]));
+    assert!(text.contains("1 hits compared with the API's answer, 0 old"), "{text}");
+    let metrics = crate::over_unix(&process.admin_socket(), &crate::get("/metrics")).body;
+    assert!(metrics.contains("aside_verified_total{route=\"/list\",result=\"volatile\"} 1"), "{metrics}");
 }
 
 #[tokio::test]
