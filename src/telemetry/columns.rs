@@ -1,8 +1,7 @@
 //! The line of a request for people, in columns: when, what was asked, the status, what the cache did, how long it took,
 //! what happened, and the route or the rule that spoke of it.
 
-use std::fmt::Write as _;
-use std::time::Duration;
+use std::borrow::Cow;
 
 use super::dates::{Dates, time_of_day};
 use super::field::Value;
@@ -17,13 +16,16 @@ const LEAST_TARGET: usize = 20;
 /// What short ones are filled up to, so that the columns stand below each other.
 const TARGET: usize = 28;
 const HAPPENED: usize = 18;
+const DURATION: usize = 8;
 
-/// Appends the line, without its end.
+/// Appends the line, without its end. It is written for every request, so nothing is formatted that need not be.
 pub(super) fn write_columns(out: &mut String, outcome: &Outcome, style: Style, dates: &mut Dates) {
     let begin = out.len();
     let paint = |out: &mut String, colour: &str, text: &str| {
         if style.notation == Notation::Coloured && !colour.is_empty() {
-            let _ = write!(out, "\u{1b}[{colour}m{text}\u{1b}[0m");
+            for piece in ["\u{1b}[", colour, "m", text, "\u{1b}[0m"] {
+                out.push_str(piece);
+            }
         } else {
             out.push_str(text);
         }
@@ -33,19 +35,34 @@ pub(super) fn write_columns(out: &mut String, outcome: &Outcome, style: Style, d
         paint(out, DIM, time_of_day(date));
         out.push_str("  ");
     } else {
-        let _ = write!(out, "{date}.{micros:06}Z {:>5} ", outcome.level());
+        push_date(out, date, micros, outcome.level());
     }
-    let shown = Shown::of(outcome, style.columns);
-    let (target, happened) = shown.widths;
-    let _ = write!(out, "{:target$}  ", shown.target);
+    let shown = style.columns.map(|columns| Shown::of(outcome, columns)).unwrap_or_default();
+    let (target, happened) = if style.columns.is_some() { shown.widths } else { (TARGET, HAPPENED) };
+    push_column(out, target, |out| match style.columns {
+        Some(_) => out.push_str(&shown.target),
+        None => push_target(out, outcome),
+    });
+    out.push_str("  ");
     paint(out, colour_of_status(outcome), outcome.status.as_ref().map_or("---", |status| status.as_str()));
     out.push_str("  ");
-    paint(out, colour(outcome), &format!("{:5}", word(outcome)));
-    let _ = write!(out, " {:>8}  {:happened$}", duration(outcome.micros), shown.happened);
+    paint(out, colour(outcome), word(outcome));
+    out.push(' ');
+    push_duration(out, outcome.micros);
     out.push_str("  ");
-    paint(out, DIM, &shown.by);
+    push_column(out, happened, |out| match style.columns {
+        Some(_) => out.push_str(&shown.happened),
+        None => push_happened(out, outcome),
+    });
+    out.push_str("  ");
+    match style.columns {
+        Some(_) => paint(out, DIM, &shown.by),
+        None => push_column(out, 0, |out| out.push_str(by(outcome))),
+    }
     for (name, value) in style.fields.values(outcome) {
-        let _ = write!(out, "  {name}=");
+        for piece in ["  ", name, "="] {
+            out.push_str(piece);
+        }
         match &value {
             Value::Number(number) => out.push_str(itoa::Buffer::new().format(*number)),
             Value::Text(text) => push_text(out, text, Notation::Plain),
@@ -58,7 +75,51 @@ pub(super) fn write_columns(out: &mut String, outcome: &Outcome, style: Style, d
 
 const DIM: &str = "2";
 
-/// What of a line may be of any length, and up to which width the first two are filled up. Nothing in it moves a cursor.
+/// As in `2026-11-26T20:57:46.000042Z  INFO `.
+fn push_date(out: &mut String, date: &str, micros: u32, level: &str) {
+    let mut digits = itoa::Buffer::new();
+    // A seventh digit in front keeps the zeros of the other six.
+    let micros = digits.format(1_000_000 + micros).get(1..).unwrap_or_default();
+    let padding = if level.len() < 5 { "Z  " } else { "Z " };
+    for piece in [date, ".", micros, padding, level, " "] {
+        out.push_str(piece);
+    }
+}
+
+/// Appends what this writes, with nothing in it that moves a cursor, and blanks up to this width.
+fn push_column(out: &mut String, least: usize, write: impl FnOnce(&mut String)) {
+    let begin = out.len();
+    write(out);
+    let written = out.get(begin..).unwrap_or_default();
+    if let Cow::Owned(shown) = visible(written, Notation::Plain) {
+        out.truncate(begin);
+        out.push_str(&shown);
+    }
+    let width = width(out.get(begin..).unwrap_or_default());
+    out.extend(std::iter::repeat_n(' ', least.saturating_sub(width)));
+}
+
+/// As in `0.04 ms`, `5.2 ms`, `1.23 s`, and blanks before it.
+fn push_duration(out: &mut String, micros: u64) {
+    let (number, scale, unit) = match micros {
+        0..1_000 => ((micros + 5) / 10, 100, " ms"),
+        1_000..1_000_000 => ((micros + 50) / 100, 10, " ms"),
+        _ => (micros.saturating_add(5_000) / 10_000, 100, " s"),
+    };
+    let (mut whole, mut rest) = (itoa::Buffer::new(), itoa::Buffer::new());
+    let whole = whole.format(number / scale);
+    // One more digit in front keeps the zeros of the others.
+    let rest = rest.format(scale + number % scale).get(1..).unwrap_or_default();
+    let width = whole.len() + 1 + rest.len() + unit.len();
+    out.extend(std::iter::repeat_n(' ', DURATION.saturating_sub(width)));
+    for piece in [whole, ".", rest, unit] {
+        out.push_str(piece);
+    }
+}
+
+/// What of a line may be of any length on a terminal, and up to which width the first two are filled up. Nothing in it moves a
+/// cursor.
+#[derive(Default)]
 struct Shown {
     target: String,
     happened: String,
@@ -67,14 +128,19 @@ struct Shown {
 }
 
 impl Shown {
-    fn of(outcome: &Outcome, columns: Option<usize>) -> Self {
-        let plain = |text: &str| visible(text, Notation::Plain).into_owned();
-        let (target, happened) = (plain(&target(outcome)), plain(&happened(outcome)));
-        let shown = Self { target, happened, by: plain(by(outcome)), widths: (TARGET, HAPPENED) };
-        match columns {
-            Some(columns) => shown.within(columns.saturating_sub(FIXED), outcome.notes.why.is_some()),
-            None => shown,
-        }
+    fn of(outcome: &Outcome, columns: usize) -> Self {
+        let written = |write: &dyn Fn(&mut String)| {
+            let mut text = String::new();
+            push_column(&mut text, 0, write);
+            text
+        };
+        let shown = Self {
+            target: written(&|out| push_target(out, outcome)),
+            happened: written(&|out| push_happened(out, outcome)),
+            by: written(&|out| out.push_str(by(outcome))),
+            widths: (TARGET, HAPPENED),
+        };
+        shown.within(columns.saturating_sub(FIXED), outcome.notes.why.is_some())
     }
 
     /// As much of it as so many columns hold. What the columns are filled up with goes first, then the midst of what was
@@ -116,11 +182,14 @@ fn shorten(text: &mut String, room: usize, from: usize) {
     *text = short;
 }
 
-fn target(outcome: &Outcome) -> String {
+fn push_target(out: &mut String, outcome: &Outcome) {
     let Outcome { method, path, notes, .. } = outcome;
-    match &notes.query {
-        Some(query) => format!("{method} {path}?{query}"),
-        None => format!("{method} {path}"),
+    for piece in [method.as_str(), " ", path] {
+        out.push_str(piece);
+    }
+    if let Some(query) = &notes.query {
+        out.push('?');
+        out.push_str(query);
     }
 }
 
@@ -130,17 +199,18 @@ fn by(outcome: &Outcome) -> &str {
     rule.or(outcome.notes.route.as_deref()).unwrap_or(super::outcome::UNROUTED)
 }
 
+/// What the cache did, in five columns.
 fn word(outcome: &Outcome) -> &'static str {
     match (outcome.work, outcome.result()) {
         (Work::Refresh, _) => "RENEW",
-        (Work::Fill, _) => "FILL",
-        (_, CacheResult::Hit) => "HIT",
+        (Work::Fill, _) => "FILL ",
+        (_, CacheResult::Hit) => "HIT  ",
         (_, CacheResult::Stale) => "STALE",
-        (_, CacheResult::Miss) => "MISS",
-        (_, CacheResult::Pass) => "PASS",
+        (_, CacheResult::Miss) => "MISS ",
+        (_, CacheResult::Pass) => "PASS ",
         (_, CacheResult::Write) => "WRITE",
-        (_, CacheResult::Own) => "OWN",
-        (_, CacheResult::Gone) => "GONE",
+        (_, CacheResult::Own) => "OWN  ",
+        (_, CacheResult::Gone) => "GONE ",
     }
 }
 
@@ -164,63 +234,68 @@ fn colour_of_status(outcome: &Outcome) -> &'static str {
     }
 }
 
-/// As in `0.04 ms`, `5.2 ms`, `1.23 s`.
-fn duration(micros: u64) -> String {
-    let seconds = Duration::from_micros(micros).as_secs_f64();
-    match micros {
-        0..1_000 => format!("{:.2} ms", seconds * 1e3),
-        1_000..1_000_000 => format!("{:.1} ms", seconds * 1e3),
-        _ => format!("{seconds:.2} s"),
-    }
-}
-
 /// As in `60 s`, `10 min`, `3 h`, `2 d`: as many whole ones as there are.
-fn span(seconds: u64) -> String {
-    let units = [("d", 86_400), ("h", 3_600), ("min", 60)];
-    match units.into_iter().find(|(_, unit)| seconds >= 2 * unit) {
-        Some((name, unit)) => format!("{} {name}", seconds / unit),
-        None => format!("{seconds} s"),
-    }
+fn push_span(out: &mut String, seconds: u64) {
+    let units = [(" d", 86_400), (" h", 3_600), (" min", 60)];
+    let (name, unit) = units.into_iter().find(|(_, unit)| seconds >= 2 * unit).unwrap_or((" s", 1));
+    out.push_str(itoa::Buffer::new().format(seconds / unit));
+    out.push_str(name);
 }
 
 /// What happened, in few words or in a reason's sentence.
-fn happened(outcome: &Outcome) -> String {
-    let what = what(outcome);
-    match outcome.message() {
-        None => what,
-        Some(message) if what.is_empty() => message.to_owned(),
-        Some(message) => format!("{message}: {what}"),
+fn push_happened(out: &mut String, outcome: &Outcome) {
+    let begin = out.len();
+    if let Some(message) = outcome.message() {
+        out.push_str(message);
+        out.push_str(": ");
+    }
+    let said = out.len();
+    push_what(out, outcome);
+    if out.len() == said && said > begin {
+        out.truncate(said - 2);
     }
 }
 
-fn what(outcome: &Outcome) -> String {
+fn push_what(out: &mut String, outcome: &Outcome) {
     let (cache, notes) = (&outcome.cache, &outcome.notes);
     if let Some(why) = &notes.why {
-        let dropped = notes.dropped.is_some().then(|| dropped(outcome));
-        return [Some(why.to_string()), dropped].into_iter().flatten().collect::<Vec<_>>().join("; ");
+        out.push_str(why);
+        if notes.dropped.is_some() {
+            out.push_str("; ");
+            push_dropped(out, outcome);
+        }
+        return;
     }
-    let left = |before: &str, after: &str| {
-        let ttl = cache.ttl.and_then(|ttl| u64::try_from(ttl).ok());
-        ttl.map(|ttl| format!("{before}{}{after}", span(ttl)))
-    };
-    let sentence = || cache.detail.map(|detail| detail.describe().trim_end_matches('.').to_owned());
-    let what = match outcome.result() {
-        CacheResult::Write if outcome.status.is_some() => Some(dropped(outcome)),
-        CacheResult::Hit => sentence().or_else(|| left("", " left")),
-        _ if cache.stored => left("stored ", "").or_else(|| Some("stored".to_owned())),
-        _ if cache.collapsed => Some("shared another one's fetch".to_owned()),
-        _ => sentence(),
-    };
-    what.unwrap_or_default()
+    let ttl = cache.ttl.and_then(|ttl| u64::try_from(ttl).ok());
+    let sentence = cache.detail.map(|detail| detail.describe().trim_end_matches('.'));
+    match (outcome.result(), sentence, ttl) {
+        (CacheResult::Write, ..) if outcome.status.is_some() => push_dropped(out, outcome),
+        (CacheResult::Hit, None, Some(ttl)) => {
+            push_span(out, ttl);
+            out.push_str(" left");
+        }
+        (CacheResult::Hit, sentence, _) => out.push_str(sentence.unwrap_or_default()),
+        (_, _, ttl) if cache.stored => {
+            out.push_str("stored");
+            if let Some(ttl) = ttl {
+                out.push(' ');
+                push_span(out, ttl);
+            }
+        }
+        _ if cache.collapsed => out.push_str("shared another one's fetch"),
+        (_, sentence, _) => out.push_str(sentence.unwrap_or_default()),
+    }
 }
 
-fn dropped(outcome: &Outcome) -> String {
-    let Some(dropped) = &outcome.notes.dropped else { return "dropped nothing".to_owned() };
-    let summary = dropped.summary.as_deref().unwrap_or("no route's entries");
-    match dropped.done {
-        Done::Confirmed => format!("dropped {summary}"),
-        Done::Pending => format!("dropped {summary}; the store has yet to confirm it"),
-        Done::Held => format!("holds {summary}"),
+fn push_dropped(out: &mut String, outcome: &Outcome) {
+    let Some(dropped) = &outcome.notes.dropped else { return out.push_str("dropped nothing") };
+    let (verb, after) = match dropped.done {
+        Done::Confirmed => ("dropped ", ""),
+        Done::Pending => ("dropped ", "; the store has yet to confirm it"),
+        Done::Held => ("holds ", ""),
+    };
+    for piece in [verb, dropped.summary.as_deref().unwrap_or("no route's entries"), after] {
+        out.push_str(piece);
     }
 }
 

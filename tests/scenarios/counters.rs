@@ -144,7 +144,12 @@ async fn each_counter_of_ten_thousand_requests_is_what_the_script_did() {
     };
     assert_eq!(of("/hit/{id}", "PUT /hit/{id}"), rounds, "{:?}", totals.invalidations);
     // The beacon drops nothing of a route, and what is stored of its own path.
-    assert_eq!(totals.acks.count(), 2 * rounds, "one for each write that changed something: {:?}", totals.invalidations);
+    assert_eq!(
+        totals.acks.count(),
+        2 * rounds,
+        "one for each write that changed something: {:?}",
+        totals.invalidations
+    );
     let saved = totals.routes["/hit/{id}"].saved_origin_seconds;
     assert!(saved > 0.0 && totals.saved_origin_seconds() >= saved);
     scraped(&node.metrics.write(Format::Text, &Gauges::default()), requests);
