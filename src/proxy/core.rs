@@ -204,3 +204,27 @@ impl Tasks {
         if ended { 0 } else { *self.running.borrow() }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::verify::VerifySettings;
+
+    #[test]
+    fn evidence_begins_anew_where_writes_went_unnoted() {
+        let clock = Clock::at(1_000_000);
+        let settings = |sample| ProxySettings {
+            verify: VerifySettings { sample, ..VerifySettings::default() },
+            ..ProxySettings::default()
+        };
+        let log = Recorder::default();
+        let off = Shared::new(settings(0.0), clock.clone(), log.clone());
+        clock.advance(Duration::from_secs(60));
+        let on = off.under(settings(0.5), &log);
+        assert_eq!(on.verified().seconds, 0);
+        clock.advance(Duration::from_secs(5));
+        assert_eq!(on.under(settings(1.0), &log).verified().seconds, 5, "this says nothing else of what is noted");
+    }
+}

@@ -1,13 +1,17 @@
 //! `[verify]` on the blog: it names what a rule of paths lacks, and proposes what may be dropped less.
 
+use std::process::Command;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use aside::proxy::Shared;
 use aside::verify::{Proposal, Report};
 
+use super::blog::Blog;
+use super::reads::Readers;
 use super::routes::Slash;
 use super::support::client::Answer;
+use super::support::node::Process;
 use super::{MEMORY, Stand};
 
 /// What a node compares.
@@ -62,6 +66,26 @@ async fn verify_names_what_a_rule_of_paths_lacks() {
     let favourite = of(&report, "POST /articles/{slug}/favorite").expect("it is named");
     assert!(favourite.adds.contains(&"/articles".to_owned()), "{favourite:?}");
     assert!(report.findings.iter().any(|finding| finding.text.contains("which drops nothing of route /articles")));
+    let proposed: String = report.proposals.iter().map(Proposal::toml).collect();
+    let config = Slash::Without.routes("invalidated_by = \"path\"\n") + &proposed + SAMPLED;
+    let (_, fewer, _) = a_day(&config, 4_000, 8).await;
+    println!("{} stale, and {} with what was proposed", stale.len(), fewer.len());
+    assert!(fewer.len() < stale.len(), "{}", fewer.join("\n"));
+}
+
+#[tokio::test]
+async fn a_process_prints_what_a_rule_of_paths_lacks() {
+    let (blog, origin) = Blog::founded().serve().await;
+    let config = Slash::Without.routes("invalidated_by = \"path\"\n") + SAMPLED;
+    let process = Process::start(origin.address, MEMORY, &config).await;
+    Readers::new(process.client(), blog, Slash::Without).spend_a_day(4_000, 8).await;
+    let place = format!("unix:{}", process.admin_socket().display());
+    let mut command = Command::new(env!("CARGO_BIN_EXE_aside"));
+    let output = command.args(["verify", "--admin", &place]).current_dir("/").output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    println!("{text}");
+    let entry = "[[write]]\nrequest = \"POST /articles/{slug}/favorite\"\ndrops = [\"/articles\"]\n";
+    assert!(output.status.success() && text.contains(entry), "{text}");
 }
 
 #[tokio::test]

@@ -8,7 +8,8 @@ use aside::verify::{Report, RouteReport};
 use super::support::client::Client;
 use super::support::node::Node;
 use super::support::origin::{Asked, Gate, Keeper, Origin, response};
-use super::support::until;
+use super::support::redis::RedisServer;
+use super::support::{connected, until};
 
 const ROUTES: &str = "[[route]]\npath = \"/a/{id}\"\nname = \"a\"\nttl = \"1h\"\ninvalidated_by = []\nquery = [\"q\"]\n\
                       [[write]]\nrequest = \"POST /b\"\ndrops = [\"/a/{body:/id}\"]\n";
@@ -94,6 +95,25 @@ async fn what_changed_without_a_write_is_old_and_dropped_and_nobody_is_blamed() 
         let fresh = client.get("/a/1?q=x").await;
         assert_eq!((fresh.cache(), fresh.json()["version"].as_u64()), ("MISS", Some(version as u64)));
     }
+}
+
+#[tokio::test]
+async fn of_what_was_stored_before_its_start_a_process_does_not_know_the_writes() {
+    let (api, redis) = (api().await, RedisServer::start());
+    let config = ROUTES.to_owned() + ALL;
+    let before = Node::on(api.origin.address, &redis.url(), &config);
+    connected(&before.client()).await;
+    stored(&before.client(), "/a/1").await;
+    let node = Node::on(api.origin.address, &redis.url(), &config);
+    connected(&node.client()).await;
+    api.version.fetch_add(1, Ordering::SeqCst);
+    assert_eq!(node.client().get("/a/1").await.cache(), "HIT");
+    compared(&node, 1).await;
+    let finding = &report(&node).findings[0];
+    assert!(
+        finding.text.ends_with("no write went through this process; writes are known from later on only"),
+        "{finding:?}"
+    );
 }
 
 #[tokio::test]
