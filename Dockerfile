@@ -13,16 +13,21 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry \
     cargo build --release --locked --bin aside && cp target/release/aside /aside
 
 FROM debian:bookworm-slim
-# For https origins and rediss:// the certificates, for the health check curl.
+LABEL org.opencontainers.image.title="aside" \
+    org.opencontainers.image.description="A transparent caching reverse proxy that is never stale after a write" \
+    org.opencontainers.image.licenses="MIT"
+# For https origins and rediss:// the certificates; the folder is the admin socket's.
 RUN apt-get update \
-    && apt-get install --yes --no-install-recommends ca-certificates curl \
+    && apt-get install --yes --no-install-recommends ca-certificates \
     && rm -rf /var/lib/apt/lists/* \
-    && useradd --system --no-create-home --shell /usr/sbin/nologin aside
+    && useradd --system --no-create-home --shell /usr/sbin/nologin aside \
+    && install --directory --owner=aside --group=aside --mode=0700 /run/aside
 COPY --from=build /aside /usr/local/bin/aside
 USER aside
 EXPOSE 8080
-# Any answer will do, a 502 as well: an origin that is down does not make the proxy sick.
+# Ready is who serves clients: an API or a Redis that is down does not make the proxy sick. For another port than 8080 name
+# its socket, as compose.yaml does.
 HEALTHCHECK --interval=5s --timeout=3s --start-period=5s --retries=5 \
-    CMD ["curl", "--silent", "--output", "/dev/null", "http://127.0.0.1:8080/healthz"]
+    CMD ["aside", "status", "--ready", "--admin", "unix:/run/aside/aside-8080.sock"]
 ENTRYPOINT ["aside"]
 CMD ["--help"]

@@ -5,6 +5,9 @@ use aside::telemetry::{METRICS, Metric};
 
 const REASONS: &str = include_str!("../docs/reasons.md");
 const METRICS_PAGE: &str = include_str!("../docs/metrics.md");
+const BOARD: &str = include_str!("../examples/production/grafana.json");
+const ALERTS: &str = include_str!("../examples/production/alerts.yml");
+const OPERATING: &str = include_str!("../docs/operating.md");
 const README: &str = include_str!("../README.md");
 const CHOICES: &str = include_str!("../docs/choices.md");
 const UNROUTED: &str = include_str!("../src/config/unrouted.rs");
@@ -41,6 +44,37 @@ fn every_metric_is_in_the_table_with_what_it_says() {
         table_of_metrics()
     );
     assert!(README.contains("(docs/metrics.md)"));
+}
+
+/// Every word of the text that is the name of a metric of ours, without what a histogram's series have at their ends.
+fn metrics_named(text: &str) -> Vec<&str> {
+    let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+    let named = words.filter(|word| word.starts_with("aside_"));
+    named.map(|word| ["_bucket", "_sum", "_count"].iter().find_map(|end| word.strip_suffix(end)).unwrap_or(word)).collect()
+}
+
+#[test]
+fn the_board_and_the_alerts_ask_for_metrics_that_there_are() {
+    for (file, text) in [("grafana.json", BOARD), ("alerts.yml", ALERTS)] {
+        let named = metrics_named(text);
+        assert!(named.len() > 8, "{file}");
+        for name in named {
+            assert!(METRICS.iter().any(|metric| metric.name == name), "{file}: there is no metric {name}");
+        }
+    }
+    let board: serde_json::Value = serde_json::from_str(BOARD).unwrap();
+    let panels = board["panels"].as_array().unwrap();
+    assert!(panels.iter().all(|panel| panel["targets"].as_array().is_some_and(|targets| !targets.is_empty())));
+    for metric in METRICS {
+        assert!(metrics_named(BOARD).contains(&metric.name) || metric.name == "aside_entries", "{} is shown", metric.name);
+    }
+}
+
+#[test]
+fn operating_says_what_each_alert_means() {
+    for alert in ALERTS.lines().filter_map(|line| line.trim().strip_prefix("- alert: ")) {
+        assert!(OPERATING.contains(&format!("`{alert}`")), "{alert}");
+    }
 }
 
 #[test]
