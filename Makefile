@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo test fuzz lint sessions instructions structure endurance coherence conformance build
+.PHONY: help demo test fuzz lint sessions instructions structure endurance coherence dashboard conformance build
 
 help: ## lists what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ endurance: ## stress for some minutes: memory, full stores, idle and slow client
 
 coherence: ## no read older than an answered write, over real processes and every fault, 30 minutes (ASIDE_BIN=path ROWS=name,...)
 	@scripts/coherence $(if $(ROWS),--rows $(ROWS))
+
+dashboard: ## the dashboard in a real Chromium (from apt, and playwright from PyPI); SHOTS=folder for screenshots
+	@scripts/check-dashboard $(SHOTS)
 
 conformance: ## the public suite http-tests/cache-tests, in CACHE_TESTS_DIR (examples/conformance/README.md)
 	@scripts/conformance

@@ -50,7 +50,9 @@ fn every_metric_is_in_the_table_with_what_it_says() {
 fn metrics_named(text: &str) -> Vec<&str> {
     let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
     let named = words.filter(|word| word.starts_with("aside_"));
-    named.map(|word| ["_bucket", "_sum", "_count"].iter().find_map(|end| word.strip_suffix(end)).unwrap_or(word)).collect()
+    named
+        .map(|word| ["_bucket", "_sum", "_count"].iter().find_map(|end| word.strip_suffix(end)).unwrap_or(word))
+        .collect()
 }
 
 #[test]
@@ -66,7 +68,11 @@ fn the_board_and_the_alerts_ask_for_metrics_that_there_are() {
     let panels = board["panels"].as_array().unwrap();
     assert!(panels.iter().all(|panel| panel["targets"].as_array().is_some_and(|targets| !targets.is_empty())));
     for metric in METRICS {
-        assert!(metrics_named(BOARD).contains(&metric.name) || metric.name == "aside_entries", "{} is shown", metric.name);
+        assert!(
+            metrics_named(BOARD).contains(&metric.name) || metric.name == "aside_entries",
+            "{} is shown",
+            metric.name
+        );
     }
 }
 

@@ -3,6 +3,7 @@
 use http::{Method, StatusCode};
 
 use super::answer::Refusal;
+use super::page::Piece;
 
 /// What is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +28,8 @@ pub(super) enum Endpoint {
     Purge,
     /// To read the configuration again.
     Reload,
+    /// The dashboard.
+    Page(Piece),
 }
 
 /// Whether asking changes something.
@@ -36,7 +39,7 @@ enum Kind {
     Changes,
 }
 
-const ENDPOINTS: [(&str, Kind, Endpoint); 10] = [
+const ENDPOINTS: [(&str, Kind, Endpoint); 13] = [
     ("/livez", Kind::Reads, Endpoint::Live),
     ("/readyz", Kind::Reads, Endpoint::Ready),
     ("/status", Kind::Reads, Endpoint::Status),
@@ -47,6 +50,9 @@ const ENDPOINTS: [(&str, Kind, Endpoint); 10] = [
     ("/verify", Kind::Reads, Endpoint::Verify),
     ("/purge", Kind::Changes, Endpoint::Purge),
     ("/reload", Kind::Changes, Endpoint::Reload),
+    ("/", Kind::Reads, Endpoint::Page(Piece::Page)),
+    ("/page.css", Kind::Reads, Endpoint::Page(Piece::Style)),
+    ("/page.js", Kind::Reads, Endpoint::Page(Piece::Script)),
 ];
 
 impl Endpoint {
@@ -67,8 +73,14 @@ impl Endpoint {
         Err(Refusal { allow: Some(allow), ..Refusal::new(StatusCode::METHOD_NOT_ALLOWED, told) })
     }
 
-    /// Whether anybody may ask, token or not: whoever looks after the process has none.
+    /// Whether anybody may ask, token or not: whoever looks after the process has none, and a browser can send none with the
+    /// first thing it asks for.
     pub(super) fn is_open(path: &str) -> bool {
+        Self::is_probe(path) || matches!(path, "/" | "/page.css" | "/page.js")
+    }
+
+    /// Whether it may be asked by any name: a probe knows none.
+    pub(super) fn is_probe(path: &str) -> bool {
         matches!(path, "/livez" | "/readyz")
     }
 }

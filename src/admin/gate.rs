@@ -38,7 +38,7 @@ impl Gate {
             .token
             .as_ref()
             .is_none_or(|token| one_of(head, &AUTHORIZATION).is_some_and(|authorization| token.is_in(authorization)));
-        if !self.is_asked_by(head, open, opens)? {
+        if !self.is_asked_by(head, Endpoint::is_probe(path), opens)? {
             return Err(Refusal::new(
                 StatusCode::FORBIDDEN,
                 "This listener is not known by the host that was asked for; ask it by the address that it listens on.",

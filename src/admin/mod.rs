@@ -11,6 +11,7 @@ mod control;
 mod endpoint;
 mod figures;
 mod gate;
+mod page;
 mod purge;
 mod query;
 mod readiness;
@@ -142,6 +143,7 @@ impl Desk {
         let body = read(head, body).await?;
         let Process { parts, metrics, recent, control, .. } = &self.shared.process;
         match endpoint {
+            Endpoint::Page(piece) => Ok(page::page(piece)),
             Endpoint::Live => Ok(in_json(StatusCode::OK, &json!({ "live": true }))),
             Endpoint::Ready => Ok(self.readiness()),
             Endpoint::Status => Ok(in_json(StatusCode::OK, &self.status())),

@@ -1,0 +1,227 @@
+"""The dashboard in a real Chromium, in front of a real proxy and an API that counts: figures change under load, a purge by its
+form asks first and drops an entry, explain by its form says why, tables sort by keyboard, a hostile path stays text, nothing is
+asked of anybody else, and no width of 400 px or more scrolls sideways.
+
+    run.py ASIDE CHROMIUM [FOLDER FOR SCREENSHOTS]
+"""
+
+import http.server
+import json
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.request
+from pathlib import Path
+
+from playwright.sync_api import Page, sync_playwright
+
+HOSTILE = "/fruit/%3Cimg%20src=x%20onerror=alert(1)%3E"
+CONFIG = """
+listen = "127.0.0.1:{proxy}"
+origin = "http://127.0.0.1:{api}"
+[admin]
+listen = "127.0.0.1:{admin}"
+{token}
+[[route]]
+path = "/fruit/{{id}}"
+key = "fruit:{{id}}"
+ttl = "1h"
+[[route]]
+path = "/pages/{{page}}"
+ttl = "1h"
+"""
+TOKEN = "open-sesame-open-sesame"
+failed = 0
+
+
+def check(text: str, holds: bool, more: object = "") -> None:
+    global failed
+    failed += not holds
+    print(f"  {'ok  ' if holds else 'FAIL'}  {text}{'' if holds else f': {more}'}", flush=True)
+
+
+class Api(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        self.answer(json.dumps({"path": self.path}).encode())
+
+    def do_PUT(self) -> None:
+        self.rfile.read(int(self.headers.get("content-length", 0)))
+        self.answer(b"{}")
+
+    def answer(self, body: bytes) -> None:
+        self.send_response(200)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def ports(count: int) -> list[int]:
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    numbers = [one.getsockname()[1] for one in sockets]
+    for one in sockets:
+        one.close()
+    return numbers
+
+
+def ask(port: int, path: str, method: str = "GET", body: bytes | None = None) -> str:
+    request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", method=method, data=body)
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        answer.read()
+        return answer.headers["X-Cache"] or ""
+
+
+def until(what: str, holds) -> bool:
+    end = time.monotonic() + 20
+    while time.monotonic() < end:
+        try:
+            if holds():
+                return True
+        except OSError:
+            pass
+        time.sleep(0.05)
+    return False
+
+
+class Aside:
+    def __init__(self, binary: str, api: int, token: str = "") -> None:
+        self.proxy, self.admin = ports(2)
+        self.folder = tempfile.TemporaryDirectory()
+        file = Path(self.folder.name) / "proxy.toml"
+        file.write_text(CONFIG.format(proxy=self.proxy, api=api, admin=self.admin, token=f'token = "{token}"' if token else ""))
+        self.process = subprocess.Popen([binary, "serve", "--config", str(file)], stderr=subprocess.DEVNULL)
+        up = until("it serves", lambda: urllib.request.urlopen(f"http://127.0.0.1:{self.admin}/readyz", timeout=2).status == 200)
+        assert up, "aside does not serve"
+
+    def stop(self) -> None:
+        self.process.terminate()
+        self.process.wait(timeout=20)
+        self.folder.cleanup()
+
+
+def text(page: Page, selector: str) -> str:
+    return page.locator(selector).inner_text()
+
+
+def row(page: Page, table: str, beginning: str) -> list[str]:
+    for one in page.locator(f"#{table} tbody tr").all():
+        cells = one.locator("td").all_inner_texts()
+        if cells and cells[0].startswith(beginning):
+            return cells
+    return []
+
+
+def look(page: Page, aside: Aside, shots: Path | None) -> None:
+    troubles: list[str] = []
+    elsewhere: list[str] = []
+    page.on("console", lambda told: troubles.append(told.text) if told.type in ("error", "warning") else None)
+    page.on("pageerror", lambda error: troubles.append(str(error)))
+    page.on("dialog", lambda dialog: (troubles.append(f"dialog: {dialog.message}"), dialog.dismiss()))
+    page.on("request", lambda request: elsewhere.append(request.url) if f"127.0.0.1:{aside.admin}/" not in request.url else None)
+    page.goto(f"http://127.0.0.1:{aside.admin}/")
+    page.locator("#main").wait_for(state="visible")
+
+    for number in range(40):
+        ask(aside.proxy, f"/fruit/{number % 4}")
+        ask(aside.proxy, "/pages/1")
+    ask(aside.proxy, HOSTILE)
+    ask(aside.proxy, "/fruit/9", "PUT", b"{}")
+    check("figures change under load", until("figures", lambda: (page.wait_for_timeout(50), row(page, "routes", "/fruit/{id}")[1:2] == ["42"])[1]), row(page, "routes", "/fruit/{id}"))
+    check("the hit ratio is there", text(page, "#ratio").endswith("%"), text(page, "#ratio"))
+    check("the write is there with what it dropped", "PUT /fruit/9" in text(page, "#writes"), text(page, "#writes"))
+    check("misses have their reason", "The last one" in text(page, "#misses") and len(page.locator("#misses tbody tr").all()) > 0)
+    check("a hostile path is text", page.locator("img").count() == 0)
+
+    ask(aside.proxy, "/fruit/1")
+    check("before a purge the entry is a hit", ask(aside.proxy, "/fruit/1") == "HIT")
+    page.select_option("#purge select", "url")
+    page.fill("#purge input[name=name]", "/fruit/1")
+    page.keyboard.press("Enter")
+    check("it asks first, and what", page.locator("#sure").is_visible() and "/fruit/1" in text(page, "#sure-what"))
+    page.keyboard.press("Escape")
+    page.wait_for_timeout(300)
+    check("left alone it drops nothing", ask(aside.proxy, "/fruit/1") == "HIT")
+    page.click("#purge button")
+    page.click("#sure button[value=yes]")
+    page.locator("#purged", has_text="Purged").wait_for()
+    check("a purge by the form drops the entry", ask(aside.proxy, "/fruit/1") == "MISS")
+    page.fill("#purge input[name=name]", "")
+    page.click("#purge button")
+    check("a purge of nothing is told", "Which url?" in text(page, "#purged"), text(page, "#purged"))
+
+    page.fill("#explain input[name=url]", "/fruit/1")
+    page.focus("#explain input[name=url]")
+    page.keyboard.press("Enter")
+    page.locator("#explained", has_text="fruit:1").wait_for()
+    check("explain says the key", "fruit:1" in text(page, "#explained"))
+
+    page.focus("#routes th button[data-key=name]")
+    page.keyboard.press("Enter")
+    names = [cells[0] for cells in (one.locator("td").all_inner_texts() for one in page.locator("#routes tbody tr").all())]
+    check("routes sort by keyboard", names == sorted(names), names)
+    check("and say so", page.locator("#routes th").first.get_attribute("aria-sort") == "ascending")
+    reached = []
+    page.focus(".skip")
+    for _ in range(14):
+        page.keyboard.press("Tab")
+        reached.append(page.evaluate("document.activeElement.dataset.key || document.activeElement.name || document.activeElement.textContent"))
+    check("forms are reached by keyboard", "url" in reached and "name" in reached, reached)
+
+    for width in (400, 800, 1280):
+        page.set_viewport_size({"width": width, "height": 900})
+        wide = page.evaluate("document.documentElement.scrollWidth")
+        check(f"{width} px do not scroll sideways", wide <= width, wide)
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        check(f"{scheme} is {scheme}", (ground == "rgb(251, 251, 249)") == (scheme == "light"), ground)
+        if shots:
+            for width in (400, 1280):
+                page.set_viewport_size({"width": width, "height": 900})
+                page.screenshot(path=str(shots / f"{scheme}-{width}.png"), full_page=True)
+    check("nothing is asked of anybody else", not elsewhere, elsewhere)
+    check("no error, no warning, no dialog", not troubles, troubles)
+
+
+def look_with_token(page: Page, aside: Aside) -> None:
+    page.goto(f"http://127.0.0.1:{aside.admin}/")
+    page.locator("#login").wait_for(state="visible")
+    check("with a token it asks for it, and shows nothing", not page.locator("#main").is_visible())
+    page.fill("#token", "wrong")
+    page.keyboard.press("Enter")
+    page.wait_for_timeout(500)
+    check("a wrong one opens nothing", not page.locator("#main").is_visible())
+    page.fill("#token", TOKEN)
+    page.keyboard.press("Enter")
+    page.locator("#main").wait_for(state="visible")
+    check("the right one does", "serving" in text(page, "#what"), text(page, "#what"))
+
+
+def main() -> int:
+    binary, chromium = sys.argv[1:3]
+    shots = Path(sys.argv[3]) if len(sys.argv) > 3 else None
+    api = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Api)
+    threading.Thread(target=api.serve_forever, daemon=True).start()
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        for token, steps in (("", lambda page, aside: look(page, aside, shots)), (TOKEN, look_with_token)):
+            aside = Aside(binary, api.server_address[1], token)
+            try:
+                steps(browser.new_page(), aside)
+            finally:
+                aside.stop()
+        browser.close()
+    print(f"\n{'0 failed' if not failed else f'{failed} failed'}")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
