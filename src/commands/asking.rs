@@ -164,7 +164,9 @@ impl Answer {
 impl Unanswered {
     /// Says it.
     pub(super) fn say(&self) -> ExitCode {
-        say_lines_aside(&format!("error: {}", self.why));
+        // What is wrong with a file is told as `aside check` tells it, and says so itself.
+        let why = self.why.strip_prefix("error: ").unwrap_or(&self.why);
+        say_lines_aside(&format!("error: {why}"));
         ExitCode::from(self.code)
     }
 }
