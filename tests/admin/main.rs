@@ -14,6 +14,7 @@ mod attacked;
 mod commands;
 mod documented;
 mod listening;
+mod shared;
 
 #[path = "../support/mod.rs"]
 mod support;

@@ -1,0 +1,45 @@
+//! A purge where several nodes share a Redis, and where that does not confirm it.
+
+use serde_json::json;
+
+use crate::support::node::Process;
+use crate::support::origin::Origin;
+use crate::support::redis::RedisServer;
+use crate::support::until;
+use crate::{ROUTES, get, over_unix, post};
+
+#[tokio::test]
+async fn a_purge_on_one_node_is_a_miss_on_the_other() {
+    let (origin, redis) = (Origin::counting().await, RedisServer::start());
+    let one = Process::start(origin.address, &redis.url(), ROUTES).await;
+    let other = Process::start(origin.address, &redis.url(), ROUTES).await;
+    let other_hits = || async { other.client().get("/fruit/1").await.cache() == "HIT" };
+    for named in
+        [json!({"url": "/fruit/1"}), json!({"key": "fruit:1"}), json!({"route": "/fruit/{id}"}), json!({"all": true})]
+    {
+        until("the other node has it", other_hits).await;
+        let purged = over_unix(&one.admin_socket(), &post("/purge", &named));
+        assert_eq!(purged.status, 200, "{named}: {}", purged.body);
+        assert_eq!(other.client().get("/fruit/1").await.cache(), "MISS", "{named}");
+    }
+}
+
+#[tokio::test]
+async fn a_purge_that_redis_does_not_confirm_is_503_and_is_made_later() {
+    let (origin, redis) = (Origin::counting().await, RedisServer::start());
+    let node = Process::start(origin.address, &redis.url(), ROUTES).await;
+    let cache = || async { node.client().get("/fruit/1").await.cache().to_owned() };
+    until("it is stored", || async { cache().await == "HIT" }).await;
+    let before = node.client().get("/fruit/1").await.text().to_owned();
+    redis.pause();
+    let refused = over_unix(&node.admin_socket(), &post("/purge", &json!({"url": "/fruit/1"})));
+    assert_eq!(refused.status, 503);
+    assert!(refused.error(None).contains("pending"), "{}", refused.body);
+    let pending = over_unix(&node.admin_socket(), &get("/status")).json()["store"]["pending"].as_u64();
+    assert!(pending.is_some_and(|pending| pending > 0), "{pending:?}");
+    assert_ne!(cache().await, "HIT", "nothing is read from the store meanwhile");
+    redis.resume();
+    until("it is stored again", || async { cache().await == "HIT" }).await;
+    assert_ne!(node.client().get("/fruit/1").await.text(), before, "what was there is gone");
+    assert_eq!(over_unix(&node.admin_socket(), &get("/status")).json()["store"]["pending"], 0);
+}
