@@ -37,5 +37,5 @@ dashboard: ## the dashboard in a real Chromium (from apt, and playwright from Py
 conformance: ## the public suite http-tests/cache-tests, in CACHE_TESTS_DIR (examples/conformance/README.md)
 	@scripts/conformance
 
-build: ## the binary for use: target/release/aside
-	cargo build --release --locked
+build: ## the binary for use: target/release/aside, and its debug information beside it
+	@scripts/build
