@@ -3,7 +3,7 @@
 //! It holds nothing of the process, so it is given without the token; what it asks for is not. No frame may hold it, it runs
 //! no script but its own, and no text of a client becomes markup in it.
 
-use http::header::{CONTENT_SECURITY_POLICY, REFERRER_POLICY};
+use http::header::{CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_FRAME_OPTIONS};
 use http::{HeaderValue, Response, StatusCode};
 
 use super::answer::with;
@@ -34,6 +34,7 @@ pub(super) fn page(piece: Piece) -> Response<Body> {
     let fields = answer.headers_mut();
     fields.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
     fields.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    fields.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
     answer
 }
 
@@ -59,5 +60,6 @@ mod tests {
         assert_eq!(answer.headers()["content-type"], "text/html; charset=utf-8");
         assert!(answer.headers()["content-security-policy"].to_str().unwrap().contains("script-src 'self'"));
         assert_eq!(answer.headers()["cache-control"], "no-store");
+        assert_eq!(answer.headers()["x-frame-options"], "DENY");
     }
 }

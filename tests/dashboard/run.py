@@ -19,6 +19,8 @@ from pathlib import Path
 from playwright.sync_api import Page, sync_playwright
 
 HOSTILE = "/fruit/%3Cimg%20src=x%20onerror=alert(1)%3E"
+# The same as it would be if something on its way decoded it.
+MARKUP = "/fruit/<img src=x onerror=alert(1)>"
 CONFIG = """
 listen = "127.0.0.1:{proxy}"
 origin = "http://127.0.0.1:{api}"
@@ -32,6 +34,7 @@ ttl = "1h"
 [[route]]
 path = "/pages/{{page}}"
 ttl = "1h"
+invalidated_by = ["POST /pages/{{page}}"]
 """
 TOKEN = "open-sesame-open-sesame"
 failed = 0
@@ -138,7 +141,9 @@ def look(page: Page, aside: Aside, shots: Path | None) -> None:
     check("the hit ratio is there", text(page, "#ratio").endswith("%"), text(page, "#ratio"))
     check("the write is there with what it dropped", "PUT /fruit/9" in text(page, "#writes"), text(page, "#writes"))
     check("misses have their reason", "The last one" in text(page, "#misses") and len(page.locator("#misses tbody tr").all()) > 0)
-    check("a hostile path is text", page.locator("img").count() == 0)
+    check("a hostile path is text", HOSTILE in text(page, "#misses") and page.locator("img").count() == 0, text(page, "#misses"))
+    spared = row(page, "routes", "/pages/{page}")[-1:]
+    check("no write is said to have dropped what it may have spared", spared != ["PUT /fruit/9"] and ask(aside.proxy, "/pages/1") == "HIT", spared)
 
     ask(aside.proxy, "/fruit/1")
     check("before a purge the entry is a hit", ask(aside.proxy, "/fruit/1") == "HIT")
@@ -191,6 +196,59 @@ def look(page: Page, aside: Aside, shots: Path | None) -> None:
     check("no error, no warning, no dialog", not troubles, troubles)
 
 
+def answered(page: Page, path: str, change) -> None:
+    """Has the page get what the process answers, changed."""
+
+    def handle(route) -> None:
+        answer = route.fetch()
+        value = answer.json()
+        change(value)
+        route.fulfill(response=answer, json=value)
+
+    page.route(f"**{path}", handle)
+
+
+def look_at_figures(page: Page, aside: Aside, shots: Path | None) -> None:
+    """An hour, markup, a restart: what takes long, or what no client can bring about, in the place of the process's answers."""
+    now = time.time_ns() // 1_000_000
+    asked: list[int] = []
+
+    def hour(recent: dict) -> None:
+        idle = dict(seconds=10.0, requests=0, hits=0, hit_p50=None, hit_p99=None, origin_p50=None, origin_p99=None, saved_origin_seconds=0.0)
+        busy = idle | dict(requests=5, hits=4, hit_p50=0.0002, hit_p99=0.001, origin_p50=0.02, origin_p99=0.09)
+        recent["series"] = [(busy if number % 120 else idle) | {"at": now - 10_000 * (359 - number)} for number in range(360)]
+        recent["figures"]["requests"] = 7 if asked else 5_000
+        asked.append(1)
+        recent["writes"] = [dict(at=now, method="PUT", path=MARKUP, route=MARKUP, status=200, seconds=0.1, dropped=MARKUP, rule=MARKUP, done="confirmed")]
+        recent["misses"] = [dict(reason="x", sentence=MARKUP, count=1, at=now, path=MARKUP, route=MARKUP)]
+
+    answered(page, "/recent", hour)
+    page.goto(f"http://127.0.0.1:{aside.admin}/")
+    page.locator("#chart-rate .one").wait_for(state="attached")
+    for chart, lines in (("rate", 2), ("ratio", 1), ("hit", 2), ("origin", 2)):
+        drawn = [path.get_attribute("d").count("L") for path in page.locator(f"#chart-{chart} path:not(.axis)").all()]
+        check(f"the last hour of {chart} is drawn", len(drawn) == lines and min(drawn) > 300, drawn)
+    check("little is not called nothing", "at most 0.5" in text(page, "figure >> nth=0"), text(page, "figure >> nth=0"))
+    shown = [text(page, f"#{table}").count(MARKUP) for table in ("writes", "misses")]
+    check("markup is text wherever it is", shown == [3, 2] and page.locator("img").count() == 0, shown)
+    until("it is asked after the restart", lambda: (page.wait_for_timeout(50), len(asked) > 1)[1])
+    page.wait_for_timeout(300)
+    check("after a restart no figure is below nothing", not text(page, "#rate").startswith("-"), text(page, "#rate"))
+    if shots:
+        page.set_viewport_size({"width": 1280, "height": 900})
+        page.screenshot(path=str(shots / "hour-1280.png"))
+
+
+def look_when_it_is_gone(page: Page, aside: Aside) -> None:
+    page.goto(f"http://127.0.0.1:{aside.admin}/")
+    page.locator("#main").wait_for(state="visible")
+    page.route("**/status", lambda route: route.abort())
+    page.locator("#trouble").wait_for(state="visible")
+    page.evaluate("told = 0; new MutationObserver(() => told += 1).observe(document.getElementById('trouble'), { childList: true })")
+    page.evaluate("refresh().then(refresh)")
+    check("what is wrong is read aloud once", page.evaluate("told") == 0, page.evaluate("told"))
+
+
 def look_with_token(page: Page, aside: Aside) -> None:
     page.goto(f"http://127.0.0.1:{aside.admin}/")
     page.locator("#login").wait_for(state="visible")
@@ -198,11 +256,18 @@ def look_with_token(page: Page, aside: Aside) -> None:
     page.fill("#token", "wrong")
     page.keyboard.press("Enter")
     page.wait_for_timeout(500)
-    check("a wrong one opens nothing", not page.locator("#main").is_visible())
+    check("a wrong one opens nothing, and is told", not page.locator("#main").is_visible() and "not the token" in text(page, "form#login"), text(page, "form#login"))
+    page.evaluate(
+        "const asks = fetch; fetch = async (...all) => { const answer = await asks(...all);"
+        " if (answer.status === 401) { await new Promise((done) => setTimeout(done, 1000)); late = true; } return answer; }; void refresh()"
+    )
     page.fill("#token", TOKEN)
     page.keyboard.press("Enter")
     page.locator("#main").wait_for(state="visible")
     check("the right one does", "serving" in text(page, "#what"), text(page, "#what"))
+    check("there was a late answer", until("it", lambda: (page.wait_for_timeout(50), page.evaluate("window.late === true"))[1]))
+    page.wait_for_timeout(300)
+    check("a late answer to an earlier one does not take it away", page.locator("#main").is_visible())
 
 
 def main() -> int:
@@ -212,10 +277,19 @@ def main() -> int:
     threading.Thread(target=api.serve_forever, daemon=True).start()
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        for token, steps in (("", lambda page, aside: look(page, aside, shots)), (TOKEN, look_with_token)):
+        looks = (
+            ("", lambda page, aside: look(page, aside, shots)),
+            ("", lambda page, aside: look_at_figures(page, aside, shots)),
+            ("", look_when_it_is_gone),
+            (TOKEN, look_with_token),
+        )
+        for token, steps in looks:
             aside = Aside(binary, api.server_address[1], token)
             try:
-                steps(browser.new_page(), aside)
+                page = browser.new_page()
+                steps(page, aside)
+                page.unroute_all(behavior="ignoreErrors")
+                page.close()
             finally:
                 aside.stop()
         browser.close()

@@ -14,6 +14,7 @@ const element = (name, text, kind) => {
   return made;
 };
 const number = (value) => Math.round(value).toLocaleString("en");
+const rate = (value) => (value > 0 && value < 10 ? value.toFixed(1) : number(value));
 const percent = (part, whole) => (whole > 0 ? `${(100 * part / whole).toFixed(1)} %` : "–");
 const bytes = (value) => {
   const units = ["B", "kB", "MB", "GB", "TB"];
@@ -30,6 +31,13 @@ const seconds = (value) => {
 };
 const time = (at) => new Date(at).toLocaleTimeString("en-GB");
 
+// What is read aloud is set only where it is another text: else it would be read again with every look at the process.
+function tell(id, text) {
+  const place = byId(id);
+  if (place.textContent !== text) place.textContent = text;
+  place.hidden = text === "";
+}
+
 async function ask(path, body) {
   const token = sessionStorage.getItem("token");
   const headers = token ? { authorization: `Bearer ${token}` } : {};
@@ -37,13 +45,16 @@ async function ask(path, body) {
   if (body) Object.assign(options, { method: "POST", body: JSON.stringify(body), headers: { ...headers, "content-type": "application/json" } });
   const answer = await fetch(path, options);
   const value = await answer.json().catch(() => ({ error: "The answer is no JSON." }));
-  if (answer.status === 401) askForToken();
+  if (answer.status === 401) askForToken(token);
   if (!answer.ok) throw new Error(value.error || `status ${answer.status}`);
   return value;
 }
 
-function askForToken() {
+// A token that was given since that request was sent stays.
+function askForToken(refused) {
+  if (sessionStorage.getItem("token") !== refused) return;
   sessionStorage.removeItem("token");
+  tell("refused", refused === null ? "" : "That is not the token of this listener.");
   byId("login").hidden = false;
   byId("main").hidden = true;
 }
@@ -87,7 +98,7 @@ function draw(id, times, lines, shown) {
     let pen = "M";
     values.forEach((value, index) => {
       if (value === null) { pen = "M"; return; }
-      path += `${pen}${x(times[index]).toFixed(1)} ${y(value).toFixed(1)}`;
+      path += `${pen}${x(times[index]).toFixed(1)} ${y(value).toFixed(1)}${pen === "M" ? "h0" : ""}`;
       pen = "L";
     });
     nodes.push(made("path", { class: kind, d: path || "M0 0" }));
@@ -101,9 +112,10 @@ function draw(id, times, lines, shown) {
 function showFigures(recent, status) {
   const { figures, series } = recent;
   const now = performance.now();
-  if (before) {
+  // After a restart the figures begin anew.
+  if (before && figures.requests >= before.requests) {
     const taken = (now - before.now) / 1000;
-    byId("rate").textContent = number((figures.requests - before.requests) / taken);
+    byId("rate").textContent = rate((figures.requests - before.requests) / taken);
   }
   before = { now, requests: figures.requests };
   const step = series[series.length - 1] || {};
@@ -115,7 +127,7 @@ function showFigures(recent, status) {
   byId("old").className = status.verify.old > 0 ? "bad" : "";
   const times = series.map((one) => one.at);
   const each = (of) => series.map(of);
-  draw("chart-rate", times, [["one", each((one) => one.requests / one.seconds)], ["two", each((one) => one.hits / one.seconds)]], number);
+  draw("chart-rate", times, [["one", each((one) => one.requests / one.seconds)], ["two", each((one) => one.hits / one.seconds)]], rate);
   draw("chart-ratio", times, [["two", each((one) => (one.requests ? one.hits / one.requests : null))]], (value) => `${(100 * value).toFixed(0)} %`);
   draw("chart-hit", times, [["one", each((one) => one.hit_p99)], ["two", each((one) => one.hit_p50)]], seconds);
   draw("chart-origin", times, [["one", each((one) => one.origin_p99)], ["two", each((one) => one.origin_p50)]], seconds);
@@ -140,10 +152,14 @@ function showParts(status) {
 function showRoutes() {
   const dropped = new Map();
   for (const write of last.recent.writes) {
-    if (write.dropped) for (const route of last.status.routes) {
-      if (!dropped.has(route.name) && (write.dropped.includes(route.name) || write.route === route.name || write.dropped.startsWith("every"))) {
-        dropped.set(route.name, write.rule || `${write.method} ${write.path}`);
-      }
+    if (!write.dropped) continue;
+    const named = write.dropped.split(", ");
+    const by = write.rule || `${write.method} ${write.path}`;
+    for (const route of last.status.routes) {
+      if (dropped.has(route.name)) continue;
+      // A write drops the path that it goes to; of the others it is known by name alone.
+      if (write.route === route.name || named.includes(route.name) || named.includes("everything")) dropped.set(route.name, by);
+      else if (route.name !== "-" && named.includes("every route without invalidated_by")) dropped.set(route.name, `${by}, unless it has invalidated_by`);
     }
   }
   const old = new Map((last.verify.routes || []).map((route) => [route.route || route.name, route.old ?? route.different ?? 0]));
@@ -170,7 +186,7 @@ async function refresh() {
     last = { status, recent, verify };
     byId("main").hidden = false;
     byId("login").hidden = true;
-    byId("trouble").hidden = true;
+    tell("trouble", "");
     byId("what").textContent = `${status.version}, up ${seconds(status.uptime_seconds)}, ${status.ready ? "serving" : "not serving"} ${status.listen.join(" and ")}`;
     showFigures(recent, status);
     showParts(status);
@@ -178,8 +194,7 @@ async function refresh() {
     fill("writes", recent.writes.slice(0, 20).map((write) => [time(write.at), `${write.method} ${write.path}`, write.status ?? "–", write.dropped ? `${write.dropped}${write.done === "confirmed" ? "" : ` (${write.done})`}` : "nothing", write.rule || "–"]), "no write so far");
     fill("misses", recent.misses.map((miss) => [number(miss.count), miss.sentence, miss.path]), "no miss so far");
   } catch (error) {
-    byId("trouble").textContent = `The process does not answer as it should: ${error.message}`;
-    byId("trouble").hidden = !byId("login").hidden;
+    tell("trouble", byId("login").hidden ? `The process does not answer as it should: ${error.message}` : "");
   }
 }
 
@@ -192,8 +207,11 @@ byId("routes").addEventListener("click", (event) => {
 
 byId("login").addEventListener("submit", (event) => {
   event.preventDefault();
-  sessionStorage.setItem("token", byId("token").value);
+  const token = byId("token").value;
   byId("token").value = "";
+  // A header takes no others.
+  if (!/^[\x21-\x7e]+$/.test(token)) { tell("refused", "A token is of letters, digits and signs, without spaces."); return; }
+  sessionStorage.setItem("token", token);
   refresh();
 });
 
@@ -244,7 +262,7 @@ byId("purge").addEventListener("submit", (event) => {
 
 (async () => {
   for (;;) {
-    if (!document.hidden) await refresh();
+    if (!document.hidden && byId("login").hidden) await refresh();
     await new Promise((done) => setTimeout(done, PAUSE));
   }
 })();
