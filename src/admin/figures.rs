@@ -9,7 +9,7 @@ use super::answer::{json, with};
 use crate::body::Body;
 use crate::proxy;
 use crate::store::Count;
-use crate::telemetry::{Format, Gauges, Metrics, Recent, RouteTotals, Snapshot, Totals};
+use crate::telemetry::{Format, Gauges, Metrics, Operations, Recent, RouteTotals, Snapshot, Totals};
 
 /// What was counted since the process was started.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -86,9 +86,9 @@ fn gauges(parts: &proxy::Parts) -> Gauges {
         stored_bytes: Some(state.bytes),
         evictions: counts(state.evictions),
         store_errors: counts(state.errors),
+        store_operations: parts.store.operations().map(Operations::took).unwrap_or_default(),
         origin_inflight: Some(addresses.iter().map(|address| address.under_way as u64).sum()),
         breakers: addresses.into_iter().map(|address| (address.url, !address.is_in_order)).collect(),
         build: vec![("rules", format!("{:016x}", parts.shared().rules().fingerprint()))],
-        ..Gauges::default()
     }
 }

@@ -309,7 +309,7 @@ impl Store {
         let change = Change { strength, ..Change::of(&purging.tags) };
         let (matched, token) = match self {
             Self::Memory(memory) => (memory.count(&purging.tags), Some(memory.invalidate(change).token)),
-            Self::Redis(redis) => (None, Box::pin(redis.purge(change)).await?),
+            Self::Redis(redis) => (None, Box::pin(redis.timed(Operation::Invalidate, redis.purge(change))).await?),
         };
         Ok(Purged { purge: purging.purge.clone(), strength, matched, token })
     }

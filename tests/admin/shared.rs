@@ -43,3 +43,25 @@ async fn a_purge_that_redis_does_not_confirm_is_503_and_is_made_later() {
     assert_ne!(node.client().get("/fruit/1").await.text(), before, "what was there is gone");
     assert_eq!(over_unix(&node.admin_socket(), &get("/status")).json()["store"]["pending"], 0);
 }
+
+#[tokio::test]
+async fn a_scrape_tells_how_long_redis_took_with_writes_and_purges() {
+    let (origin, redis) = (Origin::counting().await, RedisServer::start());
+    let node = Process::start(origin.address, &redis.url(), ROUTES).await;
+    until("it is stored", || async { node.client().get("/fruit/1").await.cache() == "HIT" }).await;
+    let counted = |series: &str| {
+        let scrape = over_unix(&node.admin_socket(), &get("/metrics")).body;
+        let line = scrape.lines().find(|line| line.starts_with(series)).unwrap_or_default().to_owned();
+        line.rsplit(' ').next().and_then(|count| count.parse::<u64>().ok()).unwrap_or_default()
+    };
+    let operations = |name: &str| counted(&format!("aside_store_operation_seconds_count{{op=\"{name}\"}}"));
+    assert!(operations("lookup") > 0 && operations("put") > 0);
+    assert_eq!((operations("invalidate"), counted("aside_invalidation_ack_seconds_count")), (0, 0));
+    node.client().put("/fruit/1", "{}").await;
+    until("the write is counted", || async { counted("aside_invalidation_ack_seconds_count") == 1 }).await;
+    assert!(operations("mark") > 0);
+    let before = operations("invalidate");
+    assert!(before > 0);
+    assert_eq!(over_unix(&node.admin_socket(), &post("/purge", &json!({"url": "/fruit/1"}))).status, 200);
+    assert_eq!(operations("invalidate"), before + 1, "a purge is timed as an invalidation is");
+}
