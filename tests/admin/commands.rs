@@ -14,17 +14,17 @@ use crate::support::redis::free_port;
 use crate::support::until;
 
 /// Runs a command with a configuration, in another folder.
-fn aside(file: &Path, arguments: &[&str]) -> Output {
+pub fn aside(file: &Path, arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_aside"));
     command.current_dir("/").env("XDG_RUNTIME_DIR", file.parent().unwrap()).env_remove("ASIDE_ADMIN_TOKEN");
     command.args(arguments).arg("--config").arg(file).output().unwrap()
 }
 
-fn code(output: &Output) -> i32 {
+pub fn code(output: &Output) -> i32 {
     output.status.code().unwrap()
 }
 
-fn printed(output: &Output) -> String {
+pub fn printed(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 

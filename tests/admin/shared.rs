@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use crate::commands::{aside, code, printed};
 use crate::support::node::Process;
 use crate::support::origin::Origin;
 use crate::support::redis::RedisServer;
@@ -64,4 +65,27 @@ async fn a_scrape_tells_how_long_redis_took_with_writes_and_purges() {
     assert!(before > 0);
     assert_eq!(over_unix(&node.admin_socket(), &post("/purge", &json!({"url": "/fruit/1"}))).status, 200);
     assert_eq!(operations("invalidate"), before + 1, "a purge is timed as an invalidation is");
+}
+
+#[tokio::test]
+async fn the_command_says_whether_redis_confirmed_it() {
+    let (origin, redis) = (Origin::counting().await, RedisServer::start());
+    let table = format!("[store]\nurl = \"{}\"\ntimeout = \"1s\"\n", redis.url());
+    let node = Process::with_store_table(origin.address, &table, ROUTES).await;
+    until("it is stored", || async { node.client().get("/fruit/1").await.cache() == "HIT" }).await;
+    let told = std::fs::read_to_string(node.folder().join("proxy.toml")).unwrap();
+    let file = node.folder().join("other.toml");
+    std::fs::write(&file, told.replace("127.0.0.1:0", &node.address.to_string())).unwrap();
+    let purged = aside(&file, &["purge", "/fruit/1"]);
+    assert_eq!((code(&purged), printed(&purged).as_str()), (0, "url /fruit/1: dropped\n"));
+    redis.pause();
+    let pending = aside(&file, &["purge", "/fruit/1"]);
+    assert_eq!((code(&pending), pending.stdout.len()), (1, 0), "{}", printed(&pending));
+    assert!(printed(&pending).contains("did not confirm it. It is pending"), "{}", printed(&pending));
+    let pending = aside(&file, &["purge", "--json", "/fruit/1"]);
+    assert_eq!(code(&pending), 1, "{}", printed(&pending));
+    redis.resume();
+    until("it is made", || async { over_unix(&node.admin_socket(), &get("/status")).json()["store"]["pending"] == 0 })
+        .await;
+    assert_eq!(code(&aside(&file, &["purge", "--all"])), 0);
 }
