@@ -14,8 +14,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::time::timeout;
 
-use super::token::Token;
 use crate::body::{Body, Collected, Timed, cause};
+use crate::fields::BearerToken;
 
 /// Where a process is asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,7 +31,7 @@ pub enum Place {
 pub struct Client {
     /// Where it is asked; of several the first where somebody is.
     places: Vec<Place>,
-    token: Option<Token>,
+    token: Option<BearerToken>,
 }
 
 /// Why there is no answer.
@@ -86,7 +86,7 @@ impl std::error::Error for ClientError {}
 
 impl Client {
     /// One that asks the first of these places where somebody answers.
-    pub fn new(places: Vec<Place>, token: Option<Token>) -> Self {
+    pub fn new(places: Vec<Place>, token: Option<BearerToken>) -> Self {
         Self { places, token }
     }
 
@@ -136,7 +136,7 @@ impl Client {
         if method == Method::POST {
             request = request.header(CONTENT_TYPE, "application/json");
         }
-        if let Some(value) = self.token.as_ref().and_then(Token::authorization) {
+        if let Some(value) = self.token.as_ref().and_then(BearerToken::authorization) {
             request = request.header(AUTHORIZATION, value);
         }
         request.method(method).body(body)

@@ -3,25 +3,24 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
+use http::header::{CONTENT_TYPE, HOST};
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 
 use super::answer::Refusal;
 use super::endpoint::Endpoint;
-use super::token::Token;
-use crate::fields::{is_host, is_plain_json};
+use crate::fields::{BearerToken, is_host, is_plain_json};
 
 /// What stands between a request and what it asks for.
 #[derive(Debug)]
 pub(super) struct Gate {
     /// The address that it listens on; `None` for a unix socket, to which no name leads.
     address: Option<SocketAddr>,
-    token: Option<Token>,
+    token: Option<BearerToken>,
 }
 
 impl Gate {
-    pub(super) fn new(address: Option<SocketAddr>, token: Option<Token>) -> Self {
+    pub(super) fn new(address: Option<SocketAddr>, token: Option<BearerToken>) -> Self {
         Self { address, token }
     }
 
@@ -34,10 +33,7 @@ impl Gate {
     pub(super) fn admit(&self, head: &Parts) -> Result<Endpoint, Refusal> {
         let path = head.uri.path();
         let open = Endpoint::is_open(path);
-        let opens = self
-            .token
-            .as_ref()
-            .is_none_or(|token| one_of(head, &AUTHORIZATION).is_some_and(|authorization| token.is_in(authorization)));
+        let opens = self.token.as_ref().is_none_or(|token| token.is_in(&head.headers));
         if !self.is_asked_by(head, Endpoint::is_probe(path), opens)? {
             return Err(Refusal::new(
                 StatusCode::FORBIDDEN,
@@ -104,7 +100,7 @@ mod tests {
     const TOKEN: &str = "sesame-open-sesame";
 
     fn gate(address: &str, token: Option<&str>) -> Gate {
-        Gate::new(address.parse().ok(), token.map(|token| Token::new(token).unwrap()))
+        Gate::new(address.parse().ok(), token.map(|token| BearerToken::new(token).unwrap()))
     }
 
     fn asked(gate: &Gate, method: &str, target: &str, fields: &[(&str, &str)]) -> u16 {

@@ -18,7 +18,6 @@ mod readiness;
 mod runtime;
 mod settings;
 mod status;
-mod token;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -55,7 +54,6 @@ pub use status::{
     AddressStatus, AdminStatus, Identity, LeaseStatus, OriginStatus, PeerStatus, RouteStatus, Status, StoreStatus,
     VerifyStatus,
 };
-pub use token::{SHORTEST as SHORTEST_TOKEN, Token};
 
 /// What the admin listener tells of, and makes its handler from.
 #[derive(Clone)]

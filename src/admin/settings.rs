@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use super::token::Token;
+use crate::fields::BearerToken;
 
 /// The `[admin]` table.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -12,7 +12,7 @@ pub struct AdminSettings {
     /// Where it listens.
     pub listen: AdminListen,
     /// What a request has to bring along; `None` where whoever reaches the listener may ask it.
-    pub token: Option<Token>,
+    pub token: Option<BearerToken>,
 }
 
 /// Where the admin listener listens.

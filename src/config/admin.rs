@@ -8,7 +8,8 @@ use serde::Deserialize;
 use super::findings::{Findings, Problem, Text};
 use super::listen::address;
 use super::table::{Hint, Table};
-use crate::admin::{AdminListen, AdminSettings, SHORTEST_TOKEN, Token};
+use crate::admin::{AdminListen, AdminSettings};
+use crate::fields::{BearerToken, SHORTEST_TOKEN};
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(
@@ -64,8 +65,8 @@ pub(super) fn resolve(
 }
 
 /// Reads a text as a token.
-pub(super) fn token(text: &str) -> Result<Token, Problem> {
-    Token::new(text).map_err(|why| {
+pub(super) fn token(text: &str) -> Result<BearerToken, Problem> {
+    BearerToken::new(text).map_err(|why| {
         let help = format!(
             "write {SHORTEST_TOKEN} characters or more, as `openssl rand -hex 16` makes them, or \"${{file:/run/secrets/admin}}\""
         );

@@ -12,9 +12,9 @@ use super::findings::{Findings, Problem, Text};
 use super::forms::{List, Word, Words, each_once};
 use super::size::{RawSize, size_from};
 use super::table::{Hint, Table};
-use crate::fields::{ContentCoding, HostName};
+use crate::fields::{BearerToken, ContentCoding, HostName};
 use crate::origin::HostRule;
-use crate::proxy::{CompressionSettings, ProxySettings, PurgeToken, Purgers};
+use crate::proxy::{CompressionSettings, ProxySettings, Purgers};
 use crate::rules::Hosts;
 use crate::server::{Http2, ServerSettings};
 
@@ -202,19 +202,10 @@ type Warned = (&'static str, &'static str);
 const ANYBODY_ELSE: Warned = ("so that any client can claim to be another", "name the addresses of your own proxies");
 const ANYBODY_PURGES: Warned = ("so that any client can empty the cache", "name the addresses of those who publish");
 
-/// A token is told in a header field, and guessed in no time if it is short.
-const SHORTEST_TOKEN: usize = 16;
-
 /// Reads a token. The problem repeats nothing of it.
-fn token(text: &str) -> Result<PurgeToken, Problem> {
+fn token(text: &str) -> Result<BearerToken, Problem> {
     let help = "write ${PURGE_TOKEN} or ${file:/run/secrets/purge}, and give it at least 16 letters and digits";
-    if text.len() < SHORTEST_TOKEN {
-        return Err(Problem::new(format!("`purge_token` is shorter than {SHORTEST_TOKEN} characters"), help));
-    }
-    if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(Problem::new("`purge_token` has a character that no token may have", help));
-    }
-    Ok(PurgeToken::new(text))
+    BearerToken::new(text).map_err(|why| Problem::new(why, help))
 }
 
 /// Ranges of addresses; none unless the file names some.
@@ -313,7 +304,7 @@ mod tests {
 
     #[test]
     fn a_token_is_long_and_never_repeated() {
-        assert_eq!(token("0123456789abcdef"), Ok(PurgeToken::new("0123456789abcdef")));
+        assert_eq!(token("0123456789abcdef"), Ok(BearerToken::new("0123456789abcdef").unwrap()));
         for text in ["", "brief", "0123456789 abcdef", "0123456789abcdé"] {
             let problem = token(text).unwrap_err();
             assert!(text.is_empty() || !format!("{problem:?}").contains(text), "{problem:?}");

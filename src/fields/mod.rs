@@ -3,6 +3,7 @@
 //! Pure: no I/O, no clock, nothing decided. What another party wrote is read without trust: nothing here panics,
 //! and a value that two parsers could read differently is read in the way that caches less.
 
+mod bearer;
 mod cache_control;
 mod cache_status;
 mod connection;
@@ -19,6 +20,7 @@ mod range;
 mod trace;
 mod visible;
 
+pub use bearer::{BearerToken, SHORTEST_TOKEN};
 pub use cache_control::{CDN_CACHE_CONTROL, CacheControl, MAX_DELTA_SECONDS, delta_seconds};
 pub use cache_status::{CacheStatus, Forward};
 pub use connection::{nominated, nominates_end_to_end, strip_hop_by_hop};

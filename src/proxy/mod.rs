@@ -75,7 +75,7 @@ use write::write;
 pub use coding::CompressionSettings;
 pub use core::Shared;
 pub use inspect::{Inspection, Question, Selection, Variants, inspect, question};
-pub use purgers::{PurgeToken, Purgers};
+pub use purgers::Purgers;
 pub use settings::ProxySettings;
 
 /// The proxy of one core.
