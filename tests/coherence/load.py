@@ -43,8 +43,10 @@ class Plan:
     nodes: list[int]
     seed: int
     cache_only: bool = False
-    # Where the origin is, for those who write behind the nodes' back and purge what they have written.
+    # Where the origin is, for those who write behind the nodes' back and purge what they have written; and where the nodes
+    # have their admin listeners.
     purging: int | None = None
+    admins: list[int] = field(default_factory=list)
 
 
 @dataclass
@@ -64,6 +66,8 @@ class Tally:
     # Reads and hits in each step of time.
     course: dict[int, list[int]] = field(default_factory=lambda: defaultdict(lambda: [0, 0]))
     acked: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    # How often something was purged, by the way.
+    ways: Counter = field(default_factory=Counter)
 
 
 class Skewed:
@@ -221,29 +225,52 @@ class Writer(Client):
             self.load.history[self.key] = {"version": version, "sent": self.sent, "acked": self.now, "node": self.node}
 
 
+# How a key is purged, and how often: by PURGE on the port for clients, or what `POST /purge` of the admin listener is told.
+# What drops many keys is seldom, or nothing would be left to be old.
+WAYS = {"PURGE": 40, "url": 30, "key": 13, "tag": 13, "route": 1.5, "prefix": 1.5, "all": 1}
+
+
+def named(way: str, key: str) -> dict:
+    """What names a key in this way. Those of route `d` have none of their own but the path."""
+    letter = key[0]
+    path = f"/{letter}/{key}"
+    own = {"url": path, "tag": f"tag:{key}", "prefix": f"/{letter}/", "all": True}
+    own |= {"key": path, "route": "/d/{id}"} if letter == "d" else {"key": f"{letter}:{key}", "route": letter}
+    return {way: own[way]}
+
+
 class PurgeWriter(Writer):
-    """Writes behind the nodes' back, at the origin itself, and then purges the URL through one of the nodes: its answer is the
-    acknowledgement."""
+    """Writes behind the nodes' back, at the origin itself, and then purges what it wrote through one of the nodes, in one of
+    several ways: the answer to that is the acknowledgement."""
 
     kind = "PURGE"
 
     def __init__(self, load: "Load", number: int):
         super().__init__(load, number)
-        self.home, self.version = load.plan.purging, 0
+        self.home, self.version, self.way = load.plan.purging, 0, "PURGE"
 
     def request(self) -> bytes:
         if self.home == self.load.plan.purging:
             return super().request()
-        return b"PURGE /%s/%s HTTP/1.1\r\nHost: shop.test\r\n\r\n" % (self.key[0].encode(), self.key.encode())
+        if self.way == "PURGE":
+            return b"PURGE /%s/%s HTTP/1.1\r\nHost: shop.test\r\n\r\n" % (self.key[0].encode(), self.key.encode())
+        body = json.dumps(named(self.way, self.key)).encode()
+        head = b"POST /purge HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+        return head % len(body) + body
 
     def answered(self, status: int, head: bytes, body: bytes) -> float:
         if self.home == self.load.plan.purging:
             self.version = int(BODY.search(body)[2])
-            self.home = random.choice(self.load.plan.nodes)
+            self.through = random.randrange(len(self.load.plan.nodes))
+            self.way = random.choices(list(WAYS), list(WAYS.values()))[0]
+            self.home = (self.load.plan.nodes if self.way == "PURGE" else self.load.plan.admins)[self.through]
             return 0.0
         self.home = self.load.plan.purging
         if status == 200:
+            self.node = self.load.plan.nodes[self.through]
             self.acknowledged(self.version)
+            self.load.history[self.key]["way"] = self.way
+            self.tally.ways[self.way] += 1
         return random.uniform(*PAUSE)
 
     def lost(self, kind: str) -> None:

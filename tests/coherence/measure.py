@@ -196,6 +196,7 @@ class Result:
             "lost": self.lost,
             "late": self.late,
             "errors": dict(self.tally.errors),
+            "ways": dict(self.tally.ways),
             "shares": self.shares(),
             "back": None if back is None else str(back) if back == float("inf") else round(back, 2),
             "get_ms": percentiles(self.tally.gets),

@@ -333,7 +333,7 @@ def started_far_away(stand: Stand) -> None:
 ROWS = [
     Row("quiet", "no fault", nothing, nodes=(2, 4), back=False, quiet=True),
     Row("cache-only", "writes to the cache alone, through it and around it", nothing, kind="cache-only", back=False),
-    Row("purged", "writes behind the nodes' back, each followed by a purge of its URL", nothing, kind="purged", back=False, quiet=True),
+    Row("purged", "writes behind the nodes' back, each followed by a purge: PURGE, or by URL, key, tag, route, prefix, all", nothing, kind="purged", back=False, quiet=True),
     Row("purged-asleep", "the same, and Redis sleeps for 60 ms once a second", redis_asleep, kind="purged"),
     Row("node-stopped", "a node is stopped for 1.5 s", node_hangs),
     Row("node-killed", "a node is killed with -9 and started again, 14 times or more", node_killed, rounds=14),

@@ -95,6 +95,8 @@ class Stand:
     origin: Origin = None
     relays: Relays = None
     nodes: list[Node] = field(default_factory=list)
+    # Where they have their admin listeners, if it is asked.
+    admins: list[int] = field(default_factory=list)
     faults: list[list[float]] = field(default_factory=list)
     held: list[Held] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -111,6 +113,7 @@ class Stand:
         self.relays = Relays([(ports.take(), self.main.port) for _ in range(count + 1)], self.folder)
         self.relays.start()
         self.start_replicas()
+        self.admins = [ports.take() for _ in range(count)] if self.kind == "purged" else []
         for number in range(count):
             port = ports.take()
             self.nodes.append(Node(number, port, self.folder, self.config(number, port)))
@@ -144,9 +147,10 @@ class Stand:
         return (
             f'listen = "127.0.0.1:{port}"\n[clients]\nhosts = ["shop.test"]\n'
             + ('purge_from = ["127.0.0.1"]\n' if self.kind == "purged" else "")
+            + (f'[admin]\nlisten = "127.0.0.1:{self.admins[number]}"\n' if self.kind == "purged" else "")
             + f'[origin]\nurl = "http://127.0.0.1:{self.origin.port}"\n{within}'
             f'[store]\nurl = "{self.url(number)}"\nwhen_down = "{self.options.when_down}"\n'
-            + ROUTES % names
+            + (ROUTES % names).replace('ttl = "1h"', 'ttl = "1h"\ntags = ["tag:{id}"]' if self.kind == "purged" else 'ttl = "1h"')
             + (CACHE_ONLY if self.kind == "cache-only" else "")
             + "[log]\nrequests = false\n"
         )
@@ -215,7 +219,7 @@ class Clients:
         self.reads, self.end = context.Value("Q", 0, lock=False), context.Event()
         self.results, theirs = context.Pipe(duplex=False)
         purging = made.origin.port if made.kind == "purged" else None
-        plan = load.Plan([node.port for node in made.nodes], made.options.seed, made.kind == "cache-only", purging)
+        plan = load.Plan([node.port for node in made.nodes], made.options.seed, made.kind == "cache-only", purging, made.admins)
         log = made.options.logs / "violations.jsonl"
         log.parent.mkdir(parents=True, exist_ok=True)
         log.unlink(missing_ok=True)
