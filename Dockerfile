@@ -2,7 +2,7 @@
 #   docker build -t aside .
 #   docker run -p 8080:8080 aside serve --listen 0.0.0.0:8080 --origin http://the-api:5000
 
-FROM rust:1-slim-bookworm AS build
+FROM rust:1.95.0-slim-bookworm AS build
 # The allocator is built with make.
 RUN apt-get update && apt-get install --yes --no-install-recommends make && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
@@ -12,7 +12,7 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/src/target \
     cargo build --release --locked --bin aside && cp target/release/aside /aside
 
-FROM debian:bookworm-slim
+FROM debian:12.11-slim
 LABEL org.opencontainers.image.title="aside" \
     org.opencontainers.image.description="A transparent caching reverse proxy that is never stale after a write" \
     org.opencontainers.image.licenses="MIT"

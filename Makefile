@@ -7,7 +7,7 @@ help: ## lists what there is
 demo: ## a Flask API and aside in front of it, with a log of requests, until Ctrl-C (PORT=8080 BACKEND_PORT=5000)
 	@scripts/demo
 
-test: ## every test; installs Redis, MariaDB, Node, curl, valgrind and Python's venv from apt where they are missing
+test: ## every test; installs Redis, MariaDB, Node, nginx, Chromium and what else it needs from apt where they are missing
 	@scripts/test
 
 fuzz: ## hostile bytes for every parser and validator, SECONDS=60 each, two at a time
@@ -31,7 +31,7 @@ endurance: ## stress for some minutes: memory, full stores, idle and slow client
 coherence: ## no read older than an answered write, over real processes and every fault, 30 minutes (ASIDE_BIN=path ROWS=name,...)
 	@scripts/coherence $(if $(ROWS),--rows $(ROWS))
 
-dashboard: ## the dashboard in a real Chromium (from apt, and playwright from PyPI); SHOTS=folder for screenshots
+dashboard: ## the dashboard in a real Chromium; SHOTS=folder for screenshots
 	@scripts/check-dashboard $(SHOTS)
 
 conformance: ## the public suite http-tests/cache-tests, in CACHE_TESTS_DIR (examples/conformance/README.md)

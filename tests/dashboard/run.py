@@ -37,11 +37,12 @@ ttl = "1h"
 invalidated_by = ["POST /pages/{{page}}"]
 """
 TOKEN = "open-sesame-open-sesame"
-failed = 0
+passed = failed = 0
 
 
 def check(text: str, holds: bool, more: object = "") -> None:
-    global failed
+    global passed, failed
+    passed += bool(holds)
     failed += not holds
     print(f"  {'ok  ' if holds else 'FAIL'}  {text}{'' if holds else f': {more}'}", flush=True)
 
@@ -293,7 +294,7 @@ def main() -> int:
             finally:
                 aside.stop()
         browser.close()
-    print(f"\n{'0 failed' if not failed else f'{failed} failed'}")
+    print(f"\n{passed} passed, {failed} failed")
     return 1 if failed else 0
 
 
