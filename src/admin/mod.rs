@@ -174,6 +174,7 @@ impl Desk {
     fn status(&self) -> Status {
         let Shared { gate, identity, process, started } = &*self.shared;
         let Process { parts, metrics, control, readiness, .. } = process;
+        let store = parts.store.state();
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             uptime_seconds: started.elapsed().as_secs_f64(),
@@ -181,7 +182,8 @@ impl Desk {
             config: control.config(),
             listen: identity.listen.clone(),
             admin: AdminStatus { listen: identity.admin.clone(), token: gate.has_token() },
-            store: status::of_store(parts.store.state()),
+            pending: store.pending,
+            store: status::of_store(store),
             origin: status::of_origin(parts),
             verify: status::of_verify(&parts.shared().verified()),
             routes: status::of_routes(&parts.shared().rules(), &metrics.totals()),

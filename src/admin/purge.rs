@@ -1,22 +1,53 @@
 //! `POST /purge` and `GET /entries`: what the store drops by name, and what it holds.
 
+use std::fmt;
+
 use http::StatusCode;
-use serde_json::{Map, Value};
+use serde::Deserialize;
+use serde::de::{Deserializer, MapAccess, Visitor};
+use serde_json::Value;
 
 use super::answer::Refusal;
 use super::query;
 use crate::rules::{Purge, Ruleset};
 use crate::store::{Listing, Store, Strength};
 
+/// The members of a JSON object in their order: one that is there twice is, too.
+struct Members(Vec<(String, Value)>);
+
+impl<'de> Deserialize<'de> for Members {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Each;
+        impl<'de> Visitor<'de> for Each {
+            type Value = Members;
+
+            fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+                out.write_str("a JSON object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(Members(members))
+            }
+        }
+        from.deserialize_map(Each)
+    }
+}
+
 /// What a body asks to be purged: one of `key`, `url`, `tag`, `route`, `prefix` and `all`, and whether `soft`.
 fn read(body: &[u8]) -> Result<(Purge, Strength), Refusal> {
-    let members: Map<String, Value> = serde_json::from_slice(body)
+    let Members(members) = serde_json::from_slice(body)
         .map_err(|error| Refusal::of_field("body", format!("The body is no JSON object: {error}.")))?;
-    let (mut purge, mut strength) = (None, Strength::Hard);
+    let (mut purge, mut soft_is) = (None, None);
     for (name, value) in members {
         let named = match (&*name, value) {
             ("soft", Value::Bool(soft)) => {
-                strength = if soft { Strength::Soft } else { Strength::Hard };
+                if soft_is.replace(soft).is_some() {
+                    return Err(Refusal::of_field(&name, "`soft` is there twice."));
+                }
                 continue;
             }
             ("all", Value::Bool(true)) => Purge::All,
@@ -39,6 +70,7 @@ fn read(body: &[u8]) -> Result<(Purge, Strength), Refusal> {
         }
     }
     let missing = || Refusal::of_field("body", "Nothing is named; write key, url, tag, route, prefix or all.");
+    let strength = if soft_is == Some(true) { Strength::Soft } else { Strength::Hard };
     Ok((purge.ok_or_else(missing)?, strength))
 }
 
@@ -84,6 +116,9 @@ mod tests {
             ("{\"kee\": \"a\"}", "kee"),
             ("{\"soft\": 1, \"all\": true}", "soft"),
             ("{\"key\": \"a\", \"tag\": \"b\"}", "tag"),
+            ("{\"key\": \"a\", \"key\": \"b\"}", "key"),
+            ("{\"all\": true, \"all\": true}", "all"),
+            ("{\"soft\": false, \"soft\": true, \"all\": true}", "soft"),
         ] {
             assert_eq!(read(text.as_bytes()).unwrap_err().told.field.as_deref(), Some(field), "{text}");
         }

@@ -26,6 +26,8 @@ pub struct Status {
     pub admin: AdminStatus,
     /// The store.
     pub store: StoreStatus,
+    /// Invalidations that the store has not confirmed so far; while there are any nothing is read from it.
+    pub pending: u64,
     /// The origin.
     pub origin: OriginStatus,
     /// Whether hits are compared with the origin's answers, and what came of it.
@@ -58,8 +60,6 @@ pub struct StoreStatus {
     pub lease: Option<LeaseStatus>,
     /// The other nodes that share it.
     pub peers: Vec<PeerStatus>,
-    /// Invalidations that it has not confirmed so far; while there are any nothing is read from it.
-    pub pending: u64,
     /// Writes of this process under way that it was told of.
     pub marks: u64,
     /// Tags that are held, since nobody knows what became of a write; `None` where only Redis knows.
@@ -178,7 +178,6 @@ pub(super) fn of_store(state: State) -> StoreStatus {
         why_down: state.why_down,
         lease,
         peers: peers.collect(),
-        pending: state.pending,
         marks: state.marks,
         held: state.held,
         rules_differ: state.rules_differ,

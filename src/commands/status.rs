@@ -50,7 +50,8 @@ pub(super) fn run(arguments: &StatusArguments) -> ExitCode {
 }
 
 fn text(status: &Status) -> String {
-    let Status { version, uptime_seconds, ready, config, listen, admin, store, origin, verify, routes } = status;
+    let Status { version, uptime_seconds, ready, config, listen, admin, store, pending, origin, verify, routes } =
+        status;
     let up = duration::show(Duration::from_secs_f64(uptime_seconds.max(0.0).floor()));
     let ready = if *ready { "serving" } else { "not serving" };
     let file = config.file.as_deref().unwrap_or("no file");
@@ -60,7 +61,7 @@ fn text(status: &Status) -> String {
         ("config", format!("{file}, loaded {}, rules {}", config.loaded_at, config.fingerprint)),
         ("listening", listen.join(" and ")),
         ("admin", format!("{}{token}", admin.listen)),
-        ("store", store_text(store)),
+        ("store", store_text(store, *pending)),
     ];
     lines.extend(store.lease.iter().map(|lease| ("store", lease_text(lease, store.peers.len()))));
     lines.extend(origin.addresses.iter().map(|address| ("origin", address_text(address))));
@@ -69,8 +70,8 @@ fn text(status: &Status) -> String {
     layout(&lines)
 }
 
-fn store_text(store: &StoreStatus) -> String {
-    let StoreStatus { url, up, why_down, pending, rules_differ, memory_bytes, memory_limit_bytes, .. } = store;
+fn store_text(store: &StoreStatus, pending: u64) -> String {
+    let StoreStatus { url, up, why_down, rules_differ, memory_bytes, memory_limit_bytes, .. } = store;
     let mut text = format!("{url}: {}", if *up { "up" } else { "down" });
     if let Some(why) = why_down {
         text = format!("{text} ({why})");
@@ -80,7 +81,7 @@ fn store_text(store: &StoreStatus) -> String {
     }
     let rounded = memory_bytes >> 10 << 10;
     text = format!("{text}, {} of {} of memory", size::show(rounded), size::show(*memory_limit_bytes));
-    if *pending > 0 {
+    if pending > 0 {
         text = format!("{text}, {pending} invalidations pending");
     }
     if *rules_differ { format!("{text}, nodes have different rules") } else { text }

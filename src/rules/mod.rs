@@ -31,7 +31,7 @@ pub use hosts::{AskedHost, Hosts, KeyedHost, reachable};
 pub use invalidation::{Cause, Invalidation, Scope, summary};
 pub use key::{CacheKey, Digest, Role};
 pub use pattern::{Captures, JsonTemplate, PathPattern, PatternError, RequestPattern, Source, Template};
-pub use purge::{Purge, Purging, Unnamed};
+pub use purge::{Beginning, Purge, Purging, Unnamed};
 pub use read::{Bypass, Found, Read, find_parameter, parameters};
 pub use route::{Annotate, Credential, Fill, Route, RouteQuery};
 pub use routes::{

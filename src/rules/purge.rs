@@ -1,8 +1,13 @@
 //! What a person or a program asks to be dropped from the cache by name, and what that stands for in tags.
 
+mod beginning;
+
 use std::fmt;
 
 use super::tag::Tag;
+
+pub use self::beginning::Beginning;
+pub(in crate::rules) use self::beginning::{ENDS, alike, beginning_alike, is_long, readings};
 
 /// What is to be purged, as it is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,12 +27,14 @@ pub enum Purge {
 }
 
 /// What a purge stands for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Purging {
     /// What was asked for.
     pub purge: Purge,
     /// Everything that has one of these is meant; sorted, each once, never none.
     pub tags: Vec<Tag>,
+    /// Less than that, for a store that can look at each entry.
+    pub beginning: Option<Beginning>,
 }
 
 /// Why a purge stands for nothing.

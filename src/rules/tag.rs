@@ -69,6 +69,12 @@ impl Tag {
         Self::of_route('r', name)
     }
 
+    /// What is being fetched for a route. No entry has it: a fill that was begun before is refused for it, and what is stored
+    /// stays.
+    pub fn fills(name: &str) -> Self {
+        Self::of_route('i', name)
+    }
+
     /// Every entry of one folded path of a route, whatever its query and variant.
     pub fn path(route: &str, folded: &str) -> Self {
         Self::within('p', route, folded)
@@ -181,7 +187,7 @@ impl Tag {
         match (kind, text.split_once(' ')) {
             ("p" | "k" | "x" | "y", Some((route, _))) => Owner::Route(route),
             ("w", Some((route, _))) => Owner::Markers(route),
-            ("r" | "d" | "a" | "o" | "w", _) => Owner::Itself,
+            ("r" | "d" | "a" | "o" | "w" | "i", _) => Owner::Itself,
             ("v", _) => Owner::Variant,
             _ if *self == *EVERYTHING || *self == *NAMES => Owner::Itself,
             _ => Owner::Name,
@@ -201,6 +207,15 @@ impl Tag {
     /// Whether it is of the one entry, as far as anything is: of its key, of its path, or of all that are spelt as oddly.
     pub fn is_of_entry(&self) -> bool {
         ["k:", "p:", "x:", "o:"].iter().any(|kind| self.0.starts_with(kind))
+    }
+
+    /// Of an entry's tags the one that the fewest other entries have; any of them invalidates it.
+    pub fn narrowest(tags: &[Self]) -> Option<&Self> {
+        let of_kind = |kind: &str| tags.iter().find(|tag| tag.0.starts_with(kind) && !tag.is_listed_for_good());
+        ["k:", "x:", "p:", "w:"].into_iter().find_map(of_kind).or_else(|| {
+            let wide = |kind: &str| tags.iter().find(|tag| tag.0.starts_with(kind));
+            ["o:", "r:", "w:"].into_iter().find_map(wide)
+        })
     }
 
     /// Whether it is of one key.

@@ -78,6 +78,14 @@ pub struct Since {
     pub watched: Vec<Tag>,
 }
 
+impl Since {
+    /// The same, and whether what is being fetched for this route was to be refused.
+    pub(super) fn and_fills(&self, route: &str) -> Self {
+        let watched = self.watched.iter().cloned().chain([Tag::fills(route)]).collect();
+        Self { token: self.token, watched }
+    }
+}
+
 /// What an invalidation left behind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Invalidated {

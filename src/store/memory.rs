@@ -26,6 +26,7 @@ use super::bounded::{Bounded, Weight};
 use super::change::{Change, Intent};
 use super::core::{Invalidated, Otherwise, PutOutcome, Since, Token};
 use super::entry::{Expect, Kind, Lookup, StoredResponse};
+use super::found::Found;
 use super::in_force::InForce;
 use super::listing::{Listing, MOST, StoredEntry};
 use super::record::{Marks, Record};
@@ -33,7 +34,7 @@ use super::redis::key_name;
 use super::state::State;
 use super::weight::key_texts;
 use crate::clock::{Clock, Millis, millis};
-use crate::rules::{CacheKey, EntryRef, Tag};
+use crate::rules::{Beginning, CacheKey, EntryRef, Tag};
 
 /// About what an entry weighs.
 const BYTES_A_GHOST: u64 = 8 << 10;
@@ -128,9 +129,10 @@ impl Memory {
     pub fn put(&self, at: &EntryRef, entry: Arc<StoredResponse>, expect: &Expect) -> PutOutcome {
         let Some(weight) = self.weigh(at, &entry) else { return PutOutcome::TooLarge };
         self.record.sweep(|| self.clock.ticks());
-        let marks = self.record.write();
+        let (marks, fills) = (self.record.write(), [Tag::fills(&at.key.route)]);
+        let concerned = entry.tags.iter().chain(&at.tags).chain(&fills);
         // A fill from before a soft invalidation is as old as what that hit.
-        if self.stands(&marks, &entry, at) != Some(false) {
+        if self.record.stands(&marks, entry.token, concerned) != Some(false) {
             return raced(&marks, &entry);
         }
         let there = self.entries.peek(&at.key).filter(|there| self.stands(&marks, there, at).is_some());
@@ -209,6 +211,19 @@ impl Memory {
         let is_there =
             |entry: &StoredResponse| self.record.stands(&self.record.read(), entry.token, &entry.tags).is_some();
         Some(self.entries.iter().filter(|(_, entry)| of_it(entry) && is_there(entry)).count() as u64)
+    }
+
+    /// The entries that begin so and can be given out; `None` where these are too many.
+    pub(super) fn beginning(&self, beginning: &Beginning) -> Option<Found> {
+        let mut found = Found::default();
+        for (key, entry) in self.entries.iter() {
+            let name = key_name(&key);
+            let is_there = || self.record.stands(&self.record.read(), entry.token, &entry.tags).is_some();
+            if beginning.covers(&key.route, &name) && is_there() {
+                found.add(&key.route, &name, &entry.tags)?;
+            }
+        }
+        Some(found)
     }
 
     /// Some of the entries that can be given out, of this route where one is named.

@@ -14,6 +14,7 @@ mod change;
 mod core;
 mod derived;
 mod entry;
+mod found;
 mod held;
 mod in_force;
 pub mod lease;
@@ -32,7 +33,7 @@ use std::time::Duration;
 
 use crate::budget::Budget;
 use crate::clock::Clock;
-use crate::rules::{EntryRef, Purging, Tag};
+use crate::rules::{Beginning, EntryRef, Purging, Tag};
 use crate::telemetry::{Operation, Operations};
 
 use self::in_force::InForce;
@@ -306,12 +307,52 @@ impl Store {
     /// On a [`Fault`] it is pending, as by [`Store::invalidate`]: it is made before this process reads from the store again, and
     /// what other nodes had of it they reuse no more. Dropping the future loses nothing: the work goes on.
     pub async fn purge(&self, purging: &Purging, strength: Strength) -> Result<Purged, Fault> {
-        let change = Change { strength, ..Change::of(&purging.tags) };
-        let (matched, token) = match self {
-            Self::Memory(memory) => (memory.count(&purging.tags), Some(memory.invalidate(change).token)),
-            Self::Redis(redis) => (None, Box::pin(redis.timed(Operation::Invalidate, redis.purge(change))).await?),
+        if let Some(beginning) = &purging.beginning
+            && let Some((matched, token)) = self.purge_found(beginning.clone(), strength).await
+        {
+            return Ok(Purged { purge: purging.purge.clone(), strength, matched: Some(matched), token });
+        }
+        let matched = match self {
+            Self::Memory(memory) => memory.count(&purging.tags),
+            Self::Redis(_) => None,
         };
+        let token = self.invalidate_by_name(Change { strength, ..Change::of(&purging.tags) }).await?;
         Ok(Purged { purge: purging.purge.clone(), strength, matched, token })
+    }
+
+    /// Purges what begins so and no more, each entry by itself, for there is no tag that all of them have. Comes back with how
+    /// many that are and the token after it. `None` where it was not done, or not all of it, so that more has to be purged: they
+    /// are too many, or the store cannot be looked through now.
+    ///
+    /// First every fill under way that may begin so is refused. So nothing is missed that was there, or was being fetched, before:
+    /// it is either found or not stored.
+    ///
+    /// Dropping the future loses nothing: the work goes on.
+    async fn purge_found(&self, beginning: Beginning, strength: Strength) -> Option<(u64, Option<Token>)> {
+        let store = self.clone();
+        let work = async move {
+            let refused = store.invalidate_by_name(Change::of(&beginning.fills())).await?;
+            let found = match &store {
+                Self::Memory(memory) => memory.beginning(&beginning),
+                Self::Redis(redis) => redis.beginning(&beginning).await?,
+            };
+            let Some(found) = found else { return Ok(None) };
+            let (count, tags) = (found.count(), found.into_tags());
+            if tags.is_empty() {
+                return Ok(Some((0, refused)));
+            }
+            let token = store.invalidate_by_name(Change { strength, ..Change::of(&tags) }).await?;
+            Ok::<_, Fault>(Some((count, token)))
+        };
+        tokio::spawn(work).await.ok()?.ok()?
+    }
+
+    /// Comes back with the token after it; `None` where it was made with a call.
+    async fn invalidate_by_name(&self, change: Change<'_>) -> Result<Option<Token>, Fault> {
+        match self {
+            Self::Memory(memory) => Ok(Some(memory.invalidate(change).token)),
+            Self::Redis(redis) => Box::pin(redis.timed(Operation::Invalidate, redis.purge(change))).await,
+        }
     }
 
     /// Some of the entries that can be given out, for a person who looks: of this route where one is named, at most so many,
@@ -351,6 +392,7 @@ impl Store {
         otherwise: Otherwise,
     ) -> Result<(Invalidated, Result<PutOutcome, Fault>), Fault> {
         debug_assert!(at.tags.iter().all(|tag| entry.tags.contains(tag)), "the tags of its key are the entry's too");
+        let since = &since.and_fills(&at.key.route);
         match self {
             Self::Memory(memory) => {
                 let (invalidated, outcome) = memory.invalidate_and_put(change, since, at, entry, otherwise);

@@ -105,7 +105,7 @@ impl RuledStore {
         if self.is_in_force() {
             return self.store.purge(purging, strength).await;
         }
-        let everything = Purging { purge: purging.purge.clone(), tags: vec![Tag::everything()] };
+        let everything = Purging { purge: purging.purge.clone(), tags: vec![Tag::everything()], beginning: None };
         self.store.purge(&everything, strength).await
     }
 
@@ -205,7 +205,7 @@ mod tests {
         let mark = before.mark(Intent { held: Vec::new(), others: vec![Tag::named("a")] }).await.unwrap();
         before.hold(&mark).await.unwrap();
         assert!(after.lookup(&at("b")).await.unwrap().entry.is_none());
-        let purging = Purging { purge: Purge::Tag("a".to_owned()), tags: vec![Tag::named("a")] };
+        let purging = Purging { purge: Purge::Tag("a".to_owned()), tags: vec![Tag::named("a")], beginning: None };
         for (store, is_left) in [(&after, true), (&before, false)] {
             stored(&after, "b").await;
             store.purge(&purging, Strength::Hard).await.unwrap();

@@ -90,6 +90,35 @@ fn tags_routes_and_everything() {
 }
 
 #[test]
+fn a_name_may_have_many_of_what_follows_names() {
+    let path = "/un/a@b@c@d@e@f@g@h@i@j".to_owned();
+    let app =
+        app(&[route("/one/{id}", "key = \"one:{id}\"\nname = \"one\"")], &format!("{path} /one/a@b@c@d@e@f@g@h@i@j"));
+    assert_eq!(dropped(&app, &Purge::Key(path.clone())), path);
+    assert_eq!(dropped(&app, &Purge::Key("one:a@b@c@d@e@f@g@h@i@j".to_owned())), "/one/a@b@c@d@e@f@g@h@i@j");
+    assert_eq!(dropped(&app, &Purge::Key(format!("{path}@shop.example#1"))), path);
+    assert!(app.routes.purging(Purge::Key("/a".to_owned() + &"@".repeat(65)), "").is_err());
+    let group = Purge::Tag("[2001:db8::1:2:3:4:5:6:7]:8080:news".to_owned());
+    let group = app.routes.purging(group, "").unwrap();
+    assert!(group.tags.contains(&Tag::cache_group("[2001:db8::1:2:3:4:5:6:7]:8080", "news")));
+    assert!(app.routes.purging(Purge::Tag(":".repeat(65)), "").is_err());
+}
+
+#[test]
+fn a_prefix_is_read_however_it_is_written() {
+    let app = app(&[route("/fr\u{fc}chte/{id}", "name = \"f\"")], "/fr%C3%BCchte/1 /plain/1");
+    for prefix in
+        ["/fr%C3%BCchte", "/fr\u{fc}chte/", "http://h/fr%C3%BCchte/1", "/FR\u{dc}CHTE", "/%66r%C3%BCch", "/fr%C3"]
+    {
+        assert!(dropped(&app, &Purge::Prefix(prefix.to_owned())).starts_with("/fr%C3%BCchte/1"), "{prefix}");
+        assert_eq!(covered(&app, prefix), "/fr%C3%BCchte/1", "{prefix}");
+    }
+    for all in ["s", "shop", "shop:"] {
+        assert_eq!(dropped(&app, &Purge::Prefix(all.to_owned())), "/fr%C3%BCchte/1 /plain/1", "{all}");
+    }
+}
+
+#[test]
 fn a_prefix_is_one_of_keys_and_of_paths() {
     let shop = shop();
     let fruit = "/fruit/1 /fruit/2 /fruit/007";
@@ -106,6 +135,79 @@ fn a_prefix_is_one_of_keys_and_of_paths() {
         let without = with_active.replace(active, "");
         assert_eq!(without.split_whitespace().collect::<Vec<_>>().join(" "), expected, "{prefix}");
         assert!(with_active.contains(active));
+    }
+}
+
+/// The reads whose entries a prefix is told to cover, by the names of their keys.
+fn covered(app: &App, prefix: &str) -> String {
+    let purging = app.routes.purging(Purge::Prefix(prefix.to_owned()), "shop:").unwrap();
+    let beginning = purging.beginning.unwrap();
+    let is_covered = |read: &&String| {
+        let target = read.parse().unwrap();
+        let read = aside::rules::Read { target: &target, fields: &HeaderMap::new(), host: None, secure: false };
+        let (route, name) = match app.routes.find(target.path()) {
+            Some((route, captures)) => {
+                let at = place(route, &read, &captures).unwrap();
+                (route.name.to_string(), at.key.name)
+            }
+            None => ("unrouted".to_owned(), read.target.as_str().to_owned()),
+        };
+        let is_dropped = meet(&purging.tags, &super::stored_tags(&app.routes, target.as_str()));
+        let covers = beginning.covers(&route, &name);
+        assert!(is_dropped || !covers, "{prefix} covers {target} and does not drop it");
+        for added in ["@a.example", "#https#959a45d44e6fcf58361ed004681556fe#part", "@https://a#b#3"] {
+            assert_eq!(beginning.covers(&route, &format!("{name}{added}")), covers, "{prefix}: {name}{added}");
+        }
+        covers
+    };
+    app.reads.iter().filter(is_covered).map(String::as_str).collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn a_prefix_covers_what_begins_so_and_what_cannot_be_told() {
+    let shop = shop();
+    for (prefix, expected) in [
+        ("fruit:", "/fruit/1 /fruit/2 /fruit/007"),
+        ("shop:fruit:", "/fruit/1 /fruit/2 /fruit/007"),
+        ("FRUIT:2", "/fruit/2"),
+        ("fruit:0", "/fruit/007"),
+        ("/fruit/", "/fruit/1 /fruit/2 /fruit/007"),
+        ("/FRUIT/2", "/fruit/2"),
+        ("/fruit/00", "/fruit/007"),
+        ("https://shop.example/orders/2", "/orders/2"),
+        ("/orders/", "/orders/1 /orders/2"),
+        ("/raw/1", "/raw/1?a=1 /raw/1?b=1"),
+        // Of the query nothing is told by a path.
+        ("/raw/1?b", "/raw/1?a=1 /raw/1?b=1"),
+        ("/plain/1?x", "/plain/1 /plain/1?x=1"),
+        ("/plain", "/plain/1 /plain/1?x=1 /plain/2"),
+        ("/plain/2/", "/plain/2"),
+        ("/active", "/active?country=NI&city=Managua /active?country=NI&city=Le%C3%B3n /active"),
+        ("NI-", "/active?country=NI&city=Managua /active?country=NI&city=Le%C3%B3n"),
+        ("ni-le", "/active?country=NI&city=Le%C3%B3n"),
+        ("/", &shop.reads.join(" ")),
+    ] {
+        assert_eq!(covered(&shop, prefix), expected, "{prefix}");
+    }
+    let tables = [
+        route("/city/{name}/streets", "key = \"streets:{name}\"\nname = \"streets\""),
+        route("/pages/{page}/{part}", "key = \"pages:{part}:{page}\"\nname = \"pages\""),
+    ];
+    let cities = app(&tables, "/city/Le%C3%B3n/streets /city/a%40b/streets /pages/1/a");
+    for (prefix, expected) in [
+        ("/city/Le%C3%B3n/", "/city/Le%C3%B3n/streets"),
+        ("/city/LE\u{d3}N", "/city/Le%C3%B3n/streets"),
+        // Half a character.
+        ("/city/Le%C3", "/city/Le%C3%B3n/streets"),
+        ("/city/Le%C", "/city/Le%C3%B3n/streets"),
+        ("/city/leon", ""),
+        ("/city/a@", "/city/a%40b/streets"),
+        ("/city/a%40b/s", "/city/a%40b/streets"),
+        ("/city/b", ""),
+        ("/pages/2", ""),
+        ("/pages/1/a", "/pages/1/a"),
+    ] {
+        assert_eq!(covered(&cities, prefix), expected, "{prefix}");
     }
 }
 

@@ -21,6 +21,7 @@ use crate::held::{
     whoever_was_softly_raced_was_not_alone,
 };
 use crate::purge::{
+    a_prefix_hits_what_begins_so_and_refuses_every_fill_that_may, a_prefix_of_very_many_hits_their_route,
     a_purge_hits_what_it_names_and_what_is_being_fetched_of_it_on_every_node,
     a_soft_purge_leaves_what_it_hits_stale_and_refuses_what_is_being_fetched,
     what_can_be_given_out_is_listed_and_no_more_than_was_asked_for,
@@ -75,6 +76,8 @@ laws! {
     what_another_node_kept_or_read_counts_the_same
     a_purge_hits_what_it_names_and_what_is_being_fetched_of_it_on_every_node
     a_soft_purge_leaves_what_it_hits_stale_and_refuses_what_is_being_fetched
+    a_prefix_hits_what_begins_so_and_refuses_every_fill_that_may
+    a_prefix_of_very_many_hits_their_route
     what_can_be_given_out_is_listed_and_no_more_than_was_asked_for
     everything_is_one_tag
     every_kind_of_tag_drops_what_has_it_and_nothing_else

@@ -10,7 +10,7 @@ use crate::fixture::{
 };
 
 fn purging(tags: &[Tag]) -> Purging {
-    Purging { purge: Purge::Tag("season".to_owned()), tags: tags.to_vec() }
+    Purging { purge: Purge::Tag("season".to_owned()), tags: tags.to_vec(), beginning: None }
 }
 
 pub async fn a_purge_hits_what_it_names_and_what_is_being_fetched_of_it_on_every_node(harness: &impl Harness) {
@@ -54,6 +54,63 @@ pub async fn a_soft_purge_leaves_what_it_hits_stale_and_refuses_what_is_being_fe
         store.purge(&purging(tags), Strength::Hard).await.unwrap();
         assert_eq!(hit(&other, &apple).await, None, "{tags:?}");
     }
+}
+
+/// What a prefix of keys of the two routes of the fixture stands for.
+fn beginning(prefix: &str) -> Purging {
+    let text = "origin = \"http://127.0.0.1:5000\"\n[[route]]\npath = \"/fruit/{id}\"\nttl = \"1h\"\nkey = \"fruit:{id}\"\nname = \"fruit\"\n\
+                  [[route]]\npath = \"/order/{id}\"\nttl = \"1h\"\nkey = \"order:{id}\"\nname = \"orders\"\n";
+    let config = aside::config::Config::from_text("rules.toml", text, |_| None).unwrap();
+    config.proxy.rules.routes.purging(Purge::Prefix(prefix.to_owned()), "").unwrap()
+}
+
+pub async fn a_prefix_hits_what_begins_so_and_refuses_every_fill_that_may(harness: &impl Harness) {
+    let (store, other) = (harness.store(), harness.second().await);
+    let [one, ten, two] = ["fruit:1", "fruit:10", "fruit:2"].map(place);
+    let order = place_in("orders", "order:1");
+    for strength in [Strength::Hard, Strength::Soft] {
+        for place in [&one, &ten, &two, &order] {
+            fill(store, place, "old").await;
+            assert_eq!(hit(&other, place).await.as_deref(), Some("old"));
+        }
+        let absent = [place("fruit:11"), place("fruit:3"), place_in("orders", "order:2")];
+        let mut begun = Vec::new();
+        for place in &absent {
+            begun.push(token(&other, place).await);
+        }
+        let purged = store.purge(&beginning("fruit:1"), strength).await.unwrap();
+        assert_eq!((purged.matched, purged.token.is_some()), (Some(2), true));
+        for store in [store, &other] {
+            for (place, hits) in [(&one, false), (&ten, false), (&two, true), (&order, true)] {
+                let found = lookup(store, place).await;
+                assert_eq!(found.entry.is_some() && !found.soft, hits, "{strength:?} {:?}", place.key);
+                assert_eq!(found.soft, !hits && strength == Strength::Soft);
+            }
+        }
+        let mut put_late = Vec::new();
+        for (place, begun) in absent.iter().zip(begun) {
+            put_late.push(put(&other, place, entry(place, "old", begun)).await);
+        }
+        assert_eq!(put_late, [PutOutcome::RacedWrite, PutOutcome::RacedWrite, PutOutcome::Stored]);
+        let purged = store.purge(&beginning("fruit:7"), strength).await.unwrap();
+        assert_eq!((purged.matched, purged.token.is_some()), (Some(0), true));
+        assert!(lookup(store, &two).await.entry.is_some());
+        store.purge(&purging(&[Tag::everything()]), Strength::Hard).await.unwrap();
+    }
+}
+
+pub async fn a_prefix_of_very_many_hits_their_route(harness: &impl Harness) {
+    let store = harness.store();
+    for n in 0..1_002 {
+        fill(store, &place(&format!("fruit:1{n}")), "old").await;
+    }
+    let (two, order) = (place("fruit:2"), place_in("orders", "order:1"));
+    fill(store, &two, "old").await;
+    fill(store, &order, "old").await;
+    store.purge(&beginning("fruit:1"), Strength::Hard).await.unwrap();
+    assert_eq!(hit(store, &place("fruit:11001")).await, None);
+    assert_eq!(hit(store, &two).await, None, "too much, never too little");
+    assert!(hit(store, &order).await.is_some());
 }
 
 pub async fn what_can_be_given_out_is_listed_and_no_more_than_was_asked_for(harness: &impl Harness) {

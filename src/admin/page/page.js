@@ -134,11 +134,11 @@ function showFigures(recent, status) {
 }
 
 function showParts(status) {
-  const { store, origin, config } = status;
+  const { store, pending, origin, config } = status;
   const facts = [["Store", `${store.url}: ${store.up ? "up" : `down${store.why_down ? `, ${store.why_down}` : ""}`}`, !store.up]];
   if (store.lease) facts.push(["Lease", store.lease.valid ? `valid for ${seconds(store.lease.ends_in_ms / 1000)}` : `none: ${store.lease.why || "?"}`, !store.lease.valid]);
   for (const peer of store.peers) facts.push(["Node", peer.silent_ms === null ? `${peer.id} is there` : `${peer.id} is silent for ${seconds(peer.silent_ms / 1000)}`, peer.silent_ms !== null]);
-  facts.push(["Pending", store.pending ? `${number(store.pending)} invalidations are not confirmed` : "nothing", store.pending > 0]);
+  facts.push(["Pending", pending ? `${number(pending)} invalidations are not confirmed` : "nothing", pending > 0]);
   if (store.rules_differ) facts.push(["Rules", "nodes have different rules: every write drops everything", true]);
   facts.push(["Memory", `${bytes(store.memory_bytes)} of ${bytes(store.memory_limit_bytes)}`, false]);
   for (const one of origin.addresses) {

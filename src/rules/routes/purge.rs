@@ -12,13 +12,11 @@ use crate::rules::entry::{EntryRef, place};
 use crate::rules::hosts::KeyedHost;
 use crate::rules::invalidation::{Cause, Invalidation};
 use crate::rules::pattern::Source;
-use crate::rules::purge::{Purge, Purging, Unnamed};
+use crate::rules::purge::{Beginning, ENDS, Purge, Purging, Unnamed, alike, beginning_alike, is_long, readings};
 use crate::rules::read::Read;
 use crate::rules::route::Route;
 use crate::rules::tag::{Tag, path_tag};
 
-/// What the name of a key may go on with: a host, and what selects a variant or says what of the answer is stored there.
-const ADDED: [char; 2] = ['@', '#'];
 /// A longer text is none of anybody's keys, tags or routes.
 const LONGEST: usize = 8 << 10;
 
@@ -34,23 +32,33 @@ impl Routes {
         if text.len() > LONGEST {
             return Err(refuse(format!("`{field}` is longer than {LONGEST} bytes.")));
         }
+        let mut beginning = None;
         let mut tags = match &purge {
             Purge::Key(key) => self.of_key(key, prefix).map_err(refuse)?,
             Purge::Url(url) => self.of_url(&target_of(url).map_err(refuse)?),
-            Purge::Tag(tag) => of_tag(tag),
+            Purge::Tag(tag) => of_tag(tag).map_err(refuse)?,
             Purge::Route(name) => self.of_route(name).map_err(refuse)?,
-            Purge::Prefix(text) => self.of_prefix(text, prefix).map_err(refuse)?,
+            // Every key begins so.
+            Purge::Prefix(text) if prefix.starts_with(text) => vec![Tag::everything()],
+            Purge::Prefix(text) => {
+                let (tags, narrower) = self.of_prefix(text, prefix).map_err(refuse)?;
+                beginning = Some(narrower);
+                tags
+            }
             Purge::All => vec![Tag::everything()],
         };
         tags.sort_unstable();
         tags.dedup();
-        Ok(Purging { purge, tags })
+        Ok(Purging { purge, tags, beginning })
     }
 
     fn of_key(&self, text: &str, prefix: &str) -> Result<Vec<Tag>, String> {
         let of_meta = text.strip_prefix('{').and_then(|rest| rest.strip_suffix("}:meta"));
         let whole = of_meta.unwrap_or(text);
         let texts = without(whole, prefix);
+        if is_long(whole) {
+            return Err(format!("it has more than {ENDS} `@` or `#`: purge its URL, or its route."));
+        }
         let mut tags = Vec::new();
         for name in texts.iter().flat_map(|text| readings(text)) {
             for route in self.iter() {
@@ -105,21 +113,28 @@ impl Routes {
         })
     }
 
-    fn of_prefix(&self, text: &str, prefix: &str) -> Result<Vec<Tag>, String> {
+    /// Every route in which an entry may begin so, and which of its entries do.
+    fn of_prefix(&self, text: &str, prefix: &str) -> Result<(Vec<Tag>, Beginning), String> {
         let target = text.contains("://").then(|| target_of(text)).transpose()?;
         let mut texts = without(text, prefix);
         texts.extend(target.as_ref().map(PathAndQuery::as_str));
-        let begins = |own: &str| texts.iter().any(|text| is_alike_at_first(own, text));
-        let mut tags = Vec::new();
-        for route in self.iter() {
-            if begins(route.key.beginning()) || begins(beginning(route.path.as_str())) {
-                tags.extend(of_whole_route(&route.name));
-            }
+        let alike_texts: Vec<String> = texts.iter().map(|text| beginning_alike(text)).collect();
+        let begins = |own: &str| {
+            let own = alike(own);
+            alike_texts.iter().any(|text| own.starts_with(text) || text.starts_with(&own))
+        };
+        let routes: Vec<_> = self
+            .iter()
+            .filter(|route| begins(route.key.beginning()) || begins(beginning(route.path.as_str())))
+            .cloned()
+            .collect();
+        let of_unrouted = begins("/");
+        if routes.is_empty() && !of_unrouted {
+            return Err("no key and no path begins so.".to_owned());
         }
-        if begins("/") {
-            tags.extend(of_whole_route(UNROUTED));
-        }
-        if tags.is_empty() { Err("no key and no path begins so.".to_owned()) } else { Ok(tags) }
+        let names = routes.iter().map(|route| &*route.name).chain(of_unrouted.then_some(UNROUTED));
+        let tags = names.flat_map(of_whole_route).collect();
+        Ok((tags, Beginning::new(&texts, routes, of_unrouted)))
     }
 }
 
@@ -132,12 +147,6 @@ fn of_whole_route(name: &str) -> [Tag; 2] {
 fn without<'t>(text: &'t str, prefix: &str) -> Vec<&'t str> {
     let rest = text.strip_prefix(prefix).filter(|_| !prefix.is_empty());
     std::iter::once(text).chain(rest).collect()
-}
-
-/// What of a key's text may be the name that its route has made: a host or a digest may follow it.
-fn readings(text: &str) -> impl Iterator<Item = &str> {
-    let ends = text.char_indices().filter(|(_, c)| ADDED.contains(c)).map(|(at, _)| at);
-    ends.chain([text.len()]).filter_map(|end| text.get(..end)).filter(|name| !name.is_empty()).take(8)
 }
 
 /// The tags of a route's key with this name, if it can have one.
@@ -171,11 +180,14 @@ fn of_values<'v>(route: &Route, value: impl Fn(&Source) -> Option<Option<Cow<'v,
     }
 }
 
-fn of_tag(text: &str) -> Vec<Tag> {
+fn of_tag(text: &str) -> Result<Vec<Tag>, String> {
+    if text.matches(':').count() > ENDS {
+        return Err(format!("it has more than {ENDS} colons, of which each may end a host: purge its route."));
+    }
     // A group of cached responses is one host's: `shop.example:news`.
-    let groups = text.match_indices(':').take(8).filter_map(|(at, _)| Some((text.get(..at)?, text.get(at + 1..)?)));
+    let groups = text.match_indices(':').filter_map(|(at, _)| Some((text.get(..at)?, text.get(at + 1..)?)));
     let groups = groups.map(|(host, name)| Tag::cache_group(host, name));
-    [Tag::named(text), Tag::odd_names(), Tag::cache_group("", text)].into_iter().chain(groups).collect()
+    Ok([Tag::named(text), Tag::odd_names(), Tag::cache_group("", text)].into_iter().chain(groups).collect())
 }
 
 /// Path and query of a URL, or of what is left of one without scheme and host.
@@ -198,10 +210,4 @@ fn target_of(url: &str) -> Result<PathAndQuery, String> {
 /// What stands before the first variable of a pattern.
 fn beginning(pattern: &str) -> &str {
     pattern.split('{').next().unwrap_or_default()
-}
-
-/// Whether one of the two begins with the other, however its letters are written.
-fn is_alike_at_first(one: &str, other: &str) -> bool {
-    let shared = one.len().min(other.len());
-    one.as_bytes().get(..shared).zip(other.as_bytes().get(..shared)).is_some_and(|(a, b)| a.eq_ignore_ascii_case(b))
 }

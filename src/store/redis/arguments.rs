@@ -8,7 +8,7 @@ use fred::types::Value;
 use super::codec::{Content, identity, json, tag_list};
 use super::layout::{Control, Keys, write_epoch};
 use crate::clock::millis;
-use crate::rules::CacheKey;
+use crate::rules::{CacheKey, Tag};
 use crate::store::change::{Change, Intent, Strength};
 use crate::store::core::{FOLDED_AT_ONCE, MARK_LIMIT, Otherwise, TAG_LIMIT, fresh_epoch};
 use crate::store::entry::{Expect, Kind, StoredResponse};
@@ -66,6 +66,8 @@ arguments! {
         fields,
         about,
         hash,
+        /// A tag that it has not, by which it may be refused all the same.
+        fills,
         /// `1` for an index of variants.
         is_index,
         /// `any`, `absent` or `entry`, and of the entry its token, about and sum.
@@ -215,15 +217,15 @@ arguments! {
 
 impl Put {
     /// Stores an entry that is built upon what is expected.
-    pub(super) fn of(keys: Keys, record: Bytes, key: &CacheKey, entry: &StoredResponse, expect: &Expect) -> Self {
+    pub(super) fn of(keys: Keys, record: Bytes, at: &CacheKey, entry: &StoredResponse, expect: &Expect) -> Self {
         let none = || <[Bytes; 3]>::default();
         let (expect, [expect_token, expect_about, expect_sum], same_body) = match expect {
             Expect::Any => ("any", none(), false),
             Expect::Absent => ("absent", none(), false),
             // A person may have put another body there. Where it was to stay as it is, the script can see that.
-            Expect::Entry(there) => ("entry", identity(key, there), there.has_body_of(entry)),
+            Expect::Entry(there) => ("entry", identity(at, there), there.has_body_of(entry)),
         };
-        let Content { version, key, tags, fields, about, hash } = Content::of(key, entry);
+        let Content { version, key, tags, fields, about, hash } = Content::of(at, entry);
         Self {
             body_key: keys.body,
             meta_key: keys.meta,
@@ -238,6 +240,7 @@ impl Put {
             fields,
             about,
             hash,
+            fills: Bytes::copy_from_slice(Tag::fills(&at.route).as_str().as_bytes()),
             is_index: flag(entry.kind == Kind::VaryIndex),
             expect: Bytes::from_static(expect.as_bytes()),
             expect_token,

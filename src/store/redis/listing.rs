@@ -1,20 +1,28 @@
 //! What is stored in Redis: a scan for a person, in bounded steps.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use fred::types::Value;
+use futures_util::future::try_join_all;
 
 use super::codec::{VERSION, json, read};
 use super::layout::{Record, record_fields, text};
 use super::node::RedisNode;
 use super::session::Session;
-use crate::clock::Clock;
+use crate::clock::{Clock, Stopwatch};
+use crate::rules::{Beginning, Tag};
 use crate::store::core::Fault;
 use crate::store::entry::StoredResponse;
+use crate::store::found::Found;
 use crate::store::listing::{Listing, MOST, StoredEntry};
 
 /// So many steps are taken at the most, each past about so many keys of whatever kind.
 const STEPS: usize = 100;
 const KEYS_A_STEP: u32 = 500;
+/// A purge looks at all of them, so long at the most, and at so many at once.
+const LONGEST: Duration = Duration::from_secs(3);
+const AT_ONCE: usize = 50;
 
 /// Some of the entries that can be given out, of this route where one is named.
 pub(super) async fn listing(
@@ -44,6 +52,50 @@ pub(super) async fn listing(
         }
     }
     Ok(Listing { more: true, ..listing })
+}
+
+/// The entries that begin so and can be given out; `None` where these are too many, or it would take too long.
+pub(super) async fn beginning(
+    node: &RedisNode,
+    session: &Session,
+    beginning: &Beginning,
+) -> Result<Option<Found>, Fault> {
+    let (took, pattern) = (Stopwatch::start(), node.settings.layout.meta_pattern());
+    let (mut found, mut cursor) = (Found::default(), "0".to_owned());
+    while took.elapsed() < LONGEST {
+        let keys: Vec<Bytes>;
+        (cursor, keys) = session.scan(cursor, pattern.clone(), KEYS_A_STEP).await?;
+        for some in keys.chunks(AT_ONCE) {
+            let looks = some.iter().map(|key| begins(node, session, key.clone(), beginning));
+            for (route, name, tags) in try_join_all(looks).await?.into_iter().flatten() {
+                if found.add(&route, &name, &tags).is_none() {
+                    return Ok(None);
+                }
+            }
+        }
+        if cursor == "0" {
+            return Ok(Some(found));
+        }
+    }
+    Ok(None)
+}
+
+/// Route, name and tags of the entry with this meta key, if it begins so and can be given out.
+async fn begins(
+    node: &RedisNode,
+    session: &Session,
+    key: Bytes,
+    beginning: &Beginning,
+) -> Result<Option<(String, String, Vec<Tag>)>, Fault> {
+    let meta = session.read_meta(key).await?.map(Value::into_array).unwrap_or_default();
+    let Some((route, name, entry, _)) = listed(&meta).filter(|(route, name, ..)| beginning.covers(route, name)) else {
+        return Ok(None);
+    };
+    let (route, name) = (route.to_owned(), name.to_owned());
+    let values = session.read_record(node.settings.layout.record(), record_fields(&entry.tags)).await?;
+    let record = values.and_then(|values| Record::decode(&values.into_array(), &session.replid));
+    let is_there = record.is_some_and(|record| record.spares(entry.token));
+    Ok(is_there.then_some((route, name, entry.tags)))
 }
 
 /// The entry with this meta key, if it can be given out and is of the route.

@@ -54,10 +54,11 @@ use self::unconfirmed::Unconfirmed;
 use super::change::{Change, Intent, Mark};
 use super::core::{Fault, Invalidated, Otherwise, PutOutcome, Since, Token, WhenDown, fresh_epoch};
 use super::entry::{Expect, Lookup, Overtaken, StoredResponse, Withheld};
+use super::found::Found;
 use super::in_force::InForce;
 use super::listing::Listing;
 use crate::clock::{Clock, Stopwatch, boot_millis};
-use crate::rules::{EntryRef, Tag};
+use crate::rules::{Beginning, EntryRef, Tag};
 use crate::telemetry::Operation;
 
 #[cfg(fuzzing)]
@@ -177,6 +178,12 @@ impl Redis {
     pub async fn listing(&self, route: Option<&str>, limit: usize) -> Result<Listing, Fault> {
         let session = self.session_or_count_miss()?;
         listing::listing(self.node(), &session, route, limit).await
+    }
+
+    /// The entries that begin so and can be given out; `None` where these are too many, or it would take too long.
+    pub(in crate::store) async fn beginning(&self, beginning: &Beginning) -> Result<Option<Found>, Fault> {
+        let session = self.session_or_count_miss()?;
+        listing::beginning(self.node(), &session, beginning).await
     }
 
     /// What every key begins with.

@@ -5,7 +5,10 @@ local at = tonumber(seq)
 local record = read_record()
 if not record or record.epoch ~= epoch or record.seq < at then
   return 'raced'
-elseif invalidated_after(record, cjson.decode(tags), at, true) then
+end
+local asked = cjson.decode(tags)
+asked[#asked + 1] = fills
+if invalidated_after(record, asked, at, true) then
   return is_held(cjson.decode(tags)) and 'held' or 'raced'
 end
 

@@ -76,7 +76,7 @@ local function field(tag)
   local kind, text = string.match(tag, '^(%a):(.*)$')
   if kind == 'r' then
     return 'f:' .. text
-  elseif kind == 'd' or kind == 'a' or kind == 'o' then
+  elseif kind == 'd' or kind == 'a' or kind == 'o' or kind == 'i' then
     return 'f:' .. tag
   elseif kind == 'p' or kind == 'k' or kind == 'x' or kind == 'y' or kind == 'w' then
     local route = string.match(text, '^([^ ]*) ')
