@@ -31,6 +31,11 @@ impl InForce {
         self.rules.load(Ordering::SeqCst) == rules
     }
 
+    /// Which are.
+    pub(super) fn now(&self) -> u64 {
+        self.rules.load(Ordering::SeqCst)
+    }
+
     /// Puts others in force, which differ in what has one of these tags; `false` where they are the same. By one at a time.
     pub(super) fn go_by(&self, rules: u64, changed: &[Tag]) -> bool {
         let before = self.rules.load(Ordering::SeqCst);

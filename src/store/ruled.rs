@@ -7,6 +7,7 @@
 
 use std::ops::Deref;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::Store;
 use super::change::{Change, Intent, Mark, Strength};
@@ -81,23 +82,42 @@ impl RuledStore {
         !self.is_in_force() || self.store.rules_differ()
     }
 
-    /// As [`Store::hold`].
-    pub async fn hold(&self, mark: &Mark) -> Result<Invalidated, Fault> {
-        if self.is_in_force() {
-            return self.store.hold(mark).await;
+    /// As [`Store::mark`].
+    pub async fn mark(&self, intent: Intent) -> Result<Mark, Fault> {
+        loop {
+            let rules = self.in_force.now();
+            let mark = self.store.mark(self.understood(&intent)).await?;
+            if self.in_force.now() == rules {
+                return Ok(Mark { intent, ..mark });
+            }
+            self.store.unmark(mark);
         }
-        let mut others = self.widened(&mark.intent.others);
-        others.retain(|tag| !mark.intent.held.contains(tag));
-        let intent = Intent { held: mark.intent.held.clone(), others };
-        self.store.hold(&Mark { id: mark.id.clone(), intent }).await
+    }
+
+    /// As [`Store::hold`]. A fill of what is called otherwise by now would else find nothing held.
+    pub async fn hold(&self, mark: &Mark) -> Result<Invalidated, Fault> {
+        loop {
+            let rules = self.in_force.now();
+            let understood = Mark { id: mark.id.clone(), intent: self.understood(&mark.intent) };
+            let held = self.store.hold(&understood).await;
+            // Others may have come into force while it was: what was held before they did they have widened.
+            if self.in_force.now() == rules {
+                return held;
+            }
+        }
     }
 
     /// As [`Store::invalidate`].
     pub async fn invalidate(&self, change: Change<'_>) -> Result<Invalidated, Fault> {
-        if self.is_in_force() {
-            return self.store.invalidate(change).await;
-        }
-        self.store.invalidate(Change { tags: &self.widened(change.tags), ..change }).await
+        let rules = self.in_force.now();
+        let invalidated = if self.is_in_force() {
+            self.store.invalidate(change).await?
+        } else {
+            let (tags, settle) = (self.widened(change.tags), self.settled(change.settle));
+            self.store.invalidate(Change { tags: &tags, settle: &settle, ..change }).await?
+        };
+        self.settle_since(rules, change.settle).await?;
+        Ok(invalidated)
     }
 
     /// As [`Store::purge`]; of everything, where its own rules are no longer in force.
@@ -118,11 +138,49 @@ impl RuledStore {
         entry: StoredResponse,
         otherwise: Otherwise,
     ) -> Result<(Invalidated, Result<PutOutcome, Fault>), Fault> {
-        if self.is_in_force() {
-            return self.store.invalidate_and_put(change, since, at, entry, otherwise).await;
+        let rules = self.in_force.now();
+        let done = if self.is_in_force() {
+            self.store.invalidate_and_put(change, since, at, entry, otherwise).await?
+        } else {
+            let (tags, settle) = (self.widened(change.tags), self.settled(change.settle));
+            let change = Change { tags: &tags, settle: &settle, ..change };
+            self.store.invalidate_and_put(change, since, at, entry, otherwise).await?
+        };
+        self.settle_since(rules, change.settle).await?;
+        Ok(done)
+    }
+
+    /// What a write is about to change, in the words of the rules in force, too. What they call otherwise may be what it is sent
+    /// to.
+    fn understood(&self, intent: &Intent) -> Intent {
+        if self.is_in_force() || intent.is_empty() {
+            return intent.clone();
         }
-        let change = Change { tags: &self.widened(change.tags), ..change };
-        self.store.invalidate_and_put(change, since, at, entry, otherwise).await
+        let Intent { held, others } = intent;
+        if held.is_empty() {
+            return Intent { held: Vec::new(), others: self.widened(others) };
+        }
+        let held = self.widened(held);
+        let others = others.iter().filter(|tag| !held.contains(tag)).cloned().collect();
+        Intent { held, others }
+    }
+
+    /// What settles, in the words of the rules in force, too.
+    fn settled(&self, settle: &[(Tag, Duration)]) -> Vec<(Tag, Duration)> {
+        let longest = settle.iter().map(|(_, time)| *time).max();
+        let more = longest.map(|time| self.in_force.changed_since(self.rules).into_iter().map(move |tag| (tag, time)));
+        settle.iter().cloned().chain(more.into_iter().flatten()).collect()
+    }
+
+    /// Has settle what these words said under rules that were in force then, where others have come into force since.
+    async fn settle_since(&self, mut rules: u64, settle: &[(Tag, Duration)]) -> Result<(), Fault> {
+        while !settle.is_empty() && self.in_force.now() != rules {
+            rules = self.in_force.now();
+            let settle = self.settled(settle);
+            let tags: Vec<Tag> = settle.iter().map(|(tag, _)| tag.clone()).collect();
+            self.store.invalidate(Change::of(&tags).settling(&settle)).await?;
+        }
+        Ok(())
     }
 
     /// These tags, and what the rules in force call otherwise.
@@ -144,8 +202,6 @@ impl Deref for RuledStore {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use bytes::Bytes;
     use http::{HeaderMap, StatusCode};
 
@@ -163,6 +219,10 @@ mod tests {
     }
 
     async fn stored(store: &RuledStore, tag: &str) {
+        assert_eq!(put(store, tag).await, Ok(PutOutcome::Stored));
+    }
+
+    async fn put(store: &RuledStore, tag: &str) -> Result<PutOutcome, Fault> {
         let at = at(tag);
         let token = store.lookup(&at).await.unwrap().token;
         let lifetime = Lifetime {
@@ -176,7 +236,7 @@ mod tests {
         let tags = at.tags.to_vec();
         let kind = Kind::Response;
         let entry = StoredResponse::new(kind, status, fields, body, 1, Duration::ZERO, lifetime, flags, tags, token);
-        assert_eq!(store.put(&at, Arc::new(entry), Expect::Any).await, Ok(PutOutcome::Stored));
+        store.put(&at, Arc::new(entry), Expect::Any).await
     }
 
     #[tokio::test]
@@ -252,5 +312,33 @@ mod tests {
         clock.advance(LONG + Duration::from_secs(1));
         stored(&second, "a").await;
         assert!(second.lookup(&at("a")).await.unwrap().entry.is_some());
+    }
+
+    #[tokio::test]
+    async fn a_write_of_unknown_outcome_that_crosses_a_reload_holds_what_is_called_otherwise() {
+        let clock = Clock::at(1_000_000);
+        let memory = Arc::new(Memory::new(1 << 20, LONG, clock.clone()));
+        let first = RuledStore::new(Store::Memory(Arc::clone(&memory)), 0);
+        let mark = first.mark(Intent { held: vec![Tag::named("z")], others: Vec::new() }).await.unwrap();
+        memory.go_by(1, &[Tag::named("a")], LONG);
+        let second = first.under(1);
+        first.hold(&mark).await.unwrap();
+        assert_eq!(put(&second, "a").await, Ok(PutOutcome::Held), "what is fetched may be older than the write");
+        assert_eq!(put(&second, "b").await, Ok(PutOutcome::Stored));
+        clock.advance(LONG + Duration::from_secs(1));
+        stored(&second, "a").await;
+    }
+
+    #[tokio::test]
+    async fn what_is_to_settle_after_a_write_that_crosses_a_reload_is_what_is_called_otherwise() {
+        let clock = Clock::at(1_000_000);
+        let memory = Arc::new(Memory::new(1 << 20, LONG, clock.clone()));
+        let first = RuledStore::new(Store::Memory(Arc::clone(&memory)), 0);
+        memory.go_by(1, &[Tag::named("a")], LONG);
+        let (second, settle) = (first.under(1), [(Tag::named("z"), Duration::from_secs(5))]);
+        first.invalidate(Change::of(&[Tag::named("z")]).settling(&settle)).await.unwrap();
+        assert_eq!(put(&second, "a").await, Ok(PutOutcome::Held));
+        clock.advance(Duration::from_secs(6));
+        stored(&second, "a").await;
     }
 }

@@ -51,7 +51,10 @@ async fn a_mark_says_what_the_write_may_change_and_ends_with_it() {
     let [(id, note)] = &hash(server, PEND)[..] else { panic!("one mark") };
     let (node, number_of) = id.split_once('.').unwrap();
     assert_eq!((node.len(), number_of), (16, "1.0"));
-    let told = format!(r#"{{"node":"{node}","generation":1,"held":["k:fruit fruit:1"],"others":["n:season"]}}"#);
+    let rules = rules(server);
+    let told = format!(
+        r#"{{"node":"{node}","generation":1,"rules":"{rules}","held":["k:fruit fruit:1"],"others":["n:season"]}}"#
+    );
     assert_eq!(*note, told);
     let done = store.invalidate(Change::of(&key_tag("fruit:1")).ending(&first)).await.unwrap();
     assert!(done.marked);
@@ -97,7 +100,8 @@ async fn what_is_held_says_so_and_until_when() {
 /// What the scripts share, and then this: its keys are the record, what is held and the marks.
 pub fn run(server: &RedisServer, lines: &str) -> Reply {
     let parts = [
-        "local record_key, held_key, pend_key = unpack(KEYS)\nlocal replid, fresh_epoch, tag_limit, folded_at_once = unpack(ARGV)\n",
+        "local record_key, held_key, pend_key = unpack(KEYS)\n\
+         local replid, fresh_epoch, tag_limit, folded_at_once, rules = unpack(ARGV)\n",
         include_str!("../../src/store/redis/scripts/record.lua"),
         include_str!("../../src/store/redis/scripts/held.lua"),
         include_str!("../../src/store/redis/scripts/invalidation.lua"),
@@ -106,8 +110,9 @@ pub fn run(server: &RedisServer, lines: &str) -> Reply {
     ];
     let info = server.command(&["INFO", "replication"]).text();
     let replid = info.lines().find_map(|line| line.strip_prefix("master_replid:")).unwrap().trim();
-    let script = parts.concat();
-    let reply = server.command(&["EVAL", &script, "3", RECORD, HELD, PEND, replid, "00000000000000ab", "10000", "100"]);
+    let (script, rules) = (parts.concat(), rules(server));
+    let reply =
+        server.command(&["EVAL", &script, "3", RECORD, HELD, PEND, replid, "00000000000000ab", "10000", "100", &rules]);
     assert!(!matches!(reply, Reply::Error(_)), "{reply:?}");
     reply
 }
@@ -125,11 +130,15 @@ async fn come_back(store: &Store, tags: &[Tag], mark: &Mark) {
     assert!(!store.invalidate(Change::of(tags).ending(mark)).await.unwrap().marked);
 }
 
+/// Those of a node in the registry, as that has them.
+fn rules(server: &RedisServer) -> String {
+    let (_, listed) = hash(server, NODES).into_iter().find(|(id, _)| id != "@").unwrap();
+    listed.split(' ').nth(4).unwrap().to_owned()
+}
+
 /// Another node in the registry, whose lease lasts for a while.
 fn living_node(server: &RedisServer, id: &str) {
-    let now = Clock::System.now();
-    let (_, listed) = hash(server, NODES).into_iter().find(|(id, _)| id != "@").unwrap();
-    let rules = listed.split(' ').nth(4).unwrap();
+    let (now, rules) = (Clock::System.now(), rules(server));
     let entry = format!("1 {} 1000000 {now} {rules} - on", now + 500_000);
     server.command(&["HSET", NODES, id, &entry]);
 }
@@ -355,6 +364,20 @@ async fn while_nodes_have_different_rules_every_write_drops_everything() {
     store.hold(&mark(store).await).await.unwrap();
     let begun = token(store, &order).await;
     assert_eq!(put(store, &order, entry(&order, "old", begun)).await, PutOutcome::Held, "everything is held");
+}
+
+#[tokio::test]
+async fn a_dead_nodes_write_that_was_noted_under_rules_before_holds_everything() {
+    let redis = InRedis::start().await;
+    let (store, server, order) = (&redis.store, &redis.server, place_in("orders", "order:1"));
+    mark(store).await;
+    let (node, generation) = node_of_marks(server);
+    redis.shared.go_by(7, &[], COMMIT_WITHIN);
+    usable(store).await;
+    eventually("the registry has heard of it", async || rules(server).starts_with("0000000000000007")).await;
+    reap(server, &node, generation);
+    let begun = token(store, &order).await;
+    assert_eq!(put(store, &order, entry(&order, "old", begun)).await, PutOutcome::Held);
 }
 
 #[tokio::test]

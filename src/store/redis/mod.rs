@@ -302,7 +302,8 @@ impl Redis {
             return Ok(Mark::unnoted(intent));
         }
         let node = self.node();
-        let (id, note) = node.writes.begin(&intent);
+        let rules = registry::fingerprint(node.settings.rules.in_force().now());
+        let (id, note) = node.writes.begin(&intent, std::str::from_utf8(&rules).unwrap_or_default());
         let mut under_way = UnderWay { node: Arc::clone(&self.0.link.node), id: Some(Arc::clone(&id)) };
         let until = node.control.unconfirmed_from();
         loop {

@@ -17,7 +17,7 @@ use crate::store::lease::{Answer, Call, NodeId, Peer, PeerState, Roll, Step};
 /// Which fields of the record tell of a tag, and what follows from them: another number where a node of the last release would
 /// take an entry for valid that one of this release has invalidated, or the other way round. A node of another law is one of
 /// other rules, so as long as both are there every write invalidates everything.
-const LAW: u8 = 2;
+const LAW: u8 = 3;
 
 /// What this process asks for.
 pub(super) struct Errand {
@@ -94,7 +94,7 @@ pub(super) async fn call(
 }
 
 /// A fingerprint of rules as the registry has it.
-fn fingerprint(rules: u64) -> Bytes {
+pub(super) fn fingerprint(rules: u64) -> Bytes {
     format!("{rules:016x}{LAW:02x}").into()
 }
 

@@ -232,10 +232,7 @@ local function reap_others()
     end
   end
   for whose in pairs(gone) do
-    local entry, count = nodes[whose], reap(record, whose, math.huge, now, held_for)
-    if count > 0 and entry and entry.rules ~= rules then
-      lay(record, '*', now + held_for, '*')
-    end
+    reap(record, whose, math.huge, now, held_for)
   end
 end
 

@@ -103,12 +103,13 @@ local function strings(list)
   return list
 end
 
--- What a mark says, `held` and `others`; everything is held for one that cannot be read.
+-- What a mark says, `held` and `others`; everything is held for one that cannot be read, or that was noted under other rules:
+-- what it is called by those is not what it is called by these.
 local function intent_of(text)
   local readable, mark = pcall(cjson.decode, text)
   mark = readable and type(mark) == 'table' and mark or {}
   local held, others = strings(mark.held), strings(mark.others)
-  if held and others then
+  if held and others and mark.rules == rules then
     return held, others
   end
   return { '*' }, {}
