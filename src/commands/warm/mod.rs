@@ -63,11 +63,11 @@ struct Proxy {
 
 /// Asks for all of it: 0, 1 where something was not answered, 69 where nobody answers at all, 130 after an interrupt.
 pub(super) fn run(arguments: &WarmArguments) -> ExitCode {
-    let (url, settings) = match proxy(arguments) {
+    let (url, named, settings) = match proxy(arguments) {
         Ok(proxy) => proxy,
         Err(error) => return refuse(&error),
     };
-    let Some(host) = url.parse::<Uri>().ok().and_then(|url| url.authority().cloned()) else {
+    let Some(host) = url.parse::<Uri>().ok().and_then(|url| named.or_else(|| url.authority().cloned())) else {
         say_aside(&format!("error: `{url}` is no URL of a proxy, as http://127.0.0.1:8080 is"));
         return ExitCode::from(USAGE);
     };
@@ -106,19 +106,28 @@ fn code(tally: &Tally, url: &str) -> ExitCode {
     }
 }
 
-/// The proxy's URL, and how it is spoken to: as the proxy speaks to an origin.
-fn proxy(arguments: &WarmArguments) -> Result<(String, OriginSettings), ConfigError> {
-    let url = match &arguments.proxy {
-        Some(url) => url.trim_end_matches('/').to_owned(),
-        None => listening(&configuration(&arguments.config, &Overrides::default())?),
+/// The proxy's URL, the name that its file says clients know it by, and how it is spoken to: as the proxy speaks to an origin.
+fn proxy(arguments: &WarmArguments) -> Result<(String, Option<Authority>, OriginSettings), ConfigError> {
+    let (url, named) = match &arguments.proxy {
+        Some(url) => (url.trim_end_matches('/').to_owned(), None),
+        None => {
+            let config = configuration(&arguments.config, &Overrides::default())?;
+            (listening(&config), named(&config))
+        }
     };
     // It listens nowhere; but what listens where the origin is would be refused.
     let overrides = Overrides { origin: Some(url.clone()), listen: vec![NOWHERE.to_owned()], ..Overrides::default() };
     let settings = Config::without_file(&overrides)?.origin;
-    Ok((url, OriginSettings { max_connections: usize::from(arguments.concurrency), ..settings }))
+    Ok((url, named, OriginSettings { max_connections: usize::from(arguments.concurrency), ..settings }))
 }
 
 const NOWHERE: &str = "127.0.0.1:0";
+
+/// The first of the names that the file lists: what it is asked for by another one is not stored.
+fn named(config: &Config) -> Option<Authority> {
+    let listed = config.proxy.rules.hosts.as_ref().filter(|hosts| !hosts.keeps_others_apart())?;
+    listed.first().to_string().parse().ok()
+}
 
 /// Where a proxy with this configuration is asked from the same machine.
 fn listening(config: &Config) -> String {
@@ -191,4 +200,20 @@ fn outgoing(host: &Authority, target: PathAndQuery) -> Outgoing {
         HeaderValue::from_static(concat!("aside/", env!("CARGO_PKG_VERSION"), " (warm)")),
     );
     Outgoing::get(target, fields, HeaderValue::from_str(host.as_str()).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_asked_for_by_the_first_name_that_the_file_lists() {
+        let of = |clients: &str| {
+            let text = format!("origin = \"http://127.0.0.1:1\"\n{clients}");
+            let config = Config::from_text("test.toml", &text, |_| None).ok()?;
+            named(&config).map(|host| host.to_string())
+        };
+        assert_eq!(of("[clients]\nhosts = [\"shop.example\", \"a.example\"]\n").as_deref(), Some("shop.example"));
+        assert_eq!(of(""), None, "whoever listens is asked by where that is");
+    }
 }
