@@ -33,7 +33,7 @@ impl Changes {
                 "[origin]",
                 differ(&before.origin, &after.origin) || before.store.commit_within != after.store.commit_within,
             ),
-            ("[clients]", differ(&clients(before), &clients(after))),
+            ("[clients]", differ(&clients(before), &clients(after)) || before.proxy.purgers != after.proxy.purgers),
             ("[limits]", differ(&limits(before), &limits(after))),
             (
                 "[tls]",
@@ -41,6 +41,7 @@ impl Changes {
                     && before.server.tls.is_some()
                     && after.server.tls.is_some(),
             ),
+            ("[verify]", before.proxy.verify != after.proxy.verify),
             ("[log]", before.log != after.log),
         ];
         changes.applied.extend(tables.iter().filter(|(_, differ)| *differ).map(|(table, _)| (*table).to_owned()));
@@ -113,8 +114,10 @@ fn limits(config: &Config) -> impl Debug {
     let proxy = ProxySettings {
         rules: Arc::default(),
         trusted_proxies: Vec::new(),
+        purgers: crate::proxy::Purgers::default(),
         pass_tags: false,
         compression: crate::proxy::CompressionSettings::default(),
+        verify: crate::verify::VerifySettings::default(),
         ..config.proxy.clone()
     };
     (server, proxy)
@@ -154,6 +157,10 @@ mod tests {
             ("[limits]\nwaiters = 5\n", "[limits]"),
             ("[log]\nrequests = false\n", "[log]"),
             ("[clients]\ntrusted_proxies = [\"10.0.0.1\"]\n", "[clients]"),
+            ("[clients]\npurge_from = [\"10.0.0.1\"]\n", "[clients]"),
+            ("[clients]\npurge_token = \"sixteen-characters\"\n", "[clients]"),
+            ("[verify]\nsample = \"1%\"\n", "[verify]"),
+            ("[verify]\nignore = [\"at\"]\n", "[verify]"),
         ] {
             let found = changes(BASE, &format!("{BASE}{text}"));
             assert_eq!((found.applied.join("; ").as_str(), found.needs_restart.len()), (told, 0), "{text}");
