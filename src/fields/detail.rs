@@ -47,7 +47,7 @@ details! {
     StoreLapsed, "store-lapsed", "The store has not confirmed in time that this node is told of all writes, so nothing stored is reused.";
     PeerSilent, "peer-silent", "Another node is silent, and what its writes have changed is not known, so nothing stored is reused.";
     RulesDiffer, "rules-differ", "Other nodes have other rules, and do not all know of this one yet, so nothing stored is reused.";
-    Invalidated, "invalidated", "A write has invalidated the stored answer.";
+    Invalidated, "invalidated", "A write or a purge has invalidated the stored answer.";
     InvalidatedSoftly, "invalidated-softly", "The stored answer was invalidated softly: it is stale, however new.";
     RacedWrite, "raced-write", "A write came between fetching the answer and storing it.";
     Held, "held", "A write has changed this, or may still change it, so nothing of it is stored for a while.";

@@ -268,9 +268,9 @@ impl Told<'_> {
         }
         let tags: Vec<&str> = overtaken.by.iter().map(crate::rules::Tag::as_str).collect();
         if tags.is_empty() {
-            return Some("by a write so long ago that the store does not know which".to_owned());
+            return Some("by a write or a purge so long ago that the store does not know which".to_owned());
         }
-        Some(format!("by a write that dropped {}", tags.join(", ")))
+        Some(format!("by a write or a purge that dropped {}", tags.join(", ")))
     }
 
     /// What becomes of it now that it is stale.
