@@ -227,14 +227,14 @@ class Writer(Client):
 
 # How a key is purged, and how often: by PURGE on the port for clients, or what `POST /purge` of the admin listener is told.
 # What drops many keys is seldom, or nothing would be left to be old.
-WAYS = {"PURGE": 40, "url": 30, "key": 13, "tag": 13, "route": 1.5, "prefix": 1.5, "all": 1}
+WAYS = {"PURGE": 35, "url": 25, "key": 12, "tag": 12, "prefix": 12, "route": 2, "all": 2}
 
 
 def named(way: str, key: str) -> dict:
     """What names a key in this way. Those of route `d` have none of their own but the path."""
     letter = key[0]
     path = f"/{letter}/{key}"
-    own = {"url": path, "tag": f"tag:{key}", "prefix": f"/{letter}/", "all": True}
+    own = {"url": path, "tag": f"tag:{key}", "prefix": path, "all": True}
     own |= {"key": path, "route": "/d/{id}"} if letter == "d" else {"key": f"{letter}:{key}", "route": letter}
     return {way: own[way]}
 

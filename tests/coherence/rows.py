@@ -318,6 +318,25 @@ def rolling_restart(stand: Stand) -> None:
     calm()
 
 
+def reloaded(stand: Stand) -> None:
+    """The same by SIGHUP, while requests are under way: every node goes by the other names, one soon after the other, and every
+    third time one of them goes back and forth at once."""
+    stand.renamed = not stand.renamed
+    with stand.fault():
+        for node in random.sample(stand.nodes, len(stand.nodes)):
+            node.configure(stand.config(node.number, node.port))
+            node.signal(signal.SIGHUP)
+            time.sleep(random.uniform(0.0, 0.5))
+        if len(stand.faults) % 3 == 0:
+            for _ in range(2):
+                stand.renamed = not stand.renamed
+                node.configure(stand.config(node.number, node.port))
+                node.signal(signal.SIGHUP)
+                time.sleep(random.uniform(0.0, 0.1))
+        time.sleep(0.5)
+    calm()
+
+
 def started_far_away(stand: Stand) -> None:
     """A node is started while its Redis is 20 ms away."""
     node = stand.nodes[0]
@@ -356,6 +375,7 @@ ROWS = [
     Row("swapped", "master and replica change places under open connections", swapped_under_sessions, kind="replica"),
     Row("sentinel", "a Sentinel failover after the master's death", failover, kind="sentinel"),
     Row("rolling", "a rolling restart that renames two routes", rolling_restart),
+    Row("reloaded", "a rolling reload that renames two routes", reloaded, nodes=(2, 4)),
     Row("start-far", "a node is started under load with Redis 20 ms away", started_far_away),
     Row("absence", "one node's link is cut for longer than `absence`", cut_held(ABSENCE + 5.0), forgiven=("forward",), back=False),
 ]
