@@ -227,7 +227,7 @@ class Writer(Client):
 
 # How a key is purged, and how often: by PURGE on the port for clients, or what `POST /purge` of the admin listener is told.
 # What drops many keys is seldom, or nothing would be left to be old.
-WAYS = {"PURGE": 35, "url": 25, "key": 12, "tag": 12, "prefix": 12, "route": 2, "all": 2}
+WAYS = {"PURGE": 35, "url": 25, "key": 12, "tag": 12, "prefix": 12, "route": 1, "all": 1}
 
 
 def named(way: str, key: str) -> dict:
