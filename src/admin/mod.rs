@@ -185,7 +185,7 @@ impl Desk {
             pending: store.pending,
             store: status::of_store(store),
             origin: status::of_origin(parts),
-            verify: status::of_verify(&parts.shared().verified()),
+            verify: status::of_verify(parts.shared().verified_in_short()),
             routes: status::of_routes(&parts.shared().rules(), &metrics.totals()),
         }
     }

@@ -7,7 +7,6 @@ use crate::proxy;
 use crate::rules::Ruleset;
 use crate::store::State;
 use crate::telemetry::{Totals, UNROUTED};
-use crate::verify::{Report, RouteReport};
 
 /// All of it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -201,15 +200,9 @@ pub(super) fn of_origin(parts: &proxy::Parts) -> OriginStatus {
 }
 
 /// The same, in short.
-pub(super) fn of_verify(report: &Report) -> VerifyStatus {
-    let sum = |count: fn(&RouteReport) -> u64| report.routes.iter().map(count).sum();
-    VerifyStatus {
-        mode: report.mode.clone(),
-        compared: sum(|route| route.compared),
-        old: sum(|route| route.old),
-        volatile: sum(|route| route.volatile),
-        last: report.findings.first().map(|finding| finding.text.clone()),
-    }
+pub(super) fn of_verify(summary: proxy::VerifySummary) -> VerifyStatus {
+    let proxy::VerifySummary { mode, compared, old, volatile, last } = summary;
+    VerifyStatus { mode: mode.to_owned(), compared, old, volatile, last: last.map(|last| last.to_string()) }
 }
 
 /// The status of each route, and at the end that of what no route speaks of.

@@ -193,8 +193,7 @@ fn tell(core: &Core, asked: &Asked, said: Option<&Said>, compared: Compared) {
     core.shared.recorder.verified(asked.resource.route.as_ref().map(|route| &route.name), counted);
     let look = Look { digest: said.map_or(0, |said| said.content.digest()), began: said.map_or(0, |said| said.began) };
     let now = core.shared.clock.now();
-    let found = core.shared.verifier.with(&asked.rules, |evidence| evidence.compared(&subject, look, compared, now));
-    let Some(found) = found.flatten() else { return };
+    let Some(found) = core.shared.verifier.compared(&asked.rules, (&subject, look), compared, now) else { return };
     if found.is_news {
         tracing::warn!(route = subject.label(), "{}; `aside verify` tells which rule is missing", found.finding.text);
     } else {

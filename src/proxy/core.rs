@@ -13,7 +13,7 @@ use super::hosts::OtherHosts;
 use super::notices::Notices;
 use super::sampler::Sampler;
 use super::settings::ProxySettings;
-use super::verifier::Verifier;
+use super::verifier::{Verifier, VerifySummary};
 use crate::budget::Budget;
 use crate::clock::Clock;
 use crate::origin::{self, Origin};
@@ -96,6 +96,11 @@ impl Shared {
     /// The rules that hold for a request that begins now.
     pub fn rules(&self) -> Arc<Ruleset> {
         Arc::clone(&self.settings.rules)
+    }
+
+    /// What `[verify]` has found, in short; costs next to nothing.
+    pub fn verified_in_short(&self) -> VerifySummary {
+        self.verifier.summary(&self.settings.verify)
     }
 
     /// What `[verify]` has found.

@@ -77,6 +77,7 @@ pub use core::Shared;
 pub use inspect::{Inspection, Question, Selection, Variants, inspect, question};
 pub use purgers::Purgers;
 pub use settings::ProxySettings;
+pub use verifier::VerifySummary;
 
 /// The proxy of one core.
 #[derive(Debug)]

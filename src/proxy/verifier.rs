@@ -1,17 +1,42 @@
 //! What all cores share of `[verify]`: the evidence, and how many comparisons are under way.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::clock::Millis;
 use crate::rules::Ruleset;
-use crate::verify::{Evidence, Report, VerifySettings};
+use crate::verify::{Asked, Compared, Evidence, Found, Report, Subject, VerifySettings};
 
 /// The evidence of a process.
 #[derive(Debug)]
 pub(super) struct Verifier {
     evidence: Mutex<Evidence>,
+    tally: Tally,
     under_way: AtomicUsize,
+}
+
+/// What came of the comparisons, apart from the evidence: whoever reads it keeps nobody from that.
+#[derive(Debug, Default)]
+struct Tally {
+    compared: AtomicU64,
+    old: AtomicU64,
+    volatile: AtomicU64,
+    last: Mutex<Option<Arc<str>>>,
+}
+
+/// What came of the comparisons, in short.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct VerifySummary {
+    /// `off`, `sample` or `shadow`.
+    pub mode: &'static str,
+    /// Hits that were compared with the origin's answer.
+    pub compared: u64,
+    /// Of these, those that were old.
+    pub old: u64,
+    /// Those that the origin answers otherwise each time.
+    pub volatile: u64,
+    /// The last one that was old, as a sentence.
+    pub last: Option<Arc<str>>,
 }
 
 /// One comparison under way, until it is dropped.
@@ -23,21 +48,68 @@ impl Drop for Comparing {
     }
 }
 
+impl Tally {
+    fn add(&self, compared: &Compared) {
+        self.compared.fetch_add(1, Ordering::Relaxed);
+        match compared {
+            Compared::Old { .. } => self.old.fetch_add(1, Ordering::Relaxed),
+            Compared::Volatile(_) => self.volatile.fetch_add(1, Ordering::Relaxed),
+            Compared::Same | Compared::Void => 0,
+        };
+    }
+
+    fn found(&self, last: Option<Arc<str>>) {
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = last;
+    }
+
+    fn reset(&self) {
+        for count in [&self.compared, &self.old, &self.volatile] {
+            count.store(0, Ordering::Relaxed);
+        }
+        self.found(None);
+    }
+}
+
 impl Verifier {
     /// Without evidence yet, about these rules.
     pub(super) fn about(rules: &Ruleset, now: Millis) -> Self {
-        Self { evidence: Mutex::new(Evidence::about(rules, now)), under_way: AtomicUsize::new(0) }
+        let evidence = Mutex::new(Evidence::about(rules, now));
+        Self { evidence, tally: Tally::default(), under_way: AtomicUsize::new(0) }
+    }
+
+    fn locked(&self) -> MutexGuard<'_, Evidence> {
+        self.evidence.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Begins anew: what was seen under other rules says nothing of what these leave out.
     pub(super) fn begin_anew(&self, rules: &Ruleset, now: Millis) {
-        *self.evidence.lock().unwrap_or_else(PoisonError::into_inner) = Evidence::about(rules, now);
+        let mut evidence = self.locked();
+        *evidence = Evidence::about(rules, now);
+        self.tally.reset();
     }
 
-    /// Looks at the evidence, or adds to it; `None` where it is about other rules than these. Nobody holds it for long.
+    /// Looks at the evidence, or adds to it; `None` where it is about other rules than these. Nobody holds it for long: cores
+    /// wait for it.
     pub(super) fn with<T>(&self, rules: &Ruleset, look: impl FnOnce(&mut Evidence) -> T) -> Option<T> {
-        let mut evidence = self.evidence.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut evidence = self.locked();
         evidence.is_about(rules).then(|| look(&mut evidence))
+    }
+
+    /// Adds what came of a comparison; comes back with what there is to tell of one that was old.
+    pub(super) fn compared(
+        &self,
+        rules: &Ruleset,
+        (subject, asked): (&Subject, Asked),
+        compared: Compared,
+        now: Millis,
+    ) -> Option<Found> {
+        let found = self.with(rules, |evidence| {
+            self.tally.add(&compared);
+            let found = evidence.compared(subject, asked, compared, now)?;
+            self.tally.found(Some(found.finding.text.as_str().into()));
+            Some(found)
+        });
+        found.flatten()
     }
 
     /// One comparison more, where there are not as many yet as may be.
@@ -49,8 +121,43 @@ impl Verifier {
         Some(Comparing(Arc::clone(self)))
     }
 
-    /// What there is to tell.
+    /// What came of the comparisons, in short: nobody waits for whoever asks.
+    pub(super) fn summary(&self, settings: &VerifySettings) -> VerifySummary {
+        let Tally { compared, old, volatile, last } = &self.tally;
+        let [compared, old, volatile] = [compared, old, volatile].map(|count| count.load(Ordering::Relaxed));
+        let last = last.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        VerifySummary { mode: settings.mode(), compared, old, volatile, last }
+    }
+
+    /// What there is to tell. Conclusions are drawn from a copy, while the evidence goes on being gathered.
     pub(super) fn report(&self, settings: &VerifySettings, now: Millis) -> Report {
-        self.evidence.lock().unwrap_or_else(PoisonError::into_inner).report(settings, now)
+        let snapshot = self.locked().snapshot();
+        snapshot.report(settings, now)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_came_of_it_in_short_is_told_whoever_has_the_evidence() {
+        let rules = Ruleset::default();
+        let (verifier, settings) =
+            (Verifier::about(&rules, 0), VerifySettings { sample: 0.5, ..VerifySettings::default() });
+        let subject = Subject::of(None, &"/a".parse().unwrap(), 1);
+        let compared = |compared| verifier.compared(&rules, (&subject, Asked { digest: 1, began: 1 }), compared, 5_000);
+        assert_eq!(compared(Compared::Same), None);
+        assert_eq!(compared(Compared::Volatile(Vec::new())), None);
+        let found = compared(Compared::Old { stored: 2, received: 1_000 }).unwrap();
+        let held = verifier.locked();
+        let told = verifier.summary(&settings);
+        assert_eq!((told.mode, told.compared, told.old, told.volatile), ("sample", 3, 1, 1));
+        assert_eq!(told.last.as_deref(), Some(&*found.finding.text));
+        drop(held);
+        let report = verifier.report(&settings, 0);
+        assert_eq!((report.routes[0].route.as_str(), report.routes[0].compared), ("-", 3));
+        verifier.begin_anew(&rules, 0);
+        assert_eq!(verifier.summary(&settings), VerifySummary { mode: "sample", ..VerifySummary::default() });
     }
 }

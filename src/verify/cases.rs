@@ -7,6 +7,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use super::parted::Parted;
 use super::writes::{Few, KindId, Moment};
 
 /// A route, by its place in the file; the last one are the paths without a route.
@@ -104,16 +105,18 @@ const ENOUGH_ELSEWHERE: u32 = 5;
 /// So many pairs and groups are told apart.
 const MOST: usize = 8_192;
 
-/// All that was seen.
-#[derive(Debug, Default)]
+/// All that was seen. It is copied at once, however much there is.
+#[derive(Clone, Debug, Default)]
 pub(super) struct Cases {
-    tallies: HashMap<(KindId, RouteId), Tally>,
+    tallies: Parted<(KindId, RouteId), Tally>,
     /// Changes with several writes in between, those of answers that had not been dropped apart.
-    groups: HashMap<(RouteId, bool, Vec<Suspect>), Group>,
+    groups: Parted<(RouteId, bool, Vec<Suspect>), Group>,
+    /// The kinds that are known to change anything.
+    changing: BTreeSet<KindId>,
 }
 
 /// Answers that changed with the same suspects.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Group {
     answers: u32,
     /// The writes, a few of them.
@@ -146,6 +149,7 @@ impl Cases {
             }
             tally.changed = tally.changed.saturating_add(1);
             tally.path.add(suspect.path.as_ref());
+            self.changing.insert(suspect.kind);
         }
     }
 
@@ -155,10 +159,7 @@ impl Cases {
         let mut suspects: Vec<Suspect> = found.into_iter().map(|(_, suspect)| suspect).collect();
         suspects.sort_unstable();
         suspects.dedup();
-        let is_room = self.groups.len() < MOST;
-        let key = (route, missed, suspects);
-        if is_room || self.groups.contains_key(&key) {
-            let group = self.groups.entry(key).or_default();
+        if let Some(group) = self.groups.get_or_add((route, missed, suspects), MOST) {
             group.answers = group.answers.saturating_add(1);
             for write in writes {
                 group.writes.add(write);
@@ -199,13 +200,12 @@ impl Cases {
     }
 
     fn tally(&mut self, kind: KindId, route: RouteId) -> Option<&mut Tally> {
-        let is_room = self.tallies.len() < MOST || self.tallies.contains_key(&(kind, route));
-        is_room.then(|| self.tallies.entry((kind, route)).or_default())
+        self.tallies.get_or_add((kind, route), MOST)
     }
 
     /// Whether a kind is known to change anything.
     fn changes_anything(&self, kind: KindId) -> bool {
-        self.tallies.iter().any(|((of, _), tally)| *of == kind && tally.changed > 0)
+        self.changing.contains(&kind)
     }
 
     /// How many answers a kind has left as they were, by how many writes, where that is enough to believe it of all; `values`

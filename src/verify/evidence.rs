@@ -7,6 +7,7 @@
 mod proposals;
 
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
 
 use super::answers::{Answers, Look};
 use super::cases::{Cases, RouteId, Suspect};
@@ -17,6 +18,8 @@ use super::subject::{Subject, Watched};
 use super::writes::{Moment, Write, Writes};
 use crate::clock::Millis;
 use crate::rules::{Ruleset, UNROUTED};
+
+pub use proposals::Snapshot;
 
 /// What comparing a hit with the origin's answer of now came to.
 #[derive(Clone, Debug, PartialEq)]
@@ -69,7 +72,8 @@ pub struct Evidence {
     rules: u64,
     began_at: Millis,
     now: Moment,
-    routes: Vec<Watched>,
+    routes: Arc<[Watched]>,
+    /// By route, without their names.
     counts: Vec<RouteReport>,
     by_name: HashMap<String, RouteId>,
     writes: Writes,
@@ -87,14 +91,13 @@ impl Evidence {
     pub fn about(rules: &Ruleset, now: Millis) -> Self {
         let mut routes: Vec<Watched> = rules.routes.iter().map(|route| Watched::of(route)).collect();
         routes.push(Watched::unrouted());
-        let count = |route: &Watched| RouteReport { route: route.name.clone(), ..RouteReport::default() };
         let by_name = routes.iter().enumerate().map(|(id, route)| (route.name.clone(), id)).collect();
         Self {
             rules: rules.fingerprint(),
             began_at: now,
             now: 1,
-            counts: routes.iter().map(count).collect(),
-            routes,
+            counts: vec![RouteReport::default(); routes.len()],
+            routes: routes.into(),
             by_name,
             writes: Writes::default(),
             answers: Answers::default(),
@@ -103,6 +106,20 @@ impl Evidence {
             told: HashSet::new(),
             places: HashMap::new(),
             volatile: 0,
+        }
+    }
+
+    /// What there is to report of, as it is now. That is quickly taken: what is large is shared until it changes.
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot {
+            began_at: self.began_at,
+            routes: Arc::clone(&self.routes),
+            counts: self.counts.clone(),
+            kinds: self.writes.kinds.clone(),
+            cases: self.cases.clone(),
+            findings: self.findings.clone(),
+            places: self.places.clone(),
+            volatile: self.volatile,
         }
     }
 

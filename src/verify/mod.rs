@@ -23,6 +23,7 @@ mod answers;
 mod cases;
 mod content;
 mod evidence;
+mod parted;
 mod reach;
 mod report;
 mod settings;
@@ -31,7 +32,7 @@ mod subject;
 mod writes;
 
 pub use content::Content;
-pub use evidence::{Asked, Compared, Evidence, Found};
+pub use evidence::{Asked, Compared, Evidence, Found, Snapshot};
 pub use reach::{Extent, Reach};
 pub use report::{Finding, Proposal, Report, RouteReport, Seen, WriteReport};
 pub use settings::{Ignored, VerifySettings};

@@ -18,6 +18,15 @@ impl VerifySettings {
     pub fn is_on(&self) -> bool {
         self.shadow || self.sample > 0.0
     }
+
+    /// How much is compared, in one word: `off`, `sample` or `shadow`.
+    pub fn mode(&self) -> &'static str {
+        match self {
+            Self { shadow: true, .. } => "shadow",
+            settings if settings.is_on() => "sample",
+            _ => "off",
+        }
+    }
 }
 
 /// Places of JSON answers that do not count in a comparison.

@@ -28,6 +28,11 @@ impl Watched {
         }
     }
 
+    /// The route as it is told: `-` for none.
+    pub(super) fn label(&self) -> &str {
+        if self.name == UNROUTED { "-" } else { &self.name }
+    }
+
     pub(super) fn unrouted() -> Self {
         Self { name: UNROUTED.to_owned(), path: String::new(), is_one_path: false, is_unlisted: false }
     }

@@ -1,6 +1,7 @@
 //! The writes that went through of late: when, of which shape, and what each has dropped.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
 
 use super::reach::{Extent, Reach};
 use super::shape::Shape;
@@ -40,7 +41,7 @@ pub(super) struct Write {
 }
 
 /// All writes of one shape.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Kind {
     pub(super) text: String,
     /// Whether a rule could be written for it.
@@ -94,7 +95,7 @@ impl<T: Clone + PartialEq> Few<T> {
 #[derive(Debug, Default)]
 pub(super) struct Writes {
     recent: VecDeque<Write>,
-    pub(super) kinds: Vec<Kind>,
+    pub(super) kinds: Vec<Arc<Kind>>,
     by_text: HashMap<String, KindId>,
     /// The end of the last one that was forgotten.
     forgotten: Moment,
@@ -139,17 +140,18 @@ impl Writes {
             let text = if text.is_empty() { "any other write".to_owned() } else { text };
             let variables = shape.values.clone();
             let (values, reach) = (Few::default(), Reach::default());
-            self.kinds.push(Kind { text, is_plain, is_said: shape.is_said, times: 0, values, variables, reach });
+            let is_said = shape.is_said;
+            self.kinds.push(Arc::new(Kind { text, is_plain, is_said, times: 0, values, variables, reach }));
         }
         id
     }
 
     /// A write has ended that may have changed something, and what it `drops` is invalidated.
     pub(super) fn end(&mut self, began: Moment, moment: Moment, at: Millis, reach: Reach) {
-        let Some(write) = self.recent.iter_mut().rev().find(|write| write.began == began) else { return };
+        let Some(write) = self.place(began).and_then(|place| self.recent.get_mut(place)) else { return };
         (write.ended, write.ended_at) = (Some(moment), at);
         write.reach = reach.clone();
-        if let Some(kind) = self.kinds.get_mut(write.kind) {
+        if let Some(kind) = self.kinds.get_mut(write.kind).map(Arc::make_mut) {
             kind.times = kind.times.saturating_add(1);
             kind.reach = reach;
             let values: Vec<&str> = write.values.iter().map(|(_, value)| value.as_str()).collect();
@@ -159,8 +161,8 @@ impl Writes {
 
     /// A write has ended that has changed nothing, by its own word.
     pub(super) fn forget(&mut self, began: Moment) {
-        if let Some(at) = self.recent.iter().rposition(|write| write.began == began) {
-            self.recent.remove(at);
+        if let Some(place) = self.place(began) {
+            self.recent.remove(place);
         }
     }
 
@@ -183,11 +185,17 @@ impl Writes {
     }
 
     pub(super) fn get(&self, began: Moment) -> Option<&Write> {
-        self.recent.iter().rev().find(|write| write.began == began)
+        self.recent.get(self.place(began)?)
     }
 
     pub(super) fn get_mut(&mut self, began: Moment) -> Option<&mut Write> {
-        self.recent.iter_mut().rev().find(|write| write.began == began)
+        let place = self.place(began)?;
+        self.recent.get_mut(place)
+    }
+
+    /// They lie in the order of their moments.
+    fn place(&self, began: Moment) -> Option<usize> {
+        self.recent.binary_search_by_key(&began, |write| write.began).ok()
     }
 }
 

@@ -3,13 +3,15 @@
 //! An entry says of one kind of writes everything that it drops, so it has to name what the evidence says nothing about as
 //! well: never too little. Only what was seen to stay as it was, often enough, is left out.
 
-use super::super::cases::{Blamed, Verdict};
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use super::super::cases::{Blamed, Cases, Verdict};
 use super::super::reach::Extent;
-use super::super::report::{Proposal, Report, RouteReport, Seen, WriteReport};
+use super::super::report::{Finding, Proposal, Report, RouteReport, Seen, WriteReport};
 use super::super::settings::VerifySettings;
 use super::super::subject::Watched;
 use super::super::writes::{Kind, KindId};
-use super::Evidence;
 use crate::clock::Millis;
 use crate::rules::{PathTemplate, RequestPattern};
 
@@ -29,29 +31,33 @@ struct Draft {
     evidence: Vec<String>,
 }
 
-impl Evidence {
+/// The evidence at one moment.
+#[derive(Debug)]
+pub struct Snapshot {
+    pub(super) began_at: Millis,
+    pub(super) routes: Arc<[Watched]>,
+    pub(super) counts: Vec<RouteReport>,
+    pub(super) kinds: Vec<Arc<Kind>>,
+    pub(super) cases: Cases,
+    pub(super) findings: VecDeque<Finding>,
+    pub(super) places: HashMap<String, u64>,
+    pub(super) volatile: u64,
+}
+
+impl Snapshot {
     /// Everything there is to tell.
     pub fn report(&self, settings: &VerifySettings, now: Millis) -> Report {
-        let mode = match settings {
-            VerifySettings { shadow: true, .. } => "shadow",
-            settings if settings.is_on() => "sample",
-            _ => "off",
-        };
-        let met = |route: &&RouteReport| route.compared + route.refetched + route.by_itself > 0;
-        let mut routes: Vec<_> = self.counts.iter().filter(met).cloned().collect();
-        if let (Some(last), Some(counts)) = (routes.last_mut(), self.counts.last())
-            && last.route == counts.route
-        {
-            "-".clone_into(&mut last.route);
-        }
+        let met = |counts: &RouteReport| counts.compared + counts.refetched + counts.by_itself > 0;
+        let routes = self.routes.iter().zip(&self.counts).filter(|(_, counts)| met(counts));
+        let routes = routes.map(|(route, counts)| RouteReport { route: route.label().to_owned(), ..counts.clone() });
         let always = self.places.iter().filter(|(_, times)| **times == self.volatile && **times >= 2);
         let mut ignore: Vec<String> = always.map(|(place, _)| place.clone()).collect();
         ignore.sort_unstable();
         Report {
-            mode: mode.to_owned(),
+            mode: settings.mode().to_owned(),
             sample: settings.sample,
             seconds: now.saturating_sub(self.began_at) / 1000,
-            routes,
+            routes: routes.collect(),
             writes: self.write_reports(),
             findings: self.findings.iter().cloned().collect(),
             proposals: self.proposals(),
@@ -60,7 +66,8 @@ impl Evidence {
     }
 
     fn by_times(&self) -> Vec<(KindId, &Kind)> {
-        let mut kinds: Vec<_> = self.writes.kinds.iter().enumerate().filter(|(_, kind)| kind.times > 0).collect();
+        let mut kinds: Vec<_> =
+            self.kinds.iter().map(Arc::as_ref).enumerate().filter(|(_, kind)| kind.times > 0).collect();
         kinds.sort_by(|(_, one), (_, other)| other.times.cmp(&one.times).then_with(|| one.text.cmp(&other.text)));
         kinds
     }
@@ -85,7 +92,7 @@ impl Evidence {
     }
 
     fn proposals(&self) -> Vec<Proposal> {
-        let values = |kind: KindId| self.writes.kinds.get(kind).map_or(0, |kind| kind.values.count());
+        let values = |kind: KindId| self.kinds.get(kind).map_or(0, |kind| kind.values.count());
         let blamed: Vec<Blamed> = (0..self.routes.len()).map(|route| self.cases.blamed(route, values)).collect();
         let kinds = self.by_times().into_iter().filter(|(_, kind)| kind.is_plain && kind.times >= ENOUGH_TIMES);
         kinds.filter_map(|(id, kind)| self.proposal(id, kind, &blamed)).collect()
