@@ -4,6 +4,7 @@
 use serde_json::Value;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
+use super::json;
 use super::settings::Ignored;
 
 /// What an answer says.
@@ -22,9 +23,10 @@ impl Content {
     /// Of an answer with this status and body, which says to be JSON or does not.
     ///
     /// JSON that can be read is compared as JSON: neither the order of names nor white space counts, nor what is ignored.
+    /// Numbers count as they are written.
     pub fn of(status: u16, body: &[u8], says_json: bool, ignored: &Ignored) -> Self {
         let read = says_json && body.len() <= LONGEST_JSON;
-        let json: Option<Value> = if read { serde_json::from_slice(body).ok() } else { None };
+        let json = if read { json::read(body) } else { None };
         let hash = match &json {
             Some(value) => hash_of(value, &mut Vec::new(), ignored),
             None => xxh3_64(body),
@@ -141,6 +143,8 @@ mod tests {
             (r#"{"a": {"b": 1}}"#, r#"{"a": {}, "b": 1}"#),
             (r#"{"a": null}"#, "{}"),
             (r#"{"a": "1"}"#, r#"{"a": 1}"#),
+            (r#"{"a": 12345678901234567.01}"#, r#"{"a": 12345678901234567.05}"#),
+            (r#"{"a": 1, "a": 2}"#, r#"{"a": 3, "a": 2}"#),
             ("no JSON", "nor this"),
         ] {
             assert_ne!(digest(one, &["t"]), digest(other, &["t"]), "{one} {other}");

@@ -23,6 +23,7 @@ mod answers;
 mod cases;
 mod content;
 mod evidence;
+mod json;
 mod parted;
 mod reach;
 mod report;
