@@ -20,10 +20,11 @@ use super::noted::{content, content_of, moment, subject};
 use super::pass::pass_without_body;
 use super::verifier::Comparing;
 use crate::body::{Body, Waiters};
+use crate::clock::Stopwatch;
 use crate::fields::{Detail, Forward};
 use crate::rules::Tag;
 use crate::store::{Change, Kind, StoredResponse};
-use crate::telemetry::Verified;
+use crate::telemetry::{Begun, Verified, Work};
 use crate::verify::{Asked as Look, Compared, Content, Moment};
 
 /// So long a comparison waits for the writes that were under way: what they change they drop, and then nothing was wrong.
@@ -116,9 +117,11 @@ async fn is_stored(core: &Core, asked: &Asked, entry: &Arc<StoredResponse>) -> b
     })
 }
 
-/// Asks the origin; nothing where it gives no answer that could be compared, or a client needs the place.
+/// Asks the origin; nothing where it gives no answer that could be compared, or a client needs the place. What came of it is
+/// told as that of any fetch in the background.
 async fn ask(core: &Core, asked: &Arc<Asked>, seen: &Seen) -> Option<Said> {
     let began = moment(core, &asked.rules)?;
+    let begun = begun(core, asked);
     let waiters: Arc<Waiters> = Arc::default();
     let again = tokio::select! {
         biased;
@@ -126,11 +129,27 @@ async fn ask(core: &Core, asked: &Arc<Asked>, seen: &Seen) -> Option<Said> {
         again = again(core, asked, seen, Arc::clone(&waiters)) => again,
     };
     match again {
-        Again::Whole(head, body) if speaks(head.said().0) => {
-            Some(Said { content: content(core, head.said(), &body), began })
+        Again::Whole(head, body) => {
+            head.end(begun, body.len());
+            speaks(head.said().0).then(|| Said { content: content(core, head.said(), &body), began })
         }
-        _ => None,
+        Again::Running(head, ahead, _) => {
+            head.end(begun, ahead.len());
+            None
+        }
+        Again::Failed(error) => {
+            begun.fail(&error);
+            None
+        }
     }
+}
+
+fn begun(core: &Core, asked: &Asked) -> Begun {
+    let (request, path) = (&asked.request, asked.request.target.path());
+    let of = (&Method::GET, path, &request.fields);
+    let mut begun = core.shared.recorder.in_background(Work::Compare, Stopwatch::start(), of);
+    begun.goes_on(asked.route().map(|route| &route.name), path, false);
+    begun
 }
 
 /// Whether an answer with this status says what there is; else that the origin is in trouble, or has had enough.

@@ -204,6 +204,7 @@ fn word(outcome: &Outcome) -> &'static str {
     match (outcome.work, outcome.result()) {
         (Work::Refresh, _) => "RENEW",
         (Work::Fill, _) => "FILL ",
+        (Work::Compare, _) => "CHECK",
         (_, CacheResult::Hit) => "HIT  ",
         (_, CacheResult::Stale) => "STALE",
         (_, CacheResult::Miss) => "MISS ",

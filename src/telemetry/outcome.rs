@@ -26,6 +26,8 @@ pub enum Work {
     Fill,
     /// A write that went on without its client.
     Write,
+    /// A fetch that what is stored is compared with: nobody is given its answer, and nothing is stored of it.
+    Compare,
 }
 
 /// What the cache did with a request, in one word.
@@ -196,7 +198,7 @@ impl Outcome {
         match self.work {
             _ if self.is_trouble() => "WARN",
             Work::Request => "INFO",
-            Work::Refresh | Work::Fill | Work::Write => "DEBUG",
+            Work::Refresh | Work::Fill | Work::Write | Work::Compare => "DEBUG",
         }
     }
 
@@ -206,6 +208,8 @@ impl Outcome {
             (Work::Request, Some(_)) => return None,
             (Work::Request, None) => "the request ended before its answer: the client left, or the server stopped",
             (Work::Refresh | Work::Fill | Work::Write, None) => "a fetch was given up: nobody waited for it any more",
+            (Work::Compare, None) => "a stored answer could not be compared with what the API says now",
+            (Work::Compare, _) => "what the API says now was fetched, to compare a stored answer with it",
             (Work::Refresh, _) => "a stored answer was renewed in the background",
             (Work::Fill, _) => "an answer was fetched although its client had left",
             (Work::Write, _) => "a write went on although its client had left",

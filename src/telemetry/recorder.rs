@@ -191,7 +191,7 @@ impl Recorder {
         let wanted = match outcome.work {
             _ if outcome.is_trouble() => is_wanted!(WARN),
             Work::Request => self.bar.is_met(&outcome, drawn) && is_wanted!(INFO),
-            Work::Refresh | Work::Fill | Work::Write => is_wanted!(DEBUG),
+            Work::Refresh | Work::Fill | Work::Write | Work::Compare => is_wanted!(DEBUG),
         };
         if wanted {
             log.outcome(Box::new(outcome));
@@ -223,6 +223,13 @@ impl Begun {
         let sent = if bytes.is_none() { self.sent(&outcome) } else { None };
         self.recorder.record(outcome, self.drawn);
         sent
+    }
+
+    /// There is no answer, for this reason.
+    pub fn fail(mut self, why: &impl ToString) {
+        let notes = Notes { why: Some(why.to_string().into()), ..Notes::default() };
+        let outcome = self.outcome(None, CacheStatus::default(), None, notes);
+        self.recorder.record(outcome, self.drawn);
     }
 
     fn sent(&self, outcome: &Outcome) -> Option<Sent> {

@@ -80,6 +80,32 @@ async fn a_hit_that_says_the_same_is_left_alone_and_the_origin_is_asked_as_for_a
 }
 
 #[tokio::test]
+async fn each_comparison_counts_as_a_fetch_of_the_origin_and_none_as_a_request() {
+    let api = api().await;
+    let node = Node::start(api.origin.address, &(ROUTES.to_owned() + ALL));
+    let client = node.client();
+    stored(&client, "/a/1").await;
+    let mut length = 0;
+    for hit in 1..=10 {
+        length = client.get("/a/1").await.body.len() as u64;
+        compared(&node, hit).await;
+    }
+    let told = || {
+        let totals = node.metrics.totals();
+        let route = &totals.routes["a"];
+        assert_eq!((totals.count(), route.requests, route.hits), (totals.count(), totals.count(), totals.count() - 1));
+        assert_eq!(route.cache_bytes, route.hits * length);
+        (totals.origin.count(), route.origin_fetches, route.origin_bytes)
+    };
+    assert_eq!(told(), (11, 11, 11 * length));
+    // What is said twice is asked twice.
+    api.version.fetch_add(1, Ordering::SeqCst);
+    client.get("/a/1").await;
+    compared(&node, 11).await;
+    assert_eq!((told(), api.origin.count()), ((13, 13, 13 * length), 13));
+}
+
+#[tokio::test]
 async fn what_changed_without_a_write_is_old_and_dropped_and_nobody_is_blamed() {
     let api = api().await;
     for (node, _redis) in &Node::on_each_store(api.origin.address, &(ROUTES.to_owned() + ALL)).await {

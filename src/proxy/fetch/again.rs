@@ -16,6 +16,7 @@ use super::received::Received;
 use crate::body::{Body, Collected, Timed, Waiters};
 use crate::fields::{CacheStatus, Detail, Forward};
 use crate::origin::OriginError;
+use crate::telemetry::{Begun, Notes};
 
 /// What the origin says.
 pub(in crate::proxy) enum Again {
@@ -67,6 +68,13 @@ impl Head {
     /// The status and the fields.
     pub(in crate::proxy) fn said(&self) -> (StatusCode, &HeaderMap) {
         (self.received.status, &self.received.fields)
+    }
+
+    /// Tells what came of it where no client asked, and so much of its body was taken.
+    pub(in crate::proxy) fn end(&self, begun: Begun, bytes: usize) {
+        let origin_micros = u64::try_from(self.received.took.as_micros()).ok();
+        let status = CacheStatus { detail: None, ..self.status };
+        begun.end(self.received.status, status, Some(bytes as u64), Notes { origin_micros, ..Notes::default() });
     }
 
     /// The answer for the client that asked.

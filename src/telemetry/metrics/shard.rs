@@ -92,6 +92,8 @@ impl Shard {
         self.with_route(labels, notes.route.as_ref(), |route| {
             if outcome.work == Work::Request {
                 route.request(outcome, result);
+            } else if let (Some(bytes), Some(Source::Origin)) = (outcome.bytes, outcome.source()) {
+                route.sent(Source::Origin, bytes);
             }
             if let Some(micros) = notes.origin_micros {
                 route.fetched(micros);
