@@ -108,12 +108,11 @@ fn code(tally: &Tally, url: &str) -> ExitCode {
 
 /// The proxy's URL, the name that its file says clients know it by, and how it is spoken to: as the proxy speaks to an origin.
 fn proxy(arguments: &WarmArguments) -> Result<(String, Option<Authority>, OriginSettings), ConfigError> {
-    let (url, named) = match &arguments.proxy {
-        Some(url) => (url.trim_end_matches('/').to_owned(), None),
-        None => {
-            let config = configuration(&arguments.config, &Overrides::default())?;
-            (listening(&config), named(&config))
-        }
+    let (url, named) = if let Some(url) = &arguments.proxy {
+        (url.trim_end_matches('/').to_owned(), None)
+    } else {
+        let config = configuration(&arguments.config, &Overrides::default())?;
+        (listening(&config), named(&config))
     };
     // It listens nowhere; but what listens where the origin is would be refused.
     let overrides = Overrides { origin: Some(url.clone()), listen: vec![NOWHERE.to_owned()], ..Overrides::default() };
