@@ -104,6 +104,8 @@ const ENOUGH_VALUES: usize = 3;
 const ENOUGH_ELSEWHERE: u32 = 5;
 /// So many pairs and groups are told apart.
 const MOST: usize = 8_192;
+/// So many suspects all groups have.
+const MOST_SUSPECTS: usize = 65_536;
 
 /// All that was seen. It is copied at once, however much there is.
 #[derive(Clone, Debug, Default)]
@@ -111,6 +113,11 @@ pub(super) struct Cases {
     tallies: Parted<(KindId, RouteId), Tally>,
     /// Changes with several writes in between, those of answers that had not been dropped apart.
     groups: Parted<(RouteId, bool, Vec<Suspect>), Group>,
+    /// How many suspects those have.
+    suspects: usize,
+    /// Those that may have changed a route, when there was no room for a group; all, where there was none for them either.
+    doubted: Parted<(KindId, RouteId), ()>,
+    is_all_doubted: bool,
     /// The kinds that are known to change anything.
     changing: BTreeSet<KindId>,
 }
@@ -159,12 +166,41 @@ impl Cases {
         let mut suspects: Vec<Suspect> = found.into_iter().map(|(_, suspect)| suspect).collect();
         suspects.sort_unstable();
         suspects.dedup();
-        if let Some(group) = self.groups.get_or_add((route, missed, suspects), MOST) {
+        let count = suspects.len();
+        let most = if self.suspects + count > MOST_SUSPECTS { 0 } else { MOST };
+        if let Some(group) = self.groups.get_or_add((route, missed, suspects.clone()), most) {
+            if group.answers == 0 {
+                self.suspects += count;
+            }
             group.answers = group.answers.saturating_add(1);
             for write in writes {
                 group.writes.add(write);
             }
+        } else {
+            self.doubt(&suspects, route);
         }
+    }
+
+    /// Any of these may have changed the route, and there is no room to tell in which company.
+    fn doubt(&mut self, suspects: &[Suspect], route: RouteId) {
+        if suspects.iter().any(|suspect| self.explains(suspect, route)) {
+            return;
+        }
+        for suspect in suspects {
+            if self.doubted.get_or_add((suspect.kind, route), MOST).is_none() {
+                self.is_all_doubted = true;
+            }
+        }
+    }
+
+    fn is_doubted(&self, kind: KindId, route: RouteId) -> bool {
+        self.is_all_doubted || self.doubted.get(&(kind, route)).is_some()
+    }
+
+    /// Whether a write of this kind is known to change such an answer.
+    fn explains(&self, suspect: &Suspect, route: RouteId) -> bool {
+        let tally = self.tallies.get(&(suspect.kind, route)).filter(|tally| tally.changed > 0);
+        tally.is_some_and(|tally| tally.path == Told::Nothing || suspect.path.is_some())
     }
 
     /// A write has left an answer as it was. `is_first` is that it is the first one of the route, `effective` that the write
@@ -212,6 +248,9 @@ impl Cases {
     /// is how many different ones it came with.
     fn spares(&self, kind: KindId, route: RouteId, values: usize) -> Option<(u32, u32)> {
         let tally = self.tallies.get(&(kind, route)).filter(|tally| tally.changed == 0)?;
+        if self.is_doubted(kind, route) {
+            return None;
+        }
         let [certain, others] = &tally.spared;
         // A write that changed nothing at all says nothing of those that do.
         let (answers, writes, seen) = if self.changes_anything(kind) {
@@ -244,14 +283,9 @@ impl Cases {
     /// came with.
     pub(super) fn blamed(&self, route: RouteId, values: impl Fn(KindId) -> usize) -> Blamed {
         let mut blamed = Blamed::default();
-        let explains = |suspect: &Suspect| {
-            self.tallies
-                .get(&(suspect.kind, route))
-                .is_some_and(|tally| tally.changed > 0 && (tally.path == Told::Nothing || suspect.path.is_some()))
-        };
         for ((_, missed, suspects), group) in self.groups.iter().filter(|((of, _, _), _)| *of == route) {
             let spares = |one: &&Suspect| self.spares(one.kind, route, values(one.kind)).is_some();
-            let explaining: Vec<&Suspect> = suspects.iter().filter(|suspect| explains(suspect)).collect();
+            let explaining: Vec<&Suspect> = suspects.iter().filter(|suspect| self.explains(suspect, route)).collect();
             let is_explained = !explaining.is_empty();
             let open = if is_explained { explaining } else { suspects.iter().filter(|one| !spares(one)).collect() };
             let kinds: BTreeSet<KindId> = open.iter().map(|suspect| suspect.kind).collect();

@@ -18,6 +18,8 @@ pub struct Content {
 const LONGEST_JSON: usize = 1 << 20;
 /// So many places are named at the most.
 const MOST_PLACES: usize = 32;
+/// And none that is longer.
+const LONGEST_PLACE: usize = 256;
 
 impl Content {
     /// Of an answer with this status and body, which says to be JSON or does not.
@@ -99,7 +101,7 @@ fn differing<'v>(
             let place = steps
                 .iter()
                 .fold(String::new(), |place, step| place + "/" + &step.replace('~', "~0").replace('/', "~1"));
-            if !place.is_empty() && places.len() < MOST_PLACES && !places.contains(&place) {
+            if (1..=LONGEST_PLACE).contains(&place.len()) && places.len() < MOST_PLACES && !places.contains(&place) {
                 places.push(place);
             }
         }

@@ -15,7 +15,7 @@ use super::reach::Reach;
 use super::report::{Finding, RouteReport};
 use super::shape::Shape;
 use super::subject::{Subject, Watched};
-use super::writes::{Moment, Write, Writes};
+use super::writes::{Moment, Write, Writes, value_text};
 use crate::clock::Millis;
 use crate::rules::{Ruleset, UNROUTED};
 
@@ -62,6 +62,8 @@ const KEPT: usize = 50;
 const NAMED: usize = 3;
 /// So many kinds of findings are told apart.
 const MOST_NEWS: usize = 1_024;
+/// Of so many routes it is noted that one write has left them as they were.
+const MOST_SPARED: usize = 256;
 /// So many places that differ each time are counted.
 const MOST_PLACES: usize = 64;
 
@@ -300,6 +302,9 @@ impl Evidence {
         if write.began < last || write.ended.is_none_or(|ended| ended > asked) {
             return;
         }
+        if write.spared.len() >= MOST_SPARED && !write.spared.iter().any(|(of, _)| *of == route) {
+            return;
+        }
         let known = write.spared.iter_mut().find(|(of, _)| *of == route);
         let is_first = known.is_none();
         match known {
@@ -342,10 +347,6 @@ impl Evidence {
         let unrouted = self.routes.len().saturating_sub(1);
         self.by_name.get(&subject.route).copied().unwrap_or(unrouted)
     }
-}
-
-fn value_text(values: &[(String, String)]) -> String {
-    values.iter().map(|(_, value)| value.as_str()).collect::<Vec<_>>().join("/")
 }
 
 /// The finding as a sentence.

@@ -17,7 +17,8 @@
 //! - [`Evidence`] puts both together by kind of write and route: seen to change, seen to leave alone often enough, or not known.
 //!   A [`Proposal`] leaves out of `drops` what is of the second kind, and nothing else.
 //!
-//! Bounds: 1,024 writes, 256 kinds of them, 4,096 keys, 8,192 pairs of kind and route, 50 findings.
+//! Bounds: 1,024 writes, 256 kinds of them, 4,096 keys, 8,192 pairs of kind and route, 8,192 groups of suspects, 50 findings;
+//! what clients choose is kept up to 64 bytes, or as a hash. 32 MiB at the most, of which a test makes sure.
 
 mod answers;
 mod cases;

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use percent_encoding::percent_decode_str;
+use xxhash_rust::xxh3::xxh3_64;
 
 use crate::policy::registered;
 use crate::rules::{Captures, RequestPattern, Routes, Write};
@@ -12,14 +13,33 @@ use crate::rules::{Captures, RequestPattern, Routes, Write};
 /// The shape of one write.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shape {
-    /// As in `POST /articles/{slug}/favorite`.
+    /// As in `POST /articles/{slug}/favorite`; empty for a path that is too long to be told from others.
     pub text: String,
-    /// What its variables are in this write, in their order: as the path spells them.
+    /// What its variables are in this write, in their order: as the path spells them, a long one as a stand-in.
     pub values: Vec<(String, String)>,
     /// Whether a `[[write]]` could speak of it: its method and path are what they seem.
     pub is_plain: bool,
     /// Whether one does.
     pub is_said: bool,
+}
+
+/// A path below a route, or below none, has so many segments and is so long at the most.
+const MOST_SEGMENTS: usize = 32;
+const LONGEST: usize = 512;
+/// So long a method is told.
+const LONGEST_METHOD: usize = 32;
+/// So long a value is kept as it is.
+const LONGEST_VALUE: usize = 64;
+/// What a stand-in begins with: no pattern may have it there.
+pub(super) const STAND_IN: char = '{';
+
+/// A value as it is kept: a long one as a stand-in, of its hash, which is the same for the same value alone.
+pub(super) fn kept(value: &str) -> String {
+    if value.len() <= LONGEST_VALUE && !value.starts_with(STAND_IN) {
+        value.to_owned()
+    } else {
+        format!("{STAND_IN}{:016x}", xxh3_64(value.as_bytes()))
+    }
 }
 
 impl Shape {
@@ -36,25 +56,41 @@ impl Shape {
                 .then(|| Self::by(request, write, &captures))
         });
         by_list.map_or_else(
-            || {
-                let (path, values) = below(routes, write.path);
-                Self { text: format!("{} {path}", write.method), values, is_plain, is_said: false }
+            || match below(routes, write.path) {
+                Some((path, values)) => {
+                    Self { text: format!("{} {path}", method(write)), values, is_plain, is_said: false }
+                }
+                None => Self {
+                    text: String::new(),
+                    values: vec![named("path", write.path)],
+                    is_plain: false,
+                    is_said: false,
+                },
             },
             |shape| Self { is_plain, ..shape },
         )
     }
 
     fn by(request: &RequestPattern, write: &Write<'_>, captures: &Captures<'_>) -> Self {
-        let values = captures.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-        let text = format!("{} {}", write.method, request.path().as_str());
-        Self { text, values, is_plain: true, is_said: false }
+        let text = format!("{} {}", method(write), request.path().as_str());
+        Self { text, values: owned(captures), is_plain: true, is_said: false }
     }
 }
 
-/// A path whose beginning is a route's, in that route's words: the one with the most segments, and of these the first.
-fn below(routes: &Routes, path: &str) -> (String, Vec<(String, String)>) {
+fn method<'w>(write: &'w Write<'_>) -> &'w str {
+    let method = write.method.as_str();
+    method.get(..LONGEST_METHOD).unwrap_or(method)
+}
+
+/// A path whose beginning is a route's, in that route's words: the one with the most segments, and of these the first. `None`
+/// for one that is too long.
+fn below(routes: &Routes, path: &str) -> Option<(String, Vec<(String, String)>)> {
     let path = path.trim_end_matches('/');
-    let segments: Vec<&str> = path.split('/').collect();
+    let segments: Vec<&str> = path.split('/').take(MOST_SEGMENTS + 2).collect();
+    // The first one is empty.
+    if segments.len() > MOST_SEGMENTS + 1 {
+        return None;
+    }
     let found = routes.iter().filter_map(|route| {
         let pattern = route.path.as_str().trim_end_matches('/');
         let count = pattern.split('/').count();
@@ -76,14 +112,22 @@ fn below(routes: &Routes, path: &str) -> (String, Vec<(String, String)>) {
         } else {
             let name = free_name(&values);
             let _ = write!(text, "{{{name}}}");
-            values.push((name, decoded(segment).into_owned()));
+            values.push((name, kept(&decoded(segment))));
         }
     }
-    if text.is_empty() { ("/".to_owned(), values) } else { (text, values) }
+    if text.is_empty() {
+        text.push('/');
+    }
+    (text.len() <= LONGEST).then_some((text, values))
 }
 
-fn owned(captures: &Captures<'_>) -> Vec<(String, String)> {
-    captures.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+/// Variables with their values, as they are kept.
+pub(super) fn owned(captures: &Captures<'_>) -> Vec<(String, String)> {
+    captures.iter().map(|(name, value)| named(name, value)).collect()
+}
+
+fn named(name: &str, value: &str) -> (String, String) {
+    (name.to_owned(), kept(value))
 }
 
 fn free_name(values: &[(String, String)]) -> String {

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use http::uri::PathAndQuery;
 
+use super::shape::owned;
 use crate::rules::{Found, InvalidatedBy, Route, RouteQuery, UNROUTED, find_parameter};
 
 /// A route, as far as the evidence needs it.
@@ -49,7 +50,7 @@ pub struct Subject {
     pub target: String,
     /// The route's path as it is written.
     pattern: String,
-    /// The variables of the path.
+    /// The variables of the path, as those of writes are kept.
     values: Vec<(String, String)>,
 }
 
@@ -72,7 +73,7 @@ impl Subject {
             route: route.map_or(UNROUTED, |route| &*route.name).to_owned(),
             target: shown,
             pattern: route.map_or("", |route| route.path.as_str()).to_owned(),
-            values: captures.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+            values: owned(&captures),
         }
     }
 

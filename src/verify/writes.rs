@@ -3,6 +3,8 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
+use xxhash_rust::xxh3::xxh3_64;
+
 use super::reach::{Extent, Reach};
 use super::shape::Shape;
 use crate::clock::Millis;
@@ -50,7 +52,7 @@ pub(super) struct Kind {
     pub(super) is_said: bool,
     /// How many went through.
     pub(super) times: u32,
-    /// What its variables were, a few of those.
+    /// What its variables were, a few of those: of each the hash as text.
     pub(super) values: Few<String>,
     /// The variables of one of them.
     pub(super) variables: Vec<(String, String)>,
@@ -115,7 +117,7 @@ impl Writes {
             began: moment,
             ended: None,
             ended_at: 0,
-            request: format!("{method} {path}"),
+            request: format!("{} {path}", method.get(..LONGEST).unwrap_or(method)),
             kind,
             values: shape.values,
             reach: Reach::default(),
@@ -125,7 +127,7 @@ impl Writes {
     }
 
     fn kind(&mut self, shape: &Shape) -> KindId {
-        let text = if shape.is_plain {
+        let text = if shape.is_plain || shape.text.is_empty() {
             shape.text.clone()
         } else {
             format!("{} (as another method, or oddly spelt)", shape.text)
@@ -154,8 +156,7 @@ impl Writes {
         if let Some(kind) = self.kinds.get_mut(write.kind).map(Arc::make_mut) {
             kind.times = kind.times.saturating_add(1);
             kind.reach = reach;
-            let values: Vec<&str> = write.values.iter().map(|(_, value)| value.as_str()).collect();
-            kind.values.add(values.join("/"));
+            kind.values.add(value_text(&write.values));
         }
     }
 
@@ -197,6 +198,12 @@ impl Writes {
     fn place(&self, began: Moment) -> Option<usize> {
         self.recent.binary_search_by_key(&began, |write| write.began).ok()
     }
+}
+
+/// The same text for the same values, however long they are, and for no others.
+pub(super) fn value_text(values: &[(String, String)]) -> String {
+    let values: Vec<&str> = values.iter().map(|(_, value)| value.as_str()).collect();
+    format!("{:016x}", xxh3_64(values.join("/").as_bytes()))
 }
 
 impl Write {

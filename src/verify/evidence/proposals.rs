@@ -10,6 +10,7 @@ use super::super::cases::{Blamed, Cases, Verdict};
 use super::super::reach::Extent;
 use super::super::report::{Finding, Proposal, Report, RouteReport, Seen, WriteReport};
 use super::super::settings::VerifySettings;
+use super::super::shape::STAND_IN;
 use super::super::subject::Watched;
 use super::super::writes::{Kind, KindId};
 use crate::clock::Millis;
@@ -179,6 +180,8 @@ impl<'k> Words<'k> {
             let encoded = percent_encoding::utf8_percent_encode(value, percent_encoding::NON_ALPHANUMERIC).to_string();
             // Words are left as people write them.
             let is_word = value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
+            // A stand-in stays one, and makes no pattern.
+            let is_word = is_word || value.starts_with(STAND_IN);
             text.replace(&format!("{{{name}}}"), if is_word { value } else { &encoded })
         })
     }
