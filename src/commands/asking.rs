@@ -62,8 +62,17 @@ enum Unfound {
 impl AdminArguments {
     /// The process; where it cannot be known, that has been said.
     pub(super) fn process(&self) -> Result<Process, ExitCode> {
-        let named = self.admin.as_deref().map(Place::parse).transpose().map_err(|why| {
-            let why = format!("--admin: {why}");
+        self.find(self.admin.as_deref(), "--admin")
+    }
+
+    /// The one whose admin listener is there, asked with the same token.
+    pub(super) fn process_at(&self, place: &str) -> Result<Process, ExitCode> {
+        self.find(Some(place), "--also")
+    }
+
+    fn find(&self, place: Option<&str>, option: &str) -> Result<Process, ExitCode> {
+        let named = place.map(Place::parse).transpose().map_err(|why| {
+            let why = format!("{option}: {why}");
             Unanswered { why, code: USAGE }.say()
         })?;
         find(named, self.config.config.as_deref()).map_err(|unfound| match unfound {

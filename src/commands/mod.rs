@@ -76,7 +76,7 @@ pub enum Command {
     /// Drop what the cache has of something, on every node.
     Purge(PurgeArguments),
     /// Tell what the running process has found comparing hits with the API's answers, and which rules that supports.
-    Verify(AdminArguments),
+    Verify(verify::VerifyArguments),
     /// Have the running process read its configuration again.
     Reload(AdminArguments),
 }

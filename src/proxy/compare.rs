@@ -16,7 +16,7 @@ use super::decide::{Next, Serve, decide};
 use super::error::no_answer;
 use super::fetch::{Again, again};
 use super::lookup::lookup;
-use super::noted::{content, content_of, moment, subject};
+use super::noted::{content, content_of, looking, moment, subject};
 use super::pass::pass_without_body;
 use super::verifier::Comparing;
 use crate::body::{Body, Waiters};
@@ -212,6 +212,8 @@ fn tell(core: &Core, asked: &Asked, said: Option<&Said>, compared: Compared) {
     core.shared.recorder.verified(asked.resource.route.as_ref().map(|route| &route.name), counted);
     let look = Look { digest: said.map_or(0, |said| said.content.digest()), began: said.map_or(0, |said| said.began) };
     let now = core.shared.clock.now();
+    // Whoever else shares the store has writes of its own.
+    looking(core, &asked.rules, |_| ());
     let Some(found) = core.shared.verifier.compared(&asked.rules, (&subject, look), compared, now) else { return };
     if found.is_news {
         tracing::warn!(route = subject.label(), "{}; `aside verify` tells which rule is missing", found.finding.text);

@@ -103,6 +103,11 @@ impl Shared {
         self.verifier.summary(&self.settings.verify)
     }
 
+    /// Whether hits are compared with the origin's answers.
+    pub fn compares(&self) -> bool {
+        self.settings.verify.is_on()
+    }
+
     /// What `[verify]` has found.
     pub fn verified(&self) -> Report {
         self.verifier.report(&self.settings.verify, self.clock.now())

@@ -21,7 +21,16 @@ use crate::verify::{Content, Evidence, Moment, Reach, Shape, Subject};
 /// The moment before the origin is asked; `None` where nobody wants to know.
 pub(super) fn moment(core: &Core, rules: &Ruleset) -> Option<Moment> {
     let is_on = core.shared.settings.verify.is_on();
-    if is_on { core.shared.verifier.with(rules, Evidence::moment) } else { None }
+    if is_on { looking(core, rules, Evidence::moment) } else { None }
+}
+
+/// Adds what a look tells to the evidence, or takes its moment: where others share the store, that counts for less.
+pub(super) fn looking<T>(core: &Core, rules: &Ruleset, look: impl FnOnce(&mut Evidence) -> T) -> Option<T> {
+    let others = core.store.others();
+    core.shared.verifier.with(rules, |evidence| {
+        evidence.knows_of_others(others);
+        look(evidence)
+    })
 }
 
 /// What a read asks for, as the evidence knows it, and is stored at this key.

@@ -422,6 +422,14 @@ impl Store {
         }
     }
 
+    /// How many other nodes share it, as far as this process knows: one where it does not know yet.
+    pub fn others(&self) -> usize {
+        match self {
+            Self::Memory(_) => 0,
+            Self::Redis(redis) => redis.others(),
+        }
+    }
+
     /// Whether a write may be forwarded now: false only for `when_down = "refuse"` while the store cannot be reached.
     pub fn admits_writes(&self) -> bool {
         match self {

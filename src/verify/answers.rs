@@ -17,6 +17,8 @@ struct Seen {
     answered: Moment,
     /// Two looks have seen the same: it is not another one each time.
     is_steady: bool,
+    /// It was another one before, at the look that began here: perhaps it is another one each time.
+    other_since: Option<Moment>,
 }
 
 /// What a look tells.
@@ -26,6 +28,9 @@ pub(super) enum Look {
     Nothing,
     /// It says the same as at the look that ended there.
     Same(Moment),
+    /// The same, and so it is not another one each time: it has changed between the look that began first of these and the one
+    /// that ended last.
+    Settled(Moment, Moment),
     /// It does not say the same as at the look that began there.
     Other(Moment),
 }
@@ -53,7 +58,7 @@ impl Answers {
                 return Look::Nothing;
             }
         }
-        let now = Seen { digest, asked, answered, is_steady: false };
+        let now = Seen { digest, asked, answered, is_steady: false, other_since: None };
         let Some(before) = self.seen.get_mut(&key) else {
             self.seen.insert(key, now);
             return Look::Nothing;
@@ -62,12 +67,19 @@ impl Answers {
             return Look::Nothing;
         }
         let (last, is_same) = (*before, before.digest == digest);
-        *before = Seen { is_steady: last.is_steady || is_same, ..now };
-        match is_same {
-            true => Look::Same(last.answered),
-            false if last.is_steady => Look::Other(last.asked),
-            false => Look::Nothing,
+        let other_since = (!last.is_steady && !is_same).then(|| last.other_since.unwrap_or(last.asked));
+        *before = Seen { is_steady: last.is_steady || is_same, other_since, ..now };
+        match (is_same, last.other_since) {
+            (true, Some(since)) => Look::Settled(since, last.answered),
+            (true, None) => Look::Same(last.answered),
+            (false, _) if last.is_steady => Look::Other(last.asked),
+            (false, _) => Look::Nothing,
         }
+    }
+
+    /// Forgets what was seen: what comes next is the first look at each.
+    pub(super) fn forget(&mut self) {
+        self.seen.clear();
     }
 
     /// When the origin was asked last that said this of a key.
@@ -89,6 +101,17 @@ mod tests {
         assert_eq!(answers.look(1, 8, 5, 6), Look::Other(3));
         assert_eq!(answers.look(1, 7, 5, 9), Look::Nothing, "asked before the last one was answered");
         assert_eq!((answers.asked(1, 7), answers.asked(1, 8)), (None, Some(5)));
+    }
+
+    #[test]
+    fn what_stays_after_a_change_has_changed() {
+        let mut answers = Answers::default();
+        for (digest, asked) in [(7, 1), (8, 3), (9, 5)] {
+            assert_eq!(answers.look(1, digest, asked, asked + 1), Look::Nothing);
+        }
+        assert_eq!(answers.look(1, 9, 7, 8), Look::Settled(1, 6));
+        assert_eq!(answers.look(1, 9, 9, 10), Look::Same(8));
+        assert_eq!(answers.look(1, 7, 11, 12), Look::Other(9));
     }
 
     #[test]

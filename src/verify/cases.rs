@@ -1,11 +1,11 @@
 //! What kinds of writes were seen to change which routes, and which to leave them as they were.
 //!
 //! One look at an answer after another tells that it has changed or that it has not, and the writes in between may have had to
-//! do with it. Where that was one write alone it is certain. Of several, those are believed that are known to change the
-//! route, and of the rest the ones that nothing speaks for. A change is believed from any look; that a write leaves something
-//! as it was only where nothing else came in between, for two writes can undo each other.
+//! do with it. Where that was one write alone it is certain, and so is the only kind of proof that a write leaves something as
+//! it was, for two writes can undo each other. Of several it is noted together who they were; who is to blame then is for
+//! [`super::blame`] to say.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 use super::parted::Parted;
 use super::writes::{Few, KindId, Moment};
@@ -25,28 +25,42 @@ pub(super) struct Suspect {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Tally {
     /// The writes that must have changed an answer of the route.
-    changed_by: Few<Moment>,
+    pub(super) changed_by: Few<Moment>,
     /// Of these, those that had not dropped it.
-    missed_by: Few<Moment>,
-    changed: u32,
-    path: Told,
+    pub(super) missed_by: Few<Moment>,
+    pub(super) changed: u32,
+    pub(super) path: Told,
     /// What writes left as it was that were seen to change something elsewhere, and what others did.
     spared: [Spared; 2],
+    /// Answers with writes of this kind in between, alone or among others: those whose path the write tells, and others.
+    among: [Among; 2],
 }
 
-/// Answers that a kind of writes left as they were.
+/// Answers that a kind of writes left as they were: those whose path the write tells, and others.
 #[derive(Clone, Debug, Default)]
 struct Spared {
-    answers: u32,
-    writes: u32,
-    /// Of these answers, those whose path is not one that the write tells.
-    elsewhere: u32,
+    own: Stayed,
+    elsewhere: Stayed,
+}
+
+/// So many answers, after so many writes.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Stayed {
+    pub(super) answers: u32,
+    pub(super) writes: u32,
     values: Few<String>,
+}
+
+/// How many answers were others with writes of a kind in between, and how many the same.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Among {
+    pub(super) changed: u32,
+    pub(super) stayed: u32,
 }
 
 /// What the writes told of the paths whose answers they changed.
 #[derive(Clone, Debug, Default, PartialEq)]
-enum Told {
+pub(super) enum Told {
     #[default]
     Unknown,
     /// Always this one.
@@ -56,7 +70,7 @@ enum Told {
 }
 
 impl Told {
-    fn add(&mut self, path: Option<&String>) {
+    pub(super) fn add(&mut self, path: Option<&String>) {
         *self = match (std::mem::take(self), path) {
             (Self::Unknown, Some(path)) => Self::Path(path.clone()),
             (Self::Path(known), Some(path)) if known == *path => Self::Path(known),
@@ -64,7 +78,7 @@ impl Told {
         };
     }
 
-    fn join(&mut self, other: &Self) {
+    pub(super) fn join(&mut self, other: &Self) {
         match other {
             Self::Unknown => {}
             Self::Path(path) => self.add(Some(path)),
@@ -73,37 +87,14 @@ impl Told {
     }
 }
 
-/// What is known of one kind of writes and one route.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum Verdict {
-    /// They change answers of it.
-    Changes {
-        /// How many were seen to change.
-        answers: u32,
-        /// By how many writes; 16 where there were more.
-        writes: usize,
-        /// By how many that had not dropped them.
-        missed: usize,
-        /// The path of all of them in the words of the write, where others were seen to stay as they were.
-        path: Option<String>,
-    },
-    /// They were seen to leave it as it was, often enough.
-    Spares {
-        answers: u32,
-        writes: u32,
-    },
-    Unknown,
-}
-
 /// So many answers, by so many writes, have to stay as they were before that is believed of a kind.
-const ENOUGH_ANSWERS: u32 = 10;
-const ENOUGH_WRITES: u32 = 5;
+pub(super) const ENOUGH_ANSWERS: u32 = 10;
+pub(super) const ENOUGH_WRITES: u32 = 5;
 /// And so many different values, where so many were seen.
 const ENOUGH_VALUES: usize = 3;
-/// So many answers elsewhere in the route have to stay as they were, before it is believed that only what a write names changes.
-const ENOUGH_ELSEWHERE: u32 = 5;
 /// So many pairs and groups are told apart.
 const MOST: usize = 8_192;
+
 /// So many suspects all groups have.
 const MOST_SUSPECTS: usize = 65_536;
 
@@ -124,32 +115,30 @@ pub(super) struct Cases {
 
 /// Answers that changed with the same suspects.
 #[derive(Clone, Debug, Default)]
-struct Group {
-    answers: u32,
+pub(super) struct Group {
+    pub(super) answers: u32,
     /// The writes, a few of them.
-    writes: Few<(KindId, Moment)>,
+    pub(super) writes: Few<(KindId, Moment)>,
 }
 
-/// The kinds that are believed to change a route, with those that may do so for all that is known.
-#[derive(Debug, Default)]
-pub(super) struct Blamed {
-    /// Since nothing else in a group can have been it.
-    likely: HashMap<KindId, Likely>,
-    possible: BTreeSet<KindId>,
-}
-
-#[derive(Debug, Default)]
-struct Likely {
-    answers: u32,
-    changed_by: Few<Moment>,
-    missed_by: Few<Moment>,
-    path: Told,
+/// A write has left an answer as it was.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sparing<'w> {
+    pub(super) kind: KindId,
+    /// The values of its variables.
+    pub(super) values: &'w str,
+    /// The answer's path is one that it tells.
+    pub(super) is_own: bool,
+    /// It is known to have changed something.
+    pub(super) is_effective: bool,
+    /// It is the first such answer of the route.
+    pub(super) is_first: bool,
 }
 
 impl Cases {
     /// One write alone can have changed this answer; `missed` is that it had not dropped it.
     pub(super) fn changed(&mut self, write: Moment, suspect: &Suspect, route: RouteId, missed: bool) {
-        if let Some(tally) = self.tally(suspect.kind, route) {
+        if let Some(tally) = self.tally_of(suspect.kind, route) {
             tally.changed_by.add(write);
             if missed {
                 tally.missed_by.add(write);
@@ -193,242 +182,136 @@ impl Cases {
         }
     }
 
-    fn is_doubted(&self, kind: KindId, route: RouteId) -> bool {
+    /// Whether a kind may have changed a route for all that there was room to note.
+    pub(super) fn is_doubted(&self, kind: KindId, route: RouteId) -> bool {
         self.is_all_doubted || self.doubted.get(&(kind, route)).is_some()
     }
 
     /// Whether a write of this kind is known to change such an answer.
-    fn explains(&self, suspect: &Suspect, route: RouteId) -> bool {
-        let tally = self.tallies.get(&(suspect.kind, route)).filter(|tally| tally.changed > 0);
+    pub(super) fn explains(&self, suspect: &Suspect, route: RouteId) -> bool {
+        let tally = self.tally(suspect.kind, route).filter(|tally| tally.changed > 0);
         tally.is_some_and(|tally| tally.path == Told::Nothing || suspect.path.is_some())
     }
 
-    /// A write has left an answer as it was. `is_first` is that it is the first one of the route, `effective` that the write
-    /// is known to have changed something.
-    pub(super) fn spared(
-        &mut self,
-        suspect: &Suspect,
-        route: RouteId,
-        values: String,
-        effective: bool,
-        is_first: bool,
-    ) {
-        let Some(tally) = self.tally(suspect.kind, route) else { return };
+    /// A write has left an answer of a route as it was.
+    pub(super) fn spared(&mut self, route: RouteId, sparing: Sparing<'_>) {
+        let Some(tally) = self.tally_of(sparing.kind, route) else { return };
         let [certain, others] = &mut tally.spared;
-        let spared = if effective { certain } else { others };
-        spared.answers = spared.answers.saturating_add(1);
-        spared.writes = spared.writes.saturating_add(u32::from(is_first));
-        spared.elsewhere = spared.elsewhere.saturating_add(u32::from(suspect.path.is_none()));
-        spared.values.add(values);
+        let spared = if sparing.is_effective { certain } else { others };
+        let stayed = if sparing.is_own { &mut spared.own } else { &mut spared.elsewhere };
+        stayed.add(1, u32::from(sparing.is_first), sparing.values);
     }
 
-    /// A write that has left so many answers of these routes as they were turns out to have changed something.
-    pub(super) fn is_effective(&mut self, kind: KindId, values: &str, spared: &[(RouteId, u32)]) {
-        for (route, answers) in spared {
-            let Some(tally) = self.tally(kind, *route) else { continue };
+    /// A write that has left so many answers of these routes as they were, at its own paths and elsewhere, turns out to have
+    /// changed something.
+    pub(super) fn is_effective(&mut self, kind: KindId, values: &str, spared: &[(RouteId, [u32; 2])]) {
+        for (route, [own, elsewhere]) in spared {
+            let Some(tally) = self.tally_of(kind, *route) else { continue };
             let [certain, others] = &mut tally.spared;
-            others.answers = others.answers.saturating_sub(*answers);
-            others.writes = others.writes.saturating_sub(1);
-            certain.answers = certain.answers.saturating_add(*answers);
-            certain.writes = certain.writes.saturating_add(1);
-            certain.values.add(values.to_owned());
+            others.own.pass_on(&mut certain.own, *own, values);
+            others.elsewhere.pass_on(&mut certain.elsewhere, *elsewhere, values);
         }
     }
 
-    fn tally(&mut self, kind: KindId, route: RouteId) -> Option<&mut Tally> {
+    /// An answer is another one, or the same, and one of this kind lies in between, perhaps with others.
+    pub(super) fn among(&mut self, (kind, is_own): (KindId, bool), route: RouteId, has_changed: bool) {
+        let Some(tally) = self.tally_of(kind, route) else { return };
+        let [own, elsewhere] = &mut tally.among;
+        let among = if is_own { own } else { elsewhere };
+        let count = if has_changed { &mut among.changed } else { &mut among.stayed };
+        *count = count.saturating_add(1);
+    }
+
+    /// Forgets what was left as it was.
+    pub(super) fn forget_spared(&mut self) {
+        self.tallies.for_each(|tally| tally.spared = <[Spared; 2]>::default());
+    }
+
+    fn tally_of(&mut self, kind: KindId, route: RouteId) -> Option<&mut Tally> {
         self.tallies.get_or_add((kind, route), MOST)
     }
 
-    /// Whether a kind is known to change anything.
-    fn changes_anything(&self, kind: KindId) -> bool {
-        self.changing.contains(&kind)
+    /// What was seen of a kind and a route.
+    pub(super) fn tally(&self, kind: KindId, route: RouteId) -> Option<&Tally> {
+        self.tallies.get(&(kind, route))
     }
 
-    /// How many answers a kind has left as they were, by how many writes, where that is enough to believe it of all; `values`
-    /// is how many different ones it came with.
-    fn spares(&self, kind: KindId, route: RouteId, values: usize) -> Option<(u32, u32)> {
-        let tally = self.tallies.get(&(kind, route)).filter(|tally| tally.changed == 0)?;
-        if self.is_doubted(kind, route) {
-            return None;
-        }
-        let [certain, others] = &tally.spared;
-        // A write that changed nothing at all says nothing of those that do.
-        let (answers, writes, seen) = if self.changes_anything(kind) {
-            (certain.answers, certain.writes, certain.values.count())
-        } else {
-            (certain.answers + others.answers, certain.writes + others.writes, others.values.count())
-        };
-        let enough = answers >= ENOUGH_ANSWERS && writes >= ENOUGH_WRITES && seen >= values.min(ENOUGH_VALUES);
-        enough.then_some((answers, writes))
+    /// The changes of a route with several writes in between: whether what changed had not been dropped, and the suspects.
+    pub(super) fn groups(&self, route: RouteId) -> impl Iterator<Item = (bool, &[Suspect], &Group)> {
+        let of_route = move |((of, ..), _): &(&(RouteId, bool, Vec<Suspect>), &Group)| *of == route;
+        self.groups.iter().filter(of_route).map(|((_, missed, suspects), group)| (*missed, suspects.as_slice(), group))
+    }
+
+    /// Whether a kind is known to change anything.
+    pub(super) fn changes_anything(&self, kind: KindId) -> bool {
+        self.changing.contains(&kind)
     }
 
     /// How likely a kind is to have changed an answer of a route: 0 for one that is known to do so, 2 for one that was seen to
     /// leave some as they were.
     pub(super) fn rank(&self, kind: KindId, route: RouteId) -> u8 {
-        match self.tallies.get(&(kind, route)) {
+        match self.tally(kind, route) {
             Some(tally) if tally.changed > 0 => 0,
-            Some(tally) if tally.spared.iter().any(|spared| spared.answers > 0) => 2,
+            Some(tally) if tally.stayed() > 0 => 2,
             _ => 1,
         }
     }
 
     /// How many answers of a route a kind was seen to change, and to leave as they were.
     pub(super) fn seen(&self, kind: KindId, route: RouteId) -> (u32, u32) {
-        self.tallies
-            .get(&(kind, route))
-            .map_or((0, 0), |tally| (tally.changed, tally.spared.iter().map(|spared| spared.answers).sum()))
-    }
-
-    /// Who is to blame for what changed in a route with several writes in between; `values` is how many different ones a kind
-    /// came with.
-    pub(super) fn blamed(&self, route: RouteId, values: impl Fn(KindId) -> usize) -> Blamed {
-        let mut blamed = Blamed::default();
-        for ((_, missed, suspects), group) in self.groups.iter().filter(|((of, _, _), _)| *of == route) {
-            let spares = |one: &&Suspect| self.spares(one.kind, route, values(one.kind)).is_some();
-            let explaining: Vec<&Suspect> = suspects.iter().filter(|suspect| self.explains(suspect, route)).collect();
-            let is_explained = !explaining.is_empty();
-            let open = if is_explained { explaining } else { suspects.iter().filter(|one| !spares(one)).collect() };
-            let kinds: BTreeSet<KindId> = open.iter().map(|suspect| suspect.kind).collect();
-            match (kinds.len(), kinds.first()) {
-                (1, Some(kind)) => blamed.likely.entry(*kind).or_default().add(*kind, group, *missed, &open),
-                // One of those that are known to do so.
-                _ if is_explained => {}
-                _ => blamed.possible.extend(kinds),
-            }
-        }
-        blamed
-    }
-
-    /// What is known of a kind and a route.
-    pub(super) fn verdict(&self, kind: KindId, route: RouteId, blamed: &Blamed, values: usize) -> Verdict {
-        let tally = self.tallies.get(&(kind, route));
-        let known = tally.filter(|tally| tally.changed > 0);
-        let likely = blamed.likely.get(&kind);
-        if known.is_some() || likely.is_some() {
-            let elsewhere = tally.map_or(0, |tally| tally.spared.iter().map(|spared| spared.elsewhere).sum());
-            return changes(known, likely, elsewhere);
-        }
-        match self.spares(kind, route, values) {
-            Some((answers, writes)) if !blamed.possible.contains(&kind) => Verdict::Spares { answers, writes },
-            _ => Verdict::Unknown,
-        }
+        self.tally(kind, route).map_or((0, 0), |tally| (tally.changed, tally.stayed()))
     }
 }
 
-/// What changes was seen of, alone and among others; so many answers elsewhere in the route stayed as they were.
-fn changes(known: Option<&Tally>, likely: Option<&Likely>, elsewhere: u32) -> Verdict {
-    let (mut changed_by, mut missed_by, mut told) = (Few::default(), Few::default(), Told::Unknown);
-    let mut answers = 0;
-    if let Some(tally) = known {
-        answers += tally.changed;
-        (changed_by, missed_by, told) = (tally.changed_by.clone(), tally.missed_by.clone(), tally.path.clone());
+impl Tally {
+    /// How many answers were seen to stay as they were.
+    fn stayed(&self) -> u32 {
+        self.spared.iter().map(|spared| spared.own.answers + spared.elsewhere.answers).sum()
     }
-    if let Some(likely) = likely {
-        answers += likely.answers;
-        changed_by.extend(&likely.changed_by);
-        missed_by.extend(&likely.missed_by);
-        told.join(&likely.path);
-    }
-    let (writes, missed) = (changed_by.count(), missed_by.count());
-    let path = match told {
-        Told::Path(path) if elsewhere >= ENOUGH_ELSEWHERE && writes >= 2 => Some(path),
-        _ => None,
-    };
-    Verdict::Changes { answers, writes, missed, path }
-}
 
-impl Likely {
-    /// Nobody but this kind is left to have changed the answers of a group.
-    fn add(&mut self, kind: KindId, group: &Group, missed: bool, open: &[&Suspect]) {
-        self.answers = self.answers.saturating_add(group.answers);
-        for (_, write) in group.writes.iter().filter(|(of, _)| *of == kind) {
-            self.changed_by.add(*write);
-            if missed {
-                self.missed_by.add(*write);
-            }
-        }
-        for suspect in open {
-            self.path.add(suspect.path.as_ref());
-        }
+    /// What is known to have stayed as it was, at the paths that a write tells and elsewhere. Of a kind that changes anything
+    /// only what writes left that did: one that changed nothing at all says nothing of those.
+    pub(super) fn spared(&self, changes_anything: bool) -> [Stayed; 2] {
+        let [certain, others] = &self.spared;
+        let Spared { own, elsewhere } = certain.clone();
+        if changes_anything { [own, elsewhere] } else { [own.and(&others.own), elsewhere.and(&others.elsewhere)] }
+    }
+
+    /// How often an answer was another one, or the same, with writes of this kind in between.
+    pub(super) fn beside(&self, is_own: bool) -> Among {
+        let [own, elsewhere] = self.among;
+        if is_own { own } else { elsewhere }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn suspect(kind: KindId, path: Option<&str>) -> Suspect {
-        Suspect { kind, path: path.map(str::to_owned) }
+impl Stayed {
+    fn add(&mut self, answers: u32, writes: u32, values: &str) {
+        self.answers = self.answers.saturating_add(answers);
+        self.writes = self.writes.saturating_add(writes);
+        self.values.add(values.to_owned());
     }
 
-    /// So many writes that leave so many answers each as they were, each with a value of its own.
-    fn spare(cases: &mut Cases, kind: KindId, (writes, answers): (u64, u32), effective: bool) {
-        for write in 0..writes {
-            for answer in 0..answers {
-                cases.spared(&suspect(kind, None), 0, write.to_string(), effective, answer == 0);
-            }
+    /// One write's answers count as another kind of evidence.
+    fn pass_on(&mut self, to: &mut Self, answers: u32, values: &str) {
+        if answers > 0 {
+            self.answers = self.answers.saturating_sub(answers);
+            self.writes = self.writes.saturating_sub(1);
+            to.add(answers, 1, values);
         }
     }
 
-    fn verdict(cases: &Cases, kind: KindId) -> Verdict {
-        cases.verdict(kind, 0, &cases.blamed(0, |_| 3), 3)
+    /// Both together.
+    pub(super) fn and(mut self, other: &Self) -> Self {
+        self.answers = self.answers.saturating_add(other.answers);
+        self.writes = self.writes.saturating_add(other.writes);
+        self.values.extend(&other.values);
+        self
     }
 
-    #[test]
-    fn a_kind_is_believed_to_leave_a_route_alone_once_it_was_seen_often_enough() {
-        let mut cases = Cases::default();
-        spare(&mut cases, 1, (4, 5), false);
-        assert_eq!(verdict(&cases, 1), Verdict::Unknown, "too few writes");
-        spare(&mut cases, 2, (5, 1), false);
-        assert_eq!(verdict(&cases, 2), Verdict::Unknown, "too few answers");
-        spare(&mut cases, 3, (5, 2), false);
-        assert_eq!(verdict(&cases, 3), Verdict::Spares { answers: 10, writes: 5 });
-        cases.changed(100, &suspect(3, None), 1, false);
-        assert_eq!(verdict(&cases, 3), Verdict::Unknown, "perhaps those were the ones that changed nothing at all");
-        cases.is_effective(3, "7", &[(0, 10)]);
-        spare(&mut cases, 3, (4, 1), true);
-        assert_eq!(verdict(&cases, 3), Verdict::Spares { answers: 14, writes: 5 });
-        cases.changed(101, &suspect(3, None), 0, true);
-        assert_eq!(verdict(&cases, 3), Verdict::Changes { answers: 1, writes: 1, missed: 1, path: None });
-    }
-
-    #[test]
-    fn of_several_writes_the_one_is_believed_that_nothing_speaks_for() {
-        let mut cases = Cases::default();
-        spare(&mut cases, 1, (5, 2), false);
-        cases.changed_by_one_of(vec![(7, suspect(2, None)), (8, suspect(1, None))], 0, true);
-        assert_eq!(verdict(&cases, 2), Verdict::Changes { answers: 1, writes: 1, missed: 1, path: None });
-        assert_eq!(verdict(&cases, 1), Verdict::Spares { answers: 10, writes: 5 });
-        // What a known one explains says nothing of the others.
-        cases.changed(9, &suspect(2, None), 0, false);
-        cases.changed_by_one_of(vec![(10, suspect(2, None)), (11, suspect(3, None))], 0, false);
-        assert_eq!(verdict(&cases, 2), Verdict::Changes { answers: 3, writes: 3, missed: 1, path: None });
-        assert_eq!(verdict(&cases, 3), Verdict::Unknown);
-    }
-
-    #[test]
-    fn where_it_may_have_been_either_neither_is_let_off() {
-        let mut cases = Cases::default();
-        cases.changed_by_one_of(vec![(1, suspect(1, None)), (2, suspect(2, None))], 0, false);
-        assert_eq!((verdict(&cases, 1), verdict(&cases, 2)), (Verdict::Unknown, Verdict::Unknown));
-    }
-
-    #[test]
-    fn a_path_is_named_where_others_of_the_route_were_seen_to_stay() {
-        let mut cases = Cases::default();
-        let path = Some("/a/{id}");
-        cases.changed(1, &suspect(1, path), 0, true);
-        cases.changed(2, &suspect(1, path), 0, true);
-        let told = |cases: &Cases| match verdict(cases, 1) {
-            Verdict::Changes { path, .. } => path,
-            other => panic!("{other:?}"),
-        };
-        assert_eq!(told(&cases), None, "perhaps all of them change");
-        spare(&mut cases, 1, (5, 1), true);
-        assert_eq!(told(&cases).as_deref(), path);
-        // A change elsewhere, which it may have been, is not explained by what it does to its own path.
-        cases.changed_by_one_of(vec![(3, suspect(1, None)), (4, suspect(2, None))], 0, true);
-        cases.changed(3, &suspect(1, None), 0, true);
-        assert_eq!(told(&cases), None);
+    /// Whether that is enough to believe it of all, of a kind that came with so many different values.
+    pub(super) fn is_enough(&self, values: usize) -> bool {
+        self.answers >= ENOUGH_ANSWERS
+            && self.writes >= ENOUGH_WRITES
+            && self.values.count() >= values.min(ENOUGH_VALUES)
     }
 }

@@ -6,13 +6,14 @@
 
 mod proposals;
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::fmt;
 use std::sync::Arc;
 
 use super::answers::{Answers, Look};
-use super::cases::{Cases, RouteId, Suspect};
+use super::cases::{Cases, RouteId, Sparing, Suspect};
 use super::reach::Reach;
-use super::report::{Finding, RouteReport};
+use super::report::{Finding, RouteReport, other_nodes};
 use super::shape::Shape;
 use super::subject::{Subject, Watched};
 use super::writes::{Moment, Write, Writes, value_text};
@@ -64,6 +65,8 @@ const NAMED: usize = 3;
 const MOST_NEWS: usize = 1_024;
 /// Of so many routes it is noted that one write has left them as they were.
 const MOST_SPARED: usize = 256;
+/// Where more writes than this lie between two looks, it says next to nothing of each of them.
+const MOST_BETWEEN: usize = 64;
 /// So many places that differ each time are counted.
 const MOST_PLACES: usize = 64;
 
@@ -73,6 +76,8 @@ pub struct Evidence {
     /// The fingerprint of the rules that it is about.
     rules: u64,
     began_at: Millis,
+    /// How many other nodes share the store, whose writes nobody here knows of.
+    others: usize,
     now: Moment,
     routes: Arc<[Watched]>,
     /// By route, without their names.
@@ -97,6 +102,7 @@ impl Evidence {
         Self {
             rules: rules.fingerprint(),
             began_at: now,
+            others: 0,
             now: 1,
             counts: vec![RouteReport::default(); routes.len()],
             routes: routes.into(),
@@ -115,6 +121,7 @@ impl Evidence {
     pub fn snapshot(&self) -> Snapshot {
         Snapshot {
             began_at: self.began_at,
+            others: self.others,
             routes: Arc::clone(&self.routes),
             counts: self.counts.clone(),
             kinds: self.writes.kinds.clone(),
@@ -128,6 +135,17 @@ impl Evidence {
     /// Whether it is about these rules.
     pub fn is_about(&self, rules: &Ruleset) -> bool {
         self.rules == rules.fingerprint()
+    }
+
+    /// So many other nodes share the store. As long as there are any, nothing is known to be left as it was: their writes, which
+    /// go unseen, may have undone what was done. Once they are gone such evidence begins anew.
+    pub fn knows_of_others(&mut self, others: usize) {
+        if others == 0 && self.others > 0 {
+            self.cases.forget_spared();
+            self.writes.forget_spared();
+            self.answers.forget();
+        }
+        self.others = others;
     }
 
     /// The next moment: to be taken before the origin is asked.
@@ -165,7 +183,7 @@ impl Evidence {
         let look = self.look(subject, route, asked);
         if let Some(counts) = self.counts.get_mut(route) {
             counts.refetched += u64::from(look != Look::Nothing);
-            counts.unchanged += u64::from(matches!(look, Look::Same(_)));
+            counts.unchanged += u64::from(matches!(look, Look::Same(_) | Look::Settled(..)));
         }
     }
 
@@ -217,7 +235,8 @@ impl Evidence {
         let since = self.answers.asked(subject.key, stored);
         let between = since.and_then(|since| self.writes.between(since, answered));
         let writes = between.clone().unwrap_or_else(|| self.writes.since(received));
-        if between.is_some() {
+        if let Some(since) = since.filter(|_| between.is_some()) {
+            self.among(subject, route, (since, answered), true);
             self.changed(subject, route, &writes, true);
         }
         self.answers.look(subject.key, asked.digest, asked.began, answered);
@@ -245,9 +264,9 @@ impl Evidence {
         Found { finding, is_news }
     }
 
-    /// Why writes since then may have gone unseen, in words to follow those that were seen.
-    fn unseen(&self, received: Millis) -> &'static str {
-        if received < self.began_at { "; writes are known from later on only" } else { "" }
+    /// Why writes since then may have gone unseen.
+    fn unseen(&self, received: Millis) -> Unseen {
+        Unseen { before: received < self.began_at, others: self.others }
     }
 
     /// Of these writes the likeliest first: the names of their kinds, and of some of them their requests with what they drop of
@@ -283,19 +302,33 @@ impl Evidence {
         let look = self.answers.look(subject.key, asked.digest, asked.began, answered);
         match look {
             Look::Nothing => {}
-            Look::Same(last) => self.spared(subject, route, (last, asked.began), answered),
-            Look::Other(since) => {
-                if let Some(writes) = self.writes.between(since, answered) {
-                    self.changed(subject, route, &writes, false);
-                }
+            Look::Same(last) => self.same(subject, route, (last, asked.began), answered),
+            Look::Settled(since, last) => {
+                self.other(subject, route, (since, last));
+                self.same(subject, route, (last, asked.began), answered);
             }
+            Look::Other(since) => self.other(subject, route, (since, answered)),
         }
         look
     }
 
+    /// An answer is as it was at the look that ended first of these.
+    fn same(&mut self, subject: &Subject, route: RouteId, (last, asked): (Moment, Moment), answered: Moment) {
+        self.among(subject, route, (last, answered), false);
+        self.spared(subject, route, (last, asked), answered);
+    }
+
+    /// An answer has changed between these looks, and had been dropped.
+    fn other(&mut self, subject: &Subject, route: RouteId, (since, answered): (Moment, Moment)) {
+        if let Some(writes) = self.writes.between(since, answered) {
+            self.among(subject, route, (since, answered), true);
+            self.changed(subject, route, &writes, false);
+        }
+    }
+
     /// An answer is as it was; the one write that lies between has left it so.
     fn spared(&mut self, subject: &Subject, route: RouteId, (last, asked): (Moment, Moment), answered: Moment) {
-        let between = self.writes.between(last, answered);
+        let between = self.writes.between(last, answered).filter(|_| self.others == 0);
         let Some([only]) = between.as_deref() else { return };
         let Some(write) = self.writes.get_mut(*only) else { return };
         // One that was under way at either look may have been in both answers.
@@ -305,16 +338,28 @@ impl Evidence {
         if write.spared.len() >= MOST_SPARED && !write.spared.iter().any(|(of, _)| *of == route) {
             return;
         }
-        let known = write.spared.iter_mut().find(|(of, _)| *of == route);
-        let is_first = known.is_none();
-        match known {
-            Some((_, answers)) => *answers += 1,
-            None => write.spared.push((route, 1)),
+        let is_own = subject.is_told_by(&write.values);
+        let at = write.spared.iter().position(|(of, _)| *of == route).unwrap_or_else(|| {
+            write.spared.push((route, [0; 2]));
+            write.spared.len() - 1
+        });
+        let Some((_, [own, elsewhere])) = write.spared.get_mut(at) else { return };
+        let answers = if is_own { own } else { elsewhere };
+        *answers += 1;
+        let (is_first, is_effective, values) = (*answers == 1, write.is_effective, value_text(&write.values));
+        self.cases.spared(route, Sparing { kind: write.kind, values: &values, is_own, is_effective, is_first });
+    }
+
+    /// An answer has changed or it has not: a few writes that lie in between may or may not have had to do with it.
+    fn among(&mut self, subject: &Subject, route: RouteId, (first, second): (Moment, Moment), has_changed: bool) {
+        let Some(between) = self.writes.each_between(first, second) else { return };
+        let units = between.map(|write| (write.kind, subject.is_told_by(&write.values))).take(MOST_BETWEEN + 1);
+        let units: Vec<_> = units.collect();
+        if units.len() <= MOST_BETWEEN {
+            for unit in units.into_iter().collect::<BTreeSet<_>>() {
+                self.cases.among(unit, route, has_changed);
+            }
         }
-        let suspect = Suspect { kind: write.kind, path: subject.path_in_words_of(&write.values) };
-        let values = value_text(&write.values);
-        let effective = write.is_effective;
-        self.cases.spared(&suspect, route, values, effective, is_first);
     }
 
     /// An answer has changed; one of these has done it, or it did so by itself.
@@ -323,7 +368,8 @@ impl Evidence {
         match writes {
             [] => {
                 if let Some(counts) = self.counts.get_mut(route) {
-                    counts.by_itself += 1;
+                    counts.by_itself += u64::from(self.others == 0);
+                    counts.elsewhere += u64::from(self.others > 0);
                 }
             }
             [only] => {
@@ -349,17 +395,33 @@ impl Evidence {
     }
 }
 
+/// Why writes may have gone unseen.
+struct Unseen {
+    /// Some were before the first that is known.
+    before: bool,
+    /// So many nodes have writes of their own.
+    others: usize,
+}
+
+/// In words to follow those that were seen.
+impl fmt::Display for Unseen {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.before {
+            out.write_str("; writes are known from later on only")?;
+        }
+        match self.others {
+            0 => Ok(()),
+            others => write!(out, "; what went through {} is not known here", other_nodes(others)),
+        }
+    }
+}
+
 /// The finding as a sentence.
-fn told(
-    subject: &Subject,
-    age: Millis,
-    blamed: &[(String, &'static str)],
-    (all, unseen): (usize, &'static str),
-) -> String {
+fn told(subject: &Subject, age: Millis, blamed: &[(String, &'static str)], (all, unseen): (usize, Unseen)) -> String {
     let Subject { target, .. } = subject;
     let of = if subject.route == UNROUTED { "what it is".to_owned() } else { format!("route {}", subject.route) };
     let since = match blamed {
-        [] if !unseen.is_empty() => "no write went through this process".to_owned(),
+        [] if unseen.before => "no write went through this process".to_owned(),
         [] => {
             "no write went through this process since then: the API has changed it by itself, or was told another way"
                 .to_owned()

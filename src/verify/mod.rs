@@ -4,7 +4,8 @@
 //! Pure: no I/O, no clock, no waiting. `proxy` takes the samples, asks the origin and tells of the writes; what all of that
 //! says is judged here. Nothing is ever changed by it: a person reads the report and edits the file.
 //!
-//! Each process has evidence of its own: of writes that went through another node it knows nothing.
+//! Each process has evidence of its own: of writes that went through another node it knows nothing. So while others share the
+//! store it says what is missing, and nothing of what could be dropped less.
 //!
 //! # From a look to a rule
 //!
@@ -21,6 +22,7 @@
 //! what clients choose is kept up to 64 bytes, or as a hash. 32 MiB at the most, of which a test makes sure.
 
 mod answers;
+mod blame;
 mod cases;
 mod content;
 mod evidence;

@@ -47,6 +47,11 @@ impl<K: Clone + Eq + Hash, V: Clone> Parted<K, V> {
         self.parts.iter().flat_map(|part| part.iter())
     }
 
+    /// Changes each value.
+    pub(super) fn for_each(&mut self, mut change: impl FnMut(&mut V)) {
+        self.parts.iter_mut().for_each(|part| Arc::make_mut(part).values_mut().for_each(&mut change));
+    }
+
     fn part(&self, key: &K) -> usize {
         usize::try_from(self.hasher.hash_one(key) % PARTS as u64).unwrap_or(0)
     }

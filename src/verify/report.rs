@@ -1,8 +1,12 @@
 //! What there is to tell of the evidence: for programs as it is, for people as text.
 
+mod joined;
+
 use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
+
+use crate::fields::{Notation, visible};
 
 /// All of it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -13,6 +17,10 @@ pub struct Report {
     pub sample: f64,
     /// For how long evidence has been gathered: since the start, or since the rules have changed.
     pub seconds: u64,
+    /// How many nodes have told this.
+    pub nodes: usize,
+    /// How many other nodes share the store, as far as those know: what they have seen and what went through them is not in it.
+    pub others: usize,
     /// By route, in the file's order; those that were not met are left out.
     pub routes: Vec<RouteReport>,
     /// The kinds of writes that went through, the most frequent first.
@@ -44,8 +52,10 @@ pub struct RouteReport {
     pub refetched: u64,
     /// Of these, those that were the same as before.
     pub unchanged: u64,
-    /// Changes with no write before them.
+    /// Changes with no write before them, while no other node shared the store.
     pub by_itself: u64,
+    /// Changes with no write of this node before them, while others shared the store.
+    pub elsewhere: u64,
 }
 
 /// One kind of writes.
@@ -98,8 +108,12 @@ pub struct Proposal {
     pub spares: Vec<String>,
     /// What the write drops with it.
     pub drops: Vec<String>,
-    /// The file has a `[[write]]` for it already.
+    /// The file has a `[[write]]` for it already, which says what it drops: then this adds to that.
     pub is_there: bool,
+    /// It drops less than is dropped without it.
+    pub narrows: bool,
+    /// Each of `adds` was seen to be changed by such a write; else some are there because it is the likeliest of several.
+    pub certain: bool,
     /// What was seen, a sentence each.
     pub evidence: Vec<String>,
 }
@@ -109,16 +123,10 @@ impl Proposal {
     pub fn toml(&self) -> String {
         let mut text = String::new();
         for line in &self.evidence {
-            let _ = writeln!(text, "# {line}");
+            let _ = writeln!(text, "# {}", visible(line, Notation::Plain));
         }
         if self.is_there {
-            let _ = writeln!(
-                text,
-                "# to be added to the `drops` of the [[write]] for {}: {}",
-                self.request,
-                listed(&self.adds)
-            );
-            return text;
+            text.push_str("# there is a [[write]] for it already: both count, and what either drops is dropped\n");
         }
         let _ = writeln!(text, "[[write]]\nrequest = {}\ndrops = [{}]", quoted(&self.request), listed(&self.drops));
         text
@@ -129,9 +137,28 @@ fn listed(texts: &[String]) -> String {
     texts.iter().map(|text| quoted(text)).collect::<Vec<_>>().join(", ")
 }
 
-/// A basic string of TOML, which a string of JSON is as well: none of these has a DEL in it.
-pub(super) fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
+/// As in `2 other nodes`.
+pub(super) fn other_nodes(others: usize) -> String {
+    if others == 1 { "1 other node".to_owned() } else { format!("{others} other nodes") }
+}
+
+/// A basic string of TOML: whatever could mislead whoever reads it is escaped, in a way that leaves it the same.
+fn quoted(text: &str) -> String {
+    let mut quoted = String::with_capacity(text.len() + 2);
+    quoted.push('"');
+    for character in text.chars() {
+        match character {
+            '"' | '\\' => quoted.extend(['\\', character]),
+            _ if visible(character.encode_utf8(&mut [0; 4]), Notation::Plain).len() == character.len_utf8() => {
+                quoted.push(character);
+            }
+            _ => {
+                let _ = write!(quoted, "\\U{:08X}", u32::from(character));
+            }
+        }
+    }
+    quoted.push('"');
+    quoted
 }
 
 impl Report {
@@ -147,11 +174,26 @@ impl Report {
             ),
             _ => writeln!(text, "{}% of the hits are compared ({minutes} min)\n", self.sample * 100.0),
         };
+        self.write_nodes(&mut text);
         self.write_routes(&mut text);
         self.write_findings(&mut text);
         self.write_writes(&mut text);
         self.write_proposals(&mut text);
         text
+    }
+
+    fn write_nodes(&self, text: &mut String) {
+        let (nodes, all) = (self.nodes, self.nodes + self.others);
+        if all < 2 {
+            return;
+        }
+        let have = if nodes == 1 { "has" } else { "have" };
+        let also = if self.others > 0 { "; name the admin listeners of others with --also" } else { "" };
+        let _ = writeln!(
+            text,
+            "this is what {nodes} of {all} nodes {have} seen: each knows its own writes only, so nothing is proposed that drops \
+             less than now{also}\n"
+        );
     }
 
     fn write_routes(&self, text: &mut String) {
@@ -235,9 +277,11 @@ mod tests {
             ..Proposal::default()
         };
         assert_eq!(proposal.toml(), "# it went through 40 times\n[[write]]\nrequest = \"POST /login\"\ndrops = []\n");
-        let more = Proposal { adds: vec!["/a".to_owned(), "route:b\"".to_owned()], is_there: true, ..proposal };
-        let added = "# to be added to the `drops` of the [[write]] for POST /login: \"/a\", \"route:b\\\"\"\n";
-        assert!(more.toml().ends_with(added), "{}", more.toml());
+        let drops = vec!["/a".to_owned(), "route:b\"\u{202e}".to_owned()];
+        let more = Proposal { drops, is_there: true, evidence: vec!["a\nb".to_owned()], ..proposal };
+        let added = "# a\\nb\n# there is a [[write]] for it already: both count, and what either drops is dropped\n\
+                     [[write]]\nrequest = \"POST /login\"\ndrops = [\"/a\", \"route:b\\\"\\U0000202E\"]\n";
+        assert_eq!(more.toml(), added);
     }
 
     #[test]

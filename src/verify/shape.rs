@@ -19,7 +19,7 @@ pub struct Shape {
     pub values: Vec<(String, String)>,
     /// Whether a `[[write]]` could speak of it: its method and path are what they seem.
     pub is_plain: bool,
-    /// Whether one does.
+    /// Whether one does that says what it drops.
     pub is_said: bool,
 }
 
@@ -47,7 +47,8 @@ impl Shape {
     pub fn of(routes: &Routes, write: &Write<'_>) -> Self {
         let is_plain = write.is_plain() && registered(write.method.as_str()) == Some(false);
         if let Some(speaking) = routes.speaking(write).next() {
-            return Self { is_plain, is_said: true, ..Self::by(speaking.request, write, &speaking.captures) };
+            let is_said = routes.speaking(write).any(|speaking| speaking.rule.drops.is_some());
+            return Self { is_plain, is_said, ..Self::by(speaking.request, write, &speaking.captures) };
         }
         let listed = routes.iter().flat_map(|route| route.invalidated_by.rules()).map(|rule| &rule.request);
         let by_list = listed.filter(|_| is_plain).find_map(|request| {

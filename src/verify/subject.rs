@@ -13,6 +13,8 @@ pub(super) struct Watched {
     pub(super) name: String,
     /// Its path as it is written.
     pub(super) path: String,
+    /// The variables of that.
+    variables: Vec<String>,
     /// Whether it has one path alone.
     pub(super) is_one_path: bool,
     /// Whether it does not say itself which writes drop it.
@@ -24,6 +26,7 @@ impl Watched {
         Self {
             name: route.name.to_string(),
             path: route.path.as_str().to_owned(),
+            variables: route.path.variables().map(str::to_owned).collect(),
             is_one_path: route.path.variables().next().is_none(),
             is_unlisted: route.invalidated_by == InvalidatedBy::Every,
         }
@@ -35,8 +38,37 @@ impl Watched {
     }
 
     pub(super) fn unrouted() -> Self {
-        Self { name: UNROUTED.to_owned(), path: String::new(), is_one_path: false, is_unlisted: false }
+        Self {
+            name: UNROUTED.to_owned(),
+            path: String::new(),
+            variables: Vec::new(),
+            is_one_path: false,
+            is_unlisted: false,
+        }
     }
+
+    /// What a write with these variables tells of it.
+    pub(super) fn own(&self, variables: &[(String, String)]) -> Own {
+        let is_told = |name: &String| variables.iter().any(|(known, _)| known == name);
+        match () {
+            () if self.is_one_path => Own::All,
+            () if !self.path.contains("{*") && !self.variables.is_empty() && self.variables.iter().all(is_told) => {
+                Own::Path(self.path.clone())
+            }
+            () => Own::Nothing,
+        }
+    }
+}
+
+/// What a write tells of a route.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Own {
+    /// All of it: the route has one path alone.
+    All,
+    /// This path, in the words of the write: its variables have the names of the route's.
+    Path(String),
+    /// Nothing, as far as names go.
+    Nothing,
 }
 
 /// One answer that is stored.
@@ -80,6 +112,12 @@ impl Subject {
     /// The route as it is told: `-` for none.
     pub fn label(&self) -> &str {
         if self.route == UNROUTED { "-" } else { &self.route }
+    }
+
+    /// Whether a write with these variables tells its path.
+    pub(super) fn is_told_by(&self, write: &[(String, String)]) -> bool {
+        let is_told = |(_, value): &(String, String)| write.iter().any(|(_, found)| found == value);
+        !self.pattern.is_empty() && !self.pattern.contains("{*") && self.values.iter().all(is_told)
     }
 
     /// The route's path with a write's variables in place of its own, where each of its values is one of theirs; `None` where

@@ -19,6 +19,8 @@ pub(super) type KindId = usize;
 const REMEMBERED: usize = 1_024;
 /// So many kinds are told apart; all further ones are one.
 const MOST_KINDS: usize = 256;
+/// What those are called.
+pub(super) const UNTOLD: &str = "any other write";
 /// So much of a path is kept for people.
 const LONGEST: usize = 120;
 
@@ -38,8 +40,8 @@ pub(super) struct Write {
     pub(super) reach: Reach,
     /// It was seen to have changed something.
     pub(super) is_effective: bool,
-    /// How many answers of which routes it was seen to have left as they were.
-    pub(super) spared: Vec<(usize, u32)>,
+    /// How many answers of which routes it was seen to have left as they were: at the paths that it tells, and elsewhere.
+    pub(super) spared: Vec<(usize, [u32; 2])>,
 }
 
 /// All writes of one shape.
@@ -48,7 +50,7 @@ pub(super) struct Kind {
     pub(super) text: String,
     /// Whether a rule could be written for it.
     pub(super) is_plain: bool,
-    /// Whether the file has one.
+    /// Whether the file has one that says what they drop.
     pub(super) is_said: bool,
     /// How many went through.
     pub(super) times: u32,
@@ -139,7 +141,7 @@ impl Writes {
             if self.kinds.len() < MOST_KINDS { (text, shape.is_plain) } else { (String::new(), false) };
         let id = *self.by_text.entry(text.clone()).or_insert(self.kinds.len());
         if id == self.kinds.len() {
-            let text = if text.is_empty() { "any other write".to_owned() } else { text };
+            let text = if text.is_empty() { UNTOLD.to_owned() } else { text };
             let variables = shape.values.clone();
             let (values, reach) = (Few::default(), Reach::default());
             let is_said = shape.is_said;
@@ -167,6 +169,11 @@ impl Writes {
         }
     }
 
+    /// Forgets what each has left as it was.
+    pub(super) fn forget_spared(&mut self) {
+        self.recent.iter_mut().for_each(|write| write.spared.clear());
+    }
+
     /// Whether a write that began before this is still under way.
     pub(super) fn is_any_under_way(&self, before: Moment) -> bool {
         self.recent.iter().any(|write| write.began < before && write.ended.is_none())
@@ -175,8 +182,13 @@ impl Writes {
     /// The writes that may lie between two looks at an answer, by their moments: those that had not ended at the first and
     /// had begun at the second. `None` where some of them are forgotten.
     pub(super) fn between(&self, first: Moment, second: Moment) -> Option<Vec<Moment>> {
-        let may = |write: &&Write| write.began < second && write.ended.is_none_or(|ended| ended > first);
-        (self.forgotten <= first).then(|| self.recent.iter().filter(may).map(|write| write.began).collect())
+        Some(self.each_between(first, second)?.map(|write| write.began).collect())
+    }
+
+    /// The same writes themselves.
+    pub(super) fn each_between(&self, first: Moment, second: Moment) -> Option<impl Iterator<Item = &Write>> {
+        let may = move |write: &&Write| write.began < second && write.ended.is_none_or(|ended| ended > first);
+        (self.forgotten <= first).then(|| self.recent.iter().filter(may))
     }
 
     /// Those that ended at that time or later.

@@ -1,5 +1,7 @@
 //! A purge where several nodes share a Redis, and where that does not confirm it.
 
+use std::path::Path;
+
 use serde_json::json;
 
 use crate::commands::{aside, code, printed};
@@ -23,6 +25,35 @@ async fn a_purge_on_one_node_is_a_miss_on_the_other() {
         assert_eq!(purged.status, 200, "{named}: {}", purged.body);
         assert_eq!(other.client().get("/fruit/1").await.cache(), "MISS", "{named}");
     }
+}
+
+#[tokio::test]
+async fn verify_asks_several_nodes_and_puts_together_what_they_say() {
+    let (origin, redis) = (Origin::counting().await, RedisServer::start());
+    let config = ROUTES.to_owned() + "[verify]\nsample = \"100%\"\n";
+    let one = Process::start(origin.address, &redis.url(), &config).await;
+    let other = Process::start(origin.address, &redis.url(), &config).await;
+    let places = [&one, &other].map(|process| format!("unix:{}", process.admin_socket().display()));
+    let verify = |arguments: &[&str]| aside(Path::new("/nowhere/proxy.toml"), &[&["verify"], arguments].concat());
+    let told = |arguments: &[&str]| -> serde_json::Value {
+        let output = verify(&[&["--json", "--admin", &places[0]], arguments].concat());
+        serde_json::from_str(&printed(&output)).unwrap()
+    };
+    let knows = || async {
+        one.client().get("/fruit/unlike").await;
+        told(&[])["others"] == 1
+    };
+    until("the one knows of the other", knows).await;
+    other.client().get("/fruit/1").await;
+    let compared = || async {
+        other.client().get("/fruit/1").await;
+        let both = told(&["--also", &places[1]]);
+        assert_eq!((&both["nodes"], &both["others"]), (&2.into(), &0.into()));
+        both["routes"][0]["compared"].as_u64() > told(&[])["routes"][0]["compared"].as_u64()
+    };
+    until("what the other one has seen is in it", compared).await;
+    assert_eq!(code(&verify(&["--admin", &places[0], "--also", "unix:/nowhere/else.sock"])), 69);
+    assert_eq!(code(&verify(&["--admin", &places[0], "--also", "unix:"])), 2);
 }
 
 #[tokio::test]

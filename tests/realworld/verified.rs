@@ -63,14 +63,19 @@ async fn verify_names_what_a_rule_of_paths_lacks() {
     assert!(!stale.is_empty(), "such a rule is wrong here");
     let old: u64 = report.routes.iter().map(|route| route.old).sum();
     assert_eq!(old, u64::try_from(stale.len()).unwrap(), "every stale answer was found, and no other");
-    let favourite = of(&report, "POST /articles/{slug}/favorite").expect("it is named");
-    assert!(favourite.adds.contains(&"/articles".to_owned()), "{favourite:?}");
     assert!(report.findings.iter().any(|finding| finding.text.contains("which drops nothing of route /articles")));
-    let proposed: String = report.proposals.iter().map(Proposal::toml).collect();
-    let config = Slash::Without.routes("invalidated_by = \"path\"\n") + &proposed + SAMPLED;
-    let (_, fewer, _) = a_day(&config, 4_000, 8).await;
-    println!("{} stale, and {} with what was proposed", stale.len(), fewer.len());
-    assert!(fewer.len() < stale.len(), "{}", fewer.join("\n"));
+    let (mut pasted, mut report, mut left) = (String::new(), report, vec![stale.len()]);
+    for _ in 0..2 {
+        pasted.extend(report.proposals.iter().map(Proposal::toml));
+        let config = Slash::Without.routes("invalidated_by = \"path\"\n") + &pasted + SAMPLED;
+        let (_, stale, next) = a_day(&config, 4_000, 8).await;
+        println!("{pasted}{}", next.text());
+        left.push(stale.len());
+        report = next;
+    }
+    println!("stale, and with what was pasted: {left:?}");
+    assert!(left[1] * 4 <= left[0], "one paste mends most of it: {left:?}");
+    assert_eq!(left[2], 0, "two all of it: {left:?}");
 }
 
 #[tokio::test]
@@ -84,7 +89,7 @@ async fn a_process_prints_what_a_rule_of_paths_lacks() {
     let output = command.args(["verify", "--admin", &place]).current_dir("/").output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     println!("{text}");
-    let entry = "[[write]]\nrequest = \"POST /articles/{slug}/favorite\"\ndrops = [\"/articles\"]\n";
+    let entry = "[[write]]\nrequest = \"POST /articles/{slug}/favorite\"\ndrops = [\"/articles\"";
     assert!(output.status.success() && text.contains(entry), "{text}");
 }
 

@@ -11,6 +11,11 @@
 
 #[path = "../support/mod.rs"]
 mod support;
+#[path = "../support/written.rs"]
+mod written;
 
 mod comparisons;
+mod hostile;
+mod model;
+mod nodes;
 mod shapes;

@@ -11,7 +11,7 @@ use super::super::core::Core;
 use super::super::decide::is_shareable;
 use super::super::invalidate::{UnderWay, dropped, telling};
 use super::super::landing::Landing;
-use super::super::noted::{content_of, subject};
+use super::super::noted::{content_of, looking, subject};
 use super::super::variants::{Variant, at_key, chosen_by};
 use super::plan::Fetch;
 use super::received::{Received, Whole};
@@ -184,7 +184,7 @@ fn refetched(core: &Core, fetch: &Fetch, entry: &StoredResponse) {
     }
     let (subject, digest) = (subject(&fetch.asked, &fetch.at().key), content_of(core, entry).digest());
     let look = Asked { digest, began };
-    core.shared.verifier.with(&fetch.asked.rules, |evidence| evidence.refetched(&subject, look));
+    looking(core, &fetch.asked.rules, |evidence| evidence.refetched(&subject, look));
 }
 
 /// Where an answer without a route goes that varies; `None` for one that does not.

@@ -93,6 +93,12 @@ impl Control {
         (state, peers.collect())
     }
 
+    /// How many other nodes it knows of; one as long as it was never told.
+    pub(super) fn others(&self) -> usize {
+        let lease = self.lease();
+        if lease.generation() == 0 { 1 } else { lease.peers().count() }
+    }
+
     /// From when on a write may be answered that has just become pending.
     pub(super) fn unconfirmed_from(&self) -> Millis {
         self.lease().unconfirmed_from(boot_millis())

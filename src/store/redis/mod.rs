@@ -376,6 +376,11 @@ impl Redis {
         self.node().settings.when_down
     }
 
+    /// How many other nodes share it, as far as this process knows.
+    pub fn others(&self) -> usize {
+        self.node().control.others()
+    }
+
     /// Whether a write may be forwarded now.
     pub fn admits_writes(&self) -> bool {
         let Self(core) = self;

@@ -1,6 +1,8 @@
 //! The metrics as a scrape wants them: their names, labels and what each says, in one table that docs/metrics.md repeats.
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{
@@ -12,7 +14,7 @@ use prometheus_client::registry::{Registry, Unit};
 
 use super::histogram::{BOUNDS_MICROS, Buckets, as_f64};
 use super::operations::Gauges;
-use super::totals::Totals;
+use super::totals::{Totals, Verified};
 
 /// How a scrape wants the metrics to be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -223,10 +225,22 @@ impl Scrape {
         }
         histogram(&mut begun(encoder, "aside_invalidation_ack_seconds")?, &self.totals.acks)?;
         let mut out = begun(encoder, "aside_verified_total")?;
-        for ((route, result), count) in &self.totals.verified {
-            counter(&mut out, &[("route", &**route), ("result", result.as_str())], *count)?;
+        for ((route, result), count) in self.verified() {
+            counter(&mut out, &[("route", &*route), ("result", result.as_str())], count)?;
         }
         Ok(())
+    }
+
+    /// What came of comparisons. Of a route whose hits are compared it is said from its first request on that none was old: an
+    /// increase is seen only of what was there before.
+    fn verified(&self) -> BTreeMap<(Arc<str>, Verified), u64> {
+        let mut verified = self.totals.verified.clone();
+        let asked = self.totals.routes.keys().filter(|_| self.gauges.compares).cloned();
+        let compared: Vec<_> = asked.chain(verified.keys().map(|(route, _)| Arc::clone(route))).collect();
+        for route in compared {
+            verified.entry((route, Verified::Different)).or_default();
+        }
+        verified
     }
 
     fn store(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
@@ -282,6 +296,7 @@ const CLASSES: [&str; 6] = ["none", "1xx", "2xx", "3xx", "4xx", "5xx"];
 /// Names that two metrics share would make a scrape that nobody takes.
 #[cfg(test)]
 mod tests {
+    use super::super::totals::RouteTotals;
     use super::*;
 
     #[test]
@@ -311,5 +326,21 @@ mod tests {
         }
         assert_eq!(Format::accepted(None), Format::Text);
         assert_eq!(Format::accepted(Some("application/openmetrics-text;version=1.0.0,*/*")), Format::OpenMetrics);
+    }
+
+    #[test]
+    fn that_no_answer_of_a_route_was_old_is_said_before_the_first_one_is() {
+        let mut totals = Totals::default();
+        totals.routes.insert("asked".into(), RouteTotals::default());
+        totals.verified.insert(("compared".into(), Verified::Same), 3);
+        totals.verified.insert(("old".into(), Verified::Different), 2);
+        for (compares, asked) in [(true, 1), (false, 0)] {
+            let written = write(Format::Text, totals.clone(), Gauges { compares, ..Gauges::default() });
+            let count = |route: &str, count: u64| {
+                let line = format!("aside_verified_total{{route=\"{route}\",result=\"different\"}} {count}\n");
+                written.matches(&line).count()
+            };
+            assert_eq!((count("asked", 0), count("compared", 0), count("old", 2)), (asked, 1, 1), "{written}");
+        }
     }
 }

@@ -86,6 +86,8 @@ pub struct Gauges {
     pub breakers: Vec<(String, bool)>,
     /// Requests under way to the origin.
     pub origin_inflight: Option<u64>,
+    /// Whether hits are compared with the origin's answers.
+    pub compares: bool,
     /// What is known of the build and of what runs besides the version.
     pub build: Vec<(&'static str, String)>,
 }

@@ -174,10 +174,10 @@ impl Shard {
 
     /// A stored answer was compared with the origin's.
     pub(in super::super) fn verified(&self, route: Option<&Arc<str>>, verified: Verified) {
-        let route = route.map_or_else(|| Arc::clone(&UNROUTED_LABEL), Arc::clone);
+        let key = (route.map_or_else(|| Arc::clone(&UNROUTED_LABEL), Arc::clone), verified);
         let mut counts = locked(&self.verified);
-        if counts.len() < MAX_NAMES {
-            *counts.entry((route, verified)).or_default() += 1;
+        if counts.len() < MAX_NAMES || counts.contains_key(&key) {
+            *counts.entry(key).or_default() += 1;
         }
     }
 
@@ -346,4 +346,23 @@ fn reasons(counts: &[Count; DETAILS]) -> impl Iterator<Item = (&'static str, u64
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_known_goes_on_being_counted_where_there_is_no_room_for_more() {
+        let shard = Shard::default();
+        let names: Vec<Arc<str>> = (0..=MAX_NAMES).map(|name| name.to_string().into()).collect();
+        for name in &names {
+            shard.verified(Some(name), Verified::Same);
+        }
+        shard.verified(names.first(), Verified::Same);
+        let mut totals = Totals::default();
+        shard.add_to(&mut totals);
+        let count = |name: usize| totals.verified.get(&(Arc::clone(&names[name]), Verified::Same)).copied();
+        assert_eq!((count(0), count(1), count(MAX_NAMES)), (Some(2), Some(1), None));
+    }
 }

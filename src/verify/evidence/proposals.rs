@@ -6,20 +6,20 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use super::super::cases::{Blamed, Cases, Verdict};
+use super::super::blame::{Blame, Verdict};
+use super::super::cases::{Cases, ENOUGH_ANSWERS, ENOUGH_WRITES, RouteId};
 use super::super::reach::Extent;
+use super::super::report::other_nodes;
 use super::super::report::{Finding, Proposal, Report, RouteReport, Seen, WriteReport};
 use super::super::settings::VerifySettings;
 use super::super::shape::STAND_IN;
 use super::super::subject::Watched;
-use super::super::writes::{Kind, KindId};
+use super::super::writes::{Kind, KindId, UNTOLD};
 use crate::clock::Millis;
 use crate::rules::{PathTemplate, RequestPattern};
 
-/// So many writes of a kind have to go through before anything is said of it.
-const ENOUGH_TIMES: u32 = 5;
-/// So many of them must have left an answer old before it is told what is missing.
-const ENOUGH_MISSED: usize = 2;
+/// What changes with no write at all is told to be missing only where so many were left old.
+const ENOUGH_OF_MANY: usize = 3;
 /// So many kinds are told of.
 const MOST_WRITES: usize = 50;
 
@@ -30,12 +30,17 @@ struct Draft {
     adds: Vec<String>,
     spares: Vec<String>,
     evidence: Vec<String>,
+    /// It drops less than a write of which nothing is said.
+    narrows: bool,
+    /// Something is there because it is the likeliest.
+    is_likely: bool,
 }
 
 /// The evidence at one moment.
 #[derive(Debug)]
 pub struct Snapshot {
     pub(super) began_at: Millis,
+    pub(super) others: usize,
     pub(super) routes: Arc<[Watched]>,
     pub(super) counts: Vec<RouteReport>,
     pub(super) kinds: Vec<Arc<Kind>>,
@@ -48,7 +53,7 @@ pub struct Snapshot {
 impl Snapshot {
     /// Everything there is to tell.
     pub fn report(&self, settings: &VerifySettings, now: Millis) -> Report {
-        let met = |counts: &RouteReport| counts.compared + counts.refetched + counts.by_itself > 0;
+        let met = |counts: &RouteReport| counts.compared + counts.refetched + counts.by_itself + counts.elsewhere > 0;
         let routes = self.routes.iter().zip(&self.counts).filter(|(_, counts)| met(counts));
         let routes = routes.map(|(route, counts)| RouteReport { route: route.label().to_owned(), ..counts.clone() });
         let always = self.places.iter().filter(|(_, times)| **times == self.volatile && **times >= 2);
@@ -58,6 +63,8 @@ impl Snapshot {
             mode: settings.mode().to_owned(),
             sample: settings.sample,
             seconds: now.saturating_sub(self.began_at) / 1000,
+            nodes: 1,
+            others: self.others,
             routes: routes.collect(),
             writes: self.write_reports(),
             findings: self.findings.iter().cloned().collect(),
@@ -94,68 +101,199 @@ impl Snapshot {
 
     fn proposals(&self) -> Vec<Proposal> {
         let values = |kind: KindId| self.kinds.get(kind).map_or(0, |kind| kind.values.count());
-        let blamed: Vec<Blamed> = (0..self.routes.len()).map(|route| self.cases.blamed(route, values)).collect();
-        let kinds = self.by_times().into_iter().filter(|(_, kind)| kind.is_plain && kind.times >= ENOUGH_TIMES);
-        kinds.filter_map(|(id, kind)| self.proposal(id, kind, &blamed)).collect()
+        let blames: Vec<Blame> = (0..self.routes.len()).map(|route| Blame::of(&self.cases, route, values)).collect();
+        let kinds = self.by_times();
+        let others: Vec<Rival<'_>> = kinds.iter().filter_map(|(id, kind)| Rival::of(*id, kind)).collect();
+        let plain = kinds.into_iter().filter(|(_, kind)| kind.is_plain);
+        plain.filter_map(|(id, kind)| self.proposal((id, kind), &blames, &others)).collect()
     }
 
-    fn proposal(&self, id: KindId, kind: &Kind, blamed: &[Blamed]) -> Option<Proposal> {
-        let words = Words::of(kind);
-        let request = words.spell(&kind.text);
-        RequestPattern::parse(&request).ok()?;
+    fn proposal(&self, (id, kind): (KindId, &Kind), blames: &[Blame], others: &[Rival<'_>]) -> Option<Proposal> {
+        let fixed = Words::of(kind);
+        let pattern = RequestPattern::parse(&fixed.spell(&kind.text)).ok()?;
+        let rivals: Vec<_> = others.iter().filter(|other| other.id != id && other.meets(&pattern)).collect();
         let mut draft = Draft::default();
-        for (route, (watched, blamed)) in self.routes.iter().zip(blamed).enumerate() {
-            // What has no route no `[[write]]` drops by default, and it can name a path there, but no more.
-            if watched.path.is_empty() {
-                continue;
+        let mut words = fixed;
+        for is_anew in [false, true] {
+            draft = Draft::default();
+            for (route, (watched, blame)) in self.routes.iter().zip(blames).enumerate() {
+                // What has no route no `[[write]]` drops by default, and it can name a path there, but no more.
+                if !watched.path.is_empty() {
+                    let known = self.known((id, kind), (route, watched), blame, &rivals);
+                    draft.add(&words, watched, known);
+                }
             }
-            let verdict = self.cases.verdict(id, route, blamed, kind.values.count());
-            draft.add(&words, watched, kind.reach.on(&watched.name, watched.is_unlisted), &verdict);
+            if draft.narrows || is_anew {
+                break;
+            }
+            // What drops more is good for values that were not seen, too.
+            words = Words::as_they_are();
         }
-        let Draft { drops, adds, spares, evidence } = draft;
-        // What is said already a second entry cannot take back.
-        if adds.is_empty() && (kind.is_said || spares.is_empty()) {
+        let Draft { drops, adds, spares, evidence, narrows, is_likely } = draft;
+        if adds.is_empty() && !narrows {
             return None;
         }
-        let mut lines = vec![format!("{request} went through {} times", kind.times)];
+        let request = words.spell(&kind.text);
+        let mut lines = vec![format!("{request} went through {}", times(kind.times))];
         lines.extend(evidence);
-        Some(Proposal { request, adds, spares, drops, is_there: kind.is_said, evidence: lines })
+        if narrows {
+            lines.push(bound());
+        }
+        Some(Proposal {
+            request,
+            adds,
+            spares,
+            drops,
+            is_there: kind.is_said,
+            narrows,
+            certain: !is_likely,
+            evidence: lines,
+        })
+    }
+
+    fn known(
+        &self,
+        (id, kind): (KindId, &Kind),
+        (route, watched): (RouteId, &Watched),
+        blame: &Blame,
+        rivals: &[&Rival<'_>],
+    ) -> Known {
+        let verdict = |id: KindId, kind: &Kind| {
+            blame.verdict(&self.cases, (id, route), &watched.own(&kind.variables), kind.values.count())
+        };
+        // What says itself which writes drop it no `[[write]]` narrows: it can only add.
+        let is_dropped = watched.is_unlisted && !kind.is_said;
+        let leaves = |rival: &Rival<'_>| matches!(verdict(rival.id, rival.kind), Verdict::Spares { but: None, .. });
+        let rival = rivals.iter().find(|rival| !leaves(rival)).map(|rival| rival.kind.text.as_str());
+        Known {
+            verdict: verdict(id, kind),
+            is_dropped,
+            is_whole: is_dropped || kind.reach.on(&watched.name, watched.is_unlisted) == Extent::Whole,
+            changes_by_itself: self.counts.get(route).is_some_and(|counts| counts.by_itself > 0),
+            doubt: match (self.others, rival) {
+                (0, rival) => rival.map(|rival| format!("may be changed by {rival}, which is such a write, too")),
+                (others, _) => Some(format!("may be changed through {}", other_nodes(others))),
+            },
+            others: self.others,
+        }
+    }
+}
+
+/// A kind of writes of which no `[[write]]` says what it drops: one for another kind could speak of it, too.
+struct Rival<'k> {
+    id: KindId,
+    kind: &'k Kind,
+    /// `None` for those that there was no room to tell apart.
+    pattern: Option<RequestPattern>,
+}
+
+impl<'k> Rival<'k> {
+    fn of(id: KindId, kind: &'k Kind) -> Option<Self> {
+        let pattern = RequestPattern::parse(&kind.text).ok().filter(|_| kind.is_plain);
+        let is_one = !kind.is_said && (pattern.is_some() || kind.text == UNTOLD);
+        is_one.then_some(Self { id, kind, pattern })
+    }
+
+    /// Whether an entry with this request may speak of it.
+    fn meets(&self, request: &RequestPattern) -> bool {
+        let is_met = |mine: &RequestPattern| mine.method() == request.method() && mine.path().meets(request.path());
+        self.pattern.as_ref().is_none_or(is_met)
+    }
+}
+
+/// What is known of a kind of writes and a route.
+struct Known {
+    verdict: Verdict,
+    /// The write drops it since nothing is said of it.
+    is_dropped: bool,
+    /// The write drops all of it.
+    is_whole: bool,
+    /// It was seen to change with no write at all.
+    changes_by_itself: bool,
+    /// Why it cannot be narrowed, whatever was seen: a kind of writes that the same entry would speak of and that is not known
+    /// to leave it alone, or writes that went unseen.
+    doubt: Option<String>,
+    /// How many other nodes there are whose writes are not known.
+    others: usize,
+}
+
+impl Known {
+    /// Whether a rule is missing.
+    fn is_missing(&self) -> bool {
+        let enough = if self.changes_by_itself { ENOUGH_OF_MANY } else { 1 };
+        !self.is_whole
+            && match &self.verdict {
+                Verdict::Changes { missed, .. } => *missed >= enough,
+                Verdict::Suspected { answers } => *answers as usize >= enough,
+                Verdict::Spares { .. } | Verdict::Unknown => false,
+            }
     }
 }
 
 impl Draft {
-    fn add(&mut self, words: &Words<'_>, route: &Watched, extent: Extent, verdict: &Verdict) {
-        // What says itself which writes drop it no `[[write]]` narrows: it can only add.
-        let is_dropped = extent == Extent::Whole && route.is_unlisted;
-        match verdict {
-            Verdict::Changes { answers, writes, missed, path } => {
-                let item = words.item(route, path.as_deref());
-                let is_missing = extent != Extent::Whole && *missed >= ENOUGH_MISSED;
-                if is_missing {
-                    self.adds.push(item.clone());
+    fn add(&mut self, words: &Words<'_>, route: &Watched, known: Known) {
+        let (name, is_missing) = (&route.name, known.is_missing());
+        let missing = if is_missing { ", and did not drop what it changed" } else { "" };
+        let keep = |draft: &mut Self, item: String, told: String| {
+            if is_missing {
+                draft.adds.push(item.clone());
+            }
+            if is_missing || known.is_dropped {
+                draft.drops.push(item);
+                draft.evidence.push(format!("{name}: {told}"));
+            }
+        };
+        self.is_likely |= is_missing && known.others > 0;
+        match (known.verdict, known.doubt) {
+            (Verdict::Changes { path: Some(_), .. } | Verdict::Spares { .. }, Some(doubt)) if known.is_dropped => {
+                keep(self, words.item(route, None), doubt);
+            }
+            (Verdict::Changes { answers, writes, path, .. }, _) => {
+                self.narrows |= known.is_dropped && path.is_some();
+                let told = format!("changed {}{missing}", answers_by(answers, writes));
+                keep(self, words.item(route, path.as_deref()), told);
+            }
+            (Verdict::Suspected { answers }, _) => {
+                self.is_likely |= is_missing;
+                let told =
+                    format!("of several writes the likeliest to have changed {}{missing}", answers_in_words(answers));
+                keep(self, words.item(route, None), told);
+            }
+            (Verdict::Spares { answers, writes, but }, _) if known.is_dropped => {
+                self.narrows = true;
+                let stayed = format!("{} stayed as before", answers_by(answers, writes as usize));
+                if let Some(path) = but {
+                    let told = format!("{stayed}; of what the write names itself too few were seen");
+                    keep(self, words.item(route, Some(&path)), told);
+                } else {
+                    self.spares.push(name.clone());
+                    self.evidence.push(format!("{name}: {stayed}"));
                 }
-                if is_missing || is_dropped {
-                    self.drops.push(item);
-                    let missing = if is_missing { ", and did not drop what it changed" } else { "" };
-                    self.evidence.push(format!("{}: changed {}{missing}", route.name, answers_by(*answers, *writes)));
-                }
             }
-            Verdict::Spares { answers, writes } if is_dropped => {
-                self.spares.push(route.name.clone());
-                let writes = usize::try_from(*writes).unwrap_or(usize::MAX);
-                self.evidence.push(format!("{}: {} stayed as before", route.name, answers_by(*answers, writes)));
-            }
-            Verdict::Unknown if is_dropped => {
-                self.drops.push(words.item(route, None));
-                self.evidence.push(format!("{}: not seen often enough to tell", route.name));
-            }
-            Verdict::Spares { .. } | Verdict::Unknown => {}
+            (Verdict::Unknown, _) => keep(self, words.item(route, None), "not seen often enough to tell".to_owned()),
+            (Verdict::Spares { .. }, _) => {}
         }
     }
 }
 
+/// What a person has to know of each entry that drops less than before.
+fn bound() -> String {
+    format!(
+        "left out or narrowed is what stayed as before in {ENOUGH_ANSWERS} answers or more, after {ENOUGH_WRITES} such writes or \
+         more with no other in between; what was never looked at after one is not known"
+    )
+}
+
+fn times(times: u32) -> String {
+    if times == 1 { "once".to_owned() } else { format!("{times} times") }
+}
+
+fn answers_in_words(answers: u32) -> String {
+    if answers == 1 { "1 answer".to_owned() } else { format!("{answers} answers") }
+}
+
 fn answers_by(answers: u32, writes: usize) -> String {
-    let answers = if answers == 1 { "1 answer".to_owned() } else { format!("{answers} answers") };
+    let answers = answers_in_words(answers);
     let writes = match writes {
         1 => "1 write".to_owned(),
         16 => "16 writes or more".to_owned(),
@@ -172,6 +310,11 @@ struct Words<'k> {
 impl<'k> Words<'k> {
     fn of(kind: &'k Kind) -> Self {
         Self { fixed: if kind.values.count() == 1 { &kind.variables } else { &[] } }
+    }
+
+    /// All variables as such.
+    const fn as_they_are() -> Self {
+        Self { fixed: &[] }
     }
 
     /// With values in the place of what never varied.

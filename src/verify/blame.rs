@@ -1,0 +1,341 @@
+//! Who is to blame: what is made of changes with several writes in between, and what is known of a kind of writes and a route.
+//!
+//! Of several writes those are believed that are known to change the route, and of the rest the ones that nothing speaks for.
+//! Where that leaves more than one, the fewest that explain all of it are suspected, those first after which answers are others
+//! most often. A suspect is good enough to be told that it drops too little; that one leaves something as it was is never
+//! concluded from who else may have done it.
+
+use std::collections::{BTreeSet, HashMap};
+
+use super::cases::{Cases, Group, RouteId, Stayed, Suspect, Tally, Told};
+use super::subject::Own;
+use super::writes::{Few, KindId, Moment};
+
+/// What is known of one kind of writes and one route.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Verdict {
+    /// They change answers of it.
+    Changes {
+        /// How many were seen to change.
+        answers: u32,
+        /// By how many writes; 16 where there were more.
+        writes: usize,
+        /// By how many that had not dropped them.
+        missed: usize,
+        /// The path of all of them in the words of the write, where others were seen to stay as they were.
+        path: Option<String>,
+    },
+    /// Of several writes they are the likeliest to have changed answers of it, and had not dropped them.
+    Suspected {
+        /// How many.
+        answers: u32,
+    },
+    /// They were seen to leave it as it was, often enough.
+    Spares {
+        /// How many answers stayed.
+        answers: u32,
+        /// After how many writes.
+        writes: u32,
+        /// But for this path, in the words of the write, of which not enough was seen.
+        but: Option<String>,
+    },
+    /// Nothing that would be enough.
+    Unknown,
+}
+
+/// Those who are believed to have changed a route, with those that may have for all that is known.
+#[derive(Debug, Default)]
+pub(super) struct Blame {
+    /// Since nothing else can have been it.
+    likely: HashMap<KindId, Likely>,
+    /// Since they explain most of it.
+    suspected: HashMap<KindId, u32>,
+    possible: BTreeSet<KindId>,
+}
+
+#[derive(Debug, Default)]
+struct Likely {
+    answers: u32,
+    changed_by: Few<Moment>,
+    missed_by: Few<Moment>,
+    path: Told,
+}
+
+/// Answers that any of these may have changed, and nobody is known to have.
+struct Open<'c> {
+    answers: u32,
+    suspects: Vec<&'c Suspect>,
+}
+
+impl Blame {
+    /// For what changed in a route; `values` is how many different ones a kind came with.
+    pub(super) fn of(cases: &Cases, route: RouteId, values: impl Fn(KindId) -> usize) -> Self {
+        let mut blame = Self::default();
+        let mut open = Vec::new();
+        for (missed, suspects, group) in cases.groups(route) {
+            let spares = |one: &&Suspect| is_spared(cases, one, route, values(one.kind));
+            let known: Vec<&Suspect> = suspects.iter().filter(|suspect| cases.explains(suspect, route)).collect();
+            let is_known = !known.is_empty();
+            let left = if is_known { known } else { suspects.iter().filter(|one| !spares(one)).collect() };
+            let kinds: BTreeSet<KindId> = left.iter().map(|suspect| suspect.kind).collect();
+            if let (1, Some(kind)) = (kinds.len(), kinds.first()) {
+                blame.likely.entry(*kind).or_default().add(*kind, group, missed, &left);
+                continue;
+            }
+            if missed {
+                // Where each of them is thought to spare it, one of them does not.
+                let suspects = if left.is_empty() { suspects.iter().collect() } else { left };
+                open.push(Open { answers: group.answers, suspects });
+            }
+            if !is_known {
+                blame.possible.extend(kinds);
+            }
+        }
+        blame.suspect(cases, route, open);
+        blame
+    }
+
+    /// Of those who may have changed all of this the fewest, the likeliest first.
+    fn suspect(&mut self, cases: &Cases, route: RouteId, mut open: Vec<Open<'_>>) {
+        while !open.is_empty() {
+            let mut explained: HashMap<(KindId, bool), u32> = HashMap::new();
+            for one in &open {
+                let units: BTreeSet<_> = one.suspects.iter().map(|suspect| unit(suspect)).collect();
+                for unit in units {
+                    *explained.entry(unit).or_default() += one.answers;
+                }
+            }
+            let weight = |unit: (KindId, bool), answers| {
+                let belief = if self.likely.contains_key(&unit.0) { 1.0 } else { share(cases, unit, route) };
+                f64::from(answers) * belief
+            };
+            let best = explained.iter().max_by(|(one, answers), (other, others)| {
+                weight(**one, **answers).total_cmp(&weight(**other, **others)).then_with(|| other.cmp(one))
+            });
+            let Some((best, answers)) = best else { return };
+            *self.suspected.entry(best.0).or_default() += answers;
+            open.retain(|open| !open.suspects.iter().any(|suspect| unit(suspect) == *best));
+        }
+    }
+
+    /// What is known of a kind and a route, of which the write tells so much; `values` is how many different ones it came with.
+    pub(super) fn verdict(&self, cases: &Cases, (kind, route): (KindId, RouteId), own: &Own, values: usize) -> Verdict {
+        let tally = cases.tally(kind, route);
+        let known = tally.filter(|tally| tally.changed > 0);
+        let likely = self.likely.get(&kind);
+        let [at_own, elsewhere] = tally.map(|tally| tally.spared(cases.changes_anything(kind))).unwrap_or_default();
+        let suspected = self.suspected.get(&kind).copied();
+        match changes(known, likely, elsewhere.is_enough(values)) {
+            // What is known to change it is not known to have missed it.
+            Verdict::Changes { missed: 0, .. } | Verdict::Unknown if suspected.is_some() => {
+                return Verdict::Suspected { answers: suspected.unwrap_or_default() };
+            }
+            Verdict::Unknown => {}
+            changes => return changes,
+        }
+        if self.possible.contains(&kind) || cases.is_doubted(kind, route) {
+            return Verdict::Unknown;
+        }
+        spares(at_own, elsewhere, own, values)
+    }
+}
+
+/// What is to be believed of what stayed as it was, at the path that a write tells and elsewhere in the route.
+fn spares(at_own: Stayed, elsewhere: Stayed, own: &Own, values: usize) -> Verdict {
+    let (stayed, but) = match own {
+        Own::Path(_) if !elsewhere.is_enough(values) => return Verdict::Unknown,
+        Own::Path(path) if !at_own.is_enough(values) => (elsewhere, Some(path.clone())),
+        Own::Path(_) | Own::All | Own::Nothing => (at_own.and(&elsewhere), None),
+    };
+    let Stayed { answers, writes, .. } = stayed;
+    if stayed.is_enough(values) { Verdict::Spares { answers, writes, but } } else { Verdict::Unknown }
+}
+
+/// A kind, and whether the answer was at the path that it tells.
+fn unit(suspect: &Suspect) -> (KindId, bool) {
+    (suspect.kind, suspect.path.is_some())
+}
+
+/// Whether writes of this kind were seen to leave such answers alone, often enough.
+fn is_spared(cases: &Cases, suspect: &Suspect, route: RouteId, values: usize) -> bool {
+    let Some(tally) = cases.tally(suspect.kind, route).filter(|tally| tally.changed == 0) else { return false };
+    if cases.is_doubted(suspect.kind, route) {
+        return false;
+    }
+    let [own, elsewhere] = tally.spared(cases.changes_anything(suspect.kind));
+    if suspect.path.is_some() { own.is_enough(values) } else { elsewhere.is_enough(values) }
+}
+
+/// Of the answers with such a write in between, the share that were others: as if one were and one were not, where there are
+/// none.
+fn share(cases: &Cases, (kind, is_own): (KindId, bool), route: RouteId) -> f64 {
+    let among = cases.tally(kind, route).map(|tally| tally.beside(is_own)).unwrap_or_default();
+    (f64::from(among.changed) + 1.0) / (f64::from(among.changed) + f64::from(among.stayed) + 2.0)
+}
+
+/// What changes was seen of, alone and among others; whether it was seen often enough that the route stays elsewhere.
+fn changes(known: Option<&Tally>, likely: Option<&Likely>, stays_elsewhere: bool) -> Verdict {
+    if known.is_none() && likely.is_none() {
+        return Verdict::Unknown;
+    }
+    let (mut changed_by, mut missed_by, mut told) = (Few::default(), Few::default(), Told::Unknown);
+    let mut answers = 0;
+    if let Some(tally) = known {
+        answers += tally.changed;
+        (changed_by, missed_by, told) = (tally.changed_by.clone(), tally.missed_by.clone(), tally.path.clone());
+    }
+    if let Some(likely) = likely {
+        answers += likely.answers;
+        changed_by.extend(&likely.changed_by);
+        missed_by.extend(&likely.missed_by);
+        told.join(&likely.path);
+    }
+    let (writes, missed) = (changed_by.count(), missed_by.count());
+    let path = match told {
+        Told::Path(path) if stays_elsewhere && writes >= 2 => Some(path),
+        _ => None,
+    };
+    Verdict::Changes { answers, writes, missed, path }
+}
+
+impl Likely {
+    /// Nobody but this kind is left to have changed the answers of a group.
+    fn add(&mut self, kind: KindId, group: &Group, missed: bool, open: &[&Suspect]) {
+        self.answers = self.answers.saturating_add(group.answers);
+        for (_, write) in group.writes.iter().filter(|(of, _)| *of == kind) {
+            self.changed_by.add(*write);
+            if missed {
+                self.missed_by.add(*write);
+            }
+        }
+        for suspect in open {
+            self.path.add(suspect.path.as_ref());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::cases::Sparing;
+    use super::*;
+
+    fn suspect(kind: KindId, path: Option<&str>) -> Suspect {
+        Suspect { kind, path: path.map(str::to_owned) }
+    }
+
+    /// So many writes that leave so many answers each as they were, each with a value of its own.
+    fn spare(cases: &mut Cases, kind: KindId, (writes, answers): (u64, u32), effective: bool) {
+        for write in 0..writes {
+            for answer in 0..answers {
+                let values = &write.to_string();
+                let (is_effective, is_first) = (effective, answer == 0);
+                cases.spared(0, Sparing { kind, values, is_own: false, is_effective, is_first });
+            }
+        }
+    }
+
+    fn verdict(cases: &Cases, kind: KindId) -> Verdict {
+        Blame::of(cases, 0, |_| 3).verdict(cases, (kind, 0), &Own::Nothing, 3)
+    }
+
+    #[test]
+    fn a_kind_is_believed_to_leave_a_route_alone_once_it_was_seen_often_enough() {
+        let mut cases = Cases::default();
+        spare(&mut cases, 1, (4, 5), false);
+        assert_eq!(verdict(&cases, 1), Verdict::Unknown, "too few writes");
+        spare(&mut cases, 2, (5, 1), false);
+        assert_eq!(verdict(&cases, 2), Verdict::Unknown, "too few answers");
+        spare(&mut cases, 3, (5, 2), false);
+        assert_eq!(verdict(&cases, 3), Verdict::Spares { answers: 10, writes: 5, but: None });
+        cases.changed(100, &suspect(3, None), 1, false);
+        assert_eq!(verdict(&cases, 3), Verdict::Unknown, "perhaps those were the ones that changed nothing at all");
+        cases.is_effective(3, "7", &[(0, [0, 10])]);
+        spare(&mut cases, 3, (4, 1), true);
+        assert_eq!(verdict(&cases, 3), Verdict::Spares { answers: 14, writes: 5, but: None });
+        cases.changed(101, &suspect(3, None), 0, true);
+        assert_eq!(verdict(&cases, 3), Verdict::Changes { answers: 1, writes: 1, missed: 1, path: None });
+    }
+
+    #[test]
+    fn of_several_writes_the_one_is_believed_that_nothing_speaks_for() {
+        let mut cases = Cases::default();
+        spare(&mut cases, 1, (5, 2), false);
+        cases.changed_by_one_of(vec![(7, suspect(2, None)), (8, suspect(1, None))], 0, true);
+        assert_eq!(verdict(&cases, 2), Verdict::Changes { answers: 1, writes: 1, missed: 1, path: None });
+        assert_eq!(verdict(&cases, 1), Verdict::Spares { answers: 10, writes: 5, but: None });
+        // What a known one explains says nothing of the others.
+        cases.changed(9, &suspect(2, None), 0, false);
+        cases.changed_by_one_of(vec![(10, suspect(2, None)), (11, suspect(3, None))], 0, false);
+        assert_eq!(verdict(&cases, 2), Verdict::Changes { answers: 3, writes: 3, missed: 1, path: None });
+        assert_eq!(verdict(&cases, 3), Verdict::Unknown);
+    }
+
+    #[test]
+    fn where_it_may_have_been_either_neither_is_let_off() {
+        let mut cases = Cases::default();
+        cases.changed_by_one_of(vec![(1, suspect(1, None)), (2, suspect(2, None))], 0, false);
+        assert_eq!((verdict(&cases, 1), verdict(&cases, 2)), (Verdict::Unknown, Verdict::Unknown));
+    }
+
+    #[test]
+    fn a_path_is_named_where_others_of_the_route_were_seen_to_stay() {
+        let mut cases = Cases::default();
+        let path = Some("/a/{id}");
+        cases.changed(1, &suspect(1, path), 0, true);
+        cases.changed(2, &suspect(1, path), 0, true);
+        let told = |cases: &Cases| match verdict(cases, 1) {
+            Verdict::Changes { path, .. } => path,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(told(&cases), None, "perhaps all of them change");
+        spare(&mut cases, 1, (5, 2), false);
+        assert_eq!(told(&cases), None, "perhaps those were writes that changed nothing");
+        spare(&mut cases, 1, (5, 2), true);
+        assert_eq!(told(&cases).as_deref(), path);
+        // A change elsewhere, which it may have been, is not explained by what it does to its own path.
+        cases.changed_by_one_of(vec![(3, suspect(1, None)), (4, suspect(2, None))], 0, true);
+        cases.changed(3, &suspect(1, None), 0, true);
+        assert_eq!(told(&cases), None);
+    }
+
+    #[test]
+    fn of_several_those_are_suspected_that_explain_most_and_after_which_answers_stay_least() {
+        let mut cases = Cases::default();
+        for write in 0..3 {
+            let others = (10 + write, suspect(2 + usize::try_from(write).unwrap(), None));
+            cases.changed_by_one_of(vec![(write, suspect(1, None)), others], 0, true);
+        }
+        let suspected = Verdict::Suspected { answers: 3 };
+        assert_eq!([1, 2, 3, 4].map(|kind| verdict(&cases, kind) == suspected), [true, false, false, false]);
+        // An answer that both explain is put down to the one that seldom leaves it as it was.
+        let mut cases = Cases::default();
+        for write in 0..4 {
+            cases.changed_by_one_of(vec![(write, suspect(1, None)), (10 + write, suspect(2, None))], 0, true);
+            cases.among((1, false), 0, true);
+            cases.among((2, false), 0, true);
+            cases.among((1, false), 0, false);
+        }
+        assert_eq!((verdict(&cases, 1), verdict(&cases, 2)), (Verdict::Unknown, Verdict::Suspected { answers: 4 }));
+        // What had been dropped all the same is nobody's fault.
+        let mut cases = Cases::default();
+        cases.changed_by_one_of(vec![(1, suspect(1, None)), (2, suspect(2, None))], 0, false);
+        assert_eq!((verdict(&cases, 1), verdict(&cases, 2)), (Verdict::Unknown, Verdict::Unknown));
+    }
+
+    #[test]
+    fn what_a_write_names_itself_is_left_out_only_where_it_was_seen_itself() {
+        let own = Own::Path("/a/{id}".to_owned());
+        let mut cases = Cases::default();
+        spare(&mut cases, 1, (5, 2), false);
+        let verdict = |cases: &Cases| Blame::of(cases, 0, |_| 3).verdict(cases, (1, 0), &own, 3);
+        let but = Some("/a/{id}".to_owned());
+        assert_eq!(verdict(&cases), Verdict::Spares { answers: 10, writes: 5, but });
+        for write in 0..5 {
+            let values = &write.to_string();
+            for is_first in [true, false] {
+                cases.spared(0, Sparing { kind: 1, values, is_own: true, is_effective: false, is_first });
+            }
+        }
+        assert_eq!(verdict(&cases), Verdict::Spares { answers: 20, writes: 10, but: None });
+    }
+}
