@@ -5,6 +5,7 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 
+use sha2::{Digest as _, Sha256};
 use tokio_rustls::rustls::client::WantsClientCert;
 use tokio_rustls::rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use tokio_rustls::rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
@@ -22,6 +23,8 @@ pub struct Tls {
     client: Arc<ClientConfig>,
     name: Option<ServerName<'static>>,
     verify: bool,
+    /// Of whom is trusted, and of the certificate and key of ours: never shown.
+    made_of: [u8; 32],
 }
 
 /// Whose certificates are believed.
@@ -79,9 +82,9 @@ impl fmt::Debug for Tls {
 }
 
 impl PartialEq for Tls {
-    /// Whether both were set up by one call.
+    /// Whether both were made of the same, whatever the files are called that it was in.
     fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.client, &other.client)
+        (&self.name, self.verify, self.made_of) == (&other.name, other.verify, other.made_of)
     }
 }
 
@@ -91,15 +94,27 @@ impl Tls {
     /// Sets it up. `name` is what the server's certificate must be for, where that is not the URL's host.
     pub fn new(trust: &Trust<'_>, name: Option<&str>, identity: Option<Identity<'_>>) -> Result<Self, TlsError> {
         let name = name.map(|name| ServerName::try_from(name.to_owned()).map_err(|_| TlsError::Name)).transpose()?;
+        let mut made_of = Sha256::new();
+        let mut trusting = |roots: RootCertStore| {
+            for root in &roots.roots {
+                piece(&mut made_of, root.subject.as_ref());
+                piece(&mut made_of, root.subject_public_key_info.as_ref());
+            }
+            builder().map(|builder| builder.with_root_certificates(roots))
+        };
         let builder = match trust {
-            Trust::Machine => builder()?.with_root_certificates(machines()?),
-            Trust::Only(pem) => builder()?.with_root_certificates(listed(pem)?),
+            Trust::Machine => trusting(machines()?)?,
+            Trust::Only(pem) => trusting(listed(pem)?)?,
             Trust::Anybody => {
                 builder()?.dangerous().with_custom_certificate_verifier(Arc::new(Unverified(ring::default_provider())))
             }
         };
-        let client = with_identity(builder, identity)?;
-        Ok(Self { client: Arc::new(client), name, verify: !matches!(trust, Trust::Anybody) })
+        if let Some(Identity { certificate, key }) = identity {
+            piece(&mut made_of, certificate);
+            piece(&mut made_of, key);
+        }
+        let client = Arc::new(with_identity(builder, identity)?);
+        Ok(Self { client, name, verify: !matches!(trust, Trust::Anybody), made_of: made_of.finalize().into() })
     }
 
     /// Whether the server has to prove who it is.
@@ -116,6 +131,12 @@ impl Tls {
     pub fn name(&self) -> Option<&ServerName<'static>> {
         self.name.as_ref()
     }
+}
+
+/// Adds a piece in such a way that two are never one.
+fn piece(digest: &mut Sha256, bytes: &[u8]) {
+    digest.update((bytes.len() as u64).to_be_bytes());
+    digest.update(bytes);
 }
 
 fn builder() -> Result<ConfigBuilder<ClientConfig, WantsVerifier>, TlsError> {

@@ -139,7 +139,7 @@ impl Handler for Desk {
 impl Desk {
     async fn answer(&self, endpoint: Endpoint, head: &Head, body: Incoming) -> Result<Response<Body>, Refusal> {
         let body = read(head, body).await?;
-        let Process { parts, metrics, recent, control, .. } = &self.shared.process;
+        let Process { parts, metrics, recent, control, readiness } = &self.shared.process;
         match endpoint {
             Endpoint::Page(piece) => Ok(page::page(piece)),
             Endpoint::Live => Ok(in_json(StatusCode::OK, &json!({ "live": true }))),
@@ -160,7 +160,10 @@ impl Desk {
                 let purged = purge::purge(&body, &parts.shared().rules(), &self.store).await?;
                 Ok(in_json(StatusCode::OK, &purged))
             }
-            Endpoint::Reload => Ok(in_json(StatusCode::OK, &control.reload().await?)),
+            Endpoint::Reload => match readiness.missing() {
+                None => Ok(in_json(StatusCode::OK, &control.reload().await?)),
+                Some(why) => Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, why)),
+            },
         }
     }
 

@@ -31,7 +31,7 @@ impl HostRule {
 }
 
 /// The `[origin]` table.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OriginSettings {
     /// Hosts and ports to connect to; at least one. Which one a request goes to is for the load to say.
     pub addresses: Vec<Authority>,

@@ -32,6 +32,10 @@ impl BindError {
     fn unix(path: &Path, cause: io::Error) -> Self {
         Self { at: At::Unix(path.to_owned()), cause }
     }
+
+    pub(super) fn is_taken(&self) -> bool {
+        self.cause.kind() == io::ErrorKind::AddrInUse
+    }
 }
 
 impl fmt::Display for BindError {

@@ -74,6 +74,13 @@ impl fmt::Display for SetupError {
     }
 }
 
+impl SetupError {
+    /// Whether somebody else listens there.
+    pub fn is_taken(&self) -> bool {
+        matches!(self, Self::Bind(error) if error.is_taken())
+    }
+}
+
 impl std::error::Error for SetupError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {

@@ -15,6 +15,7 @@ mod commands;
 mod documented;
 mod listening;
 mod shared;
+mod stopping;
 
 #[path = "../support/mod.rs"]
 mod support;

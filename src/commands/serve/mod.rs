@@ -10,9 +10,10 @@ mod stop;
 
 use std::net::SocketAddr;
 use std::process::ExitCode;
-use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
+
+use arc_swap::ArcSwap;
 
 use super::terminal::{count_routes, say_aside};
 use crate::admin::{Process, Readiness};
@@ -24,12 +25,12 @@ use crate::server::{Running, Server};
 use crate::store::StoreSettings;
 use crate::telemetry::{Log, Metrics, Recent, Recorder, STEP};
 use crate::{origin, proxy, store, telemetry};
-use listener::Listener;
+use listener::Opened;
 use notify::Notifier;
-use reload::{Reload, Source};
+use reload::{InForce, Reload, Source};
 use signals::Signals;
 use steering::Steering;
-use stop::{Ears, Servers, until_stopped};
+use stop::{Ears, Servers, Steered, until_stopped};
 
 /// Serves until SIGINT or SIGTERM; a second one, a second later or more, does not wait for requests under way. SIGHUP
 /// reads the configuration again, with the same `overrides`.
@@ -52,13 +53,13 @@ pub(super) fn run(config: Config, overrides: Overrides) -> ExitCode {
     }
 }
 
-fn serve(config: Config, overrides: Overrides, log: &Arc<Log>) -> Result<(), Box<dyn std::error::Error>> {
+fn serve(config: Config, overrides: Overrides, log: &Arc<Log>) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     // Before anybody can connect: a signal that nobody waits for would end the process.
     let _inside = runtime.enter();
     let ears = Ears { signals: Signals::new()?, notifier: Notifier::new() };
     let server = Server::bind(config.server.clone())?;
-    let admin = Listener::open(&config.admin, server.addresses())?;
+    let admin = runtime.block_on(Opened::open(&config.admin, server.addresses()))?;
     let metrics = Metrics::new();
     let recent = Arc::new(Recent::of(Arc::clone(&metrics), Clock::System.now()));
     runtime.spawn(take_steps(Arc::clone(&recent)));
@@ -71,24 +72,26 @@ fn serve(config: Config, overrides: Overrides, log: &Arc<Log>) -> Result<(), Box
     let reload = Arc::new(Reload {
         source,
         parts,
-        loaded_at: AtomicU64::new(Clock::System.now()),
         server: running.control(),
         addresses: running.addresses().to_vec(),
         log: Arc::clone(log),
-        config: Mutex::new(config),
+        in_force: ArcSwap::from_pointee(InForce { config, loaded_at: Clock::System.now() }),
     });
+    let reloader = reload.reloader()?;
     let readiness = Readiness::default();
     let process = Process {
         parts: reload.parts.clone(),
         metrics,
         recent,
-        control: Arc::new(Steering(Arc::clone(&reload))),
+        control: Arc::new(Steering { reload: Arc::clone(&reload), reloader: reloader.clone() }),
         readiness: readiness.clone(),
     };
-    let admin = admin.map(|admin| admin.start(urls(&running), process)).transpose()?;
+    // Clients are served already: whoever is told at all is told so.
     readiness.serving();
+    let admin = admin.start(urls(&running), process)?;
     Notifier::ready("serving");
-    runtime.block_on(until_stopped(Servers { clients: running, admin, readiness }, ears, &reload))?;
+    let steered = Steered { reload: &reload, reloader: &reloader };
+    runtime.block_on(until_stopped(Servers { clients: running, admin, readiness }, ears, steered))?;
     runtime.block_on(reload.parts.store.leave(LEAVE_WITHIN))?;
     tracing::info!("stopped");
     Ok(())

@@ -1,11 +1,15 @@
 //! Reading the configuration again while the proxy runs: a good one takes the place of the one in force, whole; a bad one
 //! changes nothing.
 
-use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::{fmt, io, thread};
+
+use arc_swap::ArcSwap;
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
 
 use super::changes::Changes;
 use super::notify::Notifier;
@@ -32,11 +36,28 @@ pub(in crate::commands) struct Reload {
     /// Where the server listens.
     pub(super) addresses: Vec<SocketAddr>,
     pub(super) log: Arc<Log>,
-    /// When the configuration in force was read.
-    pub(super) loaded_at: AtomicU64,
-    /// The configuration in force.
-    pub(super) config: Mutex<Config>,
+    /// Whoever looks at it waits for nobody who reads another one.
+    pub(super) in_force: ArcSwap<InForce>,
 }
+
+/// The configuration in force.
+#[derive(Debug)]
+pub(in crate::commands) struct InForce {
+    pub(super) config: Config,
+    /// When it was read.
+    pub(super) loaded_at: Millis,
+}
+
+/// Has the configuration read again, one reload after another, by a thread of its own: a file may take long to read, or be a
+/// pipe into which nobody writes, and neither signals nor the admin listener wait for that.
+#[derive(Clone, Debug)]
+pub(super) struct Reloader(SyncSender<Option<Tell>>);
+
+/// Whom it is told what a reload has come to.
+type Tell = oneshot::Sender<Result<Changes, ConfigError>>;
+
+/// So many reloads may wait for their turn.
+const WAITING: usize = 32;
 
 impl Source {
     fn read(&self) -> Result<Config, ConfigError> {
@@ -53,33 +74,45 @@ impl Source {
 }
 
 impl Reload {
+    /// Starts the thread that reloads; to be called within a runtime, which it works in.
+    pub(super) fn reloader(self: &Arc<Self>) -> io::Result<Reloader> {
+        let (send, asked) = sync_channel::<Option<Tell>>(WAITING);
+        let (reload, runtime) = (Arc::clone(self), Handle::current());
+        // Nobody waits for its end: it may be reading.
+        thread::Builder::new().name("reload".to_owned()).spawn(move || {
+            let _inside = runtime.enter();
+            for tell in asked {
+                let done = reload.announced();
+                // Whoever has asked may have left.
+                if let Some(tell) = tell {
+                    drop(tell.send(done));
+                }
+            }
+        })?;
+        Ok(Reloader(send))
+    }
+
     /// The same as [`Reload::run`], told to the service manager.
-    pub(super) fn announced(&self) -> Result<Changes, ConfigError> {
+    fn announced(&self) -> Result<Changes, ConfigError> {
         Notifier::reloading();
         let done = self.run();
         Notifier::ready(if done.is_ok() { "serving" } else { "serving; the last reload was refused" });
         done
     }
 
-    /// The configuration in force, and when it was read.
-    pub(super) fn in_force(&self) -> (Config, Millis) {
-        let config = self.config.lock().unwrap_or_else(PoisonError::into_inner);
-        (config.clone(), self.loaded_at.load(Ordering::Relaxed))
-    }
-
-    /// Reads the configuration again and puts it in force, one reload after another. It reads files, so it blocks; to be called
-    /// within a runtime. What has changed comes back, and is told in the log; or what is wrong, and then nothing has changed.
-    pub(in crate::commands) fn run(&self) -> Result<Changes, ConfigError> {
-        let mut config = self.config.lock().unwrap_or_else(PoisonError::into_inner);
+    /// Reads the configuration again and puts it in force. It reads files, so it blocks; one thread alone does so, within a
+    /// runtime. What has changed comes back, and is told in the log; or what is wrong, and then nothing has changed.
+    fn run(&self) -> Result<Changes, ConfigError> {
+        let config = &self.in_force.load_full().config;
         let after = self.source.read().inspect_err(|error| self.tell_refused(error))?;
-        let changes = Changes::between(&config, &after);
+        let changes = Changes::between(config, &after);
         self.log.change(&after.log);
         let proxy = after.proxy.clone().listening_on(&self.addresses);
         self.parts.replace(proxy, after.origin.clone(), after.store.commit_within, &self.log.recorder());
         self.server.change(&after.server, after.origin.max_connections);
         self.tell(&changes, &after);
-        self.loaded_at.store(Clock::System.now(), Ordering::Relaxed);
-        *config = after.but_what_needs_a_restart(&config);
+        let loaded_at = Clock::System.now();
+        self.in_force.store(Arc::new(InForce { config: after.but_what_needs_a_restart(config), loaded_at }));
         Ok(changes)
     }
 
@@ -93,6 +126,19 @@ impl Reload {
     fn tell_refused(&self, error: &ConfigError) {
         tracing::error!("{} cannot be used; the configuration stays as it was", self.source.name());
         error.to_string().lines().for_each(|line| tracing::error!("{line}"));
+    }
+}
+
+impl Reloader {
+    /// Asks for it, and does not wait. Where too many wait already, one of them has yet to read the file.
+    pub(super) fn ask(&self) {
+        drop(self.0.try_send(None));
+    }
+
+    /// The same for whoever wants to know what it comes to; `None` where too many wait already.
+    pub(super) fn ask_to_be_told(&self) -> Option<oneshot::Receiver<Result<Changes, ConfigError>>> {
+        let (tell, told) = oneshot::channel();
+        self.0.try_send(Some(tell)).ok().map(|()| told)
     }
 }
 

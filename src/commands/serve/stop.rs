@@ -5,8 +5,9 @@ use std::time::Duration;
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::Instant;
 
+use super::listener::AdminServer;
 use super::notify::Notifier;
-use super::reload::Reload;
+use super::reload::{Reload, Reloader};
 use super::signals::{Asked, Signals, Stop};
 use crate::admin::Readiness;
 use crate::server::Running;
@@ -21,33 +22,38 @@ pub(super) struct Ears {
     pub(super) notifier: Notifier,
 }
 
+/// What a signal may change.
+#[derive(Clone, Copy)]
+pub(super) struct Steered<'s> {
+    pub(super) reload: &'s Reload,
+    pub(super) reloader: &'s Reloader,
+}
+
 /// What serves.
 pub(super) struct Servers {
     pub(super) clients: Running,
-    pub(super) admin: Option<Running>,
+    pub(super) admin: AdminServer,
     pub(super) readiness: Readiness,
 }
 
 impl Servers {
-    /// Stops both at once: whoever takes over the one address can take over the other.
+    /// Stops them: whoever looks after the process is told that it stops until the last request has ended.
     fn stop(self) {
         self.readiness.stopping();
-        if let Some(admin) = &self.admin {
-            admin.close();
-        }
         self.clients.stop();
-        self.admin.into_iter().for_each(Running::stop);
+        self.admin.stop();
     }
 }
 
 /// Does what signals ask for, until the server has stopped.
-pub(super) async fn until_stopped(servers: Servers, mut ears: Ears, reload: &Reload) -> std::io::Result<()> {
+pub(super) async fn until_stopped(servers: Servers, mut ears: Ears, steered: Steered<'_>) -> std::io::Result<()> {
+    let Steered { reload, reloader } = steered;
     let told = loop {
         match ears.next(reload).await {
             Asked::Stop(told) => break told,
             Asked::Reload => {
                 tracing::info!("SIGHUP: reading the configuration again");
-                let _ = reload.announced();
+                reloader.ask();
             }
             Asked::Nothing(name) => {
                 tracing::info!("{name} does nothing here: SIGTERM stops, SIGHUP reads the configuration again");
