@@ -16,6 +16,7 @@ use tokio::time::timeout;
 
 use crate::body::{Body, Collected, Timed, cause};
 use crate::fields::BearerToken;
+use crate::store::LONGEST_LEASE;
 
 /// Where a process is asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,14 +40,18 @@ pub struct Client {
 pub enum ClientError {
     /// Nobody answers there.
     Nobody(String),
-    /// What answers is not the admin listener, or broke off.
+    /// What answers is not the admin listener.
     Broken(String),
+    /// It was asked, and gave no answer: nobody knows what it has done.
+    Unanswered(String),
 }
 
 /// How long a connection may take.
 const CONNECT_WITHIN: Duration = Duration::from_secs(2);
-/// How long an answer may take: a purge waits for every node.
+/// How long an answer may take.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+/// How long that to a purge may take: where Redis does not confirm it, it waits for three leases.
+const PURGED_WITHIN: Duration = Duration::from_secs(3 * LONGEST_LEASE.as_secs() + 30);
 /// A larger answer is no answer of the admin listener.
 const LARGEST_ANSWER: u64 = 64 << 20;
 
@@ -77,7 +82,7 @@ impl Place {
 impl fmt::Display for ClientError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Nobody(why) | Self::Broken(why) => out.write_str(why),
+            Self::Nobody(why) | Self::Broken(why) | Self::Unanswered(why) => out.write_str(why),
         }
     }
 }
@@ -105,9 +110,14 @@ impl Client {
         let broken =
             |why: String| ClientError::Broken(format!("{place} did not answer as an admin listener does: {why}"));
         let request = self.request(method, target, &place, body).map_err(|error| broken(error.to_string()))?;
-        match timeout(ANSWER_WITHIN, exchange(stream, request)).await {
-            Ok(answered) => answered.map_err(broken),
-            Err(_) => Err(broken(format!("nothing came within {ANSWER_WITHIN:?}"))),
+        let within = if target == "/purge" { PURGED_WITHIN } else { ANSWER_WITHIN };
+        match timeout(within, exchange(stream, request)).await {
+            Ok(Ok(answered)) => Ok(answered),
+            Ok(Err(NoAnswer::Other(why))) => Err(broken(why)),
+            Ok(Err(NoAnswer::BrokeOff(why))) => Err(ClientError::Unanswered(format!(
+                "{place} was asked and broke off before its answer was whole ({why})"
+            ))),
+            Err(_) => Err(ClientError::Unanswered(format!("{place} was asked and did not answer within {within:?}"))),
         }
     }
 
@@ -143,6 +153,14 @@ impl Client {
     }
 }
 
+/// Why an exchange has no answer.
+enum NoAnswer {
+    /// It ended before the answer was whole.
+    BrokeOff(String),
+    /// What came is none of an admin listener.
+    Other(String),
+}
+
 /// What is spoken over.
 trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 
@@ -156,16 +174,18 @@ async fn connect(place: &Place) -> io::Result<Box<dyn Stream>> {
 }
 
 /// Sends a request on a connection of its own and reads its answer.
-async fn exchange(stream: Box<dyn Stream>, request: Request<Body>) -> Result<(StatusCode, Bytes), String> {
-    let told = |error: hyper::Error| cause(&error);
+async fn exchange(stream: Box<dyn Stream>, request: Request<Body>) -> Result<(StatusCode, Bytes), NoAnswer> {
+    let told = |error: hyper::Error| {
+        if error.is_parse() { NoAnswer::Other(cause(&error)) } else { NoAnswer::BrokeOff(cause(&error)) }
+    };
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(told)?;
     let asking = async {
         let answer = sender.send_request(request).await.map_err(told)?;
         let status = answer.status();
         match Timed::new(answer.into_body(), ANSWER_WITHIN).collect(LARGEST_ANSWER).await {
             Collected::Whole(bytes) => Ok((status, bytes)),
-            Collected::Failed(error) => Err(error.to_string()),
-            _ => Err(format!("the answer is larger than {LARGEST_ANSWER} bytes")),
+            Collected::Failed(error) => Err(NoAnswer::BrokeOff(error.to_string())),
+            _ => Err(NoAnswer::Other(format!("the answer is larger than {LARGEST_ANSWER} bytes"))),
         }
     };
     tokio::pin!(asking);
@@ -179,7 +199,52 @@ async fn exchange(stream: Box<dyn Stream>, request: Request<Body>) -> Result<(St
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::UnixListener;
+    use tokio::time::Instant;
+
     use super::*;
+
+    /// A client of whoever listens there.
+    fn client_in(folder: &tempfile::TempDir) -> (Client, UnixListener) {
+        let path = folder.path().join("a.sock");
+        let listener = UnixListener::bind(&path).unwrap();
+        (Client::new(vec![Place::Unix(path)], None), listener)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_purge_is_waited_for_as_long_as_it_may_take_and_nothing_else_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let (client, _silent) = client_in(&folder);
+        for (target, least, most) in
+            [("/purge", 3 * LONGEST_LEASE, 4 * LONGEST_LEASE), ("/reload", ANSWER_WITHIN, LONGEST_LEASE)]
+        {
+            let since = Instant::now();
+            let error = client.post(target, b"{}".to_vec()).await.unwrap_err();
+            assert!(matches!(error, ClientError::Unanswered(_)), "{error:?}");
+            assert!((least..most).contains(&since.elapsed()), "{target}: {:?}", since.elapsed());
+            assert!(error.to_string().contains("was asked and did not answer within"), "{error}");
+        }
+    }
+
+    #[tokio::test]
+    async fn who_breaks_off_has_been_asked_and_who_speaks_otherwise_is_another() {
+        let folder = tempfile::tempdir().unwrap();
+        let (client, listener) = client_in(&folder);
+        for (said, was_asked) in
+            [("", true), ("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{", true), ("-ERR what is that\r\n", false)]
+        {
+            let answers = async {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let mut begun = [0; 64];
+                let _ = stream.read(&mut begun).await.unwrap();
+                stream.write_all(said.as_bytes()).await.unwrap();
+            };
+            let (error, ()) = tokio::join!(client.post("/purge", b"{}".to_vec()), answers);
+            let error = error.unwrap_err();
+            assert_eq!(matches!(error, ClientError::Unanswered(_)), was_asked, "{said:?}: {error:?}");
+        }
+    }
 
     #[test]
     fn places_are_paths_or_addresses() {

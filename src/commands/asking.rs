@@ -10,8 +10,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::runtime::{Builder, Runtime};
 
-use super::terminal::{ConfigArguments, UNAVAILABLE, USAGE, refuse, say_lines_aside};
-use crate::admin::{AdminListen, Client, ClientError, Place, Told};
+use super::terminal::{ConfigArguments, UNAVAILABLE, USAGE, refuse, say_aside, say_lines_aside};
+use crate::admin::{AdminListen, Client, ClientError, Place, Status, Told};
 use crate::config::{ConfigError, Whereabouts, runtime_folders};
 use crate::rules::reachable;
 
@@ -75,19 +75,33 @@ impl AdminArguments {
             let why = format!("{option}: {why}");
             Unanswered { why, code: USAGE }.say()
         })?;
-        find(named, self.config.config.as_deref()).map_err(|unfound| match unfound {
+        let found = find(named, self.config.config.as_deref()).map_err(|unfound| match unfound {
             Unfound::File(error) => refuse(&error),
             Unfound::Told(unanswered) => unanswered.say(),
-        })
+        })?;
+        if let Some(error) = found.trouble {
+            say_aside(&format!(
+                "warning: {}; the process that was started with this file is asked all the same, and `aside check` tells more",
+                error.report().first_line().unwrap_or_default()
+            ));
+        }
+        Ok(found.process)
     }
 }
 
 /// The process that the named file tells of, or the one that is found, if it does.
 pub(super) fn process_of(file: Option<&Path>) -> Option<Process> {
-    find(None, file).ok()
+    find(None, file).ok().map(|found| found.process)
 }
 
-fn find(named: Option<Place>, file: Option<&Path>) -> Result<Process, Unfound> {
+/// A process, and what is wrong with the file that it was found by.
+struct Found {
+    process: Process,
+    trouble: Option<ConfigError>,
+}
+
+fn find(named: Option<Place>, file: Option<&Path>) -> Result<Found, Unfound> {
+    let is_named = named.is_some();
     let found = match Whereabouts::find(file) {
         Ok(found) => found,
         // A process whose place is known can be asked all the same.
@@ -110,18 +124,30 @@ fn find(named: Option<Place>, file: Option<&Path>) -> Result<Process, Unfound> {
     };
     let runtime = Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Unfound::Told(Unanswered { why: error.to_string(), code: 1 }))?;
-    Ok(Process { client: Client::new(places, found.admin.token), runtime })
+    let process = Process { client: Client::new(places, found.admin.token), runtime };
+    match found.trouble {
+        // Half of a file may lead to another one's process.
+        Some(error) if !is_named && !process.has_read(found.file.as_deref()) => Err(Unfound::File(error)),
+        trouble => Ok(Found { process, trouble }),
+    }
 }
 
 impl Process {
+    /// Whether it says that this is the file which it was started with.
+    fn has_read(&self, file: Option<&Path>) -> bool {
+        let status = self.get("/status").and_then(|answer| answer.parsed::<Status>()).ok();
+        let its = status.and_then(|status| status.config.file).and_then(|its| Path::new(&its).canonicalize().ok());
+        its.is_some() && its == file.and_then(|file| file.canonicalize().ok())
+    }
+
     /// Asks for a path with its query.
     pub(super) fn get(&self, target: &str) -> Result<Answer, Unanswered> {
-        read(self.runtime.block_on(self.client.get(target)))
+        read(self.runtime.block_on(self.client.get(target)), Asks::Tells)
     }
 
     /// The same where something else goes on.
     pub(super) async fn ask(&self, target: &str) -> Result<Answer, Unanswered> {
-        read(self.client.get(target).await)
+        read(self.client.get(target).await, Asks::Tells)
     }
 
     /// Runs what asks again and again.
@@ -131,11 +157,20 @@ impl Process {
 
     /// Sends JSON to a path.
     pub(super) fn post(&self, target: &str, json: &Value) -> Result<Answer, Unanswered> {
-        read(self.runtime.block_on(self.client.post(target, json.to_string().into_bytes())))
+        read(self.runtime.block_on(self.client.post(target, json.to_string().into_bytes())), Asks::Does)
     }
 }
 
-fn read(answered: Result<(StatusCode, bytes::Bytes), ClientError>) -> Result<Answer, Unanswered> {
+/// What is asked of it.
+#[derive(Clone, Copy)]
+enum Asks {
+    /// To tell something.
+    Tells,
+    /// To do something.
+    Does,
+}
+
+fn read(answered: Result<(StatusCode, bytes::Bytes), ClientError>, asks: Asks) -> Result<Answer, Unanswered> {
     let help = "start it with `aside serve`, or name its admin listener with --admin";
     match answered {
         Ok((status, body)) => match serde_json::from_slice(&body) {
@@ -145,6 +180,15 @@ fn read(answered: Result<(StatusCode, bytes::Bytes), ClientError>) -> Result<Ans
                 code: UNAVAILABLE,
             }),
         },
+        Err(error @ ClientError::Unanswered(_)) => Err(match asks {
+            Asks::Tells => Unanswered { why: format!("{error}; it may hang: its log says more"), code: UNAVAILABLE },
+            Asks::Does => Unanswered {
+                why: format!(
+                    "{error}; what was asked for may have been done, or be pending: `aside status` and its log tell"
+                ),
+                code: 1,
+            },
+        }),
         Err(error) => Err(Unanswered { why: format!("{error}; {help}"), code: UNAVAILABLE }),
     }
 }

@@ -1,11 +1,14 @@
 //! `aside completions`: what a shell needs to complete the command line.
+//!
+//! With `--json`, one object: `{"shell": "bash", "script": "…"}`.
 
 use std::process::ExitCode;
 
 use clap::{Args, Command};
 use clap_complete::{Shell, generate};
+use serde_json::json;
 
-use super::terminal::said;
+use super::terminal::{said, say_json};
 
 /// `aside completions`.
 #[derive(Debug, Args)]
@@ -13,11 +16,17 @@ pub struct CompletionsArguments {
     /// The shell.
     #[arg(value_name = "SHELL")]
     shell: Shell,
+    /// Print JSON, for programs.
+    #[arg(long)]
+    json: bool,
 }
 
 /// Prints the script for this command line. 1 where it cannot be written.
 pub(super) fn run(arguments: &CompletionsArguments, of: Command) -> ExitCode {
     let script = script(arguments.shell, of);
+    if arguments.json {
+        return say_json(&json!({ "shell": arguments.shell.to_string(), "script": String::from_utf8_lossy(&script) }));
+    }
     let mut out = std::io::stdout().lock();
     said(std::io::Write::write_all(&mut out, &script).and_then(|()| std::io::Write::flush(&mut out)))
 }

@@ -1,8 +1,8 @@
-//! What a person types: `aside serve`, `check`, `explain`, `routes`, and what asks a running process: `status`, `top`, `purge`,
-//! `verify`, `reload`; a file each.
+//! What a person types: `aside serve`, `check`, `explain`, `routes`, `completions`; what asks a running process: `status`, `top`,
+//! `purge`, `verify`, `reload`; and `warm`, which asks it as clients do. A file or a folder each.
 //!
 //! Exit codes: 0 done, 1 failed, 2 wrong usage, 69 no store to look into or nobody who answers, 78 bad configuration (`EX_UNAVAILABLE` and
-//! `EX_CONFIG` of `sysexits.h`).
+//! `EX_CONFIG` of `sysexits.h`), 128 and its number where a signal has ended it.
 
 mod asking;
 mod check;
@@ -195,6 +195,17 @@ fn serve(arguments: ServeArguments) -> ExitCode {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_command_is_listed_above_and_all_but_serve_take_json() {
+        let above: String = include_str!("mod.rs").lines().take_while(|line| line.starts_with("//!")).collect();
+        for command in Cli::command().get_subcommands() {
+            let name = command.get_name();
+            assert!(above.contains(&format!("`{name}`")) || above.contains(&format!("`aside {name}`")), "{name}");
+            let takes_json = command.get_arguments().any(|argument| argument.get_long() == Some("json"));
+            assert_eq!(takes_json, name != "serve", "{name}");
+        }
+    }
 
     #[test]
     fn the_arguments_are_sound() {

@@ -61,7 +61,7 @@ impl What {
 }
 
 /// Has it dropped. It has been, for every node, when this ends with 0; 1 where it is refused, or pending because Redis did not
-/// confirm it; 69 where nobody answers.
+/// confirm it, or where the process was asked and gave no answer; 69 where nobody is there to ask.
 pub(super) fn run(arguments: &PurgeArguments) -> ExitCode {
     let process = match arguments.process.process() {
         Ok(process) => process,

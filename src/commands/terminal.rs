@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
+use http::{HeaderName, HeaderValue};
 use serde_json::Value;
 
 use crate::config::{Config, ConfigError, Overrides, Report, wants_no_colours};
@@ -28,6 +29,15 @@ pub struct ConfigArguments {
 /// The named file, else one of those that are looked for, else what the command line says alone.
 pub(super) fn configuration(arguments: &ConfigArguments, overrides: &Overrides) -> Result<Config, ConfigError> {
     Config::find(arguments.config.as_deref(), overrides)
+}
+
+/// Reads a field as a person gives it. The error does not repeat it: it may hold a credential.
+pub(super) fn field(line: &str) -> Result<(HeaderName, HeaderValue), String> {
+    let help = "a --header is no field; write it as in --header 'Accept: text/csv'";
+    let (name, value) = line.split_once(':').ok_or(help)?;
+    let name: HeaderName = name.trim().parse().map_err(|_| help)?;
+    let value = HeaderValue::from_str(value.trim()).map_err(|_| help)?;
+    Ok((name, value))
 }
 
 /// How many routes there are, in words.
@@ -126,4 +136,16 @@ pub(super) fn layout(lines: &[(&str, String)]) -> String {
         shown.push(format!("{label_or_not:width$}  {}", visible(text, Notation::Plain)));
     }
     shown.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_field_is_not_repeated() {
+        let error = field("Authorization Bearer hunter2").unwrap_err();
+        assert!(!error.contains("hunter2"), "{error}");
+        assert!(field("A: b").is_ok());
+    }
 }

@@ -139,6 +139,11 @@ fn host_names(
     Some(listed.unwrap_or_else(|| Hosts::of_listeners(listen)))
 }
 
+/// The first name of the list, where there is one.
+pub(super) fn first_host(raw: RawClients, findings: &mut Findings<'_>) -> Option<HostName> {
+    names(raw.hosts?, findings).into_iter().next()
+}
+
 fn names(raw: Spanned<List<Text>>, findings: &mut Findings<'_>) -> Vec<HostName> {
     let place = raw.span();
     let List(texts) = raw.into_inner();

@@ -114,6 +114,13 @@ impl Report {
         })
     }
 
+    /// The first finding in a line: where it is and what is wrong, as far as that is no secret.
+    pub fn first_line(&self) -> Option<String> {
+        let (finding, place) = self.iter().next()?;
+        let place = place.map_or_else(String::new, |place| format!(":{}:{}", place.line, place.column));
+        Some(format!("{}{place}: {}", self.source.name, without_secrets(&finding.message)))
+    }
+
     /// The findings that matter at least this much.
     #[must_use]
     pub fn at_least(&self, severity: Severity) -> Self {

@@ -15,7 +15,7 @@ use super::table::{Level, Table, refuse_unknown};
 /// Reads a file's text. What could not be read is in the findings and missing in the result; `None` where nothing could
 /// be read.
 pub(super) fn parse<F: Table>(text: &str, outside: &Outside<'_>, findings: &mut Findings<'_>) -> Option<F> {
-    let mut root = match DeTable::parse(text) {
+    let root = match DeTable::parse(text) {
         Ok(root) => root,
         // One slip in TOML often makes the parser stumble again right after it: the first is the one to mend.
         Err(error) => {
@@ -23,6 +23,21 @@ pub(super) fn parse<F: Table>(text: &str, outside: &Outside<'_>, findings: &mut 
             return None;
         }
     };
+    tables(root, text, outside, findings)
+}
+
+/// The same of a text that is no TOML: what stands around the slips, for whoever wants to know little of it. What is found wrong
+/// says nothing then.
+pub(super) fn parse_around_slips<F: Table>(text: &str, outside: &Outside<'_>) -> Option<F> {
+    tables(DeTable::parse_recoverable(text).0, text, outside, &mut Findings::new(text))
+}
+
+fn tables<F: Table>(
+    mut root: Spanned<DeTable<'_>>,
+    text: &str,
+    outside: &Outside<'_>,
+    findings: &mut Findings<'_>,
+) -> Option<F> {
     let known: Vec<_> = F::BELOW.iter().map(|(name, _)| *name).collect();
     findings.in_tables(Tables::of(root.get_ref(), text, &known));
     refuse_unknown(root.get_mut(), F::LEVEL, findings);

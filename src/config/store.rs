@@ -13,7 +13,7 @@ use super::forms::{TextOr, Word, Words};
 use super::size::{RawCount, RawSize, size_from};
 use super::store_tls::{self, RawStoreTls};
 use super::table::{Hint, Level, Table};
-use crate::store::{RedisUrl, StoreSettings, StoreUrl, WhenDown};
+use crate::store::{LONGEST_LEASE, RedisUrl, StoreSettings, StoreUrl, WhenDown};
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(
@@ -69,7 +69,6 @@ impl Words for Writes {
 const LEASE: Duration = Duration::from_secs(1);
 /// Renewed four times a lease, a shorter one would be lost by a busy machine.
 const SHORTEST_LEASE: Duration = Duration::from_millis(200);
-const LONGEST_LEASE: Duration = Duration::from_secs(60);
 const ABSENCE: Duration = Duration::from_secs(10);
 const LONGEST_ABSENCE: Duration = Duration::from_secs(86_400);
 

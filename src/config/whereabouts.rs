@@ -1,25 +1,35 @@
-//! Where a running process is asked: what of `proxy.toml` the commands need that speak to it.
+//! Where a running process is asked, and how clients ask it: what of `proxy.toml` the commands need that speak to it.
 //!
 //! A file that the process could not start with may still say where it is: what cannot be read of the rest is not asked for,
 //! nor the variables that only the process has in its environment.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::diagnostic::{ConfigError, Report, Source};
 use super::findings::Findings;
 use super::outside::{Outside, of_process};
-use super::{RawFile, admin, listen, parse, read, refused, search};
+use super::{RawFile, admin, clients, listen, parse, read, refused, search};
 use crate::admin::AdminSettings;
+use crate::fields::HostName;
 
 /// Where a running process is asked.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct Whereabouts {
+    /// The file; `None` where there is none.
+    pub file: Option<PathBuf>,
     /// The addresses for clients.
     pub listen: Vec<SocketAddr>,
+    /// Whether TLS is spoken there.
+    pub tls: bool,
+    /// The first of the names by which clients know it, where the file lists some.
+    pub host: Option<HostName>,
     /// The admin listener; its token may come from `ASIDE_ADMIN_TOKEN`, which wins over the file's.
     pub admin: AdminSettings,
+    /// That the file is no TOML, and where. What else is told here stood around that, and may lack something: who runs with this
+    /// file has to be asked whether it does.
+    pub trouble: Option<ConfigError>,
 }
 
 const TOKEN: &str = "ASIDE_ADMIN_TOKEN";
@@ -29,30 +39,37 @@ impl Whereabouts {
     /// that has none. The error says why the file cannot be read at all.
     pub fn find(named: Option<&Path>) -> Result<Self, ConfigError> {
         let path = search::file(named);
-        let path = path.as_deref();
-        let text = match path {
+        let text = match path.as_deref() {
             Some(path) => read(path).map_err(|problem| refused(&path.display().to_string(), problem))?,
             None => String::new(),
         };
-        let name = path.unwrap_or(Path::new(""));
-        let mut found = Self::of_text(name, &text)?;
+        let mut found = Self::of_text(path.as_deref().unwrap_or(Path::new("")), &text)?;
         if let Some(token) = of_process(TOKEN).and_then(|text| admin::token(&text).ok()) {
             found.admin.token = Some(token);
         }
-        Ok(found)
+        Ok(Self { file: path, ..found })
     }
 
     fn of_text(name: &Path, text: &str) -> Result<Self, ConfigError> {
         let folder = name.parent().unwrap_or(Path::new(""));
         let outside = Outside::new(&of_process, folder);
         let mut findings = Findings::new(text);
-        let Some(raw) = parse::parse::<RawFile>(text, &outside, &mut findings) else {
-            let source = Arc::new(Source { name: name.display().to_string(), text: text.to_owned() });
-            return Err(ConfigError(Report::new(source, outside.without_secrets(findings.into_vec()))));
-        };
-        let listen = listen::resolve(raw.listen, &mut findings);
-        let admin = admin::resolve(raw.admin, &[], folder, &mut findings);
-        Ok(Self { listen, admin })
+        if let Some(raw) = parse::parse::<RawFile>(text, &outside, &mut findings) {
+            return Ok(Self::of(raw, folder, &mut findings));
+        }
+        let source = Arc::new(Source { name: name.display().to_string(), text: text.to_owned() });
+        let error = ConfigError(Report::new(source, outside.without_secrets(findings.into_vec())));
+        match parse::parse_around_slips::<RawFile>(text, &outside) {
+            Some(raw) => Ok(Self { trouble: Some(error), ..Self::of(raw, folder, &mut Findings::new(text)) }),
+            None => Err(error),
+        }
+    }
+
+    fn of(raw: RawFile, folder: &Path, findings: &mut Findings<'_>) -> Self {
+        let listen = listen::resolve(raw.listen, findings);
+        let host = clients::first_host(raw.clients, findings);
+        let admin = admin::resolve(raw.admin, &[], folder, findings);
+        Self { listen, tls: raw.tls.is_some(), host, admin, ..Self::default() }
     }
 }
 
@@ -80,8 +97,25 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_no_toml_is_told() {
-        assert!(found("listen = \n").unwrap_err().to_string().contains("proxy.toml:1"));
-        assert_eq!(found("").unwrap().listen[0].port(), 8080);
+    fn a_file_that_is_no_toml_is_told_and_what_is_around_the_slip_is_read() {
+        for file in [
+            "[[route]]\nttl = 1h\n[admin]\nlisten = \"unix:a.sock\"\ntoken = \"sesame-open-sesame\"\n",
+            "[admin]\nlisten = \"unix:a.sock\"\ntoken = \"sesame-open-sesame\"\n[[route]]\npath = \"/a\n",
+            "[admin]\nlisten = \"unix:a.sock\"\ntoken = \"sesame-open-sesame\"\n[log\nrequests = false\n",
+            "= 5\n[admin]\nlisten = \"unix:a.sock\"\ntoken = \"sesame-open-sesame\"\n",
+        ] {
+            let found = found(file).unwrap();
+            assert!(found.trouble.unwrap().to_string().contains("proxy.toml:"), "{file}");
+            assert_eq!(found.admin.listen, AdminListen::Unix("/etc/aside/a.sock".into()), "{file}");
+            assert!(found.admin.token.is_some(), "{file}");
+        }
+        let found = found("").unwrap();
+        assert!(found.trouble.is_none() && found.listen[0].port() == 8080 && found.host.is_none());
+    }
+
+    #[test]
+    fn it_says_how_clients_ask() {
+        let found = found("[clients]\nhosts = [\"shop.example\", \"b\"]\n[tls]\ncert = \"a\"\nkey = \"b\"\n").unwrap();
+        assert_eq!((found.host.unwrap().to_string().as_str(), found.tls), ("shop.example", true));
     }
 }

@@ -48,7 +48,7 @@ pub use self::memory::Memory;
 pub use self::purge::Purged;
 pub use self::redis::{Redis, RedisNode, RedisUrl, key_name};
 pub use self::ruled::RuledStore;
-pub use self::settings::{StoreSettings, StoreUrl};
+pub use self::settings::{LONGEST_LEASE, StoreSettings, StoreUrl};
 pub use self::state::{Count, KnownPeer, LeaseState, State};
 pub use self::weight::{allocated, body, buffer, counted};
 

@@ -43,6 +43,9 @@ pub struct StoreSettings {
     pub lock: Option<String>,
 }
 
+/// The longest lease that is any good: for three of them a write waits whose invalidation Redis does not confirm.
+pub const LONGEST_LEASE: Duration = Duration::from_secs(60);
+
 impl fmt::Display for StoreUrl {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

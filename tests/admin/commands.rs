@@ -89,6 +89,42 @@ async fn where_nobody_answers_it_is_69_and_says_what_to_do() {
 }
 
 #[tokio::test]
+async fn a_file_that_is_no_toml_any_more_keeps_nobody_from_asking_the_process_that_has_it() {
+    let origin = Origin::counting().await;
+    let address = format!("127.0.0.1:{}", free_port());
+    let by_tcp = format!("[admin]\nlisten = \"{address}\"\ntoken = \"sesame-open-sesame\"\n");
+    for table in ["[admin]\nlisten = \"unix:a.sock\"\n", &by_tcp] {
+        let process = Process::start(origin.address, "memory://", &format!("{ROUTES}{table}")).await;
+        let file = process.folder().join("proxy.toml");
+        let good = std::fs::read_to_string(&file).unwrap();
+        for bad in [format!("{good}[[route]]\nttl = 1h\n"), good.replace("ttl = \"10m\"", "ttl = \"10m")] {
+            std::fs::write(&file, &bad).unwrap();
+            for command in [&["status"][..], &["purge", "--all"], &["verify"]] {
+                let output = aside(&file, command);
+                assert_eq!(code(&output), 0, "{command:?}: {}", printed(&output));
+                let said = String::from_utf8_lossy(&output.stderr).into_owned();
+                assert!(
+                    said.starts_with("warning: ") && said.contains("proxy.toml:") && said.lines().count() == 1,
+                    "{said}"
+                );
+                assert!(!said.contains("sesame"), "{said}");
+            }
+            let refused = aside(&file, &["reload"]);
+            assert_eq!(code(&refused), 1, "{}", printed(&refused));
+            assert!(printed(&refused).contains("not valid TOML"), "{}", printed(&refused));
+            // What was read around the slip may lead to a process that has another file.
+            let copy = process.folder().join("copy.toml");
+            std::fs::write(&copy, &bad).unwrap();
+            for command in [&["status"][..], &["purge", "--all"], &["reload"]] {
+                let output = aside(&copy, command);
+                assert_eq!(code(&output), 78, "{command:?}: {}", printed(&output));
+                assert!(printed(&output).contains("copy.toml:"), "{}", printed(&output));
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_wrong_token_is_told() {
     let origin = Origin::counting().await;
     let address = format!("127.0.0.1:{}", free_port());

@@ -272,6 +272,8 @@ fn every_shell_gets_its_completions() {
         assert_eq!(code(&output), 0);
         let script = printed(&output);
         assert!(["serve", "check", "explain", "warm"].iter().all(|command| script.contains(command)), "{shell}");
+        let json: Value = serde_json::from_slice(&aside(&["completions", "--json", shell]).stdout).unwrap();
+        assert_eq!((&json["shell"], &json["script"]), (&shell.into(), &script.into()));
     }
     assert_eq!(code(&aside(&["completions", "tcsh"])), 2);
 }

@@ -4,10 +4,10 @@ use clap::Args;
 use http::header::HOST;
 use http::request::Parts;
 use http::uri::PathAndQuery;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
+use http::{HeaderMap, HeaderValue, Method, Request, Uri};
 use serde_json::Value;
 
-use super::super::terminal::ConfigArguments;
+use super::super::terminal::{ConfigArguments, field};
 use crate::admin::ExplainQuestion;
 use crate::config::Config;
 use crate::fields::{TRACEPARENT, TraceParent};
@@ -190,15 +190,6 @@ fn scheme_of(text: &str) -> Option<bool> {
     Some(scheme.eq_ignore_ascii_case("https"))
 }
 
-fn field(line: &str) -> Result<(HeaderName, HeaderValue), String> {
-    // The line may hold a credential, so it is not repeated.
-    let help = "a --header is no field; write it as in --header 'Accept: text/csv'";
-    let (name, value) = line.split_once(':').ok_or(help)?;
-    let name: HeaderName = name.trim().parse().map_err(|_| help)?;
-    let value = HeaderValue::from_str(value.trim()).map_err(|_| help)?;
-    Ok((name, value))
-}
-
 fn body(option: &str, text: Option<&str>) -> Result<Option<Value>, String> {
     let parsed = text.map(serde_json::from_str).transpose();
     parsed.map_err(|error| format!("{option} is not JSON: {error}; write it as in {option} '{{\"id\": 1}}'"))
@@ -218,12 +209,5 @@ mod tests {
         for text in ["orders/1", "a b", "", "/caf\u{e9} x", "h:80"] {
             assert!(read(text).is_err(), "{text}");
         }
-    }
-
-    #[test]
-    fn what_is_no_field_is_not_repeated() {
-        let error = field("Authorization Bearer hunter2").unwrap_err();
-        assert!(!error.contains("hunter2"), "{error}");
-        assert!(field("A: b").is_ok());
     }
 }

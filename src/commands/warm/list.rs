@@ -14,6 +14,8 @@ use tokio::sync::mpsc::{Receiver, channel};
 pub(super) struct Asks {
     /// Of whom; of the proxy where nobody is named.
     pub(super) host: Option<Authority>,
+    /// Whether by https; as the proxy is asked where nobody is named.
+    pub(super) is_secure: Option<bool>,
     pub(super) target: PathAndQuery,
 }
 
@@ -109,7 +111,7 @@ impl Asks {
             return Err(bad());
         }
         let target = uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
-        Ok(Self { host: uri.authority().cloned(), target })
+        Ok(Self { host: uri.authority().cloned(), is_secure: uri.scheme_str().map(|scheme| scheme == "https"), target })
     }
 }
 
@@ -119,11 +121,12 @@ mod tests {
 
     #[test]
     fn a_path_is_asked_of_the_proxy_and_a_url_of_its_host() {
-        let of =
-            |text: &str| Asks::of(text).map(|asks| (asks.host.map(|host| host.to_string()), asks.target.to_string()));
-        assert_eq!(of("/a?b=1"), Ok((None, "/a?b=1".to_owned())));
-        assert_eq!(of("https://shop.example/a"), Ok((Some("shop.example".to_owned()), "/a".to_owned())));
-        assert_eq!(of("http://shop.example:81"), Ok((Some("shop.example:81".to_owned()), "/".to_owned())));
+        let of = |text: &str| {
+            Asks::of(text).map(|asks| (asks.host.map(|host| host.to_string()), asks.is_secure, asks.target.to_string()))
+        };
+        assert_eq!(of("/a?b=1"), Ok((None, None, "/a?b=1".to_owned())));
+        assert_eq!(of("https://shop.example/a"), Ok((Some("shop.example".to_owned()), Some(true), "/a".to_owned())));
+        assert_eq!(of("http://shop.example:81"), Ok((Some("shop.example:81".to_owned()), Some(false), "/".to_owned())));
         for bad in ["a", "ftp://a/b", "//a b", "shop.example:80", "*"] {
             assert!(of(bad).is_err(), "{bad}");
         }

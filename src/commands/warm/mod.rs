@@ -7,20 +7,23 @@ mod list;
 mod progress;
 mod tally;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Args;
-use http::uri::{Authority, PathAndQuery};
-use http::{HeaderMap, HeaderValue, Uri};
+use http::header::{ACCEPT, HOST, USER_AGENT};
+use http::uri::{Authority, Scheme};
+use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use tokio::signal::ctrl_c;
 use tokio::task::JoinSet;
 
-use super::terminal::{ConfigArguments, UNAVAILABLE, USAGE, configuration, refuse, say, say_aside, say_json};
+use super::terminal::{ConfigArguments, UNAVAILABLE, USAGE, field, refuse, say, say_aside, say_json};
 use crate::clock::Clock;
-use crate::config::{Config, ConfigError, Overrides};
+use crate::config::{Config, ConfigError, Overrides, Whereabouts};
+use crate::fields::HostName;
 use crate::origin::{self, Origin, OriginError, OriginSettings, Outgoing};
+use crate::rules::reachable;
 use list::{Asks, List};
 use progress::Progress;
 use tally::{Came, Tally};
@@ -28,7 +31,7 @@ use tally::{Came, Tally};
 /// `aside warm`.
 #[derive(Debug, Args)]
 pub struct WarmArguments {
-    /// What to ask for: paths, as in /fruits?page=1, or URLs whose host clients use.
+    /// What to ask for: paths, as in /fruits?page=1, or URLs whose scheme and host clients use.
     #[arg(value_name = "URL", required_unless_present = "from")]
     urls: Vec<String>,
     /// A file with a path or URL a line; `-` for standard input. Empty lines and those with a # at their beginning are
@@ -44,6 +47,13 @@ pub struct WarmArguments {
         help = "The proxy, as in https://shop.example; where the configuration has it listen if not"
     )]
     proxy: Option<String>,
+    #[arg(
+        long = "header",
+        short = 'H',
+        value_name = "FIELD",
+        help = "A field that every request has, as clients send it, as in 'Accept-Language: de'; may be given several times"
+    )]
+    headers: Vec<String>,
     #[command(flatten)]
     config: ConfigArguments,
     /// Print JSON, for programs.
@@ -51,33 +61,43 @@ pub struct WarmArguments {
     json: bool,
 }
 
+/// By which scheme the client asks, as a proxy says it.
+const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 /// Interrupted: 128 and the number of SIGINT.
 const INTERRUPTED: u8 = 130;
 
 /// The proxy that is asked.
 struct Proxy {
-    /// Whom a path is asked of.
-    host: Authority,
+    asked: Asked,
     origin: Origin,
 }
 
-/// Asks for all of it: 0, 1 where something was not answered, 69 where nobody answers at all, 130 after an interrupt.
+/// How it is asked.
+struct Asked {
+    /// Whom a path is asked of.
+    host: String,
+    /// Whether it is asked by https.
+    is_secure: bool,
+    /// What every request has.
+    fields: HeaderMap,
+}
+
+/// Asks for all of it: 0, 1 where something was not answered or nothing is stored, 69 where nobody answers at all, 130 after an
+/// interrupt.
 pub(super) fn run(arguments: &WarmArguments) -> ExitCode {
-    let (url, named, settings) = match proxy(arguments) {
+    let (url, settings, name) = match proxy(arguments) {
         Ok(proxy) => proxy,
         Err(error) => return refuse(&error),
     };
-    let Some(host) = url.parse::<Uri>().ok().and_then(|url| named.or_else(|| url.authority().cloned())) else {
-        say_aside(&format!("error: `{url}` is no URL of a proxy, as http://127.0.0.1:8080 is"));
-        return ExitCode::from(USAGE);
-    };
-    let list = match List::open(&arguments.urls, arguments.from.as_deref()) {
-        Ok(list) => list,
-        Err(why) => {
-            say_aside(&format!("error: {why}"));
-            return ExitCode::from(USAGE);
-        }
-    };
+    let asked = Asked::of(arguments, &url, name.as_ref());
+    let (asked, list) =
+        match asked.and_then(|asked| Ok((asked, List::open(&arguments.urls, arguments.from.as_deref())?))) {
+            Ok(asked) => asked,
+            Err(why) => {
+                say_aside(&format!("error: {why}"));
+                return ExitCode::from(USAGE);
+            }
+        };
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -87,7 +107,7 @@ pub(super) fn run(arguments: &WarmArguments) -> ExitCode {
     };
     let tally = runtime.block_on(async {
         let origin = Origin::new(Arc::new(origin::Shared::new(settings, &Clock::System)));
-        warm(Arc::new(Proxy { host, origin }), list, usize::from(arguments.concurrency)).await
+        warm(Arc::new(Proxy { asked, origin }), list, usize::from(arguments.concurrency)).await
     });
     let printed = if arguments.json { say_json(&tally.json(&url)) } else { say(&tally.text(&url)) };
     if printed == ExitCode::SUCCESS { code(&tally, &url) } else { printed }
@@ -95,52 +115,47 @@ pub(super) fn run(arguments: &WarmArguments) -> ExitCode {
 
 fn code(tally: &Tally, url: &str) -> ExitCode {
     if tally.interrupted {
-        ExitCode::from(INTERRUPTED)
-    } else if tally.nobody_answers() {
-        say_aside(&format!("error: nobody answers at {url}; is the proxy running? --proxy names another"));
-        ExitCode::from(UNAVAILABLE)
-    } else if tally.has_failures() {
-        ExitCode::FAILURE
-    } else {
-        ExitCode::SUCCESS
+        return ExitCode::from(INTERRUPTED);
     }
+    if tally.nobody_answers() {
+        say_aside(&format!("error: nobody answers at {url}; is the proxy running? --proxy names another"));
+        return ExitCode::from(UNAVAILABLE);
+    }
+    if let Some(reason) = tally.why_nothing() {
+        let help = match reason {
+            "host-unknown" => "write URLs with a name of `hosts` in [clients], or --header 'Host: …'",
+            _ => "docs/reasons.md says what that means, and `aside explain GET URL` why",
+        };
+        say_aside(&format!("error: nothing of it is stored ({reason}); {help}"));
+        return ExitCode::FAILURE;
+    }
+    if tally.has_failures() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
-/// The proxy's URL, the name that its file says clients know it by, and how it is spoken to: as the proxy speaks to an origin.
-fn proxy(arguments: &WarmArguments) -> Result<(String, Option<Authority>, OriginSettings), ConfigError> {
-    let (url, named) = if let Some(url) = &arguments.proxy {
-        (url.trim_end_matches('/').to_owned(), None)
-    } else {
-        let config = configuration(&arguments.config, &Overrides::default())?;
-        (listening(&config), named(&config))
+/// The proxy's URL, how it is spoken to (as the proxy speaks to an origin), and the name that its clients have for it.
+fn proxy(arguments: &WarmArguments) -> Result<(String, OriginSettings, Option<HostName>), ConfigError> {
+    let (url, name) = match &arguments.proxy {
+        Some(url) => (url.trim_end_matches('/').to_owned(), None),
+        None => listening(arguments.config.config.as_deref())?,
     };
     // It listens nowhere; but what listens where the origin is would be refused.
     let overrides = Overrides { origin: Some(url.clone()), listen: vec![NOWHERE.to_owned()], ..Overrides::default() };
     let settings = Config::without_file(&overrides)?.origin;
-    Ok((url, named, OriginSettings { max_connections: usize::from(arguments.concurrency), ..settings }))
+    Ok((url, OriginSettings { max_connections: usize::from(arguments.concurrency), ..settings }, name))
 }
 
 const NOWHERE: &str = "127.0.0.1:0";
 
-/// The first of the names that the file lists: what it is asked for by another one is not stored.
-fn named(config: &Config) -> Option<Authority> {
-    let listed = config.proxy.rules.hosts.as_ref().filter(|hosts| !hosts.keeps_others_apart())?;
-    listed.first().to_string().parse().ok()
-}
-
-/// Where a proxy with this configuration is asked from the same machine.
-fn listening(config: &Config) -> String {
-    let scheme = if config.server.tls.is_some() { "https" } else { "http" };
-    let address = config.server.listen.first().map(|address| {
-        let mut address = *address;
-        match address.ip() {
-            ip if !ip.is_unspecified() => {}
-            std::net::IpAddr::V4(_) => address.set_ip(std::net::Ipv4Addr::LOCALHOST.into()),
-            std::net::IpAddr::V6(_) => address.set_ip(std::net::Ipv6Addr::LOCALHOST.into()),
-        }
-        address.to_string()
-    });
-    format!("{scheme}://{}", address.unwrap_or_default())
+/// Where a proxy with this configuration is asked from the same machine, and by which name; without one, where a proxy without
+/// one is.
+fn listening(file: Option<&Path>) -> Result<(String, Option<HostName>), ConfigError> {
+    let found = Whereabouts::find(file)?;
+    if let Some(error) = found.trouble {
+        return Err(error);
+    }
+    let scheme = if found.tls { "https" } else { "http" };
+    let address = found.listen.first().map(|address| reachable(*address).to_string());
+    Ok((format!("{scheme}://{}", address.unwrap_or_default()), found.host))
 }
 
 /// Asks for everything in the list, so many at once, until its end or an interrupt.
@@ -174,10 +189,7 @@ async fn warm(proxy: Arc<Proxy>, mut list: List, concurrency: usize) -> Tally {
 
 /// Asks for one thing, and takes all of its answer.
 async fn ask(proxy: Arc<Proxy>, asks: Asks) -> Came {
-    let Asks { host, target } = asks;
-    let host = host.unwrap_or_else(|| proxy.host.clone());
-    let outgoing = outgoing(&host, target);
-    let answered = match proxy.origin.send(outgoing).await {
+    let answered = match proxy.origin.send(proxy.asked.outgoing(asks)).await {
         Ok(answered) => answered,
         Err(OriginError::Connect(_) | OriginError::OutOfOrder(_)) => return Came::NobodyThere,
         Err(error) => return Came::Failed(error.to_string()),
@@ -191,28 +203,35 @@ async fn ask(proxy: Arc<Proxy>, asks: Asks) -> Came {
     Came::of(head.status, &head.headers)
 }
 
-fn outgoing(host: &Authority, target: PathAndQuery) -> Outgoing {
-    let mut fields = HeaderMap::new();
-    fields.insert(http::header::ACCEPT, HeaderValue::from_static("*/*"));
-    fields.insert(
-        http::header::USER_AGENT,
-        HeaderValue::from_static(concat!("aside/", env!("CARGO_PKG_VERSION"), " (warm)")),
-    );
-    Outgoing::get(target, fields, HeaderValue::from_str(host.as_str()).ok())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_path_is_asked_for_by_the_first_name_that_the_file_lists() {
-        let of = |clients: &str| {
-            let text = format!("origin = \"http://127.0.0.1:1\"\n{clients}");
-            let config = Config::from_text("test.toml", &text, |_| None).ok()?;
-            named(&config).map(|host| host.to_string())
+impl Asked {
+    /// As the arguments say, of a proxy at this URL whose clients have this name for it. The error is a sentence.
+    fn of(arguments: &WarmArguments, url: &str, name: Option<&HostName>) -> Result<Self, String> {
+        let uri = url.parse::<Uri>().ok();
+        let Some(authority) = uri.as_ref().and_then(Uri::authority) else {
+            return Err(format!("`{url}` is no URL of a proxy, as http://127.0.0.1:8080 is"));
         };
-        assert_eq!(of("[clients]\nhosts = [\"shop.example\", \"a.example\"]\n").as_deref(), Some("shop.example"));
-        assert_eq!(of(""), None, "whoever listens is asked by where that is");
+        let is_secure = uri.as_ref().and_then(Uri::scheme) == Some(&Scheme::HTTPS);
+        let mut fields = HeaderMap::new();
+        for line in &arguments.headers {
+            let (name, value) = field(line)?;
+            fields.append(name, value);
+        }
+        let given = fields.remove(HOST).and_then(|host| host.to_str().ok().map(str::to_owned));
+        let host = given.or(name.map(|name| name.by_scheme(is_secure))).unwrap_or_else(|| authority.to_string());
+        fields.entry(ACCEPT).or_insert(HeaderValue::from_static("*/*"));
+        let own = HeaderValue::from_static(concat!("aside/", env!("CARGO_PKG_VERSION"), " (warm)"));
+        fields.entry(USER_AGENT).or_insert(own);
+        Ok(Self { host, is_secure, fields })
+    }
+
+    fn outgoing(&self, asks: Asks) -> Outgoing {
+        let mut fields = self.fields.clone();
+        // As a proxy in front of it would say: the scheme is a part of the key.
+        if let Some(is_secure) = asks.is_secure.filter(|is_secure| *is_secure != self.is_secure) {
+            let scheme = if is_secure { "https" } else { "http" };
+            fields.entry(X_FORWARDED_PROTO).or_insert(HeaderValue::from_static(scheme));
+        }
+        let host = asks.host.as_ref().map_or(&*self.host, Authority::as_str);
+        Outgoing::get(asks.target, fields, HeaderValue::from_str(host).ok())
     }
 }

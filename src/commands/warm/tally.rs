@@ -99,6 +99,13 @@ impl Tally {
         !self.failed.is_empty()
     }
 
+    /// Why nothing is stored of what was asked for, the most frequent reason; `None` where something is, or was not answered.
+    pub(super) fn why_nothing(&self) -> Option<&str> {
+        let nothing = self.stored + self.hits == 0 && self.failed.is_empty();
+        let most = self.not_stored.iter().max_by_key(|(_, count)| **count);
+        most.filter(|_| nothing).map(|(reason, _)| reason.as_str())
+    }
+
     /// In one line.
     pub(super) fn line(&self) -> String {
         let (not_stored, failed) = (self.not_stored.values().sum::<u64>(), self.failed.values().sum::<u64>());
@@ -163,10 +170,22 @@ mod tests {
     }
 
     #[test]
+    fn where_nothing_is_stored_the_most_frequent_reason_says_why() {
+        let mut tally = Tally::default();
+        assert_eq!(tally.why_nothing(), None);
+        for reason in ["no-store", "host-unknown", "host-unknown"] {
+            tally.count(Came::NotStored(reason.to_owned()));
+        }
+        assert_eq!(tally.why_nothing(), Some("host-unknown"));
+        tally.count(Came::Hit);
+        assert_eq!(tally.why_nothing(), None);
+    }
+
+    #[test]
     fn reasons_are_counted_and_bounded() {
         let mut tally = Tally::default();
         tally.count(Came::NobodyThere);
-        assert!(tally.nobody_answers() && tally.has_failures());
+        assert!(tally.nobody_answers() && tally.has_failures() && tally.why_nothing().is_none());
         for reason in 0..1000 {
             tally.count(Came::NotStored(reason.to_string()));
         }
