@@ -304,10 +304,10 @@ fn resolve(
     if let StoreUrl::Redis(_) = &store.url {
         clients::note_for_nodes(hosts.as_ref(), shared_at, findings);
     }
-    proxy.verify = verify::resolve(raw.verify, findings);
     let (unrouted, by_all_fields) = unrouted::resolve(raw.unrouted);
     let routes = raw.route.into_iter().flat_map(|routes| routes.0);
     let drafts: Vec<_> = routes.filter_map(|raw| route::resolve(raw, findings)).collect();
+    proxy.verify = verify::resolve(raw.verify, &drafts, findings);
     let route_lines = drafts.iter().map(|draft| source.position(draft.header.start).line).collect();
     let writes = raw.write.map(|writes| writes.0).unwrap_or_default();
     let write_lines = writes.iter().map(|write| source.position(write.span().start).line).collect();

@@ -1,12 +1,16 @@
 //! `[verify]`: how many hits are compared with what the origin says now, and what of an answer does not count.
 
+use std::ops::Range;
+
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::findings::{Findings, Text};
+use super::findings::{Findings, Problem, Text};
 use super::forms::List;
+use super::route::Draft;
 use super::size::{RawCount, RawShare, between};
 use super::table::{Hint, Table};
+use crate::rules::WriteTarget;
 use crate::verify::{Ignored, VerifySettings};
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -17,7 +21,7 @@ use crate::verify::{Ignored, VerifySettings};
 )]
 pub(super) struct RawVerify {
     sample: Option<Spanned<RawShare>>,
-    shadow: Option<bool>,
+    shadow: Option<Spanned<bool>>,
     ignore: Option<List<Text>>,
     at_once: Option<Spanned<RawCount>>,
 }
@@ -35,9 +39,12 @@ const AT_ONCE: usize = 4;
 /// More than this is a second load for the API.
 const MOST_AT_ONCE: usize = 64;
 
-/// The settings; without the table nothing is compared.
-pub(super) fn resolve(raw: RawVerify, findings: &mut Findings<'_>) -> VerifySettings {
-    let shadow = raw.shadow.unwrap_or(false);
+/// The settings; without the table nothing is compared. `drafts` are the routes, as far as they could be read.
+pub(super) fn resolve(raw: RawVerify, drafts: &[Draft], findings: &mut Findings<'_>) -> VerifySettings {
+    let shadow = raw.shadow.as_ref().is_some_and(|shadow| *shadow.get_ref());
+    if let Some(place) = raw.shadow.as_ref().filter(|_| shadow).map(Spanned::span) {
+        refuse_kept_alone(&place, drafts, findings);
+    }
     if let Some(sample) = raw.sample.as_ref().filter(|_| shadow) {
         let message = "this has no effect: with `shadow = true` every would-be hit is compared";
         findings.warning(sample.span(), message, "delete one of the two");
@@ -60,13 +67,30 @@ pub(super) fn resolve(raw: RawVerify, findings: &mut Findings<'_>) -> VerifySett
     }
 }
 
+/// What a write has left in the cache alone the API never saw, so nobody else could answer for it.
+fn refuse_kept_alone(shadow: &Range<usize>, drafts: &[Draft], findings: &mut Findings<'_>) {
+    for draft in drafts {
+        let Some(policy) = draft.route.write.as_ref().filter(|policy| policy.select.offers(WriteTarget::Cache)) else {
+            continue;
+        };
+        let message = format!(
+            "with `shadow = true` nothing is served from the cache, so nobody could read what `{}` leaves there alone",
+            policy.request.as_str()
+        );
+        let problem =
+            Problem::new(message, "write sample = \"1%\" in place of it, or take the policy `cache` out for as long");
+        let policy = draft.write.clone().unwrap_or_else(|| draft.header.clone());
+        findings.error_beside(shadow.clone(), problem, policy, "it sends writes to the cache alone");
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn resolved(text: &str) -> (VerifySettings, usize) {
         let mut findings = Findings::new(text);
-        let settings = resolve(toml::from_str(text).unwrap(), &mut findings);
+        let settings = resolve(toml::from_str(text).unwrap(), &[], &mut findings);
         (settings, findings.into_vec().len())
     }
 

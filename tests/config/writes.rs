@@ -393,3 +393,19 @@ fn whose_word_is_enough_is_read_as_it_is_meant() {
         CacheBy::Credential(http::HeaderName::from_static("x-token"), credential_hash(b"x"),)
     );
 }
+
+#[test]
+fn in_shadow_nobody_could_read_what_the_cache_alone_has() {
+    let anyone = in_policy("cache_by = \"anyone\"");
+    let by_query = anyone.replace(
+        "policy = \"cache\"",
+        "select = { query = \"to\", default = \"both\", both = \"through\", one = \"cache\" }",
+    );
+    for policy in [&anyone, &by_query] {
+        assert_bad(&format!("{policy}[verify]\nshadow = «true\n"), "write sample = \"1%\" in place of it");
+        good(&format!("{policy}[verify]\nshadow = false\nsample = \"1%\"\n"));
+    }
+    let through = "origin = \"http://a\"\n[[route]]\npath = \"/o/{id}\"\nttl = \"1h\"\n[route.write]\nrequest = \"POST /o\"\n\
+                   policy = \"through\"\n[verify]\nshadow = true\n";
+    good(through);
+}
