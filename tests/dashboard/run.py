@@ -1,6 +1,7 @@
 """The dashboard in a real Chromium, in front of a real proxy and an API that counts: figures change under load, a purge by its
 form asks first and drops an entry, explain by its form says why, tables sort by keyboard, a hostile path stays text, nothing is
-asked of anybody else, and no width of 400 px or more scrolls sideways.
+asked of anybody else, no width of 400 px or more scrolls sideways, what is wider is scrolled by keyboard, and no function of the
+page is there for nothing.
 
     run.py ASIDE CHROMIUM [FOLDER FOR SCREENSHOTS]
 """
@@ -38,6 +39,9 @@ invalidated_by = ["POST /pages/{{page}}"]
 """
 TOKEN = "open-sesame-open-sesame"
 passed = failed = 0
+# The functions of the page's script, and those that were called.
+named: set[str] = set()
+called: set[str] = set()
 
 
 def check(text: str, holds: bool, more: object = "") -> None:
@@ -111,6 +115,24 @@ class Aside:
         self.folder.cleanup()
 
 
+class Calls:
+    """Which functions of the script are called while this is open."""
+
+    def __init__(self, page: Page) -> None:
+        self.session = page.context.new_cdp_session(page)
+
+    def __enter__(self) -> None:
+        self.session.send("Profiler.enable")
+        self.session.send("Profiler.startPreciseCoverage", {"callCount": True, "detailed": False})
+
+    def __exit__(self, *_: object) -> None:
+        for script in self.session.send("Profiler.takePreciseCoverage")["result"]:
+            for function in script["functions"] if script["url"].endswith("/page.js") else []:
+                named.add(function["functionName"])
+                if function["ranges"][0]["count"] > 0:
+                    called.add(function["functionName"])
+
+
 def text(page: Page, selector: str) -> str:
     return page.locator(selector).inner_text()
 
@@ -176,10 +198,28 @@ def look(page: Page, aside: Aside, shots: Path | None) -> None:
     check("and say so", page.locator("#routes th").first.get_attribute("aria-sort") == "ascending")
     reached = []
     page.focus(".skip")
-    for _ in range(14):
+    for _ in range(20):
         page.keyboard.press("Tab")
         reached.append(page.evaluate("document.activeElement.dataset.key || document.activeElement.name || document.activeElement.textContent"))
     check("forms are reached by keyboard", "url" in reached and "name" in reached, reached)
+
+    for figure, heading in (("rate", "Now"), ("ratio", "Since the start"), ("saved", "Since the start"), ("chart-ratio", "The last hour"), ("routes", "Routes, since the start")):
+        above = page.locator(f"section:has(#{figure}) h2").inner_text()
+        check(f"{figure} is below what it is of", above == heading, above)
+
+    page.set_viewport_size({"width": 400, "height": 900})
+    for table in ("routes", "writes", "misses"):
+        wide = page.locator(f".wide:has(#{table})")
+        room = wide.evaluate("wide => wide.scrollWidth - wide.clientWidth")
+        page.focus(".skip")
+        for _ in range(30):
+            page.keyboard.press("Tab")
+            if wide.evaluate("wide => wide === document.activeElement"):
+                break
+        page.keyboard.press("ArrowRight")
+        moved = until("it moves", lambda: (page.wait_for_timeout(50), wide.evaluate("wide => wide.scrollLeft") > 0)[1])
+        check(f"{table} at 400 px are scrolled by keyboard", room > 0 and moved, room)
+        check(f"{table} have a name where they are focused", bool(wide.get_attribute("aria-labelledby")), wide.get_attribute("class"))
 
     for width in (400, 800, 1280):
         page.set_viewport_size({"width": width, "height": 900})
@@ -288,12 +328,14 @@ def main() -> int:
             aside = Aside(binary, api.server_address[1], token)
             try:
                 page = browser.new_page()
-                steps(page, aside)
+                with Calls(page):
+                    steps(page, aside)
                 page.unroute_all(behavior="ignoreErrors")
                 page.close()
             finally:
                 aside.stop()
         browser.close()
+    check("no function of the script is there for nothing", called and named == called, named - called)
     print(f"\n{passed} passed, {failed} failed")
     return 1 if failed else 0
 

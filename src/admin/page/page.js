@@ -162,7 +162,7 @@ function showRoutes() {
       else if (route.name !== "-" && named.includes("every route without invalidated_by")) dropped.set(route.name, `${by}, unless it has invalidated_by`);
     }
   }
-  const old = new Map((last.verify.routes || []).map((route) => [route.route || route.name, route.old ?? route.different ?? 0]));
+  const old = new Map(last.verify.routes.map((route) => [route.route, route.old]));
   const rows = last.status.routes.map((route) => ({
     name: route.name,
     requests: route.requests,
@@ -222,20 +222,11 @@ byId("explain").addEventListener("submit", async (event) => {
   said.hidden = false;
   try {
     const told = await ask(`/explain?method=${encodeURIComponent(form.get("method"))}&url=${encodeURIComponent(form.get("url"))}`);
-    said.textContent = told.text || lines(told, "").join("\n");
+    said.textContent = told.text;
   } catch (error) {
     said.textContent = error.message;
   }
 });
-
-// JSON as lines of names and values.
-function lines(value, indent) {
-  if (Array.isArray(value)) return value.flatMap((one) => (typeof one === "object" && one ? lines(one, indent) : [`${indent}- ${one}`]));
-  return Object.entries(value).flatMap(([name, one]) => {
-    if (one === null || one === undefined || (Array.isArray(one) && one.length === 0)) return [];
-    return typeof one === "object" ? [`${indent}${name}:`, ...lines(one, `${indent}  `)] : [`${indent}${name}: ${one}`];
-  });
-}
 
 byId("purge").addEventListener("submit", (event) => {
   event.preventDefault();
