@@ -8,6 +8,8 @@ const METRICS_PAGE: &str = include_str!("../docs/metrics.md");
 const BOARD: &str = include_str!("../examples/production/grafana.json");
 const ALERTS: &str = include_str!("../examples/production/alerts.yml");
 const OPERATING: &str = include_str!("../docs/operating.md");
+const DEPLOYMENT: &str = include_str!("../docs/deployment.md");
+const CHANGELOG: &str = include_str!("../CHANGELOG.md");
 const README: &str = include_str!("../README.md");
 const CHOICES: &str = include_str!("../docs/choices.md");
 const UNROUTED: &str = include_str!("../src/config/unrouted.rs");
@@ -109,4 +111,61 @@ fn every_choice_without_a_route_is_on_the_page_of_choices() {
         assert_eq!(CHOICES.matches(&row).count(), 1, "docs/choices.md has no row that begins with {row}");
     }
     assert!(README.contains("(docs/choices.md)"));
+}
+
+const PAGES: [(&str, &str); 10] = [
+    ("README.md", README),
+    ("docs/admin.md", include_str!("../docs/admin.md")),
+    ("docs/choices.md", CHOICES),
+    ("docs/deployment.md", DEPLOYMENT),
+    ("docs/metrics.md", METRICS_PAGE),
+    ("docs/operating.md", OPERATING),
+    ("docs/promise.md", include_str!("../docs/promise.md")),
+    ("docs/purge.md", include_str!("../docs/purge.md")),
+    ("docs/reasons.md", REASONS),
+    ("docs/stale.md", include_str!("../docs/stale.md")),
+];
+
+/// The commands of a page, as a person types them.
+fn typed(page: &str) -> Vec<&str> {
+    let (mut block, mut found) = (None, Vec::new());
+    for line in page.lines() {
+        match (line.strip_prefix("```"), block) {
+            (Some(kind), None) => block = Some(kind),
+            (Some(_), Some(_)) => block = None,
+            (None, Some("console")) => found.extend(line.strip_prefix("$ ")),
+            (None, Some("sh" | "bash")) => found.push(line),
+            (None, _) => {}
+        }
+    }
+    found
+}
+
+#[test]
+fn what_a_page_has_typed_every_shell_takes_as_it_is() {
+    let mut commands = 0;
+    for (name, page) in PAGES {
+        for line in typed(page) {
+            commands += 1;
+            // Whatever is within quotes is every second piece.
+            let bare = line.split(['\'', '"']).step_by(2).collect::<String>();
+            let bare = bare.split(" #").next().unwrap_or_default();
+            assert!(!bare.contains(['?', '*', '[']), "{name}: a shell takes some of this for a pattern: {line}");
+        }
+    }
+    assert!(commands > 10, "{commands}");
+}
+
+#[test]
+fn each_page_that_says_what_needs_a_restart_names_all_of_it() {
+    for (name, page) in
+        [("docs/deployment.md", DEPLOYMENT), ("docs/operating.md", OPERATING), ("CHANGELOG.md", CHANGELOG)]
+    {
+        let text = page.split_whitespace().collect::<Vec<_>>().join(" ");
+        let (before, _) = text.split_once(" need a restart").unwrap_or_else(|| panic!("{name}"));
+        let sentence = before.rsplit(". ").next().unwrap_or_default();
+        for named in ["`listen`", "`[limits] cores`", "`[store]`", "`[admin]`", "`[tls]`"] {
+            assert!(sentence.contains(named), "{name} leaves out {named}: {sentence}");
+        }
+    }
 }
