@@ -70,7 +70,7 @@ fn limits() -> ServerSettings {
         max_connection_answers: 1 << 20,
         max_header: 16 << 10,
         max_fields: 64,
-        shutdown_timeout: Duration::from_secs(2),
+        shutdown_timeout: Duration::from_secs(1),
         ..ServerSettings::default()
     }
 }
@@ -179,6 +179,11 @@ impl Opened {
 impl AdminServer {
     fn set(&self, running: Running) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(running);
+    }
+
+    /// Has it take no more connections, and waits for nobody.
+    pub(super) fn close(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().for_each(Running::close);
     }
 
     /// Stops it, where there is one by now.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tokio::task::{JoinHandle, spawn_blocking};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use super::listener::AdminServer;
 use super::notify::Notifier;
@@ -62,7 +62,14 @@ pub(super) async fn until_stopped(servers: Servers, mut ears: Ears, steered: Ste
     };
     tracing::info!("{}: finishing the requests under way", told.name());
     Notifier::stopping("finishing the requests under way");
+    tokio::spawn(closed_in_time(servers.admin.clone(), reload.in_force.load().config.server.shutdown_timeout));
     drained(spawn_blocking(move || servers.stop()), ears, reload).await
+}
+
+/// Requests have ended by then, by themselves or not; what writes still have to do must not end later for the admin listener's sake.
+async fn closed_in_time(admin: AdminServer, within: Duration) {
+    sleep(within).await;
+    admin.close();
 }
 
 /// Waits until all is done, or until a second signal asks not to wait: that ends the process.
