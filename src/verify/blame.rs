@@ -5,7 +5,7 @@
 //! most often. A suspect is good enough to be told that it drops too little; that one leaves something as it was is never
 //! concluded from who else may have done it.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::cases::{Cases, Group, RouteId, Stayed, Suspect, Tally, Told};
 use super::subject::Own;
@@ -61,18 +61,32 @@ struct Likely {
     path: Told,
 }
 
+/// A kind, and whether the answer was at the path that it tells.
+type Unit = (KindId, bool);
+
 /// Answers that any of these may have changed, and nobody is known to have.
-struct Open<'c> {
+struct Open {
     answers: u32,
-    suspects: Vec<&'c Suspect>,
+    /// None any more once one of them is suspected.
+    units: BTreeSet<Unit>,
+}
+
+/// What one may have changed of what nobody is suspected of yet.
+#[derive(Default)]
+struct Explained {
+    answers: u32,
+    /// Which of them.
+    places: Vec<usize>,
+    /// How likely it is to have changed one.
+    belief: f64,
 }
 
 impl Blame {
-    /// For what changed in a route; `values` is how many different ones a kind came with.
-    pub(super) fn of(cases: &Cases, route: RouteId, values: impl Fn(KindId) -> usize) -> Self {
-        let mut blame = Self::default();
-        let mut open = Vec::new();
-        for (missed, suspects, group) in cases.groups(route) {
+    /// For what changed in each route; `values` is how many different ones a kind came with.
+    pub(super) fn of_each(cases: &Cases, routes: usize, values: impl Fn(KindId) -> usize) -> Vec<Self> {
+        let mut blames: Vec<(Self, Vec<Open>)> = std::iter::repeat_with(Default::default).take(routes).collect();
+        for (route, missed, suspects, group) in cases.groups() {
+            let Some((blame, open)) = blames.get_mut(route) else { continue };
             let spares = |one: &&Suspect| is_spared(cases, one, route, values(one.kind));
             let known: Vec<&Suspect> = suspects.iter().filter(|suspect| cases.explains(suspect, route)).collect();
             let is_known = !known.is_empty();
@@ -85,36 +99,48 @@ impl Blame {
             if missed {
                 // Where each of them is thought to spare it, one of them does not.
                 let suspects = if left.is_empty() { suspects.iter().collect() } else { left };
-                open.push(Open { answers: group.answers, suspects });
+                let units = suspects.into_iter().map(unit).collect();
+                open.push(Open { answers: group.answers, units });
             }
             if !is_known {
                 blame.possible.extend(kinds);
             }
         }
-        blame.suspect(cases, route, open);
-        blame
+        for (route, (blame, open)) in blames.iter_mut().enumerate() {
+            blame.suspect(cases, route, std::mem::take(open));
+        }
+        blames.into_iter().map(|(blame, _)| blame).collect()
     }
 
     /// Of those who may have changed all of this the fewest, the likeliest first.
-    fn suspect(&mut self, cases: &Cases, route: RouteId, mut open: Vec<Open<'_>>) {
-        while !open.is_empty() {
-            let mut explained: HashMap<(KindId, bool), u32> = HashMap::new();
-            for one in &open {
-                let units: BTreeSet<_> = one.suspects.iter().map(|suspect| unit(suspect)).collect();
-                for unit in units {
-                    *explained.entry(unit).or_default() += one.answers;
+    fn suspect(&mut self, cases: &Cases, route: RouteId, mut open: Vec<Open>) {
+        let mut units: BTreeMap<Unit, Explained> = BTreeMap::new();
+        for (place, one) in open.iter().enumerate() {
+            for unit in &one.units {
+                let belief = || if self.likely.contains_key(&unit.0) { 1.0 } else { share(cases, *unit, route) };
+                let explained =
+                    units.entry(*unit).or_insert_with(|| Explained { belief: belief(), ..Explained::default() });
+                explained.answers = explained.answers.saturating_add(one.answers);
+                explained.places.push(place);
+            }
+        }
+        let weight = |explained: &Explained| f64::from(explained.answers) * explained.belief;
+        loop {
+            let left = units.iter().filter(|(_, explained)| explained.answers > 0);
+            // Of several that are as likely the first.
+            let best = left.rev().max_by(|(_, one), (_, other)| weight(one).total_cmp(&weight(other)));
+            let Some(best) = best.map(|(unit, _)| *unit) else { return };
+            let Some(Explained { answers, places, .. }) = units.remove(&best) else { return };
+            let suspected = self.suspected.entry(best.0).or_default();
+            *suspected = suspected.saturating_add(answers);
+            for place in places {
+                let Some(one) = open.get_mut(place) else { continue };
+                for unit in std::mem::take(&mut one.units) {
+                    if let Some(explained) = units.get_mut(&unit) {
+                        explained.answers = explained.answers.saturating_sub(one.answers);
+                    }
                 }
             }
-            let weight = |unit: (KindId, bool), answers| {
-                let belief = if self.likely.contains_key(&unit.0) { 1.0 } else { share(cases, unit, route) };
-                f64::from(answers) * belief
-            };
-            let best = explained.iter().max_by(|(one, answers), (other, others)| {
-                weight(**one, **answers).total_cmp(&weight(**other, **others)).then_with(|| other.cmp(one))
-            });
-            let Some((best, answers)) = best else { return };
-            *self.suspected.entry(best.0).or_default() += answers;
-            open.retain(|open| !open.suspects.iter().any(|suspect| unit(suspect) == *best));
         }
     }
 
@@ -151,8 +177,7 @@ fn spares(at_own: Stayed, elsewhere: Stayed, own: &Own, values: usize) -> Verdic
     if stayed.is_enough(values) { Verdict::Spares { answers, writes, but } } else { Verdict::Unknown }
 }
 
-/// A kind, and whether the answer was at the path that it tells.
-fn unit(suspect: &Suspect) -> (KindId, bool) {
+fn unit(suspect: &Suspect) -> Unit {
     (suspect.kind, suspect.path.is_some())
 }
 
@@ -168,7 +193,7 @@ fn is_spared(cases: &Cases, suspect: &Suspect, route: RouteId, values: usize) ->
 
 /// Of the answers with such a write in between, the share that were others: as if one were and one were not, where there are
 /// none.
-fn share(cases: &Cases, (kind, is_own): (KindId, bool), route: RouteId) -> f64 {
+fn share(cases: &Cases, (kind, is_own): Unit, route: RouteId) -> f64 {
     let among = cases.tally(kind, route).map(|tally| tally.beside(is_own)).unwrap_or_default();
     (f64::from(among.changed) + 1.0) / (f64::from(among.changed) + f64::from(among.stayed) + 2.0)
 }
@@ -227,7 +252,7 @@ mod tests {
     fn spare(cases: &mut Cases, kind: KindId, (writes, answers): (u64, u32), effective: bool) {
         for write in 0..writes {
             for answer in 0..answers {
-                let values = &write.to_string();
+                let values = write;
                 let (is_effective, is_first) = (effective, answer == 0);
                 cases.spared(0, Sparing { kind, values, is_own: false, is_effective, is_first });
             }
@@ -235,7 +260,7 @@ mod tests {
     }
 
     fn verdict(cases: &Cases, kind: KindId) -> Verdict {
-        Blame::of(cases, 0, |_| 3).verdict(cases, (kind, 0), &Own::Nothing, 3)
+        Blame::of_each(cases, 1, |_| 3)[0].verdict(cases, (kind, 0), &Own::Nothing, 3)
     }
 
     #[test]
@@ -249,7 +274,7 @@ mod tests {
         assert_eq!(verdict(&cases, 3), Verdict::Spares { answers: 10, writes: 5, but: None });
         cases.changed(100, &suspect(3, None), 1, false);
         assert_eq!(verdict(&cases, 3), Verdict::Unknown, "perhaps those were the ones that changed nothing at all");
-        cases.is_effective(3, "7", &[(0, [0, 10])]);
+        cases.is_effective(3, 7, &[(0, [0, 10])]);
         spare(&mut cases, 3, (4, 1), true);
         assert_eq!(verdict(&cases, 3), Verdict::Spares { answers: 14, writes: 5, but: None });
         cases.changed(101, &suspect(3, None), 0, true);
@@ -327,15 +352,29 @@ mod tests {
         let own = Own::Path("/a/{id}".to_owned());
         let mut cases = Cases::default();
         spare(&mut cases, 1, (5, 2), false);
-        let verdict = |cases: &Cases| Blame::of(cases, 0, |_| 3).verdict(cases, (1, 0), &own, 3);
+        let verdict = |cases: &Cases| Blame::of_each(cases, 1, |_| 3)[0].verdict(cases, (1, 0), &own, 3);
         let but = Some("/a/{id}".to_owned());
         assert_eq!(verdict(&cases), Verdict::Spares { answers: 10, writes: 5, but });
         for write in 0..5 {
-            let values = &write.to_string();
+            let values = write;
             for is_first in [true, false] {
                 cases.spared(0, Sparing { kind: 1, values, is_own: true, is_effective: false, is_first });
             }
         }
         assert_eq!(verdict(&cases), Verdict::Spares { answers: 20, writes: 10, but: None });
+    }
+
+    #[test]
+    fn of_very_many_groups_each_is_looked_at_once() {
+        // Three thousand answers, of each of which twenty kinds may be the cause and one of a few is.
+        let mut cases = Cases::default();
+        for answer in 0..3_000_usize {
+            let others = (1..20).map(|other| (answer * 31 + other * 7) % 256 + 10);
+            let suspects = others.chain([answer % 3]).map(|kind| (0, suspect(kind, None)));
+            cases.changed_by_one_of(suspects.collect(), 0, true);
+        }
+        let suspected: Vec<_> = (0..3).map(|kind| verdict(&cases, kind)).collect();
+        assert_eq!(suspected, vec![Verdict::Suspected { answers: 1_000 }; 3]);
+        assert_eq!(verdict(&cases, 10), Verdict::Unknown);
     }
 }

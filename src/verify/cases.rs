@@ -48,7 +48,7 @@ struct Spared {
 pub(super) struct Stayed {
     pub(super) answers: u32,
     pub(super) writes: u32,
-    values: Few<String>,
+    values: Few<u64>,
 }
 
 /// How many answers were others with writes of a kind in between, and how many the same.
@@ -94,7 +94,6 @@ pub(super) const ENOUGH_WRITES: u32 = 5;
 const ENOUGH_VALUES: usize = 3;
 /// So many pairs and groups are told apart.
 const MOST: usize = 8_192;
-
 /// So many suspects all groups have.
 const MOST_SUSPECTS: usize = 65_536;
 
@@ -123,10 +122,10 @@ pub(super) struct Group {
 
 /// A write has left an answer as it was.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Sparing<'w> {
+pub(super) struct Sparing {
     pub(super) kind: KindId,
-    /// The values of its variables.
-    pub(super) values: &'w str,
+    /// The hash of the values of its variables.
+    pub(super) values: u64,
     /// The answer's path is one that it tells.
     pub(super) is_own: bool,
     /// It is known to have changed something.
@@ -194,7 +193,7 @@ impl Cases {
     }
 
     /// A write has left an answer of a route as it was.
-    pub(super) fn spared(&mut self, route: RouteId, sparing: Sparing<'_>) {
+    pub(super) fn spared(&mut self, route: RouteId, sparing: Sparing) {
         let Some(tally) = self.tally_of(sparing.kind, route) else { return };
         let [certain, others] = &mut tally.spared;
         let spared = if sparing.is_effective { certain } else { others };
@@ -204,7 +203,7 @@ impl Cases {
 
     /// A write that has left so many answers of these routes as they were, at its own paths and elsewhere, turns out to have
     /// changed something.
-    pub(super) fn is_effective(&mut self, kind: KindId, values: &str, spared: &[(RouteId, [u32; 2])]) {
+    pub(super) fn is_effective(&mut self, kind: KindId, values: u64, spared: &[(RouteId, [u32; 2])]) {
         for (route, [own, elsewhere]) in spared {
             let Some(tally) = self.tally_of(kind, *route) else { continue };
             let [certain, others] = &mut tally.spared;
@@ -236,10 +235,9 @@ impl Cases {
         self.tallies.get(&(kind, route))
     }
 
-    /// The changes of a route with several writes in between: whether what changed had not been dropped, and the suspects.
-    pub(super) fn groups(&self, route: RouteId) -> impl Iterator<Item = (bool, &[Suspect], &Group)> {
-        let of_route = move |((of, ..), _): &(&(RouteId, bool, Vec<Suspect>), &Group)| *of == route;
-        self.groups.iter().filter(of_route).map(|((_, missed, suspects), group)| (*missed, suspects.as_slice(), group))
+    /// The changes with several writes in between, of all routes: whether what changed had not been dropped, and the suspects.
+    pub(super) fn groups(&self) -> impl Iterator<Item = (RouteId, bool, &[Suspect], &Group)> {
+        self.groups.iter().map(|((route, missed, suspects), group)| (*route, *missed, suspects.as_slice(), group))
     }
 
     /// Whether a kind is known to change anything.
@@ -285,14 +283,14 @@ impl Tally {
 }
 
 impl Stayed {
-    fn add(&mut self, answers: u32, writes: u32, values: &str) {
+    fn add(&mut self, answers: u32, writes: u32, values: u64) {
         self.answers = self.answers.saturating_add(answers);
         self.writes = self.writes.saturating_add(writes);
-        self.values.add(values.to_owned());
+        self.values.add(values);
     }
 
     /// One write's answers count as another kind of evidence.
-    fn pass_on(&mut self, to: &mut Self, answers: u32, values: &str) {
+    fn pass_on(&mut self, to: &mut Self, answers: u32, values: u64) {
         if answers > 0 {
             self.answers = self.answers.saturating_sub(answers);
             self.writes = self.writes.saturating_sub(1);

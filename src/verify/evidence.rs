@@ -16,7 +16,7 @@ use super::reach::Reach;
 use super::report::{Finding, RouteReport, other_nodes};
 use super::shape::Shape;
 use super::subject::{Subject, Watched};
-use super::writes::{Moment, Write, Writes, value_text};
+use super::writes::{Moment, Write, Writes, hash_of};
 use crate::clock::Millis;
 use crate::rules::{Ruleset, UNROUTED};
 
@@ -346,8 +346,8 @@ impl Evidence {
         let Some((_, [own, elsewhere])) = write.spared.get_mut(at) else { return };
         let answers = if is_own { own } else { elsewhere };
         *answers += 1;
-        let (is_first, is_effective, values) = (*answers == 1, write.is_effective, value_text(&write.values));
-        self.cases.spared(route, Sparing { kind: write.kind, values: &values, is_own, is_effective, is_first });
+        let (is_first, is_effective, values) = (*answers == 1, write.is_effective, hash_of(&write.values));
+        self.cases.spared(route, Sparing { kind: write.kind, values, is_own, is_effective, is_first });
     }
 
     /// An answer has changed or it has not: a few writes that lie in between may or may not have had to do with it.
@@ -377,7 +377,7 @@ impl Evidence {
                 let suspect = suspect(write);
                 if !write.is_effective {
                     write.is_effective = true;
-                    self.cases.is_effective(write.kind, &value_text(&write.values), &write.spared);
+                    self.cases.is_effective(write.kind, hash_of(&write.values), &write.spared);
                 }
                 self.cases.changed(*only, &suspect, route, missed);
             }

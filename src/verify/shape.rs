@@ -30,8 +30,8 @@ const LONGEST: usize = 512;
 const LONGEST_METHOD: usize = 32;
 /// So long a value is kept as it is.
 const LONGEST_VALUE: usize = 64;
-/// What a stand-in begins with: no pattern may have it there.
-pub(super) const STAND_IN: char = '{';
+/// What a stand-in begins with.
+pub(super) const STAND_IN: char = '\0';
 
 /// A value as it is kept: a long one as a stand-in, of its hash, which is the same for the same value alone.
 pub(super) fn kept(value: &str) -> String {

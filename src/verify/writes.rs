@@ -54,8 +54,8 @@ pub(super) struct Kind {
     pub(super) is_said: bool,
     /// How many went through.
     pub(super) times: u32,
-    /// What its variables were, a few of those: of each the hash as text.
-    pub(super) values: Few<String>,
+    /// What its variables were, a few of those: their hashes.
+    pub(super) values: Few<u64>,
     /// The variables of one of them.
     pub(super) variables: Vec<(String, String)>,
     /// What the last one dropped.
@@ -158,7 +158,7 @@ impl Writes {
         if let Some(kind) = self.kinds.get_mut(write.kind).map(Arc::make_mut) {
             kind.times = kind.times.saturating_add(1);
             kind.reach = reach;
-            kind.values.add(value_text(&write.values));
+            kind.values.add(hash_of(&write.values));
         }
     }
 
@@ -212,10 +212,10 @@ impl Writes {
     }
 }
 
-/// The same text for the same values, however long they are, and for no others.
-pub(super) fn value_text(values: &[(String, String)]) -> String {
+/// The same for the same values, and for no others.
+pub(super) fn hash_of(values: &[(String, String)]) -> u64 {
     let values: Vec<&str> = values.iter().map(|(_, value)| value.as_str()).collect();
-    format!("{:016x}", xxh3_64(values.join("/").as_bytes()))
+    xxh3_64(values.join("/").as_bytes())
 }
 
 impl Write {

@@ -101,9 +101,15 @@ impl Snapshot {
 
     fn proposals(&self) -> Vec<Proposal> {
         let values = |kind: KindId| self.kinds.get(kind).map_or(0, |kind| kind.values.count());
-        let blames: Vec<Blame> = (0..self.routes.len()).map(|route| Blame::of(&self.cases, route, values)).collect();
+        let blames = Blame::of_each(&self.cases, self.routes.len(), values);
         let kinds = self.by_times();
-        let others: Vec<Rival<'_>> = kinds.iter().filter_map(|(id, kind)| Rival::of(*id, kind)).collect();
+        let leaves = |id, kind| {
+            let verdicts = self.routes.iter().zip(&blames).enumerate();
+            let verdicts = verdicts.map(|(route, (watched, blame))| self.verdict((id, kind), (route, watched), blame));
+            verdicts.map(|verdict| matches!(verdict, Verdict::Spares { but: None, .. })).collect()
+        };
+        let others = kinds.iter().filter_map(|(id, kind)| Rival::of(*id, kind, || leaves(*id, kind)));
+        let others: Vec<Rival<'_>> = others.collect();
         let plain = kinds.into_iter().filter(|(_, kind)| kind.is_plain);
         plain.filter_map(|(id, kind)| self.proposal((id, kind), &blames, &others)).collect()
     }
@@ -151,6 +157,10 @@ impl Snapshot {
         })
     }
 
+    fn verdict(&self, (id, kind): (KindId, &Kind), (route, watched): (RouteId, &Watched), blame: &Blame) -> Verdict {
+        blame.verdict(&self.cases, (id, route), &watched.own(&kind.variables), kind.values.count())
+    }
+
     fn known(
         &self,
         (id, kind): (KindId, &Kind),
@@ -158,15 +168,12 @@ impl Snapshot {
         blame: &Blame,
         rivals: &[&Rival<'_>],
     ) -> Known {
-        let verdict = |id: KindId, kind: &Kind| {
-            blame.verdict(&self.cases, (id, route), &watched.own(&kind.variables), kind.values.count())
-        };
         // What says itself which writes drop it no `[[write]]` narrows: it can only add.
         let is_dropped = watched.is_unlisted && !kind.is_said;
-        let leaves = |rival: &Rival<'_>| matches!(verdict(rival.id, rival.kind), Verdict::Spares { but: None, .. });
+        let leaves = |rival: &Rival<'_>| rival.leaves.get(route).is_some_and(|leaves| *leaves);
         let rival = rivals.iter().find(|rival| !leaves(rival)).map(|rival| rival.kind.text.as_str());
         Known {
-            verdict: verdict(id, kind),
+            verdict: self.verdict((id, kind), (route, watched), blame),
             is_dropped,
             is_whole: is_dropped || kind.reach.on(&watched.name, watched.is_unlisted) == Extent::Whole,
             changes_by_itself: self.counts.get(route).is_some_and(|counts| counts.by_itself > 0),
@@ -185,13 +192,15 @@ struct Rival<'k> {
     kind: &'k Kind,
     /// `None` for those that there was no room to tell apart.
     pattern: Option<RequestPattern>,
+    /// Whether it is known to leave all of a route alone, by route.
+    leaves: Vec<bool>,
 }
 
 impl<'k> Rival<'k> {
-    fn of(id: KindId, kind: &'k Kind) -> Option<Self> {
+    fn of(id: KindId, kind: &'k Kind, leaves: impl FnOnce() -> Vec<bool>) -> Option<Self> {
         let pattern = RequestPattern::parse(&kind.text).ok().filter(|_| kind.is_plain);
         let is_one = !kind.is_said && (pattern.is_some() || kind.text == UNTOLD);
-        is_one.then_some(Self { id, kind, pattern })
+        is_one.then(|| Self { id, kind, pattern, leaves: leaves() })
     }
 
     /// Whether an entry with this request may speak of it.
@@ -323,9 +332,13 @@ impl<'k> Words<'k> {
             let encoded = percent_encoding::utf8_percent_encode(value, percent_encoding::NON_ALPHANUMERIC).to_string();
             // Words are left as people write them.
             let is_word = value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
-            // A stand-in stays one, and makes no pattern.
-            let is_word = is_word || value.starts_with(STAND_IN);
-            text.replace(&format!("{{{name}}}"), if is_word { value } else { &encoded })
+            let value = match value {
+                // What it stands for is not known any more: there is no pattern of it.
+                value if value.starts_with(STAND_IN) => "{",
+                value if is_word => value,
+                _ => &encoded,
+            };
+            text.replace(&format!("{{{name}}}"), value)
         })
     }
 
