@@ -68,6 +68,24 @@ async fn until_the_last_request_has_ended_it_says_that_it_stops_and_then_a_succe
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_write_still_has_to_do_at_the_end_does_not_wait_for_who_asks_the_admin_listener() {
+    let (origin, mut keeper) = Origin::gated(|| in_json("{}")).await;
+    let limits = "[limits]\nshutdown_timeout = \"1s\"\n";
+    let mut process = Process::start(origin.address, "memory://", &format!("{ROUTES}{limits}")).await;
+    let (client, socket) = (process.client(), process.admin_socket());
+    let writing = tokio::spawn(async move { client.try_send("PUT", "/fruit/1", &[], "{}").await });
+    keeper.arrived().await;
+    process.signal(Signal::TERM);
+    process.says("SIGTERM: ").await;
+    // The write's task has seconds more, which it takes: its answer never comes.
+    until("nobody is let in", || async { std::os::unix::net::UnixStream::connect(&socket).is_err() }).await;
+    tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    assert!(!process.log().contains("stopped"), "{}", process.log());
+    process.ended().await;
+    drop(writing.await);
+}
+
 /// Puts a pipe in the place of a process's file: whoever reads it waits for whoever writes. Comes back with what was there.
 fn piped(process: &Process) -> String {
     let file = process.folder().join("proxy.toml");
