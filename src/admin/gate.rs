@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use http::header::{CONTENT_TYPE, HOST};
 use http::request::Parts;
-use http::{HeaderName, HeaderValue, Method, StatusCode};
+use http::{HeaderName, HeaderValue, Method, StatusCode, Version};
 
 use super::answer::Refusal;
 use super::endpoint::Endpoint;
@@ -57,6 +57,10 @@ impl Gate {
     /// still asks for that name; it does not know the token, and probes know no names.
     fn is_asked_by(&self, head: &Parts, open: bool, opens: bool) -> Result<bool, Refusal> {
         let Some(address) = self.address else { return Ok(true) };
+        // No browser speaks HTTP/1.0, so nothing is rebound there; some load balancers' probes do.
+        if open && head.version == Version::HTTP_10 && !head.headers.contains_key(HOST) {
+            return Ok(true);
+        }
         let mut hosts = head.headers.get_all(HOST).iter();
         let (Some(host), None) = (hosts.next(), hosts.next()) else {
             return Err(Refusal::of_field("host", "A request has one Host field."));
@@ -139,6 +143,22 @@ mod tests {
         assert_eq!(asked(&here, "GET", "/status", &[("host", "localhost"), ("host", "evil.example")]), 400);
         assert_eq!(asked(&here, "GET", "http://evil.example/status", &[("host", "localhost")]), 403);
         assert_eq!(asked(&here, "GET", "/livez", &[("host", "evil.example")]), 403);
+    }
+
+    #[test]
+    fn a_probe_of_a_version_without_host_needs_none() {
+        let status = |gate: &Gate, target: &str, version: Version, host: Option<&str>| {
+            let request = Request::builder().uri(target).version(version);
+            let request = host.into_iter().fold(request, |request, host| request.header(HOST, host));
+            gate.admit(&request.body(()).unwrap().into_parts().0).map_or_else(|no| no.status.as_u16(), |_| 200)
+        };
+        for here in [gate("127.0.0.1:9", None), gate("0.0.0.0:9", Some(TOKEN))] {
+            assert_eq!(status(&here, "/livez", Version::HTTP_10, None), 200);
+            assert_eq!(status(&here, "/readyz", Version::HTTP_10, None), 200);
+            assert_eq!(status(&here, "/livez", Version::HTTP_11, None), 400);
+            assert_eq!(status(&here, "/status", Version::HTTP_10, None), 400);
+        }
+        assert_eq!(status(&gate("127.0.0.1:9", None), "/livez", Version::HTTP_10, Some("evil.example")), 403);
     }
 
     #[test]

@@ -30,6 +30,7 @@ use http::request::Parts as Head;
 use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 use serde_json::json;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 use crate::body::{Body, BodyError, Collected, Timed};
@@ -87,8 +88,12 @@ pub struct Process {
 struct Desk {
     shared: Arc<Shared>,
     store: Store,
+    /// For what is asked at once, but for probes.
+    places: Arc<Semaphore>,
 }
 
+/// So much is asked at once, fewer than there are connections: the rest of those is for probes.
+const AT_ONCE: usize = 24;
 /// A larger body is no question of a person.
 const LARGEST_BODY: u64 = 64 << 10;
 /// How long a body may take, and how long it may stand still.
@@ -110,7 +115,11 @@ impl fmt::Debug for Admin {
 
 impl Handlers for Admin {
     fn attach(&self) -> Arc<dyn Handler> {
-        Arc::new(Desk { shared: Arc::clone(&self.shared), store: self.shared.process.parts.store.attach() })
+        Arc::new(Desk {
+            shared: Arc::clone(&self.shared),
+            store: self.shared.process.parts.store.attach(),
+            places: Arc::new(Semaphore::new(AT_ONCE)),
+        })
     }
 
     fn stack_bytes(&self, cores: usize) -> Option<usize> {
@@ -127,16 +136,29 @@ impl fmt::Debug for Desk {
 impl Handler for Desk {
     fn handle(self: Arc<Self>, request: Request<Incoming>, _: Exchange) -> Handled {
         let (head, body) = request.into_parts();
-        match self.shared.gate.admit(&head) {
+        let admitted = self.shared.gate.admit(&head).and_then(|endpoint| Ok((endpoint, self.place(endpoint)?)));
+        match admitted {
             Err(refusal) => Handled::Now(refusal.answer()),
-            Ok(endpoint) => Handled::Later(Box::pin(async move {
-                self.answer(endpoint, &head, body).await.unwrap_or_else(|refusal| refusal.answer())
+            Ok((endpoint, place)) => Handled::Later(Box::pin(async move {
+                let answer = self.answer(endpoint, &head, body).await;
+                drop(place);
+                answer.unwrap_or_else(|refusal| refusal.answer())
             })),
         }
     }
 }
 
 impl Desk {
+    /// A place among what is asked at once; none for a probe, which has to be answered whatever else is asked.
+    fn place(&self, endpoint: Endpoint) -> Result<Option<OwnedSemaphorePermit>, Refusal> {
+        if matches!(endpoint, Endpoint::Live | Endpoint::Ready) {
+            return Ok(None);
+        }
+        let told = "Too much is asked at once; ask again in a moment.";
+        let place = Arc::clone(&self.places).try_acquire_owned().map(Some);
+        place.map_err(|_| Refusal::new(StatusCode::SERVICE_UNAVAILABLE, told))
+    }
+
     async fn answer(&self, endpoint: Endpoint, head: &Head, body: Incoming) -> Result<Response<Body>, Refusal> {
         let body = read(head, body).await?;
         let Process { parts, metrics, recent, control, readiness } = &self.shared.process;

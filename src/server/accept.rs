@@ -1,6 +1,7 @@
 //! One core: accepts connections, serves them, and drains them when told to stop.
 
 use std::io;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,8 +11,9 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::ServerSettings;
-use super::connection::{Context, serve, stop};
+use super::connection::{Activity, Context, serve, stop};
 use super::listen::BACKLOG;
+use super::open::{Open, ROOM_AFTER};
 use super::socket::{Accepting, Listener};
 use super::tls::Certificate;
 use crate::clock::Clock;
@@ -76,23 +78,24 @@ struct Acceptor {
 impl Acceptor {
     async fn accept(self) {
         let mut stopped = self.context.stopped.clone();
-        let mut open = JoinSet::new();
+        let mut open = Open::new(self.context.settings.idle_make_room);
         let mut late = Vec::new();
         loop {
             let accepted = tokio::select! {
                 accepted = self.listener.accept() => accepted,
                 () = stop(&mut stopped) => break,
-                Some(_) = open.join_next() => continue,
+                Some(()) = open.ended() => continue,
             };
             match accepted {
                 Ok(accepted) => {
                     self.accepted();
                     // Only now, so that cores where nobody connects keep no places from those where somebody does.
-                    let Some(place) = self.place(&mut stopped).await else {
+                    let Some(place) = self.place(&mut open, &mut stopped).await else {
                         late.push(accepted);
                         break;
                     };
-                    open.spawn(serve(self.context(), accepted, place));
+                    let activity = Activity::new();
+                    open.serve(&activity, serve(self.context(), accepted, Arc::clone(&activity), place));
                 }
                 Err(error) if is_shortage(&error) => {
                     if self.shortage.met(Clock::System.ticks()) {
@@ -107,14 +110,15 @@ impl Acceptor {
         let (now, deadline) = (self.context(), self.settings.load().shutdown_timeout);
         late.extend(self.listener.queued(BACKLOG));
         for accepted in late {
-            let (context, connections) = (now.clone(), Arc::clone(&self.connections));
-            open.spawn(async move {
+            let (context, connections, activity) = (now.clone(), Arc::clone(&self.connections), Activity::new());
+            open.serve(&Arc::clone(&activity), async move {
                 if let Ok(place) = connections.acquire_owned().await {
-                    serve(context, accepted, place).await;
+                    activity.asks_nothing();
+                    serve(context, accepted, activity, place).await;
                 }
             });
         }
-        if timeout(deadline, async { while open.join_next().await.is_some() {} }).await.is_err() {
+        if timeout(deadline, async { while open.ended().await.is_some() {} }).await.is_err() {
             tracing::warn!(
                 connections = open.len(),
                 ?deadline,
@@ -138,10 +142,18 @@ impl Acceptor {
     }
 
     /// A place among the open connections; `None` when told to stop meanwhile.
-    async fn place(&self, stopped: &mut watch::Receiver<bool>) -> Option<OwnedSemaphorePermit> {
-        tokio::select! {
-            permit = Arc::clone(&self.connections).acquire_owned() => permit.ok(),
-            () = stop(stopped) => None,
+    async fn place(&self, open: &mut Open, stopped: &mut watch::Receiver<bool>) -> Option<OwnedSemaphorePermit> {
+        if let Ok(permit) = Arc::clone(&self.connections).try_acquire_owned() {
+            return Some(permit);
+        }
+        let mut permit = pin!(Arc::clone(&self.connections).acquire_owned());
+        loop {
+            open.make_room();
+            tokio::select! {
+                permit = &mut permit => return permit.ok(),
+                () = stop(stopped) => return None,
+                () = sleep(ROOM_AFTER), if self.context.settings.idle_make_room => {}
+            }
         }
     }
 }

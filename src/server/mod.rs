@@ -8,6 +8,7 @@ mod connection;
 mod control;
 mod files;
 mod listen;
+mod open;
 mod settings;
 mod socket;
 mod tls;
@@ -211,7 +212,7 @@ impl Running {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Read as _;
+    use std::io::{Read as _, Write as _};
     use std::net::TcpStream;
     use std::os::unix::net::UnixStream;
     use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
@@ -229,6 +230,7 @@ mod tests {
     #[derive(Clone, Debug, Default)]
     struct Echo {
         finished: Arc<AtomicBool>,
+        held: Arc<AtomicBool>,
     }
 
     fn said(path: &str, client: Client) -> Response<Body> {
@@ -241,6 +243,13 @@ mod tests {
     impl Handler for Echo {
         fn handle(self: Arc<Self>, request: Request<Incoming>, exchange: Exchange) -> Handled {
             let path = request.uri().path().to_owned();
+            if path == "/large" {
+                return Handled::Now(Response::new(Body::full(vec![b'x'; 16 << 20])));
+            }
+            if path == "/held" {
+                self.held.store(true, SeqCst);
+                return Handled::Later(Box::pin(std::future::pending()));
+            }
             if path.starts_with("/now") {
                 return Handled::Now(said(&path, exchange.client));
             }
@@ -300,5 +309,40 @@ mod tests {
         running.stop();
         assert_eq!(stream.read(&mut [0]).unwrap(), 0, "the connection is closed");
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn who_asks_nothing_makes_room_where_that_is_wanted_and_who_waits_for_an_answer_does_not() {
+        let settings = ServerSettings {
+            listen: vec!["127.0.0.1:0".parse().unwrap()],
+            max_connections: 3,
+            idle_make_room: true,
+            ..settings::any()
+        };
+        let echo = Echo::default();
+        let running = Server::bind(settings).unwrap().start(&echo).unwrap();
+        let connect = |sent: &str| {
+            let mut stream = TcpStream::connect(running.addresses()[0]).unwrap();
+            stream.write_all(sent.as_bytes()).unwrap();
+            stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+            stream
+        };
+        let held = connect("GET /held HTTP/1.1\r\nHost: a\r\n\r\n");
+        while !echo.held.load(SeqCst) {
+            std::thread::yield_now();
+        }
+        // Silent, with a part of a head, between two requests, and with an answer that nobody reads.
+        for sent in
+            ["", "GET /now HT", "GET /now HTTP/1.1\r\nHost: a\r\n\r\n", "GET /large HTTP/1.1\r\nHost: a\r\n\r\n"]
+        {
+            let others: Vec<_> = (0..6).map(|_| connect(sent)).collect();
+            asks(connect(""), "127.0.0.1");
+            drop(others);
+        }
+        held.set_nonblocking(true).unwrap();
+        let still = (&held).read(&mut [0]).unwrap_err();
+        assert_eq!(still.kind(), io::ErrorKind::WouldBlock, "it waits for its answer");
+        drop(held);
+        running.stop();
     }
 }

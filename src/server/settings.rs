@@ -28,6 +28,9 @@ pub struct ServerSettings {
     pub cores: usize,
     /// How many client connections may be open at once.
     pub max_connections: usize,
+    /// Whether, when so many are, those that ask nothing make room for who comes, the longest idle first; else who comes
+    /// waits. For a server of one core that opens no tunnels.
+    pub idle_make_room: bool,
     /// How long a request's head may take to arrive, from its first byte on; and before that, each for itself, the TLS
     /// handshake and the load balancer's header.
     pub header_timeout: Duration,
@@ -87,6 +90,7 @@ pub(super) fn any() -> ServerSettings {
         secure: false,
         cores: 1,
         max_connections: 10,
+        idle_make_room: false,
         header_timeout: long,
         idle_timeout: long,
         write_stall: long,

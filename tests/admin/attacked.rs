@@ -74,10 +74,51 @@ async fn clients_notice_nothing_of_an_attack_on_the_admin_port() {
     let so_far = asked.load(SeqCst);
     until("clients go on to be answered", || async { asked.load(SeqCst) > so_far + 50 }).await;
     assert!(process.descriptors() < 200, "{} files are open", process.descriptors());
-    drop(slow);
     let host = format!("host: {address}");
     let lives = move || over_tcp(address, &request("GET", "/livez", &[&host], "")).status == 200;
+    // They are all still there.
     assert!(tokio::task::spawn_blocking(lives).await.unwrap());
+    drop(slow);
     stop.store(true, SeqCst);
     asking.await.unwrap();
+}
+
+/// Connects so often, and sends this each time.
+fn connect_often(address: SocketAddr, count: usize, sent: &str) -> Vec<TcpStream> {
+    let connect = |_| {
+        let mut stream = TcpStream::connect(address).unwrap();
+        let _ = stream.write_all(sent.as_bytes());
+        stream
+    };
+    (0..count).map(connect).collect()
+}
+
+#[tokio::test]
+async fn a_probe_is_answered_whoever_holds_connections_open() {
+    let origin = Origin::counting().await;
+    let address: SocketAddr = format!("127.0.0.1:{}", free_port()).parse().unwrap();
+    let table = format!("[admin]\nlisten = \"{address}\"\n");
+    let process = Process::start(origin.address, "memory://", &format!("{ROUTES}{table}")).await;
+    let asked = move |path: &str| over_tcp(address, &request("GET", path, &[&format!("host: {address}")], ""));
+    let lives = move || asked("/livez").status == 200 && asked("/readyz").status == 200;
+    let head = format!("POST /purge HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/json\r\n");
+    // Each kind alone, that none of them does: one held for seconds by each of so many would make a probe wait for minutes.
+    for (count, sent) in [
+        (500, String::new()),
+        (500, "GET /livez HTTP/1.1\r\nho".to_owned()),
+        (500, format!("GET /livez HTTP/1.1\r\nhost: {address}\r\n\r\n")),
+        (30, format!("{head}content-length: 9\r\n\r\n{{")),
+    ] {
+        let held = connect_often(address, count, &sent);
+        let lived = tokio::task::spawn_blocking(lives).await;
+        assert!(lived.is_ok_and(|lived| lived), "{count} with {sent:.80}");
+        drop(held);
+    }
+    let held = connect_often(address, 30, &format!("{head}content-length: 9\r\n\r\n{{"));
+    let busy = || async { tokio::task::spawn_blocking(move || asked("/status")).await.unwrap().status == 503 };
+    until("what is no probe is told that too much is asked", busy).await;
+    drop(held);
+    let answers = || async { tokio::task::spawn_blocking(move || asked("/status")).await.unwrap().status == 200 };
+    until("it is answered again", answers).await;
+    assert!(!process.log().contains("panic"));
 }

@@ -130,6 +130,7 @@ fn limits(config: &Config) -> impl PartialEq {
         secure: _,
         cores: _,
         max_connections,
+        idle_make_room: _,
         header_timeout,
         idle_timeout,
         write_stall,

@@ -54,7 +54,8 @@ pub(super) struct Listener {
     place: String,
 }
 
-/// Connections that may be open at once: more wait. A person has a few, a browser six, and Prometheus one.
+/// Connections that may be open at once; of more, the longest idle make room. A person has a few, a browser six, and
+/// Prometheus one.
 const CONNECTIONS: usize = 32;
 
 /// The limits of its own. Whoever asks is near, and asks little.
@@ -64,6 +65,7 @@ fn limits() -> ServerSettings {
         http2: Http2::Off,
         cores: 1,
         max_connections: CONNECTIONS,
+        idle_make_room: true,
         header_timeout: Duration::from_secs(5),
         idle_timeout: Duration::from_secs(10),
         write_stall: Duration::from_secs(10),

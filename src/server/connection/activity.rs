@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 /// One connection's doings. Notes are cheap, since every request makes some; times are worked out by who reads them.
 #[derive(Debug)]
-pub(super) struct Activity {
+pub(in crate::server) struct Activity {
     accepted: Instant,
     /// Requests whose answer is not sent yet.
     under_way: AtomicUsize,
@@ -30,7 +30,7 @@ pub(super) struct Activity {
 }
 
 impl Activity {
-    pub(super) fn new() -> Arc<Self> {
+    pub(in crate::server) fn new() -> Arc<Self> {
         Arc::new(Self {
             accepted: Instant::now(),
             under_way: AtomicUsize::new(0),
@@ -43,6 +43,12 @@ impl Activity {
             taken: AtomicU64::new(0),
             last_answers: AtomicBool::new(false),
         })
+    }
+
+    /// Nothing is asked since now, and nothing was before.
+    pub(in crate::server) fn asks_nothing(&self) {
+        let since = u64::try_from(self.accepted.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.idle_since.store(since, Relaxed);
     }
 
     /// A request's head is there.
@@ -84,12 +90,12 @@ impl Activity {
     }
 
     /// Whether a write waits for the client.
-    pub(super) fn is_blocked(&self) -> bool {
+    pub(in crate::server) fn is_blocked(&self) -> bool {
         self.blocked.load(Relaxed)
     }
 
     /// Whether a request is under way.
-    pub(super) fn is_busy(&self) -> bool {
+    pub(in crate::server) fn is_busy(&self) -> bool {
         self.under_way.load(Relaxed) > 0
     }
 
@@ -109,7 +115,7 @@ impl Activity {
     }
 
     /// When the last request ended, or the connection began.
-    pub(super) fn idle_since(&self) -> Instant {
+    pub(in crate::server) fn idle_since(&self) -> Instant {
         self.accepted + Duration::from_millis(self.idle_since.load(Relaxed))
     }
 }
@@ -140,8 +146,7 @@ impl Drop for UnderWay {
         let ended = if self.answered { &activity.answered } else { &activity.given_up };
         ended.fetch_add(1, Relaxed);
         if activity.under_way.fetch_sub(1, Relaxed) == 1 {
-            let since = u64::try_from(activity.accepted.elapsed().as_millis()).unwrap_or(u64::MAX);
-            activity.idle_since.store(since, Relaxed);
+            activity.asks_nothing();
             activity.begun.store(false, Relaxed);
         }
     }

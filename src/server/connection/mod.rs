@@ -28,9 +28,9 @@ use super::settings::Http2;
 use super::socket::Accepted;
 use super::tls::Certificate;
 use crate::handler::Client;
+pub(super) use activity::Activity;
 pub(super) use drive::{Context, stop};
 
-use activity::Activity;
 use blocks::{Blocks, PREFACE};
 use heads::Heads;
 use monitored::{MonitoredIo, Targets};
@@ -44,11 +44,20 @@ enum Protocol {
 
 type Fault = Box<dyn std::error::Error + Send + Sync>;
 
+/// What is noted of a connection, and its place among the open ones.
+type Standing = (Arc<Activity>, OwnedSemaphorePermit);
+
 /// Serves one connection to its end. `permit` is given back when its socket is closed.
-pub(super) async fn serve(mut context: Context, accepted: Accepted, permit: OwnedSemaphorePermit) {
+pub(super) async fn serve(
+    mut context: Context,
+    accepted: Accepted,
+    activity: Arc<Activity>,
+    permit: OwnedSemaphorePermit,
+) {
+    let standing = (activity, permit);
     let (served, client) = match accepted {
-        Accepted::Tcp(stream, peer) => (serve_stream(&mut context, stream, peer, permit).await, Some(peer.ip())),
-        Accepted::Unix(stream) => (Box::pin(serve_unix(&mut context, stream, permit)).await, None),
+        Accepted::Tcp(stream, peer) => (serve_stream(&mut context, stream, peer, standing).await, Some(peer.ip())),
+        Accepted::Unix(stream) => (Box::pin(serve_unix(&mut context, stream, standing)).await, None),
     };
     if let Err(error) = served {
         tracing::debug!(error, client = client.map(tracing::field::display), "a connection ended early");
@@ -56,10 +65,10 @@ pub(super) async fn serve(mut context: Context, accepted: Accepted, permit: Owne
 }
 
 /// A unix socket has neither TLS nor a load balancer in front of it.
-async fn serve_unix(context: &mut Context, mut stream: UnixStream, permit: OwnedSemaphorePermit) -> Result<(), Fault> {
+async fn serve_unix(context: &mut Context, mut stream: UnixStream, standing: Standing) -> Result<(), Fault> {
     let client = Client { address: None, secure: context.settings.secure };
     let (protocol, ahead) = before_http(context, protocol(context, &mut stream)).await?;
-    Box::pin(speak(context, protocol, stream, ahead, client, permit)).await
+    Box::pin(speak(context, protocol, stream, ahead, client, standing)).await
 }
 
 /// Each way that a connection may go is boxed: else every one would take as much memory as the largest of them.
@@ -67,7 +76,7 @@ async fn serve_stream(
     context: &mut Context,
     mut stream: TcpStream,
     peer: SocketAddr,
-    permit: OwnedSemaphorePermit,
+    standing: Standing,
 ) -> Result<(), Fault> {
     // A small answer must not wait for the client's acknowledgement of the one before.
     let _ = stream.set_nodelay(true);
@@ -80,13 +89,13 @@ async fn serve_stream(
     }
     let Some(certificate) = context.certificate.clone() else {
         let (protocol, ahead) = before_http(context, protocol(context, &mut stream)).await?;
-        return Box::pin(speak(context, protocol, stream, ahead, client, permit)).await;
+        return Box::pin(speak(context, protocol, stream, ahead, client, standing)).await;
     };
     client.secure = true;
     let stream = before_http(context, Box::pin(in_time(limit, shake(certificate, stream)))).await?;
     let chosen = stream.get_ref().1.alpn_protocol();
     let protocol = if chosen == Some(b"h2") { Protocol::Http2 } else { Protocol::Http1 };
-    Box::pin(speak(context, protocol, stream, Bytes::new(), client, permit)).await
+    Box::pin(speak(context, protocol, stream, Bytes::new(), client, standing)).await
 }
 
 /// What has to be done before HTTP begins. When the server stops there is a moment left for it, since a request may
@@ -126,9 +135,9 @@ async fn speak<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     stream: S,
     ahead: Bytes,
     client: Client,
-    permit: OwnedSemaphorePermit,
+    (activity, permit): Standing,
 ) -> Result<(), Fault> {
-    let activity = Activity::new();
+    activity.asks_nothing();
     let targets = match protocol {
         Protocol::Http1 => Targets::Heads(Heads::new()),
         Protocol::Http2 => Targets::Blocks(Blocks::new()),
