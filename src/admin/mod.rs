@@ -175,7 +175,8 @@ impl Desk {
                 Ok(in_json(StatusCode::OK, &control.explain(question, self.store.clone()).await?))
             }
             Endpoint::Entries => {
-                let entries = purge::entries(head.uri.query().unwrap_or_default(), &self.store).await?;
+                let query = head.uri.query().unwrap_or_default();
+                let entries = purge::entries(query, &parts.shared().rules(), &self.store).await?;
                 Ok(in_json(StatusCode::OK, &entries))
             }
             Endpoint::Purge => {

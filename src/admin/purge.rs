@@ -9,8 +9,9 @@ use serde_json::Value;
 
 use super::answer::Refusal;
 use super::query;
-use crate::rules::{Purge, Ruleset};
+use crate::rules::{Purge, Ruleset, UNROUTED};
 use crate::store::{Listing, Store, Strength};
+use crate::telemetry;
 
 /// The members of a JSON object in their order: one that is there twice is, too.
 struct Members(Vec<(String, Value)>);
@@ -89,12 +90,21 @@ pub(super) async fn purge(body: &[u8], rules: &Ruleset, store: &Store) -> Result
     Ok(purged.to_json())
 }
 
-/// Some of what is stored, as a query asks for it.
-pub(super) async fn entries(query: &str, store: &Store) -> Result<Listing, Refusal> {
+/// Some of what is stored, as a query asks for it. What no route speaks of is called as in every figure.
+pub(super) async fn entries(query: &str, rules: &Ruleset, store: &Store) -> Result<Listing, Refusal> {
     let (route, limit) = query::entries(query)?;
-    store.entries(route.as_deref(), limit).await.map_err(|fault| {
+    if let Some(name) = &route {
+        let known = rules.routes.purging(Purge::Route(name.clone()), store.prefix());
+        known.map_err(|no| Refusal::of_field(no.field, no.why))?;
+    }
+    let route = route.map(|name| if name == telemetry::UNROUTED { UNROUTED.to_owned() } else { name });
+    let mut listing = store.entries(route.as_deref(), limit).await.map_err(|fault| {
         Refusal::new(StatusCode::SERVICE_UNAVAILABLE, format!("The store cannot be looked into: {fault}."))
-    })
+    })?;
+    for entry in listing.entries.iter_mut().filter(|entry| entry.route == UNROUTED) {
+        telemetry::UNROUTED.clone_into(&mut entry.route);
+    }
+    Ok(listing)
 }
 
 #[cfg(test)]

@@ -37,6 +37,9 @@ pub(super) fn deliver(
     status: CacheStatus,
 ) -> Answer {
     let route = asked.route();
+    if status.hit {
+        entry.count_hit();
+    }
     let derived = entry.derived(shared.derivation);
     let (status, withheld) = with_withheld(asked, entry, &derived, status);
     if let (Some(route), [_, ..]) = (route, withheld) {

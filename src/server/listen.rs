@@ -1,14 +1,20 @@
 //! Listening sockets: TCP ports that several cores share, and unix sockets.
 
 use std::fmt;
-use std::fs::{self, Permissions};
+use std::fs::{self, File, Permissions};
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::Duration;
 
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+
+use crate::clock::Stopwatch;
 
 /// Why an address cannot be listened on.
 #[derive(Debug)]
@@ -104,17 +110,40 @@ pub(super) fn open(address: SocketAddr) -> Result<TcpListener, BindError> {
 /// replaced; a socket at which somebody listens is not, and nor is a file of another kind.
 pub(super) fn open_unix(path: &Path) -> Result<(UnixListener, SocketFile), BindError> {
     let open = || {
+        // One that is bound and does not listen yet would be taken for a dead one by whoever comes just then.
+        let _alone = alone_in_folder_of(path)?;
         remove_dead(path)?;
         let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
         socket.set_nonblocking(true)?;
         socket.bind(&SockAddr::unix(path)?)?;
-        let file = SocketFile::at(path)?;
         // Before anybody is let in.
         fs::set_permissions(path, Permissions::from_mode(0o600))?;
         socket.listen(backlog())?;
-        Ok((UnixListener::from(socket), file))
+        Ok((UnixListener::from(socket), SocketFile::at(path)?))
     };
     open().map_err(|cause| BindError::unix(path, cause))
+}
+
+/// How long another process is waited for that opens or removes a socket in the same folder, which takes no time.
+const ALONE_WITHIN: Duration = Duration::from_secs(2);
+
+/// Keeps every other process that asks for this from opening or removing a socket in the folder of this one, until it is
+/// dropped. The folder itself is locked, so that no file is left behind.
+fn alone_in_folder_of(path: &Path) -> io::Result<File> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = File::open(folder.unwrap_or(Path::new(".")))?;
+    let waiting = Stopwatch::start();
+    loop {
+        match flock(&folder, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Ok(folder),
+            Err(Errno::WOULDBLOCK | Errno::INTR) if waiting.elapsed() < ALONE_WITHIN => sleep(Duration::from_millis(5)),
+            Err(Errno::WOULDBLOCK) => {
+                let told = "another process keeps its folder locked; choose another one";
+                return Err(io::Error::new(io::ErrorKind::WouldBlock, told));
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
 }
 
 fn remove_dead(path: &Path) -> io::Result<()> {
@@ -140,18 +169,27 @@ pub(super) struct SocketFile {
     path: PathBuf,
     device: u64,
     number: u64,
+    /// When it was made, in seconds and nanoseconds: some file systems give a number that is free to the next file.
+    made: (i64, i64),
 }
 
 impl SocketFile {
     fn at(path: &Path) -> io::Result<Self> {
         let found = fs::symlink_metadata(path)?;
-        Ok(Self { path: path.to_owned(), device: found.dev(), number: found.ino() })
+        Ok(Self { path: path.to_owned(), device: found.dev(), number: found.ino(), made: made(&found) })
     }
+}
+
+fn made(found: &fs::Metadata) -> (i64, i64) {
+    (found.mtime(), found.mtime_nsec())
 }
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        let same = |found: &fs::Metadata| (found.dev(), found.ino()) == (self.device, self.number);
+        // A dead one that is left behind is replaced by the next.
+        let Ok(_alone) = alone_in_folder_of(&self.path) else { return };
+        let mine = (self.device, self.number, self.made);
+        let same = |found: &fs::Metadata| (found.dev(), found.ino(), made(found)) == mine;
         if fs::symlink_metadata(&self.path).is_ok_and(|found| same(&found)) {
             let _ = fs::remove_file(&self.path);
         }
@@ -174,6 +212,27 @@ mod tests {
         assert!(error.contains("another process listens there already; stop what listens there"), "{error}");
         assert!(UnixStream::connect(&path).is_ok());
         drop((listener, file));
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn of_two_that_start_at_once_one_has_the_socket() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.sock");
+        for round in 0..300 {
+            drop(UnixListener::bind(&path).unwrap());
+            let at_once = std::sync::Barrier::new(2);
+            let open = || {
+                at_once.wait();
+                open_unix(&path).ok()
+            };
+            let opened = std::thread::scope(|scope| {
+                let both = [scope.spawn(open), scope.spawn(open)];
+                both.map(|one| one.join().unwrap())
+            });
+            assert_eq!(opened.iter().flatten().count(), 1, "round {round}");
+            assert!(UnixStream::connect(&path).is_ok(), "round {round}: nobody listens there");
+        }
         assert!(!path.exists());
     }
 

@@ -67,6 +67,8 @@ pub struct StoredResponse {
     pub token: Token,
     /// The latest point of the sequence at which the store that has it found it valid.
     valid_at: AtomicU64,
+    /// How often it was given out.
+    hits: AtomicU64,
     /// What hits make of it, under the rules of the last one.
     derived: ArcSwap<Derived>,
     /// How many bytes its body takes as a hit of an annotated route sends it.
@@ -102,10 +104,21 @@ impl StoredResponse {
             tags,
             token,
             valid_at: AtomicU64::new(0),
+            hits: AtomicU64::new(0),
             derived: ArcSwap::default(),
             annotated_bytes: 0,
             loan: None,
         }
+    }
+
+    /// It was given out once more. Whoever does so has written beside this already, since it holds the entry.
+    pub fn count_hit(&self) {
+        self.hits.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How often it was given out.
+    pub fn hits(&self) -> u64 {
+        self.hits.load(Ordering::Relaxed)
     }
 
     /// The same for a store in this process: what is under way of its bodies counts once it is gone from there.

@@ -42,7 +42,7 @@ pub struct StoredEntry {
     pub soft: bool,
     /// What invalidates it.
     pub tags: Vec<String>,
-    /// How often it was given out; `None` where nobody counts that.
+    /// How often it was given out since it was stored or renewed; `None` where nobody counts that.
     pub hits: Option<u64>,
 }
 

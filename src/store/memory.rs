@@ -236,7 +236,8 @@ impl Memory {
             if entries.len() == limit {
                 return Listing { entries, more: true };
             }
-            entries.push(StoredEntry::of(key_name(&key), &key.route, &entry, soft, now));
+            let told = StoredEntry::of(key_name(&key), &key.route, &entry, soft, now);
+            entries.push(StoredEntry { hits: Some(entry.hits()), ..told });
         }
         Listing { entries, more: self.entries.len() > LISTED }
     }

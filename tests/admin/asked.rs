@@ -184,3 +184,50 @@ async fn what_is_purged_is_gone_and_what_is_stored_is_listed() {
     assert_eq!(over_unix(&process.admin_socket(), &wrong).status, 400);
     assert_eq!(over_unix(&process.admin_socket(), &get("/entries?limit=0")).status, 400);
 }
+
+#[tokio::test]
+async fn entries_are_listed_by_the_names_that_figures_have_with_how_often_each_was_given_out() {
+    let origin = Origin::start(|_| async { response(200, &[("cache-control", "max-age=60")], "{}") }).await;
+    let process = Process::start(origin.address, "memory://", ROUTES).await;
+    let client = process.client();
+    client.fill(&["/fruit/1", "/other"]).await;
+    let asked = |target: &str| over_unix(&process.admin_socket(), &get(target));
+    let before = asked("/entries?route=-").json()["entries"][0]["hits"].as_u64().unwrap();
+    for _ in 0..3 {
+        assert_eq!(client.get("/other").await.cache(), "HIT");
+    }
+    let unrouted = asked("/entries?route=-").json();
+    let told = unrouted["entries"].as_array().unwrap();
+    assert_eq!((told.len(), &told[0]["route"]), (1, &"-".into()), "{unrouted}");
+    assert_eq!(told[0]["hits"].as_u64(), Some(before + 3), "{unrouted}");
+    let all = asked("/entries").json();
+    let mut routes: Vec<&str> =
+        all["entries"].as_array().unwrap().iter().map(|entry| entry["route"].as_str().unwrap()).collect();
+    routes.sort_unstable();
+    assert_eq!(routes, ["-", "/fruit/{id}"], "{all}");
+    let unknown = asked("/entries?route=nope");
+    assert_eq!(unknown.status, 400);
+    assert!(unknown.error(Some("route")).contains("/fruit/{id}"), "{}", unknown.body);
+}
+
+#[tokio::test]
+async fn a_reload_that_takes_its_time_keeps_nobody_from_an_answer() {
+    let origin = Origin::counting().await;
+    let process = Process::start(origin.address, "memory://", ROUTES).await;
+    let (file, socket) = (process.folder().join("proxy.toml"), process.admin_socket());
+    let told = std::fs::read_to_string(&file).unwrap();
+    std::fs::remove_file(&file).unwrap();
+    // A pipe has nothing to read before it is written to.
+    rustix::fs::mkfifoat(rustix::fs::CWD, &file, 0o600.into()).unwrap();
+    let asking = socket.clone();
+    let reload = std::thread::spawn(move || over_unix(&asking, &post("/reload", &serde_json::json!({}))).status);
+    // Opens once the reload reads it.
+    let mut pipe = std::fs::File::options().write(true).open(&file).unwrap();
+    for path in ["/status", "/explain?url=/fruit/1", "/livez"] {
+        assert_eq!(over_unix(&socket, &get(path)).status, 200, "{path}");
+    }
+    assert!(!reload.is_finished());
+    std::io::Write::write_all(&mut pipe, told.as_bytes()).unwrap();
+    drop(pipe);
+    assert_eq!(reload.join().unwrap(), 200);
+}

@@ -160,10 +160,11 @@ impl Pending {
         });
     }
 
-    /// How many things are pending: tags, what is to settle, and writes of unknown outcome; one where it is everything.
+    /// How many things are pending: tags, what is to settle, writes of unknown outcome, and marks to be ended; one where it is
+    /// everything. Not 0 while anything is in the list, since nothing is read from the store then.
     pub(super) fn len(&self) -> u64 {
         let list = self.lock();
-        let listed = list.tags.len() + list.settle.len() + list.holds.len();
+        let listed = list.tags.len() + list.settle.len() + list.holds.len() + list.marks.len();
         u64::from(list.everything.is_some()).max(listed as u64)
     }
 
@@ -276,6 +277,23 @@ mod tests {
             pending.confirm(&pending.next());
         }
         assert_eq!(pending.told(), None);
+    }
+
+    #[test]
+    fn whatever_keeps_the_store_from_being_read_is_counted() {
+        let (mark, hold) = (|| Some("m".into()), || Some(Intent { held: tags(0..1), others: Vec::new() }));
+        for unmade in [
+            Unmade { mark: mark(), ..Unmade::default() },
+            Unmade { mark: mark(), hold: hold(), ..Unmade::default() },
+            Unmade { tags: tags(0..1), ..Unmade::default() },
+            Unmade { settle: vec![(Tag::named("a"), 500)], ..Unmade::default() },
+        ] {
+            let pending = Pending::default();
+            pending.add(unmade);
+            assert!(!pending.is_empty() && pending.len() == 1);
+            pending.confirm(&pending.next());
+            assert_eq!((pending.is_empty(), pending.len()), (true, 0));
+        }
     }
 
     #[test]
