@@ -1,6 +1,5 @@
 //! The figures of the process: for Prometheus, and what happened lately, for `aside top` and the dashboard.
 
-use http::header::ACCEPT;
 use http::request::Parts as Head;
 use http::{HeaderValue, Response, StatusCode};
 use serde::{Deserialize, Serialize};
@@ -47,7 +46,7 @@ struct Lately {
 
 /// The figures as the Accept field wants them.
 pub(super) fn metrics(head: &Head, metrics: &Metrics, parts: &proxy::Parts) -> Response<Body> {
-    let format = Format::accepted(head.headers.get(ACCEPT).and_then(|accept| accept.to_str().ok()));
+    let format = Format::accepted(&head.headers);
     let text = metrics.write(format, &gauges(parts));
     with(StatusCode::OK, HeaderValue::from_static(format.content_type()), text.into_bytes())
 }
@@ -90,6 +89,5 @@ fn gauges(parts: &proxy::Parts) -> Gauges {
         origin_inflight: Some(addresses.iter().map(|address| address.under_way as u64).sum()),
         breakers: addresses.into_iter().map(|address| (address.url, !address.is_in_order)).collect(),
         compares: parts.shared().compares(),
-        build: vec![("rules", format!("{:016x}", parts.shared().rules().fingerprint()))],
     }
 }

@@ -4,14 +4,13 @@
 //! exit code and a line: 0 where it serves clients, 1 where it does not or nobody answers, for health checks.
 
 use std::process::ExitCode;
-use std::time::Duration;
 
 use clap::Args;
 
 use super::asking::{AdminArguments, Unanswered};
-use super::terminal::{layout, say, say_json};
+use super::terminal::{layout, say, say_json, whole_seconds};
 use crate::admin::{AddressStatus, LeaseStatus, RouteStatus, Status, StoreStatus, VerifyStatus};
-use crate::config::{duration, size};
+use crate::config::size;
 
 /// `aside status`.
 #[derive(Debug, Args)]
@@ -52,7 +51,7 @@ pub(super) fn run(arguments: &StatusArguments) -> ExitCode {
 fn text(status: &Status) -> String {
     let Status { version, uptime_seconds, ready, config, listen, admin, store, pending, origin, verify, routes } =
         status;
-    let up = duration::show(Duration::from_secs_f64(uptime_seconds.max(0.0).floor()));
+    let up = whole_seconds(*uptime_seconds);
     let ready = if *ready { "serving" } else { "not serving" };
     let file = config.file.as_deref().unwrap_or("no file");
     let token = if admin.token { ", with a token" } else { "" };
@@ -111,7 +110,7 @@ fn verify_text(verify: &VerifyStatus) -> Option<String> {
 fn route_text(route: &RouteStatus) -> String {
     let RouteStatus { name, requests, hits, misses, .. } = route;
     let name = if route.path.is_some() { name } else { "(no route)" };
-    let share = (hits * 100).checked_div(hits + misses);
+    let share = (u128::from(*hits) * 100).checked_div(u128::from(*hits) + u128::from(*misses));
     let share = share.map_or_else(String::new, |share| format!(", {share} % of reads from the store"));
     format!("{name}: {requests} requests{share}")
 }

@@ -3,12 +3,13 @@
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Args;
 use http::{HeaderName, HeaderValue};
 use serde_json::Value;
 
-use crate::config::{Config, ConfigError, Overrides, Report, wants_no_colours};
+use crate::config::{Config, ConfigError, Overrides, Report, duration, wants_no_colours};
 use crate::fields::{Notation, visible, visible_lines};
 
 /// The configuration cannot be used: `EX_CONFIG`.
@@ -125,6 +126,12 @@ pub(super) fn size_of_terminal() -> Size {
     })
 }
 
+/// So many whole seconds, as a configuration has a duration; what a process says that is none counts as the nearest.
+pub(super) fn whole_seconds(seconds: f64) -> String {
+    let seconds = seconds.max(0.0).floor();
+    duration::show(Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX))
+}
+
 /// Puts labelled lines under one another; a label that repeats is left out.
 pub(super) fn layout(lines: &[(&str, String)]) -> String {
     let width = lines.iter().map(|(label, _)| label.len()).max().unwrap_or(0);
@@ -147,5 +154,16 @@ mod tests {
         let error = field("Authorization Bearer hunter2").unwrap_err();
         assert!(!error.contains("hunter2"), "{error}");
         assert!(field("A: b").is_ok());
+    }
+
+    #[test]
+    fn seconds_that_are_no_duration_are_shown_all_the_same() {
+        assert_eq!(whole_seconds(93.9), "1m33s");
+        for none in [-1.0, f64::NEG_INFINITY, f64::NAN, 0.4] {
+            assert_eq!(whole_seconds(none), "0s");
+        }
+        for large in [1e19, 1e300, f64::INFINITY] {
+            assert!(whole_seconds(large).contains('d'), "{large}");
+        }
     }
 }

@@ -22,10 +22,10 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::asking::{AdminArguments, Answer, Process, Unanswered};
-use super::terminal::{Size, said, size_of_terminal};
+use super::terminal::{Size, said, size_of_terminal, whole_seconds};
 use crate::admin::{Figures, RouteStatus, Status};
 use crate::clock::Stopwatch;
-use crate::config::{duration, size};
+use crate::config::size;
 use crate::fields::{Notation, visible, visible_lines};
 
 /// What is asked at once.
@@ -172,11 +172,11 @@ impl Change<'_> {
     /// For people.
     fn page(&self) -> String {
         let Status { version, uptime_seconds, ready, listen, store, origin, .. } = &self.after.status;
-        let up = duration::show(Duration::from_secs_f64(uptime_seconds.max(0.0).floor()));
+        let up = whole_seconds(*uptime_seconds);
         let ready = if *ready { "serving" } else { "not serving" };
         let figures = &self.after.figures;
         let mut page = format!("aside {version} on {}, up {up}, {ready}\n\n", listen.join(" and "));
-        let since = figures.hits + figures.misses;
+        let since = figures.hits.saturating_add(figures.misses);
         let since = (since > 0).then(|| count(figures.hits) / count(since));
         let _ = writeln!(
             page,
@@ -190,7 +190,7 @@ impl Change<'_> {
             "origin    {:10.1}/s   {} under way, {} of its time saved",
             self.per_second(|figures| figures.origin_fetches),
             figures.origin_inflight,
-            duration::show(Duration::from_secs_f64(figures.saved_origin_seconds.max(0.0).floor())),
+            whole_seconds(figures.saved_origin_seconds),
         );
         let _ = writeln!(page, "latency   {}", self.latency());
         let _ = writeln!(page, "store     {}, {} of memory", store.url, size::show(store.memory_bytes >> 10 << 10));
@@ -219,9 +219,9 @@ impl Change<'_> {
             self.after.status.routes.iter().map(|route| (self.rate(route), route)).collect();
         rows.sort_by(|one, other| other.0.total_cmp(&one.0).then(other.1.requests.cmp(&one.1.requests)));
         for (rate, route) in rows {
-            let reads = route.hits + route.misses;
+            let reads = route.hits.saturating_add(route.misses);
             let share = percent((reads > 0).then(|| count(route.hits) / count(reads)));
-            let sent = size::show((route.cache_bytes + route.origin_bytes) >> 10 << 10);
+            let sent = size::show(route.cache_bytes.saturating_add(route.origin_bytes) >> 10 << 10);
             let name = if route.path.is_some() { &*route.name } else { "(no route)" };
             let _ = writeln!(text, "{rate:>10.1}  {share:>6}  {:>12}  {sent:>10}  {name}", route.requests);
         }

@@ -49,7 +49,7 @@ details! {
     RulesDiffer, "rules-differ", "Other nodes have other rules, and do not all know of this one yet, so nothing stored is reused.";
     Invalidated, "invalidated", "A write or a purge has invalidated the stored answer.";
     InvalidatedSoftly, "invalidated-softly", "The stored answer was invalidated softly: it is stale, however new.";
-    RacedWrite, "raced-write", "A write came between fetching the answer and storing it.";
+    RacedWrite, "raced-write", "A write or a purge came between fetching the answer and storing it.";
     Held, "held", "A write has changed this, or may still change it, so nothing of it is stored for a while.";
     NewerFill, "newer-fill", "A newer answer is stored already.";
     Gone, "gone", "The stored answer that this one was to renew is gone.";

@@ -34,7 +34,7 @@ pub use groups::{CACHE_GROUP_INVALIDATION, CACHE_GROUPS, cache_groups, cache_tag
 pub use host::{HostName, is_host};
 pub use list::{list_members, split_list};
 pub use media_type::{MediaType, is_plain_json, media_type};
-pub use negotiation::{AcceptEncoding, ContentCoding, Vary, is_encoded, preferences};
+pub use negotiation::{AcceptEncoding, ContentCoding, Vary, is_encoded, media_type_weight, preferences};
 pub use range::{ByteRange, ContentRange};
 pub use trace::{TRACEPARENT, TraceParent};
 pub use visible::{Notation, visible, visible_lines};

@@ -3,7 +3,7 @@
 //! Source: RFC 9110 section 12
 
 use http::HeaderMap;
-use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, HeaderName, HeaderValue, VARY};
+use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, HeaderName, HeaderValue, VARY};
 
 use super::list::{list_members, split_list};
 
@@ -45,6 +45,23 @@ pub fn preferences(request: &HeaderMap, name: &HeaderName, any_order: bool) -> O
     wanted.sort_by_key(|(_, weight)| std::cmp::Reverse(*weight));
     let texts: Vec<String> = wanted.into_iter().map(|(value, weight)| format!("{value};{weight}")).collect();
     (!texts.is_empty()).then(|| texts.join(","))
+}
+
+/// How much a request wants the first of these media types, which go from the one by name to the widest range: the weight of
+/// the most specific that its Accept names, in thousandths. 0 where that names none, or has no sense.
+///
+/// Source: RFC 9110 section 12.5.1
+pub fn media_type_weight(request: &HeaderMap, names: &[&str]) -> u16 {
+    let of = |name: &&str| {
+        let weights = list_members(request, &ACCEPT).filter_map(|member| {
+            let mut parts = member.split(|&byte| byte == b';').map(<[u8]>::trim_ascii);
+            let is_it = parts.next()?.eq_ignore_ascii_case(name.as_bytes());
+            let weighs = |part: &&[u8]| matches!(part, [b'q' | b'Q', b'=', ..]);
+            is_it.then(|| parts.find(weighs).map_or(Some(1000), weight)).flatten()
+        });
+        weights.max()
+    };
+    names.iter().find_map(of).unwrap_or(0)
 }
 
 /// A content coding that the proxy can apply.

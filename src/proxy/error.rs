@@ -120,6 +120,28 @@ impl Refusal {
         }
     }
 
+    /// Whether it is the client's doing alone: what a client can bring about as often as it likes is no trouble.
+    fn is_of_client(&self) -> bool {
+        match self {
+            Self::StoreDown | Self::NotKept | Self::NotInvalidated | Self::PurgePending => false,
+            Self::BadRequest(_)
+            | Self::MethodNotAllowed
+            | Self::PurgeNotAllowed
+            | Self::LastHop
+            | Self::TooManyFields(_)
+            | Self::UnknownExpectation
+            | Self::TargetTooLong(_)
+            | Self::BodyTooLarge(_)
+            | Self::BodyBroken(_)
+            | Self::BodyTooSlow(_)
+            | Self::UnknownCoding
+            | Self::NotAdmitted
+            | Self::AnswersUnread
+            | Self::OnlyIfCached
+            | Self::BadEntry(_) => true,
+        }
+    }
+
     /// Whether what follows on the connection could be read in more than one way, or is not worth reading.
     fn ends_connection(&self) -> bool {
         use Refusal as R;
@@ -143,6 +165,7 @@ impl Refusal {
         };
         let mut answer = own(self.status(), &self.sentence(), CacheStatus { detail, ..CacheStatus::default() });
         answer.notes.why = (*self != Self::LastHop).then(|| self.sentence().into());
+        answer.notes.is_of_client = self.is_of_client();
         if self.ends_connection() {
             answer.response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }

@@ -202,7 +202,10 @@ pub(super) fn telling(
 /// error under `"refuse"`, whose promise is unconditional.
 fn unfinished(core: &Core, mut answer: Answer, fault: &Fault) -> Answer {
     if core.store.when_down() == WhenDown::Refuse {
-        return Refusal::NotInvalidated.answer();
+        // The origin was asked, whatever its client hears.
+        let mut refused = Refusal::NotInvalidated.answer();
+        refused.notes.origin_micros = answer.notes.origin_micros;
+        return refused;
     }
     answer.cache_status.detail = Some(fault_detail(fault));
     answer

@@ -4,6 +4,7 @@
 
 use std::ops::ControlFlow::{self, Break, Continue};
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::header::{AGE, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE};
 use http::{HeaderMap, HeaderValue, Method};
@@ -26,11 +27,13 @@ use super::lookup::{lookup, lookup_now};
 use super::pass::{pass, pass_without_body};
 use super::patience::{MOMENT, Patience, SHORT_MOMENT, SURE, UNSURE};
 use super::route::{Unkeyed, resource};
+use crate::clock::Stopwatch;
 use crate::fields::{ByteRange, CacheStatus, Detail, Forward};
 use crate::origin::OriginError;
 use crate::policy::{Reuse, only_if_cached};
 use crate::rules::{Route, Ruleset};
 use crate::store::{Fault, Kind, Lookup};
+use crate::telemetry::Work;
 
 /// How often a request that waited in vain looks again before it goes to the origin by itself.
 const LOOKS: usize = 4;
@@ -111,10 +114,13 @@ impl Way {
 
 /// Reads once more, for nobody but the store.
 pub(super) fn read_for_the_store(core: &Arc<Core>, rules: Arc<Ruleset>, request: Admitted) {
-    let core = Arc::clone(core);
+    let (core, began, target) = (Arc::clone(core), Stopwatch::start(), request.target.clone());
     tokio::spawn(async move {
         if let Continue(way) = read(&core, rules, request) {
-            drop(way.go(&core).await);
+            let of = (&Method::GET, target.path(), &HeaderMap::new());
+            let mut begun = core.shared.recorder.in_background(Work::Fill, began, of);
+            begun.goes_on(way.asks_for().0.map(|route| &route.name), target.path(), false);
+            way.go(&core).await.end(begun);
         }
     });
 }
@@ -160,7 +166,7 @@ async fn in_turn(core: &Arc<Core>, asked: &Arc<Asked>) -> Answer {
         }
         if answer.own && room.is_none() && !answers.has_room(size, size) {
             let forward = answer.cache_status.forward;
-            drop(answer);
+            give_up(core, asked, answer);
             room = answers.room(size).await;
             if room.is_none() {
                 return no_answer(&OriginError::NoRoom, forward.unwrap_or(Forward::Miss));
@@ -173,13 +179,24 @@ async fn in_turn(core: &Arc<Core>, asked: &Arc<Asked>) -> Answer {
             answer.turn = turn;
             return answer;
         }
-        drop(answer);
+        give_up(core, asked, answer);
         turn = share.turn(size).await;
         if turn.is_none() {
             return Refusal::AnswersUnread.answer();
         }
         // Where its turn has come because the connection is gone, this request is about to be dropped, too.
         yield_now().await;
+    }
+}
+
+/// Gives up an answer for one that is made later. What the origin had to do with it is counted all the same.
+fn give_up(core: &Core, asked: &Asked, answer: Answer) {
+    let (recorder, Answer { notes, .. }) = (&core.shared.recorder, answer);
+    if let Some(micros) = notes.origin_micros {
+        recorder.besides(asked.route().map(|route| &route.name), Duration::from_micros(micros));
+    }
+    if let Some(detail) = notes.refused {
+        recorder.refused(detail);
     }
 }
 

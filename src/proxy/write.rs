@@ -143,7 +143,7 @@ async fn read_response(core: &Core, answer: Answer, wanted: bool) -> (Answer, Op
     if !wanted {
         return (answer, None);
     }
-    let Answer { response, cache_status, .. } = answer;
+    let Answer { response, cache_status, notes, .. } = answer;
     let (head, body) = response.into_parts();
     let (body, json) = match body {
         Body::Stream(stream) => {
@@ -157,5 +157,5 @@ async fn read_response(core: &Core, answer: Answer, wanted: bool) -> (Answer, Op
         }
         other => (other, None),
     };
-    (Answer::new(http::Response::from_parts(head, body), cache_status), json)
+    (Answer { notes, ..Answer::new(http::Response::from_parts(head, body), cache_status) }, json)
 }

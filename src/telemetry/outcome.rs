@@ -95,6 +95,8 @@ pub struct Notes {
     pub query: Option<Box<str>>,
     /// Why the answer is not the origin's, where it is neither that nor a stored one.
     pub why: Option<Box<str>>,
+    /// Whether that is the client's doing, whatever the status is.
+    pub is_of_client: bool,
     /// Whether it may have changed something.
     pub is_write: bool,
     /// What the write made old.
@@ -190,15 +192,18 @@ impl Outcome {
     /// Whether there was no answer but an error of the proxy's own that is not the client's doing: what is wrong with a
     /// request is its client's affair, and clients can be wrong as often as they like.
     pub fn is_trouble(&self) -> bool {
-        self.notes.why.is_some() && self.status.is_some_and(|status| status.is_server_error())
+        self.notes.why.is_some()
+            && !self.notes.is_of_client
+            && self.status.is_some_and(|status| status.is_server_error())
     }
 
     /// The level that its line in the log has.
     pub(super) fn level(&self) -> &'static str {
         match self.work {
             _ if self.is_trouble() => "WARN",
-            Work::Request => "INFO",
-            Work::Refresh | Work::Fill | Work::Write | Work::Compare => "DEBUG",
+            // What a write drops people look for, whether or not its client has stayed.
+            Work::Request | Work::Write => "INFO",
+            Work::Refresh | Work::Fill | Work::Compare => "DEBUG",
         }
     }
 
@@ -211,7 +216,7 @@ impl Outcome {
             (Work::Compare, None) => "a stored answer could not be compared with what the API says now",
             (Work::Compare, _) => "what the API says now was fetched, to compare a stored answer with it",
             (Work::Refresh, _) => "a stored answer was renewed in the background",
-            (Work::Fill, _) => "an answer was fetched although its client had left",
+            (Work::Fill, _) => "an answer was fetched that no client waited for",
             (Work::Write, _) => "a write went on although its client had left",
         })
     }

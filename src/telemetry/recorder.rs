@@ -20,7 +20,12 @@ use crate::fields::{CacheStatus, Detail};
 ///
 /// Where it counts, all that one of a core is given has to come from that core's thread: see [`Recorder::of_core`].
 #[derive(Clone, Debug, Default)]
-pub struct Recorder {
+pub struct Recorder(Arc<Readers>);
+
+/// What a recorder's outcomes go to, in one place: a request that begins takes hold of that alone, and of nothing that other
+/// cores hold, too.
+#[derive(Clone, Debug, Default)]
+struct Readers {
     /// The figures, if anybody reads them.
     counts: Option<Counts>,
     /// The log, if requests get lines there.
@@ -60,7 +65,7 @@ pub struct Begun {
 /// Counts the bytes of a body whose length nobody knows beforehand, once it is gone.
 #[derive(Debug)]
 pub struct Sent {
-    counts: Counts,
+    recorder: Recorder,
     route: Option<Arc<str>>,
     source: Source,
     bytes: u64,
@@ -79,65 +84,80 @@ macro_rules! is_wanted {
 impl Recorder {
     /// One whose outcomes go to the log, those of requests if they meet this.
     pub(super) fn to_log(log: Queue, bar: Bar) -> Self {
-        Self { log: Some(Arc::new(log)), bar, ..Self::default() }
+        Self(Arc::new(Readers { log: Some(Arc::new(log)), bar, ..Readers::default() }))
     }
 
     /// The same, which counts in these figures besides.
     #[must_use]
     pub fn counting(self, metrics: &Arc<Metrics>) -> Self {
         let counts = Counts { metrics: Arc::clone(metrics), shard: metrics.shard(), labels: Arc::default() };
-        Self { counts: Some(counts), ..self }
+        self.with(|readers| readers.counts = Some(counts))
     }
 
     /// The same for one core, whose thread alone may use it and what comes of it: it counts where no other core does. The
     /// names are those of all routes; others are found as well, only not as fast.
     #[must_use]
     pub fn of_core<'n>(&self, routes: impl Iterator<Item = &'n Arc<str>>) -> Self {
-        let counts = self.counts.as_ref().map(|counts| Counts { shard: counts.metrics.shard(), ..counts.clone() });
-        Self { counts, lots: Arc::default(), ..self.clone() }.about(routes)
+        let of_core = self.with(|readers| {
+            readers.lots = Arc::default();
+            if let Some(counts) = &mut readers.counts {
+                counts.shard = counts.metrics.shard();
+            }
+        });
+        of_core.about(routes)
     }
 
     /// The same core's where there are other routes.
     #[must_use]
     pub fn about<'n>(&self, routes: impl Iterator<Item = &'n Arc<str>>) -> Self {
         let labels = Arc::new(Labels::of(routes));
-        let counts = self.counts.as_ref().map(|counts| Counts { labels, ..counts.clone() });
-        Self { counts, ..self.clone() }
+        self.with(|readers| {
+            if let Some(counts) = &mut readers.counts {
+                counts.labels = labels;
+            }
+        })
     }
 
     /// The same figures, and another one's log.
     #[must_use]
     pub fn logging_as(&self, other: &Self) -> Self {
-        Self { log: other.log.clone(), bar: other.bar, ..self.clone() }
+        self.with(|readers| (readers.log, readers.bar) = (other.0.log.clone(), other.0.bar))
+    }
+
+    /// One that differs in this.
+    fn with(&self, change: impl FnOnce(&mut Readers)) -> Self {
+        let mut readers = Readers::clone(&self.0);
+        change(&mut readers);
+        Self(Arc::new(readers))
     }
 
     /// The figures that it counts in, if it does.
     pub fn metrics(&self) -> Option<&Arc<Metrics>> {
-        self.counts.as_ref().map(|counts| &counts.metrics)
+        self.0.counts.as_ref().map(|counts| &counts.metrics)
     }
 
     /// The origin has answered, in so long, for a request that asks it once more, and whose outcome tells of that alone.
     pub fn besides(&self, route: Option<&Arc<str>>, took: Duration) {
-        if let Some(Counts { shard, labels, .. }) = &self.counts {
+        if let Some(Counts { shard, labels, .. }) = &self.0.counts {
             shard.origin_answered(labels, route, u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
         }
     }
 
     /// Whether queries are shown to anybody.
     pub fn shows(&self) -> bool {
-        self.log.is_some()
+        self.0.log.is_some()
     }
 
     /// A stored answer was compared with the origin's.
     pub fn verified(&self, route: Option<&Arc<str>>, verified: Verified) {
-        if let Some(counts) = &self.counts {
+        if let Some(counts) = &self.0.counts {
             counts.shard.verified(route, verified);
         }
     }
 
     /// An answer that was to be stored once it is whole is not, for this reason: its request had its outcome before.
     pub fn refused(&self, detail: Detail) {
-        if let Some(counts) = &self.counts {
+        if let Some(counts) = &self.0.counts {
             counts.shard.refused(detail);
         }
     }
@@ -164,8 +184,8 @@ impl Recorder {
         (method, path, fields): (&Method, &str, &HeaderMap),
         client: Option<IpAddr>,
     ) -> Begun {
-        let drawn = self.log.is_some() && self.bar.draws(&self.lots);
-        let read = (drawn || (self.log.is_some() && self.bar.may_be_slow())) && is_wanted!(WARN);
+        let drawn = self.0.log.is_some() && self.0.bar.draws(&self.0.lots);
+        let read = (drawn || (self.0.log.is_some() && self.0.bar.may_be_slow())) && is_wanted!(WARN);
         Begun {
             recorder: self.clone(),
             work,
@@ -184,14 +204,14 @@ impl Recorder {
 
     /// Takes an outcome to all that read it; `drawn` is whether it is one of the log's sample.
     fn record(&self, outcome: Outcome, drawn: bool) {
-        if let Some(Counts { shard, labels, .. }) = &self.counts {
+        if let Some(Counts { shard, labels, .. }) = &self.0.counts {
             shard.count(labels, &outcome);
         }
-        let Some(log) = &self.log else { return };
+        let Some(log) = &self.0.log else { return };
         let wanted = match outcome.work {
             _ if outcome.is_trouble() => is_wanted!(WARN),
-            Work::Request => self.bar.is_met(&outcome, drawn) && is_wanted!(INFO),
-            Work::Refresh | Work::Fill | Work::Write | Work::Compare => is_wanted!(DEBUG),
+            Work::Request | Work::Write => self.0.bar.is_met(&outcome, drawn) && is_wanted!(INFO),
+            Work::Refresh | Work::Fill | Work::Compare => is_wanted!(DEBUG),
         };
         if wanted {
             log.outcome(Box::new(outcome));
@@ -203,7 +223,7 @@ impl Begun {
     /// It is not answered at once: takes down what of it is read if it never is.
     pub fn goes_on(&mut self, route: Option<&Arc<str>>, path: &str, is_write: bool) {
         (self.route, self.is_write) = (route.map(Arc::clone), is_write);
-        if self.path.is_empty() && (self.recorder.counts.is_some() || self.recorder.log.is_some()) {
+        if self.path.is_empty() && (self.recorder.0.counts.is_some() || self.recorder.0.log.is_some()) {
             self.path = cut_off(path, LONGEST_PATH);
         }
     }
@@ -233,8 +253,8 @@ impl Begun {
     }
 
     fn sent(&self, outcome: &Outcome) -> Option<Sent> {
-        let (counts, source) = (self.recorder.counts.clone()?, outcome.source()?);
-        Some(Sent { counts, route: outcome.notes.route.clone(), source, bytes: 0 })
+        let source = outcome.source().filter(|_| self.recorder.0.counts.is_some())?;
+        Some(Sent { recorder: self.recorder.clone(), route: outcome.notes.route.clone(), source, bytes: 0 })
     }
 
     fn outcome(
@@ -283,7 +303,8 @@ impl Sent {
 
 impl Drop for Sent {
     fn drop(&mut self) {
-        let Counts { shard, labels, .. } = &self.counts;
-        shard.sent(labels, self.route.as_ref(), self.source, self.bytes);
+        if let Some(Counts { shard, labels, .. }) = &self.recorder.0.counts {
+            shard.sent(labels, self.route.as_ref(), self.source, self.bytes);
+        }
     }
 }

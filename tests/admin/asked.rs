@@ -209,25 +209,3 @@ async fn entries_are_listed_by_the_names_that_figures_have_with_how_often_each_w
     assert_eq!(unknown.status, 400);
     assert!(unknown.error(Some("route")).contains("/fruit/{id}"), "{}", unknown.body);
 }
-
-#[tokio::test]
-async fn a_reload_that_takes_its_time_keeps_nobody_from_an_answer() {
-    let origin = Origin::counting().await;
-    let process = Process::start(origin.address, "memory://", ROUTES).await;
-    let (file, socket) = (process.folder().join("proxy.toml"), process.admin_socket());
-    let told = std::fs::read_to_string(&file).unwrap();
-    std::fs::remove_file(&file).unwrap();
-    // A pipe has nothing to read before it is written to.
-    rustix::fs::mkfifoat(rustix::fs::CWD, &file, 0o600.into()).unwrap();
-    let asking = socket.clone();
-    let reload = std::thread::spawn(move || over_unix(&asking, &post("/reload", &serde_json::json!({}))).status);
-    // Opens once the reload reads it.
-    let mut pipe = std::fs::File::options().write(true).open(&file).unwrap();
-    for path in ["/status", "/explain?url=/fruit/1", "/livez"] {
-        assert_eq!(over_unix(&socket, &get(path)).status, 200, "{path}");
-    }
-    assert!(!reload.is_finished());
-    std::io::Write::write_all(&mut pipe, told.as_bytes()).unwrap();
-    drop(pipe);
-    assert_eq!(reload.join().unwrap(), 200);
-}

@@ -8,6 +8,7 @@ use crate::commands::{aside, code, printed};
 use crate::support::node::Process;
 use crate::support::origin::Origin;
 use crate::support::redis::RedisServer;
+use crate::support::scrape::read_strictly;
 use crate::support::until;
 use crate::{ROUTES, get, over_unix, post};
 
@@ -86,6 +87,7 @@ async fn a_scrape_tells_how_long_redis_took_with_writes_and_purges() {
         let line = scrape.lines().find(|line| line.starts_with(series)).unwrap_or_default().to_owned();
         line.rsplit(' ').next().and_then(|count| count.parse::<u64>().ok()).unwrap_or_default()
     };
+    read_strictly(&over_unix(&node.admin_socket(), &get("/metrics")).body);
     let operations = |name: &str| counted(&format!("aside_store_operation_seconds_count{{op=\"{name}\"}}"));
     assert!(operations("lookup") > 0 && operations("put") > 0);
     assert_eq!((operations("invalidate"), counted("aside_invalidation_ack_seconds_count")), (0, 0));
@@ -96,6 +98,12 @@ async fn a_scrape_tells_how_long_redis_took_with_writes_and_purges() {
     assert!(before > 0);
     assert_eq!(over_unix(&node.admin_socket(), &post("/purge", &json!({"url": "/fruit/1"}))).status, 200);
     assert_eq!(operations("invalidate"), before + 1, "a purge is timed as an invalidation is");
+    redis.pause();
+    node.client().put("/fruit/1", "{}").await;
+    let pending = || over_unix(&node.admin_socket(), &get("/metrics")).body.contains("result=\"pending\"} 1");
+    until("it is told as pending", || async { pending() }).await;
+    assert_eq!(counted("aside_invalidation_ack_seconds_count"), 1, "what is pending has no word of the store's");
+    redis.resume();
 }
 
 #[tokio::test]

@@ -285,13 +285,58 @@ async fn what_becomes_of_a_fetch_without_a_client_is_told_in_the_log_of_details(
     drop(leaving);
     node.says("the request ended before its answer").await;
     keeper.let_go(1);
-    node.says("an answer was fetched although its client had left").await;
+    node.says("an answer was fetched that no client waited for").await;
     let log = node.log();
-    for (words, path) in [("was renewed in the background", "/stale/1"), ("although its client had left", "/slow")] {
+    for (words, path) in [("was renewed in the background", "/stale/1"), ("that no client waited for", "/slow")] {
         let line = log.lines().find(|line| line.contains(words)).unwrap();
         assert!(line.contains(&format!("DEBUG GET {path} ")) && line.contains("  200  "), "{line}");
         assert!(line.contains(": stored") && line.contains(" ms  "), "{line}");
     }
+}
+
+#[tokio::test]
+async fn what_a_write_dropped_whose_client_has_left_is_in_the_log() {
+    let (gate, mut keeper) = Gate::new();
+    let gate = Arc::new(gate);
+    let origin = Origin::start(move |_| {
+        let gate = Arc::clone(&gate);
+        async move {
+            gate.pass().await;
+            response(200, &[], "{}")
+        }
+    })
+    .await;
+    let node = Process::telling(origin.address, "memory://", &format!("{FRUIT}[log]\nsample = \"0%\"\n")).await;
+    let mut leaving = tokio::net::TcpStream::connect(node.address).await.unwrap();
+    leaving.write_all(b"PUT /fruit/1 HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\n\r\n{}").await.unwrap();
+    keeper.arrived().await;
+    drop(leaving);
+    node.says("the request ended before its answer").await;
+    keeper.let_go(1);
+    node.says("a write went on although its client had left").await;
+    let log = node.log();
+    let line = log.lines().find(|line| line.contains("although its client had left")).unwrap();
+    assert!(line.contains("INFO PUT /fruit/1") && line.contains("dropped"), "{line}");
+}
+
+#[tokio::test]
+async fn what_clients_bring_about_has_no_more_lines_than_the_sample_whatever_its_status() {
+    let origin = Origin::counting().await;
+    let node = Process::telling(origin.address, "memory://", "[log]\nsample = \"0%\"\n").await;
+    let client = node.client();
+    for _ in 0..5 {
+        let coded =
+            b"POST /a HTTP/1.1\r\nhost: a\r\ntransfer-encoding: foo, chunked\r\nconnection: close\r\n\r\n0\r\n\r\n";
+        let refused = raw_client(node.address, coded).await;
+        assert!(refused.starts_with("HTTP/1.1 501"), "{refused}");
+        assert_eq!(client.get_with("/a", &[("cache-control", "only-if-cached")]).await.status, 504);
+        assert_eq!(client.get_with("/a", &[("connection", "cookie")]).await.status, 400);
+    }
+    // A write has its line, and comes last.
+    assert_eq!(client.put("/a", "{}").await.status, 200);
+    node.says("PUT /a").await;
+    let log = node.log();
+    assert!(!log.contains("WARN") && !log.contains("504") && !log.contains("501"), "{log}");
 }
 
 const FRUIT: &str = "[[route]]\npath = \"/fruit/{id}\"\nkey = \"fruit:{id}\"\nttl = \"1h\"\n";

@@ -99,6 +99,7 @@ async fn what_a_connection_leaves_unread_keeps_its_own_next_answers_and_nobody_e
         assert_eq!((answer.status().as_u16(), size(answer).await), (200, 250 << 10));
     }
     assert_eq!(origin.count(), 7, "an answer that waits for its turn is asked for once");
+    assert_eq!(node.metrics.totals().origin.count(), 7, "one that is given up was the origin's all the same");
 }
 
 #[tokio::test]

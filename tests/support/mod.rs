@@ -8,6 +8,7 @@ pub mod https;
 pub mod node;
 pub mod origin;
 pub mod redis;
+pub mod scrape;
 pub mod sentinel;
 pub mod tls;
 

@@ -60,7 +60,11 @@ pub(in crate::proxy) async fn again(core: &Core, asked: &Arc<Asked>, seen: &Seen
         Collected::Slow(ahead, rest) | Collected::Larger(ahead, rest) | Collected::NoRoom(ahead, rest) => {
             Again::Running(head, ahead, rest)
         }
-        Collected::Failed(error) => Again::Failed(OriginError::Broken(error.to_string())),
+        Collected::Failed(error) => {
+            // The outcome tells of an error alone.
+            core.shared.recorder.besides(asked.route().map(|route| &route.name), head.received.took);
+            Again::Failed(OriginError::Broken(error.to_string()))
+        }
     }
 }
 

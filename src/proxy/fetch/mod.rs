@@ -15,6 +15,7 @@ mod read_ahead;
 mod received;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::{Method, StatusCode};
 use tokio::sync::oneshot;
@@ -250,7 +251,7 @@ async fn ask(core: &Core, mut fetch: Fetch) -> Result<Coming, Told> {
             Some(_) => {
                 // It speaks of another representation than ours, which is over: ask again, unconditionally.
                 drop(body);
-                count_besides(core, &fetch, &received);
+                count_besides(core, &fetch.asked, received.took);
                 fetch.missed.stale = None;
                 fetch.interim = None;
                 if let Some(token) = invalidate_stale(core, &fetch, status).await {
@@ -280,7 +281,7 @@ async fn judged(
             }
             let too_large = detail == Detail::TooLarge && for_part.is_none();
             if too_large && asks_for_part(&fetch.asked.request.fields) {
-                count_besides(core, &fetch, &received);
+                count_besides(core, &fetch.asked, received.took);
                 return Err(Told::AsAsked(detail));
             }
             Err(not_stored(&fetch, received, body, detail).into())
@@ -288,9 +289,9 @@ async fn judged(
     }
 }
 
-/// Counts an answer of the origin's after which it is asked once more: the outcome tells of that one.
-fn count_besides(core: &Core, fetch: &Fetch, received: &Received) {
-    core.shared.recorder.besides(fetch.asked.route().map(|route| &route.name), received.took);
+/// Counts an answer of the origin's that no outcome tells of: one after which it is asked once more, or that nobody is given.
+fn count_besides(core: &Core, asked: &Asked, took: Duration) {
+    core.shared.recorder.besides(asked.route().map(|route| &route.name), took);
 }
 
 /// Answers with the stale entry or the error, whoever waits.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use http::HeaderMap;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{
     DescriptorEncoder, EncodeLabelSet, MetricEncoder, NoLabelSet, prometheus_text, text,
@@ -15,6 +16,7 @@ use prometheus_client::registry::{Registry, Unit};
 use super::histogram::{BOUNDS_MICROS, Buckets, as_f64};
 use super::operations::Gauges;
 use super::totals::{Totals, Verified};
+use crate::fields::media_type_weight;
 
 /// How a scrape wants the metrics to be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +64,7 @@ metrics! {
     "aside_stale_served_total", "counter", ["reason"],
         "Stale answers that were served.";
     "aside_missed_total", "counter", ["reason"],
-        "Reads that went to the origin.";
+        "Reads (GET and HEAD) that went to the origin.";
     "aside_fills_refused_total", "counter", ["reason"],
         "Answers that were fetched and not stored.";
     "aside_invalidations_total", "counter", ["route", "rule", "result"],
@@ -96,10 +98,13 @@ metrics! {
 }
 
 impl Format {
-    /// The one that an Accept field asks for.
-    pub fn accepted(accept: Option<&str>) -> Self {
-        let open = accept.is_some_and(|accept| accept.contains("application/openmetrics-text"));
-        if open { Self::OpenMetrics } else { Self::Text }
+    /// The one that a request would rather have; of the same weight `OpenMetrics`, if that is asked for by name.
+    ///
+    /// Source: RFC 9110 section 12.5.1
+    pub fn accepted(request: &HeaderMap) -> Self {
+        let open = media_type_weight(request, &["application/openmetrics-text"]);
+        let text = media_type_weight(request, &["text/plain", "text/*", "*/*"]);
+        if open > 0 && open >= text { Self::OpenMetrics } else { Self::Text }
     }
 
     /// Its media type.
@@ -167,7 +172,7 @@ impl Collector for Scrape {
         self.invalidations(&mut encoder)?;
         self.store(&mut encoder)?;
         self.origin(&mut encoder)?;
-        self.rest(&mut encoder)
+        begun(&mut encoder, "aside_build_info")?.encode_info(&[("version", env!("CARGO_PKG_VERSION"))])
     }
 }
 
@@ -282,12 +287,6 @@ impl Scrape {
         }
         Ok(())
     }
-
-    fn rest(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
-        let version = ("version", env!("CARGO_PKG_VERSION").to_owned());
-        let labels: Vec<(&str, String)> = [version].into_iter().chain(self.gauges.build.clone()).collect();
-        begun(encoder, "aside_build_info")?.encode_info(&labels)
-    }
 }
 
 /// The classes of a status, by their number.
@@ -296,6 +295,8 @@ const CLASSES: [&str; 6] = ["none", "1xx", "2xx", "3xx", "4xx", "5xx"];
 /// Names that two metrics share would make a scrape that nobody takes.
 #[cfg(test)]
 mod tests {
+    use http::HeaderValue;
+
     use super::super::totals::RouteTotals;
     use super::*;
 
@@ -324,8 +325,29 @@ mod tests {
             assert_eq!(written.matches("# TYPE ").count(), METRICS.len());
             assert!(written.contains("aside_breaker_open{address=\"127.0.0.1:1\\\"\\\\\\n\"} 1\n"), "{written}");
         }
-        assert_eq!(Format::accepted(None), Format::Text);
-        assert_eq!(Format::accepted(Some("application/openmetrics-text;version=1.0.0,*/*")), Format::OpenMetrics);
+    }
+
+    #[test]
+    fn the_format_is_what_a_request_would_rather_have() {
+        let prometheus = "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,\
+            application/openmetrics-text;version=0.0.1;q=0.4,text/plain;version=1.0.0;q=0.3,*/*;q=0.2";
+        for (lines, format) in [
+            (&[][..], Format::Text),
+            (&["*/*"], Format::Text),
+            (&[prometheus], Format::OpenMetrics),
+            (&["application/openmetrics-text;version=1.0.0,*/*"], Format::OpenMetrics),
+            (&["Application/OpenMetrics-Text"], Format::OpenMetrics),
+            (&["text/plain", "application/openmetrics-text"], Format::OpenMetrics),
+            (&["text/plain", "application/openmetrics-text; q=0.9"], Format::Text),
+            (&["application/openmetrics-text;q=0"], Format::Text),
+            (&["application/openmetrics-text;q=0.000, text/plain;q=0.1"], Format::Text),
+            (&["application/openmetrics-text2, x/application/openmetrics-text"], Format::Text),
+        ] {
+            let lines = lines.iter().map(|line| (http::header::ACCEPT, HeaderValue::from_static(line)));
+            let mut request = HeaderMap::new();
+            lines.for_each(|(name, value)| assert!(request.try_append(name, value).is_ok()));
+            assert_eq!(Format::accepted(&request), format, "{request:?}");
+        }
     }
 
     #[test]

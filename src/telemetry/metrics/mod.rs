@@ -42,11 +42,13 @@ impl Metrics {
 
     /// The figures so far, of all cores. What a core counts meanwhile may be there in part.
     pub fn totals(&self) -> Totals {
-        let mut totals = Totals::default();
-        for shard in self.shards() {
+        let (mut totals, shards) = (Totals::default(), self.shards());
+        // Held from before the first count is read: whoever comes next sees no less.
+        let mut saved = self.saved.lock().unwrap_or_else(PoisonError::into_inner);
+        for shard in shards {
             shard.add_to(&mut totals);
         }
-        self.saved.lock().unwrap_or_else(PoisonError::into_inner).account(&mut totals);
+        saved.account(&mut totals);
         totals
     }
 

@@ -88,8 +88,6 @@ pub struct Gauges {
     pub origin_inflight: Option<u64>,
     /// Whether hits are compared with the origin's answers.
     pub compares: bool,
-    /// What is known of the build and of what runs besides the version.
-    pub build: Vec<(&'static str, String)>,
 }
 
 #[cfg(test)]

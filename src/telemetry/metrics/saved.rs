@@ -19,14 +19,16 @@ struct RouteSaved {
 
 impl Saved {
     /// Accounts for the hits since the last time and says how much all of them have saved. Hits of a route of which nothing
-    /// was fetched yet wait for its first fetch.
+    /// was fetched yet wait for its first fetch. A hit for which the origin was asked all the same has saved nothing. Figures
+    /// that are older than those before them say nothing new.
     pub(super) fn account(&mut self, totals: &mut Totals) {
         for (name, route) in &mut totals.routes {
             let saved = self.0.entry(Arc::clone(name)).or_default();
             if route.origin_fetches > 0 {
                 let mean = route.origin_seconds / as_f64(route.origin_fetches);
-                saved.seconds += mean * as_f64(route.hits.saturating_sub(saved.hits));
-                saved.hits = route.hits;
+                let hits = route.hits.saturating_sub(route.asked_besides).max(saved.hits);
+                saved.seconds += mean * as_f64(hits - saved.hits);
+                saved.hits = hits;
             }
             route.saved_origin_seconds = saved.seconds;
         }
@@ -41,14 +43,18 @@ mod tests {
     #[test]
     fn a_hit_saves_what_fetches_of_its_route_take_and_what_is_saved_stays() {
         let mut saved = Saved::default();
-        let mut after = |hits, origin_fetches, origin_seconds| {
-            let route = RouteTotals { hits, origin_fetches, origin_seconds, ..RouteTotals::default() };
+        let mut after = |hits, asked_besides, origin_fetches, origin_seconds| {
+            let route = RouteTotals { hits, origin_fetches, origin_seconds, asked_besides, ..RouteTotals::default() };
             let mut totals = Totals { routes: BTreeMap::from([("r".into(), route)]), ..Totals::default() };
             saved.account(&mut totals);
             totals.routes["r"].saved_origin_seconds
         };
-        let of = [after(3, 0, 0.0), after(4, 2, 1.0), after(4, 4, 8.0), after(5, 4, 8.0)];
-        let expected = [0.0, 2.0, 2.0, 4.0];
+        let of = [after(3, 0, 0, 0.0), after(4, 0, 2, 1.0), after(4, 0, 4, 8.0), after(5, 0, 4, 8.0)];
+        // Older ones that come late, and hits for which the origin was asked.
+        let of =
+            of.into_iter().chain([after(3, 0, 4, 8.0), after(5, 0, 4, 8.0), after(8, 3, 4, 8.0), after(9, 3, 4, 8.0)]);
+        let of: Vec<f64> = of.collect();
+        let expected = [0.0, 2.0, 2.0, 4.0, 4.0, 4.0, 4.0, 6.0];
         assert!(of.iter().zip(expected).all(|(of, expected)| (of - expected).abs() < 1e-9), "{of:?}");
     }
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use http::Method;
 
 use super::super::journal::Journal;
-use super::super::outcome::{CacheResult, Outcome, Source, UNROUTED_LABEL, Work};
+use super::super::outcome::{CacheResult, Done, Outcome, Source, UNROUTED_LABEL, Work};
 use super::histogram::{Count, Histogram};
 use super::totals::{Invalidations, RouteTotals, Totals, Verified};
 use crate::fields::{Detail, Forward};
@@ -49,6 +49,7 @@ pub(in super::super) struct Shard {
 struct RouteCounts {
     cells: [Count; CELLS],
     bytes: [Count; 2],
+    asked_besides: Count,
     origin_fetches: Count,
     origin_micros: Count,
 }
@@ -95,6 +96,14 @@ impl Shard {
             } else if let (Some(bytes), Some(Source::Origin)) = (outcome.bytes, outcome.source()) {
                 route.sent(Source::Origin, bytes);
             }
+            let asked_besides = match outcome.work {
+                Work::Request => result == CacheResult::Stale && outcome.cache.detail == Some(Detail::StaleIfError),
+                Work::Refresh | Work::Compare => true,
+                Work::Fill | Work::Write => false,
+            };
+            if asked_besides {
+                route.asked_besides.add(1);
+            }
             if let Some(micros) = notes.origin_micros {
                 route.fetched(micros);
             }
@@ -114,13 +123,7 @@ impl Shard {
     }
 
     fn count_more(&self, outcome: &Outcome, result: CacheResult) {
-        let (cache, notes) = (&outcome.cache, &outcome.notes);
-        if cache.collapsed {
-            self.collapsed.add(1);
-        }
-        if let Some(detail) = cache.detail.filter(|_| result == CacheResult::Stale) {
-            count_reason(&self.stale, detail);
-        }
+        let notes = &outcome.notes;
         if let Some(detail) = notes.refused {
             self.refused(detail);
         }
@@ -130,17 +133,30 @@ impl Shard {
                 rule: by.rule.clone(),
                 result: dropped.done,
             }));
-            if let Some(micros) = dropped.ack_micros {
+            // What is pending, or held, has no such word yet.
+            if let Some(micros) = dropped.ack_micros.filter(|_| dropped.done == Done::Confirmed) {
                 self.acks.record(micros);
             }
         }
-        if outcome.work == Work::Write {
-            locked(&self.journal).note(outcome, result);
+        match outcome.work {
+            Work::Request => self.count_answer(outcome, result),
+            Work::Write => locked(&self.journal).note(outcome, result),
+            Work::Refresh | Work::Fill | Work::Compare => {}
         }
-        if outcome.work != Work::Request {
-            return;
+    }
+
+    /// Counts what only a client's request can be: what it was given, and why it was not a hit.
+    fn count_answer(&self, outcome: &Outcome, result: CacheResult) {
+        let cache = &outcome.cache;
+        if cache.collapsed {
+            self.collapsed.add(1);
         }
-        if matches!(result, CacheResult::Miss | CacheResult::Pass) {
+        if let Some(detail) = cache.detail.filter(|_| result == CacheResult::Stale) {
+            count_reason(&self.stale, detail);
+        }
+        let is_read = matches!(outcome.method, Method::GET | Method::HEAD);
+        let missed = is_read && matches!(result, CacheResult::Miss | CacheResult::Pass);
+        if missed {
             match (cache.detail, cache.forward) {
                 (Some(detail), _) => count_reason(&self.missed, detail),
                 (None, Some(forward)) => {
@@ -151,7 +167,7 @@ impl Shard {
                 (None, None) => {}
             }
         }
-        if matches!(result, CacheResult::Miss | CacheResult::Pass | CacheResult::Write) {
+        if missed || result == CacheResult::Write {
             locked(&self.journal).note(outcome, result);
         }
     }
@@ -271,6 +287,7 @@ impl Default for RouteCounts {
         Self {
             cells: from_fn(|_| Count::default()),
             bytes: from_fn(|_| Count::default()),
+            asked_besides: Count::default(),
             origin_fetches: Count::default(),
             origin_micros: Count::default(),
         }
@@ -316,6 +333,7 @@ impl RouteCounts {
         let [cache, origin] = &self.bytes;
         totals.cache_bytes += cache.get();
         totals.origin_bytes += origin.get();
+        totals.asked_besides += self.asked_besides.get();
         totals.origin_fetches += self.origin_fetches.get();
         totals.origin_seconds += std::time::Duration::from_micros(self.origin_micros.get()).as_secs_f64();
     }

@@ -18,7 +18,7 @@ pub struct Totals {
     pub requests: BTreeMap<CacheResult, Buckets>,
     /// How long the origin took until the head of its answer.
     pub origin: Buckets,
-    /// How long it took until the store had confirmed an invalidation.
+    /// How long it took until the store had confirmed an invalidation; not of those that it has yet to confirm.
     pub acks: Buckets,
     /// Requests that were answered by the fetch of another one.
     pub collapsed: u64,
@@ -53,6 +53,10 @@ pub struct RouteTotals {
     pub origin_seconds: f64,
     /// How much of the origin's time hits have saved: the mean of the route's fetches, for each.
     pub saved_origin_seconds: f64,
+    /// Hits for which the origin was asked all the same: to renew what is stale, before that stood in for its error, or to
+    /// compare the two.
+    #[serde(skip)]
+    pub(super) asked_besides: u64,
     #[serde(skip)]
     pub(super) cells: BTreeMap<(&'static str, u8, CacheResult), u64>,
 }
