@@ -64,6 +64,9 @@ impl Refusal {
     }
 }
 
+/// What `/livez` calls itself: whoever asks knows by it that no other server answers.
+pub(super) const LISTENER: &str = "aside admin";
+
 /// An answer in JSON.
 pub(super) fn json(status: StatusCode, value: &impl Serialize) -> Response<Body> {
     let body = serde_json::to_vec(value).unwrap_or_default();

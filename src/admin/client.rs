@@ -12,8 +12,10 @@ use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
+use tokio::sync::OnceCell;
 use tokio::time::timeout;
 
+use super::answer::LISTENER;
 use crate::body::{Body, Collected, Timed, cause};
 use crate::fields::BearerToken;
 use crate::store::LONGEST_LEASE;
@@ -32,6 +34,8 @@ pub enum Place {
 pub struct Client {
     /// Where it is asked; of several the first where somebody is.
     places: Vec<Place>,
+    /// The one where an admin listener was found.
+    found: OnceCell<Place>,
     token: Option<BearerToken>,
 }
 
@@ -52,6 +56,8 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(2);
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 /// How long that to a purge may take: where Redis does not confirm it, it waits for three leases.
 const PURGED_WITHIN: Duration = Duration::from_secs(3 * LONGEST_LEASE.as_secs() + 30);
+/// How long it may take to say that it is there.
+const FOUND_WITHIN: Duration = Duration::from_secs(5);
 /// A larger answer is no answer of the admin listener.
 const LARGEST_ANSWER: u64 = 64 << 20;
 
@@ -92,7 +98,7 @@ impl std::error::Error for ClientError {}
 impl Client {
     /// One that asks the first of these places where somebody answers.
     pub fn new(places: Vec<Place>, token: Option<BearerToken>) -> Self {
-        Self { places, token }
+        Self { places, found: OnceCell::new(), token }
     }
 
     /// Asks for a path with its query.
@@ -106,50 +112,86 @@ impl Client {
     }
 
     async fn ask(&self, method: Method, target: &str, body: Body) -> Result<(StatusCode, Bytes), ClientError> {
-        let (place, stream) = self.connect().await?;
-        let broken =
-            |why: String| ClientError::Broken(format!("{place} did not answer as an admin listener does: {why}"));
-        let request = self.request(method, target, &place, body).map_err(|error| broken(error.to_string()))?;
+        let found = self.found.get_or_try_init(|| self.find()).await?;
+        let (place, stream) = connect_first(std::slice::from_ref(found)).await?;
+        let request = request(method, target, &place, body).map(|mut request| {
+            let value = self.token.as_ref().and_then(BearerToken::authorization);
+            request.headers_mut().extend(value.map(|value| (AUTHORIZATION, value)));
+            request
+        });
         let within = if target == "/purge" { PURGED_WITHIN } else { ANSWER_WITHIN };
-        match timeout(within, exchange(stream, request)).await {
-            Ok(Ok(answered)) => Ok(answered),
-            Ok(Err(NoAnswer::Other(why))) => Err(broken(why)),
-            Ok(Err(NoAnswer::BrokeOff(why))) => Err(ClientError::Unanswered(format!(
-                "{place} was asked and broke off before its answer was whole ({why})"
-            ))),
-            Err(_) => Err(ClientError::Unanswered(format!("{place} was asked and did not answer within {within:?}"))),
-        }
+        answered(&place, stream, request, within).await
     }
 
-    /// The first place where somebody answers.
-    async fn connect(&self) -> Result<(Place, Box<dyn Stream>), ClientError> {
-        let mut why = Vec::new();
-        if self.places.is_empty() {
-            why.push("nobody answers: there is no admin socket here that is this user's".to_owned());
-        }
-        for place in &self.places {
-            match timeout(CONNECT_WITHIN, connect(place)).await {
-                Ok(Ok(stream)) => return Ok((place.clone(), stream)),
-                Ok(Err(error)) => why.push(format!("nobody answers at {place} ({error})")),
-                Err(_) => why.push(format!("nobody answers at {place} within {CONNECT_WITHIN:?}")),
-            }
-        }
-        Err(ClientError::Nobody(why.join(", and ")))
-    }
-
-    fn request(&self, method: Method, target: &str, place: &Place, body: Body) -> Result<Request<Body>, http::Error> {
-        let host = match place {
-            Place::Unix(_) => "localhost",
-            Place::Tcp(address) => address,
+    /// The first place where somebody is, and that is an admin listener: neither the token nor anything that drops or changes
+    /// something goes to another server, which is the port for clients as likely as not.
+    async fn find(&self) -> Result<Place, ClientError> {
+        let (place, stream) = connect_first(&self.places).await?;
+        let livez = request(Method::GET, "/livez", &place, Body::Empty);
+        let (_, body) = match answered(&place, stream, livez, FOUND_WITHIN).await {
+            // Nothing was asked for so far but whether it is there.
+            Err(ClientError::Unanswered(why)) => return Err(ClientError::Broken(format!("{why}; it may hang"))),
+            answered => answered?,
         };
-        let mut request = Request::builder().uri(target).header(HOST, host).header(ACCEPT, "application/json");
-        if method == Method::POST {
-            request = request.header(CONTENT_TYPE, "application/json");
+        if is_livez(&body) {
+            return Ok(place);
         }
-        if let Some(value) = self.token.as_ref().and_then(BearerToken::authorization) {
-            request = request.header(AUTHORIZATION, value);
+        Err(ClientError::Broken(format!(
+            "what answers at {place} is not the admin listener of aside; is it the address for clients?"
+        )))
+    }
+}
+
+/// Whether this is what `/livez` of an admin listener says.
+fn is_livez(body: &[u8]) -> bool {
+    let value: Option<serde_json::Value> = serde_json::from_slice(body).ok();
+    value.is_some_and(|value| value.get("listener").is_some_and(|listener| listener == LISTENER))
+}
+
+/// The first of these places where somebody is.
+async fn connect_first(places: &[Place]) -> Result<(Place, Box<dyn Stream>), ClientError> {
+    let mut why = Vec::new();
+    for place in places {
+        match timeout(CONNECT_WITHIN, connect(place)).await {
+            Ok(Ok(stream)) => return Ok((place.clone(), stream)),
+            Ok(Err(error)) if error.kind() == io::ErrorKind::NotFound => {
+                why.push(format!("at {place} (there is no such socket)"));
+            }
+            Ok(Err(error)) => why.push(format!("at {place} ({error})")),
+            Err(_) => why.push(format!("at {place} within {CONNECT_WITHIN:?}")),
         }
-        request.method(method).body(body)
+    }
+    Err(ClientError::Nobody(format!("nobody answers {}", why.join(", nor "))))
+}
+
+fn request(method: Method, target: &str, place: &Place, body: Body) -> Result<Request<Body>, http::Error> {
+    let host = match place {
+        Place::Unix(_) => "localhost",
+        Place::Tcp(address) => address,
+    };
+    let mut request = Request::builder().uri(target).header(HOST, host).header(ACCEPT, "application/json");
+    if method == Method::POST {
+        request = request.header(CONTENT_TYPE, "application/json");
+    }
+    request.method(method).body(body)
+}
+
+/// What the server at this place answers.
+async fn answered(
+    place: &Place,
+    stream: Box<dyn Stream>,
+    request: Result<Request<Body>, http::Error>,
+    within: Duration,
+) -> Result<(StatusCode, Bytes), ClientError> {
+    let broken = |why: String| ClientError::Broken(format!("{place} did not answer as an admin listener does: {why}"));
+    let request = request.map_err(|error| broken(error.to_string()))?;
+    match timeout(within, exchange(stream, request)).await {
+        Ok(Ok(answered)) => Ok(answered),
+        Ok(Err(NoAnswer::Other(why))) => Err(broken(why)),
+        Ok(Err(NoAnswer::BrokeOff(why))) => {
+            Err(ClientError::Unanswered(format!("{place} was asked and broke off before its answer was whole ({why})")))
+        }
+        Err(_) => Err(ClientError::Unanswered(format!("{place} was asked and did not answer within {within:?}"))),
     }
 }
 
@@ -209,7 +251,10 @@ mod tests {
     fn client_in(folder: &tempfile::TempDir) -> (Client, UnixListener) {
         let path = folder.path().join("a.sock");
         let listener = UnixListener::bind(&path).unwrap();
-        (Client::new(vec![Place::Unix(path)], None), listener)
+        // It has been found before.
+        let place = Place::Unix(path);
+        let found = OnceCell::new_with(Some(place.clone()));
+        (Client { found, ..Client::new(vec![place], None) }, listener)
     }
 
     #[tokio::test(start_paused = true)]

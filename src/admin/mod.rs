@@ -39,7 +39,8 @@ use crate::handler::{Exchange, Handled, Handler, Handlers};
 use crate::proxy;
 use crate::store::Store;
 use crate::telemetry::{Metrics, Recent};
-use answer::json as in_json;
+use crate::verify::Report;
+use answer::{LISTENER, json as in_json};
 use endpoint::Endpoint;
 use gate::Gate;
 
@@ -164,12 +165,15 @@ impl Desk {
         let Process { parts, metrics, recent, control, readiness } = &self.shared.process;
         match endpoint {
             Endpoint::Page(piece) => Ok(page::page(piece)),
-            Endpoint::Live => Ok(in_json(StatusCode::OK, &json!({ "live": true }))),
+            Endpoint::Live => Ok(in_json(StatusCode::OK, &json!({ "live": true, "listener": LISTENER }))),
             Endpoint::Ready => Ok(self.readiness()),
             Endpoint::Status => Ok(in_json(StatusCode::OK, &self.status())),
             Endpoint::Metrics => Ok(figures::metrics(head, metrics, parts)),
             Endpoint::Recent => Ok(figures::recent(metrics, recent, parts)),
-            Endpoint::Verify => Ok(in_json(StatusCode::OK, &parts.shared().verified())),
+            Endpoint::Verify => {
+                let report = Report { file: control.config().file, ..parts.shared().verified() };
+                Ok(in_json(StatusCode::OK, &report))
+            }
             Endpoint::Explain => {
                 let question = query::explain(head.uri.query().unwrap_or_default())?;
                 Ok(in_json(StatusCode::OK, &control.explain(question, self.store.clone()).await?))

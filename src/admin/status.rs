@@ -57,6 +57,9 @@ pub struct StoreStatus {
     pub why_down: Option<String>,
     /// What this process may answer with; `None` where nobody else shares the store.
     pub lease: Option<LeaseStatus>,
+    /// The number of this process among them, in hexadecimal: another one at each start; `None` where nobody shares it.
+    #[serde(default)]
+    pub node: Option<String>,
     /// The other nodes that share it.
     pub peers: Vec<PeerStatus>,
     /// Writes of this process under way that it was told of.
@@ -176,6 +179,7 @@ pub(super) fn of_store(state: State) -> StoreStatus {
         up: state.up,
         why_down: state.why_down,
         lease,
+        node: state.node,
         peers: peers.collect(),
         marks: state.marks,
         held: state.held,

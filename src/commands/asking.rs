@@ -1,16 +1,16 @@
 //! How the commands ask a running process: where its admin listener is, what it answers, and what is said where nobody does.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
 use http::StatusCode;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::runtime::{Builder, Runtime};
 
-use super::terminal::{ConfigArguments, UNAVAILABLE, USAGE, refuse, say_aside, say_lines_aside};
+use super::terminal::{BAD_CONFIG, ConfigArguments, UNAVAILABLE, USAGE, refuse, say_aside, say_json, say_lines_aside};
 use crate::admin::{AdminListen, Client, ClientError, Place, Status, Told};
 use crate::config::{ConfigError, Whereabouts, runtime_folders};
 use crate::rules::reachable;
@@ -27,15 +27,29 @@ pub struct AdminArguments {
                 where the configuration says. Its token comes from there, too, or from ASIDE_ADMIN_TOKEN"
     )]
     admin: Option<String>,
+    /// Read no file: ask the process that `aside serve --no-config` has started.
+    #[arg(long, conflicts_with = "config")]
+    no_config: bool,
     /// Print JSON, for programs.
     #[arg(long)]
     pub(super) json: bool,
+}
+
+/// What says where a process is asked, where the command line does not.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Source<'a> {
+    /// This file, or the one that `aside serve` would find.
+    File(Option<&'a Path>),
+    /// None: it is where one is that was started without.
+    Nothing,
 }
 
 /// A process that can be asked.
 pub(super) struct Process {
     client: Client,
     runtime: Runtime,
+    /// What to do where nobody answers.
+    help: String,
 }
 
 /// What it answers, an error included.
@@ -46,6 +60,7 @@ pub(super) struct Answer {
 }
 
 /// Why there is no answer: what to say, and the exit code.
+#[derive(Debug)]
 pub(super) struct Unanswered {
     pub(super) why: String,
     pub(super) code: u8,
@@ -59,6 +74,8 @@ enum Unfound {
     Told(Unanswered),
 }
 
+const HELP: &str = "start it with `aside serve`, or name its admin listener with --admin";
+
 impl AdminArguments {
     /// The process; where it cannot be known, that has been said.
     pub(super) fn process(&self) -> Result<Process, ExitCode> {
@@ -71,13 +88,10 @@ impl AdminArguments {
     }
 
     fn find(&self, place: Option<&str>, option: &str) -> Result<Process, ExitCode> {
-        let named = place.map(Place::parse).transpose().map_err(|why| {
-            let why = format!("{option}: {why}");
-            Unanswered { why, code: USAGE }.say()
-        })?;
-        let found = find(named, self.config.config.as_deref()).map_err(|unfound| match unfound {
-            Unfound::File(error) => refuse(&error),
-            Unfound::Told(unanswered) => unanswered.say(),
+        let source = if self.no_config { Source::Nothing } else { Source::File(self.config.config.as_deref()) };
+        let found = find((place, option), source).map_err(|unfound| match unfound {
+            Unfound::File(error) if !self.json => refuse(&error),
+            unfound => self.say(&unfound.into()),
         })?;
         if let Some(error) = found.trouble {
             say_aside(&format!(
@@ -87,11 +101,16 @@ impl AdminArguments {
         }
         Ok(found.process)
     }
+
+    /// Says why there is no answer, in the form that is asked for.
+    pub(super) fn say(&self, unanswered: &Unanswered) -> ExitCode {
+        if self.json { unanswered.say_json() } else { unanswered.say() }
+    }
 }
 
-/// The process that the named file tells of, or the one that is found, if it does.
-pub(super) fn process_of(file: Option<&Path>) -> Option<Process> {
-    find(None, file).ok().map(|found| found.process)
+/// The process at the place that is named, or that the source says.
+pub(super) fn process_at(admin: Option<&str>, source: Source<'_>) -> Result<Process, Unanswered> {
+    find((admin, "--admin"), source).map(|found| found.process).map_err(Unanswered::from)
 }
 
 /// A process, and what is wrong with the file that it was found by.
@@ -100,36 +119,61 @@ struct Found {
     trouble: Option<ConfigError>,
 }
 
-fn find(named: Option<Place>, file: Option<&Path>) -> Result<Found, Unfound> {
+fn find((place, option): (Option<&str>, &str), source: Source<'_>) -> Result<Found, Unfound> {
+    let told = |why: String, code| Unfound::Told(Unanswered { why, code });
+    let named = place.map(Place::parse).transpose().map_err(|why| told(format!("{option}: {why}"), USAGE))?;
     let is_named = named.is_some();
-    let found = match Whereabouts::find(file) {
-        Ok(found) => found,
-        // A process whose place is known can be asked all the same.
-        Err(_) if named.is_some() => Whereabouts::default(),
-        Err(error) => return Err(Unfound::File(error)),
+    let found = match source {
+        Source::Nothing => Whereabouts::without_file(),
+        Source::File(file) => match Whereabouts::find(file) {
+            Ok(found) => found,
+            // A process whose place is known can be asked all the same.
+            Err(_) if is_named => Whereabouts::without_file(),
+            Err(error) => return Err(Unfound::File(error)),
+        },
     };
+    let mut help = HELP.to_owned();
     let places = match (named, &found.admin.listen) {
         (Some(place), _) => vec![place],
         (None, AdminListen::Unix(path)) => vec![Place::Unix(path.clone())],
         (None, AdminListen::Tcp(address)) => vec![Place::Tcp(reachable(*address).to_string())],
         (None, AdminListen::Default) => {
             let port = found.listen.first().map_or(0, std::net::SocketAddr::port);
-            runtime_folders().candidates(port).into_iter().map(Place::Unix).collect()
+            let folders = runtime_folders();
+            help.push_str(&there_are(&folders.others(port)));
+            folders.candidates(port).into_iter().map(Place::Unix).collect()
         }
         (None, AdminListen::Off) => {
             let why =
                 "the configuration wants no admin listener (`listen` in [admin] is \"off\"), so nobody can be asked";
-            return Err(Unfound::Told(Unanswered { why: why.to_owned(), code: UNAVAILABLE }));
+            return Err(told(why.to_owned(), UNAVAILABLE));
         }
     };
-    let runtime = Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| Unfound::Told(Unanswered { why: error.to_string(), code: 1 }))?;
-    let process = Process { client: Client::new(places, found.admin.token), runtime };
+    let runtime = Builder::new_current_thread().enable_all().build().map_err(|error| told(error.to_string(), 1))?;
+    let process = Process { client: Client::new(places, found.admin.token), runtime, help };
     match found.trouble {
         // Half of a file may lead to another one's process.
         Some(error) if !is_named && !process.has_read(found.file.as_deref()) => Err(Unfound::File(error)),
         trouble => Ok(Found { process, trouble }),
     }
+}
+
+/// The sockets of other processes, as `--admin` takes them.
+fn there_are(others: &[PathBuf]) -> String {
+    if others.is_empty() {
+        return String::new();
+    }
+    let shown: Vec<String> = others.iter().map(|path| format!("--admin {}", Place::Unix(path.clone()))).collect();
+    format!("; of other ports there is {}", shown.join(", "))
+}
+
+/// What is asked of it.
+#[derive(Clone, Copy)]
+enum Asks {
+    /// To tell something.
+    Tells,
+    /// To do something.
+    Does,
 }
 
 impl Process {
@@ -142,12 +186,12 @@ impl Process {
 
     /// Asks for a path with its query.
     pub(super) fn get(&self, target: &str) -> Result<Answer, Unanswered> {
-        read(self.runtime.block_on(self.client.get(target)), Asks::Tells)
+        self.read(self.runtime.block_on(self.client.get(target)), Asks::Tells)
     }
 
     /// The same where something else goes on.
     pub(super) async fn ask(&self, target: &str) -> Result<Answer, Unanswered> {
-        read(self.client.get(target).await, Asks::Tells)
+        self.read(self.client.get(target).await, Asks::Tells)
     }
 
     /// Runs what asks again and again.
@@ -157,39 +201,31 @@ impl Process {
 
     /// Sends JSON to a path.
     pub(super) fn post(&self, target: &str, json: &Value) -> Result<Answer, Unanswered> {
-        read(self.runtime.block_on(self.client.post(target, json.to_string().into_bytes())), Asks::Does)
+        self.read(self.runtime.block_on(self.client.post(target, json.to_string().into_bytes())), Asks::Does)
     }
-}
 
-/// What is asked of it.
-#[derive(Clone, Copy)]
-enum Asks {
-    /// To tell something.
-    Tells,
-    /// To do something.
-    Does,
-}
-
-fn read(answered: Result<(StatusCode, bytes::Bytes), ClientError>, asks: Asks) -> Result<Answer, Unanswered> {
-    let help = "start it with `aside serve`, or name its admin listener with --admin";
-    match answered {
-        Ok((status, body)) => match serde_json::from_slice(&body) {
-            Ok(value) => Ok(Answer { status, value }),
-            Err(_) => Err(Unanswered {
-                why: format!("what answers is not the admin listener of aside: it says {status} and no JSON; {help}"),
-                code: UNAVAILABLE,
-            }),
-        },
-        Err(error @ ClientError::Unanswered(_)) => Err(match asks {
-            Asks::Tells => Unanswered { why: format!("{error}; it may hang: its log says more"), code: UNAVAILABLE },
-            Asks::Does => Unanswered {
+    fn read(
+        &self,
+        answered: Result<(StatusCode, bytes::Bytes), ClientError>,
+        asks: Asks,
+    ) -> Result<Answer, Unanswered> {
+        let unavailable = |why: String| Unanswered { why: format!("{why}; {}", self.help), code: UNAVAILABLE };
+        let (status, body) = answered.map_err(|error| match (&error, asks) {
+            (ClientError::Unanswered(_), Asks::Tells) => {
+                Unanswered { why: format!("{error}; it may hang: its log says more"), code: UNAVAILABLE }
+            }
+            (ClientError::Unanswered(_), Asks::Does) => Unanswered {
                 why: format!(
                     "{error}; what was asked for may have been done, or be pending: `aside status` and its log tell"
                 ),
                 code: 1,
             },
-        }),
-        Err(error) => Err(Unanswered { why: format!("{error}; {help}"), code: UNAVAILABLE }),
+            _ => unavailable(error.to_string()),
+        })?;
+        let value = serde_json::from_slice(&body).map_err(|_| {
+            unavailable(format!("what answers is not the admin listener of aside: it says {status} and no JSON"))
+        })?;
+        Ok(Answer { status, value })
     }
 }
 
@@ -207,19 +243,42 @@ impl Answer {
         })
     }
 
-    /// What it says is wrong.
+    /// What it says is wrong: 2 where that is what it was asked.
     pub(super) fn refused(&self) -> Unanswered {
+        if self.status == StatusCode::UNAUTHORIZED {
+            let why = "this needs the token of [admin], and another one was given or none: put it into ASIDE_ADMIN_TOKEN, or \
+                       name the file that has it with --config";
+            return Unanswered { why: why.to_owned(), code: 1 };
+        }
         let told = Told::deserialize(&self.value).map_or_else(|_| self.value.to_string(), |told| told.error);
-        Unanswered { why: told, code: 1 }
+        Unanswered { why: told, code: if self.status == StatusCode::BAD_REQUEST { USAGE } else { 1 } }
     }
 }
 
 impl Unanswered {
-    /// Says it.
+    /// Says it, for people.
     pub(super) fn say(&self) -> ExitCode {
-        // What is wrong with a file is told as `aside check` tells it, and says so itself.
-        let why = self.why.strip_prefix("error: ").unwrap_or(&self.why);
-        say_lines_aside(&format!("error: {why}"));
+        say_lines_aside(&format!("error: {}", self.sentence()));
         ExitCode::from(self.code)
+    }
+
+    /// The same for programs, where they look for the result.
+    fn say_json(&self) -> ExitCode {
+        say_json(&json!({ "error": self.sentence() }));
+        ExitCode::from(self.code)
+    }
+
+    /// What is wrong with a file is told as `aside check` tells it, and says by itself that it is an error.
+    fn sentence(&self) -> &str {
+        self.why.strip_prefix("error: ").unwrap_or(&self.why)
+    }
+}
+
+impl From<Unfound> for Unanswered {
+    fn from(unfound: Unfound) -> Self {
+        match unfound {
+            Unfound::File(error) => Self { why: error.to_string(), code: BAD_CONFIG },
+            Unfound::Told(unanswered) => unanswered,
+        }
     }
 }

@@ -73,12 +73,12 @@ pub(super) fn run(arguments: &PurgeArguments) -> ExitCode {
     }
     let answer = match process.post("/purge", &asked) {
         Ok(answer) => answer,
-        Err(unanswered) => return unanswered.say(),
+        Err(unanswered) => return arguments.process.say(&unanswered),
     };
     match answer.parsed::<Value>() {
         Ok(value) if arguments.process.json => say_json(&value),
         Ok(value) => say(&text(&value)),
-        Err(unanswered) => unanswered.say(),
+        Err(unanswered) => arguments.process.say(&unanswered),
     }
 }
 

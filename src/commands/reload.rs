@@ -20,13 +20,13 @@ pub(super) fn run(arguments: &AdminArguments) -> ExitCode {
     };
     let answer = match process.post("/reload", &json!({})) {
         Ok(answer) => answer,
-        Err(unanswered) => return unanswered.say(),
+        Err(unanswered) => return arguments.say(&unanswered),
     };
     match answer.parsed::<Reloaded>() {
         // As it came, whatever the version that answers has besides.
         Ok(_) if arguments.json => say_json(&answer.value),
         Ok(reloaded) => say(&text(&reloaded)),
-        Err(unanswered) => unanswered.say(),
+        Err(unanswered) => arguments.say(&unanswered),
     }
 }
 

@@ -1,7 +1,7 @@
 //! `aside status`: how the running process is.
 //!
 //! With `--json`, what `GET /status` of the admin listener answers: [`crate::admin::Status`]. With `--ready`, nothing but the
-//! exit code and a line: 0 where it serves clients, 1 where it does not or nobody answers, for health checks.
+//! exit code and a line, or `{"ready": true}`: 0 where it serves clients, 1 where it does not or nobody answers, for health checks.
 
 use std::process::ExitCode;
 
@@ -9,8 +9,8 @@ use clap::Args;
 
 use super::asking::{AdminArguments, Unanswered};
 use super::terminal::{layout, say, say_json, whole_seconds};
-use crate::admin::{AddressStatus, LeaseStatus, RouteStatus, Status, StoreStatus, VerifyStatus};
-use crate::config::size;
+use crate::admin::{AddressStatus, LeaseStatus, PeerStatus, RouteStatus, Status, StoreStatus, VerifyStatus};
+use crate::config::{duration, size};
 
 /// `aside status`.
 #[derive(Debug, Args)]
@@ -31,20 +31,21 @@ pub(super) fn run(arguments: &StatusArguments) -> ExitCode {
     };
     if arguments.ready {
         let told = match process.get("/readyz") {
+            Ok(answer) if answer.status.is_success() && arguments.process.json => return say_json(&answer.value),
             Ok(answer) if answer.status.is_success() => return say("ready"),
             Ok(answer) => answer.refused(),
             Err(unanswered) => unanswered,
         };
-        return Unanswered { code: 1, ..told }.say();
+        return arguments.process.say(&Unanswered { code: 1, ..told });
     }
     let answer = match process.get("/status") {
         Ok(answer) => answer,
-        Err(unanswered) => return unanswered.say(),
+        Err(unanswered) => return arguments.process.say(&unanswered),
     };
     match answer.parsed::<Status>() {
         Ok(_) if arguments.process.json => say_json(&answer.value),
         Ok(status) => say(&text(&status)),
-        Err(unanswered) => unanswered.say(),
+        Err(unanswered) => arguments.process.say(&unanswered),
     }
 }
 
@@ -62,7 +63,7 @@ fn text(status: &Status) -> String {
         ("admin", format!("{}{token}", admin.listen)),
         ("store", store_text(store, *pending)),
     ];
-    lines.extend(store.lease.iter().map(|lease| ("store", lease_text(lease, store.peers.len()))));
+    lines.extend(store.lease.iter().map(|lease| ("store", lease_text(lease, store))));
     lines.extend(origin.addresses.iter().map(|address| ("origin", address_text(address))));
     lines.extend(verify_text(verify).map(|text| ("verify", text)));
     lines.extend(routes.iter().map(|route| ("route", route_text(route))));
@@ -86,13 +87,33 @@ fn store_text(store: &StoreStatus, pending: u64) -> String {
     if *rules_differ { format!("{text}, nodes have different rules") } else { text }
 }
 
-fn lease_text(lease: &LeaseStatus, peers: usize) -> String {
-    let others = if peers == 1 { "1 other node".to_owned() } else { format!("{peers} other nodes") };
+fn lease_text(lease: &LeaseStatus, StoreStatus { peers, node, .. }: &StoreStatus) -> String {
+    let own = node.as_ref().map(|id| format!("node {id}, ")).unwrap_or_default();
+    let others = match peers.len() {
+        0 => "no other node".to_owned(),
+        1 => format!("1 other node ({})", named(peers)),
+        count => format!("{count} other nodes ({})", named(peers)),
+    };
     match (&lease.why, lease.valid) {
-        (_, true) => format!("shared with {others}; the lease is valid"),
-        (Some(why), false) => format!("shared with {others}; gives no hits: {why}"),
-        (None, false) => format!("shared with {others}; gives no hits"),
+        (_, true) => format!("{own}shared with {others}; the lease is valid"),
+        (Some(why), false) => format!("{own}shared with {others}; gives no hits: {why}"),
+        (None, false) => format!("{own}shared with {others}; gives no hits"),
     }
+}
+
+/// The other nodes, the silent ones first: those are to be looked for.
+fn named(peers: &[PeerStatus]) -> String {
+    const SHOWN: usize = 5;
+    let silent = peers.iter().filter_map(|peer| {
+        let whole = Duration::from_millis(peer.silent_ms?).as_secs();
+        Some(format!("{}, silent for {}", peer.id, duration::show(Duration::from_secs(whole))))
+    });
+    let there = peers.iter().filter(|peer| peer.silent_ms.is_none()).map(|peer| peer.id.clone());
+    let mut shown: Vec<String> = silent.chain(there).take(SHOWN).collect();
+    if peers.len() > SHOWN {
+        shown.push(format!("and {} more", peers.len() - SHOWN));
+    }
+    shown.join("; ")
 }
 
 /// What was compared, if anything is.
@@ -122,4 +143,17 @@ fn address_text(address: &AddressStatus) -> String {
         _ => "out of order, left alone for a while",
     };
     format!("{}: {state}, {} under way", address.url, address.inflight)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_silent_node_is_named_first_and_for_how_long() {
+        let peer = |id: &str, silent_ms| PeerStatus { id: id.to_owned(), silent_ms };
+        assert_eq!(named(&[peer("a", None), peer("b", Some(7_300))]), "b, silent for 7s; a");
+        let many: Vec<PeerStatus> = (0..9).map(|number| peer(&number.to_string(), None)).collect();
+        assert_eq!(named(&many), "0; 1; 2; 3; 4; and 4 more");
+    }
 }

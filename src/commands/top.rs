@@ -64,7 +64,7 @@ pub(super) fn run(arguments: &AdminArguments) -> ExitCode {
         let [Ok(interrupt), Ok(terminate)] = stop else { return Ok(ExitCode::FAILURE) };
         watch(&process, (interrupt, terminate), is_drawn, arguments.json).await
     });
-    watching.unwrap_or_else(|unanswered| unanswered.say())
+    watching.unwrap_or_else(|unanswered| arguments.say(&unanswered))
 }
 
 async fn watch(

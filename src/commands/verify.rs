@@ -41,5 +41,5 @@ fn reports(arguments: &VerifyArguments) -> Result<Vec<Report>, ExitCode> {
     let others = arguments.also.iter().map(|place| arguments.asked.process_at(place));
     let processes: Vec<Process> = std::iter::once(arguments.asked.process()).chain(others).collect::<Result<_, _>>()?;
     let told = |process: &Process| process.get("/verify").and_then(|answer| answer.parsed::<Report>());
-    processes.iter().map(|process| told(process).map_err(|unanswered| unanswered.say())).collect()
+    processes.iter().map(|process| told(process).map_err(|unanswered| arguments.asked.say(&unanswered))).collect()
 }

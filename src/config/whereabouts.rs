@@ -43,11 +43,20 @@ impl Whereabouts {
             Some(path) => read(path).map_err(|problem| refused(&path.display().to_string(), problem))?,
             None => String::new(),
         };
-        let mut found = Self::of_text(path.as_deref().unwrap_or(Path::new("")), &text)?;
+        let found = Self::of_text(path.as_deref().unwrap_or(Path::new("")), &text)?;
+        Ok(Self { file: path, ..found.with_the_token_outside() })
+    }
+
+    /// Those of a process that was started without a file.
+    pub fn without_file() -> Self {
+        Self::of_text(Path::new(""), "").unwrap_or_default().with_the_token_outside()
+    }
+
+    fn with_the_token_outside(mut self) -> Self {
         if let Some(token) = of_process(TOKEN).and_then(|text| admin::token(&text).ok()) {
-            found.admin.token = Some(token);
+            self.admin.token = Some(token);
         }
-        Ok(Self { file: path, ..found })
+        self
     }
 
     fn of_text(name: &Path, text: &str) -> Result<Self, ConfigError> {

@@ -122,6 +122,9 @@ pub async fn inspect(shared: &Shared, store: &Store, question: &Question) -> Res
     let seen = lookup(&RuledStore::alone(store.clone(), asked.rules.of_writes()), asked).await?;
     let variants = variants(asked, &seen);
     let mut next = decide(asked, &seen, shared.clock.now());
+    if shared.settings.verify.shadow {
+        next = in_shadow(next);
+    }
     if let Next::Serve(serve) = &mut next {
         let derived = serve.entry.derived(shared.derivation);
         serve.status = with_withheld(asked, &serve.entry, &derived, serve.status).0;
@@ -136,6 +139,15 @@ pub async fn inspect(shared: &Shared, store: &Store, question: &Question) -> Res
     let selection = entry.map(|entry| selection(shared, asked, at, (entry, seen.soft), overtaken));
     let is_fetched = shared.flights.has(&asked.resource.at.key);
     Ok(Inspection { selection, variants, cache_status, is_fetched, refusal })
+}
+
+/// With `[verify] shadow` nothing that is stored answers.
+fn in_shadow(next: Next) -> Next {
+    match next {
+        Next::Serve(_) => Next::Pass(Forward::Bypass, Some(Detail::Shadow)),
+        Next::Part(missed) => Next::Pass(missed.forward, Some(Detail::Shadow)),
+        next => next,
+    }
 }
 
 fn variants(asked: &Asked, seen: &Seen) -> Option<Variants> {

@@ -17,6 +17,8 @@ pub struct State {
     pub why_down: Option<String>,
     /// What this process may answer with; `None` where nobody else shares the store.
     pub lease: Option<LeaseState>,
+    /// The number of this process in the registry, in hex: another one at each start; `None` where nobody shares the store.
+    pub node: Option<String>,
     /// The other nodes that share it, as far as this one knows of them.
     pub peers: Vec<KnownPeer>,
     /// How many things are invalidated, and not confirmed so far; while there are any nothing is read from the store.
@@ -86,6 +88,7 @@ impl State {
             up: true,
             why_down: None,
             lease: None,
+            node: None,
             peers: Vec::new(),
             pending: 0,
             marks: 0,

@@ -11,6 +11,9 @@ use crate::fields::{Notation, visible};
 /// All of it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Report {
+    /// The file of the process, for which the proposals are; `None` where it has none.
+    #[serde(default)]
+    pub file: Option<String>,
     /// How much is compared: `off`, `sample` or `shadow`.
     pub mode: String,
     /// The share of hits, where that is `sample`.
@@ -245,7 +248,11 @@ impl Report {
             let _ = writeln!(text, "\nthere is not enough evidence for any [[write]] yet");
             return;
         }
-        let _ = writeln!(text, "\nfor proxy.toml, as far as was seen; nothing is changed by itself:");
+        let _ = writeln!(
+            text,
+            "\nfor {}, as far as was seen; nothing is changed by itself:",
+            self.file.as_deref().unwrap_or("a file")
+        );
         for proposal in &self.proposals {
             let _ = write!(text, "\n{}", proposal.toml());
         }

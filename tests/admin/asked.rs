@@ -120,6 +120,24 @@ async fn it_explains_what_memory_holds_and_what_is_fetched_now() {
 }
 
 #[tokio::test]
+async fn it_explains_what_is_answered_in_shadow() {
+    let origin = Origin::counting().await;
+    let process = Process::start(origin.address, "memory://", &format!("{ROUTES}[verify]\nshadow = true\n")).await;
+    let stored = || async {
+        let client = process.client();
+        client.get("/fruit/1").await.cache_status().contains("detail=shadow")
+    };
+    until("it is stored", stored).await;
+    for method in ["GET", "HEAD"] {
+        let told = over_unix(&process.admin_socket(), &get(&format!("/explain?method={method}&url=/fruit/1"))).json();
+        let verdict = &told["live"]["verdict"];
+        assert_eq!((&verdict["reused"], &verdict["detail"]), (&false.into(), &"shadow".into()), "{told}");
+        assert_eq!(verdict["cache_status"], "aside; fwd=bypass; detail=shadow");
+        assert!(told["text"].as_str().unwrap().contains("The origin is asked."), "{told}");
+    }
+}
+
+#[tokio::test]
 async fn a_reload_says_what_has_changed_and_a_bad_file_changes_nothing() {
     let origin = Origin::counting().await;
     let process = Process::start(origin.address, "memory://", ROUTES).await;

@@ -66,7 +66,10 @@ async fn where_nobody_answers_it_is_69_and_says_what_to_do() {
     let (port, other) = (free_port(), free_port());
     let by_tcp = format!("[admin]\nlisten = \"127.0.0.1:{other}\"\n");
     for (table, told) in [
-        ("", "nobody answers"),
+        (
+            "",
+            &*format!("nobody answers at unix:{}/aside-{port}.sock (there is no such socket)", folder.path().display()),
+        ),
         ("[admin]\nlisten = \"unix:none.sock\"\n", "nobody answers at unix:"),
         (&*by_tcp, "nobody answers at http://127.0.0.1:"),
         ("[admin]\nlisten = \"off\"\n", "wants no admin listener"),
@@ -78,8 +81,23 @@ async fn where_nobody_answers_it_is_69_and_says_what_to_do() {
             assert_eq!(code(&output), 69, "{}", printed(&output));
             assert!(printed(&output).contains(told), "{}", printed(&output));
         }
+        // Where programs look for it.
+        let output = aside(&file, &["purge", "--all", "--json"]);
+        let json: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert!(json["error"].as_str().unwrap().contains(told) && output.stderr.is_empty(), "{}", printed(&output));
+        // What only the process could have told.
+        let output = aside(&file, &["explain", "--live", "GET", "/"]);
+        assert!(code(&output) == 69 && printed(&output).contains(told), "{}", printed(&output));
         assert_eq!(code(&aside(&file, &["status", "--ready"])), 1);
+        let ready = aside(&file, &["status", "--ready", "--json"]);
+        assert!(code(&ready) == 1 && serde_json::from_slice::<Value>(&ready.stdout).is_ok(), "{}", printed(&ready));
     }
+    // One that listens elsewhere is pointed out.
+    std::fs::write(&file, format!("listen = \"127.0.0.1:{port}\"\norigin = \"http://127.0.0.1:1\"\n")).unwrap();
+    std::fs::write(folder.path().join("aside-1.sock"), "").unwrap();
+    let output = aside(&file, &["status"]);
+    let other = format!("--admin unix:{}/aside-1.sock", folder.path().display());
+    assert!(printed(&output).contains(&other), "{}", printed(&output));
     // A server of another kind.
     let origin = Origin::counting().await;
     let place = format!("http://{}", origin.address);
@@ -124,6 +142,26 @@ async fn a_file_that_is_no_toml_any_more_keeps_nobody_from_asking_the_process_th
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_sent_to_the_port_for_clients() {
+    let origin = Origin::counting().await;
+    let process = Process::start(origin.address, "memory://", ROUTES).await;
+    process.client().fill(&["/fruit/1"]).await;
+    let place = format!("http://{}", process.address);
+    for command in [&["purge", "--all"][..], &["reload"], &["status"]] {
+        let mut asking = Command::new(env!("CARGO_BIN_EXE_aside"));
+        asking.current_dir("/").args(command).args(["--admin", &place]).env("ASIDE_ADMIN_TOKEN", "sesame-open-sesame");
+        let output = asking.output().unwrap();
+        assert_eq!(code(&output), 69, "{}", printed(&output));
+        assert!(printed(&output).contains("is it the address for clients?"), "{}", printed(&output));
+    }
+    let asked = origin.asked();
+    let harmless =
+        |asked: &crate::support::origin::Asked| asked.method != "POST" && asked.field("authorization").is_none();
+    assert!(asked.iter().all(harmless), "{asked:?}");
+    assert_eq!(process.client().get("/fruit/1").await.cache(), "HIT");
+}
+
 #[tokio::test]
 async fn a_wrong_token_is_told() {
     let origin = Origin::counting().await;
@@ -134,7 +172,8 @@ async fn a_wrong_token_is_told() {
     std::fs::write(&file, format!("origin = \"http://a\"\n[admin]\nlisten = \"{address}\"\n")).unwrap();
     let output = aside(&file, &["status"]);
     assert_eq!(code(&output), 1);
-    assert!(printed(&output).contains("needs the token of [admin]"), "{}", printed(&output));
+    let told = printed(&output);
+    assert!(told.contains("needs the token of [admin]") && told.contains("ASIDE_ADMIN_TOKEN"), "{told}");
     let mut command = Command::new(env!("CARGO_BIN_EXE_aside"));
     command.args(["status", "--admin", &format!("http://{address}")]).env("ASIDE_ADMIN_TOKEN", "sesame-open-sesame");
     assert_eq!(command.current_dir("/").output().unwrap().status.code(), Some(0));
@@ -158,6 +197,24 @@ async fn explain_live_asks_the_running_process() {
     std::fs::write(&file, std::fs::read_to_string(&file).unwrap() + "[[route]]\npath = \"/more\"\n").unwrap();
     let output = aside(&file, &["explain", "--live", "GET", "/fruit/1"]);
     assert!(code(&output) == 0 && printed(&output).contains("goes by other rules"), "{}", printed(&output));
+    // Without its file: by its place, and by the port that one has which was started without any.
+    let run = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_aside"));
+        command
+            .current_dir("/")
+            .env("XDG_RUNTIME_DIR", process.folder())
+            .args(["explain", "--live", "GET", "/fruit/1"]);
+        command.args(arguments).output().unwrap()
+    };
+    let place = format!("unix:{}", process.admin_socket().display());
+    let output = run(&["--admin", &place]);
+    assert!(code(&output) == 0 && printed(&output).contains("It is reused"), "{}", printed(&output));
+    assert!(output.stderr.is_empty(), "{}", printed(&output));
+    std::os::unix::fs::symlink(process.admin_socket(), process.folder().join("aside-8080.sock")).unwrap();
+    let output = run(&["--no-config"]);
+    assert!(code(&output) == 0 && printed(&output).contains("It is reused"), "{}", printed(&output));
+    let output = run(&["--admin", "unix:/nowhere.sock"]);
+    assert!(code(&output) == 69 && output.stdout.is_empty(), "{}", printed(&output));
 }
 
 #[tokio::test]
@@ -196,7 +253,11 @@ async fn verify_prints_what_was_found_and_what_to_write() {
     client.expect(&[("/list", "MISS"), ("/list", "HIT")]).await;
     let found = || async {
         let json: Value = serde_json::from_slice(&run(&["verify", "--json"]).stdout).unwrap();
-        json["routes"][0]["volatile"] == 1 && json["routes"][0]["route"] == "/list" && json["mode"] == "sample"
+        let is_there = json["file"].as_str().is_some_and(|file| file.ends_with("proxy.toml"));
+        json["routes"][0]["volatile"] == 1
+            && json["routes"][0]["route"] == "/list"
+            && json["mode"] == "sample"
+            && is_there
     };
     until("it is compared", found).await;
     let text = printed(&run(&["verify"]));
@@ -229,8 +290,9 @@ async fn purge_drops_one_thing_by_name() {
         assert_eq!(code(&output), 0, "{}", printed(&output));
         assert_eq!(process.client().get("/fruit/1").await.cache(), "MISS", "{arguments:?}");
     }
-    assert_eq!(code(&purge(&["--route", "nobody's"])), 1);
-    for arguments in [&[][..], &["--all", "/fruit/1"], &["--key", "a", "--tag", "b"]] {
+    for arguments in
+        [&[][..], &["--all", "/fruit/1"], &["--key", "a", "--tag", "b"], &["--route", "nobody's"], &["fruit/1"]]
+    {
         assert_eq!(code(&purge(arguments)), 2, "{arguments:?}");
     }
 }

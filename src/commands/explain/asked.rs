@@ -30,7 +30,15 @@ pub struct ExplainArguments {
     /// Look into the store too: what is stored for this GET or HEAD, and why it is or is not reused now. The running process
     /// tells; where it cannot be asked, a store in Redis can be looked into. Nothing is written, and the origin is not asked.
     #[arg(long)]
-    live: bool,
+    pub(super) live: bool,
+    #[arg(
+        long,
+        value_name = "PLACE",
+        requires = "live",
+        help = "The admin listener of the process that tells, as in unix:/run/aside/admin.sock or http://127.0.0.1:9900; by \
+                default where the configuration says"
+    )]
+    pub(super) admin: Option<String>,
     /// The host that the client asks, with the port if it is not the scheme's own; by default the first of `hosts` in
     /// [clients], or else the first address of `listen`.
     #[arg(long, value_name = "HOST")]
@@ -62,7 +70,6 @@ pub(super) struct Asked {
     pub(super) host: Option<String>,
     /// Whether it asks by https; `None` for what the listener speaks.
     pub(super) secure: Option<bool>,
-    pub(super) live: bool,
     pub(super) data: Option<Value>,
     pub(super) response: Option<Value>,
 }
@@ -84,7 +91,6 @@ impl Asked {
             fields,
             host: question.host.clone().or(authority).or(given),
             secure: question.https.then_some(true).or(scheme_of(&question.url)),
-            live: false,
             data: None,
             response: None,
         })
@@ -156,7 +162,7 @@ pub(super) fn asked(arguments: &ExplainArguments) -> Result<Asked, String> {
         return Err("--live is about GET and HEAD without a body: only their answers are stored".to_owned());
     }
     let data = body("--data", arguments.data.as_deref())?;
-    Ok(Asked { live: arguments.live, data, response: body("--response", arguments.response.as_deref())?, ..asked })
+    Ok(Asked { data, response: body("--response", arguments.response.as_deref())?, ..asked })
 }
 
 fn method(text: &str) -> Result<Method, String> {

@@ -45,9 +45,14 @@ pub(super) async fn look_within(
     Ok(Live { store: url, seen, foreign })
 }
 
-/// Looks into the store of another process. The error says why that cannot be done, and what can.
-pub(super) fn look(shared: &Shared, question: &Question, asked: &Asked, config: &Config) -> Result<Live, String> {
-    let StoreUrl::Redis(_) = &config.store.url else { return Err(of_memory(asked, config)) };
+/// Looks into the store of another process, which does not tell by itself for that reason. The error says why that cannot be done, and what can.
+pub(super) fn look(
+    shared: &Shared,
+    question: &Question,
+    (asked, unanswered): (&Asked, &str),
+    config: &Config,
+) -> Result<Live, String> {
+    let StoreUrl::Redis(_) = &config.store.url else { return Err(of_memory(asked, unanswered, config)) };
     let timeout = config.store.timeout.max(PATIENCE);
     let node = store::Shared::new(&StoreSettings { timeout, ..config.store.clone() });
     let url = config.store.url.to_string();
@@ -76,14 +81,13 @@ fn on_a_thread<T: Send>(stack: Option<usize>, work: impl FnOnce() -> Result<T, S
     })
 }
 
-fn of_memory(asked: &Asked, config: &Config) -> String {
+fn of_memory(asked: &Asked, unanswered: &str, config: &Config) -> String {
     let scheme = if asked.secure(config) { "https" } else { "http" };
     // As a shell takes it, whatever quotes the target has.
     let (host, target) = (asked.host(config), asked.target.as_str().replace('\'', "'\\''"));
     format!(
-        "what memory:// holds lies in the running process, which does not answer on its admin listener; send the request to it \
-         and read Cache-Status, as in curl -sD - -o /dev/null '{scheme}://{host}{target}' (a request like any other: it \
-         may fill the entry), or keep entries in Redis"
+        "what memory:// holds lies in the running process, and {unanswered}; or send the request to it and read Cache-Status, \
+         as in curl -sD - -o /dev/null '{scheme}://{host}{target}' (a request like any other: it may fill the entry)"
     )
 }
 

@@ -80,7 +80,7 @@ use std::process::ExitCode;
 use http::Method;
 use serde_json::{Value, json};
 
-use super::asking;
+use super::asking::{Source, Unanswered, process_at};
 use super::terminal::{UNAVAILABLE, USAGE, configuration, refuse, say, say_aside, say_json};
 use crate::admin::{ExplainQuestion, Refusal};
 use crate::clock::Clock;
@@ -107,6 +107,13 @@ pub(super) fn run(arguments: &ExplainArguments) -> ExitCode {
             return ExitCode::from(USAGE);
         }
     };
+    let answer = match asked_live(arguments) {
+        // Nobody but that process is to tell, and its file need not be here.
+        Some(answer) if arguments.admin.is_some() => {
+            return answer.map_or_else(|unanswered| unanswered.say(), |answer| tell(answer, None, arguments.json));
+        }
+        answer => answer,
+    };
     let config = if arguments.no_config {
         Config::without_file(&Overrides { origin: Some(ANY_ORIGIN.to_owned()), ..Overrides::default() })
     } else {
@@ -116,12 +123,12 @@ pub(super) fn run(arguments: &ExplainArguments) -> ExitCode {
         Ok(config) => config,
         Err(error) => return refuse(&error),
     };
-    if asked.live
-        && let Some(answer) = ask(arguments)
-    {
-        return tell(answer, &config, arguments.json);
-    }
-    let Told { text, value, unseen } = explain(&asked, &config);
+    let unanswered = match answer {
+        Some(Ok(answer)) => return tell(answer, Some(&config), arguments.json),
+        Some(Err(unanswered)) => Some(unanswered.why),
+        None => None,
+    };
+    let Told { text, value, unseen } = explain(&asked, &config, unanswered.as_deref());
     let said = if arguments.json { say_json(&value) } else { say(&text) };
     match unseen {
         None => said,
@@ -132,22 +139,21 @@ pub(super) fn run(arguments: &ExplainArguments) -> ExitCode {
     }
 }
 
-/// What the running process says, where it answers.
-fn ask(arguments: &ExplainArguments) -> Option<Value> {
-    if arguments.no_config {
-        return None;
-    }
-    let process = asking::process_of(arguments.config.config.as_deref())?;
-    let answer = process.get(&arguments.question().target()).ok()?;
-    answer.status.is_success().then_some(answer.value)
+/// What the running process says, where it is to be asked.
+fn asked_live(arguments: &ExplainArguments) -> Option<Result<Value, Unanswered>> {
+    arguments.live.then(|| {
+        let source =
+            if arguments.no_config { Source::Nothing } else { Source::File(arguments.config.config.as_deref()) };
+        process_at(arguments.admin.as_deref(), source)?.get(&arguments.question().target())?.parsed()
+    })
 }
 
-/// Prints it as if it had been found out here.
-fn tell(mut answer: Value, config: &Config, json: bool) -> ExitCode {
+/// Prints it as if it had been found out here, by this configuration where one was read.
+fn tell(mut answer: Value, config: Option<&Config>, json: bool) -> ExitCode {
     let mut members = answer.as_object_mut();
     let [text, rules] = ["text", "rules"].map(|name| members.as_deref_mut()?.remove(name));
-    let own = format!("{:016x}", config.proxy.rules.fingerprint());
-    if rules.is_some_and(|rules| rules.as_str() != Some(own.as_str())) {
+    let own = config.map(|config| format!("{:016x}", config.proxy.rules.fingerprint()));
+    if own.is_some_and(|own| rules.is_some_and(|rules| rules.as_str() != Some(own.as_str()))) {
         say_aside(
             "note: the running process goes by other rules than this file, and those are told here; see `aside reload`",
         );
@@ -204,19 +210,20 @@ impl Told {
     }
 }
 
-fn explain(asked: &Asked, config: &Config) -> Told {
+/// Without the process: with `unanswered`, why it does not tell, by a look into the store.
+fn explain(asked: &Asked, config: &Config, unanswered: Option<&str>) -> Told {
     if matches!(asked.method, Method::GET | Method::HEAD) {
-        explain_read(asked, config)
+        explain_read(asked, config, unanswered)
     } else {
         Told::of(explain_other(asked, config))
     }
 }
 
-fn explain_read(asked: &Asked, config: &Config) -> Told {
+fn explain_read(asked: &Asked, config: &Config, unanswered: Option<&str>) -> Told {
     let shared = Shared::new(config.proxy.clone(), Clock::System, Recorder::default());
     match read_question(asked, config, &shared) {
         Ok(question) => {
-            let live = asked.live.then(|| live::look(&shared, &question, asked, config));
+            let live = unanswered.map(|why| live::look(&shared, &question, (asked, why), config));
             told_of_read(asked, config, &question, live)
         }
         Err(refused) => refused,

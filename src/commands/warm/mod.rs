@@ -85,6 +85,12 @@ struct Asked {
 /// Asks for all of it: 0, 1 where something was not answered or nothing is stored, 69 where nobody answers at all, 130 after an
 /// interrupt.
 pub(super) fn run(arguments: &WarmArguments) -> ExitCode {
+    if let Some(url) = arguments.proxy.as_deref().filter(|url| !is_of_proxy(url)) {
+        say_aside(&format!(
+            "error: --proxy: `{url}` is no URL of a proxy, as http://127.0.0.1:8080 or https://shop.example is"
+        ));
+        return ExitCode::from(USAGE);
+    }
     let (url, settings, name) = match proxy(arguments) {
         Ok(proxy) => proxy,
         Err(error) => return refuse(&error),
@@ -130,6 +136,13 @@ fn code(tally: &Tally, url: &str) -> ExitCode {
         return ExitCode::FAILURE;
     }
     if tally.has_failures() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+/// Whether it is `http://HOST` or `https://HOST`, with a port or not, and nothing more.
+fn is_of_proxy(text: &str) -> bool {
+    let Ok(url) = text.parse::<Uri>() else { return false };
+    let plain = matches!(url.scheme_str(), Some("http" | "https")) && url.path() == "/" && url.query().is_none();
+    plain && url.authority().is_some_and(|authority| !authority.as_str().contains('@'))
 }
 
 /// The proxy's URL, how it is spoken to (as the proxy speaks to an origin), and the name that its clients have for it.
@@ -233,5 +246,20 @@ impl Asked {
         }
         let host = asks.host.as_ref().map_or(&*self.host, Authority::as_str);
         Outgoing::get(asks.target, fields, HeaderValue::from_str(host).ok())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_proxy_is_named_by_scheme_and_host() {
+        for url in ["http://127.0.0.1:8080", "https://shop.example", "https://shop.example/", "http://[::1]:8080"] {
+            assert!(is_of_proxy(url), "{url}");
+        }
+        for text in ["foo", "foo:80", "/x", "ftp://a", "http://a/x", "http://a?x", "http://u:p@a", ""] {
+            assert!(!is_of_proxy(text), "{text}");
+        }
     }
 }

@@ -160,6 +160,7 @@ impl RedisNode {
             up,
             why_down,
             lease: Some(lease),
+            node: Some(self.settings.id.to_string()),
             peers,
             pending: self.pending.len(),
             marks: self.writes.len(),
