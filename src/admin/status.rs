@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::control::ConfigState;
 use crate::proxy;
-use crate::rules::Ruleset;
+use crate::rules::{InvalidatedBy, Route, Ruleset};
 use crate::store::State;
 use crate::telemetry::{Totals, UNROUTED};
 
@@ -142,6 +142,9 @@ pub struct RouteStatus {
     pub name: String,
     /// Its path, with the names of its variables; `None` for what no route speaks of.
     pub path: Option<String>,
+    /// Whether every write drops it of which nothing is said: it has no `invalidated_by`.
+    #[serde(default)]
+    pub dropped_by_default: bool,
     /// All requests since the start.
     pub requests: u64,
     /// Those that the store answered, with a fresh entry or a stale one.
@@ -211,11 +214,12 @@ pub(super) fn of_verify(summary: proxy::VerifySummary) -> VerifyStatus {
 
 /// The status of each route, and at the end that of what no route speaks of.
 pub(super) fn of_routes(rules: &Ruleset, totals: &Totals) -> Vec<RouteStatus> {
-    let one = |name: &str, path: Option<&str>| {
+    let one = |name: &str, path: Option<&str>, dropped_by_default: bool| {
         let counted = totals.routes.get(name).cloned().unwrap_or_default();
         RouteStatus {
             name: name.to_owned(),
             path: path.map(str::to_owned),
+            dropped_by_default,
             requests: counted.requests,
             hits: counted.hits,
             misses: counted.misses,
@@ -224,6 +228,7 @@ pub(super) fn of_routes(rules: &Ruleset, totals: &Totals) -> Vec<RouteStatus> {
             saved_origin_seconds: counted.saved_origin_seconds,
         }
     };
-    let routes = rules.routes.iter().map(|route| one(&route.name, Some(route.path.as_str())));
-    routes.chain([one(UNROUTED, None)]).collect()
+    let is_default = |route: &Route| route.invalidated_by == InvalidatedBy::Every;
+    let routes = rules.routes.iter().map(|route| one(&route.name, Some(route.path.as_str()), is_default(route)));
+    routes.chain([one(UNROUTED, None, false)]).collect()
 }

@@ -4,6 +4,7 @@
 //! exit code and a line, or `{"ready": true}`: 0 where it serves clients, 1 where it does not or nobody answers, for health checks.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Args;
 

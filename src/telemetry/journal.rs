@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use http::{Method, StatusCode};
 
-use super::outcome::{CacheResult, Done, Outcome};
+use super::outcome::{CacheResult, Done, DroppedBy, Outcome};
 
 /// So many of each are kept.
 pub(super) const KEPT: usize = 100;
@@ -30,7 +30,7 @@ pub(super) struct Written {
     pub(super) status: Option<StatusCode>,
     pub(super) took: Duration,
     pub(super) dropped: Option<String>,
-    pub(super) rule: Option<String>,
+    pub(super) by: Vec<DroppedBy>,
     pub(super) done: Option<Done>,
 }
 
@@ -59,7 +59,7 @@ impl Journal {
                     status: outcome.status,
                     took: Duration::from_micros(outcome.micros),
                     dropped: dropped.and_then(|dropped| dropped.summary.clone()),
-                    rule: dropped.and_then(|dropped| dropped.rule.clone()),
+                    by: dropped.map(|dropped| dropped.by.clone()).unwrap_or_default(),
                     done: dropped.map(|dropped| dropped.done),
                 },
             );

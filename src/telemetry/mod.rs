@@ -26,5 +26,5 @@ pub use metrics::{
     Operations, RouteTotals, Totals, Verified,
 };
 pub use outcome::{CacheResult, Done, Dropped, DroppedBy, Notes, Outcome, Source, UNROUTED, Work};
-pub use recent::{Recent, RecentMisses, RecentWrite, STEP, Snapshot, Step};
+pub use recent::{Recent, RecentMisses, RecentRule, RecentWrite, STEP, Snapshot, Step};
 pub use recorder::{Begun, Recorder, Sent};

@@ -8,8 +8,8 @@ use serde::Serialize;
 
 use super::journal::{KEPT, Missed, Written};
 use super::metrics::{Buckets, Metrics, Totals};
-use super::outcome::UNROUTED;
-use crate::clock::{Calendar, Millis, millis};
+use super::outcome::{DroppedBy, UNROUTED};
+use crate::clock::{Calendar, Millis, Stopwatch, millis};
 
 /// How long a step is meant to be: call [`Recent::step`] that often.
 pub const STEP: std::time::Duration = std::time::Duration::from_secs(10);
@@ -81,10 +81,21 @@ pub struct RecentWrite {
     pub seconds: f64,
     /// What it dropped, in few words; `None` where that was nothing of any route.
     pub dropped: Option<String>,
-    /// The rule that said so, where it was one and no other.
+    /// The rule that said so, as the counter of invalidations names it, where it was one and no other.
     pub rule: Option<String>,
+    /// On which routes by which rules, each pair once.
+    pub by: Vec<RecentRule>,
     /// `confirmed`, `pending` or `held`; `None` where it dropped nothing.
     pub done: Option<&'static str>,
+}
+
+/// What a write dropped of one route, as the counter of invalidations has it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RecentRule {
+    /// The route's name; `-` for paths without one, `*` for several at once.
+    pub route: String,
+    /// A request of the configuration as it is written there, or one word.
+    pub rule: String,
 }
 
 /// Misses of one reason, among the last ones.
@@ -107,6 +118,8 @@ pub struct RecentMisses {
 /// What happened lately, as it is at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Snapshot {
+    /// When that is, in milliseconds since the Unix epoch.
+    pub now: Millis,
     /// The last hour, the oldest step first.
     pub series: Vec<Step>,
     /// The last writes, the newest first.
@@ -152,6 +165,7 @@ impl Recent {
         misses.truncate(KEPT);
         let series = self.series.lock().unwrap_or_else(PoisonError::into_inner).steps.iter().cloned().collect();
         Snapshot {
+            now: millis(calendar.date(Stopwatch::start().stop().0)),
             series,
             writes: writes.iter().map(|write| RecentWrite::of(write, &calendar)).collect(),
             misses: by_reason(&misses, &calendar),
@@ -199,10 +213,22 @@ impl RecentWrite {
             status: write.status.map(|status| status.as_u16()),
             seconds: write.took.as_secs_f64(),
             dropped: write.dropped.clone(),
-            rule: write.rule.clone(),
+            rule: only_rule(&write.by),
+            by: write.by.iter().map(RecentRule::of).collect(),
             done: write.done.map(super::outcome::Done::as_str),
         }
     }
+}
+
+impl RecentRule {
+    fn of(DroppedBy { route, rule }: &DroppedBy) -> Self {
+        Self { route: (**route).to_owned(), rule: (**rule).to_owned() }
+    }
+}
+
+fn only_rule(by: &[DroppedBy]) -> Option<String> {
+    let first = &by.first()?.rule;
+    by.iter().all(|one| one.rule == *first).then(|| (**first).to_owned())
 }
 
 /// The misses, the newest first, by reason.
@@ -258,7 +284,8 @@ mod tests {
         for number in 0..150 {
             end(Method::GET, &format!("/c/{number}"), miss(Some(Detail::NoStore)), Notes::default());
         }
-        let dropped = Dropped { summary: Some("everything".to_owned()), ..Dropped::default() };
+        let by = vec![DroppedBy { route: "*".into(), rule: "default".into() }];
+        let dropped = Dropped { summary: Some("everything".to_owned()), by, ..Dropped::default() };
         let dropped = Some(Box::new(dropped));
         let write = CacheStatus { forward: Some(Forward::Method), ..CacheStatus::default() };
         end(Method::PUT, "/a", write, Notes { is_write: true, dropped, ..Notes::default() });
@@ -266,10 +293,13 @@ mod tests {
         for later in 0..400 {
             recent.step(31_000 + later * 10_000);
         }
-        let Snapshot { series, writes, misses } = recent.snapshot();
+        let Snapshot { series, writes, misses, .. } = recent.snapshot();
         assert_eq!((series.len(), series[0].requests), (360, 0), "the first ones are over");
         assert_eq!((writes.len(), writes[0].dropped.as_deref()), (1, Some("everything")));
         assert_eq!((&*writes[0].path, &*writes[0].route, writes[0].done), ("/a", "-", Some("confirmed")));
+        // As the counter of invalidations has it, which is what a person looks for next.
+        let by = RecentRule { route: "*".to_owned(), rule: "default".to_owned() };
+        assert_eq!((writes[0].rule.as_deref(), &writes[0].by), (Some("default"), &vec![by]));
         assert_eq!((misses.len(), misses[0].count, &*misses[0].path), (1, 100, "/c/149"));
         assert_eq!((misses[0].reason, misses[0].sentence), ("no-store", "The origin said no-store."));
     }

@@ -166,7 +166,9 @@ def look(page: Page, aside: Aside, shots: Path | None) -> None:
     check("misses have their reason", "The last one" in text(page, "#misses") and len(page.locator("#misses tbody tr").all()) > 0)
     check("a hostile path is text", HOSTILE in text(page, "#misses") and page.locator("img").count() == 0, text(page, "#misses"))
     spared = row(page, "routes", "/pages/{page}")[-1:]
-    check("no write is said to have dropped what it may have spared", spared != ["PUT /fruit/9"] and ask(aside.proxy, "/pages/1") == "HIT", spared)
+    dropped = row(page, "routes", "/fruit/{id}")[-1:]
+    check("what a write dropped of its own route is told with the rule", dropped and "PUT /fruit/" in dropped[0], dropped)
+    check("no write is said to have dropped what it may have spared", spared == ["–"] and spared != ["PUT /fruit/9"] and ask(aside.proxy, "/pages/1") == "HIT", spared)
 
     ask(aside.proxy, "/fruit/1")
     check("before a purge the entry is a hit", ask(aside.proxy, "/fruit/1") == "HIT")
@@ -225,6 +227,9 @@ def look(page: Page, aside: Aside, shots: Path | None) -> None:
         page.set_viewport_size({"width": width, "height": 900})
         wide = page.evaluate("document.documentElement.scrollWidth")
         check(f"{width} px do not scroll sideways", wide <= width, wide)
+        inside = page.evaluate("[...document.querySelectorAll('.wide')].map((one) => one.scrollWidth - one.clientWidth)")
+        narrow = page.evaluate("Math.min(...[...document.querySelectorAll('#routes td')].map((one) => one.clientWidth))")
+        check(f"nor do its tables, and no text is broken letter by letter ({narrow} px)", max(inside) <= 0 and narrow >= 70, inside)
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)
         ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
@@ -294,6 +299,7 @@ def look_with_token(page: Page, aside: Aside) -> None:
     page.goto(f"http://127.0.0.1:{aside.admin}/")
     page.locator("#login").wait_for(state="visible")
     check("with a token it asks for it, and shows nothing", not page.locator("#main").is_visible())
+    check("and does not say that it asks the process", until("the page", lambda: text(page, "#what") == ""), text(page, "#what"))
     page.fill("#token", "wrong")
     page.keyboard.press("Enter")
     page.wait_for_timeout(500)

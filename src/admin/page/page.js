@@ -29,6 +29,9 @@ const seconds = (value) => {
   if (value < 7200) return `${(value / 60).toFixed(0)} min`;
   return `${(value / 3600).toFixed(1)} h`;
 };
+// What a histogram tells lies between two of its steps.
+const about = (value) => (value === null || value === undefined ? "–" : `~${seconds(value)}`);
+const rules = (write) => write.rule || [...new Set((write.by || []).map((one) => one.rule))].join(", ") || "–";
 const time = (at) => new Date(at).toLocaleTimeString("en-GB");
 
 // What is read aloud is set only where it is another text: else it would be read again with every look at the process.
@@ -57,13 +60,21 @@ function askForToken(refused) {
   tell("refused", refused === null ? "" : "That is not the token of this listener.");
   byId("login").hidden = false;
   byId("main").hidden = true;
+  byId("what").textContent = "";
 }
 
 function fill(id, rows, whenNone) {
   const body = byId(id).tBodies[0];
   const made = rows.map((cells) => {
     const row = element("tr");
-    for (const cell of cells) row.append(element("td", String(cell)));
+    row.setAttribute("role", "row");
+    cells.forEach((text, index) => {
+      const cell = element("td", String(text));
+      cell.setAttribute("role", "cell");
+      // Where the columns stand below one another.
+      cell.dataset.label = byId(id).tHead.rows[0].cells[index].textContent;
+      row.append(cell);
+    });
     return row;
   });
   if (made.length === 0) {
@@ -76,7 +87,7 @@ function fill(id, rows, whenNone) {
   body.replaceChildren(...made);
 }
 
-// Lines over the last hour: `lines` are [class, values], where null is a gap.
+// Lines over the last hour, or over what there is of it, if that is less: `lines` are [class, values], where null is a gap.
 function draw(id, times, lines, shown) {
   const svg = byId(id);
   const [width, height, top, bottom] = [600, 110, 14, 96];
@@ -90,7 +101,8 @@ function draw(id, times, lines, shown) {
   svg.setAttribute("preserveAspectRatio", "none");
   const most = Math.max(...lines.flatMap(([, values]) => values.filter((value) => value !== null)), 0) || 1;
   const end = times.length ? times[times.length - 1] : 0;
-  const x = (at) => width - (end - at) / 3600000 * width;
+  const span = Math.min(3600000, Math.max(300000, end - (times[0] || 0)));
+  const x = (at) => width - (end - at) / span * width;
   const y = (value) => bottom - value / most * (bottom - top);
   const nodes = [made("path", { class: "axis", d: `M0 ${bottom}H${width}` })];
   for (const [kind, values] of lines) {
@@ -106,7 +118,7 @@ function draw(id, times, lines, shown) {
   svg.replaceChildren(...nodes);
   const caption = svg.previousElementSibling;
   const peak = caption.querySelector(".peak") || caption.appendChild(element("span", "", "peak"));
-  peak.textContent = lines.some(([, values]) => values.some((value) => value !== null)) ? `at most ${shown(most)}` : "nothing so far";
+  peak.textContent = lines.some(([, values]) => values.some((value) => value !== null)) ? `at most ${shown(most)} in ${seconds(span / 1000)}` : "nothing so far";
 }
 
 function showFigures(recent, status) {
@@ -120,8 +132,8 @@ function showFigures(recent, status) {
   before = { now, requests: figures.requests };
   const step = series[series.length - 1] || {};
   byId("ratio").textContent = percent(figures.hits, figures.hits + figures.misses);
-  byId("hit").textContent = seconds(step.hit_p99);
-  byId("origin").textContent = seconds(step.origin_p99);
+  byId("hit").textContent = about(step.hit_p99);
+  byId("origin").textContent = about(step.origin_p99);
   byId("saved").textContent = seconds(figures.saved_origin_seconds);
   byId("old").textContent = status.verify.mode === "off" ? "off" : `${number(status.verify.old)} of ${number(status.verify.compared)}`;
   byId("old").className = status.verify.old > 0 ? "bad" : "";
@@ -153,13 +165,10 @@ function showRoutes() {
   const dropped = new Map();
   for (const write of last.recent.writes) {
     if (!write.dropped) continue;
-    const named = write.dropped.split(", ");
-    const by = write.rule || `${write.method} ${write.path}`;
     for (const route of last.status.routes) {
-      if (dropped.has(route.name)) continue;
-      // A write drops the path that it goes to; of the others it is known by name alone.
-      if (write.route === route.name || named.includes(route.name) || named.includes("everything")) dropped.set(route.name, by);
-      else if (route.name !== "-" && named.includes("every route without invalidated_by")) dropped.set(route.name, `${by}, unless it has invalidated_by`);
+      const one = (write.by || []).find((by) => by.route === route.name || (by.route === "*" && (write.dropped === "everything" || (by.rule === "default" && route.dropped_by_default))));
+      // A word says why; a rule of the file says by itself which writes it is about.
+      if (one && !dropped.has(route.name)) dropped.set(route.name, one.rule.includes(" ") ? one.rule : `${write.method} ${write.path} (${one.rule})`);
     }
   }
   const old = new Map(last.verify.routes.map((route) => [route.route, route.old]));
@@ -191,7 +200,7 @@ async function refresh() {
     showFigures(recent, status);
     showParts(status);
     showRoutes();
-    fill("writes", recent.writes.slice(0, 20).map((write) => [time(write.at), `${write.method} ${write.path}`, write.status ?? "–", write.dropped ? `${write.dropped}${write.done === "confirmed" ? "" : ` (${write.done})`}` : "nothing", write.rule || "–"]), "no write so far");
+    fill("writes", recent.writes.slice(0, 20).map((write) => [time(write.at), `${write.method} ${write.path}`, write.status ?? "–", write.dropped ? `${write.dropped}${write.done === "confirmed" ? "" : ` (${write.done})`}` : "nothing", rules(write)]), "no write so far");
     fill("misses", recent.misses.map((miss) => [number(miss.count), miss.sentence, miss.path]), "no miss so far");
   } catch (error) {
     tell("trouble", byId("login").hidden ? `The process does not answer as it should: ${error.message}` : "");
