@@ -38,7 +38,7 @@ pub struct Episode {
 pub struct Ended {
     /// How often it was met; one or two that came at its very end may not be counted.
     pub times: u64,
-    /// From the first time to the last.
+    /// From the first time to when its cause was seen to have gone, or else to the last.
     pub lasted: Duration,
 }
 
@@ -99,7 +99,7 @@ impl Episode {
         if state == 0 || ticks.saturating_sub(last(state)) < QUIET {
             return None;
         }
-        self.end(state, ticks)
+        self.end(state, ticks, last(state))
     }
 
     /// Its cause has gone, as far as can be seen: that ends it at once. Where the one before ended just before it began, it
@@ -109,14 +109,14 @@ impl Episode {
         if ended != 0 && self.began.load(Ordering::Relaxed).saturating_sub(ended) < QUIET {
             return self.is_over(ticks);
         }
-        if state == 0 { None } else { self.end(state, ticks) }
+        if state == 0 { None } else { self.end(state, ticks, ticks) }
     }
 
     /// Ends it for the one that tells; nothing where it was met meanwhile.
-    fn end(&self, state: u64, ticks: Millis) -> Option<Ended> {
+    fn end(&self, state: u64, ticks: Millis, until: Millis) -> Option<Ended> {
         self.state.compare_exchange(state, 0, Ordering::Relaxed, Ordering::Relaxed).ok()?;
         self.ended.store(ticks.max(1), Ordering::Relaxed);
-        let lasted = last(state).saturating_sub(self.began.load(Ordering::Relaxed));
+        let lasted = until.saturating_sub(self.began.load(Ordering::Relaxed));
         Some(Ended { times: self.times.swap(0, Ordering::Relaxed), lasted: Duration::from_millis(lasted) })
     }
 }
@@ -182,13 +182,17 @@ mod tests {
         let episode = Episode::default();
         assert_eq!(episode.is_mended(1), None);
         assert!(episode.met(1_000) && !episode.met(1_500));
-        assert_eq!((episode.is_mended(1_600), episode.is_mended(1_600)), (Some(ended(2, 500)), None));
+        assert_eq!(
+            (episode.is_mended(1_600), episode.is_mended(1_600)),
+            (Some(ended(2, 600)), None),
+            "to its end, also where nobody met it any more"
+        );
         let told: Vec<u64> = (17..200).filter(|tick| episode.met(tick * 100)).collect();
         assert_eq!(told, [17], "it came back at once, and came and went");
         assert_eq!((episode.is_mended(20_000), episode.is_mended(29_899)), (None, None));
         assert_eq!(episode.is_mended(29_900), Some(ended(183, 18_200)));
         assert!(episode.met(60_000), "after a while it is one of its own again");
-        assert_eq!(episode.is_mended(60_001), Some(ended(1, 0)));
+        assert_eq!(episode.is_mended(60_001), Some(ended(1, 1)));
     }
 
     #[test]
@@ -225,7 +229,7 @@ mod tests {
         let told = [(0, 1), (0, 2), (1, 3), (1, 4), (0, 5), (7, 6)].map(|(kind, tick)| episode.met_as(kind, tick));
         assert_eq!(told, [true, false, true, false, false, true]);
         assert!(!episode.lasts_as(1, 7) && episode.lasts_as(2, 8));
-        assert_eq!(episode.is_mended(9), Some(ended(6, 7)), "what lasts was not met, and lasts");
+        assert_eq!(episode.is_mended(9), Some(ended(6, 8)), "what lasts was not met, and lasts");
         assert!(episode.met_as(1, 60_000), "anew");
     }
 

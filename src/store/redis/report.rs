@@ -127,7 +127,12 @@ impl Report {
         if !std::mem::replace(&mut self.told().greeted, true) {
             info!("Redis at {address} is in use");
         } else if let Some(ended) = ended {
-            info!("Redis at {address} is in use again; requests went without it {ended}");
+            // Whoever waited for it in vain had found it there.
+            if ended.times == 0 {
+                info!("Redis at {address} is in use again, after {:.1} s", ended.lasted.as_secs_f64());
+            } else {
+                info!("Redis at {address} is in use again; requests went without it {ended}");
+            }
         }
     }
 
