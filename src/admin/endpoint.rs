@@ -73,6 +73,11 @@ impl Endpoint {
         Err(Refusal { allow: Some(allow), ..Refusal::new(StatusCode::METHOD_NOT_ALLOWED, told) })
     }
 
+    /// Whether a query may stand behind it: probes and browsers add some that mean nothing.
+    pub(super) fn takes_query(self) -> bool {
+        matches!(self, Self::Explain | Self::Entries | Self::Page(_) | Self::Live | Self::Ready)
+    }
+
     /// Whether anybody may ask, token or not: whoever looks after the process has none, and a browser can send none with the
     /// first thing it asks for.
     pub(super) fn is_open(path: &str) -> bool {

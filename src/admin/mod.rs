@@ -163,6 +163,9 @@ impl Desk {
     async fn answer(&self, endpoint: Endpoint, head: &Head, body: Incoming) -> Result<Response<Body>, Refusal> {
         let body = read(head, body).await?;
         let Process { parts, metrics, recent, control, readiness } = &self.shared.process;
+        if !endpoint.takes_query() {
+            query::none(head.uri.query().unwrap_or_default())?;
+        }
         match endpoint {
             Endpoint::Page(piece) => Ok(page::page(piece)),
             Endpoint::Live => Ok(in_json(StatusCode::OK, &json!({ "live": true, "listener": LISTENER }))),
@@ -187,10 +190,13 @@ impl Desk {
                 let purged = purge::purge(&body, &parts.shared().rules(), &self.store).await?;
                 Ok(in_json(StatusCode::OK, &purged))
             }
-            Endpoint::Reload => match readiness.missing() {
-                None => Ok(in_json(StatusCode::OK, &control.reload().await?)),
-                Some(why) => Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, why)),
-            },
+            Endpoint::Reload => {
+                query::nothing(&body)?;
+                match readiness.missing() {
+                    None => Ok(in_json(StatusCode::OK, &control.reload().await?)),
+                    Some(why) => Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, why)),
+                }
+            }
         }
     }
 

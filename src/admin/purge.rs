@@ -86,7 +86,7 @@ pub(super) async fn purge(body: &[u8], rules: &Ruleset, store: &Store) -> Result
              other nodes reuse nothing of it.",
         )
     })?;
-    tracing::info!("purged {}, by the admin listener", purging.purge);
+    tracing::info!("purged {purged}, by the admin listener");
     Ok(purged.to_json())
 }
 

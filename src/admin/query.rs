@@ -1,5 +1,6 @@
 //! What stands in the query of a request to the admin listener.
 
+use serde_json::{Map, Value};
 use url::form_urlencoded::{Serializer, parse};
 
 use super::answer::Refusal;
@@ -82,6 +83,22 @@ pub(super) fn entries(query: &str) -> Result<(Option<String>, usize), Refusal> {
     Ok((route, limit))
 }
 
+/// For what takes no parameters.
+pub(super) fn none(query: &str) -> Result<(), Refusal> {
+    match parse(query.as_bytes()).next() {
+        None => Ok(()),
+        Some((name, _)) => Err(Refusal::of_field(&name, "There are no parameters here.")),
+    }
+}
+
+/// For what takes an empty object.
+pub(super) fn nothing(body: &[u8]) -> Result<(), Refusal> {
+    let told = |error| Refusal::of_field("body", format!("The body is no JSON object: {error}; send {{}}."));
+    let members: Map<String, Value> = serde_json::from_slice(body).map_err(told)?;
+    let unknown = |name: &String| Err(Refusal::of_field(name, "There is no such member; send {}."));
+    members.keys().next().map_or(Ok(()), unknown)
+}
+
 fn once(place: &mut String, value: String, name: &str) -> Result<(), Refusal> {
     if !place.is_empty() {
         return Err(Refusal::of_field(name, format!("`{name}` is given twice.")));
@@ -106,6 +123,15 @@ fn unknown(name: &str, known: &str) -> Refusal {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_takes_nothing_is_given_nothing() {
+        assert!(none("").is_ok() && nothing(b"{}").is_ok());
+        assert_eq!(none("x=1").unwrap_err().told.field.as_deref(), Some("x"));
+        for (body, field) in [("", "body"), ("[]", "body"), ("{}{}", "body"), ("{\"x\": 1}", "x")] {
+            assert_eq!(nothing(body.as_bytes()).unwrap_err().told.field.as_deref(), Some(field), "{body}");
+        }
+    }
 
     #[test]
     fn entries_are_asked_for_by_route_and_number() {

@@ -9,7 +9,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::asking::AdminArguments;
-use super::terminal::{say, say_json};
+use super::terminal::{say, say_aside, say_json};
 
 /// `aside purge`.
 #[derive(Debug, Args)]
@@ -47,6 +47,20 @@ struct What {
 }
 
 impl What {
+    /// What may have been meant otherwise, where nothing was found by it.
+    fn note(&self, purged: &Value) -> Option<&'static str> {
+        let named = self.url.as_ref().or(self.key.as_ref()).or(self.tag.as_ref()).or(self.prefix.as_ref())?;
+        if purged.get("matched").and_then(Value::as_u64) != Some(0) {
+            return None;
+        }
+        if named.contains('*') {
+            return Some("note: * is no wildcard; --prefix /p/ drops whatever begins so, and --route all of a route");
+        }
+        let has_fragment = self.url.is_some() && named.contains('#');
+        has_fragment
+            .then_some("note: no request has what stands behind a #; write the URL without it, or --key for a key")
+    }
+
     fn json(&self) -> Value {
         let named = [
             ("url", &self.url),
@@ -77,7 +91,11 @@ pub(super) fn run(arguments: &PurgeArguments) -> ExitCode {
     };
     match answer.parsed::<Value>() {
         Ok(value) if arguments.process.json => say_json(&value),
-        Ok(value) => say(&text(&value)),
+        Ok(value) => {
+            let said = say(&text(&value));
+            arguments.what.note(&value).into_iter().for_each(say_aside);
+            said
+        }
         Err(unanswered) => arguments.process.say(&unanswered),
     }
 }
@@ -88,11 +106,11 @@ fn text(purged: &Value) -> String {
         Some((name, Value::String(text))) => format!("{name} {text}"),
         _ => "everything".to_owned(),
     };
-    let done = if purged.get("soft") == Some(&Value::Bool(true)) { "stale" } else { "dropped" };
+    let done = if purged.get("soft") == Some(&Value::Bool(true)) { "made stale" } else { "dropped" };
     match purged.get("matched").and_then(Value::as_u64) {
-        Some(1) => format!("{what}: 1 entry is {done}"),
-        Some(count) => format!("{what}: {count} entries are {done}"),
-        None => format!("{what}: {done}"),
+        Some(1) => format!("{done}: {what} (1 entry)"),
+        Some(count) => format!("{done}: {what} ({count} entries)"),
+        None => format!("{done}: {what}"),
     }
 }
 
@@ -103,8 +121,24 @@ mod tests {
     #[test]
     fn what_was_purged_is_said_in_words() {
         let purged = json!({ "purged": { "url": "/a" }, "soft": false, "matched": 1, "token": null });
-        assert_eq!(text(&purged), "url /a: 1 entry is dropped");
+        assert_eq!(text(&purged), "dropped: url /a (1 entry)");
         let purged = json!({ "purged": { "all": true }, "soft": true, "matched": null, "token": null });
-        assert_eq!(text(&purged), "everything: stale");
+        assert_eq!(text(&purged), "made stale: everything");
+    }
+
+    #[test]
+    fn a_star_and_a_fragment_are_pointed_out_where_nothing_was_found() {
+        let url = |text: &str| What {
+            url: Some(text.to_owned()),
+            key: None,
+            tag: None,
+            route: None,
+            prefix: None,
+            all: false,
+        };
+        let found = |count: u64| json!({ "matched": count });
+        assert!(url("/p/*").note(&found(0)).is_some_and(|note| note.contains("--prefix")));
+        assert!(url("/a#b").note(&found(0)).is_some_and(|note| note.contains('#')));
+        assert_eq!((url("/p/*").note(&found(1)), url("/a").note(&found(0))), (None, None));
     }
 }

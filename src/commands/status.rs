@@ -78,7 +78,7 @@ fn store_text(store: &StoreStatus, pending: u64) -> String {
         text = format!("{text} ({why})");
     }
     if let Some(entries) = store.entries.or(store.copies) {
-        text = format!("{text}, {entries} entries in this process");
+        text = format!("{text}, {entries} entries in this process, dropped ones among them");
     }
     let rounded = memory_bytes >> 10 << 10;
     text = format!("{text}, {} of {} of memory", size::show(rounded), size::show(*memory_limit_bytes));
@@ -126,7 +126,8 @@ fn verify_text(verify: &VerifyStatus) -> Option<String> {
         _ => return None,
     };
     let more = if *old > 0 { "; `aside verify` tells which rule is missing" } else { "" };
-    Some(format!("{mode}{compared} hits compared with the API's answer, {old} old{more}"))
+    let plural = if *compared == 1 { "" } else { "s" };
+    Some(format!("{mode}{compared} hit{plural} compared with the API's answer, {old} old{more}"))
 }
 
 fn route_text(route: &RouteStatus) -> String {
@@ -134,7 +135,8 @@ fn route_text(route: &RouteStatus) -> String {
     let name = if route.path.is_some() { name } else { "(no route)" };
     let share = (u128::from(*hits) * 100).checked_div(u128::from(*hits) + u128::from(*misses));
     let share = share.map_or_else(String::new, |share| format!(", {share} % of reads from the store"));
-    format!("{name}: {requests} requests{share}")
+    let plural = if *requests == 1 { "" } else { "s" };
+    format!("{name}: {requests} request{plural}{share}")
 }
 
 fn address_text(address: &AddressStatus) -> String {

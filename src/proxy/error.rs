@@ -1,6 +1,6 @@
 //! Every answer that is the proxy's own and not the origin's: one table from cause to status and sentence.
 
-use http::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER, VIA};
+use http::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER, VIA, WWW_AUTHENTICATE};
 use http::{HeaderValue, Response, StatusCode};
 use serde_json::json;
 
@@ -19,6 +19,8 @@ pub(super) enum Refusal {
     MethodNotAllowed,
     /// PURGE, from somebody who may not.
     PurgeNotAllowed,
+    /// The same where a token would have opened the door.
+    PurgeNeedsToken,
     /// A purge that the store did not confirm.
     PurgePending,
     /// An OPTIONS request whose Max-Forwards ends here: the one answer in this table that is no error.
@@ -60,6 +62,7 @@ impl Refusal {
             Self::BadRequest(_) | Self::BodyBroken(_) | Self::BadEntry(_) => StatusCode::BAD_REQUEST,
             Self::BodyTooSlow(_) => StatusCode::REQUEST_TIMEOUT,
             Self::MethodNotAllowed | Self::PurgeNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::PurgeNeedsToken => StatusCode::UNAUTHORIZED,
             Self::NotAdmitted => StatusCode::FORBIDDEN,
             Self::LastHop => StatusCode::OK,
             Self::TooManyFields(_) => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
@@ -78,10 +81,9 @@ impl Refusal {
         match self {
             Self::BadRequest(why) => (*why).to_owned(),
             Self::MethodNotAllowed => "CONNECT and TRACE are not forwarded.".to_owned(),
-            Self::PurgeNotAllowed => {
-                "PURGE is for this cache, and goes no further: `purge_from` or `purge_token` in [clients] says \
-                                      who may send it."
-                    .to_owned()
+            Self::PurgeNotAllowed => "PURGE is for this cache, goes no further, and is not allowed here.".to_owned(),
+            Self::PurgeNeedsToken => {
+                "PURGE is for this cache, and needs its token; send it as `Authorization: Bearer …`.".to_owned()
             }
             Self::PurgePending => {
                 "The cache did not confirm the purge. It is pending: nothing is read from the cache before it is made."
@@ -157,6 +159,16 @@ impl Refusal {
         )
     }
 
+    /// What mends it is for whoever has the file, and clients need not know its keys.
+    fn told_in_the_log(&self) -> String {
+        match self {
+            Self::PurgeNotAllowed | Self::PurgeNeedsToken => {
+                "PURGE was refused: `purge_from` and `purge_token` in [clients] say who may send it.".to_owned()
+            }
+            _ => self.sentence(),
+        }
+    }
+
     pub(super) fn answer(&self) -> Answer {
         let detail = match self {
             Self::StoreDown | Self::NotKept | Self::NotInvalidated | Self::PurgePending => Some(Detail::StoreDown),
@@ -164,7 +176,7 @@ impl Refusal {
             _ => None,
         };
         let mut answer = own(self.status(), &self.sentence(), CacheStatus { detail, ..CacheStatus::default() });
-        answer.notes.why = (*self != Self::LastHop).then(|| self.sentence().into());
+        answer.notes.why = (*self != Self::LastHop).then(|| self.told_in_the_log().into());
         answer.notes.is_of_client = self.is_of_client();
         if self.ends_connection() {
             answer.response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
@@ -173,6 +185,9 @@ impl Refusal {
             // RFC 9110 section 15.5.6 wants to be told; of a resource's own methods only the origin knows.
             let allowed = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
             answer.response.headers_mut().insert(ALLOW, allowed);
+        }
+        if *self == Self::PurgeNeedsToken {
+            answer.response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         if self.status() == StatusCode::SERVICE_UNAVAILABLE {
             answer.response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));

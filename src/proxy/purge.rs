@@ -2,18 +2,20 @@
 //! never goes on to the origin.
 
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, VIA};
-use http::{HeaderName, HeaderValue, Method, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response};
 
 use super::answer::{Answer, VIA_ASIDE};
 use super::core::Core;
 use super::error::Refusal;
 use super::ingress::Admitted;
+use super::purgers::Admission;
 use crate::body::Body;
 use crate::fields::CacheStatus;
 use crate::rules::{Purge, Ruleset};
-use crate::store::Strength;
+use crate::store::{Purged, Strength};
+use crate::telemetry::Dropped;
 
-/// Asks for a soft purge, with the value `1`.
+/// Asks for a soft purge with the value `1`, and for a hard one with `0`.
 const SOFT_PURGE: HeaderName = HeaderName::from_static("soft-purge");
 
 /// Whether a request asks for that.
@@ -23,26 +25,42 @@ pub(super) fn is_purge(method: &Method) -> bool {
 
 /// Drops what a GET of the request's URL may be answered with, on every node, and answers once that is done.
 pub(super) async fn purge(core: &Core, rules: &Ruleset, request: &Admitted) -> Answer {
-    if !core.shared.settings.purgers.admit(request.client.address, &request.fields) {
-        return Refusal::PurgeNotAllowed.answer();
-    }
-    let purge = Purge::Url(request.target.as_str().to_owned());
-    let purging = match rules.routes.purging(purge, core.store.prefix()) {
-        Ok(purging) => purging,
-        Err(why) => return Refusal::BadEntry(why.to_string()).answer(),
-    };
-    let soft = request.fields.get(SOFT_PURGE).is_some_and(|value| value.as_bytes() == b"1");
-    match core.store.purge(&purging, if soft { Strength::Soft } else { Strength::Hard }).await {
-        Ok(purged) => done(&purged.to_json().to_string()),
-        Err(_) => Refusal::PurgePending.answer(),
+    match purged(core, rules, request).await {
+        Ok(purged) => done(&purged),
+        Err(refusal) => refusal.answer(),
     }
 }
 
-fn done(json: &str) -> Answer {
-    let mut response = Response::new(Body::full(format!("{json}\n")));
+async fn purged(core: &Core, rules: &Ruleset, request: &Admitted) -> Result<Purged, Refusal> {
+    match core.shared.settings.purgers.admit(request.client.address, &request.fields) {
+        Admission::Admitted => {}
+        Admission::NeedsToken => return Err(Refusal::PurgeNeedsToken),
+        Admission::NotAllowed => return Err(Refusal::PurgeNotAllowed),
+    }
+    let purge = Purge::Url(request.target.as_str().to_owned());
+    let named = rules.routes.purging(purge, core.store.prefix());
+    let purging = named.map_err(|why| Refusal::BadEntry(why.to_string()))?;
+    let strength = strength(&request.fields)?;
+    core.store.purge(&purging, strength).await.map_err(|_| Refusal::PurgePending)
+}
+
+/// A purge that is harder than was meant would come as a surprise, so nothing is guessed.
+fn strength(fields: &HeaderMap) -> Result<Strength, Refusal> {
+    let mut lines = fields.get_all(SOFT_PURGE).iter();
+    match (lines.next().map(HeaderValue::as_bytes), lines.next()) {
+        (None | Some(b"0"), None) => Ok(Strength::Hard),
+        (Some(b"1"), None) => Ok(Strength::Soft),
+        _ => Err(Refusal::BadEntry("Soft-Purge is 1 for a soft purge, and 0 or not there for a hard one.".to_owned())),
+    }
+}
+
+fn done(purged: &Purged) -> Answer {
+    let mut response = Response::new(Body::full(format!("{}\n", purged.to_json())));
     let fields = response.headers_mut();
     fields.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     fields.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     fields.insert(VIA, VIA_ASIDE);
-    Answer::new(response, CacheStatus::default())
+    let mut answer = Answer::new(response, CacheStatus::default());
+    answer.notes.dropped = Some(Box::new(Dropped { summary: Some(purged.to_string()), ..Dropped::default() }));
+    answer
 }

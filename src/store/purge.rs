@@ -1,5 +1,7 @@
 //! What came of a purge: an invalidation that a person or a program has asked for by name.
 
+use std::fmt;
+
 use serde_json::{Value, json};
 
 use super::change::Strength;
@@ -18,6 +20,18 @@ pub struct Purged {
     pub matched: Option<u64>,
     /// The point in the app's sequence right after it; `None` where it was pending for a moment, and made with the next call.
     pub token: Option<Token>,
+}
+
+impl fmt::Display for Purged {
+    /// As in `url /fruit/1 (2 entries)`, or `everything (softly)`.
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let entries =
+            self.matched.map(|count| if count == 1 { "1 entry".to_owned() } else { format!("{count} entries") });
+        let softly = (self.strength == Strength::Soft).then(|| "softly".to_owned());
+        let told: Vec<String> = entries.into_iter().chain(softly).collect();
+        write!(out, "{}", self.purge)?;
+        if told.is_empty() { Ok(()) } else { write!(out, " ({})", told.join(", ")) }
+    }
 }
 
 impl Purged {
@@ -46,11 +60,11 @@ mod tests {
     fn it_is_read_by_programs() {
         let purged = Purged { purge: Purge::All, strength: Strength::Soft, matched: None, token: None };
         let expected = json!({ "purged": { "all": true }, "soft": true, "matched": null, "token": null });
-        assert_eq!(purged.to_json(), expected);
+        assert_eq!((purged.to_json(), purged.to_string()), (expected, "everything (softly)".to_owned()));
         let token = Some(Token { epoch: 0xab, seq: 12 });
         let purged = Purged { purge: Purge::Url("/a".to_owned()), strength: Strength::Hard, matched: Some(1), token };
         let expected =
             json!({ "purged": { "url": "/a" }, "soft": false, "matched": 1, "token": "00000000000000ab:12" });
-        assert_eq!(purged.to_json(), expected);
+        assert_eq!((purged.to_json(), purged.to_string()), (expected, "url /a (1 entry)".to_owned()));
     }
 }

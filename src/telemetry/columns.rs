@@ -271,6 +271,7 @@ fn push_what(out: &mut String, outcome: &Outcome) {
     let sentence = cache.detail.map(|detail| detail.describe().trim_end_matches('.'));
     match (outcome.result(), sentence, ttl) {
         (CacheResult::Write, ..) if outcome.status.is_some() => push_dropped(out, outcome),
+        (CacheResult::Own, ..) if notes.dropped.is_some() => push_dropped(out, outcome),
         (CacheResult::Hit, None, Some(ttl)) => {
             push_span(out, ttl);
             out.push_str(" left");

@@ -47,6 +47,16 @@ async fn what_is_not_understood_is_refused_with_a_sentence() {
         assert_eq!(refused.status, 415, "{kind}");
         refused.error(Some("content-type"));
     }
+    for (request, field) in [
+        (get("/status?x=1"), "x"),
+        (post("/purge?x=1", &serde_json::json!({ "all": true })), "x"),
+        (post("/reload", &serde_json::json!({ "x": 1 })), "x"),
+        (request("POST", "/reload", &["host: a", "content-type: application/json"], ""), "body"),
+    ] {
+        let refused = asked(&request);
+        assert_eq!(refused.status, 400, "{request}");
+        refused.error(Some(field));
+    }
     let large = "x".repeat(70_000);
     let refused = asked(&request("POST", "/reload", &["host: a", "content-type: application/json"], &large));
     assert_eq!(refused.status, 413);
@@ -71,6 +81,16 @@ async fn the_figures_are_told_in_both_formats_and_for_people() {
     let recent = asked(&get("/recent")).json();
     assert_eq!((&recent["figures"]["requests"], &recent["figures"]["hits"]), (&3.into(), &1.into()));
     assert_eq!(recent["writes"][0]["path"], "/fruit/1");
+    // By the rule that the counter names.
+    assert_eq!(
+        (&recent["writes"][0]["rule"], &recent["writes"][0]["by"][0]["rule"]),
+        (&"default".into(), &"default".into())
+    );
+    let counted = format!(
+        "aside_invalidations_total{{route=\"{}\",rule=\"default\"",
+        recent["writes"][0]["by"][0]["route"].as_str().unwrap()
+    );
+    assert!(asked(&get("/metrics")).body.contains(&counted), "{counted}");
     let status = asked(&get("/status")).json();
     assert_eq!((&status["routes"][0]["requests"], &status["routes"][0]["hits"]), (&3.into(), &1.into()));
     assert_eq!(status["routes"][1]["name"], "-");

@@ -268,7 +268,7 @@ async fn verify_prints_what_was_found_and_what_to_write() {
     let status: Value = serde_json::from_slice(&run(&["status", "--json"]).stdout).unwrap();
     assert_eq!((&status["verify"]["compared"], &status["verify"]["old"]), (&1.into(), &0.into()));
     let text = printed(&run(&["status"]));
-    assert!(text.contains("1 hits compared with the API's answer, 0 old"), "{text}");
+    assert!(text.contains("1 hit compared with the API's answer, 0 old"), "{text}");
     let metrics = crate::over_unix(&process.admin_socket(), &crate::get("/metrics")).body;
     assert!(metrics.contains("aside_verified_total{route=\"/list\",result=\"volatile\"} 1"), "{metrics}");
 }
