@@ -60,6 +60,7 @@ impl Snapshot {
         let mut ignore: Vec<String> = always.map(|(place, _)| place.clone()).collect();
         ignore.sort_unstable();
         Report {
+            file: None,
             mode: settings.mode().to_owned(),
             sample: settings.sample,
             seconds: now.saturating_sub(self.began_at) / 1000,
