@@ -1,6 +1,6 @@
 //! Every answer that is the proxy's own and not the origin's: one table from cause to status and sentence.
 
-use http::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER, VIA, WWW_AUTHENTICATE};
+use http::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER, VIA};
 use http::{HeaderValue, Response, StatusCode};
 use serde_json::json;
 
@@ -19,8 +19,6 @@ pub(super) enum Refusal {
     MethodNotAllowed,
     /// PURGE, from somebody who may not.
     PurgeNotAllowed,
-    /// The same where a token would have opened the door.
-    PurgeNeedsToken,
     /// A purge that the store did not confirm.
     PurgePending,
     /// An OPTIONS request whose Max-Forwards ends here: the one answer in this table that is no error.
@@ -62,7 +60,6 @@ impl Refusal {
             Self::BadRequest(_) | Self::BodyBroken(_) | Self::BadEntry(_) => StatusCode::BAD_REQUEST,
             Self::BodyTooSlow(_) => StatusCode::REQUEST_TIMEOUT,
             Self::MethodNotAllowed | Self::PurgeNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            Self::PurgeNeedsToken => StatusCode::UNAUTHORIZED,
             Self::NotAdmitted => StatusCode::FORBIDDEN,
             Self::LastHop => StatusCode::OK,
             Self::TooManyFields(_) => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
@@ -82,9 +79,6 @@ impl Refusal {
             Self::BadRequest(why) => (*why).to_owned(),
             Self::MethodNotAllowed => "CONNECT and TRACE are not forwarded.".to_owned(),
             Self::PurgeNotAllowed => "PURGE is for this cache, goes no further, and is not allowed here.".to_owned(),
-            Self::PurgeNeedsToken => {
-                "PURGE is for this cache, and needs its token; send it as `Authorization: Bearer …`.".to_owned()
-            }
             Self::PurgePending => {
                 "The cache did not confirm the purge. It is pending: nothing is read from the cache before it is made."
                     .to_owned()
@@ -162,7 +156,7 @@ impl Refusal {
     /// What mends it is for whoever has the file, and clients need not know its keys.
     fn told_in_the_log(&self) -> String {
         match self {
-            Self::PurgeNotAllowed | Self::PurgeNeedsToken => {
+            Self::PurgeNotAllowed => {
                 "PURGE was refused: `purge_from` and `purge_token` in [clients] say who may send it.".to_owned()
             }
             _ => self.sentence(),
@@ -185,9 +179,6 @@ impl Refusal {
             // RFC 9110 section 15.5.6 wants to be told; of a resource's own methods only the origin knows.
             let allowed = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
             answer.response.headers_mut().insert(ALLOW, allowed);
-        }
-        if *self == Self::PurgeNeedsToken {
-            answer.response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         if self.status() == StatusCode::SERVICE_UNAVAILABLE {
             answer.response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));

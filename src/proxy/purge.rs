@@ -8,7 +8,6 @@ use super::answer::{Answer, VIA_ASIDE};
 use super::core::Core;
 use super::error::Refusal;
 use super::ingress::Admitted;
-use super::purgers::Admission;
 use crate::body::Body;
 use crate::fields::CacheStatus;
 use crate::rules::{Purge, Ruleset};
@@ -32,10 +31,8 @@ pub(super) async fn purge(core: &Core, rules: &Ruleset, request: &Admitted) -> A
 }
 
 async fn purged(core: &Core, rules: &Ruleset, request: &Admitted) -> Result<Purged, Refusal> {
-    match core.shared.settings.purgers.admit(request.client.address, &request.fields) {
-        Admission::Admitted => {}
-        Admission::NeedsToken => return Err(Refusal::PurgeNeedsToken),
-        Admission::NotAllowed => return Err(Refusal::PurgeNotAllowed),
+    if !core.shared.settings.purgers.admit(request.client.address, &request.fields) {
+        return Err(Refusal::PurgeNotAllowed);
     }
     let purge = Purge::Url(request.target.as_str().to_owned());
     let named = rules.routes.purging(purge, core.store.prefix());

@@ -95,21 +95,17 @@ async fn whom_the_file_does_not_name_is_refused_and_the_api_sees_nothing() {
         ("", &bearer("Bearer "), 405),
         ("[clients]\npurge_from = [\"192.0.2.0/24\"]\n", &from("192.0.2.1"), 405),
         (trusting, &from("192.0.2.1"), 200),
-        (trusting, &from("198.51.100.1"), 401),
-        (trusting, &[], 401),
+        (trusting, &from("198.51.100.1"), 405),
+        (trusting, &[], 405),
         (trusting, &bearer("Bearer 0123456789abcdef"), 200),
-        (trusting, &bearer("Bearer 0123456789abcdeF"), 401),
+        (trusting, &bearer("Bearer 0123456789abcdeF"), 405),
     ] {
         let node = Node::start(origin.address, config);
         let answer = purge(&node.client(), "/fruit/1", fields).await;
         assert_eq!(answer.status, status, "{config}{fields:?}");
         // Clients are told of no key of the file.
         assert!(!answer.text().contains("purge_") && !answer.text().contains("[clients]"), "{}", answer.text());
-        match status {
-            405 => assert!(!answer.field("allow").contains("PURGE")),
-            401 => assert_eq!(answer.field("www-authenticate"), "Bearer"),
-            _ => {}
-        }
+        assert!(status == 200 || (!answer.field("allow").is_empty() && !answer.field("allow").contains("PURGE")));
     }
     assert_eq!(origin.count(), 0);
 }

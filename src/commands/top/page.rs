@@ -2,10 +2,10 @@
 
 use serde_json::Value;
 
+use super::super::terminal::whole_seconds;
 use super::change::{Change, count, percent};
 use super::table::{Row, cut, table, wrapped};
 use crate::admin::{RouteStatus, Status};
-use super::super::terminal::whole_seconds;
 
 /// Narrower terminals get the columns alone that say most.
 const WIDE: usize = 70;
