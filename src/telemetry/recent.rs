@@ -81,7 +81,8 @@ pub struct RecentWrite {
     pub seconds: f64,
     /// What it dropped, in few words; `None` where that was nothing of any route.
     pub dropped: Option<String>,
-    /// The rule that said so, as the counter of invalidations names it, where it was one and no other.
+    /// The rule that said so, as the counter of invalidations names it; with commas where there are several. Of the write's own
+    /// path without a route only where nothing was dropped of any route.
     pub rule: Option<String>,
     /// On which routes by which rules, each pair once.
     pub by: Vec<RecentRule>,
@@ -213,7 +214,7 @@ impl RecentWrite {
             status: write.status.map(|status| status.as_u16()),
             seconds: write.took.as_secs_f64(),
             dropped: write.dropped.clone(),
-            rule: only_rule(&write.by),
+            rule: rules_of(&write.by),
             by: write.by.iter().map(RecentRule::of).collect(),
             done: write.done.map(super::outcome::Done::as_str),
         }
@@ -226,9 +227,15 @@ impl RecentRule {
     }
 }
 
-fn only_rule(by: &[DroppedBy]) -> Option<String> {
-    let first = &by.first()?.rule;
-    by.iter().all(|one| one.rule == *first).then(|| (**first).to_owned())
+fn rules_of(by: &[DroppedBy]) -> Option<String> {
+    let on_routes = by.iter().any(|one| *one.route != *UNROUTED);
+    let mut rules: Vec<&str> = Vec::new();
+    for one in by.iter().filter(|one| !on_routes || *one.route != *UNROUTED) {
+        if !rules.contains(&&*one.rule) {
+            rules.push(&one.rule);
+        }
+    }
+    (!rules.is_empty()).then(|| rules.join(", "))
 }
 
 /// The misses, the newest first, by reason.
@@ -284,7 +291,8 @@ mod tests {
         for number in 0..150 {
             end(Method::GET, &format!("/c/{number}"), miss(Some(Detail::NoStore)), Notes::default());
         }
-        let by = vec![DroppedBy { route: "*".into(), rule: "default".into() }];
+        let by = [("*", "default"), ("-", "target")];
+        let by = by.map(|(route, rule)| DroppedBy { route: route.into(), rule: rule.into() }).to_vec();
         let dropped = Dropped { summary: Some("everything".to_owned()), by, ..Dropped::default() };
         let dropped = Some(Box::new(dropped));
         let write = CacheStatus { forward: Some(Forward::Method), ..CacheStatus::default() };
@@ -299,7 +307,7 @@ mod tests {
         assert_eq!((&*writes[0].path, &*writes[0].route, writes[0].done), ("/a", "-", Some("confirmed")));
         // As the counter of invalidations has it, which is what a person looks for next.
         let by = RecentRule { route: "*".to_owned(), rule: "default".to_owned() };
-        assert_eq!((writes[0].rule.as_deref(), &writes[0].by), (Some("default"), &vec![by]));
+        assert_eq!((writes[0].rule.as_deref(), &writes[0].by[0]), (Some("default"), &by));
         assert_eq!((misses.len(), misses[0].count, &*misses[0].path), (1, 100, "/c/149"));
         assert_eq!((misses[0].reason, misses[0].sentence), ("no-store", "The origin said no-store."));
     }

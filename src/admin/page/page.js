@@ -5,6 +5,7 @@ const PAUSE = 2000;
 const byId = (id) => document.getElementById(id);
 let order = { key: "requests", falls: true };
 let last = null;
+let rounds = 0;
 let before = null;
 
 const element = (name, text, kind) => {
@@ -31,7 +32,6 @@ const seconds = (value) => {
 };
 // What a histogram tells lies between two of its steps.
 const about = (value) => (value === null || value === undefined ? "–" : `~${seconds(value)}`);
-const rules = (write) => write.rule || [...new Set((write.by || []).map((one) => one.rule))].join(", ") || "–";
 const time = (at) => new Date(at).toLocaleTimeString("en-GB");
 
 // What is read aloud is set only where it is another text: else it would be read again with every look at the process.
@@ -166,7 +166,7 @@ function showRoutes() {
   for (const write of last.recent.writes) {
     if (!write.dropped) continue;
     for (const route of last.status.routes) {
-      const one = (write.by || []).find((by) => by.route === route.name || (by.route === "*" && (write.dropped === "everything" || (by.rule === "default" && route.dropped_by_default))));
+      const one = (write.by || []).find((by) => (by.route === route.name && (by.route !== "-" || write.route === "-")) || (by.route === "*" && (write.dropped === "everything" || (by.rule === "default" && route.dropped_by_default))));
       // A word says why; a rule of the file says by itself which writes it is about.
       if (one && !dropped.has(route.name)) dropped.set(route.name, one.rule.includes(" ") ? one.rule : `${write.method} ${write.path} (${one.rule})`);
     }
@@ -191,7 +191,10 @@ function showRoutes() {
 
 async function refresh() {
   try {
-    const [status, recent, verify] = await Promise.all([ask("/status"), ask("/recent"), ask("/verify")]);
+    // What the evidence says takes the process a while to work out, and changes slowly.
+    const known = last && rounds % 5 !== 0;
+    rounds += 1;
+    const [status, recent, verify] = await Promise.all([ask("/status"), ask("/recent"), known ? last.verify : ask("/verify")]);
     last = { status, recent, verify };
     byId("main").hidden = false;
     byId("login").hidden = true;
@@ -200,7 +203,7 @@ async function refresh() {
     showFigures(recent, status);
     showParts(status);
     showRoutes();
-    fill("writes", recent.writes.slice(0, 20).map((write) => [time(write.at), `${write.method} ${write.path}`, write.status ?? "–", write.dropped ? `${write.dropped}${write.done === "confirmed" ? "" : ` (${write.done})`}` : "nothing", rules(write)]), "no write so far");
+    fill("writes", recent.writes.slice(0, 20).map((write) => [time(write.at), `${write.method} ${write.path}`, write.status ?? "–", write.dropped ? `${write.dropped}${write.done === "confirmed" ? "" : ` (${write.done})`}` : "nothing", write.rule || "–"]), "no write so far");
     fill("misses", recent.misses.map((miss) => [number(miss.count), miss.sentence, miss.path]), "no miss so far");
   } catch (error) {
     tell("trouble", byId("login").hidden ? `The process does not answer as it should: ${error.message}` : "");
