@@ -51,7 +51,7 @@ async fn what_is_not_understood_is_refused_with_a_sentence() {
         (get("/status?x=1"), "x"),
         (post("/purge?x=1", &serde_json::json!({ "all": true })), "x"),
         (post("/reload", &serde_json::json!({ "x": 1 })), "x"),
-        (request("POST", "/reload", &["host: a", "content-type: application/json"], ""), "body"),
+        (request("POST", "/reload", &["host: a", "content-type: application/json"], "[]"), "body"),
     ] {
         let refused = asked(&request);
         assert_eq!(refused.status, 400, "{request}");
