@@ -175,9 +175,14 @@ impl Cases {
             return;
         }
         for suspect in suspects {
-            if self.doubted.get_or_add((suspect.kind, route), MOST).is_none() {
-                self.is_all_doubted = true;
-            }
+            self.may_change(suspect.kind, route);
+        }
+    }
+
+    /// A kind may change a route for all that is known: it is not let off.
+    pub(super) fn may_change(&mut self, kind: KindId, route: RouteId) {
+        if self.doubted.get_or_add((kind, route), MOST).is_none() {
+            self.is_all_doubted = true;
         }
     }
 

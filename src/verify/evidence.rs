@@ -182,7 +182,7 @@ impl Evidence {
         let route = self.route(subject);
         let look = self.look(subject, route, asked);
         if let Some(counts) = self.counts.get_mut(route) {
-            counts.refetched += u64::from(look != Look::Nothing);
+            counts.refetched += u64::from(!matches!(look, Look::Nothing | Look::Perhaps(_)));
             counts.unchanged += u64::from(matches!(look, Look::Same(_) | Look::Settled(..)));
         }
     }
@@ -302,6 +302,7 @@ impl Evidence {
         let look = self.answers.look(subject.key, asked.digest, asked.began, answered);
         match look {
             Look::Nothing => {}
+            Look::Perhaps(since) => self.perhaps(route, (since, answered)),
             Look::Same(last) => self.same(subject, route, (last, asked.began), answered),
             Look::Settled(since, last) => {
                 self.other(subject, route, (since, last));
@@ -310,6 +311,15 @@ impl Evidence {
             Look::Other(since) => self.other(subject, route, (since, answered)),
         }
         look
+    }
+
+    /// An answer is another one, as it may be each time; or the one write that lies between has changed it.
+    fn perhaps(&mut self, route: RouteId, (since, answered): (Moment, Moment)) {
+        if let Some([only]) = self.writes.between(since, answered).as_deref()
+            && let Some(kind) = self.writes.get(*only).map(|write| write.kind)
+        {
+            self.cases.may_change(kind, route);
+        }
     }
 
     /// An answer is as it was at the look that ended first of these.

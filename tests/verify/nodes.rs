@@ -120,3 +120,24 @@ fn once_the_others_are_gone_evidence_of_what_stays_begins_anew() {
     assert_eq!(told(&evidence).proposals.len(), 0, "nothing of before counts");
     assert_eq!(day(&mut evidence), 1);
 }
+
+/// Whoever writes reads what has changed once, and nobody else's has: it is one route, and the write names nothing of it.
+#[test]
+fn what_is_another_one_after_each_write_is_not_left_out() {
+    let rules = rules("[[route]]\npath = \"/cart\"\nttl = \"1h\"\n[[route]]\npath = \"/other\"\nttl = \"1h\"\n");
+    let mut evidence = Evidence::about(&rules, 0);
+    let look = |evidence: &mut Evidence, target: &str, digest| {
+        let began = evidence.moment();
+        evidence.refetched(&subject(&rules, target), Asked { digest, began });
+    };
+    for write in 0..20 {
+        // The key of each user is another one; so is what a query makes here.
+        for target in ["/cart?user=2", "/cart?user=3", "/other"] {
+            look(&mut evidence, target, 0);
+        }
+        look(&mut evidence, "/cart?user=1", write);
+        written(&mut evidence, &rules, "POST /items");
+    }
+    let [proposal] = &told(&evidence).proposals[..] else { panic!("one of /other") };
+    assert_eq!((&proposal.drops[..], &proposal.spares[..]), (&["/cart".to_owned()][..], &["/other".to_owned()][..]));
+}
