@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::{Method, StatusCode};
 use tokio::time::{Instant, sleep, timeout};
 
@@ -37,6 +38,7 @@ const DROPPED_WITHIN: Duration = Duration::from_secs(1);
 /// What the origin said, and when it was asked.
 struct Said {
     content: Content,
+    body: Bytes,
     began: Moment,
 }
 
@@ -77,7 +79,7 @@ pub(super) async fn shadowed(core: &Arc<Core>, asked: &Arc<Asked>, seen: Seen, e
         Again::Whole(head, body) => {
             let content = content(core, head.said(), &body);
             if let Some(began) = began.filter(|_| entry.kind == Kind::Response) {
-                in_shadow(core, asked, entry, Said { content, began });
+                in_shadow(core, asked, entry, Said { content, body: body.clone(), began });
             }
             head.answer(asked, Body::full(body))
         }
@@ -131,7 +133,7 @@ async fn ask(core: &Core, asked: &Arc<Asked>, seen: &Seen) -> Option<Said> {
     match again {
         Again::Whole(head, body) => {
             head.end(begun, body.len());
-            speaks(head.said().0).then(|| Said { content: content(core, head.said(), &body), began })
+            speaks(head.said().0).then(|| Said { content: content(core, head.said(), &body), body, began })
         }
         Again::Running(head, ahead, _) => {
             head.end(begun, ahead.len());
@@ -210,7 +212,11 @@ fn tell(core: &Core, asked: &Asked, said: Option<&Said>, compared: Compared) {
         Compared::Void => Verified::Skipped,
     };
     core.shared.recorder.verified(asked.resource.route.as_ref().map(|route| &route.name), counted);
-    let look = Look { digest: said.map_or(0, |said| said.content.digest()), began: said.map_or(0, |said| said.began) };
+    let look = said.map_or(Look { digest: 0, began: 0, body: b"" }, |said| Look {
+        digest: said.content.digest(),
+        began: said.began,
+        body: &said.body,
+    });
     let now = core.shared.clock.now();
     // Whoever else shares the store has writes of its own.
     looking(core, &asked.rules, |_| ());

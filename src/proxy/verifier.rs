@@ -99,7 +99,7 @@ impl Verifier {
     pub(super) fn compared(
         &self,
         rules: &Ruleset,
-        (subject, asked): (&Subject, Asked),
+        (subject, asked): (&Subject, Asked<'_>),
         compared: Compared,
         now: Millis,
     ) -> Option<Found> {
@@ -146,7 +146,8 @@ mod tests {
         let (verifier, settings) =
             (Verifier::about(&rules, 0), VerifySettings { sample: 0.5, ..VerifySettings::default() });
         let subject = Subject::of(None, &"/a".parse().unwrap(), 1);
-        let compared = |compared| verifier.compared(&rules, (&subject, Asked { digest: 1, began: 1 }), compared, 5_000);
+        let asked = Asked { digest: 1, began: 1, body: b"" };
+        let compared = |compared| verifier.compared(&rules, (&subject, asked), compared, 5_000);
         assert_eq!(compared(Compared::Same), None);
         assert_eq!(compared(Compared::Volatile(Vec::new())), None);
         let found = compared(Compared::Old { stored: 2, received: 1_000 }).unwrap();

@@ -11,6 +11,15 @@ use super::cases::{Cases, Group, RouteId, Stayed, Suspect, Tally, Told};
 use super::subject::Own;
 use super::writes::{Few, KindId, Moment};
 
+/// How much was seen to stay as it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Bound {
+    /// So many answers, and not one that did not.
+    pub(super) answers: u32,
+    /// After so many writes.
+    pub(super) writes: u32,
+}
+
 /// What is known of one kind of writes and one route.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Verdict {
@@ -22,8 +31,8 @@ pub(super) enum Verdict {
         writes: usize,
         /// By how many that had not dropped them.
         missed: usize,
-        /// The path of all of them in the words of the write, where others were seen to stay as they were.
-        path: Option<String>,
+        /// The path of all of them in the words of the write, where others were seen to stay as they were: so many.
+        path: Option<(String, Bound)>,
     },
     /// Of several writes they are the likeliest to have changed answers of it, and had not dropped them.
     Suspected {
@@ -32,10 +41,8 @@ pub(super) enum Verdict {
     },
     /// They were seen to leave it as it was, often enough.
     Spares {
-        /// How many answers stayed.
-        answers: u32,
-        /// After how many writes.
-        writes: u32,
+        /// How many stayed.
+        bound: Bound,
         /// But for this path, in the words of the write, of which not enough was seen.
         but: Option<String>,
     },
@@ -151,7 +158,7 @@ impl Blame {
         let likely = self.likely.get(&kind);
         let [at_own, elsewhere] = tally.map(|tally| tally.spared(cases.changes_anything(kind))).unwrap_or_default();
         let suspected = self.suspected.get(&kind).copied();
-        match changes(known, likely, elsewhere.is_enough(values)) {
+        match changes(known, likely, bound(&elsewhere, values)) {
             // What is known to change it is not known to have missed it.
             Verdict::Changes { missed: 0, .. } | Verdict::Unknown if suspected.is_some() => {
                 return Verdict::Suspected { answers: suspected.unwrap_or_default() };
@@ -171,10 +178,14 @@ fn spares(at_own: Stayed, elsewhere: Stayed, own: &Own, values: usize) -> Verdic
     let (stayed, but) = match own {
         Own::Path(_) if !elsewhere.is_enough(values) => return Verdict::Unknown,
         Own::Path(path) if !at_own.is_enough(values) => (elsewhere, Some(path.clone())),
-        Own::Path(_) | Own::All | Own::Nothing => (at_own.and(&elsewhere), None),
+        Own::Path(_) | Own::All | Own::Nothing => (at_own.beside(&elsewhere), None),
     };
-    let Stayed { answers, writes, .. } = stayed;
-    if stayed.is_enough(values) { Verdict::Spares { answers, writes, but } } else { Verdict::Unknown }
+    bound(&stayed, values).map_or(Verdict::Unknown, |bound| Verdict::Spares { bound, but })
+}
+
+/// How much that was, where it is enough.
+fn bound(stayed: &Stayed, values: usize) -> Option<Bound> {
+    stayed.is_enough(values).then_some(Bound { answers: stayed.answers, writes: stayed.writes })
 }
 
 fn unit(suspect: &Suspect) -> Unit {
@@ -198,8 +209,8 @@ fn share(cases: &Cases, (kind, is_own): Unit, route: RouteId) -> f64 {
     (f64::from(among.changed) + 1.0) / (f64::from(among.changed) + f64::from(among.stayed) + 2.0)
 }
 
-/// What changes was seen of, alone and among others; whether it was seen often enough that the route stays elsewhere.
-fn changes(known: Option<&Tally>, likely: Option<&Likely>, stays_elsewhere: bool) -> Verdict {
+/// What changes was seen of, alone and among others; how much of the route was seen to stay elsewhere, where that is enough.
+fn changes(known: Option<&Tally>, likely: Option<&Likely>, elsewhere: Option<Bound>) -> Verdict {
     if known.is_none() && likely.is_none() {
         return Verdict::Unknown;
     }
@@ -216,8 +227,8 @@ fn changes(known: Option<&Tally>, likely: Option<&Likely>, stays_elsewhere: bool
         told.join(&likely.path);
     }
     let (writes, missed) = (changed_by.count(), missed_by.count());
-    let path = match told {
-        Told::Path(path) if stays_elsewhere && writes >= 2 => Some(path),
+    let path = match (told, elsewhere) {
+        (Told::Path(path), Some(bound)) if writes >= 2 => Some((path, bound)),
         _ => None,
     };
     Verdict::Changes { answers, writes, missed, path }
@@ -266,17 +277,15 @@ mod tests {
     #[test]
     fn a_kind_is_believed_to_leave_a_route_alone_once_it_was_seen_often_enough() {
         let mut cases = Cases::default();
-        spare(&mut cases, 1, (4, 5), false);
+        spare(&mut cases, 1, (29, 5), false);
         assert_eq!(verdict(&cases, 1), Verdict::Unknown, "too few writes");
-        spare(&mut cases, 2, (5, 1), false);
-        assert_eq!(verdict(&cases, 2), Verdict::Unknown, "too few answers");
-        spare(&mut cases, 3, (5, 2), false);
-        assert_eq!(verdict(&cases, 3), Verdict::Spares { answers: 10, writes: 5, but: None });
+        spare(&mut cases, 3, (30, 2), false);
+        assert_eq!(verdict(&cases, 3), Verdict::Spares { bound: Bound { answers: 60, writes: 30 }, but: None });
         cases.changed(100, &suspect(3, None), 1, false);
         assert_eq!(verdict(&cases, 3), Verdict::Unknown, "perhaps those were the ones that changed nothing at all");
-        cases.is_effective(3, 7, &[(0, [0, 10])]);
-        spare(&mut cases, 3, (4, 1), true);
-        assert_eq!(verdict(&cases, 3), Verdict::Spares { answers: 14, writes: 5, but: None });
+        cases.is_effective(3, 7, &[(0, [0, 2])]);
+        spare(&mut cases, 3, (29, 1), true);
+        assert_eq!(verdict(&cases, 3), Verdict::Spares { bound: Bound { answers: 31, writes: 30 }, but: None });
         cases.changed(101, &suspect(3, None), 0, true);
         assert_eq!(verdict(&cases, 3), Verdict::Changes { answers: 1, writes: 1, missed: 1, path: None });
     }
@@ -284,10 +293,10 @@ mod tests {
     #[test]
     fn of_several_writes_the_one_is_believed_that_nothing_speaks_for() {
         let mut cases = Cases::default();
-        spare(&mut cases, 1, (5, 2), false);
+        spare(&mut cases, 1, (30, 2), false);
         cases.changed_by_one_of(vec![(7, suspect(2, None)), (8, suspect(1, None))], 0, true);
         assert_eq!(verdict(&cases, 2), Verdict::Changes { answers: 1, writes: 1, missed: 1, path: None });
-        assert_eq!(verdict(&cases, 1), Verdict::Spares { answers: 10, writes: 5, but: None });
+        assert_eq!(verdict(&cases, 1), Verdict::Spares { bound: Bound { answers: 60, writes: 30 }, but: None });
         // What a known one explains says nothing of the others.
         cases.changed(9, &suspect(2, None), 0, false);
         cases.changed_by_one_of(vec![(10, suspect(2, None)), (11, suspect(3, None))], 0, false);
@@ -309,13 +318,13 @@ mod tests {
         cases.changed(1, &suspect(1, path), 0, true);
         cases.changed(2, &suspect(1, path), 0, true);
         let told = |cases: &Cases| match verdict(cases, 1) {
-            Verdict::Changes { path, .. } => path,
+            Verdict::Changes { path, .. } => path.map(|(path, _)| path),
             other => panic!("{other:?}"),
         };
         assert_eq!(told(&cases), None, "perhaps all of them change");
-        spare(&mut cases, 1, (5, 2), false);
+        spare(&mut cases, 1, (30, 2), false);
         assert_eq!(told(&cases), None, "perhaps those were writes that changed nothing");
-        spare(&mut cases, 1, (5, 2), true);
+        spare(&mut cases, 1, (30, 2), true);
         assert_eq!(told(&cases).as_deref(), path);
         // A change elsewhere, which it may have been, is not explained by what it does to its own path.
         cases.changed_by_one_of(vec![(3, suspect(1, None)), (4, suspect(2, None))], 0, true);
@@ -351,17 +360,17 @@ mod tests {
     fn what_a_write_names_itself_is_left_out_only_where_it_was_seen_itself() {
         let own = Own::Path("/a/{id}".to_owned());
         let mut cases = Cases::default();
-        spare(&mut cases, 1, (5, 2), false);
+        spare(&mut cases, 1, (30, 2), false);
         let verdict = |cases: &Cases| Blame::of_each(cases, 1, |_| 3)[0].verdict(cases, (1, 0), &own, 3);
         let but = Some("/a/{id}".to_owned());
-        assert_eq!(verdict(&cases), Verdict::Spares { answers: 10, writes: 5, but });
-        for write in 0..5 {
+        assert_eq!(verdict(&cases), Verdict::Spares { bound: Bound { answers: 60, writes: 30 }, but });
+        for write in 0..30 {
             let values = write;
             for is_first in [true, false] {
                 cases.spared(0, Sparing { kind: 1, values, is_own: true, is_effective: false, is_first });
             }
         }
-        assert_eq!(verdict(&cases), Verdict::Spares { answers: 20, writes: 10, but: None });
+        assert_eq!(verdict(&cases), Verdict::Spares { bound: Bound { answers: 120, writes: 30 }, but: None });
     }
 
     #[test]

@@ -87,9 +87,10 @@ impl Told {
     }
 }
 
-/// So many answers, by so many writes, have to stay as they were before that is believed of a kind.
-pub(super) const ENOUGH_ANSWERS: u32 = 10;
-pub(super) const ENOUGH_WRITES: u32 = 5;
+/// So many answers, by so many writes, have to stay as they were before that is believed of a kind: then it is 95 % certain that
+/// fewer than about 3 in so many writes change one, if each does with the same chance (`0.9^30` is less than 5 %).
+pub(super) const ENOUGH_ANSWERS: u32 = 30;
+pub(super) const ENOUGH_WRITES: u32 = 30;
 /// And so many different values, where so many were seen.
 const ENOUGH_VALUES: usize = 3;
 /// So many pairs and groups are told apart.
@@ -303,12 +304,18 @@ impl Stayed {
         }
     }
 
-    /// Both together.
+    /// Both together, of other writes.
     pub(super) fn and(mut self, other: &Self) -> Self {
         self.answers = self.answers.saturating_add(other.answers);
         self.writes = self.writes.saturating_add(other.writes);
         self.values.extend(&other.values);
         self
+    }
+
+    /// Both together, which may be of the same writes.
+    pub(super) fn beside(self, other: &Self) -> Self {
+        let writes = self.writes.max(other.writes);
+        Self { writes, ..self.and(other) }
     }
 
     /// Whether that is enough to believe it of all, of a kind that came with so many different values.

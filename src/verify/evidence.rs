@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use super::answers::{Answers, Look};
 use super::cases::{Cases, RouteId, Sparing, Suspect};
+use super::mention::is_about;
 use super::reach::Reach;
 use super::report::{Finding, RouteReport, other_nodes};
 use super::shape::Shape;
@@ -42,11 +43,13 @@ pub enum Compared {
 
 /// How a look at an answer came about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Asked {
+pub struct Asked<'b> {
     /// The digest of what the origin said.
     pub digest: u64,
     /// When it was asked.
     pub began: Moment,
+    /// The words of that, which are not kept.
+    pub body: &'b [u8],
 }
 
 /// A stored answer was found old.
@@ -178,7 +181,7 @@ impl Evidence {
     }
 
     /// What is stored was fetched again, for it was not there any more, or not fresh.
-    pub fn refetched(&mut self, subject: &Subject, asked: Asked) {
+    pub fn refetched(&mut self, subject: &Subject, asked: Asked<'_>) {
         let route = self.route(subject);
         let look = self.look(subject, route, asked);
         if let Some(counts) = self.counts.get_mut(route) {
@@ -189,7 +192,7 @@ impl Evidence {
 
     /// A hit was compared with the origin's answer, which was `asked` for last. Comes back with what there is to tell of one that was
     /// old.
-    pub fn compared(&mut self, subject: &Subject, asked: Asked, compared: Compared, now: Millis) -> Option<Found> {
+    pub fn compared(&mut self, subject: &Subject, asked: Asked<'_>, compared: Compared, now: Millis) -> Option<Found> {
         let route = self.route(subject);
         if let Some(counts) = self.counts.get_mut(route) {
             counts.compared += 1;
@@ -227,7 +230,7 @@ impl Evidence {
         &mut self,
         subject: &Subject,
         route: RouteId,
-        asked: Asked,
+        asked: Asked<'_>,
         (stored, received): (u64, Millis),
         now: Millis,
     ) -> Found {
@@ -297,16 +300,16 @@ impl Evidence {
     }
 
     /// Takes a look in, with what it tells of the writes since the last one.
-    fn look(&mut self, subject: &Subject, route: RouteId, asked: Asked) -> Look {
+    fn look(&mut self, subject: &Subject, route: RouteId, asked: Asked<'_>) -> Look {
         let answered = self.moment();
         let look = self.answers.look(subject.key, asked.digest, asked.began, answered);
         match look {
             Look::Nothing => {}
             Look::Perhaps(since) => self.perhaps(route, (since, answered)),
-            Look::Same(last) => self.same(subject, route, (last, asked.began), answered),
+            Look::Same(last) => self.same((subject, asked), route, last, answered),
             Look::Settled(since, last) => {
                 self.other(subject, route, (since, last));
-                self.same(subject, route, (last, asked.began), answered);
+                self.same((subject, asked), route, last, answered);
             }
             Look::Other(since) => self.other(subject, route, (since, answered)),
         }
@@ -323,9 +326,9 @@ impl Evidence {
     }
 
     /// An answer is as it was at the look that ended first of these.
-    fn same(&mut self, subject: &Subject, route: RouteId, (last, asked): (Moment, Moment), answered: Moment) {
+    fn same(&mut self, (subject, asked): (&Subject, Asked<'_>), route: RouteId, last: Moment, answered: Moment) {
         self.among(subject, route, (last, answered), false);
-        self.spared(subject, route, (last, asked), answered);
+        self.spared((subject, asked), route, last, answered);
     }
 
     /// An answer has changed between these looks, and had been dropped.
@@ -336,15 +339,20 @@ impl Evidence {
         }
     }
 
-    /// An answer is as it was; the one write that lies between has left it so.
-    fn spared(&mut self, subject: &Subject, route: RouteId, (last, asked): (Moment, Moment), answered: Moment) {
+    /// An answer is as it was; the one write that lies between has left it so, if it is about what that names.
+    fn spared(&mut self, (subject, asked): (&Subject, Asked<'_>), route: RouteId, last: Moment, answered: Moment) {
         let between = self.writes.between(last, answered).filter(|_| self.others == 0);
         let Some([only]) = between.as_deref() else { return };
-        let Some(write) = self.writes.get_mut(*only) else { return };
+        let Some(write) = self.writes.get(*only) else { return };
         // One that was under way at either look may have been in both answers.
-        if write.began < last || write.ended.is_none_or(|ended| ended > asked) {
+        if write.began < last || write.ended.is_none_or(|ended| ended > asked.began) {
             return;
         }
+        let pattern = self.writes.kinds.get(write.kind).map_or("", |kind| kind.text.as_str());
+        if !is_about(subject, asked.body, pattern, &write.values) {
+            return;
+        }
+        let Some(write) = self.writes.get_mut(*only) else { return };
         if write.spared.len() >= MOST_SPARED && !write.spared.iter().any(|(of, _)| *of == route) {
             return;
         }

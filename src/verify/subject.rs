@@ -109,9 +109,26 @@ impl Subject {
         }
     }
 
+    /// What is asked for at a path with these variables.
+    #[cfg(test)]
+    pub(super) fn at(pattern: &str, values: Vec<(String, String)>) -> Self {
+        let (route, target) = (String::new(), String::new());
+        Self { key: 0, route, target, pattern: pattern.to_owned(), values }
+    }
+
     /// The route as it is told: `-` for none.
     pub fn label(&self) -> &str {
         if self.route == UNROUTED { "-" } else { &self.route }
+    }
+
+    /// The route's path as it is written; empty without a route.
+    pub(super) fn pattern(&self) -> &str {
+        &self.pattern
+    }
+
+    /// The variables of the path.
+    pub(super) fn values(&self) -> &[(String, String)] {
+        &self.values
     }
 
     /// Whether a write with these variables tells its path.

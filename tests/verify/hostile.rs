@@ -48,9 +48,9 @@ fn left_old(file: &str, write: &str, target: &str) -> (Evidence, Arc<Ruleset>) {
     let subject = subject(&rules, target);
     for times in 0..2 {
         let began = evidence.moment();
-        evidence.refetched(&subject, Asked { digest: 2 * times, began });
+        evidence.refetched(&subject, Asked { digest: 2 * times, began, body: b"" });
         written(&mut evidence, &rules, write);
-        let asked = Asked { digest: 2 * times + 1, began: evidence.moment() };
+        let asked = Asked { digest: 2 * times + 1, began: evidence.moment(), body: b"" };
         evidence.compared(&subject, asked, Compared::Old { stored: 2 * times, received: 0 }, 0);
     }
     (evidence, rules)

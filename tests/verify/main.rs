@@ -15,6 +15,7 @@ mod support;
 mod written;
 
 mod comparisons;
+mod days;
 mod hostile;
 mod model;
 mod nodes;

@@ -38,6 +38,8 @@ enum Change {
     First,
     /// All of it, but only by writes with an even number.
     AllIfEven,
+    /// A list only by writes of the numbers that it shows, and else the answer of the write's own number.
+    Shown,
     /// Sets a mark on all of it that another kind takes away.
     Mark(bool),
 }
@@ -84,7 +86,8 @@ impl Api {
             }
             let pairs = [Change::Mark(true), Change::Mark(false)];
             let changes = items.iter().map(|_| match chance.below(12) {
-                0..5 => Change::Nothing,
+                0..4 => Change::Nothing,
+                4 => Change::Shown,
                 5 | 6 => Change::Own,
                 7 | 8 => Change::All,
                 9 => Change::First,
@@ -121,6 +124,11 @@ impl Api {
     fn effect(&self, kind: usize, number: usize, (route, item): Key) -> Change {
         match self.kinds[kind].changes[route] {
             Change::Own if number == item || self.items[route] == 1 => Change::All,
+            Change::Shown
+                if (self.items[route] == 1 && number < SHOWN) || (self.items[route] > 1 && number == item) =>
+            {
+                Change::All
+            }
             Change::First if item == 0 => Change::All,
             Change::AllIfEven if number.is_multiple_of(2) => Change::All,
             Change::All => Change::All,
@@ -129,10 +137,20 @@ impl Api {
         }
     }
 
+    /// What an answer says of numbers: a list has links to the first few, and else each answer has some to its own.
+    fn body(&self, (route, item): Key) -> String {
+        let numbers = if self.items[route] == 1 { 0..SHOWN } else { item..item + 1 };
+        let links = |number: usize| (0..8).map(move |of| (letters(of), 100 + number));
+        numbers.flat_map(links).map(|(of, number)| format!("/r{of}/{number} /w{of}/{number} ")).collect()
+    }
+
     fn line(&self, kind: usize, number: usize) -> String {
         self.kinds[kind].request.replace('#', &(100 + number).to_string())
     }
 }
+
+/// So many numbers a list shows.
+const SHOWN: usize = 4;
 
 fn letters(number: usize) -> char {
     char::from(b'a' + u8::try_from(number).unwrap())
@@ -175,7 +193,7 @@ struct Spent<'a> {
     truth: HashMap<Key, (u64, bool)>,
     stored: HashMap<Key, u64>,
     seen: HashMap<Key, Seen>,
-    subjects: HashMap<Key, (Subject, Vec<Tag>)>,
+    subjects: HashMap<Key, (Subject, Vec<Tag>, String)>,
     under_way: Vec<UnderWay>,
     day: Day,
 }
@@ -185,7 +203,7 @@ fn a_day(api: &Api, file: &str, requests: usize, sample: usize, seed: u64) -> Da
     let rules = rules(file);
     let known = |key: &Key| {
         let target = api.target(*key);
-        (*key, (subject(&rules, &target), stored_tags(&rules.routes, &target)))
+        (*key, (subject(&rules, &target), stored_tags(&rules.routes, &target), api.body(*key)))
     };
     let mut spent = Spent {
         api,
@@ -278,9 +296,9 @@ impl Spent<'_> {
 
     fn read(&mut self, key: Key, sample: usize) {
         let said = self.said(key);
-        let subject = self.subjects[&key].0.clone();
+        let (subject, _, body) = self.subjects[&key].clone();
         let began = self.evidence.moment();
-        let asked = Asked { digest: said, began };
+        let asked = Asked { digest: said, began, body: body.as_bytes() };
         self.day.reads += 1;
         let Some(stored) = self.stored.get(&key).copied() else {
             self.evidence.refetched(&subject, asked);
@@ -361,6 +379,17 @@ fn what_was_seen_to_change_is_never_left_out() {
                 let changes = api.effect(*kind, *number, key) != Change::Nothing;
                 narrowed += usize::from(!dropped.contains(&key));
                 left_out += usize::from(changes && !dropped.contains(&key));
+                let is_by_name = api.kinds[*kind].request.contains('#');
+                assert!(
+                    !changes
+                        || dropped.contains(&key)
+                        || !is_by_name
+                        || api.kinds[*kind].changes[key.0] != Change::Shown,
+                    "seed {seed}: {} changes {}, which shows it\n{}\n{api:#?}",
+                    api.line(*kind, *number),
+                    api.target(key),
+                    day.proposed
+                );
                 assert!(
                     !changes || dropped.contains(&key) || !day.exercised.contains(&(*kind, key.0, is_own)),
                     "seed {seed}: {} was seen to change {}\n{}\n{api:#?}",
@@ -378,7 +407,8 @@ fn what_was_seen_to_change_is_never_left_out() {
         "{narrowed} relations left out, of which {left_out} were there and never seen; {stale:?} stale, {hits:?} hits"
     );
     assert_eq!(stale[0], 0);
-    assert!(narrowed > 1_000 && hits[1] > hits[0]);
+    // What is left is mostly marks that were there all day.
+    assert!(narrowed > 500 && hits[1] > hits[0]);
 }
 
 #[test]

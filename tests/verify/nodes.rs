@@ -37,7 +37,7 @@ async fn knows_of(node: &Node, others: usize) {
 
 /// Writes that change nothing, and a look at two answers after each.
 async fn idle_writes(client: &Client) {
-    for _ in 0..8 {
+    for _ in 0..40 {
         client.post("/login", "{}").await;
         for target in ["/a/1", "/a/2"] {
             assert_eq!(client.get(target).await.cache(), "MISS");
@@ -103,10 +103,10 @@ fn once_the_others_are_gone_evidence_of_what_stays_begins_anew() {
     let mut evidence = Evidence::about(&rules, 0);
     let look = |evidence: &mut Evidence, digest| {
         let began = evidence.moment();
-        evidence.refetched(&subject(&rules, "/a"), Asked { digest, began });
+        evidence.refetched(&subject(&rules, "/a"), Asked { digest, began, body: b"" });
     };
     let day = |evidence: &mut Evidence| {
-        for _ in 0..12 {
+        for _ in 0..31 {
             look(evidence, 1);
             written(evidence, &rules, "POST /w");
         }
@@ -128,9 +128,9 @@ fn what_is_another_one_after_each_write_is_not_left_out() {
     let mut evidence = Evidence::about(&rules, 0);
     let look = |evidence: &mut Evidence, target: &str, digest| {
         let began = evidence.moment();
-        evidence.refetched(&subject(&rules, target), Asked { digest, began });
+        evidence.refetched(&subject(&rules, target), Asked { digest, began, body: b"" });
     };
-    for write in 0..20 {
+    for write in 0..32 {
         // The key of each user is another one; so is what a query makes here.
         for target in ["/cart?user=2", "/cart?user=3", "/other"] {
             look(&mut evidence, target, 0);

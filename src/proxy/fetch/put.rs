@@ -183,7 +183,7 @@ fn refetched(core: &Core, fetch: &Fetch, entry: &StoredResponse) {
         return;
     }
     let (subject, digest) = (subject(&fetch.asked, &fetch.at().key), content_of(core, entry).digest());
-    let look = Asked { digest, began };
+    let look = Asked { digest, began, body: &entry.body };
     looking(core, &fetch.asked.rules, |evidence| evidence.refetched(&subject, look));
 }
 

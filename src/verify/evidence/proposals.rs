@@ -4,10 +4,11 @@
 //! well: never too little. Only what was seen to stay as it was, often enough, is left out.
 
 use std::collections::{HashMap, VecDeque};
+use std::fmt::Write as _;
 use std::sync::Arc;
 
-use super::super::blame::{Blame, Verdict};
-use super::super::cases::{Cases, ENOUGH_ANSWERS, ENOUGH_WRITES, RouteId};
+use super::super::blame::{Blame, Bound, Verdict};
+use super::super::cases::{Cases, RouteId};
 use super::super::reach::Extent;
 use super::super::report::other_nodes;
 use super::super::report::{Finding, Proposal, Report, RouteReport, Seen, WriteReport};
@@ -144,7 +145,7 @@ impl Snapshot {
         let mut lines = vec![format!("{request} went through {}", times(kind.times))];
         lines.extend(evidence);
         if narrows {
-            lines.push(bound());
+            lines.push(NOT_KNOWN.to_owned());
         }
         Some(Proposal {
             request,
@@ -260,7 +261,11 @@ impl Draft {
             }
             (Verdict::Changes { answers, writes, path, .. }, _) => {
                 self.narrows |= known.is_dropped && path.is_some();
-                let told = format!("changed {}{missing}", answers_by(answers, writes));
+                let mut told = format!("changed {}{missing}", answers_by(answers, writes));
+                let path = path.map(|(path, bound)| {
+                    let _ = write!(told, "; of the others {}", sure(bound));
+                    path
+                });
                 keep(self, words.item(route, path.as_deref()), told);
             }
             (Verdict::Suspected { answers }, _) => {
@@ -269,15 +274,14 @@ impl Draft {
                     format!("of several writes the likeliest to have changed {}{missing}", answers_in_words(answers));
                 keep(self, words.item(route, None), told);
             }
-            (Verdict::Spares { answers, writes, but }, _) if known.is_dropped => {
+            (Verdict::Spares { bound, but }, _) if known.is_dropped => {
                 self.narrows = true;
-                let stayed = format!("{} stayed as before", answers_by(answers, writes as usize));
                 if let Some(path) = but {
-                    let told = format!("{stayed}; of what the write names itself too few were seen");
+                    let told = format!("{}; of what the write names itself too few were seen", sure(bound));
                     keep(self, words.item(route, Some(&path)), told);
                 } else {
                     self.spares.push(name.clone());
-                    self.evidence.push(format!("{name}: {stayed}"));
+                    self.evidence.push(format!("{name}: {}", sure(bound)));
                 }
             }
             (Verdict::Unknown, _) => keep(self, words.item(route, None), "not seen often enough to tell".to_owned()),
@@ -287,10 +291,15 @@ impl Draft {
 }
 
 /// What a person has to know of each entry that drops less than before.
-fn bound() -> String {
+const NOT_KNOWN: &str = "only answers count that were looked at before and after one such write alone, and are about what it names; \
+                         of others nothing is known";
+
+/// What it is worth that so much has stayed, by the rule of three: had 3 in so many writes changed an answer, one would have been
+/// seen with 95 % certainty.
+fn sure(Bound { answers, writes }: Bound) -> String {
     format!(
-        "left out or narrowed is what stayed as before in {ENOUGH_ANSWERS} answers or more, after {ENOUGH_WRITES} such writes or \
-         more with no other in between; what was never looked at after one is not known"
+        "no change seen in {} after {writes} writes; with 95 % certainty fewer than about 3 in {writes} such writes make one",
+        answers_in_words(answers)
     )
 }
 
