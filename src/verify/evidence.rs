@@ -71,7 +71,7 @@ const MOST_SPARED: usize = 256;
 /// Where more writes than this lie between two looks, it says next to nothing of each of them.
 const MOST_BETWEEN: usize = 64;
 /// So many places that differ each time are counted.
-const MOST_PLACES: usize = 64;
+const MOST_PLACES: usize = 256;
 
 /// All of it.
 #[derive(Debug)]
@@ -91,9 +91,8 @@ pub struct Evidence {
     cases: Cases,
     findings: VecDeque<Finding>,
     told: HashSet<(RouteId, Vec<String>)>,
-    /// Where answers differ each time, and in how many comparisons.
-    places: HashMap<String, u64>,
-    volatile: u64,
+    /// Where answers of which route differ each time, and in how many comparisons.
+    places: HashMap<(RouteId, String), u64>,
 }
 
 impl Evidence {
@@ -116,7 +115,6 @@ impl Evidence {
             findings: VecDeque::new(),
             told: HashSet::new(),
             places: HashMap::new(),
-            volatile: 0,
         }
     }
 
@@ -131,7 +129,6 @@ impl Evidence {
             cases: self.cases.clone(),
             findings: self.findings.clone(),
             places: self.places.clone(),
-            volatile: self.volatile,
         }
     }
 
@@ -211,15 +208,15 @@ impl Evidence {
             Compared::Old { stored, received } => {
                 return Some(self.old(subject, route, asked, (stored, received), now));
             }
-            Compared::Volatile(places) => self.volatile(places),
+            Compared::Volatile(places) => self.volatile(route, places),
             Compared::Void => {}
         }
         None
     }
 
-    fn volatile(&mut self, places: Vec<String>) {
-        self.volatile += 1;
+    fn volatile(&mut self, route: RouteId, places: Vec<String>) {
         for place in places {
+            let place = (route, place);
             if self.places.len() < MOST_PLACES || self.places.contains_key(&place) {
                 *self.places.entry(place).or_default() += 1;
             }

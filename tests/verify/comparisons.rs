@@ -207,6 +207,30 @@ async fn what_is_another_one_each_time_is_volatile_and_stays() {
 }
 
 #[tokio::test]
+async fn what_is_another_one_each_time_is_named_where_each_route_has_it() {
+    let count = AtomicUsize::new(0);
+    let origin = Origin::start(move |asked: Asked| {
+        let seen = count.fetch_add(1, Ordering::SeqCst);
+        let user = format!("{{\"name\":\"ann\",\"last_seen\":{seen}}}");
+        let body = if asked.path() == "/me" { user } else { format!("{{\"users\":[{user}]}}") };
+        async move { response(200, &[("content-type", "application/json")], &body) }
+    })
+    .await;
+    let routes = "[[route]]\npath = \"/me\"\nttl = \"1h\"\n[[route]]\npath = \"/users\"\nttl = \"1h\"\n";
+    let node = Node::start(origin.address, &(routes.to_owned() + ALL));
+    let client = node.client();
+    for target in ["/me", "/users"] {
+        stored(&client, target).await;
+        for times in 1..=2 {
+            assert_eq!(client.get(target).await.cache(), "HIT");
+            let volatile = || report(&node).routes.iter().any(|of| of.route == target && of.volatile == times);
+            until("it is compared", || async { volatile() }).await;
+        }
+    }
+    assert_eq!(report(&node).ignore, ["/last_seen", "/users/*/last_seen"]);
+}
+
+#[tokio::test]
 async fn an_origin_in_trouble_says_nothing() {
     let api = api().await;
     let node = Node::start(api.origin.address, &(ROUTES.to_owned() + ALL));

@@ -47,8 +47,7 @@ pub struct Snapshot {
     pub(super) kinds: Vec<Arc<Kind>>,
     pub(super) cases: Cases,
     pub(super) findings: VecDeque<Finding>,
-    pub(super) places: HashMap<String, u64>,
-    pub(super) volatile: u64,
+    pub(super) places: HashMap<(RouteId, String), u64>,
 }
 
 impl Snapshot {
@@ -57,9 +56,12 @@ impl Snapshot {
         let met = |counts: &RouteReport| counts.compared + counts.refetched + counts.by_itself + counts.elsewhere > 0;
         let routes = self.routes.iter().zip(&self.counts).filter(|(_, counts)| met(counts));
         let routes = routes.map(|(route, counts)| RouteReport { route: route.label().to_owned(), ..counts.clone() });
-        let always = self.places.iter().filter(|(_, times)| **times == self.volatile && **times >= 2);
-        let mut ignore: Vec<String> = always.map(|(place, _)| place.clone()).collect();
+        // Each route's answers have places of their own: what is one member may be another one's in a list.
+        let of = |route: RouteId| self.counts.get(route).map_or(0, |counts| counts.volatile);
+        let always = self.places.iter().filter(|((route, _), times)| **times == of(*route) && **times >= 2);
+        let mut ignore: Vec<String> = always.map(|((_, place), _)| place.clone()).collect();
         ignore.sort_unstable();
+        ignore.dedup();
         Report {
             file: None,
             mode: settings.mode().to_owned(),
