@@ -318,6 +318,7 @@ impl Evidence {
         if let Some([only]) = self.writes.between(since, answered).as_deref()
             && let Some(kind) = self.writes.get(*only).map(|write| write.kind)
         {
+            self.writes.note(&[*only]);
             self.cases.may_change(kind, route);
         }
     }
@@ -368,7 +369,13 @@ impl Evidence {
     /// An answer has changed or it has not: a few writes that lie in between may or may not have had to do with it.
     fn among(&mut self, subject: &Subject, route: RouteId, (first, second): (Moment, Moment), has_changed: bool) {
         let Some(between) = self.writes.each_between(first, second) else { return };
-        let units = between.map(|write| (write.kind, subject.is_told_by(&write.values))).take(MOST_BETWEEN + 1);
+        // One of whose kind none has ended yet may turn out to be nothing.
+        let kinds = &self.writes.kinds;
+        let is_known = |write: &&Write| kinds.get(write.kind).is_some_and(|kind| kind.times > 0);
+        let units = between
+            .filter(is_known)
+            .map(|write| (write.kind, subject.is_told_by(&write.values)))
+            .take(MOST_BETWEEN + 1);
         let units: Vec<_> = units.collect();
         if units.len() <= MOST_BETWEEN {
             for unit in units.into_iter().collect::<BTreeSet<_>>() {
@@ -379,6 +386,7 @@ impl Evidence {
 
     /// An answer has changed; one of these has done it, or it did so by itself.
     fn changed(&mut self, subject: &Subject, route: RouteId, writes: &[Moment], missed: bool) {
+        self.writes.note(writes);
         let suspect = |write: &Write| Suspect { kind: write.kind, path: subject.path_in_words_of(&write.values) };
         match writes {
             [] => {

@@ -57,7 +57,8 @@ impl Thing<'_> {
         memmem::find_iter(body, self.value).any(|at| {
             let (before, rest) = body.split_at(at);
             let after = rest.get(self.value.len()..).unwrap_or_default();
-            let is_word = !before.last().is_some_and(is_of_word) && !after.first().is_some_and(is_of_word);
+            let is_word =
+                !before.last().copied().is_some_and(is_of_word) && !after.first().copied().is_some_and(is_of_word);
             is_word && if self.is_common() { self.is_meant(before, subject) } else { !is_name(before, after) }
         })
     }
@@ -69,7 +70,7 @@ impl Thing<'_> {
         }
         if let Some(path) = before.strip_suffix(b"/") {
             let path = path.strip_suffix(self.of.as_bytes());
-            return path.is_some_and(|path| !path.last().is_some_and(is_of_word));
+            return path.is_some_and(|path| !path.last().copied().is_some_and(is_of_word));
         }
         let Some(member) = member_before(before) else { return false };
         let own = plain(self.name);
@@ -82,8 +83,8 @@ impl Thing<'_> {
 }
 
 /// Whether a byte beside a value makes it part of a longer word.
-fn is_of_word(byte: &u8) -> bool {
-    byte.is_ascii_alphanumeric() || !byte.is_ascii() || b"-_%".contains(byte)
+fn is_of_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || !byte.is_ascii() || b"-_%".contains(&byte)
 }
 
 /// The segment before a variable in a path, where that is none itself.
@@ -116,7 +117,7 @@ fn member_before(before: &[u8]) -> Option<String> {
 
 /// As in `postid` for `post_id` and `postId`.
 fn plain(name: &str) -> String {
-    name.chars().filter(|letter| letter.is_ascii_alphanumeric()).map(|letter| letter.to_ascii_lowercase()).collect()
+    name.bytes().filter(u8::is_ascii_alphanumeric).map(|letter| char::from(letter.to_ascii_lowercase())).collect()
 }
 
 #[cfg(test)]

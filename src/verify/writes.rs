@@ -60,6 +60,18 @@ pub(super) struct Kind {
     pub(super) variables: Vec<(String, String)>,
     /// What the last one dropped.
     pub(super) reach: Reach,
+    /// Something is noted of it: its place in the list is its own for good.
+    is_noted: bool,
+}
+
+impl Kind {
+    /// Whether a route has the path of these writes, or one below that: mostly they change it, and answers that stay are of other
+    /// filters and pages.
+    pub(super) fn is_sent_to(&self, route: &str) -> bool {
+        let (_, path) = self.text.split_once(' ').unwrap_or_default();
+        let below = route.trim_end_matches('/').strip_prefix(path.trim_end_matches('/'));
+        below.is_some_and(|below| below.is_empty() || below.starts_with('/'))
+    }
 }
 
 /// A few different ones, of many.
@@ -101,6 +113,8 @@ pub(super) struct Writes {
     recent: VecDeque<Write>,
     pub(super) kinds: Vec<Arc<Kind>>,
     by_text: HashMap<String, KindId>,
+    /// Places in the list whose kinds never came to anything.
+    free: Vec<KindId>,
     /// The end of the last one that was forgotten.
     forgotten: Moment,
 }
@@ -114,6 +128,7 @@ impl Writes {
             && let Some(oldest) = self.recent.pop_front()
         {
             self.forgotten = self.forgotten.max(oldest.ended.unwrap_or(moment));
+            self.make_room(oldest.kind);
         }
         self.recent.push_back(Write {
             began: moment,
@@ -137,17 +152,49 @@ impl Writes {
         if let Some(known) = self.by_text.get(&text) {
             return *known;
         }
-        let (text, is_plain) =
-            if self.kinds.len() < MOST_KINDS { (text, shape.is_plain) } else { (String::new(), false) };
-        let id = *self.by_text.entry(text.clone()).or_insert(self.kinds.len());
-        if id == self.kinds.len() {
-            let text = if text.is_empty() { UNTOLD.to_owned() } else { text };
-            let variables = shape.values.clone();
-            let (values, reach) = (Few::default(), Reach::default());
-            let is_said = shape.is_said;
-            self.kinds.push(Arc::new(Kind { text, is_plain, is_said, times: 0, values, variables, reach }));
+        let free = self.free.pop().or_else(|| (self.kinds.len() < MOST_KINDS).then_some(self.kinds.len()));
+        let (text, is_plain) = if free.is_some() { (text, shape.is_plain) } else { (String::new(), false) };
+        if let Some(known) = self.by_text.get(&text) {
+            return *known;
+        }
+        let id = free.unwrap_or(self.kinds.len());
+        self.by_text.insert(text.clone(), id);
+        let kind = Arc::new(Kind {
+            text: if text.is_empty() { UNTOLD.to_owned() } else { text },
+            is_plain,
+            is_said: shape.is_said,
+            times: 0,
+            values: Few::default(),
+            variables: shape.values.clone(),
+            reach: Reach::default(),
+            is_noted: false,
+        });
+        match self.kinds.get_mut(id) {
+            Some(place) => *place = kind,
+            None => self.kinds.push(kind),
         }
         id
+    }
+
+    /// Gives the place of a kind free of which nothing is known, not even that there is one: whoever tries paths gets a 404 for
+    /// each.
+    fn make_room(&mut self, id: KindId) {
+        let is_known = |kind: &Kind| kind.times > 0 || kind.is_noted || kind.text == UNTOLD;
+        if self.kinds.get(id).is_none_or(|kind| is_known(kind)) || self.recent.iter().any(|write| write.kind == id) {
+            return;
+        }
+        self.by_text.retain(|_, known| *known != id);
+        self.free.push(id);
+    }
+
+    /// Something is noted of these writes: their kinds stay.
+    pub(super) fn note(&mut self, writes: &[Moment]) {
+        for write in writes {
+            let Some(kind) = self.get(*write).map(|write| write.kind) else { continue };
+            if let Some(kind) = self.kinds.get_mut(kind).filter(|kind| !kind.is_noted) {
+                Arc::make_mut(kind).is_noted = true;
+            }
+        }
     }
 
     /// A write has ended that may have changed something, and what it `drops` is invalidated.
@@ -165,7 +212,10 @@ impl Writes {
     /// A write has ended that has changed nothing, by its own word.
     pub(super) fn forget(&mut self, began: Moment) {
         if let Some(place) = self.place(began) {
-            self.recent.remove(place);
+            let removed = self.recent.remove(place);
+            if let Some(write) = removed {
+                self.make_room(write.kind);
+            }
         }
     }
 

@@ -89,6 +89,30 @@ fn an_entry_for_a_hostile_name_is_read_and_drops_what_was_old() {
 }
 
 #[test]
+fn whoever_tries_paths_takes_no_room_from_the_writes_that_there_are() {
+    let rules = rules("[[route]]\npath = \"/a\"\nttl = \"1h\"\n");
+    let mut evidence = Evidence::about(&rules, 0);
+    let look = |evidence: &mut Evidence| {
+        let began = evidence.moment();
+        evidence.refetched(&subject(&rules, "/a"), Asked { digest: 1, began, body: b"" });
+    };
+    for number in 0..2_000 {
+        let word: String = format!("{number:04}").bytes().map(|digit| char::from(digit + b'a' - b'0')).collect();
+        let path = format!("/{word}.php");
+        let shape = sent(&format!("POST {path}")).with_write(|write| Shape::of(&rules.routes, write));
+        let moment = evidence.write_begins(shape, "POST", &path);
+        look(&mut evidence);
+        evidence.write_was_nothing(moment);
+    }
+    for _ in 0..31 {
+        look(&mut evidence);
+        written(&mut evidence, &rules, "POST /login");
+    }
+    assert!(pasted(&report(&evidence)).contains("request = \"POST /login\"\ndrops = []"));
+    assert_eq!(report(&evidence).writes.len(), 1);
+}
+
+#[test]
 fn an_entry_that_adds_to_one_that_is_there_is_read_and_both_count() {
     let file = "[[route]]\npath = \"/a\"\nttl = \"1h\"\n[[route]]\npath = \"/b\"\nttl = \"1h\"\n\
                 [[write]]\nrequest = \"POST /w\"\ndrops = [\"/b\"]\n";

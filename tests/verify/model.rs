@@ -141,7 +141,8 @@ impl Api {
     fn body(&self, (route, item): Key) -> String {
         let numbers = if self.items[route] == 1 { 0..SHOWN } else { item..item + 1 };
         let links = |number: usize| (0..8).map(move |of| (letters(of), 100 + number));
-        numbers.flat_map(links).map(|(of, number)| format!("/r{of}/{number} /w{of}/{number} ")).collect()
+        let each = numbers.flat_map(links).map(|(of, number)| format!("/r{of}/{number} /w{of}/{number}"));
+        each.collect::<Vec<_>>().join(" ")
     }
 
     fn line(&self, kind: usize, number: usize) -> String {

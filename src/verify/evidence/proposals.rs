@@ -162,7 +162,10 @@ impl Snapshot {
     }
 
     fn verdict(&self, (id, kind): (KindId, &Kind), (route, watched): (RouteId, &Watched), blame: &Blame) -> Verdict {
-        blame.verdict(&self.cases, (id, route), &watched.own(&kind.variables), kind.values.count())
+        match blame.verdict(&self.cases, (id, route), &watched.own(&kind.variables), kind.values.count()) {
+            Verdict::Spares { .. } if kind.is_sent_to(&watched.path) => Verdict::Unknown,
+            verdict => verdict,
+        }
     }
 
     fn known(
@@ -179,6 +182,11 @@ impl Snapshot {
         Known {
             verdict: self.verdict((id, kind), (route, watched), blame),
             is_dropped,
+            unknown: if kind.is_sent_to(&watched.path) {
+                "the write is sent there"
+            } else {
+                "not seen often enough to tell"
+            },
             is_whole: is_dropped || kind.reach.on(&watched.name, watched.is_unlisted) == Extent::Whole,
             changes_by_itself: self.counts.get(route).is_some_and(|counts| counts.by_itself > 0),
             doubt: match (self.others, rival) {
@@ -219,6 +227,8 @@ struct Known {
     verdict: Verdict,
     /// The write drops it since nothing is said of it.
     is_dropped: bool,
+    /// Why nothing is known of it, where that is so.
+    unknown: &'static str,
     /// The write drops all of it.
     is_whole: bool,
     /// It was seen to change with no write at all.
@@ -286,7 +296,7 @@ impl Draft {
                     self.evidence.push(format!("{name}: {}", sure(bound)));
                 }
             }
-            (Verdict::Unknown, _) => keep(self, words.item(route, None), "not seen often enough to tell".to_owned()),
+            (Verdict::Unknown, _) => keep(self, words.item(route, None), known.unknown.to_owned()),
             (Verdict::Spares { .. }, _) => {}
         }
     }
