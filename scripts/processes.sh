@@ -96,6 +96,7 @@ built_binary() {
     local binary=${ASIDE_BIN:-} folder=$1
     if [ -z "$binary" ]; then
         if [ "$1" = dev ]; then folder=debug; fi
+        # shellcheck disable=SC2154 # whoever sources this has set it
         (cd "$root" && cargo build --profile "$1" --locked --quiet --bin aside) || return
         binary=${CARGO_TARGET_DIR:-target}/$folder/aside
         [[ $binary == /* ]] || binary=$root/$binary
