@@ -336,7 +336,8 @@ async fn what_clients_bring_about_has_no_more_lines_than_the_sample_whatever_its
     assert_eq!(client.put("/a", "{}").await.status, 200);
     node.says("PUT /a").await;
     let log = node.log();
-    assert!(!log.contains("WARN") && !log.contains("504") && !log.contains("501"), "{log}");
+    // With blanks, for a time has many digits.
+    assert!(!log.contains("WARN") && !log.contains(" 504 ") && !log.contains(" 501 "), "{log}");
 }
 
 const FRUIT: &str = "[[route]]\npath = \"/fruit/{id}\"\nkey = \"fruit:{id}\"\nttl = \"1h\"\n";
