@@ -28,7 +28,7 @@ impl InForce {
 
     /// Whether these are.
     pub(super) fn is(&self, rules: u64) -> bool {
-        self.rules.load(Ordering::SeqCst) == rules
+        self.now() == rules
     }
 
     /// Which are.
@@ -38,7 +38,7 @@ impl InForce {
 
     /// Puts others in force, which differ in what has one of these tags; `false` where they are the same. By one at a time.
     pub(super) fn go_by(&self, rules: u64, changed: &[Tag]) -> bool {
-        let before = self.rules.load(Ordering::SeqCst);
+        let before = self.now();
         if before == rules {
             return false;
         }

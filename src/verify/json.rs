@@ -1,9 +1,8 @@
 //! JSON as it is written, to be compared: nothing is lost that a client could read, but for white space and the order of names.
 
-use std::fmt;
+use serde_json::Value;
 
-use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
-use serde_json::{Map, Value};
+use crate::rules::read_json;
 
 /// Longer numbers may be too long for a machine's own.
 const LONGEST_NUMBER: usize = 15;
@@ -15,7 +14,7 @@ const MARK: &[u8] = br#""\u0000"#;
 /// Every number that a machine's own may not hold as it is written (`1.10`, `12345678901234567`) becomes a string, which no
 /// other value becomes.
 pub(super) fn read(body: &[u8]) -> Option<Value> {
-    serde_json::from_slice(&marked(body)).ok().map(|Once(value)| value)
+    read_json(&marked(body))
 }
 
 /// The same text, with strings in place of such numbers. The strings that begin as those do get one mark more.
@@ -61,59 +60,6 @@ fn token_length(from: &[u8]) -> usize {
         _ => from.iter().position(|byte| !matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E')),
     };
     end.unwrap_or(from.len())
-}
-
-/// A value that says nothing twice.
-struct Once(Value);
-
-impl<'de> Deserialize<'de> for Once {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Reader).map(Self)
-    }
-}
-
-struct Reader;
-
-impl<'de> Visitor<'de> for Reader {
-    type Value = Value;
-
-    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str("JSON")
-    }
-
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
-    }
-
-    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
-        let mut values = Vec::new();
-        while let Some(Once(value)) = members.next_element()? {
-            values.push(value);
-        }
-        Ok(values.into())
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
-        let mut values = Map::new();
-        while let Some((name, Once(value))) = members.next_entry::<String, _>()? {
-            if values.insert(name, value).is_some() {
-                return Err(A::Error::custom("it has a name twice"));
-            }
-        }
-        Ok(values.into())
-    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! A day of mixed traffic: many look, some write, and most of what they write changes nothing that others see.
 
+use super::chance::Chance;
 use super::reads::{Readers, TARGETS, Tally, VIEWERS};
 use super::writes::send;
 
@@ -10,22 +11,9 @@ pub struct Day {
     pub writes: usize,
 }
 
-/// Numbers that look like chance and are the same at every run (`SplitMix64`).
-struct Chance(u64);
-
-impl Chance {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        usize::try_from((mixed ^ (mixed >> 31)) % u64::try_from(bound).unwrap()).unwrap()
-    }
-
-    /// One of these, the first ones more often.
-    fn popular<'a>(&mut self, of: &[&'a str]) -> &'a str {
-        of[self.below(of.len()).min(self.below(of.len()))]
-    }
+/// One of these, the first ones more often.
+fn popular<'a>(chance: &mut Chance, of: &[&'a str]) -> &'a str {
+    of[chance.below(of.len()).min(chance.below(of.len()))]
 }
 
 const SLUGS: [&str; 5] = ["tea-and-rust", "slow-bread", "night-trains", "old-maps", "rain"];
@@ -40,7 +28,7 @@ impl Readers {
                 day.writes += 1;
             } else {
                 let viewer = chance.below(VIEWERS.len());
-                day.reads.add(self.read(viewer, chance.popular(&TARGETS)).await);
+                day.reads.add(self.read(viewer, popular(&mut chance, &TARGETS)).await);
             }
         }
         day
@@ -48,7 +36,7 @@ impl Readers {
 
     async fn write_something(&self, chance: &mut Chance) {
         let who = VIEWERS[1 + chance.below(2)];
-        let slug = chance.popular(&SLUGS);
+        let slug = popular(chance, &SLUGS);
         let article = format!("/articles/{slug}");
         let (method, target, body) = match chance.below(100) {
             0..30 => ("POST", "/users/login".to_owned(), format!(r#"{{"name": "{who}"}}"#)),

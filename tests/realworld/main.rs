@@ -12,6 +12,8 @@
     reason = "a test fails by panicking"
 )]
 
+#[path = "../support/chance.rs"]
+mod chance;
 #[path = "../support/mod.rs"]
 mod support;
 

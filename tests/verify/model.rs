@@ -7,24 +7,12 @@ use std::fmt::Write as _;
 use aside::rules::{Ruleset, Tag};
 use aside::verify::{Asked, Compared, Evidence, Reach, Shape, Subject};
 
+use super::chance::Chance;
 use super::hostile::{pasted, report, rules, subject};
 use super::written::{meet, sent, stored_tags};
 
-/// Numbers that look like chance and are the same at every run (`SplitMix64`).
-struct Chance(u64);
-
-impl Chance {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        usize::try_from((mixed ^ (mixed >> 31)) % u64::try_from(bound).unwrap()).unwrap()
-    }
-
-    fn once_in(&mut self, times: usize) -> bool {
-        self.below(times) == 0
-    }
+fn once_in(chance: &mut Chance, times: usize) -> bool {
+    chance.below(times) == 0
 }
 
 /// How a kind of writes changes a route.
@@ -252,7 +240,7 @@ impl Spent<'_> {
             seen.writes.push((kind, number));
         }
         // Most are over before anything else happens.
-        if !self.chance.once_in(10) {
+        if !once_in(&mut self.chance, 10) {
             self.go_on();
         }
     }
@@ -263,7 +251,7 @@ impl Spent<'_> {
             if !write.carried_out {
                 self.carry_out(write.kind, write.number);
             }
-            if self.chance.once_in(10) {
+            if once_in(&mut self.chance, 10) {
                 self.under_way.push(UnderWay { carried_out: true, ..write });
                 continue;
             }
@@ -277,7 +265,7 @@ impl Spent<'_> {
     }
 
     fn carry_out(&mut self, kind: usize, number: usize) {
-        if self.chance.once_in(self.api.kinds[kind].idle) {
+        if once_in(&mut self.chance, self.api.kinds[kind].idle) {
             return;
         }
         for key in self.api.keys() {
@@ -310,7 +298,7 @@ impl Spent<'_> {
         // Until a write has ended what is stored may be given out.
         let is_old = stored != said && self.under_way.is_empty();
         self.day.stale += usize::from(is_old);
-        if !self.chance.once_in(sample) {
+        if !once_in(&mut self.chance, sample) {
             return;
         }
         if stored == said {
