@@ -38,7 +38,7 @@ use crate::clock::Stopwatch;
 use crate::handler::{Exchange, Handled, Handler, Handlers};
 use crate::proxy;
 use crate::store::Store;
-use crate::telemetry::{Metrics, Recent};
+use crate::telemetry::{Metrics, Recent, Recorder};
 use crate::verify::Report;
 use answer::{LISTENER, json as in_json};
 use endpoint::Endpoint;
@@ -89,6 +89,8 @@ pub struct Process {
 struct Desk {
     shared: Arc<Shared>,
     store: Store,
+    /// Counts what is done here.
+    recorder: Recorder,
     /// For what is asked at once, but for probes.
     places: Arc<Semaphore>,
 }
@@ -119,6 +121,7 @@ impl Handlers for Admin {
         Arc::new(Desk {
             shared: Arc::clone(&self.shared),
             store: self.shared.process.parts.store.attach(),
+            recorder: Recorder::default().counting(&self.shared.process.metrics),
             places: Arc::new(Semaphore::new(AT_ONCE)),
         })
     }
@@ -187,7 +190,7 @@ impl Desk {
                 Ok(in_json(StatusCode::OK, &entries))
             }
             Endpoint::Purge => {
-                let purged = purge::purge(&body, &parts.shared().rules(), &self.store).await?;
+                let purged = purge::purge(&body, &parts.shared().rules(), &self.store, &self.recorder).await?;
                 Ok(in_json(StatusCode::OK, &purged))
             }
             Endpoint::Reload => {

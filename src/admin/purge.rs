@@ -9,9 +9,10 @@ use serde_json::Value;
 
 use super::answer::Refusal;
 use super::query;
+use crate::proxy::PurgeUnderWay;
 use crate::rules::{Purge, Ruleset, UNROUTED};
 use crate::store::{Listing, Store, Strength};
-use crate::telemetry;
+use crate::telemetry::{self, PurgeAsker, Recorder};
 
 /// The members of a JSON object in their order: one that is there twice is, too.
 struct Members(Vec<(String, Value)>);
@@ -76,10 +77,20 @@ fn read(body: &[u8]) -> Result<(Purge, Strength), Refusal> {
 }
 
 /// Purges what a body names, on every node that shares the store. 503 where that is pending.
-pub(super) async fn purge(body: &[u8], rules: &Ruleset, store: &Store) -> Result<Value, Refusal> {
+pub(super) async fn purge(body: &[u8], rules: &Ruleset, store: &Store, recorder: &Recorder) -> Result<Value, Refusal> {
     let (purge, strength) = read(body)?;
-    let purging = rules.routes.purging(purge, store.prefix()).map_err(|no| Refusal::of_field(no.field, no.why))?;
-    let purged = store.purge(&purging, strength).await.map_err(|_| {
+    let under_way = PurgeUnderWay::begin(recorder, &purge, strength, PurgeAsker::Admin);
+    let purging = match rules.routes.purging(purge, store.prefix()) {
+        Ok(purging) => purging,
+        Err(no) => {
+            under_way.is_refused(StatusCode::BAD_REQUEST);
+            return Err(Refusal::of_field(no.field, no.why));
+        }
+    };
+    let purged = store.purge(&purging, strength).await;
+    under_way.ends(&purged);
+    let purged = purged.map_err(|_| {
+        tracing::warn!("a purge of {}, by the admin listener, is pending: the store did not confirm it", purging.purge);
         Refusal::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "The store did not confirm it. It is pending: this process gives out nothing of the store before it is done, and \

@@ -32,6 +32,7 @@ mod pass;
 mod patience;
 mod purge;
 mod purgers;
+mod purging;
 mod read;
 mod route;
 mod sampler;
@@ -76,6 +77,7 @@ pub use coding::CompressionSettings;
 pub use core::Shared;
 pub use inspect::{Inspection, Question, Selection, Variants, inspect, question};
 pub use purgers::Purgers;
+pub use purging::PurgeUnderWay;
 pub use settings::ProxySettings;
 pub use verifier::VerifySummary;
 

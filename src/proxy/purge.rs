@@ -8,11 +8,12 @@ use super::answer::{Answer, VIA_ASIDE};
 use super::core::Core;
 use super::error::Refusal;
 use super::ingress::Admitted;
+use super::purging::PurgeUnderWay;
 use crate::body::Body;
 use crate::fields::CacheStatus;
-use crate::rules::{Purge, Ruleset};
+use crate::rules::{Purge, Purging, Ruleset};
 use crate::store::{Purged, Strength};
-use crate::telemetry::Dropped;
+use crate::telemetry::{Dropped, PurgeAsker};
 
 /// Asks for a soft purge with the value `1`, and for a hard one with `0`.
 const SOFT_PURGE: HeaderName = HeaderName::from_static("soft-purge");
@@ -31,14 +32,34 @@ pub(super) async fn purge(core: &Core, rules: &Ruleset, request: &Admitted) -> A
 }
 
 async fn purged(core: &Core, rules: &Ruleset, request: &Admitted) -> Result<Purged, Refusal> {
+    let (purge, strength) = (Purge::Url(request.target.as_str().to_owned()), strength(&request.fields));
+    let (recorder, asker) = (&core.shared.recorder, PurgeAsker::Client(request.client.address));
+    let under_way = PurgeUnderWay::begin(recorder, &purge, *strength.as_ref().unwrap_or(&Strength::Hard), asker);
+    let (purging, strength) = match admitted(core, rules, request, purge, strength) {
+        Ok(admitted) => admitted,
+        Err(refusal) => {
+            under_way.is_refused(refusal.status());
+            return Err(refusal);
+        }
+    };
+    let purged = core.store.purge(&purging, strength).await;
+    under_way.ends(&purged);
+    purged.map_err(|_| Refusal::PurgePending)
+}
+
+/// What is to be purged and how hard, if whoever asks may ask for it.
+fn admitted(
+    core: &Core,
+    rules: &Ruleset,
+    request: &Admitted,
+    purge: Purge,
+    strength: Result<Strength, Refusal>,
+) -> Result<(Purging, Strength), Refusal> {
     if !core.shared.settings.purgers.admit(request.client.address, &request.fields) {
         return Err(Refusal::PurgeNotAllowed);
     }
-    let purge = Purge::Url(request.target.as_str().to_owned());
     let named = rules.routes.purging(purge, core.store.prefix());
-    let purging = named.map_err(|why| Refusal::BadEntry(why.to_string()))?;
-    let strength = strength(&request.fields)?;
-    core.store.purge(&purging, strength).await.map_err(|_| Refusal::PurgePending)
+    Ok((named.map_err(|why| Refusal::BadEntry(why.to_string()))?, strength?))
 }
 
 /// A purge that is harder than was meant would come as a surprise, so nothing is guessed.

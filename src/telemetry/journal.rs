@@ -1,4 +1,4 @@
-//! The last writes and the last misses of one core, for people who ask what has just happened.
+//! The last writes, purges and misses of one core, for people who ask what has just happened.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -7,16 +7,18 @@ use std::time::{Duration, Instant};
 use http::{Method, StatusCode};
 
 use super::outcome::{CacheResult, Done, DroppedBy, Outcome};
+use super::purge::PurgeOutcome;
 
 /// So many of each are kept.
 pub(super) const KEPT: usize = 100;
 /// Longer paths are cut off there.
 const LONGEST_PATH: usize = 256;
 
-/// The last writes and misses, the oldest first.
+/// The last writes, purges and misses, the oldest first.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Journal {
     pub(super) writes: VecDeque<Written>,
+    pub(super) purges: VecDeque<PurgeOutcome>,
     pub(super) misses: VecDeque<Missed>,
 }
 
@@ -44,6 +46,12 @@ pub(super) struct Missed {
 }
 
 impl Journal {
+    /// Takes down a purge.
+    pub(super) fn note_purge(&mut self, mut purge: PurgeOutcome) {
+        purge.named = cut_off(&purge.named, LONGEST_PATH);
+        push(&mut self.purges, purge);
+    }
+
     /// Takes down a write, or a read that went to the origin.
     pub(super) fn note(&mut self, outcome: &Outcome, result: CacheResult) {
         let (notes, path) = (&outcome.notes, cut_off(&outcome.path, LONGEST_PATH));

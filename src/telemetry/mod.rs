@@ -12,6 +12,7 @@ mod line;
 mod log;
 mod metrics;
 mod outcome;
+mod purge;
 mod queue;
 mod recent;
 mod recorder;
@@ -26,5 +27,6 @@ pub use metrics::{
     Operations, RouteTotals, Totals, Verified,
 };
 pub use outcome::{CacheResult, Done, Dropped, DroppedBy, Notes, Outcome, Source, UNROUTED, Work};
-pub use recent::{Recent, RecentMisses, RecentRule, RecentWrite, STEP, Snapshot, Step};
+pub use purge::{PurgeAsker, PurgeKind, PurgeMode, PurgeOutcome, PurgeResult, PurgedBy};
+pub use recent::{Recent, RecentMisses, RecentPurge, RecentRule, RecentWrite, STEP, Snapshot, Step};
 pub use recorder::{Begun, Recorder, Sent};

@@ -1,5 +1,5 @@
-//! The last hour, for people: how much was asked and how fast it was answered in steps of ten seconds, the last writes with
-//! what each dropped, and the last misses by reason.
+//! The last hour, for people: how much was asked and how fast it was answered in steps of ten seconds, the last writes and
+//! purges with what each dropped, and the last misses by reason.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,7 +8,8 @@ use serde::Serialize;
 
 use super::journal::{KEPT, Missed, Written};
 use super::metrics::{Buckets, Metrics, Totals};
-use super::outcome::{DroppedBy, UNROUTED};
+use super::outcome::{Done, DroppedBy, UNROUTED};
+use super::purge::{PurgeMode, PurgeOutcome, PurgeResult, PurgedBy};
 use crate::clock::{Calendar, Millis, Stopwatch, millis};
 
 /// How long a step is meant to be: call [`Recent::step`] that often.
@@ -64,16 +65,16 @@ pub struct Step {
     pub saved_origin_seconds: f64,
 }
 
-/// A write, and what it dropped.
+/// A write or a purge, and what it dropped.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct RecentWrite {
     /// When it was answered, in milliseconds since the Unix epoch.
     pub at: Millis,
-    /// Its method.
+    /// Its method; `PURGE`, wherever a purge was asked for.
     pub method: String,
-    /// Its path, cut off where it is long. Text of a client.
+    /// Its path, or what a purge named, as in `tag fruit`; cut off where it is long. Text of a client.
     pub path: String,
-    /// The route of its path; `-` where there is none.
+    /// The route of its path; `-` where there is none, and for a purge.
     pub route: String,
     /// The status it was answered with.
     pub status: Option<u16>,
@@ -88,6 +89,21 @@ pub struct RecentWrite {
     pub by: Vec<RecentRule>,
     /// `confirmed`, `pending` or `held`; `None` where it dropped nothing.
     pub done: Option<&'static str>,
+    /// What else there is to say of a purge; `None` for a write.
+    pub purge: Option<RecentPurge>,
+}
+
+/// What is said of a purge alone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RecentPurge {
+    /// By what.
+    pub by: PurgedBy,
+    /// How hard.
+    pub mode: PurgeMode,
+    /// How many entries it hit; `None` where nobody knows.
+    pub matched: Option<u64>,
+    /// Who asked for it: a client's address, or `the admin listener`.
+    pub asked_by: String,
 }
 
 /// What a write dropped of one route, as the counter of invalidations has it.
@@ -123,7 +139,7 @@ pub struct Snapshot {
     pub now: Millis,
     /// The last hour, the oldest step first.
     pub series: Vec<Step>,
-    /// The last writes, the newest first.
+    /// The last writes and purges, the newest first.
     pub writes: Vec<RecentWrite>,
     /// The last misses by reason, the most frequent first.
     pub misses: Vec<RecentMisses>,
@@ -157,10 +173,11 @@ impl Recent {
         let calendar = Calendar::now();
         let (mut writes, mut misses) = (Vec::new(), Vec::new());
         for journal in self.metrics.journals() {
-            writes.extend(journal.writes);
+            writes.extend(journal.writes.iter().map(|write| (write.ended, RecentWrite::of(write, &calendar))));
+            writes.extend(journal.purges.iter().map(|purge| (purge.ended, RecentWrite::of_purge(purge, &calendar))));
             misses.extend(journal.misses);
         }
-        writes.sort_by_key(|write| std::cmp::Reverse(write.ended));
+        writes.sort_by_key(|(ended, _)| std::cmp::Reverse(*ended));
         writes.truncate(KEPT);
         misses.sort_by_key(|miss| std::cmp::Reverse(miss.ended));
         misses.truncate(KEPT);
@@ -168,7 +185,7 @@ impl Recent {
         Snapshot {
             now: millis(calendar.date(Stopwatch::start().stop().0)),
             series,
-            writes: writes.iter().map(|write| RecentWrite::of(write, &calendar)).collect(),
+            writes: writes.into_iter().map(|(_, write)| write).collect(),
             misses: by_reason(&misses, &calendar),
         }
     }
@@ -216,7 +233,30 @@ impl RecentWrite {
             dropped: write.dropped.clone(),
             rule: rules_of(&write.by),
             by: write.by.iter().map(RecentRule::of).collect(),
-            done: write.done.map(super::outcome::Done::as_str),
+            done: write.done.map(Done::as_str),
+            purge: None,
+        }
+    }
+
+    fn of_purge(purge: &PurgeOutcome, calendar: &Calendar) -> Self {
+        let done = if purge.kind.result == PurgeResult::Pending { Done::Pending } else { Done::Confirmed };
+        Self {
+            at: millis(calendar.date(purge.ended)),
+            method: "PURGE".to_owned(),
+            path: purge.target(),
+            route: UNROUTED.to_owned(),
+            status: purge.status.map(|status| status.as_u16()),
+            seconds: purge.took.as_secs_f64(),
+            dropped: Some(purge.dropped()),
+            rule: None,
+            by: Vec::new(),
+            done: Some(done.as_str()),
+            purge: Some(RecentPurge {
+                by: purge.kind.by,
+                mode: purge.kind.mode,
+                matched: purge.matched,
+                asked_by: purge.asker.to_string(),
+            }),
         }
     }
 }

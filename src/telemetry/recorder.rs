@@ -12,6 +12,7 @@ use super::ids::Ids;
 use super::journal::cut_off;
 use super::metrics::{Labels, Metrics, Shard, Verified};
 use super::outcome::{Notes, Outcome, Source, Work};
+use super::purge::PurgeOutcome;
 use super::queue::Queue;
 use crate::clock::Stopwatch;
 use crate::fields::{CacheStatus, Detail};
@@ -152,6 +153,13 @@ impl Recorder {
     pub fn verified(&self, route: Option<&Arc<str>>, verified: Verified) {
         if let Some(counts) = &self.0.counts {
             counts.shard.verified(route, verified);
+        }
+    }
+
+    /// A purge has ended.
+    pub fn purged(&self, outcome: PurgeOutcome) {
+        if let Some(counts) = &self.0.counts {
+            counts.shard.purged(outcome);
         }
     }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::support::node::Process;
 use crate::support::origin::{Origin, response};
+use crate::support::scrape::read_strictly;
 use crate::support::until;
 use crate::{ROUTES, get, over_unix, post, request};
 
@@ -218,6 +219,28 @@ async fn what_is_purged_is_gone_and_what_is_stored_is_listed() {
         assert_eq!(refused.status, 400, "{body}");
         refused.error(Some(field));
     }
+    let soft = purge(&serde_json::json!({ "tag": "red", "soft": true }));
+    assert_eq!(soft.status, 200, "{}", soft.body);
+    let scrape = over_unix(&process.admin_socket(), &get("/metrics")).body;
+    read_strictly(&scrape);
+    for (by, mode, result, count) in [
+        ("key", "hard", "done", 1),
+        ("all", "hard", "done", 1),
+        ("route", "hard", "refused", 1),
+        ("tag", "soft", "done", 1),
+        ("tag", "hard", "pending", 0),
+    ] {
+        let series = format!("aside_purges_total{{by=\"{by}\",mode=\"{mode}\",result=\"{result}\"}} {count}\n");
+        assert!(scrape.contains(&series), "{series}{scrape}");
+    }
+    let recent = over_unix(&process.admin_socket(), &get("/recent")).json();
+    let writes = recent["writes"].as_array().unwrap();
+    assert_eq!(writes.len(), 6, "each once, and none that was refused: {writes:?}");
+    assert_eq!((&writes[0]["method"], &writes[0]["path"]), (&"PURGE".into(), &"tag red".into()));
+    assert_eq!(writes[0]["dropped"], "0 entries, softly");
+    let expected = serde_json::json!({ "by": "tag", "mode": "soft", "matched": 0, "asked_by": "the admin listener" });
+    assert_eq!(writes[0]["purge"], expected);
+    assert_eq!((&writes[1]["path"], &writes[5]["path"]), (&"everything".into(), &"url /fruit/1".into()));
     let wrong = request("POST", "/purge", &["host: a", "content-type: application/json"], "{");
     assert_eq!(over_unix(&process.admin_socket(), &wrong).status, 400);
     assert_eq!(over_unix(&process.admin_socket(), &get("/entries?limit=0")).status, 400);

@@ -71,10 +71,20 @@ async fn a_purge_that_redis_does_not_confirm_is_503_and_is_made_later() {
     let pending = over_unix(&node.admin_socket(), &get("/status")).json()["pending"].as_u64();
     assert!(pending.is_some_and(|pending| pending > 0), "{pending:?}");
     assert_ne!(cache().await, "HIT", "nothing is read from the store meanwhile");
+    let told = || {
+        let scrape = over_unix(&node.admin_socket(), &get("/metrics")).body;
+        let count = |result: &str| {
+            scrape.contains(&format!("aside_purges_total{{by=\"url\",mode=\"hard\",result=\"{result}\"}} 1\n"))
+        };
+        (count("pending"), count("done"))
+    };
+    assert_eq!(told(), (true, false));
+    node.says("a purge of url /fruit/1, by the admin listener, is pending").await;
     redis.resume();
     until("it is stored again", || async { cache().await == "HIT" }).await;
     assert_ne!(node.client().get("/fruit/1").await.text(), before, "what was there is gone");
     assert_eq!(over_unix(&node.admin_socket(), &get("/status")).json()["pending"], 0);
+    assert_eq!(told(), (true, false), "that it was made later is no further purge");
 }
 
 #[tokio::test]

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use aside::telemetry::{PurgeKind, PurgeMode, PurgeResult, PurgedBy, Recent, RecentWrite};
+
 use super::support::client::{Answer, Client};
 use super::support::node::Node;
 use super::support::origin::{Gate, Keeper, Origin, json};
@@ -15,6 +17,19 @@ const ROUTES: &str = "[clients]\npurge_from = [\"127.0.0.1\"]\n[[route]]\npath =
 
 async fn purge(client: &Client, target: &str, fields: &[(&str, &str)]) -> Answer {
     client.send("PURGE", target, fields, "").await
+}
+
+/// How often a URL was purged so hard with that result, and how often any other purge was.
+fn counted(node: &Node, mode: PurgeMode, result: PurgeResult) -> (u64, u64) {
+    let totals = node.metrics.totals();
+    let kind = PurgeKind { by: PurgedBy::Url, mode, result };
+    let count = totals.purges[&kind];
+    (count, totals.purges.values().sum::<u64>() - count)
+}
+
+/// The last purges, the newest first; there were no writes.
+fn told(node: &Node) -> Vec<RecentWrite> {
+    Recent::of(Arc::clone(&node.metrics), 0).snapshot().writes
 }
 
 /// Answers GETs with the version that was current when they came, once the gate lets those of `/fruit/1` go.
@@ -49,6 +64,11 @@ async fn it_drops_what_the_url_may_be_answered_with_and_nothing_else() {
         let asked = origin.count();
         let answer = purge(&client, "/fruit/1?page=2&utm=x", &[]).await;
         assert_eq!((answer.status, answer.field("content-type")), (200, "application/json"));
+        assert_eq!(counted(node, PurgeMode::Hard, PurgeResult::Done), (1, 0));
+        let recent = told(node);
+        assert_eq!((recent.len(), &*recent[0].method, recent[0].status), (1, "PURGE", Some(200)), "{recent:?}");
+        assert_eq!((&*recent[0].path, recent[0].done), ("url /fruit/1?page=2&utm=x", Some("confirmed")));
+        assert_eq!(recent[0].purge.as_ref().unwrap().asked_by, "127.0.0.1");
         let told = answer.json();
         assert_eq!((&told["purged"]["url"], &told["soft"]), (&"/fruit/1?page=2&utm=x".into(), &false.into()));
         assert!(told["token"].is_string() && answer.field("cache-control") == "no-store", "{told}");
@@ -77,6 +97,8 @@ async fn a_soft_one_leaves_it_stale() {
         let asked = origin.count();
         let answer = purge(&client, "/fruit/1", &[("soft-purge", "1")]).await;
         assert_eq!((answer.status, &answer.json()["soft"]), (200, &true.into()));
+        assert_eq!(counted(node, PurgeMode::Soft, PurgeResult::Done), (1, 0));
+        assert!(told(node)[0].dropped.as_ref().unwrap().ends_with(", softly"));
         let next = client.get("/fruit/1").await;
         assert!(next.cache_status().contains("fwd=stale"), "{}", next.cache_status());
         assert_eq!(origin.count(), asked + 1);
@@ -105,6 +127,9 @@ async fn whom_the_file_does_not_name_is_refused_and_the_api_sees_nothing() {
         assert_eq!(answer.status, status, "{config}{fields:?}");
         // Clients are told of no key of the file.
         assert!(!answer.text().contains("purge_") && !answer.text().contains("[clients]"), "{}", answer.text());
+        let result = if status == 200 { PurgeResult::Done } else { PurgeResult::Refused };
+        assert_eq!(counted(&node, PurgeMode::Hard, result), (1, 0), "{config}{fields:?}");
+        assert_eq!(told(&node).len(), usize::from(status == 200), "whoever may not purge pushes nothing off the list");
         assert!(status == 200 || (!answer.field("allow").is_empty() && !answer.field("allow").contains("PURGE")));
     }
     assert_eq!(origin.count(), 0);
@@ -162,9 +187,16 @@ async fn one_that_redis_did_not_confirm_is_503_and_made_before_anything_is_read(
     assert_eq!((answer.status, answer.field("retry-after")), (503, "1"));
     assert!(answer.text().contains("It is pending"), "{}", answer.text());
     assert!(node.store.state().pending > 0);
+    assert_eq!(counted(&node, PurgeMode::Hard, PurgeResult::Pending), (1, 0));
+    assert_eq!((told(&node)[0].status, told(&node)[0].done), (Some(503), Some("pending")));
     redis.resume();
     let before = origin.count();
     until("it is read from again", || async { node.store.state().pending == 0 }).await;
     until("there are hits", || async { client.get("/fruit/1").await.cache() == "HIT" }).await;
     assert!(origin.count() > before, "what was stored before is not given out");
+    assert_eq!(
+        counted(&node, PurgeMode::Hard, PurgeResult::Pending),
+        (1, 0),
+        "that it was made later is no further purge"
+    );
 }

@@ -203,7 +203,7 @@ async function refresh() {
     showFigures(recent, status);
     showParts(status);
     showRoutes();
-    fill("writes", recent.writes.slice(0, 20).map((write) => [time(write.at), `${write.method} ${write.path}`, write.status ?? "–", write.dropped ? `${write.dropped}${write.done === "confirmed" ? "" : ` (${write.done})`}` : "nothing", write.rule || "–"]), "no write so far");
+    fill("writes", recent.writes.slice(0, 20).map((write) => [time(write.at), `${write.method} ${write.path}`, write.status ?? "–", write.dropped ? `${write.dropped}${write.done === "confirmed" ? "" : ` (${write.done})`}` : "nothing", write.rule || write.purge?.asked_by || "–"]), "no write so far");
     fill("misses", recent.misses.map((miss) => [number(miss.count), miss.sentence, miss.path]), "no miss so far");
   } catch (error) {
     tell("trouble", byId("login").hidden ? `The process does not answer as it should: ${error.message}` : "");

@@ -95,7 +95,8 @@ fn routes(change: &Change<'_>, columns: usize) -> Vec<String> {
     table(&rows.collect::<Vec<_>>(), columns)
 }
 
-/// What the last writes dropped, and by which rule, as the counter of invalidations names it; the most frequent first.
+/// What the last writes and purges dropped, and by which rule, as the counter of invalidations names it, or who asked for that;
+/// the most frequent first.
 fn writes(change: &Change<'_>, columns: usize) -> Vec<String> {
     let lately = &change.after.lately;
     let Some(writes) = lately.get("writes").and_then(Value::as_array).filter(|writes| !writes.is_empty()) else {
@@ -132,7 +133,8 @@ fn kinds(writes: &[Value]) -> Vec<Kind<'_>> {
         let text = |name: &str| write.get(name).and_then(Value::as_str).unwrap_or_default();
         let dropped = write.get("dropped").and_then(Value::as_str).unwrap_or("nothing");
         let (method, path, route) = (text("method"), text("path"), text("route"));
-        let rule = write.get("rule").and_then(Value::as_str).unwrap_or("-");
+        let asked_by = write.pointer("/purge/asked_by");
+        let rule = write.get("rule").and_then(Value::as_str).or_else(|| asked_by?.as_str()).unwrap_or("-");
         let is_same = |kind: &&mut Kind<'_>| {
             let place = kind.path == path || (kind.route == route && route != "-");
             kind.method == method && place && kind.dropped == dropped && kind.rule == rule
@@ -195,5 +197,10 @@ mod tests {
             [(3, "POST /beacon", "default"), (2, "PUT /orders/{id}", "PUT /orders/{id}"), (1, "POST /other", "-")];
         assert_eq!(told, expected.map(|(times, write, rule)| (times, write.to_owned(), rule.to_owned())));
         assert_eq!(minutes_of(&json!({ "now": 180_000 }), &writes), Some(2.0));
+        let purge = json!({ "method": "PURGE", "path": "tag fruit", "route": "-", "dropped": "3 entries", "rule": null,
+                            "purge": { "asked_by": "10.1.0.7" } });
+        let writes = [purge];
+        let told: Vec<_> = kinds(&writes).into_iter().map(|kind| (kind.write, kind.dropped, kind.rule)).collect();
+        assert_eq!(told, [("PURGE tag fruit".to_owned(), "3 entries", "10.1.0.7")]);
     }
 }

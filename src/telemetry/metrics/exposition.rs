@@ -71,6 +71,8 @@ metrics! {
         "What writes have dropped.";
     "aside_invalidation_ack_seconds", "histogram", [],
         "From an answer to a write to the store's word that everything it changed is invalidated.";
+    "aside_purges_total", "counter", ["by", "mode", "result"],
+        "Purges that somebody has asked for by name.";
     "aside_store_operation_seconds", "histogram", ["op"],
         "How long operations of the shared store took.";
     "aside_store_errors_total", "counter", ["kind"],
@@ -229,6 +231,11 @@ impl Scrape {
             counter(&mut out, &labels, *count)?;
         }
         histogram(&mut begun(encoder, "aside_invalidation_ack_seconds")?, &self.totals.acks)?;
+        let mut out = begun(encoder, "aside_purges_total")?;
+        for (kind, count) in &self.totals.purges {
+            let labels = [("by", kind.by.as_str()), ("mode", kind.mode.as_str()), ("result", kind.result.as_str())];
+            counter(&mut out, &labels, *count)?;
+        }
         let mut out = begun(encoder, "aside_verified_total")?;
         for ((route, result), count) in self.verified() {
             counter(&mut out, &[("route", &*route), ("result", result.as_str())], count)?;

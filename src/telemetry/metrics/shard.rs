@@ -8,6 +8,7 @@ use http::Method;
 
 use super::super::journal::Journal;
 use super::super::outcome::{CacheResult, Done, Outcome, Source, UNROUTED_LABEL, Work};
+use super::super::purge::{PurgeKind, PurgeOutcome, PurgeResult};
 use super::histogram::{Count, Histogram};
 use super::totals::{Invalidations, RouteTotals, Totals, Verified};
 use crate::fields::{Detail, Forward};
@@ -40,6 +41,7 @@ pub(in super::super) struct Shard {
     missed_plainly: [Count; Forward::ALL.len()],
     invalidations: Mutex<BTreeMap<Invalidations, u64>>,
     verified: Mutex<BTreeMap<(Arc<str>, Verified), u64>>,
+    purges: [Count; PurgeKind::COUNT],
     journal: Mutex<Journal>,
 }
 
@@ -197,7 +199,17 @@ impl Shard {
         }
     }
 
-    /// What it has taken down of its last writes and misses.
+    /// Counts a purge. Of those that are refused any client may send many, so nothing else is kept of them.
+    pub(in super::super) fn purged(&self, outcome: PurgeOutcome) {
+        if let Some(count) = self.purges.get(outcome.kind.index()) {
+            count.add(1);
+        }
+        if outcome.kind.result != PurgeResult::Refused {
+            locked(&self.journal).note_purge(outcome);
+        }
+    }
+
+    /// What it has taken down of its last writes, purges and misses.
     pub(super) fn journal(&self) -> Journal {
         locked(&self.journal).clone()
     }
@@ -259,6 +271,9 @@ impl Shard {
         for (one, count) in &*locked(&self.verified) {
             *totals.verified.entry(one.clone()).or_default() += count;
         }
+        for (kind, count) in PurgeKind::all().zip(&self.purges) {
+            *totals.purges.entry(kind).or_default() += count.get();
+        }
     }
 }
 
@@ -277,6 +292,7 @@ impl Default for Shard {
             missed_plainly: from_fn(|_| Count::default()),
             invalidations: Mutex::default(),
             verified: Mutex::default(),
+            purges: from_fn(|_| Count::default()),
             journal: Mutex::default(),
         }
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::super::outcome::{CacheResult, Done};
+use super::super::purge::PurgeKind;
 use super::histogram::Buckets;
 use crate::fields::Detail;
 
@@ -32,6 +33,8 @@ pub struct Totals {
     pub invalidations: BTreeMap<Invalidations, u64>,
     /// Stored answers that were compared with the origin's, by route and by what came of it.
     pub verified: BTreeMap<(Arc<str>, Verified), u64>,
+    /// Purges that were asked for; every kind is there.
+    pub purges: BTreeMap<PurgeKind, u64>,
 }
 
 /// What is known of one route.
