@@ -10,6 +10,12 @@ use serde_json::{Number, Value};
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
+/// A text whatever the case of its letters, one after the other: the beginning of a text begins its lower case, too. The
+/// lower-case sigma has a form of its own at the end of a word.
+pub(super) fn lower(text: &str) -> impl Iterator<Item = char> {
+    text.chars().flat_map(char::to_lowercase).map(|c| if c == 'ς' { 'σ' } else { c })
+}
+
 /// Trims white space, lower-cases, drops accents, and writes a number in its one way.
 pub(super) fn fold(value: &str) -> Cow<'_, str> {
     let trimmed = value.trim();

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 
-use crate::rules::Tag;
+use crate::rules::{EntryRef, Tag};
 
 /// A point in the app's sequence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,10 +79,16 @@ pub struct Since {
 }
 
 impl Since {
-    /// The same, and whether what is being fetched for this route was to be refused.
-    pub(super) fn and_fills(&self, route: &str) -> Self {
-        let watched = self.watched.iter().cloned().chain([Tag::fills(route)]).collect();
-        Self { token: self.token, watched }
+    /// For who puts an entry of these tags there after the invalidation, under its token: what would have refused the entry
+    /// under the earlier one refuses it still.
+    pub fn before_put(token: Token, at: &EntryRef, tags: &[Tag]) -> Self {
+        Self { token, watched: tags.to_vec() }.and_fills(at)
+    }
+
+    /// The same, and whether what is being fetched for the entry's route was to be refused.
+    pub(super) fn and_fills(mut self, at: &EntryRef) -> Self {
+        self.watched.push(Tag::fills(&at.key.route));
+        self
     }
 }
 

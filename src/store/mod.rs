@@ -86,7 +86,8 @@ impl Shared {
 
     /// Other rules are in force from now on, with this [fingerprint](crate::rules::Ruleset::of_writes): to be called before
     /// anybody is answered under them. `changed` is everything of which they say something else than those before, or those
-    /// before than they. The origin may from now on commit a write of unknown outcome `commit_within` that time.
+    /// before than they. The origin may from now on commit a write of unknown outcome `commit_within` that time; a shorter one than before
+    /// is none, as writes from before may be under way.
     pub fn go_by(&self, rules: u64, changed: &[Tag], commit_within: Duration) {
         match self {
             Self::Memory(memory) => memory.go_by(rules, changed, commit_within),
@@ -392,7 +393,7 @@ impl Store {
         otherwise: Otherwise,
     ) -> Result<(Invalidated, Result<PutOutcome, Fault>), Fault> {
         debug_assert!(at.tags.iter().all(|tag| entry.tags.contains(tag)), "the tags of its key are the entry's too");
-        let since = &since.and_fills(&at.key.route);
+        let since = &since.clone().and_fills(at);
         match self {
             Self::Memory(memory) => {
                 let (invalidated, outcome) = memory.invalidate_and_put(change, since, at, entry, otherwise);

@@ -118,6 +118,16 @@ fn a_prefix_is_read_however_it_is_written() {
     }
 }
 
+// The lower case of a sigma depends on what follows it, and after a prefix anything may.
+#[test]
+fn a_prefix_may_end_with_a_letter_whose_lower_case_depends_on_the_next() {
+    let streets = "/%CE%9F%CE%94%CE%9F%CE%A3%CE%91/1 /%CE%BF%CE%B4%CE%BF%CF%82/1";
+    let app = app(&[route("/\u{39f}\u{394}\u{39f}\u{3a3}/{id}", "name = \"s\"")], &format!("{streets} /plain/1"));
+    for prefix in ["/\u{39f}\u{394}\u{39f}\u{3a3}", "/\u{3bf}\u{3b4}\u{3bf}\u{3c3}", "/\u{3bf}\u{3b4}\u{3bf}\u{3c2}"] {
+        assert_eq!(covered(&app, prefix), streets, "{prefix}");
+    }
+}
+
 #[test]
 fn a_prefix_is_one_of_keys_and_of_paths() {
     let shop = shop();

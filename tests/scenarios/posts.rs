@@ -1,10 +1,14 @@
 //! Answers to POST that later GETs are given, where somebody chose so (RFC 9110 section 9.3.3).
 
+use aside::config::Config;
+use aside::rules::Purge;
+use aside::store::Strength;
 use tokio::task::JoinHandle;
 
 use super::support::client::Answer;
 use super::support::node::Node;
 use super::support::origin::{Asked, Gate, Origin, response};
+use super::support::until;
 
 const STORING: &str = "[unrouted]\npost = \"store\"\n";
 const FRESH: (&str, &str) = ("cache-control", "max-age=60");
@@ -79,6 +83,36 @@ async fn an_answer_to_post_that_raced_another_write_is_not_kept() {
     assert_eq!(posted.cache_status(), "aside; fwd=method; fwd-status=200; detail=raced-write");
     let read = client.get("/x").await;
     assert_eq!((read.text(), read.cache()), ("GET", "MISS"));
+}
+
+/// Such a purge finds no entry, so it is none of the answer's own tags that it raises.
+#[tokio::test]
+async fn an_answer_to_post_that_was_on_its_way_when_a_prefix_of_it_was_purged_is_not_kept() {
+    let (gate, mut keeper) = Gate::new();
+    let origin = Origin::start(move |asked: Asked| {
+        let gate = gate.clone();
+        async move {
+            if asked.method == "POST" {
+                gate.pass().await;
+            }
+            response(200, &[FRESH, ("content-location", "/x")], asked.method.as_str())
+        }
+    })
+    .await;
+    let rules = Config::from_text("rules.toml", &format!("origin = \"http://a\"\n{STORING}"), |_| None).unwrap();
+    let purging = rules.proxy.rules.routes.purging(Purge::Prefix("/x".to_owned()), "").unwrap();
+    for (node, _redis) in &Node::on_each_store(origin.address, STORING).await {
+        for strength in [Strength::Hard, Strength::Soft] {
+            let slow = posting(node);
+            keeper.arrived().await;
+            let store = node.store.attach();
+            until("it is purged", || async { store.purge(&purging, strength).await.is_ok() }).await;
+            keeper.let_go(1);
+            let posted = slow.await.unwrap();
+            assert_eq!(posted.cache_status(), "aside; fwd=method; fwd-status=200; detail=raced-write");
+            assert_eq!(node.client().get("/x").await.text(), "GET");
+        }
+    }
 }
 
 // RFC 9875 section 3: the group is named by the answer alone, which comes after the write that made it old.

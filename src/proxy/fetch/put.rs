@@ -130,7 +130,7 @@ pub(super) async fn invalidate_and_put(
         return under_way.invalidated(drops, answer).await;
     }
     let (told, asked) = (dropped(&fetch.asked.rules, drops), Stopwatch::start());
-    let since = Since { token: fetch.missed.token, watched: tagged.tags.clone() };
+    let since = Since::before_put(fetch.missed.token, fetch.at(), &tagged.tags);
     let done = under_way.invalidate(drops, &[], Some(&since)).await;
     let outcome = done.as_ref().map(|_| Done::Confirmed).map_err(Clone::clone);
     answer = telling(core, answer, told, asked, outcome);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use percent_encoding::percent_decode_str;
 
 use crate::rules::UNROUTED;
+use crate::rules::fold::lower;
 use crate::rules::pattern::{PathPattern, Source};
 use crate::rules::route::Route;
 use crate::rules::tag::Tag;
@@ -124,5 +125,5 @@ pub(in crate::rules) fn beginning_alike(text: &str) -> String {
 
 /// What is compared of a text.
 pub(in crate::rules) fn alike(text: &str) -> String {
-    percent_decode_str(text).decode_utf8_lossy().to_lowercase()
+    lower(&percent_decode_str(text).decode_utf8_lossy()).collect()
 }

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::arguments::{Call as Script, fresh, number};
-use super::codec::tag_list;
+use super::codec::{VERSION, tag_list};
 use super::outage::Outage;
 use super::pending::Batch;
 use super::rules::Told;
@@ -16,7 +16,8 @@ use crate::store::lease::{Answer, Call, NodeId, Peer, PeerState, Roll, Step};
 
 /// Which fields of the record tell of a tag, and what follows from them: another number where a node of the last release would
 /// take an entry for valid that one of this release has invalidated, or the other way round. A node of another law is one of
-/// other rules, so as long as both are there every write invalidates everything.
+/// other rules, so as long as both are there every write invalidates everything. So is one that stores entries of another form: a
+/// purge by prefix would not see them.
 const LAW: u8 = 3;
 
 /// What this process asks for.
@@ -95,7 +96,7 @@ pub(super) async fn call(
 
 /// A fingerprint of rules as the registry has it.
 pub(super) fn fingerprint(rules: u64) -> Bytes {
-    format!("{rules:016x}{LAW:02x}").into()
+    format!("{rules:016x}{LAW:02x}{VERSION}").into()
 }
 
 /// Waits until as many replicas have what was done as have to.

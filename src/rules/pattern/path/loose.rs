@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use super::{Captures, PathPattern, Segment, cut, decode};
-use crate::rules::fold::fold;
+use crate::rules::fold::{fold, lower};
 use crate::rules::value::{As, plain_path, without_format};
 
 impl PathPattern {
@@ -49,11 +49,11 @@ impl PathPattern {
         for segment in self.without_slash() {
             folded.push('/');
             match segment {
-                Segment::Literal(literal) => folded.push_str(&literal.to_lowercase()),
+                Segment::Literal(literal) => folded.extend(lower(literal)),
                 Segment::Variable { before, name, after } => {
-                    folded.push_str(&before.to_lowercase());
+                    folded.extend(lower(before));
                     folded.push_str(&read.form(captures.get(name)?)?);
-                    folded.push_str(&after.to_lowercase());
+                    folded.extend(lower(after));
                 }
                 Segment::Rest(name) => folded.push_str(&plain_path(captures.get(name)?)?),
             }
@@ -186,8 +186,6 @@ fn may_be_same(one: &Segment, other: &Segment) -> bool {
 /// Whether two texts differ in nothing but the case of their letters. It ends with the first that differs: what a client
 /// sends is long, and is compared with every route.
 fn same_in_any_case(one: &str, other: &str) -> bool {
-    // The lower-case sigma has a form of its own at the end of a word.
-    let lower = |text| str::chars(text).flat_map(char::to_lowercase).map(|c| if c == 'ς' { 'σ' } else { c });
     lower(one).eq(lower(other))
 }
 
