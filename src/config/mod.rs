@@ -203,6 +203,8 @@ impl Config {
     #[must_use]
     pub fn but_what_needs_a_restart(self, before: &Self) -> Self {
         let StoreSettings { commit_within, rules, .. } = self.store;
+        // Writes that are under way may still be committed within the longer one.
+        let commit_within = commit_within.max(before.store.commit_within);
         let store = StoreSettings { commit_within, rules, ..before.store.clone() };
         let (listen, cores) = (before.server.listen.clone(), before.server.cores);
         let tls = self.server.tls.clone().filter(|_| before.server.tls.is_some()).or_else(|| before.server.tls.clone());

@@ -114,7 +114,8 @@ impl Parts {
     }
 
     /// Puts another configuration in force, whole: whoever comes from now on sees it, on every core, and who is under way goes
-    /// on as it began. Requests are logged as this recorder's are. The origin may from now on commit a write of unknown outcome `commit_within` that time.
+    /// on as it began. Requests are logged as this recorder's are. The origin may from now on commit a write of unknown
+    /// outcome `commit_within` that time, if that is longer than before.
     ///
     /// To be called by one at a time.
     pub fn replace(&self, settings: ProxySettings, origin: OriginSettings, commit_within: Duration, log: &Recorder) {

@@ -78,7 +78,7 @@ impl Memory {
 
     /// Puts other rules in force, and invalidates what has changed.
     pub(super) fn go_by(&self, rules: u64, changed: &[Tag], commit_within: Duration) {
-        self.commit_within.store(millis(commit_within), Ordering::Relaxed);
+        self.commit_within.fetch_max(millis(commit_within), Ordering::Relaxed);
         if !self.rules.go_by(rules, changed) {
             return;
         }

@@ -13,7 +13,7 @@ const ROUTES: &str = "[[route]]\npath = \"/items/{id}\"\nttl = \"1h\"\n[[route]]
                       invalidated_by = []\n[[route]]\npath = \"/other\"\nttl = \"1h\"\n";
 
 /// Says the version that is current; a PUT makes the next one, but only when the keeper lets it, and answers after that.
-async fn late() -> (Origin, Arc<AtomicUsize>, Keeper) {
+pub(super) async fn late() -> (Origin, Arc<AtomicUsize>, Keeper) {
     let (gate, keeper) = Gate::new();
     let version = Arc::new(AtomicUsize::new(1));
     let current = Arc::clone(&version);
@@ -40,7 +40,7 @@ async fn version(client: &Client, target: &str) -> u64 {
     client.get(target).await.json()["version"].as_u64().unwrap()
 }
 
-async fn is_held(client: &Client, target: &str) {
+pub(super) async fn is_held(client: &Client, target: &str) {
     let answer = client.get(target).await;
     assert!(answer.cache_status().ends_with("detail=held"), "{target}: {}", answer.cache_status());
 }

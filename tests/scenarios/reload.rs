@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 
+use super::held::{is_held, late};
 use super::support::client::Client;
-use super::support::node::Process;
+use super::support::node::{Process, patient};
 use super::support::origin::{Origin, json, response};
 use super::support::redis::RedisServer;
 use super::support::{connected, until};
@@ -204,5 +205,30 @@ async fn in_redis_too_what_has_not_changed_stays_where_nobody_else_has_other_rul
         until("it gives hits again", || async { process.client().get("/stays").await.cache() == "HIT" }).await;
         assert_ne!(process.client().get("/changes").await.cache(), "HIT", "{round}");
         process.client().fill(&["/changes"]).await;
+    }
+}
+
+/// The origin commits as late as the file in force at its sending allows.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shorter_commit_within_frees_nothing_of_a_write_under_way() {
+    let redis = RedisServer::start();
+    for store in ["memory://", &redis.url()] {
+        let (origin, _, mut keeper) = late().await;
+        let config = |within: &str| {
+            let (url, store) = (origin.address, patient(store));
+            format!(
+                "{store}[origin]\nurl = \"http://{url}\"\nresponse_timeout = \"1s\"\ncommit_within = \"{within}\"\n{STAYS}"
+            )
+        };
+        let process = Process::with_store_table(origin.address, "", &config("1m")).await;
+        connected(&process.client()).await;
+        process.client().fill(&["/stays"]).await;
+        let client = process.client();
+        let write = tokio::spawn(async move { client.put("/stays", "{}").await.status });
+        keeper.arrived().await;
+        reload(&process, &origin, &config("0s")).await;
+        process.says("a restart is needed for a shorter commit_within in [origin]").await;
+        assert_eq!(write.await.unwrap(), 504);
+        is_held(&process.client(), "/stays").await;
     }
 }

@@ -53,7 +53,7 @@ async fn a_mark_says_what_the_write_may_change_and_ends_with_it() {
     assert_eq!((node.len(), number_of), (16, "1.0"));
     let rules = rules(server);
     let told = format!(
-        r#"{{"node":"{node}","generation":1,"rules":"{rules}","held":["k:fruit fruit:1"],"others":["n:season"]}}"#
+        r#"{{"node":"{node}","generation":1,"rules":"{rules}","within":60000,"held":["k:fruit fruit:1"],"others":["n:season"]}}"#
     );
     assert_eq!(*note, told);
     let done = store.invalidate(Change::of(&key_tag("fruit:1")).ending(&first)).await.unwrap();
@@ -189,6 +189,29 @@ async fn what_a_dead_nodes_writes_may_have_changed_is_held() {
         put(store, &apple, entry(&apple, "new", begun)).await == PutOutcome::Stored
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_dead_nodes_write_is_held_for_as_long_as_its_node_would_have() {
+    let redis = InRedis::start().await;
+    let server = &redis.server;
+    mark(&redis.store).await;
+    let (node, generation) = node_of_marks(server);
+    let note = format!(r#"{{"rules":"{}","held":["r:slow"],"others":[],"within":3000000}}"#, rules(server));
+    server.command(&["HSET", PEND, &format!("{node}.{generation}.1000"), &note]);
+    // One that a hand has spoilt: for an hour at the most, as nothing that can be configured is longer.
+    let note = note.replace("slow", "endless").replace("3000000", "1e300");
+    server.command(&["HSET", PEND, &format!("{node}.{}.1000", generation + 1), &note]);
+    let ends = |tag: &str| {
+        let listed = hash(server, HELD);
+        let (_, held) = listed.iter().find(|(name, _)| name == tag).unwrap_or_else(|| panic!("{listed:?}"));
+        held.strip_prefix('q').unwrap().split(' ').next().unwrap().parse::<u64>().unwrap()
+    };
+    let now = Clock::System.now();
+    reap(server, &node, generation);
+    assert!((now + 2_990_000..now + 3_030_000).contains(&ends("r:slow")));
+    reap(server, &node, generation + 1);
+    assert!((now + 3_590_000..now + 3_630_000).contains(&ends("r:endless")));
 }
 
 #[tokio::test]

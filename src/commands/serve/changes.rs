@@ -29,7 +29,7 @@ impl Changes {
         let tables = [
             ("[[write]]", differ(&before.proxy.rules.routes.write_rules(), &after.proxy.rules.routes.write_rules())),
             ("[unrouted]", unrouted(&before.proxy.rules) != unrouted(&after.proxy.rules)),
-            ("[origin]", before.origin != after.origin || before.store.commit_within != after.store.commit_within),
+            ("[origin]", before.origin != after.origin || before.store.commit_within < after.store.commit_within),
             ("[clients]", clients(before) != clients(after)),
             ("[limits]", limits(before) != limits(after)),
             (
@@ -45,6 +45,7 @@ impl Changes {
             ("[tls]", before.server.tls.is_some() != after.server.tls.is_some()),
             ("cores in [limits]", before.server.cores != after.server.cores),
             ("[admin]", before.admin != after.admin),
+            ("a shorter commit_within in [origin]", after.store.commit_within < before.store.commit_within),
             ("[store]", !is_same_store(&before.store, &after.store)),
         ];
         changes.needs_restart.extend(places.iter().filter(|(_, differ)| *differ).map(|(place, _)| (*place).to_owned()));
@@ -225,6 +226,9 @@ mod tests {
         }
         let moved = changes(BASE, "origin = \"http://127.0.0.1:2\"\n");
         assert_eq!(moved.applied, ["[origin]"]);
+        let within = |time: &str| format!("[origin]\nurl = \"http://127.0.0.1:1\"\ncommit_within = \"{time}\"\n");
+        assert_eq!(changes(&within("1s"), &within("2s")).to_string(), "[origin]");
+        assert_eq!(changes(&within("2s"), &within("1s")).needs_restart, ["a shorter commit_within in [origin]"]);
         assert_eq!(changes(BASE, BASE).to_string(), "nothing has changed");
     }
 

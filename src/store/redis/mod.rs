@@ -303,7 +303,8 @@ impl Redis {
         }
         let node = self.node();
         let rules = registry::fingerprint(node.settings.rules.in_force().now());
-        let (id, note) = node.writes.begin(&intent, std::str::from_utf8(&rules).unwrap_or_default());
+        let (rules, within) = (std::str::from_utf8(&rules).unwrap_or_default(), node.settings.commit_within_millis());
+        let (id, note) = node.writes.begin(&intent, rules, within);
         let mut under_way = UnderWay { node: Arc::clone(&self.0.link.node), id: Some(Arc::clone(&id)) };
         let until = node.control.unconfirmed_from();
         loop {

@@ -95,7 +95,7 @@ impl RedisNode {
     /// Puts other rules in force. Nothing is given out, and every write invalidates everything, until the registry has heard of
     /// them.
     pub(in crate::store) fn go_by(&self, rules: u64, changed: &[Tag], commit_within: Duration) {
-        self.settings.set_commit_within(commit_within);
+        self.settings.raise_commit_within(commit_within);
         if self.settings.rules.go_by(rules, changed) {
             self.control.goes_by_other_rules();
             self.pending.wake();

@@ -77,8 +77,8 @@ impl NodeSettings {
         self.commit_within.load(Ordering::Relaxed)
     }
 
-    /// The origin may take so long from now on.
-    pub(super) fn set_commit_within(&self, commit_within: Duration) {
-        self.commit_within.store(millis(commit_within), Ordering::Relaxed);
+    /// The origin may take so long from now on, if that is longer than before.
+    pub(super) fn raise_commit_within(&self, commit_within: Duration) {
+        self.commit_within.fetch_max(millis(commit_within), Ordering::Relaxed);
     }
 }

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use serde::Serialize;
 
 use super::codec::json;
+use crate::clock::Millis;
 use crate::rules::Tag;
 use crate::store::change::Intent;
 
@@ -33,6 +34,8 @@ struct Note<'a> {
     generation: u64,
     /// In whose words it is said what the write may change, as the registry has them.
     rules: &'a str,
+    /// For how many milliseconds that is held if its outcome stays unknown, at the least.
+    within: Millis,
     held: Vec<&'a str>,
     others: Vec<&'a str>,
 }
@@ -50,14 +53,15 @@ impl Writes {
     }
 
     /// What a write that begins now under these rules is known by, `<node>.<generation>.<number>`, and what is noted of it.
-    pub(super) fn begin(&self, intent: &Intent, rules: &str) -> (Arc<str>, Bytes) {
+    /// The origin may commit it `within` that time.
+    pub(super) fn begin(&self, intent: &Intent, rules: &str, within: Millis) -> (Arc<str>, Bytes) {
         // Under the lock, so that a join either names it or comes under an older generation than it.
         let mut under_way = self.under_way();
         let (node, generation) = (&self.node, self.generation.load(Ordering::SeqCst));
         let number = self.begun.fetch_add(1, Ordering::Relaxed);
         let texts = |tags| -> Vec<_> { <[Tag]>::iter(tags).map(Tag::as_str).collect() };
         let (held, others) = (texts(&intent.held), texts(&intent.others));
-        let note = json(&Note { node, generation, rules, held, others });
+        let note = json(&Note { node, generation, rules, within, held, others });
         let id: Arc<str> = format!("{node}.{generation}.{number}").into();
         if under_way.len() < LIMIT {
             under_way.insert(Arc::clone(&id), note.clone());
@@ -113,14 +117,17 @@ mod tests {
     fn each_write_has_an_id_of_its_own_and_says_whose_it_is() {
         let writes = Writes::new("0a".into());
         let intent = Intent { held: vec![Tag::route("a")], others: vec![Tag::everything()] };
-        let ((first, note), (second, _)) = (writes.begin(&intent, "1"), writes.begin(&intent, "1"));
+        let ((first, note), (second, _)) = (writes.begin(&intent, "1", 60), writes.begin(&intent, "1", 60));
         let node = &writes.node;
         assert_eq!((&*first, &*second), (&*format!("{node}.0.0"), &*format!("{node}.0.1")));
-        assert_eq!(note, format!(r#"{{"node":"{node}","generation":0,"rules":"1","held":["r:a"],"others":["*"]}}"#));
+        assert_eq!(
+            note,
+            format!(r#"{{"node":"{node}","generation":0,"rules":"1","within":60,"held":["r:a"],"others":["*"]}}"#)
+        );
         let notes: HashMap<String, String> = serde_json::from_slice(&writes.to_json()).unwrap();
         assert_eq!(notes.get(&*first).map(String::as_bytes), Some(&*note));
         writes.end(&first);
         writes.joins(3);
-        assert_eq!(&*writes.begin(&intent, "1").0, "0a.3.2");
+        assert_eq!(&*writes.begin(&intent, "1", 60).0, "0a.3.2");
     }
 }

@@ -103,20 +103,21 @@ local function strings(list)
   return list
 end
 
--- What a mark says, `held` and `others`; everything is held for one that cannot be read, or that was noted under other rules:
--- what it is called by those is not what it is called by these.
+-- What a mark says: `held`, `others`, and for how many milliseconds at the least. Everything is held for one that cannot be
+-- read, or that was noted under other rules: what it is called by those is not what it is called by these.
 local function intent_of(text)
   local readable, mark = pcall(cjson.decode, text)
   mark = readable and type(mark) == 'table' and mark or {}
   local held, others = strings(mark.held), strings(mark.others)
+  local within = type(mark.within) == 'number' and math.min(math.max(mark.within, 0), 3600000) or 0
   if held and others and mark.rules == rules then
-    return held, others
+    return held, others, within
   end
-  return { '*' }, {}
+  return { '*' }, {}, within
 end
 
 -- Ends all marks of a node's generation, and of its earlier ones: nobody knows what became of its writes, and what they may
--- have changed is held for so many milliseconds. Returns how many.
+-- have changed is held for so many milliseconds, or for as long as the longest of its marks says. Returns how many.
 local function reap(record, node, generation, now, ms)
   local owners, others, known, count = {}, {}, {}, 0
   for id, text in pairs(all_of(pend_key)) do
@@ -125,7 +126,8 @@ local function reap(record, node, generation, now, ms)
     if whose == node and life and life <= generation then
       count = count + 1
       redis.call('HDEL', pend_key, id)
-      local held, more = intent_of(text)
+      local held, more, within = intent_of(text)
+      ms = math.max(ms, within)
       for _, tag in ipairs(held) do
         owners[tag] = (owners[tag] or id) == id and id or '*'
       end
