@@ -30,6 +30,8 @@ use crate::verify::{Asked as Look, Compared, Content, Moment};
 
 /// So long a comparison waits for the writes that were under way: what they change they drop, and then nothing was wrong.
 const WRITES_END_WITHIN: Duration = Duration::from_secs(30);
+/// The same where nothing is thought to be wrong.
+const SOON: Duration = Duration::from_secs(1);
 /// So often it looks whether they have ended.
 const LOOKS_EVERY: Duration = Duration::from_millis(20);
 /// So long dropping what is old may take.
@@ -101,12 +103,16 @@ fn in_shadow(core: &Arc<Core>, asked: &Arc<Asked>, entry: Arc<StoredResponse>, s
     }));
 }
 
-/// What is stored and would be given out.
+/// What is stored and would be given out as fresh: of what is stale nobody says that it is what the origin says.
 async fn stored(core: &Core, asked: &Asked) -> Option<(Seen, Arc<StoredResponse>)> {
     let seen = lookup(&core.store, asked).await.ok()?;
     match decide(asked, &seen, core.shared.clock.now()) {
         // What a write has left is not what the origin says, word for word.
-        Next::Serve(Serve { entry, .. }) if entry.kind == Kind::Response => Some((seen, entry)),
+        Next::Serve(Serve { entry, refresh: None, status, .. })
+            if entry.kind == Kind::Response && status.detail.is_none() =>
+        {
+            Some((seen, entry))
+        }
         _ => None,
     }
 }
@@ -167,32 +173,65 @@ async fn judged(core: &Core, asked: &Arc<Asked>, entry: &Arc<StoredResponse>, fi
     }
     let seen = Seen::nothing(entry.token);
     let Some(second) = ask(core, asked, &seen).await else { return Compared::Void };
-    if second.content.digest() != first.content.digest() {
-        if second.content.digest() == stored.digest() {
-            return Compared::Void;
-        }
+    let volatile = second.content.digest() != first.content.digest();
+    if volatile && second.content.digest() == stored.digest() {
+        return Compared::Void;
+    }
+    if !is_no_writes(core, entry, volatile).await || !is_stored(core, asked, entry).await {
+        return Compared::Void;
+    }
+    if volatile {
         let ignored = &core.shared.settings.verify.ignored;
         return Compared::Volatile(first.content.differing(&second.content, ignored));
-    }
-    if !writes_end(core, asked).await || !is_stored(core, asked, entry).await {
-        return Compared::Void;
     }
     Compared::Old { stored: stored.digest(), received: entry.response_time }
 }
 
-/// Waits until the writes have ended that are under way now: what the origin has carried out of them is dropped then. False
-/// where that takes too long.
-async fn writes_end(core: &Core, asked: &Asked) -> bool {
-    let Some(now) = moment(core, &asked.rules) else { return false };
-    let end = Instant::now() + WRITES_END_WITHIN;
-    while Instant::now() < end {
-        match core.shared.verifier.with(&asked.rules, |evidence| evidence.is_written_since(now)) {
-            Some(true) => sleep(LOOKS_EVERY).await,
-            Some(false) => return true,
-            None => return false,
+/// Whether no write accounts for what the origin says otherwise of an entry, of this process or another one, provided that the
+/// entry is given out after this. Where nothing is thought to be wrong it is not waited for long.
+async fn is_no_writes(core: &Core, entry: &StoredResponse, volatile: bool) -> bool {
+    own_end(core, if volatile { SOON } else { WRITES_END_WITHIN }).await
+        && others_end(core, entry, if volatile { Duration::ZERO } else { WRITES_END_WITHIN }).await
+}
+
+/// Waits until the writes of this process have ended that are under way now: what the origin has carried out of them is dropped
+/// then. False where that takes too long.
+async fn own_end(core: &Core, within: Duration) -> bool {
+    let (verifier, end) = (&core.shared.verifier, Instant::now() + within);
+    let begun = verifier.writes_begun();
+    while verifier.is_any_under_way(begun) {
+        if Instant::now() >= end {
+            return false;
         }
+        sleep(LOOKS_EVERY).await;
     }
-    false
+    true
+}
+
+/// Waits until the writes of other nodes have ended that are under way now, and what they drop is dropped. False where one of
+/// them says that it may change the entry, or another one whose outcome nobody knows, and where the store does not say.
+///
+/// One that takes longer than this and does not say so is not waited for: mostly it is a stream, which ends never.
+async fn others_end(core: &Core, entry: &StoredResponse, within: Duration) -> bool {
+    let (store, end) = (&core.store, Instant::now() + within);
+    let Ok(first) = store.unfinished(&entry.tags).await else { return false };
+    let mut pause = store.heard_within();
+    if first.concerns || within.is_zero() || (pause.is_zero() && first.others.is_empty()) {
+        return !first.concerns;
+    }
+    pause = pause.max(LOOKS_EVERY);
+    loop {
+        sleep(pause).await;
+        match store.unfinished(&entry.tags).await {
+            Ok(now) if !now.concerns => {
+                if !now.others.iter().any(|write| first.others.contains(write)) || Instant::now() >= end {
+                    return true;
+                }
+            }
+            _ => return false,
+        }
+        pause *= 2;
+    }
 }
 
 /// Drops what is old: nobody is promised anything, so it goes on by itself where the store takes its time.

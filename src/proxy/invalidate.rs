@@ -19,6 +19,7 @@ use super::error::{Refusal, no_answer};
 use super::ingress::Admitted;
 use super::noted::NotedWrite;
 use super::pass::forward;
+use super::verifier::Writing;
 use super::words::Words;
 use crate::body::Body;
 use crate::clock::Stopwatch;
@@ -38,6 +39,8 @@ pub(super) struct UnderWay {
     forwarded: bool,
     /// What the evidence has to know of it, where it wants to.
     noted: Option<NotedWrite>,
+    /// Who looks for what it may have changed waits for it.
+    writing: Option<Writing>,
 }
 
 impl UnderWay {
@@ -53,7 +56,8 @@ impl UnderWay {
             return Err(Refusal::StoreDown);
         };
         let noted = NotedWrite::begin(core, request, words);
-        Ok(Self { core: Arc::clone(core), rules: Arc::clone(&words.rules), mark, forwarded: false, noted })
+        let (core, rules, writing) = (Arc::clone(core), Arc::clone(&words.rules), core.shared.verifier.write_begins());
+        Ok(Self { core, rules, mark, forwarded: false, noted, writing: Some(writing) })
     }
 
     /// Forwards the write. Where its outcome is unknown, all that it may have changed is held before the error is told.
@@ -173,9 +177,12 @@ impl Drop for UnderWay {
             return self.core.store.unmark(mark);
         }
         // Its task was cut short. With its runtime there is nobody to hold it: it is left to others.
-        let core = Arc::clone(&self.core);
+        let (core, writing) = (Arc::clone(&self.core), self.writing.take());
         if let Ok(runtime) = Handle::try_current() {
-            runtime.spawn(async move { drop(core.store.hold(&mark).await) });
+            runtime.spawn(async move {
+                drop(core.store.hold(&mark).await);
+                drop(writing);
+            });
         }
     }
 }

@@ -1,5 +1,6 @@
-//! What all cores share of `[verify]`: the evidence, and how many comparisons are under way.
+//! What all cores share of `[verify]`: the evidence, how many comparisons are under way, and which writes.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -13,6 +14,14 @@ pub(super) struct Verifier {
     evidence: Mutex<Evidence>,
     tally: Tally,
     under_way: AtomicUsize,
+    writes: Mutex<Writes>,
+}
+
+/// The writes that are under way, under whatever rules they are: also those of which the evidence does not know, or no more.
+#[derive(Debug, Default)]
+struct Writes {
+    begun: u64,
+    under_way: BTreeSet<u64>,
 }
 
 /// What came of the comparisons, apart from the evidence: whoever reads it keeps nobody from that.
@@ -48,6 +57,18 @@ impl Drop for Comparing {
     }
 }
 
+/// A write under way, until it is dropped: what it drops is invalidated by then.
+pub(super) struct Writing {
+    verifier: Arc<Verifier>,
+    number: u64,
+}
+
+impl Drop for Writing {
+    fn drop(&mut self) {
+        self.verifier.writes().under_way.remove(&self.number);
+    }
+}
+
 impl Tally {
     fn add(&self, compared: &Compared) {
         self.compared.fetch_add(1, Ordering::Relaxed);
@@ -74,7 +95,30 @@ impl Verifier {
     /// Without evidence yet, about these rules.
     pub(super) fn about(rules: &Ruleset, now: Millis) -> Self {
         let evidence = Mutex::new(Evidence::about(rules, now));
-        Self { evidence, tally: Tally::default(), under_way: AtomicUsize::new(0) }
+        Self { evidence, tally: Tally::default(), under_way: AtomicUsize::new(0), writes: Mutex::default() }
+    }
+
+    fn writes(&self) -> MutexGuard<'_, Writes> {
+        self.writes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A write is about to be forwarded.
+    pub(super) fn write_begins(self: &Arc<Self>) -> Writing {
+        let mut writes = self.writes();
+        writes.begun += 1;
+        let number = writes.begun;
+        writes.under_way.insert(number);
+        Writing { verifier: Arc::clone(self), number }
+    }
+
+    /// How many writes have begun up to now.
+    pub(super) fn writes_begun(&self) -> u64 {
+        self.writes().begun
+    }
+
+    /// Whether one of the first so many is still under way.
+    pub(super) fn is_any_under_way(&self, first: u64) -> bool {
+        self.writes().under_way.first().is_some_and(|oldest| *oldest <= first)
     }
 
     fn locked(&self) -> MutexGuard<'_, Evidence> {
@@ -84,7 +128,7 @@ impl Verifier {
     /// Begins anew: what was seen under other rules says nothing of what these leave out.
     pub(super) fn begin_anew(&self, rules: &Ruleset, now: Millis) {
         let mut evidence = self.locked();
-        *evidence = Evidence::about(rules, now);
+        *evidence = Evidence::about(rules, now).after(&evidence);
         self.tally.reset();
     }
 

@@ -29,6 +29,18 @@ pub struct Mark {
     pub(super) intent: Intent,
 }
 
+/// What is known of the writes that have not come to an end, for who wants to know of something stored whether it may still be
+/// changed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Unfinished {
+    /// One of them says that it may change it; or there are too many to be read, or one of unknown outcome may, which the
+    /// origin can commit for a while.
+    pub concerns: bool,
+    /// Those of other nodes that are under way, whatever they may change: what each is known by. An answer may name more than
+    /// its write did.
+    pub others: Vec<String>,
+}
+
 /// What is invalidated, and what else happens in the same step.
 #[derive(Clone, Copy, Debug)]
 pub struct Change<'a> {

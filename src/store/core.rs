@@ -44,6 +44,8 @@ pub(super) const TAG_LIMIT: usize = 10_000;
 pub(super) const FOLDED_AT_ONCE: usize = 100;
 /// How many writes under way are noted; more go on without.
 pub(super) const MARK_LIMIT: usize = 10_000;
+/// So many of them are read where somebody wants to know which there are: a millisecond of Redis' time.
+pub(super) const READ_LIMIT: usize = 500;
 
 /// An epoch that no record has had.
 pub(super) fn fresh_epoch() -> u64 {

@@ -67,6 +67,12 @@ impl Held {
         held(&Tag::everything()) || tags.into_iter().any(|tag| held(tag) || (names && tag.is_name()))
     }
 
+    /// Whether one of these tags is listed, for whatever, or everything, or all names.
+    pub(super) fn lists(&self, tags: &[Tag]) -> bool {
+        let above = [Tag::everything(), Tag::names()];
+        !self.0.is_empty() && tags.iter().chain(&above).any(|tag| self.0.contains_key(tag))
+    }
+
     /// How many are listed.
     pub(super) fn len(&self) -> u64 {
         self.0.len() as u64

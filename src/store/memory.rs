@@ -23,7 +23,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::bounded::{Bounded, Weight};
-use super::change::{Change, Intent};
+use super::change::{Change, Intent, Unfinished};
 use super::core::{Invalidated, Otherwise, PutOutcome, Since, Token};
 use super::entry::{Expect, Kind, Lookup, StoredResponse};
 use super::found::Found;
@@ -165,6 +165,11 @@ impl Memory {
     pub fn hold(&self, intent: &Intent) -> Invalidated {
         let now = self.clock.ticks();
         self.record.hold_intent(intent, now, now.saturating_add(self.commit_within.load(Ordering::Relaxed)))
+    }
+
+    /// Whether a write of unknown outcome may still change what has one of these tags; of those under way it knows nothing.
+    pub(super) fn unfinished(&self, tags: &[Tag]) -> Unfinished {
+        Unfinished { concerns: self.record.read().list_again(tags), others: Vec::new() }
     }
 
     /// Invalidates what the change says, and puts an entry in its place in the same step, unless another invalidation came

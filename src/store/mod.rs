@@ -39,7 +39,7 @@ use crate::telemetry::{Operation, Operations};
 use self::in_force::InForce;
 
 pub use self::bounded::Bounded;
-pub use self::change::{Change, Intent, Mark, Strength};
+pub use self::change::{Change, Intent, Mark, Strength, Unfinished};
 pub use self::core::{Fault, Invalidated, Otherwise, PutOutcome, Since, Token, WhenDown};
 pub use self::derived::Derived;
 pub use self::entry::{Expect, Kind, Lookup, Overtaken, StoredResponse, Withheld};
@@ -277,6 +277,24 @@ impl Store {
         match self {
             Self::Memory(memory) => Ok(memory.hold(&mark.intent)),
             Self::Redis(redis) => Box::pin(redis.timed(Operation::Hold, redis.hold(mark))).await,
+        }
+    }
+
+    /// The writes of other nodes that have not come to an end, and whether one of them, or one of unknown outcome, may still
+    /// change what has one of these tags. An entry that is looked up after this shows what all others have invalidated.
+    pub async fn unfinished(&self, tags: &[Tag]) -> Result<Unfinished, Fault> {
+        match self {
+            Self::Memory(memory) => Ok(memory.unfinished(tags)),
+            Self::Redis(redis) => Box::pin(redis.unfinished(tags)).await,
+        }
+    }
+
+    /// How long it may take until a write of another node shows in [`Store::unfinished`], or that node's silence keeps this one
+    /// from giving hits: a mark may come late. Zero where there are no others.
+    pub fn heard_within(&self) -> Duration {
+        match self {
+            Self::Memory(_) => Duration::ZERO,
+            Self::Redis(redis) => redis.heard_within(),
         }
     }
 

@@ -145,6 +145,11 @@ impl Marks {
         self.held.holds(tags)
     }
 
+    /// Whether one of these tags is held or invalidated again and again, or everything.
+    pub(super) fn list_again(&self, tags: &[Tag]) -> bool {
+        self.held.lists(tags)
+    }
+
     /// Where any of the tags was last invalidated. Of a tag that is listed no longer its heir tells: a route, which every entry
     /// that has the tag has too, or all names.
     fn latest<'a>(&self, tags: impl IntoIterator<Item = &'a Tag> + Clone) -> LastInvalidated {

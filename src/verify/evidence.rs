@@ -81,6 +81,8 @@ pub struct Evidence {
     began_at: Millis,
     /// How many other nodes share the store, whose writes nobody here knows of.
     others: usize,
+    /// What was looked at before this is of the evidence of before.
+    first: Moment,
     now: Moment,
     routes: Arc<[Watched]>,
     /// By route, without their names.
@@ -105,6 +107,7 @@ impl Evidence {
             rules: rules.fingerprint(),
             began_at: now,
             others: 0,
+            first: 0,
             now: 1,
             counts: vec![RouteReport::default(); routes.len()],
             routes: routes.into(),
@@ -116,6 +119,13 @@ impl Evidence {
             told: HashSet::new(),
             places: HashMap::new(),
         }
+    }
+
+    /// The same in the place of another one, whose looks and writes may not have come to their ends: their moments count for
+    /// nothing here.
+    #[must_use]
+    pub fn after(self, before: &Self) -> Self {
+        Self { first: before.now + 1, now: before.now + 1, ..self }
     }
 
     /// What there is to report of, as it is now. That is quickly taken: what is large is shared until it changes.
@@ -172,13 +182,11 @@ impl Evidence {
         self.writes.forget(write);
     }
 
-    /// Whether a write that began before this moment has not ended.
-    pub fn is_written_since(&self, moment: Moment) -> bool {
-        self.writes.is_any_under_way(moment)
-    }
-
     /// What is stored was fetched again, for it was not there any more, or not fresh.
     pub fn refetched(&mut self, subject: &Subject, asked: Asked<'_>) {
+        if asked.began < self.first {
+            return;
+        }
         let route = self.route(subject);
         let look = self.look(subject, route, asked);
         if let Some(counts) = self.counts.get_mut(route) {
@@ -190,6 +198,7 @@ impl Evidence {
     /// A hit was compared with the origin's answer, which was `asked` for last. Comes back with what there is to tell of one that was
     /// old.
     pub fn compared(&mut self, subject: &Subject, asked: Asked<'_>, compared: Compared, now: Millis) -> Option<Found> {
+        let compared = if asked.began < self.first { Compared::Void } else { compared };
         let route = self.route(subject);
         if let Some(counts) = self.counts.get_mut(route) {
             counts.compared += 1;

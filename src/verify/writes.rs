@@ -224,11 +224,6 @@ impl Writes {
         self.recent.iter_mut().for_each(|write| write.spared.clear());
     }
 
-    /// Whether a write that began before this is still under way.
-    pub(super) fn is_any_under_way(&self, before: Moment) -> bool {
-        self.recent.iter().any(|write| write.began < before && write.ended.is_none())
-    }
-
     /// The writes that may lie between two looks at an answer, by their moments: those that had not ended at the first and
     /// had begun at the second. `None` where some of them are forgotten.
     pub(super) fn between(&self, first: Moment, second: Moment) -> Option<Vec<Moment>> {

@@ -72,6 +72,40 @@ async fn a_mark_says_what_the_write_may_change_and_ends_with_it() {
 }
 
 #[tokio::test]
+async fn who_else_is_writing_is_told_and_whether_it_concerns_what_has_some_tags() {
+    let redis = InRedis::start().await;
+    let (store, server, (_shared, other)) = (&redis.store, &redis.server, redis.node().await);
+    let looked = async |tags: &[Tag]| {
+        let unfinished = store.unfinished(tags).await.unwrap();
+        (unfinished.concerns, unfinished.others.len())
+    };
+    let (key, season, none) = (key_tag("fruit:1"), [Tag::named("season")], [Tag::named("another")]);
+    let writing = mark(&other).await;
+    let (id, _) = hash(server, PEND).remove(0);
+    let another = |number: usize| format!("{}.{number}", id.rsplit_once('.').unwrap().0);
+    assert_eq!((looked(&key).await, looked(&season).await, looked(&none).await), ((true, 1), (true, 1), (false, 1)));
+    let own = mark(store).await;
+    assert_eq!(looked(&none).await, (false, 1), "its own it knows");
+    // What cannot be read may be anything, and so may what there is too much of.
+    server.command(&["HSET", PEND, &another(7), "no JSON"]);
+    assert_eq!(looked(&none).await, (true, 2));
+    server.command(&["HDEL", PEND, &another(7)]);
+    let many: Vec<String> = (0..501).flat_map(|n| [another(10 + n), "{}".to_owned()]).collect();
+    server.command(&[&["HSET".to_owned(), PEND.to_owned()], &many[..]].concat());
+    assert_eq!(looked(&none).await, (true, 0));
+    server.command(&["DEL", PEND]);
+    // Nobody knows what becomes of it.
+    other.hold(&writing).await.unwrap();
+    assert_eq!((looked(&season).await, looked(&none).await), ((true, 0), (false, 0)));
+    store.unmark(own);
+    server.command(&["SET", PEND, "of another type"]);
+    assert_eq!(looked(&none).await, (false, 0));
+    server.pause();
+    assert!(store.unfinished(&none).await.is_err());
+    server.resume();
+}
+
+#[tokio::test]
 async fn what_is_held_says_so_and_until_when() {
     let redis = InRedis::start().await;
     let (store, server, apple) = (&redis.store, &redis.server, place("fruit:1"));

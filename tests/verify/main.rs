@@ -22,3 +22,4 @@ mod hostile;
 mod model;
 mod nodes;
 mod shapes;
+mod unfinished;

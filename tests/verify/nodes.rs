@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use aside::verify::{Asked, Evidence, Report};
+use aside::verify::{Asked, Compared, Evidence, Report};
 
 use super::hostile::{report as told, rules, subject, written};
 use super::support::client::Client;
 use super::support::node::Node;
 use super::support::origin::{self, Origin, response};
 use super::support::redis::RedisServer;
-use super::support::until;
+use super::support::{connected, until};
 
 /// A GET is answered with the version, which `POST /b` raises and `POST /login` does not.
 async fn api() -> Origin {
@@ -50,12 +50,14 @@ async fn a_node_that_shares_the_store_proposes_nothing_that_drops_less() {
     let (origin, redis) = (api().await, RedisServer::start());
     let config = "[[route]]\npath = \"/a/{id}\"\nttl = \"1h\"\n[verify]\nsample = \"1%\"\n";
     let alone = Node::on(origin.address, &redis.url(), config);
+    connected(&alone.client()).await;
     knows_of(&alone, 0).await;
     idle_writes(&alone.client()).await;
     let proposed = report(&alone).proposals;
     assert!(proposed.len() == 1 && proposed[0].narrows && proposed[0].drops.is_empty(), "{proposed:?}");
     // What it saw while it was alone is not gone, and says nothing of what the other one sees.
     let other = Node::on(origin.address, &redis.url(), config);
+    connected(&other.client()).await;
     knows_of(&alone, 1).await;
     knows_of(&other, 1).await;
     idle_writes(&other.client()).await;
@@ -140,4 +142,22 @@ fn what_is_another_one_after_each_write_is_not_left_out() {
     }
     let [proposal] = &told(&evidence).proposals[..] else { panic!("one of /other") };
     assert_eq!((&proposal.drops[..], &proposal.spares[..]), (&["/cart".to_owned()][..], &["/other".to_owned()][..]));
+}
+
+/// What was begun before counts for nothing after: its moments are none of the new evidence.
+#[test]
+fn a_look_of_before_says_nothing_to_the_evidence_that_has_begun_anew() {
+    let rules = rules("[[route]]\npath = \"/a\"\nttl = \"1h\"\n");
+    let mut before = Evidence::about(&rules, 0);
+    written(&mut before, &rules, "POST /w");
+    let began = before.moment();
+    let mut evidence = Evidence::about(&rules, 0).after(&before);
+    evidence.refetched(&subject(&rules, "/a"), Asked { digest: 1, began, body: b"" });
+    let old = Compared::Old { stored: 1, received: 0 };
+    assert_eq!(evidence.compared(&subject(&rules, "/a"), Asked { digest: 2, began, body: b"" }, old.clone(), 0), None);
+    assert_eq!((told(&evidence).routes[0].void, told(&evidence).routes[0].refetched), (1, 0));
+    written(&mut evidence, &rules, "POST /w");
+    let began = evidence.moment();
+    let found = evidence.compared(&subject(&rules, "/a"), Asked { digest: 2, began, body: b"" }, old, 0).unwrap();
+    assert_eq!(found.finding.blamed, ["POST /w"]);
 }

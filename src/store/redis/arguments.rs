@@ -10,7 +10,7 @@ use super::layout::{Control, Keys, write_epoch};
 use crate::clock::millis;
 use crate::rules::{CacheKey, Tag};
 use crate::store::change::{Change, Intent, Strength};
-use crate::store::core::{FOLDED_AT_ONCE, MARK_LIMIT, Otherwise, TAG_LIMIT, fresh_epoch};
+use crate::store::core::{FOLDED_AT_ONCE, MARK_LIMIT, Otherwise, READ_LIMIT, TAG_LIMIT, fresh_epoch};
 use crate::store::entry::{Expect, Kind, StoredResponse};
 
 /// An entry is never kept for a shorter time, nor for a longer one.
@@ -164,6 +164,20 @@ arguments! {
     Unmark(pend_key) {
         /// The id of the write.
         mark,
+    }
+}
+
+arguments! {
+    /// Looks which writes of others are under way, and whether what has these tags may still be changed.
+    LookAround(held_key, pend_key) {
+        /// Which node looks: its own writes it knows.
+        node,
+        /// The fingerprint of its rules.
+        rules,
+        /// So many marks are read at the most.
+        read_limit,
+        /// As JSON.
+        tags,
     }
 }
 
@@ -349,6 +363,20 @@ impl Unmark {
     /// Ends the mark with this id.
     pub(super) fn of(keys: Control, id: &str) -> Self {
         Self { pend_key: keys.pend, mark: id_of(Some(id)) }
+    }
+}
+
+impl LookAround {
+    /// For what has these tags, by a node of these rules.
+    pub(super) fn of(keys: Control, node: &str, rules: Bytes, tags: &[Tag]) -> Self {
+        Self {
+            held_key: keys.held,
+            pend_key: keys.pend,
+            node: Bytes::copy_from_slice(node.as_bytes()),
+            rules,
+            read_limit: number(READ_LIMIT),
+            tags: tag_list(tags),
+        }
     }
 }
 

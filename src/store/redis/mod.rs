@@ -43,7 +43,7 @@ use fred::types::Value;
 use tokio::task::AbortHandle;
 use tokio::time::sleep;
 
-use self::arguments::{Hold, Invalidate, InvalidateAndPut, MarkWrite, Put, Unmark};
+use self::arguments::{Hold, Invalidate, InvalidateAndPut, LookAround, MarkWrite, Put, Unmark};
 use self::codec::sum;
 use self::layout::{Record, record_fields};
 use self::pending::Unmade;
@@ -51,7 +51,7 @@ use self::session::Session;
 use self::settings::NodeSettings;
 use self::supervisor::{Link, supervise};
 use self::unconfirmed::Unconfirmed;
-use super::change::{Change, Intent, Mark};
+use super::change::{Change, Intent, Mark, Unfinished};
 use super::core::{Fault, Invalidated, Otherwise, PutOutcome, Since, Token, WhenDown, fresh_epoch};
 use super::entry::{Expect, Lookup, Overtaken, StoredResponse, Withheld};
 use super::found::Found;
@@ -344,6 +344,19 @@ impl Redis {
                 node.unmark_later(id);
             }
         });
+    }
+
+    /// As [`Store::unfinished`](super::Store::unfinished).
+    pub async fn unfinished(&self, tags: &[Tag]) -> Result<Unfinished, Fault> {
+        let session = self.session_or_count_miss()?;
+        let NodeSettings { layout, id, rules, .. } = &*self.node().settings;
+        let rules = registry::fingerprint(rules.in_force().now());
+        session.unfinished(LookAround::of(layout.control(), id, rules, tags)).await
+    }
+
+    /// As [`Store::heard_within`](super::Store::heard_within).
+    pub fn heard_within(&self) -> Duration {
+        if self.others() == 0 { Duration::ZERO } else { self.node().settings.lease * 3 / 2 }
     }
 
     /// Whether hits may be given now.

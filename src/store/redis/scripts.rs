@@ -6,7 +6,9 @@ use fred::clients::Client;
 use fred::error::Error;
 use fred::interfaces::LuaInterface;
 
-use super::arguments::{Arguments, Call, Hold, Invalidate, InvalidateAndPut, MarkWrite, Put, Renew, Unmark};
+use super::arguments::{
+    Arguments, Call, Hold, Invalidate, InvalidateAndPut, LookAround, MarkWrite, Put, Renew, Unmark,
+};
 
 /// What the scripts have in common, each part behind those that it builds upon.
 const RECORD: &str = include_str!("scripts/record.lua");
@@ -23,6 +25,7 @@ const HOLD: [&str; 5] = [RECORD, HELD, INVALIDATION, MARKS, include_str!("script
 const MARK: [&str; 3] = [RECORD, HELD, include_str!("scripts/mark.lua")];
 const UNMARK: [&str; 2] = [RECORD, include_str!("scripts/unmark.lua")];
 const CALL: [&str; 5] = [RECORD, HELD, INVALIDATION, MARKS, include_str!("scripts/call.lua")];
+const UNFINISHED: [&str; 5] = [RECORD, HELD, INVALIDATION, MARKS, include_str!("scripts/unfinished.lua")];
 const RENEW: [&str; 5] = [RECORD, HELD, INVALIDATION, MARKS, include_str!("scripts/renew.lua")];
 
 /// Redis 7 is the first to read these lines. Without `allow-oom` it could not invalidate when its memory is used up.
@@ -40,6 +43,7 @@ pub(super) struct Scripts {
     pub(super) unmark: Script<Unmark>,
     pub(super) renew: Script<Renew>,
     pub(super) call: Script<Call>,
+    pub(super) unfinished: Script<LookAround>,
 }
 
 /// A script and the hash by which the server calls it.
@@ -55,7 +59,7 @@ impl Scripts {
         let line = |line| if flags { line } else { "" };
         let (plain, always) = (line(PLAIN), line(ALWAYS));
         // All at once: from far away one after the other would take longer than a connection may.
-        let (put, invalidate, invalidate_and_put, hold, mark, unmark, renew, call) = tokio::try_join!(
+        let (put, invalidate, invalidate_and_put, hold, mark, unmark, renew, call, unfinished) = tokio::try_join!(
             Box::pin(Script::load(client, plain, PUT)),
             Box::pin(Script::load(client, always, INVALIDATE)),
             Box::pin(Script::load(client, plain, INVALIDATE_AND_PUT)),
@@ -64,8 +68,9 @@ impl Scripts {
             Box::pin(Script::load(client, always, UNMARK)),
             Box::pin(Script::load(client, always, RENEW)),
             Box::pin(Script::load(client, always, CALL)),
+            Box::pin(Script::load(client, always, UNFINISHED)),
         )?;
-        Ok(Self { put, invalidate, invalidate_and_put, hold, mark, unmark, renew, call })
+        Ok(Self { put, invalidate, invalidate_and_put, hold, mark, unmark, renew, call, unfinished })
     }
 }
 
@@ -111,6 +116,7 @@ mod tests {
             (MarkWrite::NAMES, MARK.concat()),
             (Unmark::NAMES, UNMARK.concat()),
             (Renew::NAMES, RENEW.concat()),
+            (LookAround::NAMES, UNFINISHED.concat()),
         ];
         for (names, text) in scripts {
             let words: Vec<&str> = text.split(|c: char| !(c.is_alphanumeric() || c == '_')).collect();

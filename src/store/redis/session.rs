@@ -15,7 +15,9 @@ use futures_util::future::join_all;
 use tokio::sync::Notify;
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::arguments::{Arguments, Call, Hold, Invalidate, InvalidateAndPut, MarkWrite, Put, Renew, Unmark};
+use super::arguments::{
+    Arguments, Call, Hold, Invalidate, InvalidateAndPut, LookAround, MarkWrite, Put, Renew, Unmark,
+};
 use super::batch::{Questions, Reply, Verdict};
 use super::codec::{META_FIELDS, SUM};
 use super::copies::EntryCopy;
@@ -23,6 +25,7 @@ use super::layout::{Control, Keys, parse_answer};
 use super::outage::{Outage, is_reply, outage, plain};
 use super::scripts::{Script, Scripts};
 use super::url::Address;
+use crate::store::change::Unfinished;
 use crate::store::core::{Fault, Invalidated, PutOutcome, Token};
 use crate::store::lease::ServerId;
 
@@ -220,6 +223,14 @@ impl Session {
     /// Ends the mark of a write that has changed nothing.
     pub(super) async fn unmark(&self, unmark: Unmark) -> Result<(), Fault> {
         self.run(&self.scripts.unmark, unmark).await.map(drop)
+    }
+
+    /// Which writes of others are under way, and whether what was asked about may still be changed.
+    pub(super) async fn unfinished(&self, look: LookAround) -> Result<Unfinished, Fault> {
+        let answer = self.run(&self.scripts.unfinished, look).await?;
+        let mut words = answer.split(' ');
+        let concerns = words.next() != Some("0");
+        Ok(Unfinished { concerns, others: words.map(str::to_owned).collect() })
     }
 
     /// Invalidates tags and puts an entry in the same step. Where there is no room for it nothing is done; a session that
