@@ -148,6 +148,22 @@ fn a_prefix_is_one_of_keys_and_of_paths() {
     }
 }
 
+#[test]
+fn before_a_query_a_path_is_a_whole_one() {
+    let app =
+        app(&[route("/fruit/{id}", "name = \"fruit\"")], "/fruit/1 /fruit/10 /fruit/1?a=1 /x /x/ /x?a=1 /xy /xy?a=1");
+    for (prefix, expected) in [
+        ("/fruit/1", "/fruit/1 /fruit/10 /fruit/1?a=1"),
+        ("/fruit/1?a=1", "/fruit/1 /fruit/1?a=1"),
+        ("/x?a=1", "/x /x/ /x?a=1"),
+        ("/x/?a", "/x /x/ /x?a=1"),
+        ("http://h/x?", "/x /x/ /x?a=1"),
+        ("/x", "/x /x/ /x?a=1 /xy /xy?a=1"),
+    ] {
+        assert_eq!(covered(&app, prefix), expected, "{prefix}");
+    }
+}
+
 /// The reads whose entries a prefix is told to cover, by the names of their keys.
 fn covered(app: &App, prefix: &str) -> String {
     let purging = app.routes.purging(Purge::Prefix(prefix.to_owned()), "shop:").unwrap();

@@ -20,9 +20,30 @@ pub(in crate::rules) const ENDS: usize = 64;
 #[derive(Clone, Debug)]
 pub struct Beginning {
     keys: Vec<String>,
-    paths: Vec<String>,
+    paths: Vec<PathStart>,
     routes: Vec<Arc<Route>>,
     of_unrouted: bool,
+}
+
+/// What a path begins with, or all of it where a query follows.
+#[derive(Clone, Debug)]
+struct PathStart {
+    text: String,
+    is_whole: bool,
+}
+
+impl PathStart {
+    fn of(text: &str) -> Self {
+        let path = text.split(['?', '#']).next().unwrap_or_default();
+        Self { text: beginning_alike(path), is_whole: path.len() < text.len() }
+    }
+
+    fn begins(&self, path: &str) -> bool {
+        // The path without the slash is another one to few.
+        let bare = |path: &'_ str| path.len() - usize::from(path.ends_with('/'));
+        let is_same = || path.get(..bare(path)) == self.text.get(..bare(&self.text));
+        is_same() || (!self.is_whole && path.starts_with(&self.text))
+    }
 }
 
 /// What a key says of the path of its entry.
@@ -38,10 +59,9 @@ impl Beginning {
     /// Of these texts, each a key's or a path's, in these routes alone; `of_unrouted` says whether in paths without one, too.
     pub(in crate::rules) fn new(texts: &[&str], routes: Vec<Arc<Route>>, of_unrouted: bool) -> Self {
         let of_path = |text: &&&str| text.starts_with('/');
-        let path = |text: &&str| beginning_alike(text.split(['?', '#']).next().unwrap_or_default());
         Self {
             keys: texts.iter().map(|text| beginning_alike(text)).collect(),
-            paths: texts.iter().filter(of_path).map(path).collect(),
+            paths: texts.iter().filter(of_path).map(|text| PathStart::of(text)).collect(),
             routes,
             of_unrouted,
         }
@@ -71,7 +91,10 @@ impl Beginning {
         if is_long(name) {
             return true;
         }
-        let told = readings(name).map(|name| path_of(route, name));
+        // A raw query follows what the template has made; or it is a value that has a question mark.
+        let cut = |name| str::split_once(name, '?').map(|(made, _)| made);
+        let made = readings(name).flat_map(|name| [Some(name), cut(name)]).flatten();
+        let told = made.map(|made| path_of(route, made));
         let told: Vec<Told> = told.filter(|told| !matches!(told, Told::Nothing)).collect();
         told.is_empty()
             || told.iter().any(|told| match told {
@@ -82,8 +105,7 @@ impl Beginning {
 
     fn begins(&self, name: &str) -> bool {
         let path = alike(name.split('?').next().unwrap_or_default());
-        // The path without the slash is another one to few.
-        self.paths.iter().any(|own| path.starts_with(own) || own.strip_suffix('/') == Some(&*path))
+        self.paths.iter().any(|own| own.begins(&path))
     }
 }
 
@@ -98,13 +120,9 @@ pub(in crate::rules) fn is_long(name: &str) -> bool {
     name.matches(ADDED).count() > ENDS
 }
 
-/// The path of a route's entry under this name.
-fn path_of(route: &Route, name: &str) -> Told {
-    // A raw query follows what the template has made.
-    let cut = name.split_once('?').map(|(made, _)| made);
-    let Some(values) = std::iter::once(name).chain(cut).find_map(|made| route.key.values_in(made)) else {
-        return Told::Nothing;
-    };
+/// The path of a route's entry of which the template has made this.
+fn path_of(route: &Route, made: &str) -> Told {
+    let Some(values) = route.key.values_in(made) else { return Told::Nothing };
     let value = |wanted: &str| {
         values.iter().find_map(|(source, value)| match source {
             Source::Name(name) if name == wanted => value.as_deref().map(Cow::Borrowed),
