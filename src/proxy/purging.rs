@@ -26,7 +26,7 @@ impl PurgeUnderWay {
         Self {
             recorder: recorder.clone(),
             by: by(purge),
-            named: purge.text().into(),
+            named: purge.shown().into(),
             mode: if strength == Strength::Soft { PurgeMode::Soft } else { PurgeMode::Hard },
             asker,
             began: Stopwatch::start(),

@@ -2,6 +2,7 @@
 
 mod beginning;
 
+use std::borrow::Cow;
 use std::fmt;
 
 use super::tag::Tag;
@@ -66,13 +67,22 @@ impl Purge {
             Self::All => "",
         }
     }
+
+    /// The same for whoever reads a log: no value of a query, which may be a secret.
+    pub fn shown(&self) -> Cow<'_, str> {
+        match self.text().split_once('?') {
+            Some((before, _)) => format!("{before}?\u{2026}").into(),
+            None => self.text().into(),
+        }
+    }
 }
 
+/// What a log tells of it.
 impl fmt::Display for Purge {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::All => out.write_str("everything"),
-            _ => write!(out, "{} {}", self.field(), self.text()),
+            _ => write!(out, "{} {}", self.field(), self.shown()),
         }
     }
 }

@@ -62,9 +62,10 @@ mod tests {
         let expected = json!({ "purged": { "all": true }, "soft": true, "matched": null, "token": null });
         assert_eq!((purged.to_json(), purged.to_string()), (expected, "everything (softly)".to_owned()));
         let token = Some(Token { epoch: 0xab, seq: 12 });
-        let purged = Purged { purge: Purge::Url("/a".to_owned()), strength: Strength::Hard, matched: Some(1), token };
+        let purged =
+            Purged { purge: Purge::Url("/a?b=1".to_owned()), strength: Strength::Hard, matched: Some(1), token };
         let expected =
-            json!({ "purged": { "url": "/a" }, "soft": false, "matched": 1, "token": "00000000000000ab:12" });
-        assert_eq!((purged.to_json(), purged.to_string()), (expected, "url /a (1 entry)".to_owned()));
+            json!({ "purged": { "url": "/a?b=1" }, "soft": false, "matched": 1, "token": "00000000000000ab:12" });
+        assert_eq!((purged.to_json(), purged.to_string()), (expected, "url /a?\u{2026} (1 entry)".to_owned()));
     }
 }
