@@ -66,6 +66,7 @@ mod rfc9111_validation;
 mod rfc9211;
 mod rfc9213;
 mod safe_default;
+mod service_manager;
 mod set_cookie;
 mod slashes;
 mod soft;

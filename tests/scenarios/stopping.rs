@@ -181,6 +181,23 @@ async fn signals_that_ask_for_nothing_do_nothing() {
     assert_eq!(process.stop().await, Some(0));
 }
 
+/// The thread that reloads may be reading still, and it has the log, too.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_last_line_of_the_log_is_written_whoever_else_has_the_log() {
+    let origin = Origin::counting().await;
+    for _ in 0..10 {
+        let mut process = Process::start(origin.address, "memory://", "").await;
+        let file = process.folder().join("proxy.toml");
+        std::fs::remove_file(&file).unwrap();
+        assert!(std::process::Command::new("mkfifo").arg(&file).status().unwrap().success());
+        process.hang_up();
+        process.says("SIGHUP: reading").await;
+        process.signal(Signal::TERM);
+        assert_eq!(process.ended().await, Some(0));
+        assert!(process.log().ends_with("stopped\n"), "{}", process.log());
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_first_signals_copy_cuts_nothing() {
     let (origin, mut keeper) = Origin::gated(|| json("{}")).await;

@@ -1,10 +1,7 @@
-//! `aside warm` against a running proxy; and what a service manager hears of one.
+//! `aside warm` against a running proxy.
 
-use std::os::unix::net::UnixDatagram;
 use std::process::{Command, Output};
-use std::time::Duration;
 
-use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use super::support::node::Process;
@@ -93,37 +90,4 @@ async fn without_a_file_it_asks_where_a_proxy_without_one_listens() {
     let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
     let told: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(told["proxy"], "http://127.0.0.1:8080", "{}", String::from_utf8_lossy(&output.stderr));
-}
-
-/// The next thing that a service manager hears which begins like that.
-fn heard(socket: &UnixDatagram, begins: &str) -> String {
-    let mut bytes = [0; 4096];
-    loop {
-        let length = socket.recv(&mut bytes).unwrap_or_else(|error| panic!("{begins}: {error}"));
-        let text = String::from_utf8_lossy(&bytes[..length]).into_owned();
-        if text.starts_with(begins) {
-            return text;
-        }
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_service_manager_hears_that_it_is_ready_reloads_lives_and_stops() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("notify");
-    let socket = UnixDatagram::bind(&path).unwrap();
-    socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
-    let origin = Origin::counting().await;
-    let path = path.display().to_string();
-    let environment = [("NOTIFY_SOCKET", path.as_str()), ("WATCHDOG_USEC", "600000")];
-    let mut process = Process::in_environment(origin.address, "", &environment).await;
-    assert!(heard(&socket, "READY=1").contains("STATUS=serving"));
-    heard(&socket, "WATCHDOG=1");
-    heard(&socket, "WATCHDOG=1");
-    process.hang_up();
-    assert!(heard(&socket, "RELOADING=1").contains("MONOTONIC_USEC="));
-    heard(&socket, "READY=1");
-    process.signal(Signal::TERM);
-    heard(&socket, "STOPPING=1");
-    assert_eq!(process.ended().await, Some(0));
 }

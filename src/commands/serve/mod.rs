@@ -44,13 +44,16 @@ pub(super) fn run(config: Config, overrides: Overrides) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    match serve(config, overrides, &log) {
+    let code = match serve(config, overrides, &log) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("{error}");
             ExitCode::FAILURE
         }
-    }
+    };
+    // Others hold the log, too, such as the thread that reloads: it may still be there when the process has ended.
+    log.flush();
+    code
 }
 
 fn serve(config: Config, overrides: Overrides, log: &Arc<Log>) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {

@@ -1,7 +1,12 @@
 //! What a service manager is told (`sd_notify(3)`): that the proxy is ready, reads its configuration again, stops; and now and
 //! then that it is alive. Without one nobody is told anything.
 
+use std::ffi::OsStr;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::time::Duration;
+use std::{env, io};
 
 use sd_notify::NotifyState;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
@@ -15,6 +20,9 @@ pub(super) struct Notifier {
     watchdog: Option<Duration>,
     ticks: Interval,
 }
+
+/// So long it is waited for where it has not yet read what it was told before. Signals and reloads wait meanwhile.
+const READS_WITHIN: Duration = Duration::from_secs(1);
 
 /// Where nobody waits for a sign of life.
 const SELDOM: Duration = Duration::from_secs(3600);
@@ -57,7 +65,9 @@ impl Notifier {
         let Some(limit) = self.watchdog else { return };
         let silence = server.silence();
         if silence < (limit / 2).max(LATE) {
-            tell(&[NotifyState::Watchdog]);
+            // The next one is under way soon: it is not waited for.
+            let told = send(&[NotifyState::Watchdog], None);
+            drop(told.inspect_err(|error| tracing::debug!(%error, "the service manager gets no sign of life")));
         } else {
             tracing::error!(
                 "a core has not been heard of for {silence:?}; the service manager is told no more that all is well"
@@ -70,7 +80,29 @@ impl Notifier {
 const LATE: Duration = Duration::from_secs(2);
 
 fn tell(states: &[NotifyState<'_>]) {
-    if let Err(error) = sd_notify::notify(states) {
-        tracing::debug!(%error, "the service manager cannot be told");
+    if let Err(error) = send(states, Some(READS_WITHIN)) {
+        let what = states.first().map(ToString::to_string).unwrap_or_default();
+        tracing::warn!("the service manager that NOTIFY_SOCKET names cannot be told {what}: {error}");
+    }
+}
+
+/// Sends it these states; waits at most so long, or not at all, where its queue is full. The crate's own would wait for good, and
+/// knows no abstract names.
+fn send(states: &[NotifyState<'_>], within: Option<Duration>) -> io::Result<()> {
+    let Some(name) = env::var_os("NOTIFY_SOCKET").filter(|name| !name.is_empty()) else { return Ok(()) };
+    let socket = UnixDatagram::unbound()?;
+    match within {
+        Some(within) => socket.set_write_timeout(Some(within))?,
+        None => socket.set_nonblocking(true)?,
+    }
+    let text: String = states.iter().map(|state| format!("{state}\n")).collect();
+    socket.send_to_addr(text.as_bytes(), &address(&name)?).map(drop)
+}
+
+/// The address with this name: a path, or after an `@` a name of the abstract kind.
+fn address(name: &OsStr) -> io::Result<SocketAddr> {
+    match name.as_bytes() {
+        [b'@', name @ ..] => SocketAddr::from_abstract_name(name),
+        _ => SocketAddr::from_pathname(name),
     }
 }
