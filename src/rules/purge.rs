@@ -68,11 +68,19 @@ impl Purge {
         }
     }
 
-    /// The same for whoever reads a log: no value of a query, which may be a secret.
+    /// The same for whoever reads a log: no value of a query and no login, which may be secrets.
     pub fn shown(&self) -> Cow<'_, str> {
-        match self.text().split_once('?') {
-            Some((before, _)) => format!("{before}?\u{2026}").into(),
-            None => self.text().into(),
+        let text = self.text();
+        let (before, asks) = text.split_once('?').map_or((text, ""), |(before, _)| (before, "?\u{2026}"));
+        let authority =
+            before.split_once("://").map(|(scheme, rest)| (scheme, rest.split('/').next().unwrap_or_default()));
+        match authority.and_then(|(scheme, authority)| Some((scheme, authority.rfind('@')?))) {
+            Some((scheme, at)) => {
+                let rest = before.get(scheme.len() + "://".len() + at..).unwrap_or_default();
+                format!("{scheme}://\u{2026}{rest}{asks}").into()
+            }
+            None if asks.is_empty() => text.into(),
+            None => format!("{before}{asks}").into(),
         }
     }
 }
@@ -94,3 +102,23 @@ impl fmt::Display for Unnamed {
 }
 
 impl std::error::Error for Unnamed {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_secret_is_shown() {
+        for (url, shown) in [
+            ("/a/1", "/a/1"),
+            ("/a?b=1&token=s", "/a?\u{2026}"),
+            ("http://h/a", "http://h/a"),
+            ("http://user:s@h:80/a@b?c=s", "http://\u{2026}@h:80/a@b?\u{2026}"),
+            ("http://u:s@s@h", "http://\u{2026}@h"),
+            ("/a@b://c@d", "/a@b://\u{2026}@d"),
+            ("?", "?\u{2026}"),
+        ] {
+            assert_eq!(Purge::Url(url.to_owned()).shown(), shown, "{url}");
+        }
+    }
+}
