@@ -19,10 +19,12 @@ use super::fetch::{Again, again};
 use super::lookup::lookup;
 use super::noted::{content, content_of, looking, moment, subject};
 use super::pass::pass_without_body;
+use super::variants::chosen_by;
 use super::verifier::Comparing;
 use crate::body::{Body, Waiters};
 use crate::clock::Stopwatch;
 use crate::fields::{Detail, Forward};
+use crate::policy::credential_in;
 use crate::rules::Tag;
 use crate::store::{Change, Kind, StoredResponse};
 use crate::telemetry::{Begun, Verified, Work};
@@ -36,6 +38,15 @@ const SOON: Duration = Duration::from_secs(1);
 const LOOKS_EVERY: Duration = Duration::from_millis(20);
 /// So long dropping what is old may take.
 const DROPPED_WITHIN: Duration = Duration::from_secs(1);
+
+/// In whose place the origin is asked. For a route it sees what is in the key, whoever asks. Else the first answer and the second
+/// are those to the client and to nobody in particular, or the other way round: what a client's own fields make of a page is not
+/// what others have changed of it.
+struct Guises {
+    first: Arc<Asked>,
+    /// `None` where the first answer would have to do: nobody's credentials are used behind his back.
+    second: Option<Arc<Asked>>,
+}
 
 /// What the origin said, and when it was asked.
 struct Said {
@@ -59,8 +70,9 @@ pub(super) fn compare(core: &Arc<Core>, asked: &Asked) {
 
 async fn behind(core: &Core, asked: &Arc<Asked>, _comparing: Comparing) {
     let Some((seen, entry)) = stored(core, asked).await else { return };
-    let Some(first) = ask(core, asked, &seen).await else { return tell(core, asked, None, Compared::Void) };
-    let compared = judged(core, asked, &entry, &first).await;
+    let guises = Guises::behind(asked, &entry);
+    let Some(first) = ask(core, &guises.first, &seen).await else { return tell(core, asked, None, Compared::Void) };
+    let compared = judged(core, &guises, &entry, &first).await;
     if matches!(compared, Compared::Old { .. }) {
         drop_old(core, asked).await;
     }
@@ -96,11 +108,35 @@ fn in_shadow(core: &Arc<Core>, asked: &Arc<Asked>, entry: Arc<StoredResponse>, s
         let comparing = core.shared.verifier.begin(core.shared.settings.verify.at_once);
         let compared = match comparing {
             Some(_) | None if is_same => Compared::Same,
-            Some(_) => judged(&core, &asked, &entry, &said).await,
+            Some(_) => judged(&core, &Guises::after(&asked, &entry), &entry, &said).await,
             None => Compared::Void,
         };
         tell(&core, &asked, Some(&said), compared);
     }));
+}
+
+impl Guises {
+    /// Behind the answer to this.
+    fn behind(asked: &Arc<Asked>, entry: &StoredResponse) -> Self {
+        if asked.resource.route.is_some() {
+            return Self { first: Arc::clone(asked), second: Some(Arc::clone(asked)) };
+        }
+        let is_personal = credential_in(&asked.request.fields).is_some();
+        Self { first: Self::nobody(asked, entry), second: (!is_personal).then(|| Arc::clone(asked)) }
+    }
+
+    /// After the client has been given the origin's answer.
+    fn after(asked: &Arc<Asked>, entry: &StoredResponse) -> Self {
+        let is_of_key = asked.resource.route.is_some();
+        let second = if is_of_key { Arc::clone(asked) } else { Self::nobody(asked, entry) };
+        Self { first: Arc::clone(asked), second: Some(second) }
+    }
+
+    /// The same, asked by nobody in particular, with what the stored answer was chosen by.
+    fn nobody(asked: &Asked, entry: &StoredResponse) -> Arc<Asked> {
+        let request = asked.request.from_nobody(&chosen_by(&entry.fields));
+        Arc::new(Asked { rules: Arc::clone(&asked.rules), request, resource: asked.resource.clone() })
+    }
 }
 
 /// What is stored and would be given out as fresh: of what is stale nobody says that it is what the origin says.
@@ -166,16 +202,26 @@ fn speaks(status: StatusCode) -> bool {
 }
 
 /// What comes of an answer that the origin has given in place of the stored one.
-async fn judged(core: &Core, asked: &Arc<Asked>, entry: &Arc<StoredResponse>, first: &Said) -> Compared {
+async fn judged(core: &Core, guises: &Guises, entry: &Arc<StoredResponse>, first: &Said) -> Compared {
     let stored = content_of(core, entry);
     if first.content.digest() == stored.digest() {
         return Compared::Same;
     }
     let seen = Seen::nothing(entry.token);
-    let Some(second) = ask(core, asked, &seen).await else { return Compared::Void };
-    let volatile = second.content.digest() != first.content.digest();
+    let Some(asked) = &guises.second else { return Compared::Void };
+    let Some(mut second) = ask(core, asked, &seen).await else { return Compared::Void };
+    let mut volatile = second.content.digest() != first.content.digest();
     if volatile && second.content.digest() == stored.digest() {
         return Compared::Void;
+    }
+    if volatile && !Arc::ptr_eq(asked, &guises.first) {
+        // Each time another one, or another one to each.
+        let Some(third) = ask(core, &guises.first, &seen).await else { return Compared::Void };
+        volatile = third.content.digest() != first.content.digest();
+        if !volatile {
+            return Compared::Void;
+        }
+        second = third;
     }
     if !is_no_writes(core, entry, volatile).await || !is_stored(core, asked, entry).await {
         return Compared::Void;

@@ -274,6 +274,71 @@ async fn where_half_of_the_origins_places_are_taken_nothing_is_compared() {
     compared(&node, 1).await;
 }
 
+/// Says a version, and what a field says that it does not name in Vary; a language that it does name.
+async fn shaped() -> (Origin, Arc<AtomicUsize>) {
+    let version = Arc::new(AtomicUsize::new(1));
+    let now = Arc::clone(&version);
+    let origin = Origin::start(move |asked: Asked| {
+        let said = |name| asked.field(name).unwrap_or("-").to_owned();
+        let body = format!("{} {} {}", now.load(Ordering::SeqCst), said("x-shape"), said("accept-language"));
+        async move { response(200, &[("cache-control", "public, max-age=3600"), ("vary", "accept-language")], &body) }
+    })
+    .await;
+    (origin, version)
+}
+
+// Anybody could have an entry called old, and dropped, who has the page look otherwise for himself.
+#[tokio::test]
+async fn without_a_route_what_a_clients_own_fields_make_of_a_page_is_not_old_and_is_not_asked_for() {
+    let (origin, version) = shaped().await;
+    let node = Node::start(origin.address, ALL);
+    let client = node.client();
+    let german = ("accept-language", "de");
+    assert_eq!(client.get_with("/page", &[german]).await.text(), "1 - de");
+    let counts = || report(&node).routes.first().cloned().unwrap_or_default();
+    let mut times = 0;
+    for fields in [&[german, ("x-shape", "own")][..], &[german, ("cookie", "s=1")], &[german, ("authorization", "x")]] {
+        let hit = client.get_with("/page", fields).await;
+        assert_eq!((hit.cache(), hit.text()), ("HIT", "1 - de"));
+        times += 1;
+        until("it is compared", || async { counts().compared == times }).await;
+    }
+    assert_eq!((counts().old, counts().void, counts().volatile, origin.count()), (0, 0, 0, 4));
+    for asked in &origin.asked()[1..] {
+        assert_eq!(asked.field("accept-language"), Some("de"));
+        for name in ["x-shape", "cookie", "authorization", "x-forwarded-for"] {
+            assert_eq!(asked.field(name), None, "{name}");
+        }
+    }
+
+    // It has changed, for whoever asks: a login would have to be used to be sure, and a shape says nothing of others' pages.
+    version.store(2, Ordering::SeqCst);
+    for fields in [&[german, ("cookie", "s=1")][..], &[german, ("x-shape", "own")]] {
+        assert_eq!(client.get_with("/page", fields).await.cache(), "HIT");
+        times += 1;
+        until("it is compared", || async { counts().compared == times }).await;
+    }
+    assert_eq!((counts().old, counts().void, counts().volatile), (0, 2, 0));
+    assert!(origin.asked().iter().skip(4).all(|asked| asked.field("cookie").is_none()));
+    assert_eq!(client.get_with("/page", &[german]).await.cache(), "HIT");
+    until("it is found", || async { counts().old == 1 }).await;
+}
+
+#[tokio::test]
+async fn in_shadow_what_a_clients_own_fields_make_of_a_page_is_not_old() {
+    let (origin, version) = shaped().await;
+    let node = Node::start(origin.address, "[verify]\nshadow = true\n");
+    let client = node.client();
+    assert_eq!(client.get("/page").await.text(), "1 - -");
+    let counts = || report(&node).routes.first().cloned().unwrap_or_default();
+    assert_eq!(client.get_with("/page", &[("x-shape", "own")]).await.text(), "1 own -");
+    until("it is compared", || async { counts().compared == 1 }).await;
+    assert_eq!((counts().old, counts().void), (0, 1));
+    version.store(2, Ordering::SeqCst);
+    assert_eq!(client.get("/page").await.text(), "2 - -");
+    until("it is found", || async { counts().old == 1 }).await;
+}
+
 #[tokio::test]
 async fn in_shadow_clients_get_the_origins_answers_and_what_is_old_stays_and_is_counted() {
     let api = api().await;

@@ -54,6 +54,18 @@ impl Admitted {
         }
     }
 
+    /// The same from nobody in particular: with these fields alone, and from no address.
+    pub(in crate::proxy) fn from_nobody(&self, names: &[HeaderName]) -> Self {
+        let mut request = Self { fields: HeaderMap::new(), interim: None, share: None, ..self.again() };
+        request.client.address = None;
+        for name in names {
+            for value in self.fields.get_all(name) {
+                request.fields.append(name, value.clone());
+            }
+        }
+        request
+    }
+
     /// The client's Host, empty where it sent none.
     pub(in crate::proxy) fn host_text(&self) -> &str {
         self.host.as_ref().and_then(|host| host.to_str().ok()).unwrap_or_default()
