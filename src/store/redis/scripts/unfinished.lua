@@ -22,7 +22,8 @@ local function is_listed()
 end
 
 local function is_concerned(text)
-  for _, list in ipairs({ intent_of(text) }) do
+  local held, others = intent_of(text)
+  for _, list in ipairs({ held, others }) do
     for _, tag in ipairs(list) do
       if concerned[tag] then
         return true
