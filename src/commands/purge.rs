@@ -1,7 +1,8 @@
 //! `aside purge`: drops what the cache has of something, on every node that shares the store.
 //!
 //! With `--json`, what `POST /purge` of the admin listener answers: `{"purged": {"url": "/fruit/1"}, "soft": false,
-//! "matched": 2, "token": "9f86d081884c7d65:12"}`, where `matched` and `token` may be null.
+//! "matched": 2, "more": false, "token": "9f86d081884c7d65:12"}`, where `matched` and `token` may be null; `more` says whether it may
+//! have hit more than that.
 
 use std::process::ExitCode;
 
@@ -10,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::asking::AdminArguments;
 use super::terminal::{say, say_aside, say_json};
+use crate::telemetry::counted_entries;
 
 /// `aside purge`.
 #[derive(Debug, Args)]
@@ -107,10 +109,10 @@ fn text(purged: &Value) -> String {
         _ => "everything".to_owned(),
     };
     let done = if purged.get("soft") == Some(&Value::Bool(true)) { "made stale" } else { "dropped" };
+    let more = purged.get("more") == Some(&Value::Bool(true));
     match purged.get("matched").and_then(Value::as_u64) {
-        Some(1) => format!("{done}: {what} (1 entry)"),
-        Some(count) => format!("{done}: {what} ({count} entries)"),
-        None => format!("{done}: {what}"),
+        Some(count) => format!("{done}: {what} ({})", counted_entries(count, more)),
+        None => format!("{done}: {what} (the store cannot tell how many entries)"),
     }
 }
 
@@ -123,7 +125,9 @@ mod tests {
         let purged = json!({ "purged": { "url": "/a" }, "soft": false, "matched": 1, "token": null });
         assert_eq!(text(&purged), "dropped: url /a (1 entry)");
         let purged = json!({ "purged": { "all": true }, "soft": true, "matched": null, "token": null });
-        assert_eq!(text(&purged), "made stale: everything");
+        assert_eq!(text(&purged), "made stale: everything (the store cannot tell how many entries)");
+        let purged = json!({ "purged": { "key": "a" }, "soft": false, "matched": 0, "more": true, "token": null });
+        assert_eq!(text(&purged), "dropped: key a (nothing that most clients are given)");
     }
 
     #[test]

@@ -20,6 +20,9 @@ pub struct PurgeUnderWay {
     has_ended: bool,
 }
 
+/// How much it hit, where nobody counted.
+const UNKNOWN: (Option<u64>, bool) = (None, true);
+
 impl PurgeUnderWay {
     /// Somebody asks for it.
     pub fn begin(recorder: &Recorder, purge: &Purge, strength: Strength, asker: PurgeAsker) -> Self {
@@ -37,29 +40,29 @@ impl PurgeUnderWay {
     /// The store has confirmed it, or has yet to.
     pub fn ends(mut self, purged: &Result<Purged, Fault>) {
         match purged {
-            Ok(purged) => self.end(PurgeResult::Done, Some(StatusCode::OK), purged.matched),
-            Err(_) => self.end(PurgeResult::Pending, Some(StatusCode::SERVICE_UNAVAILABLE), None),
+            Ok(purged) => self.end(PurgeResult::Done, Some(StatusCode::OK), (purged.matched, purged.more)),
+            Err(_) => self.end(PurgeResult::Pending, Some(StatusCode::SERVICE_UNAVAILABLE), UNKNOWN),
         }
     }
 
     /// Nothing is purged.
     pub fn is_refused(mut self, status: StatusCode) {
-        self.end(PurgeResult::Refused, Some(status), None);
+        self.end(PurgeResult::Refused, Some(status), UNKNOWN);
     }
 
-    fn end(&mut self, result: PurgeResult, status: Option<StatusCode>, matched: Option<u64>) {
+    fn end(&mut self, result: PurgeResult, status: Option<StatusCode>, (matched, more): (Option<u64>, bool)) {
         self.has_ended = true;
         let (ended, took) = self.began.stop();
         let kind = PurgeKind { by: self.by, mode: self.mode, result };
         let (named, asker) = (std::mem::take(&mut self.named), self.asker);
-        self.recorder.purged(PurgeOutcome { kind, named, asker, status, matched, took, ended });
+        self.recorder.purged(PurgeOutcome { kind, named, asker, status, matched, more, took, ended });
     }
 }
 
 impl Drop for PurgeUnderWay {
     fn drop(&mut self) {
         if !self.has_ended {
-            self.end(PurgeResult::Pending, None, None);
+            self.end(PurgeResult::Pending, None, UNKNOWN);
         }
     }
 }

@@ -34,6 +34,9 @@ pub struct Purging {
     pub purge: Purge,
     /// Everything that has one of these is meant; sorted, each once, never none.
     pub tags: Vec<Tag>,
+    /// Names of keys under which what a key or a URL names lies for most clients, without what every key begins with; none of
+    /// anything else, and where nobody can tell.
+    pub names: Vec<String>,
     /// Less than that, for a store that can look at each entry.
     pub beginning: Option<Beginning>,
 }

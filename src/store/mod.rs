@@ -329,14 +329,18 @@ impl Store {
         if let Some(beginning) = &purging.beginning
             && let Some((matched, token)) = self.purge_found(beginning.clone(), strength).await
         {
-            return Ok(Purged { purge: purging.purge.clone(), strength, matched: Some(matched), token });
+            return Ok(Purged { purge: purging.purge.clone(), strength, matched: Some(matched), more: false, token });
         }
-        let matched = match self {
-            Self::Memory(memory) => memory.count(&purging.tags),
-            Self::Redis(_) => None,
+        let counting = async {
+            match self {
+                Self::Memory(memory) => (memory.count(&purging.tags), false),
+                Self::Redis(redis) => (Box::pin(redis.count_named(&purging.names, &purging.tags)).await, true),
+            }
         };
-        let token = self.invalidate_by_name(Change { strength, ..Change::of(&purging.tags) }).await?;
-        Ok(Purged { purge: purging.purge.clone(), strength, matched, token })
+        let invalidating = self.invalidate_by_name(Change { strength, ..Change::of(&purging.tags) });
+        // In this order, and neither waits for the other: what is counted is asked first, and the purge is made all the same.
+        let ((matched, more), token) = tokio::join!(biased; counting, invalidating);
+        Ok(Purged { purge: purging.purge.clone(), strength, matched, more, token: token? })
     }
 
     /// Purges what begins so and no more, each entry by itself, for there is no tag that all of them have. Comes back with how

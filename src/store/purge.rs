@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::change::Strength;
 use super::core::Token;
 use crate::rules::Purge;
+use crate::telemetry::counted_entries;
 
 /// A purge that was carried out: on every node that shares the store no GET that starts after this is answered with anything
 /// that it names and that was stored, or was being fetched, before.
@@ -18,6 +19,8 @@ pub struct Purged {
     pub strength: Strength,
     /// How many entries that hit; `None` where the store would have to look at too many to tell.
     pub matched: Option<u64>,
+    /// Whether it may have hit more: that of which no key can be told beforehand is not counted.
+    pub more: bool,
     /// The point in the app's sequence right after it; `None` where it was pending for a moment, and made with the next call.
     pub token: Option<Token>,
 }
@@ -25,8 +28,7 @@ pub struct Purged {
 impl fmt::Display for Purged {
     /// As in `url /fruit/1 (2 entries)`, or `everything (softly)`.
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let entries =
-            self.matched.map(|count| if count == 1 { "1 entry".to_owned() } else { format!("{count} entries") });
+        let entries = self.matched.map(|count| counted_entries(count, self.more));
         let softly = (self.strength == Strength::Soft).then(|| "softly".to_owned());
         let told: Vec<String> = entries.into_iter().chain(softly).collect();
         write!(out, "{}", self.purge)?;
@@ -35,8 +37,8 @@ impl fmt::Display for Purged {
 }
 
 impl Purged {
-    /// As programs read it: `{"purged": {"url": "/fruit/1"}, "soft": false, "matched": 2, "token": "9f86d081884c7d65:12"}`,
-    /// where `matched` and `token` may be null.
+    /// As programs read it: `{"purged": {"url": "/fruit/1"}, "soft": false, "matched": 2, "more": false,
+    /// "token": "9f86d081884c7d65:12"}`, where `matched` and `token` may be null. `more` says whether it may have hit more.
     pub fn to_json(&self) -> Value {
         let named = match &self.purge {
             Purge::All => Value::Bool(true),
@@ -47,6 +49,7 @@ impl Purged {
             "purged": { self.purge.field(): named },
             "soft": self.strength == Strength::Soft,
             "matched": self.matched,
+            "more": self.more,
             "token": token,
         })
     }
@@ -58,14 +61,20 @@ mod tests {
 
     #[test]
     fn it_is_read_by_programs() {
-        let purged = Purged { purge: Purge::All, strength: Strength::Soft, matched: None, token: None };
-        let expected = json!({ "purged": { "all": true }, "soft": true, "matched": null, "token": null });
+        let purged = Purged { purge: Purge::All, strength: Strength::Soft, matched: None, more: true, token: None };
+        let expected = json!({ "purged": { "all": true }, "soft": true, "matched": null, "more": true, "token": null });
         assert_eq!((purged.to_json(), purged.to_string()), (expected, "everything (softly)".to_owned()));
         let token = Some(Token { epoch: 0xab, seq: 12 });
-        let purged =
-            Purged { purge: Purge::Url("/a?b=1".to_owned()), strength: Strength::Hard, matched: Some(1), token };
-        let expected =
-            json!({ "purged": { "url": "/a?b=1" }, "soft": false, "matched": 1, "token": "00000000000000ab:12" });
+        let purged = Purged {
+            purge: Purge::Url("/a?b=1".to_owned()),
+            strength: Strength::Hard,
+            matched: Some(1),
+            more: false,
+            token,
+        };
+        let expected = json!({
+            "purged": { "url": "/a?b=1" }, "soft": false, "matched": 1, "more": false, "token": "00000000000000ab:12"
+        });
         assert_eq!((purged.to_json(), purged.to_string()), (expected, "url /a?\u{2026} (1 entry)".to_owned()));
     }
 }

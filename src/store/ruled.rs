@@ -125,7 +125,8 @@ impl RuledStore {
         if self.is_in_force() {
             return self.store.purge(purging, strength).await;
         }
-        let everything = Purging { purge: purging.purge.clone(), tags: vec![Tag::everything()], beginning: None };
+        let everything =
+            Purging { purge: purging.purge.clone(), tags: vec![Tag::everything()], names: Vec::new(), beginning: None };
         self.store.purge(&everything, strength).await
     }
 
@@ -265,7 +266,12 @@ mod tests {
         let mark = before.mark(Intent { held: Vec::new(), others: vec![Tag::named("a")] }).await.unwrap();
         before.hold(&mark).await.unwrap();
         assert!(after.lookup(&at("b")).await.unwrap().entry.is_none());
-        let purging = Purging { purge: Purge::Tag("a".to_owned()), tags: vec![Tag::named("a")], beginning: None };
+        let purging = Purging {
+            purge: Purge::Tag("a".to_owned()),
+            tags: vec![Tag::named("a")],
+            names: Vec::new(),
+            beginning: None,
+        };
         for (store, is_left) in [(&after, true), (&before, false)] {
             stored(&after, "b").await;
             store.purge(&purging, Strength::Hard).await.unwrap();

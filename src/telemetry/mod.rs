@@ -27,6 +27,6 @@ pub use metrics::{
     Operations, RouteTotals, Totals, Verified,
 };
 pub use outcome::{CacheResult, Done, Dropped, DroppedBy, Notes, Outcome, Source, UNROUTED, Work};
-pub use purge::{PurgeAsker, PurgeKind, PurgeMode, PurgeOutcome, PurgeResult, PurgedBy};
+pub use purge::{PurgeAsker, PurgeKind, PurgeMode, PurgeOutcome, PurgeResult, PurgedBy, counted_entries};
 pub use recent::{Recent, RecentMisses, RecentPurge, RecentRule, RecentWrite, STEP, Snapshot, Step};
 pub use recorder::{Begun, Recorder, Sent};

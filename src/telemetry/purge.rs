@@ -81,6 +81,8 @@ pub struct PurgeOutcome {
     pub status: Option<StatusCode>,
     /// How many entries it hit, where that is known.
     pub matched: Option<u64>,
+    /// Whether it may have hit more.
+    pub more: bool,
     /// How long it took until then.
     pub took: Duration,
     /// When that was, by the steady clock.
@@ -168,12 +170,22 @@ impl PurgeOutcome {
     /// What it dropped, in few words.
     pub fn dropped(&self) -> String {
         let what = match self.matched {
-            Some(1) => "1 entry".to_owned(),
-            Some(count) => format!("{count} entries"),
+            Some(count) => counted_entries(count, self.more),
             None if self.kind.by == PurgedBy::All => "everything".to_owned(),
             None => "whatever is of it".to_owned(),
         };
         if self.kind.mode == PurgeMode::Soft { format!("{what}, softly") } else { what }
+    }
+}
+
+/// So many entries, or more than those, in words: `1 entry`, `2 entries or more`.
+pub fn counted_entries(count: u64, more: bool) -> String {
+    match (count, more) {
+        (0, true) => "nothing that most clients are given".to_owned(),
+        (1, false) => "1 entry".to_owned(),
+        (1, true) => "1 entry or more".to_owned(),
+        (_, false) => format!("{count} entries"),
+        (_, true) => format!("{count} entries or more"),
     }
 }
 

@@ -102,6 +102,8 @@ pub struct RecentPurge {
     pub mode: PurgeMode,
     /// How many entries it hit; `None` where nobody knows.
     pub matched: Option<u64>,
+    /// Whether it may have hit more.
+    pub more: bool,
     /// Who asked for it: a client's address, or `the admin listener`.
     pub asked_by: String,
 }
@@ -255,6 +257,7 @@ impl RecentWrite {
                 by: purge.kind.by,
                 mode: purge.kind.mode,
                 matched: purge.matched,
+                more: purge.more,
                 asked_by: purge.asker.to_string(),
             }),
         }

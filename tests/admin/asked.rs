@@ -238,7 +238,7 @@ async fn what_is_purged_is_gone_and_what_is_stored_is_listed() {
     assert_eq!(writes.len(), 6, "each once, and none that was refused: {writes:?}");
     assert_eq!((&writes[0]["method"], &writes[0]["path"]), (&"PURGE".into(), &"tag red".into()));
     assert_eq!(writes[0]["dropped"], "0 entries, softly");
-    let expected = serde_json::json!({ "by": "tag", "mode": "soft", "matched": 0, "asked_by": "the admin listener" });
+    let expected = serde_json::json!({ "by": "tag", "mode": "soft", "matched": 0, "more": false, "asked_by": "the admin listener" });
     assert_eq!(writes[0]["purge"], expected);
     assert_eq!((&writes[1]["path"], &writes[5]["path"]), (&"everything".into(), &"url /fruit/1".into()));
     let wrong = request("POST", "/purge", &["host: a", "content-type: application/json"], "{");

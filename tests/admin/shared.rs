@@ -126,7 +126,7 @@ async fn the_command_says_whether_redis_confirmed_it() {
     let file = node.folder().join("other.toml");
     std::fs::write(&file, told.replace("127.0.0.1:0", &node.address.to_string())).unwrap();
     let purged = aside(&file, &["purge", "/fruit/1"]);
-    assert_eq!((code(&purged), printed(&purged).as_str()), (0, "dropped: url /fruit/1\n"));
+    assert_eq!((code(&purged), printed(&purged).as_str()), (0, "dropped: url /fruit/1 (1 entry or more)\n"));
     redis.pause();
     let pending = aside(&file, &["purge", "/fruit/1"]);
     assert_eq!((code(&pending), pending.stdout.len()), (1, 0), "{}", printed(&pending));

@@ -22,6 +22,7 @@ use crate::held::{
 };
 use crate::purge::{
     a_prefix_hits_what_begins_so_and_refuses_every_fill_that_may, a_prefix_of_very_many_hits_their_route,
+    a_purge_by_key_tells_how_much_of_it_was_there,
     a_purge_hits_what_it_names_and_what_is_being_fetched_of_it_on_every_node,
     a_soft_purge_leaves_what_it_hits_stale_and_refuses_what_is_being_fetched,
     what_can_be_given_out_is_listed_and_no_more_than_was_asked_for,
@@ -74,6 +75,7 @@ laws! {
     two_answers_are_never_taken_for_one
     what_is_gone_is_not_brought_back
     what_another_node_kept_or_read_counts_the_same
+    a_purge_by_key_tells_how_much_of_it_was_there
     a_purge_hits_what_it_names_and_what_is_being_fetched_of_it_on_every_node
     a_soft_purge_leaves_what_it_hits_stale_and_refuses_what_is_being_fetched
     a_prefix_hits_what_begins_so_and_refuses_every_fill_that_may

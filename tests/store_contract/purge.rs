@@ -1,7 +1,7 @@
 //! A purge is a write's invalidation for whoever asks by name: the laws of it, the same for every store; and how a store
 //! says that it stands.
 
-use aside::rules::{Purge, Purging, Tag};
+use aside::rules::{CacheKey, EntryRef, Purge, Purging, Tag};
 use aside::store::{Count, Fault, PutOutcome, Store, Strength};
 
 use crate::fixture::{
@@ -10,7 +10,7 @@ use crate::fixture::{
 };
 
 fn purging(tags: &[Tag]) -> Purging {
-    Purging { purge: Purge::Tag("season".to_owned()), tags: tags.to_vec(), beginning: None }
+    Purging { purge: Purge::Tag("season".to_owned()), tags: tags.to_vec(), names: Vec::new(), beginning: None }
 }
 
 pub async fn a_purge_hits_what_it_names_and_what_is_being_fetched_of_it_on_every_node(harness: &impl Harness) {
@@ -54,6 +54,39 @@ pub async fn a_soft_purge_leaves_what_it_hits_stale_and_refuses_what_is_being_fe
         store.purge(&purging(tags), Strength::Hard).await.unwrap();
         assert_eq!(hit(&other, &apple).await, None, "{tags:?}");
     }
+}
+
+pub async fn a_purge_by_key_tells_how_much_of_it_was_there(harness: &impl Harness) {
+    let (store, other) = (harness.store(), harness.second().await);
+    let apple = place("fruit:1");
+    let secure = EntryRef { key: CacheKey { secure: true, ..apple.key.clone() }, ..apple.clone() };
+    let tags = [Tag::key("fruit", "fruit:1")];
+    // As whoever reads `KEYS` may write it: both of its readings lead to the same keys.
+    let names = ["fruit:1#https", "fruit:1"].map(str::to_owned).to_vec();
+    let named = Purging { names, ..purging(&tags) };
+    let matched = async || {
+        let purged = store.purge(&named, Strength::Hard).await.unwrap();
+        assert!(purged.token.is_some());
+        purged.matched
+    };
+    assert_eq!(matched().await, Some(0), "nothing is there");
+    for (places, count) in [(&[&apple][..], 1), (&[&apple, &secure], 2), (&[&secure], 1)] {
+        for place in places {
+            fill(&other, place, "old").await;
+        }
+        assert_eq!((matched().await, matched().await), (Some(count), Some(0)), "{places:?}");
+    }
+    // What another tag of its own has dropped is not there any more, nor what is no answer of this key.
+    let season = [Tag::named("season")];
+    let begun = token(store, &apple).await;
+    assert_eq!(put(store, &apple, tagged_entry(&apple, "old", begun, &season)).await, PutOutcome::Stored);
+    store.purge(&purging(&season), Strength::Soft).await.unwrap();
+    assert_eq!(matched().await, Some(1), "what is stale is there");
+    let begun = token(store, &apple).await;
+    assert_eq!(put(store, &apple, tagged_entry(&apple, "old", begun, &season)).await, PutOutcome::Stored);
+    store.purge(&purging(&season), Strength::Hard).await.unwrap();
+    fill(store, &place_in("orders", "fruit:1"), "another route's").await;
+    assert_eq!(matched().await, Some(0));
 }
 
 /// What a prefix of keys of the two routes of the fixture stands for.
@@ -177,7 +210,8 @@ async fn a_purge_that_redis_does_not_confirm_is_pending_and_made_before_anything
     redis.server.command(&["SAVE"]);
     assert_eq!(redis.shared.state().pending, 0);
     redis.server.pause();
-    let purging = purging(&[Tag::route("fruit")]);
+    // Nor is anybody kept waiting by the count of what it hits.
+    let purging = Purging { names: vec!["fruit:1".to_owned()], ..purging(&[Tag::route("fruit")]) };
     assert!(matches!(redis.store.purge(&purging, Strength::Soft).await, Err(Fault::Timeout | Fault::Down)));
     let state = redis.shared.state();
     assert_eq!(state.pending, 1);

@@ -252,8 +252,8 @@ byId("purge").addEventListener("submit", (event) => {
     if (sure.returnValue !== "yes") return;
     try {
       const body = { [what]: what === "all" ? true : name, ...(soft ? { soft: true } : {}) };
-      const { matched } = await ask("/purge", body);
-      byId("purged").textContent = `Purged ${named}${matched === null || matched === undefined ? "" : `: ${number(matched)} entries`}.`;
+      const { matched, more } = await ask("/purge", body);
+      byId("purged").textContent = `Purged ${named}${matched === null || matched === undefined ? "" : `: ${number(matched)} entries${more ? " or more" : ""}`}.`;
       refresh();
     } catch (error) {
       byId("purged").textContent = error.message;

@@ -32,10 +32,10 @@ impl Routes {
         if text.len() > LONGEST {
             return Err(refuse(format!("`{field}` is longer than {LONGEST} bytes.")));
         }
-        let mut beginning = None;
+        let (mut names, mut beginning) = (Vec::new(), None);
         let mut tags = match &purge {
-            Purge::Key(key) => self.of_key(key, prefix).map_err(refuse)?,
-            Purge::Url(url) => self.of_url(&target_of(url).map_err(refuse)?),
+            Purge::Key(key) => self.of_key(key, prefix, &mut names).map_err(refuse)?,
+            Purge::Url(url) => self.of_url(&target_of(url).map_err(refuse)?, &mut names),
             Purge::Tag(tag) => of_tag(tag).map_err(refuse)?,
             Purge::Route(name) => self.of_route(name).map_err(refuse)?,
             // Every key begins so.
@@ -49,10 +49,10 @@ impl Routes {
         };
         tags.sort_unstable();
         tags.dedup();
-        Ok(Purging { purge, tags, beginning })
+        Ok(Purging { purge, tags, names, beginning })
     }
 
-    fn of_key(&self, text: &str, prefix: &str) -> Result<Vec<Tag>, String> {
+    fn of_key(&self, text: &str, prefix: &str, names: &mut Vec<String>) -> Result<Vec<Tag>, String> {
         let of_meta = text.strip_prefix('{').and_then(|rest| rest.strip_suffix("}:meta"));
         let whole = of_meta.unwrap_or(text);
         let texts = without(whole, prefix);
@@ -61,6 +61,7 @@ impl Routes {
         }
         let mut tags = Vec::new();
         for name in texts.iter().flat_map(|text| readings(text)) {
+            names.push(name.to_owned());
             for route in self.iter() {
                 of_name(route, name, &mut tags);
             }
@@ -79,18 +80,20 @@ impl Routes {
         Ok(tags)
     }
 
-    fn of_url(&self, target: &PathAndQuery) -> Vec<Tag> {
+    fn of_url(&self, target: &PathAndQuery, names: &mut Vec<String>) -> Vec<Tag> {
         let path = target.path();
         let mut tags = vec![path_tag(UNROUTED, path)];
         if let Some((route, captures)) = self.find(path) {
             let (host, secure) = (Some(KeyedHost::Known), false);
             let read = Read { target, fields: &HeaderMap::new(), host, secure };
             if let Ok(at) = place(route, &read, &captures) {
+                names.push(at.key.name.clone());
                 of_entry(route, &at, &mut tags);
                 return tags;
             }
         }
-        // No answer to this very spelling is stored: whatever it may mean.
+        // No answer to this very spelling is stored by a route: whatever it may mean.
+        names.push(target.as_str().to_owned());
         for path in write_paths(path) {
             let mut drops: Vec<Invalidation> = Vec::new();
             for route in self.iter() {

@@ -97,6 +97,11 @@ impl Layout {
         Keys::by_meta(text.into())
     }
 
+    /// The meta key of what lies under this name of a key, with this at its end.
+    pub(super) fn meta_of(&self, name: &str, end: &str) -> Bytes {
+        ["{", &self.prefix, name, end, META].concat().into()
+    }
+
     /// The keys of what the app has besides entries.
     pub(super) fn control(&self) -> Control {
         self.control.clone()

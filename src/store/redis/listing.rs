@@ -120,7 +120,7 @@ async fn look_at(
 }
 
 /// What the meta alone says of an entry: its route, the name of its key, the entry without its body, and how long that is.
-fn listed(meta: &[Value]) -> Option<(&str, &str, StoredResponse, u64)> {
+pub(super) fn listed(meta: &[Value]) -> Option<(&str, &str, StoredResponse, u64)> {
     let [version, primary, token, tags, fields, about, sum] = meta else { return None };
     // The name has no blank in it, and a route's name may.
     let (rest, name) = text(primary)?.rsplit_once(' ')?;

@@ -17,6 +17,7 @@ mod layout;
 mod listing;
 mod lock;
 mod lookup;
+mod named;
 mod node;
 mod outage;
 mod pending;
@@ -184,6 +185,17 @@ impl Redis {
     pub(in crate::store) async fn beginning(&self, beginning: &Beginning) -> Result<Option<Found>, Fault> {
         let session = self.session_or_count_miss()?;
         listing::beginning(self.node(), &session, beginning).await
+    }
+
+    /// How many entries lie under these names of keys, have one of these sorted tags and can be given out; `None` where that is not
+    /// known at once. It never tells anybody that Redis is out of reach: what it is asked beside does.
+    pub(in crate::store) async fn count_named(&self, names: &[String], tags: &[Tag]) -> Option<u64> {
+        if names.is_empty() || self.rules_differ() || !self.node().pending.is_empty() {
+            return None;
+        }
+        let session = self.0.link.session_at_home().ok()?;
+        let counting = named::count(self.node(), &session, names, tags);
+        tokio::time::timeout(named::COUNTED_WITHIN, counting).await.ok()?.ok()?
     }
 
     /// What every key begins with.
