@@ -88,6 +88,6 @@ fn gauges(parts: &proxy::Parts) -> Gauges {
         store_operations: parts.store.operations().map(Operations::took).unwrap_or_default(),
         origin_inflight: Some(addresses.iter().map(|address| address.under_way as u64).sum()),
         breakers: addresses.into_iter().map(|address| (address.url, !address.is_in_order)).collect(),
-        compares: parts.shared().compares(),
+        compared: parts.shared().compared_routes(),
     }
 }

@@ -19,7 +19,7 @@ use crate::clock::Clock;
 use crate::origin::{self, Origin};
 use crate::rules::Ruleset;
 use crate::store::{RuledStore, Store};
-use crate::telemetry::Recorder;
+use crate::telemetry::{Recorder, UNROUTED};
 use crate::verify::Report;
 
 /// What all cores of a process share besides the store.
@@ -103,9 +103,13 @@ impl Shared {
         self.verifier.summary(&self.settings.verify)
     }
 
-    /// Whether hits are compared with the origin's answers.
-    pub fn compares(&self) -> bool {
-        self.settings.verify.is_on()
+    /// The routes whose hits are compared with the origin's answers, as metrics call them; none where `[verify]` is off.
+    pub fn compared_routes(&self) -> Vec<Arc<str>> {
+        if !self.settings.verify.is_on() {
+            return Vec::new();
+        }
+        let routes = self.settings.rules.routes.iter().map(|route| Arc::clone(&route.name));
+        routes.chain([UNROUTED.into()]).collect()
     }
 
     /// What `[verify]` has found.

@@ -188,6 +188,27 @@ async fn a_reload_says_what_has_changed_and_a_bad_file_changes_nothing() {
 }
 
 #[tokio::test]
+async fn what_alerts_look_for_is_there_before_it_happens() {
+    let origin = Origin::counting().await;
+    let verify = "[verify]\nsample = \"1%\"\n";
+    let process = Process::start(origin.address, "memory://", &format!("{ROUTES}{verify}")).await;
+    let scrape = || over_unix(&process.admin_socket(), &get("/metrics")).body;
+    let (old, stale) =
+        ("aside_verified_total{route=\"ROUTE\",result=\"different\"} 0\n", "aside_stale_served_total{reason=");
+    let text = scrape();
+    read_strictly(&text);
+    for series in
+        [old.replace("ROUTE", "/fruit/{id}"), old.replace("ROUTE", "-"), format!("{stale}\"stale-if-error\"}} 0\n")]
+    {
+        assert!(text.contains(&series), "{series}{text}");
+    }
+    assert!(!text.contains("/more"));
+    process.rewrite(origin.address, &format!("{ROUTES}[[route]]\npath = \"/more\"\n{verify}"));
+    assert_eq!(over_unix(&process.admin_socket(), &post("/reload", &serde_json::json!({}))).status, 200);
+    assert!(scrape().contains(&old.replace("ROUTE", "/more")), "of a new route, too");
+}
+
+#[tokio::test]
 async fn what_is_purged_is_gone_and_what_is_stored_is_listed() {
     let origin = Origin::counting().await;
     let process = Process::start(origin.address, "memory://", ROUTES).await;

@@ -16,7 +16,7 @@ use prometheus_client::registry::{Registry, Unit};
 use super::histogram::{BOUNDS_MICROS, Buckets, as_f64};
 use super::operations::Gauges;
 use super::totals::{Totals, Verified};
-use crate::fields::media_type_weight;
+use crate::fields::{Detail, media_type_weight};
 
 /// How a scrape wants the metrics to be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -211,8 +211,11 @@ impl Scrape {
     fn reasons(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         begun(encoder, "aside_collapsed_total")?.encode_counter(&self.totals.collapsed, NONE)?;
         let Totals { stale, missed, refused, .. } = &self.totals;
+        // There from the start, as what verify finds.
+        let mut every_stale: BTreeMap<_, _> = STALE.map(|reason| (reason.as_str(), 0)).into();
+        every_stale.extend(stale);
         for (name, reasons) in [
-            ("aside_stale_served_total", stale),
+            ("aside_stale_served_total", &every_stale),
             ("aside_missed_total", missed),
             ("aside_fills_refused_total", refused),
         ] {
@@ -243,12 +246,13 @@ impl Scrape {
         Ok(())
     }
 
-    /// What came of comparisons. Of a route whose hits are compared it is said from its first request on that none was old: an
-    /// increase is seen only of what was there before.
+    /// What came of comparisons. Of a route whose hits are compared it is said from the start that none was old: an increase is
+    /// seen only of what was there before. The rest of what can come of them nobody has to be told of, and with many routes it
+    /// would be most of the scrape.
     fn verified(&self) -> BTreeMap<(Arc<str>, Verified), u64> {
         let mut verified = self.totals.verified.clone();
-        let asked = self.totals.routes.keys().filter(|_| self.gauges.compares).cloned();
-        let compared: Vec<_> = asked.chain(verified.keys().map(|(route, _)| Arc::clone(route))).collect();
+        let known: Vec<_> = verified.keys().map(|(route, _)| Arc::clone(route)).collect();
+        let compared = self.gauges.compared.iter().cloned().chain(known);
         for route in compared {
             verified.entry((route, Verified::Different)).or_default();
         }
@@ -296,6 +300,8 @@ impl Scrape {
     }
 }
 
+/// Why an answer that is served may be stale.
+const STALE: [Detail; 3] = [Detail::StaleWhileRevalidate, Detail::StaleIfError, Detail::MaxStale];
 /// The classes of a status, by their number.
 const CLASSES: [&str; 6] = ["none", "1xx", "2xx", "3xx", "4xx", "5xx"];
 
@@ -304,7 +310,6 @@ const CLASSES: [&str; 6] = ["none", "1xx", "2xx", "3xx", "4xx", "5xx"];
 mod tests {
     use http::HeaderValue;
 
-    use super::super::totals::RouteTotals;
     use super::*;
 
     #[test]
@@ -360,11 +365,11 @@ mod tests {
     #[test]
     fn that_no_answer_of_a_route_was_old_is_said_before_the_first_one_is() {
         let mut totals = Totals::default();
-        totals.routes.insert("asked".into(), RouteTotals::default());
         totals.verified.insert(("compared".into(), Verified::Same), 3);
         totals.verified.insert(("old".into(), Verified::Different), 2);
-        for (compares, asked) in [(true, 1), (false, 0)] {
-            let written = write(Format::Text, totals.clone(), Gauges { compares, ..Gauges::default() });
+        for (compared, asked) in [(vec!["asked".into()], 1), (Vec::new(), 0)] {
+            let written = write(Format::Text, totals.clone(), Gauges { compared, ..Gauges::default() });
+            assert!(written.contains("aside_stale_served_total{reason=\"stale-if-error\"} 0\n"), "{written}");
             let count = |route: &str, count: u64| {
                 let line = format!("aside_verified_total{{route=\"{route}\",result=\"different\"}} {count}\n");
                 written.matches(&line).count()

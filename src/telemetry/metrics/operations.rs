@@ -1,6 +1,8 @@
 //! What no outcome tells of: what is so at the moment of a scrape, and how long a store's operations take. The store and the
 //! origin say it themselves; they know nothing of requests.
 
+use std::sync::Arc;
+
 use super::histogram::{Buckets, Count, Histogram};
 
 /// What a store is asked for.
@@ -86,8 +88,8 @@ pub struct Gauges {
     pub breakers: Vec<(String, bool)>,
     /// Requests under way to the origin.
     pub origin_inflight: Option<u64>,
-    /// Whether hits are compared with the origin's answers.
-    pub compares: bool,
+    /// The routes whose hits are compared with the origin's answers, by name.
+    pub compared: Vec<Arc<str>>,
 }
 
 #[cfg(test)]
