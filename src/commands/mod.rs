@@ -24,10 +24,10 @@ use std::process::ExitCode;
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
-use crate::config::{Config, Overrides, Severity};
+use crate::config::{Config, Overrides};
 use crate::fields::{Notation, visible_lines};
 use crate::telemetry::LogFormat;
-use terminal::{USAGE, configuration, refuse, said, say_findings};
+use terminal::{USAGE, configuration, said};
 
 pub use asking::AdminArguments;
 pub use completions::CompletionsArguments;
@@ -184,11 +184,8 @@ fn serve(arguments: ServeArguments) -> ExitCode {
         configuration(&arguments.config, &overrides)
     };
     match config {
-        Ok(config) => {
-            say_findings(&config.remarks.at_least(Severity::Warning));
-            serve::run(config, overrides)
-        }
-        Err(error) => refuse(&error),
+        Ok(config) => serve::run(config, overrides),
+        Err(error) => serve::cannot(&error, overrides.log),
     }
 }
 

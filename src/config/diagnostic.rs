@@ -97,6 +97,21 @@ pub struct Report {
     diagnostics: Vec<Diagnostic>,
 }
 
+/// A finding as it is told, without secrets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding<'r> {
+    /// How much it matters.
+    pub severity: Severity,
+    /// The file; `None` where an option of the command line is to blame.
+    pub file: Option<&'r str>,
+    /// Where in it; `None` where no text is to blame.
+    pub place: Option<Position>,
+    /// What is wrong, as a sentence without a full stop.
+    pub message: String,
+    /// What to write or do instead, as a sentence without a full stop.
+    pub help: String,
+}
+
 /// How many findings a person is shown at once.
 const MOST_SHOWN: usize = 50;
 
@@ -112,6 +127,18 @@ impl Report {
             let place = finding.place.as_ref().map(|place| self.source.position(place.start));
             (finding, place)
         })
+    }
+
+    /// The findings as they are told, no more than are printed, and how many more there are.
+    pub fn shown(&self) -> (impl Iterator<Item = Finding<'_>>, usize) {
+        let shown = self.iter().take(MOST_SHOWN).map(|(finding, place)| Finding {
+            severity: finding.severity,
+            file: (!finding.of_option).then_some(&*self.source.name),
+            place,
+            message: without_secrets(&finding.message).into_owned(),
+            help: without_secrets(&finding.help).into_owned(),
+        });
+        (shown, self.diagnostics.len().saturating_sub(MOST_SHOWN))
     }
 
     /// The first finding in a line: where it is and what is wrong, as far as that is no secret.
@@ -240,6 +267,8 @@ mod tests {
         assert_eq!(text.matches("error: ").count(), 50);
         assert!(text.ends_with("\n\nand 7 more"), "{text}");
         assert_eq!(many.to_json().as_array().unwrap().len(), 57);
+        let (shown, more) = many.shown();
+        assert_eq!((shown.count(), more), (50, 7));
     }
 
     #[test]

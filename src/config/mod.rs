@@ -41,7 +41,7 @@ mod whereabouts;
 mod write_policy;
 mod write_rule;
 
-pub use diagnostic::{ConfigError, Diagnostic, Position, Report, Severity};
+pub use diagnostic::{ConfigError, Diagnostic, Finding, Position, Report, Severity};
 pub use outside::{runtime_folders, wants_no_colours};
 pub use secret::without_secrets;
 pub use whereabouts::Whereabouts;

@@ -31,7 +31,7 @@ pub enum LogFormat {
 }
 
 /// The `[log]` table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LogSettings {
     /// The form of log lines.
     pub format: LogFormat,
@@ -126,6 +126,11 @@ impl Log {
         let settings = *self.settings();
         let bar = Bar::new(settings.slow, settings.sample);
         if settings.requests { Recorder::to_log(self.queue.clone(), bar) } else { Recorder::default() }
+    }
+
+    /// The form of its lines.
+    pub fn format(&self) -> LogFormat {
+        self.settings().format
     }
 
     /// Writes by other settings from now on; requests do so by the [recorder](Log::recorder) that is taken after this.

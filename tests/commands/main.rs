@@ -56,6 +56,25 @@ fn complained(output: &Output) -> String {
 }
 
 #[test]
+fn a_bad_file_is_a_record_for_each_fault_where_the_log_is_json() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(
+        folder.path().join("proxy.toml"),
+        "origin = \"http://127.0.0.1:1\"\n[[route]]\npath = 5\nttl = 60\n",
+    )
+    .unwrap();
+    let output = aside_in(folder.path(), &["serve", "--log", "json"]);
+    assert_eq!(output.status.code(), Some(78));
+    let said = String::from_utf8(output.stderr).unwrap();
+    let records: Vec<Value> = said.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let places: Vec<_> = records.iter().map(|record| (record["line"].as_u64(), record["level"].as_str())).collect();
+    assert_eq!(places, [(Some(3), Some("ERROR")), (Some(4), Some("ERROR"))], "{said}");
+    let absent = aside_in(folder.path(), &["serve", "--log", "json", "--config", "absent.toml"]);
+    let said: Value = serde_json::from_slice(&absent.stderr).unwrap();
+    assert_eq!((absent.status.code(), &said["file"], said.get("line")), (Some(78), &"absent.toml".into(), None));
+}
+
+#[test]
 fn the_shipped_file_is_good() {
     let output = aside(&["check", "--config", SHIPPED]);
     assert_eq!(code(&output), 0, "{}", complained(&output));

@@ -78,6 +78,26 @@ async fn a_bad_file_changes_nothing_and_says_where_it_is_bad() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn in_json_a_bad_file_is_a_record_for_each_fault_with_its_place() {
+    let origin = lasting().await;
+    let process = Process::telling(origin.address, "memory://", "[log]\nformat = \"json\"\n").await;
+    process.rewrite(origin.address, "[[route]]\npath = \"/a\"\nttl = 60\nkeyy = \"a\"\n[log]\nformat = \"json\"\n");
+    process.hang_up();
+    process.says("keyy").await;
+    let log = process.log();
+    let records: Vec<serde_json::Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let refused: Vec<_> = records.iter().filter(|record| record["level"] == "ERROR").collect();
+    assert_eq!(refused.len(), 2, "{log}");
+    for (record, line, column) in [(refused[0], 5, 7), (refused[1], 6, 1)] {
+        let message = record["message"].as_str().unwrap();
+        assert!(message.contains("proxy.toml cannot be used; the configuration stays as it was: "), "{message}");
+        assert_eq!((&record["line"], &record["column"]), (&line.into(), &column.into()), "{record}");
+        assert!(record["file"].as_str().unwrap().ends_with("proxy.toml"), "{record}");
+        assert!(record["help"].as_str().is_some_and(|help| !help.is_empty()), "{record}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn each_table_holds_from_the_next_request_on() {
     let origin =
         Origin::start(|_| async { response(200, &[("cache-control", "max-age=60"), ("surrogate-key", "a")], "text") })

@@ -1,6 +1,7 @@
 //! `aside serve`: the proxy at work, until it is told to stop.
 
 mod changes;
+mod findings;
 mod listener;
 mod notify;
 mod reload;
@@ -15,15 +16,15 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
-use super::terminal::{count_routes, say_aside};
+use super::terminal::{BAD_CONFIG, count_routes, refuse, say_aside, say_findings};
 use crate::admin::{Process, Readiness};
 use crate::clock::Clock;
-use crate::config::{Config, Overrides};
+use crate::config::{Config, ConfigError, Overrides, Severity};
 use crate::proxy::Parts;
 use crate::rules::Digest;
 use crate::server::{Running, Server};
 use crate::store::StoreSettings;
-use crate::telemetry::{Log, Metrics, Recent, Recorder, STEP};
+use crate::telemetry::{Log, LogFormat, LogSettings, Metrics, Recent, Recorder, STEP};
 use crate::{origin, proxy, store, telemetry};
 use listener::Opened;
 use notify::Notifier;
@@ -37,6 +38,10 @@ use stop::{Ears, Servers, Steered, until_stopped};
 ///
 /// 0 after an orderly stop, 1 where a socket cannot be opened or where at the end something may be old in the store, 130 or 143 after a second SIGINT or SIGTERM.
 pub(super) fn run(config: Config, overrides: Overrides) -> ExitCode {
+    let (format, worth_knowing) = (config.log.format, config.remarks.at_least(Severity::Warning));
+    if format == LogFormat::Text {
+        say_findings(&worth_knowing);
+    }
     let log = match telemetry::start(config.log, config.log_filter.as_deref()) {
         Ok(log) => Arc::new(log),
         Err(error) => {
@@ -44,6 +49,9 @@ pub(super) fn run(config: Config, overrides: Overrides) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
+    if format == LogFormat::Json {
+        findings::remarks(format, &worth_knowing);
+    }
     let code = match serve(config, overrides, &log) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -54,6 +62,16 @@ pub(super) fn run(config: Config, overrides: Overrides) -> ExitCode {
     // Others hold the log, too, such as the thread that reloads: it may still be there when the process has ended.
     log.flush();
     code
+}
+
+/// Says why a configuration cannot be used: in the log where the command line wants that in JSON, whatever `ASIDE_LOG` lets
+/// through; else as every command does.
+pub(super) fn cannot(error: &ConfigError, format: Option<LogFormat>) -> ExitCode {
+    let settings = LogSettings { format: LogFormat::Json, ..LogSettings::default() };
+    let log = format.filter(|format| *format == LogFormat::Json).map(|_| telemetry::start(settings, None));
+    let Some(Ok(_log)) = log else { return refuse(error) };
+    findings::refused(LogFormat::Json, "the configuration cannot be used", error);
+    ExitCode::from(BAD_CONFIG)
 }
 
 fn serve(config: Config, overrides: Overrides, log: &Arc<Log>) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {

@@ -12,6 +12,7 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 use super::changes::Changes;
+use super::findings;
 use super::notify::Notifier;
 use crate::clock::{Clock, Millis};
 use crate::config::{Config, ConfigError, Overrides, Severity};
@@ -118,14 +119,12 @@ impl Reload {
 
     fn tell(&self, changes: &Changes, after: &Config) {
         tracing::info!("reloaded {}: {changes}", self.source.name());
-        let warnings = after.remarks.at_least(Severity::Warning);
-        warnings.render(false).lines().for_each(|line| tracing::warn!("{line}"));
+        findings::remarks(self.log.format(), &after.remarks.at_least(Severity::Warning));
     }
 
-    /// As `aside check` prints it, line by line.
     fn tell_refused(&self, error: &ConfigError) {
-        tracing::error!("{} cannot be used; the configuration stays as it was", self.source.name());
-        error.to_string().lines().for_each(|line| tracing::error!("{line}"));
+        let means = format!("{} cannot be used; the configuration stays as it was", self.source.name());
+        findings::refused(self.log.format(), &means, error);
     }
 }
 
