@@ -18,7 +18,7 @@ use super::socket::{Accepting, Listener};
 use super::tls::Certificate;
 use crate::clock::Clock;
 use crate::handler::Handler;
-use crate::telemetry::Episode;
+use crate::telemetry::{Episode, RefusedConnections};
 
 /// What a core's thread works with.
 pub(super) struct Core {
@@ -28,6 +28,8 @@ pub(super) struct Core {
     pub(super) connections: Arc<Semaphore>,
     /// Of all cores: the files that they run out of are the process's.
     pub(super) shortage: Arc<Episode>,
+    /// Of all cores, too.
+    pub(super) refused: Option<Arc<RefusedConnections>>,
     pub(super) stopped: watch::Receiver<bool>,
 }
 
@@ -44,6 +46,7 @@ impl Core {
             settings: self.settings.load_full(),
             certificate: self.certificate,
             handler: Arc::clone(&handler),
+            refused: self.refused,
             stopped: self.stopped.clone(),
         };
         let mut accepting = JoinSet::new();

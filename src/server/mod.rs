@@ -23,6 +23,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::watch;
 
 use crate::handler::Handlers;
+use crate::telemetry::RefusedConnections;
 use control::Places;
 use listen::SocketFile;
 use socket::Listener;
@@ -44,6 +45,7 @@ pub struct Server {
     addresses: Vec<SocketAddr>,
     files: Vec<SocketFile>,
     certificate: Option<Arc<Certificate>>,
+    refused: Option<Arc<RefusedConnections>>,
 }
 
 /// A server at work.
@@ -102,10 +104,17 @@ impl Server {
             addresses: Vec::new(),
             files: Vec::new(),
             certificate,
+            refused: None,
             settings,
         };
         server.listen().map_err(SetupError::Bind)?;
         Ok(server)
+    }
+
+    /// The same, which counts and tells of connections that no request comes of.
+    #[must_use]
+    pub fn counting(self, refused: Arc<RefusedConnections>) -> Self {
+        Self { refused: Some(refused), ..self }
     }
 
     /// Opens the listeners, for each core its own, and notes the addresses, each with its port.
@@ -157,6 +166,7 @@ impl Server {
                 certificate: self.certificate.clone(),
                 connections: Arc::clone(&control.places.free),
                 shortage: Arc::clone(&shortage),
+                refused: self.refused.clone(),
                 stopped: stopped.clone(),
             };
             // One look at the files is enough for all cores.

@@ -16,6 +16,7 @@ mod purge;
 mod queue;
 mod recent;
 mod recorder;
+mod refused;
 mod style;
 
 pub use episode::{Ended, Episode, Episodes};
@@ -30,3 +31,4 @@ pub use outcome::{CacheResult, Done, Dropped, DroppedBy, Notes, Outcome, Source,
 pub use purge::{PurgeAsker, PurgeKind, PurgeMode, PurgeOutcome, PurgeResult, PurgedBy, counted_entries};
 pub use recent::{Recent, RecentMisses, RecentPurge, RecentRule, RecentWrite, STEP, Snapshot, Step};
 pub use recorder::{Begun, Recorder, Sent};
+pub use refused::{Refused, RefusedConnections, RefusedNews};

@@ -55,6 +55,7 @@ mod ranges;
 mod ranges_ignored;
 mod reasons;
 mod redis_garbage;
+mod refused;
 mod reload;
 mod requests;
 mod rfc5861;

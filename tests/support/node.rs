@@ -89,7 +89,7 @@ impl Node {
         let shared = proxy::Shared::new(proxy, clock.clone(), Recorder::default().counting(&metrics));
         let store = store::Shared::new(&config.store).lending_to(shared.answers());
         let parts = Parts::new(shared, store, std::sync::Arc::new(origin::Shared::new(config.origin, &clock)));
-        let running = server.start(&parts).unwrap();
+        let running = server.counting(metrics.refused_connections()).start(&parts).unwrap();
         Self {
             address: running.addresses()[0],
             clock,

@@ -87,7 +87,7 @@ fn serve(config: Config, overrides: Overrides, log: &Arc<Log>) -> Result<(), Box
     let parts = parts(&config, server.addresses(), log.recorder().counting(&metrics));
     // Others have to know of this node before it answers the first write; without Redis it serves all the same.
     runtime.block_on(parts.store.joined(JOIN_WITHIN));
-    let running = server.start(&parts)?;
+    let running = server.counting(metrics.refused_connections()).start(&parts)?;
     let source = Source { file: config.file.as_deref().map(std::path::absolute).transpose()?, overrides };
     tell_where(&running, &config);
     let reload = Arc::new(Reload {

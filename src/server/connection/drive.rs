@@ -2,14 +2,17 @@
 //! stops.
 
 use std::future::Future;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use tokio::sync::watch;
 
 use super::timers::{Expired, Timers};
+use crate::clock::Clock;
 use crate::handler::Handler;
 use crate::server::settings::ServerSettings;
 use crate::server::tls::Certificate;
+use crate::telemetry::{Refused, RefusedConnections, RefusedNews};
 
 /// What every connection of a core works with.
 #[derive(Clone, Debug)]
@@ -17,7 +20,24 @@ pub(in crate::server) struct Context {
     pub(in crate::server) settings: Arc<ServerSettings>,
     pub(in crate::server) certificate: Option<Arc<Certificate>>,
     pub(in crate::server) handler: Arc<dyn Handler>,
+    /// Where connections are counted that no request comes of; `None` where nobody wants to know.
+    pub(in crate::server) refused: Option<Arc<RefusedConnections>>,
     pub(in crate::server) stopped: watch::Receiver<bool>,
+}
+
+impl Context {
+    /// A connection of this client was ended for this reason, and no request came of what it had sent.
+    pub(super) fn refused(&self, why: Refused, client: Option<IpAddr>) {
+        let Some(refused) = &self.refused else { return };
+        let RefusedNews { before, is_first } = refused.count(why, Clock::System.ticks());
+        if let Some(ended) = before {
+            tracing::info!("connections were ended before there was a request {ended}");
+        }
+        if is_first {
+            let (client, status) = (client.map(tracing::field::display), why.status());
+            tracing::info!(client, status, "a connection was ended before there was a request: {}", why.describe());
+        }
+    }
 }
 
 /// How serving a connection came to its end.

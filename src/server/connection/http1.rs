@@ -22,6 +22,7 @@ use super::drive::{Context, End, drive, stop};
 use super::monitored::MonitoredIo;
 use super::timers::{Expired, Timers};
 use crate::handler::{Client, Exchange, Tunnel};
+use crate::telemetry::Refused;
 
 /// hyper takes no smaller read buffer.
 const SMALLEST_BUFFER: usize = 8192;
@@ -128,13 +129,32 @@ where
     match drive(&mut serving, timers, &mut context.stopped, |serving| Pin::new(serving).graceful_shutdown()).await {
         End::Done(ended) => {
             tunnel.run().await;
+            if let Some(why) = ended.as_ref().err().and_then(refusal) {
+                context.refused(why, client.address);
+            }
             ended.map(|()| None)
         }
         End::Cut(why) => match serving.into_parts() {
-            Some(Parts { io, read_buf, .. }) => Ok(cut(why, io.into_inner(), read_buf).await),
+            Some(Parts { io, read_buf, .. }) => {
+                if is_half_head(why, &read_buf) {
+                    context.refused(Refused::HeadTooSlow, client.address);
+                }
+                Ok(cut(why, io.into_inner(), read_buf).await)
+            }
             None => Ok(None),
         },
     }
+}
+
+/// What hyper has refused by itself, and answered so.
+fn refusal(error: &hyper::Error) -> Option<Refused> {
+    let too_large = error.is_parse_too_large();
+    error.is_parse().then_some(if too_large { Refused::HeadTooLarge } else { Refused::Malformed })
+}
+
+/// Whether a head began to come. Without a piece of one, a 408 would be taken for the answer to the next request.
+fn is_half_head(why: Expired, read: &Bytes) -> bool {
+    why == Expired::Head && !read.is_empty()
 }
 
 /// What is left of a connection that a timer took from hyper, with what was read of the next request.
@@ -149,8 +169,7 @@ async fn cut<S: AsyncRead + AsyncWrite + Unpin>(
             stream.give_back(read);
             Some(stream)
         }
-        // Without a piece of a head, a 408 would be taken for the answer to the next request.
-        Expired::Head if !read.is_empty() => {
+        _ if is_half_head(why, &read) => {
             let _ = timeout(LAST_WORD, async {
                 stream.write_all(HEAD_TOO_SLOW).await?;
                 stream.shutdown().await

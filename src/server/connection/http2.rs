@@ -1,5 +1,7 @@
 //! HTTP/2 on one connection.
 
+use std::error::Error as _;
+use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,6 +17,7 @@ use super::drive::{Context, End, drive};
 use super::monitored::MonitoredIo;
 use super::timers::Timers;
 use crate::handler::{Client, Exchange, Share};
+use crate::telemetry::Refused;
 
 /// How many requests may be under way at once on one connection.
 const STREAMS: u32 = 100;
@@ -65,7 +68,20 @@ where
         .serve_connection(TokioIo::new(stream), service);
     match drive(&mut serving, &mut timers, &mut context.stopped, |serving| Pin::new(serving).graceful_shutdown()).await
     {
-        End::Done(ended) => ended,
+        End::Done(ended) => {
+            if ended.as_ref().err().is_some_and(is_broken) {
+                context.refused(Refused::Http2, client.address);
+            }
+            ended
+        }
         End::Cut(_) => Ok(()),
     }
+}
+
+/// Whether it is the protocol that the client has broken: no client that has left, or gives no sign of life.
+fn is_broken(error: &hyper::Error) -> bool {
+    let has_left = error.source().is_some_and(<dyn std::error::Error>::is::<io::Error>)
+        || error.is_closed()
+        || error.is_canceled();
+    !has_left && !error.is_timeout() && !error.is_user()
 }

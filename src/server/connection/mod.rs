@@ -11,6 +11,7 @@ mod monitored;
 mod proxy_header;
 mod timers;
 
+use std::fmt;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
@@ -28,6 +29,7 @@ use super::settings::Http2;
 use super::socket::Accepted;
 use super::tls::Certificate;
 use crate::handler::Client;
+use crate::telemetry::Refused;
 pub(super) use activity::Activity;
 pub(super) use drive::{Context, stop};
 
@@ -83,7 +85,8 @@ async fn serve_stream(
     let mut client = Client { address: Some(peer.ip()), secure: context.settings.secure };
     let limit = context.settings.header_timeout;
     if context.settings.proxy_protocol {
-        let told = before_http(context, in_time(limit, proxy_header::read(&mut stream))).await?;
+        let told = before_http(context, in_time(limit, proxy_header::read(&mut stream))).await;
+        let told = told.inspect_err(|error| unread(context, error, Refused::ProxyHeader, client))?;
         client.address = told.address.or(client.address);
         client.secure |= told.secure;
     }
@@ -92,10 +95,21 @@ async fn serve_stream(
         return Box::pin(speak(context, protocol, stream, ahead, client, standing)).await;
     };
     client.secure = true;
-    let stream = before_http(context, Box::pin(in_time(limit, shake(certificate, stream)))).await?;
+    let stream = before_http(context, Box::pin(in_time(limit, shake(certificate, stream)))).await;
+    let stream = stream.inspect_err(|error| {
+        let is_plain = error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<PlainHttp>);
+        unread(context, error, if is_plain { Refused::PlainHttp } else { Refused::Tls }, client);
+    })?;
     let chosen = stream.get_ref().1.alpn_protocol();
     let protocol = if chosen == Some(b"h2") { Protocol::Http2 } else { Protocol::Http1 };
     Box::pin(speak(context, protocol, stream, Bytes::new(), client, standing)).await
+}
+
+/// What a client has sent before HTTP began could not be read; one that left, or was silent, has sent nothing wrong.
+fn unread(context: &Context, error: &io::Error, why: Refused, client: Client) {
+    if error.kind() == io::ErrorKind::InvalidData {
+        context.refused(why, client.address);
+    }
 }
 
 /// What has to be done before HTTP begins. When the server stops there is a moment left for it, since a request may
@@ -154,6 +168,18 @@ async fn speak<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
 const SPEAK_TLS: &[u8] = b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-type: text/plain\r\n\
     content-length: 45\r\n\r\nThis port speaks TLS: ask it by https, please";
 
+/// A client speaks plain HTTP where TLS is spoken.
+#[derive(Debug)]
+struct PlainHttp;
+
+impl fmt::Display for PlainHttp {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("plain HTTP where TLS is spoken")
+    }
+}
+
+impl std::error::Error for PlainHttp {}
+
 /// Shakes hands; a client that speaks plain HTTP is told so.
 async fn shake(certificate: Arc<Certificate>, mut stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
     let mut first = [0];
@@ -163,7 +189,7 @@ async fn shake(certificate: Arc<Certificate>, mut stream: TcpStream) -> io::Resu
         // Unread bytes would have the connection reset, and the answer with it.
         let _ = stream.try_read(&mut [0; 4096]);
         stream.shutdown().await?;
-        return Err(io::Error::new(io::ErrorKind::InvalidData, "plain HTTP where TLS is spoken"));
+        return Err(io::Error::new(io::ErrorKind::InvalidData, PlainHttp));
     }
     certificate.acceptor().accept(stream).await
 }

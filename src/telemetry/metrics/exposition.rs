@@ -51,6 +51,8 @@ macro_rules! metrics {
 metrics! {
     "aside_requests_total", "counter", ["route", "method", "status_class", "cache"],
         "Requests that were answered, or whose client left before.";
+    "aside_refused_connections_total", "counter", ["reason"],
+        "Connections that were ended because what the client sent could not be read as a request.";
     "aside_request_duration_seconds", "histogram", ["cache"],
         "From a request to the head of its answer.";
     "aside_origin_duration_seconds", "histogram", [],
@@ -188,6 +190,10 @@ impl Scrape {
                     [("route", &**route), ("method", method), ("status_class", class), ("cache", result.as_str())];
                 counter(&mut out, &labels, count)?;
             }
+        }
+        let mut out = begun(encoder, "aside_refused_connections_total")?;
+        for (reason, count) in &self.totals.refused_connections {
+            counter(&mut out, &[("reason", *reason)], *count)?;
         }
         let mut out = begun(encoder, "aside_request_duration_seconds")?;
         for (result, buckets) in self.totals.requests.iter().filter(|(_, buckets)| buckets.count() > 0) {

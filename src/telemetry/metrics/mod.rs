@@ -19,12 +19,14 @@ pub(super) use self::shard::{Labels, Shard};
 
 use self::saved::Saved;
 use super::journal::Journal;
+use super::refused::RefusedConnections;
 
 /// The figures of a process. Shared by all cores, each of which has a shard of its own.
 #[derive(Debug, Default)]
 pub struct Metrics {
     shards: Mutex<Vec<Arc<Shard>>>,
     saved: Mutex<Saved>,
+    refused: Arc<RefusedConnections>,
 }
 
 impl Metrics {
@@ -49,7 +51,13 @@ impl Metrics {
             shard.add_to(&mut totals);
         }
         saved.account(&mut totals);
+        totals.refused_connections = self.refused.read();
         totals
+    }
+
+    /// Where connections are counted that no request came of.
+    pub fn refused_connections(&self) -> Arc<RefusedConnections> {
+        Arc::clone(&self.refused)
     }
 
     /// All metrics as a scrape wants them.

@@ -33,6 +33,8 @@ pub struct Totals {
     pub invalidations: BTreeMap<Invalidations, u64>,
     /// Stored answers that were compared with the origin's, by route and by what came of it.
     pub verified: BTreeMap<(Arc<str>, Verified), u64>,
+    /// Connections that were ended before there was a request, by reason.
+    pub refused_connections: Vec<(&'static str, u64)>,
     /// Purges that were asked for; every kind is there.
     pub purges: BTreeMap<PurgeKind, u64>,
 }
