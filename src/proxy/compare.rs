@@ -48,11 +48,25 @@ struct Guises {
     second: Option<Arc<Asked>>,
 }
 
-/// What the origin said, and when it was asked.
+/// What the origin said.
 struct Said {
+    /// Many times as large as the body where that is JSON, and in no budget: dropped before anything is waited for that takes long.
     content: Content,
+    told: Told,
+}
+
+/// The same as the evidence has it, and when it was asked for.
+struct Told {
+    digest: u64,
     body: Bytes,
     began: Moment,
+}
+
+impl Said {
+    fn new(content: Content, body: Bytes, began: Moment) -> Self {
+        let told = Told { digest: content.digest(), body, began };
+        Self { content, told }
+    }
 }
 
 /// Compares what has just answered this, in a task of its own; does nothing where enough of that is under way.
@@ -72,11 +86,11 @@ async fn behind(core: &Core, asked: &Arc<Asked>, _comparing: Comparing) {
     let Some((seen, entry)) = stored(core, asked).await else { return };
     let guises = Guises::behind(asked, &entry);
     let Some(first) = ask(core, &guises.first, &seen).await else { return tell(core, asked, None, Compared::Void) };
-    let compared = judged(core, &guises, &entry, &first).await;
+    let compared = judged(core, &guises, &entry, first.content).await;
     if matches!(compared, Compared::Old { .. }) {
         drop_old(core, asked).await;
     }
-    tell(core, asked, Some(&first), compared);
+    tell(core, asked, Some(&first.told), compared);
 }
 
 /// Answers with the origin's answer in place of the stored one, and compares the two.
@@ -93,7 +107,7 @@ pub(super) async fn shadowed(core: &Arc<Core>, asked: &Arc<Asked>, seen: Seen, e
         Again::Whole(head, body) => {
             let content = content(core, head.said(), &body);
             if let Some(began) = began.filter(|_| entry.kind == Kind::Response) {
-                in_shadow(core, asked, entry, Said { content, body: body.clone(), began });
+                in_shadow(core, asked, entry, Said::new(content, body.clone(), began));
             }
             head.answer(asked, Body::full(body))
         }
@@ -104,14 +118,15 @@ pub(super) async fn shadowed(core: &Arc<Core>, asked: &Arc<Asked>, seen: Seen, e
 fn in_shadow(core: &Arc<Core>, asked: &Arc<Asked>, entry: Arc<StoredResponse>, said: Said) {
     let (core, asked) = (Arc::clone(core), Arc::clone(asked));
     tokio::spawn(Box::pin(async move {
-        let is_same = said.content.digest() == content_of(&core, &entry).digest();
+        let Said { content, told } = said;
+        let is_same = told.digest == content_of(&core, &entry).digest();
         let comparing = core.shared.verifier.begin(core.shared.settings.verify.at_once);
         let compared = match comparing {
             Some(_) | None if is_same => Compared::Same,
-            Some(_) => judged(&core, &Guises::after(&asked, &entry), &entry, &said).await,
+            Some(_) => judged(&core, &Guises::after(&asked, &entry), &entry, content).await,
             None => Compared::Void,
         };
-        tell(&core, &asked, Some(&said), compared);
+        tell(&core, &asked, Some(&told), compared);
     }));
 }
 
@@ -134,7 +149,7 @@ impl Guises {
 
     /// The same, asked by nobody in particular, with what the stored answer was chosen by.
     fn nobody(asked: &Asked, entry: &StoredResponse) -> Arc<Asked> {
-        let request = asked.request.from_nobody(&chosen_by(&entry.fields));
+        let request = asked.request.as_nobody(&chosen_by(&entry.fields));
         Arc::new(Asked { rules: Arc::clone(&asked.rules), request, resource: asked.resource.clone() })
     }
 }
@@ -175,7 +190,7 @@ async fn ask(core: &Core, asked: &Arc<Asked>, seen: &Seen) -> Option<Said> {
     match again {
         Again::Whole(head, body) => {
             head.end(begun, body.len());
-            speaks(head.said().0).then(|| Said { content: content(core, head.said(), &body), body, began })
+            speaks(head.said().0).then(|| Said::new(content(core, head.said(), &body), body, began))
         }
         Again::Running(head, ahead, _) => {
             head.end(begun, ahead.len());
@@ -202,35 +217,47 @@ fn speaks(status: StatusCode) -> bool {
 }
 
 /// What comes of an answer that the origin has given in place of the stored one.
-async fn judged(core: &Core, guises: &Guises, entry: &Arc<StoredResponse>, first: &Said) -> Compared {
-    let stored = content_of(core, entry);
-    if first.content.digest() == stored.digest() {
+async fn judged(core: &Core, guises: &Guises, entry: &Arc<StoredResponse>, first: Content) -> Compared {
+    let stored = content_of(core, entry).digest();
+    if first.digest() == stored {
         return Compared::Same;
     }
+    let Ok(differing) = asked_again(core, guises, (entry, stored), first).await else { return Compared::Void };
+    let is_volatile = differing.is_some();
+    if !is_no_writes(core, entry, is_volatile).await || !is_stored(core, &guises.first, entry).await {
+        return Compared::Void;
+    }
+    match differing {
+        Some(paths) => Compared::Volatile(paths),
+        None => Compared::Old { stored, received: entry.response_time },
+    }
+}
+
+/// In what the answer differs each time, or nothing where it is the same one again. An error where it says nothing of what is
+/// stored, which differs from the first one.
+async fn asked_again(
+    core: &Core,
+    guises: &Guises,
+    (entry, stored): (&StoredResponse, u64),
+    first: Content,
+) -> Result<Option<Vec<String>>, ()> {
     let seen = Seen::nothing(entry.token);
-    let Some(asked) = &guises.second else { return Compared::Void };
-    let Some(mut second) = ask(core, asked, &seen).await else { return Compared::Void };
-    let mut volatile = second.content.digest() != first.content.digest();
-    if volatile && second.content.digest() == stored.digest() {
-        return Compared::Void;
+    let asked = guises.second.as_ref().ok_or(())?;
+    let mut second = ask(core, asked, &seen).await.ok_or(())?.content;
+    if second.digest() == first.digest() {
+        return Ok(None);
     }
-    if volatile && !Arc::ptr_eq(asked, &guises.first) {
+    if second.digest() == stored {
+        return Err(());
+    }
+    if !Arc::ptr_eq(asked, &guises.first) {
         // Each time another one, or another one to each.
-        let Some(third) = ask(core, &guises.first, &seen).await else { return Compared::Void };
-        volatile = third.content.digest() != first.content.digest();
-        if !volatile {
-            return Compared::Void;
+        second = ask(core, &guises.first, &seen).await.ok_or(())?.content;
+        if second.digest() == first.digest() {
+            return Err(());
         }
-        second = third;
     }
-    if !is_no_writes(core, entry, volatile).await || !is_stored(core, asked, entry).await {
-        return Compared::Void;
-    }
-    if volatile {
-        let ignored = &core.shared.settings.verify.ignored;
-        return Compared::Volatile(first.content.differing(&second.content, ignored));
-    }
-    Compared::Old { stored: stored.digest(), received: entry.response_time }
+    Ok(Some(first.differing(&second, &core.shared.settings.verify.ignored)))
 }
 
 /// Whether no write accounts for what the origin says otherwise of an entry, of this process or another one, provided that the
@@ -288,7 +315,7 @@ async fn drop_old(core: &Core, asked: &Asked) {
 }
 
 /// Adds what came of it to the evidence, and tells the log what is news.
-fn tell(core: &Core, asked: &Asked, said: Option<&Said>, compared: Compared) {
+fn tell(core: &Core, asked: &Asked, told: Option<&Told>, compared: Compared) {
     let subject = subject(asked, &asked.resource.at.key);
     let counted = match &compared {
         Compared::Same => Verified::Same,
@@ -297,10 +324,10 @@ fn tell(core: &Core, asked: &Asked, said: Option<&Said>, compared: Compared) {
         Compared::Void => Verified::Skipped,
     };
     core.shared.recorder.verified(asked.resource.route.as_ref().map(|route| &route.name), counted);
-    let look = said.map_or(Look { digest: 0, began: 0, body: b"" }, |said| Look {
-        digest: said.content.digest(),
-        began: said.began,
-        body: &said.body,
+    let look = told.map_or(Look { digest: 0, began: 0, body: b"" }, |told| Look {
+        digest: told.digest,
+        began: told.began,
+        body: &told.body,
     });
     let now = core.shared.clock.now();
     // Whoever else shares the store has writes of its own.

@@ -95,7 +95,7 @@ fn send(states: &[NotifyState<'_>], within: Option<Duration>) -> io::Result<()> 
         Some(within) => socket.set_write_timeout(Some(within))?,
         None => socket.set_nonblocking(true)?,
     }
-    let text: String = states.iter().map(|state| format!("{state}\n")).collect();
+    let text = states.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
     socket.send_to_addr(text.as_bytes(), &address(&name)?).map(drop)
 }
 

@@ -55,7 +55,7 @@ impl Admitted {
     }
 
     /// The same from nobody in particular: with these fields alone, and from no address.
-    pub(in crate::proxy) fn from_nobody(&self, names: &[HeaderName]) -> Self {
+    pub(in crate::proxy) fn as_nobody(&self, names: &[HeaderName]) -> Self {
         let mut request = Self { fields: HeaderMap::new(), interim: None, share: None, ..self.again() };
         request.client.address = None;
         for name in names {
