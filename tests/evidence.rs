@@ -50,12 +50,13 @@ impl Api {
     }
 
     fn writes(&mut self, method: &str, path: &str) {
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
         let write = Write {
             method: &Method::from_bytes(method.as_bytes()).unwrap(),
             overriding: &Overriding { methods: Vec::new(), unknown: false },
             path,
             paths: &write_paths(path),
-            query: "",
+            query,
             body: Document::Absent,
             answer: WriteAnswer::default(),
         };
@@ -125,6 +126,12 @@ fn it_stays_below_its_bound() {
     }
     for round in 0..10 {
         api.writes("POST", &"/1".repeat(LONG / 2 - round));
+    }
+    // As much as each of them may name.
+    for round in 0..2_000 {
+        let named = |number: usize| format!("{}{number}=x{}{number}", "n".repeat(60), "x".repeat(50 + round % 9));
+        let named: Vec<String> = (0..8).map(named).collect();
+        api.writes("POST", &format!("/c/{}?{}", value(round), named.join("&")));
     }
     let report = api.evidence.snapshot().report(&VerifySettings::default(), 0);
     assert!(!report.findings.is_empty() && !report.writes.is_empty());

@@ -57,9 +57,9 @@ pub(super) struct AnswerWords {
 }
 
 impl Words {
-    /// Reads what the rules want to know of a write. Where its answer may be stored too, it has to be that of the method in
-    /// its request line.
-    pub(super) fn of(request: &Admitted, body: &Body, rules: Arc<Ruleset>) -> Self {
+    /// Reads what the rules want to know of a write, and the evidence where it `notes` writes. Where its answer may be stored too,
+    /// it has to be that of the method in its request line.
+    pub(super) fn of(request: &Admitted, body: &Body, rules: Arc<Ruleset>, notes: bool) -> Self {
         let (told_apart, alone) = (rules.routes.tells_writes_apart(), stores_post(&rules));
         let mut words = Self {
             rules,
@@ -70,7 +70,7 @@ impl Words {
             answer: AnswerWords::default(),
         };
         if let Body::Full(bytes) = body
-            && (told_apart || alone)
+            && (told_apart || alone || notes)
             && says_json(&request.fields)
             && let Some(json) = read_json(bytes)
         {

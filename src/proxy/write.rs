@@ -54,7 +54,7 @@ async fn carry_out(core: Arc<Core>, rules: Arc<Ruleset>, mut request: Admitted, 
 }
 
 async fn written(core: &Arc<Core>, rules: Arc<Ruleset>, request: Admitted, body: Body) -> Answer {
-    let words = Words::of(&request, &body, rules);
+    let words = Words::of(&request, &body, rules, core.shared.settings.verify.is_on());
     match Chosen::by(&request, &words) {
         Some(chosen) if chosen.target == WriteTarget::Cache => write_to_cache(core, &request, &words, &chosen).await,
         Some(chosen) if !words.may_be_another() => write_by_policy(core, &request, body, words, &chosen).await,

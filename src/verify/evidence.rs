@@ -17,7 +17,7 @@ use super::reach::Reach;
 use super::report::{Finding, RouteReport, other_nodes};
 use super::shape::Shape;
 use super::subject::{Subject, Watched};
-use super::writes::{Moment, Write, Writes, hash_of};
+use super::writes::{Moment, Write, Writes};
 use crate::clock::Millis;
 use crate::rules::{Ruleset, UNROUTED};
 
@@ -356,7 +356,7 @@ impl Evidence {
             return;
         }
         let pattern = self.writes.kinds.get(write.kind).map_or("", |kind| kind.text.as_str());
-        if !is_about(subject, asked.body, pattern, &write.values) {
+        if !is_about(subject, asked.body, (pattern, &write.values), write.named.as_deref()) {
             return;
         }
         let Some(write) = self.writes.get_mut(*only) else { return };
@@ -371,7 +371,7 @@ impl Evidence {
         let Some((_, [own, elsewhere])) = write.spared.get_mut(at) else { return };
         let answers = if is_own { own } else { elsewhere };
         *answers += 1;
-        let (is_first, is_effective, values) = (*answers == 1, write.is_effective, hash_of(&write.values));
+        let (is_first, is_effective, values) = (*answers == 1, write.is_effective, write.names());
         self.cases.spared(route, Sparing { kind: write.kind, values, is_own, is_effective, is_first });
     }
 
@@ -409,7 +409,7 @@ impl Evidence {
                 let suspect = suspect(write);
                 if !write.is_effective {
                     write.is_effective = true;
-                    self.cases.is_effective(write.kind, hash_of(&write.values), &write.spared);
+                    self.cases.is_effective(write.kind, write.names(), &write.spared);
                 }
                 self.cases.changed(*only, &suspect, route, missed);
             }

@@ -6,7 +6,7 @@
 
 use memchr::memmem;
 
-use super::shape::STAND_IN;
+use super::named::{STAND_IN, is_id, plain, singular};
 use super::subject::Subject;
 
 /// Longer answers are not searched, nor for more values.
@@ -17,33 +17,65 @@ const SHORT: usize = 4;
 /// The name of a member is looked for so far back.
 const LONGEST_NAME: usize = 64;
 
-/// Whether an answer of this subject with this body is about all that a write names: `pattern` is its path with variables, whose
-/// `values` those are. A write that names nothing is about everything.
-pub(super) fn is_about(subject: &Subject, body: &[u8], pattern: &str, values: &[(String, String)]) -> bool {
-    values.len() <= MOST_VALUES
-        && values.iter().all(|(name, value)| {
-            let thing = Thing { name, value, of: segment_before(pattern, name) };
-            thing.is_at(subject) || thing.is_in(body, subject)
-        })
+/// Whether an answer of this subject with this body is about all that a write names: the pattern is its path with variables, whose
+/// values are with it, and `named` what else it names. A write that names nothing is about everything, and one of which nobody
+/// knows that about nothing.
+pub(super) fn is_about(
+    subject: &Subject,
+    body: &[u8],
+    (pattern, values): (&str, &[(String, String)]),
+    named: Option<&[(String, String)]>,
+) -> bool {
+    let Some(named) = named else { return false };
+    let by_path = values.iter().map(|(name, value)| Thing::of_path(pattern, name, value));
+    let mut things = by_path.chain(named.iter().map(|(name, value)| Thing::besides(pattern, name, value)));
+    values.len() + named.len() <= MOST_VALUES && things.all(|thing| thing.is_at(subject) || thing.is_in(body, subject))
 }
 
-/// What a variable of a write's path names.
+/// What a write names.
 struct Thing<'w> {
-    name: &'w str,
+    /// What it is called there, plainly.
+    name: String,
     value: &'w str,
-    /// The segment before it, which mostly says what it is one of; empty for a variable, or none.
-    of: &'w str,
+    /// What it is one of, in the singular; empty where nobody says so.
+    of: String,
+    /// It is in the path, where any name will do.
+    is_of_path: bool,
 }
 
-impl Thing<'_> {
+impl<'w> Thing<'w> {
+    /// A variable of the path: what it is one of mostly stands before it.
+    fn of_path(pattern: &str, name: &str, value: &'w str) -> Self {
+        let of = singular(&plain(segment_before(pattern, name))).to_owned();
+        Self { name: plain(name), value, of, is_of_path: true }
+    }
+
+    /// A member of the body or the query, which mostly is called so (`article`, `article_id`); or it is what the write is sent to.
+    fn besides(pattern: &str, name: &str, value: &'w str) -> Self {
+        let name = plain(name);
+        let called = if is_id(&name) {
+            ""
+        } else {
+            ["ids", "id", "slug", "uuid"].iter().find_map(|end| name.strip_suffix(end)).unwrap_or(&name)
+        };
+        let sent_to = pattern.rsplit('/').find(|segment| !segment.contains('{')).unwrap_or_default();
+        let of = if called.is_empty() { plain(sent_to) } else { called.to_owned() };
+        Self { of: singular(&of).to_owned(), name, value, is_of_path: false }
+    }
+
     /// Whether it may be in an answer by chance.
     fn is_common(&self) -> bool {
         self.value.len() < SHORT || self.value.bytes().all(|byte| byte.is_ascii_digit())
     }
 
+    /// Whether this is what it is one of.
+    fn is_one_of(&self, word: &str) -> bool {
+        !self.of.is_empty() && singular(&plain(word)) == self.of
+    }
+
     /// Whether the path of an answer has it.
     fn is_at(&self, subject: &Subject) -> bool {
-        let is_of_same = |name: &str| !self.of.is_empty() && segment_before(subject.pattern(), name) == self.of;
+        let is_of_same = |name: &str| self.is_one_of(segment_before(subject.pattern(), name));
         let mut named = subject.values().iter().filter(|(_, value)| value == self.value);
         named.any(|(name, _)| !self.is_common() || is_of_same(name))
     }
@@ -69,16 +101,16 @@ impl Thing<'_> {
             return false;
         }
         if let Some(path) = before.strip_suffix(b"/") {
-            let path = path.strip_suffix(self.of.as_bytes());
-            return path.is_some_and(|path| !path.last().copied().is_some_and(is_of_word));
+            let begins = path.iter().rposition(|byte| !is_of_word(*byte)).map_or(0, |at| at + 1);
+            let segment = path.get(begins..).and_then(|segment| std::str::from_utf8(segment).ok());
+            return segment.is_some_and(|segment| segment.is_ascii() && self.is_one_of(segment));
         }
         let Some(member) = member_before(before) else { return false };
-        let own = plain(self.name);
-        if member == "id" || member == own {
-            return subject.pattern().split('/').any(|segment| segment == self.of);
+        if member == "id" || (member == self.name && (self.is_of_path || is_id(&member))) {
+            return subject.pattern().split('/').any(|segment| self.is_one_of(segment));
         }
-        let thing = plain(self.of.strip_suffix('s').unwrap_or(self.of));
-        member.strip_suffix("id") == Some(&thing)
+        let is_called_so = !self.is_of_path && (member == self.name || self.is_one_of(&member));
+        is_called_so || member.strip_suffix("id").is_some_and(|member| member == self.of)
     }
 }
 
@@ -115,11 +147,6 @@ fn member_before(before: &[u8]) -> Option<String> {
     Some(plain(std::str::from_utf8(name.get(begins + 1..)?).ok()?))
 }
 
-/// As in `postid` for `post_id` and `postId`.
-fn plain(name: &str) -> String {
-    name.bytes().filter(u8::is_ascii_alphanumeric).map(|letter| char::from(letter.to_ascii_lowercase())).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -131,7 +158,7 @@ mod tests {
         };
         let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
         let subject = Subject::at(routed, value.iter().map(owned).collect());
-        is_about(&subject, body.as_bytes(), pattern, &values.iter().map(owned).collect::<Vec<_>>())
+        is_about(&subject, body.as_bytes(), (pattern, &values.iter().map(owned).collect::<Vec<_>>()), Some(&[]))
     }
 
     #[test]

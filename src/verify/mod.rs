@@ -16,7 +16,8 @@
 //! - Two looks that say the same speak for the one write that lies between, if it is one. Two that do not speak against all
 //!   that may lie between; against one alone it is proof.
 //! - [`Evidence`] puts both together by kind of write and route: seen to change, seen to leave alone often enough, or not known.
-//!   Where a write names a thing only looks at answers about that count, which `mention` tells: others stay whatever it does.
+//!   Where a write names a thing, in its path, query or JSON (`named`), only looks at answers about that count, which `mention`
+//!   tells: others stay whatever it does.
 //!   A [`Proposal`] leaves out of `drops` what is of the second kind, and nothing else.
 //!
 //! Bounds: 1,024 writes, 256 kinds of them, 4,096 keys, 8,192 pairs of kind and route, 8,192 groups of suspects, 50 findings;
@@ -29,6 +30,7 @@ mod content;
 mod evidence;
 mod json;
 mod mention;
+mod named;
 mod parted;
 mod reach;
 mod report;

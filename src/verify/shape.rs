@@ -1,12 +1,9 @@
 //! The shape of a write: its method and path with what looks like a value made a variable, so that a thousand writes are told
 //! as the few kinds that they are.
 
-use std::borrow::Cow;
 use std::fmt::Write as _;
 
-use percent_encoding::percent_decode_str;
-use xxhash_rust::xxh3::xxh3_64;
-
+use super::named::{Named, decoded, kept, named};
 use crate::policy::registered;
 use crate::rules::{Captures, RequestPattern, Routes, Write};
 
@@ -17,6 +14,8 @@ pub struct Shape {
     pub text: String,
     /// What its variables are in this write, in their order: as the path spells them, a long one as a stand-in.
     pub values: Vec<(String, String)>,
+    /// What it names besides.
+    pub(super) named: Named,
     /// Whether a `[[write]]` could speak of it: its method and path are what they seem.
     pub is_plain: bool,
     /// Whether one does that says what it drops.
@@ -28,23 +27,13 @@ const MOST_SEGMENTS: usize = 32;
 const LONGEST: usize = 512;
 /// So long a method is told.
 const LONGEST_METHOD: usize = 32;
-/// So long a value is kept as it is.
-const LONGEST_VALUE: usize = 64;
-/// What a stand-in begins with.
-pub(super) const STAND_IN: char = '\0';
-
-/// A value as it is kept: a long one as a stand-in, of its hash, which is the same for the same value alone.
-pub(super) fn kept(value: &str) -> String {
-    if value.len() <= LONGEST_VALUE && !value.starts_with(STAND_IN) {
-        value.to_owned()
-    } else {
-        format!("{STAND_IN}{:016x}", xxh3_64(value.as_bytes()))
-    }
-}
-
 impl Shape {
     /// The shape of a write: by the file's own patterns where one speaks of it, else by those of the routes it lies below.
     pub fn of(routes: &Routes, write: &Write<'_>) -> Self {
+        Self { named: named(write.query, write.body), ..Self::of_path(routes, write) }
+    }
+
+    fn of_path(routes: &Routes, write: &Write<'_>) -> Self {
         let is_plain = write.is_plain() && registered(write.method.as_str()) == Some(false);
         if let Some(speaking) = routes.speaking(write).next() {
             let is_said = routes.speaking(write).any(|speaking| speaking.rule.drops.is_some());
@@ -59,11 +48,13 @@ impl Shape {
         by_list.map_or_else(
             || match below(routes, write.path) {
                 Some((path, values)) => {
-                    Self { text: format!("{} {path}", method(write)), values, is_plain, is_said: false }
+                    let text = format!("{} {path}", method(write));
+                    Self { text, values, named: None, is_plain, is_said: false }
                 }
                 None => Self {
                     text: String::new(),
-                    values: vec![named("path", write.path)],
+                    values: vec![pair("path", write.path)],
+                    named: None,
                     is_plain: false,
                     is_said: false,
                 },
@@ -74,7 +65,7 @@ impl Shape {
 
     fn by(request: &RequestPattern, write: &Write<'_>, captures: &Captures<'_>) -> Self {
         let text = format!("{} {}", method(write), request.path().as_str());
-        Self { text, values: owned(captures), is_plain: true, is_said: false }
+        Self { text, values: owned(captures), named: None, is_plain: true, is_said: false }
     }
 }
 
@@ -124,10 +115,10 @@ fn below(routes: &Routes, path: &str) -> Option<(String, Vec<(String, String)>)>
 
 /// Variables with their values, as they are kept.
 pub(super) fn owned(captures: &Captures<'_>) -> Vec<(String, String)> {
-    captures.iter().map(|(name, value)| named(name, value)).collect()
+    captures.iter().map(|(name, value)| pair(name, value)).collect()
 }
 
-fn named(name: &str, value: &str) -> (String, String) {
+fn pair(name: &str, value: &str) -> (String, String) {
     (name.to_owned(), kept(value))
 }
 
@@ -145,8 +136,4 @@ fn is_word(segment: &str) -> bool {
     (1..=40).contains(&segment.len())
         && segment.bytes().all(|byte| is_plain(byte) || byte.is_ascii_digit())
         && (digits == 0 || few_digits)
-}
-
-pub(super) fn decoded(text: &str) -> Cow<'_, str> {
-    percent_decode_str(text).decode_utf8_lossy()
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::named::{Named, plain, singular};
 use super::reach::{Extent, Reach};
 use super::shape::Shape;
 use crate::clock::Millis;
@@ -37,6 +38,8 @@ pub(super) struct Write {
     pub(super) request: String,
     pub(super) kind: KindId,
     pub(super) values: Vec<(String, String)>,
+    /// What it names besides its path.
+    pub(super) named: Named,
     pub(super) reach: Reach,
     /// It was seen to have changed something.
     pub(super) is_effective: bool,
@@ -56,6 +59,8 @@ pub(super) struct Kind {
     pub(super) times: u32,
     /// What its variables were, a few of those: their hashes.
     pub(super) values: Few<u64>,
+    /// The same with what they named besides.
+    pub(super) named: Few<u64>,
     /// The variables of one of them.
     pub(super) variables: Vec<(String, String)>,
     /// What the last one dropped.
@@ -65,12 +70,17 @@ pub(super) struct Kind {
 }
 
 impl Kind {
-    /// Whether a route has the path of these writes, or one below that: mostly they change it, and answers that stay are of other
-    /// filters and pages.
+    /// Whether a route has the path of these writes, or one below that, or has what they are called after in its path, as `/orders`
+    /// and `POST /users/{id}/orders`: mostly they change it, and answers that stay are of other filters and pages.
     pub(super) fn is_sent_to(&self, route: &str) -> bool {
         let (_, path) = self.text.split_once(' ').unwrap_or_default();
         let below = route.trim_end_matches('/').strip_prefix(path.trim_end_matches('/'));
-        below.is_some_and(|below| below.is_empty() || below.starts_with('/'))
+        let words = |path: &'_ str| -> Vec<String> {
+            let literal = path.split('/').filter(|segment| !segment.is_empty() && !segment.contains('{'));
+            literal.map(|segment| singular(&plain(segment)).to_owned()).collect()
+        };
+        let is_called_so = || words(path).pop().is_some_and(|last| words(route).contains(&last));
+        below.is_some_and(|below| below.is_empty() || below.starts_with('/')) || is_called_so()
     }
 }
 
@@ -137,6 +147,7 @@ impl Writes {
             request: format!("{} {path}", method.get(..LONGEST).unwrap_or(method)),
             kind,
             values: shape.values,
+            named: shape.named,
             reach: Reach::default(),
             is_effective: false,
             spared: Vec::new(),
@@ -165,6 +176,7 @@ impl Writes {
             is_said: shape.is_said,
             times: 0,
             values: Few::default(),
+            named: Few::default(),
             variables: shape.values.clone(),
             reach: Reach::default(),
             is_noted: false,
@@ -206,6 +218,7 @@ impl Writes {
             kind.times = kind.times.saturating_add(1);
             kind.reach = reach;
             kind.values.add(hash_of(&write.values));
+            kind.named.add(write.names());
         }
     }
 
@@ -264,6 +277,12 @@ pub(super) fn hash_of(values: &[(String, String)]) -> u64 {
 }
 
 impl Write {
+    /// The same for writes that name the same, in their paths and besides.
+    pub(super) fn names(&self) -> u64 {
+        let besides = self.named.as_deref().unwrap_or_default();
+        if besides.is_empty() { hash_of(&self.values) } else { hash_of(&[&*self.values, besides].concat()) }
+    }
+
     /// In words for people, how much of a route it drops.
     pub(super) fn drops_of(&self, route: &str, is_unlisted: bool) -> &'static str {
         match self.reach.on(route, is_unlisted) {

@@ -8,7 +8,7 @@ use aside::rules::Ruleset;
 use aside::verify::{Asked, Compared, Evidence, Proposal, Reach, Report, Shape, Subject, VerifySettings};
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::written::sent;
+use super::written::{Sent, sent};
 
 /// The rules of a file.
 pub fn rules(file: &str) -> Arc<Ruleset> {
@@ -26,7 +26,11 @@ pub fn subject(rules: &Ruleset, target: &str) -> Subject {
 
 /// A write that begins and ends at once.
 pub fn written(evidence: &mut Evidence, rules: &Ruleset, line: &str) {
-    let write = sent(line);
+    written_so(evidence, rules, line, &sent(line));
+}
+
+/// The same with more than its line.
+pub fn written_so(evidence: &mut Evidence, rules: &Ruleset, line: &str, write: &Sent) {
     let (method, target) = line.split_once(' ').unwrap();
     let shape = write.with_write(|write| Shape::of(&rules.routes, write));
     let moment = evidence.write_begins(shape, method, target);

@@ -9,11 +9,11 @@ use std::sync::Arc;
 
 use super::super::blame::{Blame, Bound, Verdict};
 use super::super::cases::{Cases, RouteId};
+use super::super::named::STAND_IN;
 use super::super::reach::Extent;
 use super::super::report::other_nodes;
 use super::super::report::{Finding, Proposal, Report, RouteReport, Seen, WriteReport};
 use super::super::settings::VerifySettings;
-use super::super::shape::STAND_IN;
 use super::super::subject::Watched;
 use super::super::writes::{Kind, KindId, UNTOLD};
 use crate::clock::Millis;
@@ -104,7 +104,7 @@ impl Snapshot {
     }
 
     fn proposals(&self) -> Vec<Proposal> {
-        let values = |kind: KindId| self.kinds.get(kind).map_or(0, |kind| kind.values.count());
+        let values = |kind: KindId| self.kinds.get(kind).map_or(0, |kind| kind.named.count());
         let blames = Blame::of_each(&self.cases, self.routes.len(), values);
         let kinds = self.by_times();
         let leaves = |id, kind| {
@@ -162,7 +162,7 @@ impl Snapshot {
     }
 
     fn verdict(&self, (id, kind): (KindId, &Kind), (route, watched): (RouteId, &Watched), blame: &Blame) -> Verdict {
-        match blame.verdict(&self.cases, (id, route), &watched.own(&kind.variables), kind.values.count()) {
+        match blame.verdict(&self.cases, (id, route), &watched.own(&kind.variables), kind.named.count()) {
             Verdict::Spares { .. } if kind.is_sent_to(&watched.path) => Verdict::Unknown,
             verdict => verdict,
         }
