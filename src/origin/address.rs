@@ -10,7 +10,7 @@ use http::uri::Authority;
 use super::circuit::{Attempt, Circuit};
 use super::error::OriginError;
 use crate::clock::Clock;
-use crate::telemetry::Episode;
+use crate::telemetry::{Ended, Episode};
 
 /// How many health checks in a row an address may fail and still be used.
 const UNHEALTHY_AFTER: u32 = 2;
@@ -211,7 +211,7 @@ impl Address {
                 if self.silent.is_on()
                     && let Some(ended) = self.silent.is_mended(self.circuit.ticks())
                 {
-                    tracing::info!("the origin at {} answers again; it gave no answer {ended}", self.authority);
+                    self.tell_mended(ended);
                 }
             }
             // Somebody is there who breaks off what was asked for. Others may still be answered, and nowhere else.
@@ -231,8 +231,7 @@ impl Address {
         if let OriginError::Connect(why) = error
             && self.silent.met_as(UNREACHABLE, ticks)
         {
-            let hint = if why.contains("refused") { "; is it running?" } else { "" };
-            tracing::warn!("the origin at {authority} cannot be reached: {why}{hint}");
+            self.tell_unreachable(why);
         }
         let is_news = match (out_of_order, unreachable) {
             (true, true) => self.silent.lasts_as(OUT_OF_ORDER, ticks),
@@ -245,6 +244,42 @@ impl Address {
         };
         if is_news {
             tracing::warn!("the origin at {authority} is out of order and left alone for a while: {error}");
+        }
+    }
+
+    fn tell_unreachable(&self, why: &str) {
+        let hint = if why.contains("refused") { "; is it running?" } else { "" };
+        tracing::warn!("the origin at {} cannot be reached: {why}{hint}", self.authority);
+    }
+
+    fn tell_mended(&self, ended: Ended) {
+        let (authority, lasted) = (&self.authority, ended.lasted.as_secs_f64());
+        if ended.times == 0 {
+            tracing::info!("the origin at {authority} can be reached now; it could not be for {lasted:.1} s");
+        } else {
+            tracing::info!("the origin at {authority} answers again; it gave no answer {ended}");
+        }
+    }
+
+    /// Whether any request was ever answered there.
+    pub(super) fn has_answered(&self) -> bool {
+        self.circuit.has_answered()
+    }
+
+    /// A look has found nobody there: told as if a request had, which tells it no more.
+    pub(super) fn is_absent(&self, why: &str) {
+        if self.silent.lasts_as(UNREACHABLE, self.circuit.ticks()) {
+            self.tell_unreachable(why);
+        }
+    }
+
+    /// A look has found somebody there. Where requests were not answered an answer has to tell that.
+    pub(super) fn is_there(&self) {
+        if self.silent.is_on()
+            && self.silent.times() == 0
+            && let Some(ended) = self.silent.is_mended(self.circuit.ticks())
+        {
+            self.tell_mended(ended);
         }
     }
 

@@ -87,6 +87,11 @@ impl Circuit {
         self.clock.ticks()
     }
 
+    /// Whether any answer ever came.
+    pub(super) fn has_answered(&self) -> bool {
+        self.answers.load(Ordering::Relaxed) != 0
+    }
+
     /// An answer came, whichever: it is in order. True where that is news.
     pub(super) fn answered(&self) -> bool {
         self.answers.fetch_add(1, Ordering::Relaxed);

@@ -25,6 +25,8 @@ pub(super) type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
 /// The connector of one core.
 #[derive(Clone, Debug)]
 pub(super) struct Connector {
+    /// Opens connections without TLS, whatever the scheme.
+    plain: HttpConnector,
     scheme: Scheme,
     limit: Duration,
 }
@@ -41,6 +43,7 @@ impl Connector {
         http.set_connect_timeout(Some(settings.connect_timeout));
         http.set_nodelay(true);
         http.enforce_http(settings.tls.is_none());
+        let plain = http.clone();
         let scheme = match &settings.tls {
             None => Scheme::Http(http),
             Some(tls) => {
@@ -51,7 +54,7 @@ impl Connector {
                 Scheme::Https(HttpsConnector::new(http, tls.client(), true, names))
             }
         };
-        Self { scheme, limit: settings.connect_timeout }
+        Self { plain, scheme, limit: settings.connect_timeout }
     }
 
     /// A connection to that host and port; or in words why there is none.
@@ -63,17 +66,24 @@ impl Connector {
         })
     }
 
+    /// Opens a connection to that host and port, without TLS, and closes it; or says in words why there is none.
+    pub(super) async fn reach(&self, authority: &Authority) -> Result<(), String> {
+        let late = |_| format!("no connection within {:?}", self.limit);
+        let scheme = if matches!(self.scheme, Scheme::Http(_)) { uri::Scheme::HTTP } else { uri::Scheme::HTTPS };
+        let uri = uri_of(scheme, authority).map_err(|error| error.to_string())?;
+        timeout(self.limit, self.plain.clone().call(uri)).await.map_err(late)?.map(drop).map_err(|error| cause(&error))
+    }
+
     async fn open(&self, authority: &Authority) -> Result<Stream, Box<dyn StdError + Send + Sync>> {
-        let uri = |scheme: uri::Scheme| {
-            Uri::builder()
-                .scheme(scheme)
-                .authority(authority.clone())
-                .path_and_query(PathAndQuery::from_static("/"))
-                .build()
-        };
+        let uri = |scheme| uri_of(scheme, authority);
         match &self.scheme {
             Scheme::Http(http) => Ok(MaybeHttpsStream::Http(http.clone().call(uri(uri::Scheme::HTTP)?).await?)),
             Scheme::Https(https) => https.clone().call(uri(uri::Scheme::HTTPS)?).await,
         }
     }
+}
+
+fn uri_of(scheme: uri::Scheme, authority: &Authority) -> Result<Uri, http::Error> {
+    let path = PathAndQuery::from_static("/");
+    Uri::builder().scheme(scheme).authority(authority.clone()).path_and_query(path).build()
 }

@@ -5,6 +5,7 @@ mod circuit;
 mod connect;
 mod error;
 mod health;
+mod look;
 mod permits;
 mod pool;
 mod settings;
@@ -24,6 +25,7 @@ use crate::body::{Body, Held, InterimSender, Timed, Upload, Waiters};
 use crate::clock::{Clock, Stopwatch};
 use crate::fields::response_fault;
 use address::{Addresses, Chosen};
+use connect::Connector;
 use permits::{Permit, Permits};
 use pool::{Exchanged, Lease, Pool, Unanswered, exchange};
 
@@ -77,6 +79,22 @@ impl Shared {
             permits: Arc::clone(&before.permits),
             ..Self::new(settings, clock)
         })
+    }
+
+    /// Looks whether somebody is at each address, and tells where nobody is, for as long as no request tells that: opens a connection
+    /// and sends nothing over it. Where there is a health check, that does.
+    pub fn look(&self) -> impl Future<Output = ()> + Send + 'static + use<> {
+        let connector = self.settings.health.is_none().then(|| Connector::new(&self.settings));
+        let addresses = Arc::downgrade(&self.addresses);
+        async move {
+            if let Some(connector) = connector {
+                let reach = |authority| {
+                    let connector = connector.clone();
+                    async move { connector.reach(&authority).await }
+                };
+                look::look(addresses, reach).await;
+            }
+        }
     }
 
     /// What is known of each address now.

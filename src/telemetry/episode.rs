@@ -92,6 +92,11 @@ impl Episode {
         self.state.load(Ordering::Relaxed) != 0
     }
 
+    /// How often it was met since it began.
+    pub fn times(&self) -> u64 {
+        self.times.load(Ordering::Relaxed)
+    }
+
     /// A request met none, which does not say that no other will. Comes back with what there is to tell where that ends it:
     /// where none has met it for ten seconds.
     pub fn is_over(&self, ticks: Millis) -> Option<Ended> {

@@ -6,13 +6,14 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::support::client::raw as raw_client;
 use super::support::connected;
 use super::support::node::Process;
-use super::support::origin::{Asked, Gate, Origin, nobody, raw, response};
+use super::support::origin::{Asked, Gate, Origin, nobody, raw, raw_at, response, say};
 use super::support::redis::RedisServer;
+use super::support::until;
 
 /// What a terminal takes for a command, and what turns the order of a line or is not seen, as text of a URL.
 const MISLEADING: [(char, &str); 7] = [
@@ -159,6 +160,50 @@ async fn what_aside_answers_by_itself_has_its_cause_in_the_log() {
 }
 
 #[tokio::test]
+async fn an_api_that_is_not_there_at_the_start_is_told_before_anybody_asks_and_so_is_its_coming() {
+    let [(one, first), (other, second)] = [nobody(), nobody()];
+    let table = format!("[origin]\nurl = [\"http://{one}\", \"http://{other}\"]\n");
+    let node = Process::start(one, "memory://", &table).await;
+    let told = |address| format!("the origin at {address} cannot be reached: ");
+    for address in [one, other] {
+        node.says(&told(address)).await;
+    }
+    assert!(node.log().contains("; is it running?"), "{}", node.log());
+    // One comes before anybody asks: nothing was sent to it.
+    let listener = first.listen(100).unwrap();
+    node.says(&format!("the origin at {one} can be reached now; it could not be for ")).await;
+    let (mut looked, _) = listener.accept().await.unwrap();
+    let mut sent = Vec::new();
+    looked.read_to_end(&mut sent).await.unwrap();
+    assert!(sent.is_empty(), "{sent:?}");
+    drop(listener);
+    // Of the other one requests learn, which say no more until it answers.
+    let _back = raw_at(second.listen(100).unwrap(), |_, mut stream| async move {
+        say(&mut stream, "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 4\r\n\r\nback").await;
+    });
+    until("it answers", || async { node.client().get("/x").await.status == 200 }).await;
+    node.says(&format!("the origin at {other} ")).await;
+    until("its end is told, by whoever comes first", || async {
+        let log = node.log();
+        let ends =
+            [format!("the origin at {other} can be reached now"), format!("the origin at {other} answers again")];
+        ends.iter().map(|end| log.matches(end).count()).sum::<usize>() == 1
+    })
+    .await;
+    assert_eq!(node.log().matches(&told(other)).count(), 1, "{}", node.log());
+}
+
+#[tokio::test]
+async fn where_there_is_a_health_check_that_alone_looks() {
+    let (nobody, _socket) = nobody();
+    let health =
+        format!("[origin]\nurl = \"http://{nobody}\"\n[origin.health]\npath = \"/up\"\ninterval = \"100ms\"\n");
+    let node = Process::start(nobody, "memory://", &health).await;
+    node.says("fails its health check").await;
+    assert_eq!(node.log().matches("is it running?").count(), 1, "what the check has met: {}", node.log());
+}
+
+#[tokio::test]
 async fn why_the_origin_gave_no_answer_is_for_the_log_and_not_for_the_client() {
     let (nobody, _socket) = nobody();
     let broken = raw(|_, stream| async move { drop(stream) }).await;
@@ -201,7 +246,7 @@ async fn stale_answers_that_stand_in_for_a_failing_origin_are_told_of_once_a_rou
     fails.store(true, Ordering::SeqCst);
     for path in paths.iter().cycle().take(9) {
         let is_stale = || async { client.get(path).await.cache() == "STALE" };
-        super::support::until("a stale answer", is_stale).await;
+        until("a stale answer", is_stale).await;
     }
     for route in ["/a/{id}", "/b/{id}"] {
         let told = format!("the origin fails for {route}: stale stored answers");
@@ -277,7 +322,7 @@ async fn what_becomes_of_a_fetch_without_a_client_is_told_in_the_log_of_details(
     let node = Process::with_filter(origin.address, "memory://", route, Some("aside=debug")).await;
     let client = node.client();
     client.get("/stale/1").await;
-    super::support::until("a stale answer", || async { client.get("/stale/1").await.cache() == "STALE" }).await;
+    until("a stale answer", || async { client.get("/stale/1").await.cache() == "STALE" }).await;
     node.says("a stored answer was renewed in the background").await;
     let mut leaving = tokio::net::TcpStream::connect(node.address).await.unwrap();
     leaving.write_all(b"GET /slow HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
@@ -379,10 +424,8 @@ async fn a_core_that_has_no_session_is_told_of_once_however_much_is_written() {
     node.says("max number of clients").await;
     // A connection each, so that both cores have some.
     let write = || async { node.client().put("/fruit/1", "{}").await.status };
-    super::support::until("the core without a session has written", || async {
-        write().await == 200 && node.log().contains(PENDING)
-    })
-    .await;
+    until("the core without a session has written", || async { write().await == 200 && node.log().contains(PENDING) })
+        .await;
     for _ in 0..50 {
         assert_eq!(write().await, 200);
     }

@@ -98,6 +98,8 @@ fn serve(config: Config, overrides: Overrides, log: &Arc<Log>) -> Result<(), Box
         log: Arc::clone(log),
         in_force: ArcSwap::from_pointee(InForce { config, loaded_at: Clock::System.now() }),
     });
+    // Nobody waits for it.
+    runtime.spawn(reload.parts.origin().look());
     let reloader = reload.reloader()?;
     let readiness = Readiness::default();
     let process = Process {
