@@ -6,6 +6,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use aside::verify::{Report, RouteReport};
+use tokio::io::copy_bidirectional;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::support::client::Client;
@@ -232,6 +235,47 @@ async fn a_redis_that_does_not_answer_says_nothing_against_what_is_stored() {
     // It is asked too late, or says what there is once it is awake.
     let (old, void) = compared(&node, 1).await;
     assert_eq!(old + void, 1);
+}
+
+/// A way to this Redis on which nothing goes on once it is closed, as in a cut line: nobody hears of that.
+async fn way_to(redis: &RedisServer) -> (u16, watch::Sender<bool>) {
+    let (listener, port) = (TcpListener::bind("127.0.0.1:0").await.unwrap(), redis.port());
+    let (close, closed) = watch::channel(false);
+    let at = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        loop {
+            let (mut node, _) = listener.accept().await.unwrap();
+            let mut closed = closed.clone();
+            tokio::spawn(async move {
+                let mut server = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+                tokio::select! {
+                    _ = copy_bidirectional(&mut node, &mut server) => {}
+                    () = async { drop(closed.wait_for(|closed| *closed).await) } => std::future::pending().await,
+                }
+            });
+        }
+    });
+    (at, close)
+}
+
+#[tokio::test]
+async fn what_a_node_is_writing_that_could_not_tell_redis_is_not_old() {
+    let (mut api, redis) = (api().await, RedisServer::start());
+    let (port, close) = way_to(&redis).await;
+    let one = Node::on(api.origin.address, &redis.url(), &(ROUTES.to_owned() + ALL));
+    let table = format!("[store]\nurl = \"redis://127.0.0.1:{port}\"\ntimeout = \"200ms\"\n");
+    let other = Node::with_store_table(api.origin.address, &table, ROUTES);
+    connected(&one.client()).await;
+    connected(&other.client()).await;
+    until("it knows of the other", || async { one.store.state().peers.len() == 1 }).await;
+    stored(&one.client(), "/a/1").await;
+    close.send(true).unwrap();
+    let writing = api.writing(&other.client(), "/b").await;
+    // Nobody knows of it so far: it is a hit, and rightly so.
+    if one.client().get("/a/1").await.cache() == "HIT" {
+        assert_eq!(compared(&one, 1).await, (0, 1));
+    }
+    writing.abort();
 }
 
 #[tokio::test]
