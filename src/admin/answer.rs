@@ -47,7 +47,14 @@ impl Refusal {
         self
     }
 
-    /// The answer. Where the body was not read, its connection ends with it.
+    /// The answer, as the last one of its connection: what else comes there is the rest of a body.
+    pub(super) fn last_answer(&self) -> Response<Body> {
+        let mut answer = self.answer();
+        answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        answer
+    }
+
+    /// The answer. Where the body was not read to its end, its connection ends with it.
     pub(super) fn answer(&self) -> Response<Body> {
         let mut answer = json(self.status, &self.told);
         let fields = answer.headers_mut();

@@ -16,6 +16,7 @@ use tokio::sync::OnceCell;
 use tokio::time::timeout;
 
 use super::answer::LISTENER;
+use super::endpoint::{Endpoint, Task};
 use crate::body::{Body, Collected, Timed, cause};
 use crate::fields::BearerToken;
 use crate::store::LONGEST_LEASE;
@@ -114,12 +115,12 @@ impl Client {
     async fn ask(&self, method: Method, target: &str, body: Body) -> Result<(StatusCode, Bytes), ClientError> {
         let found = self.found.get_or_try_init(|| self.find()).await?;
         let (place, stream) = connect_first(std::slice::from_ref(found)).await?;
+        let within = answer_within(&method, target);
         let request = request(method, target, &place, body).map(|mut request| {
             let value = self.token.as_ref().and_then(BearerToken::authorization);
             request.headers_mut().extend(value.map(|value| (AUTHORIZATION, value)));
             request
         });
-        let within = if target == "/purge" { PURGED_WITHIN } else { ANSWER_WITHIN };
         answered(&place, stream, request, within).await
     }
 
@@ -139,6 +140,15 @@ impl Client {
         Err(ClientError::Broken(format!(
             "what answers at {place} is not the admin listener of aside; is it the address for clients?"
         )))
+    }
+}
+
+/// How long the answer to what is asked may take.
+fn answer_within(method: &Method, target: &str) -> Duration {
+    let path = target.split('?').next().unwrap_or_default();
+    match Endpoint::find(method, path) {
+        Ok(Endpoint::Done(Task::Purge)) => PURGED_WITHIN,
+        _ => ANSWER_WITHIN,
     }
 }
 

@@ -8,6 +8,15 @@ use super::page::Piece;
 /// What is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Endpoint {
+    /// What is known, and told at once.
+    Told(Known),
+    /// What takes a while.
+    Done(Task),
+}
+
+/// What is known without a wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Known {
     /// Whether the process is up.
     Live,
     /// Whether it serves clients.
@@ -18,18 +27,23 @@ pub(super) enum Endpoint {
     Metrics,
     /// What happened lately.
     Recent,
+    /// What was found comparing hits with the origin's answers.
+    Verify,
+    /// The dashboard.
+    Page(Piece),
+}
+
+/// What the store or a file is waited for with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Task {
     /// What would become of a request.
     Explain,
     /// What is stored.
     Entries,
-    /// What was found comparing hits with the origin's answers.
-    Verify,
     /// To drop what is stored of something.
     Purge,
     /// To read the configuration again.
     Reload,
-    /// The dashboard.
-    Page(Piece),
 }
 
 /// Whether asking changes something.
@@ -40,19 +54,19 @@ enum Kind {
 }
 
 const ENDPOINTS: [(&str, Kind, Endpoint); 13] = [
-    ("/livez", Kind::Reads, Endpoint::Live),
-    ("/readyz", Kind::Reads, Endpoint::Ready),
-    ("/status", Kind::Reads, Endpoint::Status),
-    ("/metrics", Kind::Reads, Endpoint::Metrics),
-    ("/recent", Kind::Reads, Endpoint::Recent),
-    ("/explain", Kind::Reads, Endpoint::Explain),
-    ("/entries", Kind::Reads, Endpoint::Entries),
-    ("/verify", Kind::Reads, Endpoint::Verify),
-    ("/purge", Kind::Changes, Endpoint::Purge),
-    ("/reload", Kind::Changes, Endpoint::Reload),
-    ("/", Kind::Reads, Endpoint::Page(Piece::Page)),
-    ("/page.css", Kind::Reads, Endpoint::Page(Piece::Style)),
-    ("/page.js", Kind::Reads, Endpoint::Page(Piece::Script)),
+    ("/livez", Kind::Reads, Endpoint::Told(Known::Live)),
+    ("/readyz", Kind::Reads, Endpoint::Told(Known::Ready)),
+    ("/status", Kind::Reads, Endpoint::Told(Known::Status)),
+    ("/metrics", Kind::Reads, Endpoint::Told(Known::Metrics)),
+    ("/recent", Kind::Reads, Endpoint::Told(Known::Recent)),
+    ("/explain", Kind::Reads, Endpoint::Done(Task::Explain)),
+    ("/entries", Kind::Reads, Endpoint::Done(Task::Entries)),
+    ("/verify", Kind::Reads, Endpoint::Told(Known::Verify)),
+    ("/purge", Kind::Changes, Endpoint::Done(Task::Purge)),
+    ("/reload", Kind::Changes, Endpoint::Done(Task::Reload)),
+    ("/", Kind::Reads, Endpoint::Told(Known::Page(Piece::Page))),
+    ("/page.css", Kind::Reads, Endpoint::Told(Known::Page(Piece::Style))),
+    ("/page.js", Kind::Reads, Endpoint::Told(Known::Page(Piece::Script))),
 ];
 
 impl Endpoint {
@@ -73,11 +87,6 @@ impl Endpoint {
         Err(Refusal { allow: Some(allow), ..Refusal::new(StatusCode::METHOD_NOT_ALLOWED, told) })
     }
 
-    /// Whether a query may stand behind it: probes and browsers add some that mean nothing.
-    pub(super) fn takes_query(self) -> bool {
-        matches!(self, Self::Explain | Self::Entries | Self::Page(_) | Self::Live | Self::Ready)
-    }
-
     /// Whether anybody may ask, token or not: whoever looks after the process has none, and a browser can send none with the
     /// first thing it asks for.
     pub(super) fn is_open(path: &str) -> bool {
@@ -90,15 +99,22 @@ impl Endpoint {
     }
 }
 
+impl Known {
+    /// Whether a query may stand behind it: probes and browsers add some that mean nothing.
+    pub(super) fn takes_query(self) -> bool {
+        matches!(self, Self::Page(_) | Self::Live | Self::Ready)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn each_path_has_its_methods() {
-        assert_eq!(Endpoint::find(&Method::GET, "/status").unwrap(), Endpoint::Status);
-        assert_eq!(Endpoint::find(&Method::HEAD, "/livez").unwrap(), Endpoint::Live);
-        assert_eq!(Endpoint::find(&Method::POST, "/reload").unwrap(), Endpoint::Reload);
+        assert_eq!(Endpoint::find(&Method::GET, "/status").unwrap(), Endpoint::Told(Known::Status));
+        assert_eq!(Endpoint::find(&Method::HEAD, "/livez").unwrap(), Endpoint::Told(Known::Live));
+        assert_eq!(Endpoint::find(&Method::POST, "/reload").unwrap(), Endpoint::Done(Task::Reload));
         for (method, path, status, allow) in [
             (Method::GET, "/reload", 405, Some("POST")),
             (Method::PUT, "/reload", 405, Some("POST")),

@@ -29,8 +29,8 @@ impl Gate {
         self.token.is_some()
     }
 
-    /// What a request asks for, where it may.
-    pub(super) fn admit(&self, head: &Parts) -> Result<Endpoint, Refusal> {
+    /// What a request asks for, where it may, by its head alone: of a body nothing is read before that.
+    pub(super) fn admit(&self, head: &Parts, has_body: bool) -> Result<Endpoint, Refusal> {
         let path = head.uri.path();
         let open = Endpoint::is_open(path);
         let opens = self.token.as_ref().is_none_or(|token| token.is_in(&head.headers));
@@ -46,6 +46,12 @@ impl Gate {
             return Err(Refusal::new(StatusCode::UNAUTHORIZED, told).naming("authorization"));
         }
         let endpoint = Endpoint::find(&head.method, path)?;
+        if head.method != Method::POST && has_body {
+            return Err(Refusal::of_field(
+                "body",
+                "What only asks takes no body; put what it is about into the query.",
+            ));
+        }
         if head.method == Method::POST && !one_of(head, &CONTENT_TYPE).is_some_and(is_plain_json) {
             let told = "This takes JSON; send it with `content-type: application/json`.";
             return Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, told).naming("content-type"));
@@ -113,7 +119,26 @@ mod tests {
             request = request.header(*name, *value);
         }
         let (head, ()) = request.body(()).unwrap().into_parts();
-        gate.admit(&head).map_or_else(|refusal| refusal.status.as_u16(), |_| 200)
+        gate.admit(&head, false).map_or_else(|refusal| refusal.status.as_u16(), |_| 200)
+    }
+
+    #[test]
+    fn what_only_asks_has_no_body_and_who_may_not_ask_is_told_that_first() {
+        let gate = gate("127.0.0.1:9", Some(TOKEN));
+        let status = |method: &str, path: &str, token: bool| {
+            let request = Request::builder().method(method).uri(path).header(HOST, "localhost");
+            let request = if token { request.header("authorization", format!("Bearer {TOKEN}")) } else { request };
+            let head = request.header(CONTENT_TYPE, "application/json").body(()).unwrap().into_parts().0;
+            gate.admit(&head, true).map_or_else(|refusal| refusal.status.as_u16(), |_| 200)
+        };
+        for (method, path) in [("GET", "/livez"), ("HEAD", "/readyz"), ("GET", "/"), ("GET", "/page.js")] {
+            assert_eq!(status(method, path, false), 400, "{method} {path}");
+        }
+        for (method, path, admitted) in
+            [("GET", "/status", 400), ("GET", "/explain", 400), ("POST", "/purge", 200), ("POST", "/reload", 200)]
+        {
+            assert_eq!((status(method, path, false), status(method, path, true)), (401, admitted), "{method} {path}");
+        }
     }
 
     #[test]
@@ -150,7 +175,7 @@ mod tests {
         let status = |gate: &Gate, target: &str, version: Version, host: Option<&str>| {
             let request = Request::builder().uri(target).version(version);
             let request = host.into_iter().fold(request, |request, host| request.header(HOST, host));
-            gate.admit(&request.body(()).unwrap().into_parts().0).map_or_else(|no| no.status.as_u16(), |_| 200)
+            gate.admit(&request.body(()).unwrap().into_parts().0, false).map_or_else(|no| no.status.as_u16(), |_| 200)
         };
         for here in [gate("127.0.0.1:9", None), gate("0.0.0.0:9", Some(TOKEN))] {
             assert_eq!(status(&here, "/livez", Version::HTTP_10, None), 200);

@@ -2,7 +2,8 @@
 //!
 //! It is a server of one core beside those of the clients, with a handler, a store session and limits of its own, so that no
 //! request of a client ever waits for it. A request passes the `gate` (which host, which token, JSON), leads to an `endpoint`,
-//! and is answered in JSON. What it asks about is the room's below; what only whoever has started the process can do is behind
+//! and is answered in JSON. Nothing of a body is read before that, and what needs no wait is answered at once: whoever has no
+//! token cannot hold anything here. What it asks about is the room's below; what only whoever has started the process can do is behind
 //! [`Control`].
 
 mod answer;
@@ -28,20 +29,20 @@ use bytes::Bytes;
 use http::header::CONTENT_LENGTH;
 use http::request::Parts as Head;
 use http::{Request, Response, StatusCode};
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use serde_json::json;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use crate::body::{Body, BodyError, Collected, Timed};
 use crate::clock::Stopwatch;
-use crate::handler::{Exchange, Handled, Handler, Handlers};
+use crate::handler::{Exchange, Handled, Handler, Handlers, Later};
 use crate::proxy;
 use crate::store::Store;
 use crate::telemetry::{Metrics, Recent, Recorder};
 use crate::verify::Report;
 use answer::{LISTENER, json as in_json};
-use endpoint::Endpoint;
+use endpoint::{Endpoint, Known, Task};
 use gate::Gate;
 
 pub use answer::{Refusal, Told};
@@ -88,19 +89,24 @@ pub struct Process {
 /// The handler of the one core that serves it.
 struct Desk {
     shared: Arc<Shared>,
+    /// Not a `RuledStore`, which guards what goes on under rules from before a reload: here each request takes the rules in
+    /// force as it begins. Where others come while it purges, all routes whose rules change are invalidated with them.
     store: Store,
     /// Counts what is done here.
     recorder: Recorder,
-    /// For what is asked at once, but for probes.
+    /// For what is done at once. What is known already needs none.
     places: Arc<Semaphore>,
 }
 
-/// So much is asked at once, fewer than there are connections: the rest of those is for probes.
+/// So much is done at once, fewer than there are connections: the rest of those is for what is answered without a wait, probes
+/// among it.
 const AT_ONCE: usize = 24;
 /// A larger body is no question of a person.
 const LARGEST_BODY: u64 = 64 << 10;
 /// How long a body may take, and how long it may stand still.
 const BODY_WITHIN: Duration = Duration::from_secs(5);
+/// How long whoever asks for a reload is kept waiting for what comes of it; less than the commands wait.
+const RELOADED_WITHIN: Duration = Duration::from_secs(25);
 
 impl Admin {
     /// The listener of a process: `address` is the one that it listens on, `None` for a unix socket.
@@ -140,63 +146,78 @@ impl fmt::Debug for Desk {
 impl Handler for Desk {
     fn handle(self: Arc<Self>, request: Request<Incoming>, _: Exchange) -> Handled {
         let (head, body) = request.into_parts();
-        let admitted = self.shared.gate.admit(&head).and_then(|endpoint| Ok((endpoint, self.place(endpoint)?)));
-        match admitted {
-            Err(refusal) => Handled::Now(refusal.answer()),
-            Ok((endpoint, place)) => Handled::Later(Box::pin(async move {
-                let answer = self.answer(endpoint, &head, body).await;
-                drop(place);
-                answer.unwrap_or_else(|refusal| refusal.answer())
-            })),
-        }
+        let has_body = !body.is_end_stream();
+        let answer = match self.shared.gate.admit(&head, has_body) {
+            Ok(Endpoint::Told(what)) => self.told(what, &head),
+            Ok(Endpoint::Done(what)) => match self.place() {
+                Ok(place) => return Handled::Later(Box::pin(async move { self.done(what, &head, body, place).await })),
+                Err(refusal) => Err(refusal),
+            },
+            Err(refusal) => Err(refusal),
+        };
+        // A body that nobody reads is in the way of the next request.
+        Handled::Now(answer.unwrap_or_else(|refusal| if has_body { refusal.last_answer() } else { refusal.answer() }))
     }
 }
 
 impl Desk {
-    /// A place among what is asked at once; none for a probe, which has to be answered whatever else is asked.
-    fn place(&self, endpoint: Endpoint) -> Result<Option<OwnedSemaphorePermit>, Refusal> {
-        if matches!(endpoint, Endpoint::Live | Endpoint::Ready) {
-            return Ok(None);
-        }
+    /// A place among what is done at once.
+    fn place(&self) -> Result<OwnedSemaphorePermit, Refusal> {
         let told = "Too much is asked at once; ask again in a moment.";
-        let place = Arc::clone(&self.places).try_acquire_owned().map(Some);
+        let place = Arc::clone(&self.places).try_acquire_owned();
         place.map_err(|_| Refusal::new(StatusCode::SERVICE_UNAVAILABLE, told))
     }
 
-    async fn answer(&self, endpoint: Endpoint, head: &Head, body: Incoming) -> Result<Response<Body>, Refusal> {
-        let body = read(head, body).await?;
-        let Process { parts, metrics, recent, control, readiness } = &self.shared.process;
-        if !endpoint.takes_query() {
+    /// What is known already: it waits for nothing, and needs no place.
+    fn told(&self, what: Known, head: &Head) -> Result<Response<Body>, Refusal> {
+        let Process { parts, metrics, recent, control, .. } = &self.shared.process;
+        if !what.takes_query() {
             query::none(head.uri.query().unwrap_or_default())?;
         }
-        match endpoint {
-            Endpoint::Page(piece) => Ok(page::page(piece)),
-            Endpoint::Live => Ok(in_json(StatusCode::OK, &json!({ "live": true, "listener": LISTENER }))),
-            Endpoint::Ready => Ok(self.readiness()),
-            Endpoint::Status => Ok(in_json(StatusCode::OK, &self.status())),
-            Endpoint::Metrics => Ok(figures::metrics(head, metrics, parts)),
-            Endpoint::Recent => Ok(figures::recent(metrics, recent, parts)),
-            Endpoint::Verify => {
+        Ok(match what {
+            Known::Page(piece) => page::page(piece),
+            Known::Live => in_json(StatusCode::OK, &json!({ "live": true, "listener": LISTENER })),
+            Known::Ready => self.readiness(),
+            Known::Status => in_json(StatusCode::OK, &self.status()),
+            Known::Metrics => figures::metrics(head, metrics, parts),
+            Known::Recent => figures::recent(metrics, recent, parts),
+            Known::Verify => {
                 let report = Report { file: control.config().file, ..parts.shared().verified() };
-                Ok(in_json(StatusCode::OK, &report))
+                in_json(StatusCode::OK, &report)
             }
-            Endpoint::Explain => {
-                let question = query::explain(head.uri.query().unwrap_or_default())?;
+        })
+    }
+
+    /// What waits for the store, for a file or for the client's own body, as long as it has a place.
+    async fn done(&self, what: Task, head: &Head, body: Incoming, _place: OwnedSemaphorePermit) -> Response<Body> {
+        let done = match read(head, body).await {
+            Ok(body) => self.worked(what, head.uri.query().unwrap_or_default(), &body).await,
+            Err(refusal) => Err(refusal),
+        };
+        done.unwrap_or_else(|refusal| refusal.answer())
+    }
+
+    async fn worked(&self, what: Task, query: &str, body: &[u8]) -> Result<Response<Body>, Refusal> {
+        let Process { parts, control, readiness, .. } = &self.shared.process;
+        match what {
+            Task::Explain => {
+                let question = query::explain(query)?;
                 Ok(in_json(StatusCode::OK, &control.explain(question, self.store.clone()).await?))
             }
-            Endpoint::Entries => {
-                let query = head.uri.query().unwrap_or_default();
+            Task::Entries => {
                 let entries = purge::entries(query, &parts.shared().rules(), &self.store).await?;
                 Ok(in_json(StatusCode::OK, &entries))
             }
-            Endpoint::Purge => {
-                let purged = purge::purge(&body, &parts.shared().rules(), &self.store, &self.recorder).await?;
+            Task::Purge => {
+                query::none(query)?;
+                let purged = purge::purge(body, &parts.shared().rules(), &self.store, &self.recorder).await?;
                 Ok(in_json(StatusCode::OK, &purged))
             }
-            Endpoint::Reload => {
-                query::nothing(&body)?;
+            Task::Reload => {
+                query::none(query)?;
+                query::nothing(body)?;
                 match readiness.missing() {
-                    None => Ok(in_json(StatusCode::OK, &control.reload().await?)),
+                    None => Ok(in_json(StatusCode::OK, &reloaded(control.reload()).await?)),
                     Some(why) => Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, why)),
                 }
             }
@@ -230,6 +251,16 @@ impl Desk {
     }
 }
 
+/// What a reload has come to, if that is known within [`RELOADED_WITHIN`]: what is read may be a pipe into which nobody writes.
+async fn reloaded(reload: Later<Result<Reloaded, Refusal>>) -> Result<Reloaded, Refusal> {
+    timeout(RELOADED_WITHIN, reload).await.unwrap_or_else(|_| {
+        let told = format!(
+            "The configuration was not read within {RELOADED_WITHIN:?}, and is still being read; the log tells what comes of it."
+        );
+        Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, told))
+    })
+}
+
 /// A request's body, in full.
 async fn read(head: &Head, body: Incoming) -> Result<Bytes, Refusal> {
     let too_large = || {
@@ -249,5 +280,18 @@ async fn read(head: &Head, body: Incoming) -> Result<Bytes, Refusal> {
             Err(Refusal::new(StatusCode::REQUEST_TIMEOUT, told).naming("body"))
         }
         Collected::Failed(error) => Err(Refusal::of_field("body", format!("The body cannot be read: {error}."))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_asks_for_a_reload_that_does_not_end_holds_its_place_for_a_while_only() {
+        let since = Instant::now();
+        let refusal = reloaded(Box::pin(std::future::pending())).await.unwrap_err();
+        assert_eq!((refusal.status, since.elapsed()), (StatusCode::SERVICE_UNAVAILABLE, RELOADED_WITHIN));
+        assert!(refusal.told.error.contains("the log tells"), "{}", refusal.told.error);
     }
 }

@@ -52,8 +52,9 @@ impl Open {
     }
 
     /// Closes the one that has asked nothing for the longest time: silent, or with a part of a head, or between two requests;
-    /// else one whose client takes nothing of its answer. Those with a request under way stay. Does nothing where there is
-    /// none that has been so for [`ROOM_AFTER`].
+    /// else one whose client takes nothing of its answer. Those with a request under way stay. Where there is none that has
+    /// been so for [`ROOM_AFTER`], the next answer is the last one on the connection that was asked on for the longest: so
+    /// nobody keeps others out by never ceasing to ask.
     pub(super) fn make_room(&mut self) {
         let may_go = |known: &Known| {
             let Known { task, activity } = known;
@@ -64,6 +65,47 @@ impl Open {
         let longest = self.known.iter().enumerate().filter_map(|(index, known)| Some((may_go(known)?, index))).min();
         if let Some((_, index)) = longest {
             self.known.swap_remove(index).task.abort();
+        } else {
+            let may_end = |known: &&Known| !known.task.is_finished() && !known.activity.answers_last();
+            let oldest = self.known.iter().filter(may_end).min_by_key(|known| known.activity.accepted());
+            if let Some(known) = oldest {
+                known.activity.make_answers_last();
+            }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+
+    use tokio::time::advance;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn where_all_go_on_asking_the_longest_open_is_told_to_end_and_the_longest_idle_goes() {
+        let mut open = Open::new(true);
+        let mut connections = Vec::new();
+        for _ in 0..3 {
+            let activity = Activity::new();
+            open.serve(&activity, pending());
+            connections.push(activity);
+            advance(Duration::from_millis(20)).await;
+        }
+        let last = |connections: &[Arc<Activity>]| -> Vec<bool> {
+            connections.iter().map(|activity| activity.answers_last()).collect()
+        };
+        for told in [[true, false, false], [true, true, false], [true; 3], [true; 3]] {
+            // Each of them has just been answered.
+            for activity in &connections {
+                activity.asks_nothing();
+            }
+            open.make_room();
+            assert_eq!((last(&connections), open.known.len()), (told.to_vec(), 3));
+        }
+        advance(ROOM_AFTER).await;
+        open.make_room();
+        assert_eq!((open.known.len(), open.ended().await), (2, Some(())));
     }
 }

@@ -102,12 +102,17 @@ async fn a_probe_is_answered_whoever_holds_connections_open() {
     let asked = move |path: &str| over_tcp(address, &request("GET", path, &[&format!("host: {address}")], ""));
     let lives = move || asked("/livez").status == 200 && asked("/readyz").status == 200;
     let head = format!("POST /purge HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/json\r\n");
+    let unsent = format!(" HTTP/1.1\r\nhost: {address}\r\ncontent-length: 9\r\n\r\n");
     // Each kind alone, that none of them does: one held for seconds by each of so many would make a probe wait for minutes.
     for (count, sent) in [
         (500, String::new()),
         (500, "GET /livez HTTP/1.1\r\nho".to_owned()),
         (500, format!("GET /livez HTTP/1.1\r\nhost: {address}\r\n\r\n")),
         (30, format!("{head}content-length: 9\r\n\r\n{{")),
+        (500, format!("GET /livez{unsent}")),
+        (500, format!("GET /{unsent}")),
+        (500, format!("GET /livez HTTP/1.1\r\nhost: {address}\r\ntransfer-encoding: chunked\r\n\r\n")),
+        (500, format!("GET /page.js HTTP/1.1\r\nhost: {address}\r\n\r\n").repeat(100)),
     ] {
         let held = connect_often(address, count, &sent);
         let lived = tokio::task::spawn_blocking(lives).await;
@@ -115,10 +120,67 @@ async fn a_probe_is_answered_whoever_holds_connections_open() {
         drop(held);
     }
     let held = connect_often(address, 30, &format!("{head}content-length: 9\r\n\r\n{{"));
-    let busy = || async { tokio::task::spawn_blocking(move || asked("/status")).await.unwrap().status == 503 };
-    until("what is no probe is told that too much is asked", busy).await;
+    let busy = || async { tokio::task::spawn_blocking(move || asked("/entries")).await.unwrap().status == 503 };
+    until("what takes a while is told that too much is asked", busy).await;
+    let known = tokio::task::spawn_blocking(move || asked("/status")).await.unwrap();
+    assert_eq!(known.status, 200, "what is known is told all the same");
     drop(held);
-    let answers = || async { tokio::task::spawn_blocking(move || asked("/status")).await.unwrap().status == 200 };
+    let answers = || async { tokio::task::spawn_blocking(move || asked("/entries")).await.unwrap().status == 200 };
     until("it is answered again", answers).await;
     assert!(!process.log().contains("panic"));
+}
+
+#[tokio::test]
+async fn who_has_no_token_keeps_nobody_who_has_it_from_an_answer() {
+    let origin = Origin::counting().await;
+    let address: SocketAddr = format!("127.0.0.1:{}", free_port()).parse().unwrap();
+    let table = format!("[admin]\nlisten = \"{address}\"\ntoken = \"sesame-open-sesame\"\n");
+    let process = Process::start(origin.address, "memory://", &format!("{ROUTES}{table}")).await;
+    let fields = [&*format!("host: {address}"), "authorization: Bearer sesame-open-sesame"];
+    let json = [&fields[..], &["content-type: application/json"]].concat();
+    let needs = [
+        request("GET", "/status", &fields, ""),
+        request("GET", "/metrics", &fields, ""),
+        request("GET", "/entries", &fields, ""),
+        request("POST", "/purge", &json, "{\"all\": true}"),
+    ];
+    let head = |line: &str| format!("{line} HTTP/1.1\r\nhost: {address}\r\n");
+    let unsent = "content-type: application/json\r\ncontent-length: 9\r\n\r\n";
+    for sent in [
+        head("GET /") + unsent,
+        head("GET /page.css") + unsent,
+        head("GET /readyz") + "transfer-encoding: chunked\r\n\r\n",
+        head("GET /status") + unsent,
+        head("POST /purge") + unsent + "{",
+        head("POST /reload") + "expect: 100-continue\r\n" + unsent,
+        head("POST /nothing") + unsent,
+    ] {
+        let held = connect_often(address, 300, &sent);
+        for needed in &needs {
+            let needed = needed.clone();
+            let answer = tokio::task::spawn_blocking(move || over_tcp(address, &needed)).await.unwrap();
+            assert_eq!(answer.status, 200, "{sent}: {}", answer.body);
+        }
+        drop(held);
+    }
+    assert!(!process.log().contains("panic"));
+}
+
+#[tokio::test]
+async fn a_read_with_a_body_is_refused_and_its_connection_ends() {
+    let origin = Origin::counting().await;
+    let address: SocketAddr = format!("127.0.0.1:{}", free_port()).parse().unwrap();
+    let table = format!("[admin]\nlisten = \"{address}\"\n");
+    let _process = Process::start(origin.address, "memory://", &format!("{ROUTES}{table}")).await;
+    for (method, path) in
+        [("GET", "/livez"), ("GET", "/"), ("GET", "/status"), ("HEAD", "/readyz"), ("GET", "/explain")]
+    {
+        for (body, status) in [("content-length: 9\r\n", 400), ("transfer-encoding: chunked\r\n", 400)] {
+            let sent = format!("{method} {path} HTTP/1.1\r\nhost: {address}\r\n{body}\r\n");
+            // It ends although nobody says `connection: close` and nothing of the body comes.
+            let answer = tokio::task::spawn_blocking(move || over_tcp(address, &sent)).await.unwrap();
+            assert_eq!(answer.status, status, "{method} {path}: {}", answer.head);
+            assert!(answer.head.contains("connection: close"), "{}", answer.head);
+        }
+    }
 }

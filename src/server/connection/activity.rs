@@ -80,8 +80,18 @@ impl Activity {
     }
 
     /// From now on each answer is the connection's last.
-    pub(super) fn make_answers_last(&self) {
+    pub(in crate::server) fn make_answers_last(&self) {
         self.last_answers.store(true, Relaxed);
+    }
+
+    /// Whether the next answer is the connection's last.
+    pub(in crate::server) fn answers_last(&self) -> bool {
+        self.last_answers.load(Relaxed)
+    }
+
+    /// When the connection began.
+    pub(in crate::server) fn accepted(&self) -> Instant {
+        self.accepted
     }
 
     /// How often the client took something.
@@ -130,7 +140,7 @@ pub(super) struct UnderWay {
 impl UnderWay {
     /// Whether its answer is the connection's last.
     pub(super) fn is_last(&self) -> bool {
-        self.activity.last_answers.load(Relaxed)
+        self.activity.answers_last()
     }
 
     /// Its answer is there, and is on its way for as long as this lives.
