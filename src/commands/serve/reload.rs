@@ -2,6 +2,7 @@
 //! changes nothing.
 
 use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
@@ -77,20 +78,8 @@ impl Source {
 impl Reload {
     /// Starts the thread that reloads; to be called within a runtime, which it works in.
     pub(super) fn reloader(self: &Arc<Self>) -> io::Result<Reloader> {
-        let (send, asked) = sync_channel::<Option<Tell>>(WAITING);
-        let (reload, runtime) = (Arc::clone(self), Handle::current());
-        // Nobody waits for its end: it may be reading.
-        thread::Builder::new().name("reload".to_owned()).spawn(move || {
-            let _inside = runtime.enter();
-            for tell in asked {
-                let done = reload.announced();
-                // Whoever has asked may have left.
-                if let Some(tell) = tell {
-                    drop(tell.send(done));
-                }
-            }
-        })?;
-        Ok(Reloader(send))
+        let reload = Arc::clone(self);
+        Reloader::start(move || reload.announced())
     }
 
     /// The same as [`Reload::run`], told to the service manager.
@@ -129,6 +118,28 @@ impl Reload {
 }
 
 impl Reloader {
+    /// Starts the thread, in which `reload` is done whenever it is asked for; within a runtime.
+    fn start(reload: impl Fn() -> Result<Changes, ConfigError> + Send + 'static) -> io::Result<Self> {
+        let (send, asked) = sync_channel::<Option<Tell>>(WAITING);
+        let runtime = Handle::current();
+        // Nobody waits for its end: it may be reading.
+        thread::Builder::new().name("reload".to_owned()).spawn(move || {
+            let _inside = runtime.enter();
+            for tell in asked {
+                // A panic is told by its hook; it must not end the thread, or nobody would reload any more.
+                let Ok(done) = catch_unwind(AssertUnwindSafe(&reload)) else {
+                    tell_broken_off();
+                    continue;
+                };
+                // Whoever has asked may have left.
+                if let Some(tell) = tell {
+                    drop(tell.send(done));
+                }
+            }
+        })?;
+        Ok(Self(send))
+    }
+
     /// Asks for it, and does not wait. Where too many wait already, one of them has yet to read the file.
     pub(super) fn ask(&self) {
         drop(self.0.try_send(None));
@@ -141,8 +152,43 @@ impl Reloader {
     }
 }
 
+/// Where a reload has panicked, whatever it had done by then.
+fn tell_broken_off() {
+    tracing::error!(
+        "the reload broke off by a fault in aside itself; the configuration may be in force in part: reload again, or \
+         restart, and report the panic"
+    );
+    Notifier::ready("serving; the last reload broke off");
+}
+
 impl fmt::Debug for Reload {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.debug_struct("Reload").field("source", &self.source).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_reload_that_panics_is_not_the_last() {
+        let asked = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&asked);
+        let reloader = Reloader::start(move || {
+            assert!(counted.fetch_add(1, SeqCst) != 1, "the second one panics");
+            let overrides = Overrides::default();
+            Config::without_file(&overrides).map(|config| Changes::between(&config, &config))
+        })
+        .unwrap();
+        for whole in [true, false, true, true] {
+            let told = reloader.ask_to_be_told().unwrap().await;
+            assert_eq!(told.is_ok(), whole, "{told:?}");
+        }
+        reloader.ask();
+        assert!(reloader.ask_to_be_told().unwrap().await.is_ok());
+        assert_eq!(asked.load(SeqCst), 6);
     }
 }

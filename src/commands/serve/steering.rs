@@ -74,7 +74,10 @@ impl Control for Steering {
                 }),
                 // Nothing is wrong with the request.
                 Ok(Err(error)) => Err(Refusal::new(StatusCode::CONFLICT, error.to_string())),
-                Err(error) => Err(Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string())),
+                Err(_) => {
+                    let told = "The reload broke off by a fault in aside itself; the log has the panic. Reload again, or restart.";
+                    Err(Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, told))
+                }
             }
         })
     }
