@@ -154,10 +154,10 @@ impl Guises {
     }
 }
 
-/// What is stored and would be given out as fresh: of what is stale nobody says that it is what the origin says.
+/// What is stored and would be given out as fresh, in shadow too: of what is stale nobody says that it is what the origin says.
 async fn stored(core: &Core, asked: &Asked) -> Option<(Seen, Arc<StoredResponse>)> {
     let seen = lookup(&core.store, asked).await.ok()?;
-    match decide(asked, &seen, core.shared.clock.now()) {
+    match decide(asked, &seen, core.shared.clock.now(), false) {
         // What a write has left is not what the origin says, word for word.
         Next::Serve(Serve { entry, refresh: None, status, .. })
             if entry.kind == Kind::Response && status.detail.is_none() =>

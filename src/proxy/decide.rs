@@ -22,6 +22,8 @@ use crate::store::{Kind, StoredResponse};
 pub(super) enum Next {
     /// It is answered from the store.
     Serve(Serve),
+    /// It would be answered with this; in shadow it goes to the origin, whose answer is compared with it.
+    Shadowed(Arc<StoredResponse>),
     /// It goes to the origin, and the answer must not be stored.
     Pass(Forward, Option<Detail>),
     /// It asks for a part of what is not stored whole: from the parts that are stored, or from the origin.
@@ -43,10 +45,16 @@ pub(super) struct Serve {
     pub(super) refresh: Option<Missed>,
 }
 
-/// What becomes of a read that has a key.
-pub(super) fn decide(asked: &Asked, seen: &Seen, now: Millis) -> Next {
+/// What becomes of a read that has a key. In `shadow` nothing that is stored answers, whatever becomes of the origin: no hit, no
+/// part, and nothing stale that could be validated or stand in.
+pub(super) fn decide(asked: &Asked, seen: &Seen, now: Millis, shadow: bool) -> Next {
     match reused(asked, seen, now) {
+        Ok(Next::Serve(serve)) if shadow => Next::Shadowed(serve.entry),
         Ok(next) => next,
+        Err(missed) if shadow => match onward(asked, Missed { stale: None, ..missed }) {
+            Next::Part(missed) => Next::Pass(missed.forward, Some(Detail::Shadow)),
+            next => next,
+        },
         Err(missed) => onward(asked, missed),
     }
 }
@@ -219,11 +227,13 @@ mod tests {
             (Withheld::Rules, Detail::RulesDiffer),
         ] {
             let seen = Seen { entry: Some(entry()), ..Seen::withheld(TOKEN, why) };
-            let Next::Fetch(missed) = decide(&asked(Method::GET, ""), &seen, CAME) else { panic!("it is fetched") };
+            let Next::Fetch(missed) = decide(&asked(Method::GET, ""), &seen, CAME, false) else {
+                panic!("it is fetched")
+            };
             assert_eq!((missed.forward, missed.detail, missed.stale.is_none()), (Forward::Miss, Some(detail), true));
-            let head = decide(&asked(Method::HEAD, ""), &seen, CAME);
+            let head = decide(&asked(Method::HEAD, ""), &seen, CAME, false);
             assert!(matches!(head, Next::Pass(Forward::Miss, told) if told == Some(detail)));
-            let only = decide(&asked(Method::GET, "only-if-cached"), &seen, CAME);
+            let only = decide(&asked(Method::GET, "only-if-cached"), &seen, CAME, false);
             assert!(matches!(only, Next::Refuse(Refusal::OnlyIfCached)));
         }
     }
@@ -232,15 +242,40 @@ mod tests {
     fn what_was_invalidated_softly_is_validated_however_new_and_whatever_the_client_accepts() {
         let seen = Seen { entry: Some(entry()), soft: true, ..Seen::nothing(TOKEN) };
         for (cache_control, age) in [("", 0), ("max-stale", 0), ("", 90_000), ("max-stale=1000", 200_000)] {
-            let next = decide(&asked(Method::GET, cache_control), &seen, CAME + age);
+            let next = decide(&asked(Method::GET, cache_control), &seen, CAME + age, false);
             let Next::Fetch(missed) = next else { panic!("it is validated") };
             assert_eq!((missed.forward, missed.detail), (Forward::Stale, Some(Detail::InvalidatedSoftly)));
             assert!(missed.soft && missed.stale.is_some());
         }
-        assert!(matches!(decide(&asked(Method::HEAD, ""), &seen, CAME), Next::Head(missed) if missed.soft));
-        let only = decide(&asked(Method::GET, "only-if-cached"), &seen, CAME);
+        assert!(matches!(decide(&asked(Method::HEAD, ""), &seen, CAME, false), Next::Head(missed) if missed.soft));
+        let only = decide(&asked(Method::GET, "only-if-cached"), &seen, CAME, false);
         assert!(matches!(only, Next::Refuse(Refusal::OnlyIfCached)));
         let hard = Seen { soft: false, ..seen };
-        assert!(matches!(decide(&asked(Method::GET, ""), &hard, CAME), Next::Serve(_)));
+        assert!(matches!(decide(&asked(Method::GET, ""), &hard, CAME, false), Next::Serve(_)));
+    }
+
+    #[test]
+    fn in_shadow_nothing_that_is_stored_answers_or_stands_in() {
+        let seen = |soft| Seen { entry: Some(entry()), soft, ..Seen::nothing(TOKEN) };
+        let (fresh, stale, old) = (seen(false), seen(true), CAME + 90_000);
+        for method in [Method::GET, Method::HEAD] {
+            // Fresh, within its stale-while-revalidate window, and for a client who takes it stale.
+            for (cache_control, now) in [("", CAME), ("", old), ("max-stale=1000", CAME + 200_000)] {
+                let next = decide(&asked(method.clone(), cache_control), &fresh, now, true);
+                assert!(matches!(next, Next::Shadowed(_)), "{method} {cache_control} {now}");
+            }
+        }
+        for (cache_control, seen) in [("", &stale), ("no-cache", &fresh)] {
+            let next = decide(&asked(Method::GET, cache_control), seen, CAME, true);
+            assert!(matches!(next, Next::Fetch(Missed { stale: None, .. })), "{cache_control}");
+            let head = decide(&asked(Method::HEAD, cache_control), seen, CAME, true);
+            assert!(matches!(head, Next::Pass(..)), "{cache_control}");
+        }
+        let mut part = asked(Method::GET, "");
+        part.request.fields.insert(http::header::RANGE, http::HeaderValue::from_static("bytes=0-1"));
+        let nothing = Seen::nothing(TOKEN);
+        assert!(matches!(decide(&part, &nothing, CAME, false), Next::Part(_)));
+        let next = decide(&part, &nothing, CAME, true);
+        assert!(matches!(next, Next::Pass(Forward::UriMiss, Some(Detail::Shadow))));
     }
 }

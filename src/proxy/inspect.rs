@@ -121,10 +121,7 @@ pub async fn inspect(shared: &Shared, store: &Store, question: &Question) -> Res
     };
     let seen = lookup(&RuledStore::alone(store.clone(), asked.rules.of_writes()), asked).await?;
     let variants = variants(asked, &seen);
-    let mut next = decide(asked, &seen, shared.clock.now());
-    if shared.settings.verify.shadow {
-        next = in_shadow(next);
-    }
+    let mut next = decide(asked, &seen, shared.clock.now(), shared.settings.verify.shadow);
     if let Next::Serve(serve) = &mut next {
         let derived = serve.entry.derived(shared.derivation);
         serve.status = with_withheld(asked, &serve.entry, &derived, serve.status).0;
@@ -141,15 +138,6 @@ pub async fn inspect(shared: &Shared, store: &Store, question: &Question) -> Res
     Ok(Inspection { selection, variants, cache_status, is_fetched, refusal })
 }
 
-/// With `[verify] shadow` nothing that is stored answers.
-fn in_shadow(next: Next) -> Next {
-    match next {
-        Next::Serve(_) => Next::Pass(Forward::Bypass, Some(Detail::Shadow)),
-        Next::Part(missed) => Next::Pass(missed.forward, Some(Detail::Shadow)),
-        next => next,
-    }
-}
-
 fn variants(asked: &Asked, seen: &Seen) -> Option<Variants> {
     let index = seen.index.as_ref()?;
     let (slot, id) = index.selected(&asked.request, asked.choices().any_order);
@@ -161,6 +149,7 @@ fn variants(asked: &Asked, seen: &Seen) -> Option<Variants> {
 fn outlook(next: Next) -> (CacheStatus, Option<(u16, String)>) {
     match next {
         Next::Serve(serve) => (serve.status, None),
+        Next::Shadowed(_) => (forwarded(Forward::Bypass, Some(Detail::Shadow)), None),
         Next::Pass(forward, detail) => (forwarded(forward, detail), None),
         Next::Refuse(refusal) => (CacheStatus::default(), Some(told(&refusal))),
         // Whether a part comes for a part is the origin's to say.

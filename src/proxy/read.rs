@@ -59,8 +59,7 @@ pub(super) fn read(core: &Arc<Core>, rules: Arc<Ruleset>, request: Admitted) -> 
         Err(unkeyed) => return Continue(Way::Unkeyed(rules, Box::new(request), unkeyed)),
     };
     let asked = Asked { rules, request, resource };
-    let seen = if core.sampler.is_shadow() { None } else { lookup_now(&core.store, &asked) };
-    let Some(answer) = seen.and_then(|seen| hit(core, &asked, &seen)) else {
+    let Some(answer) = lookup_now(&core.store, &asked).and_then(|seen| hit(core, &asked, &seen)) else {
         // Looks once more: what a miss has to know before its lookup, no hit pays for.
         return Continue(Way::Keyed(Arc::new(asked)));
     };
@@ -72,9 +71,7 @@ pub(super) fn read(core: &Arc<Core>, rules: Arc<Ruleset>, request: Admitted) -> 
 
 /// The answer of an entry that needs nothing else, and waits for nothing.
 fn hit(core: &Core, asked: &Asked, seen: &Seen) -> Option<Answer> {
-    let Next::Serve(Serve { entry, age, status, refresh: None }) = decide(asked, seen, core.shared.clock.now()) else {
-        return None;
-    };
+    let Next::Serve(Serve { entry, age, status, refresh: None }) = decided(core, asked, seen) else { return None };
     let mut answer = deliver(&core.shared, asked, &entry, age, status);
     let head_only = asked.request.method == Method::HEAD;
     let size = if head_only { 0 } else { answer.size() };
@@ -209,28 +206,14 @@ async fn from_store_or_origin(core: &Arc<Core>, asked: &Arc<Asked>) -> Answer {
             Ok(looked) => looked,
             Err(fault) => return Box::pin(without_store(core, asked, &fault)).await,
         };
-        let missed = match decide(asked, &seen, shared.clock.now()) {
-            Next::Serve(Serve { entry, .. }) if core.sampler.is_shadow() => {
-                return Box::pin(shadowed(core, asked, seen, entry)).await;
-            }
-            Next::Part(missed) if core.sampler.is_shadow() => {
-                return Box::pin(pass_on(core, asked, missed.forward, Some(Detail::Shadow))).await;
-            }
-            Next::Serve(serve) => return served(core, asked, landed, serve),
-            Next::Pass(forward, detail) => return Box::pin(pass_on(core, asked, forward, detail)).await,
-            Next::Refuse(refusal) => return refusal.answer(),
-            Next::Part(missed) => return Box::pin(part(core, asked, missed, landed)).await,
-            Next::Head(missed) => {
-                return fetch::fetch(core, Fetch::new(asked, missed, None).by(Plan::Head { landed })).await;
-            }
-            // In shadow nothing that is stored answers, whatever becomes of the origin.
-            Next::Fetch(missed) if core.sampler.is_shadow() => Missed { stale: None, ..missed },
-            Next::Fetch(missed) => missed,
+        let missed = match without_others(core, asked, landed, seen).await {
+            Break(answer) => return answer,
+            Continue(missed) => missed,
         };
         if let Some(follower) = impatient {
             return Box::pin(fetch_too(core, follower, asked, missed)).await;
         }
-        if looks_left == 0 || goes_alone(asked, &missed) {
+        if looks_left == 0 || core.sampler.is_shadow() || goes_alone(asked, &missed) {
             return fetch::fetch(core, Fetch::new(asked, missed, None).within(moment)).await;
         }
         looks_left -= 1;
@@ -264,6 +247,24 @@ async fn from_store_or_origin(core: &Arc<Core>, asked: &Arc<Asked>) -> Answer {
             Landing::Again => {}
         }
     }
+}
+
+/// The decision, as this core's `[verify]` has it.
+fn decided(core: &Core, asked: &Asked, seen: &Seen) -> Next {
+    decide(asked, seen, core.shared.clock.now(), core.sampler.is_shadow())
+}
+
+/// The answer for which nobody else is waited for, or what is to be fetched for all who ask.
+async fn without_others(core: &Arc<Core>, asked: &Arc<Asked>, landed: u64, seen: Seen) -> ControlFlow<Answer, Missed> {
+    Break(match decided(core, asked, &seen) {
+        Next::Serve(serve) => served(core, asked, landed, serve),
+        Next::Shadowed(entry) => Box::pin(shadowed(core, asked, seen, entry)).await,
+        Next::Pass(forward, detail) => Box::pin(pass_on(core, asked, forward, detail)).await,
+        Next::Refuse(refusal) => refusal.answer(),
+        Next::Part(missed) => Box::pin(part(core, asked, missed, landed)).await,
+        Next::Head(missed) => fetch::fetch(core, Fetch::new(asked, missed, None).by(Plan::Head { landed })).await,
+        Next::Fetch(missed) => return Continue(missed),
+    })
 }
 
 async fn look(core: &Core, asked: &Asked) -> Result<Looked, Fault> {
@@ -348,7 +349,7 @@ async fn heard(core: &Core, follower: &mut Follower, asked: &Asked, missed: &Mis
         Landing::Stored { entry, status, .. } => share(&core.shared, asked, missed, &entry, status),
         Landing::Again => {
             let seen = lookup(&core.store, asked).await.ok()?;
-            match decide(asked, &seen, core.shared.clock.now()) {
+            match decided(core, asked, &seen) {
                 Next::Serve(Serve { entry, age, status, refresh: None }) => {
                     Some(deliver(&core.shared, asked, &entry, age, status))
                 }

@@ -21,5 +21,6 @@ mod days;
 mod hostile;
 mod model;
 mod nodes;
+mod shadow;
 mod shapes;
 mod unfinished;
