@@ -69,13 +69,21 @@ pub struct Exchange {
 /// The client at the other end of a connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Client {
-    /// Its address; `None` where the proxy itself asks.
+    /// Its address; `None` where the proxy itself asks. Where a proxy in front has not said for whom it asks, it is that proxy's.
     pub address: Option<IpAddr>,
+    /// Whether the address is the client's own, as far as anybody has said.
+    pub is_named: bool,
     /// Whether it came over TLS.
     pub secure: bool,
 }
 
 impl Client {
+    /// Its own address, for what an address gives a right to: that of a proxy which does not say for whom it asks would give
+    /// it to everybody.
+    pub fn own_address(self) -> Option<IpAddr> {
+        self.address.filter(|_| self.is_named)
+    }
+
     /// The scheme it asked by: `http` or `https`.
     pub fn scheme(self) -> HeaderValue {
         HeaderValue::from_static(if self.secure { "https" } else { "http" })

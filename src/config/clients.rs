@@ -104,10 +104,12 @@ pub(super) fn resolve(
     server.proxy_protocol = raw.proxy_protocol.unwrap_or(false);
     server.secure = raw.secure.unwrap_or(false);
     proxy.trusted_proxies = ranges(raw.trusted_proxies, ANYBODY_ELSE, findings);
+    let purge_from = raw.purge_from.clone();
     proxy.purgers = Purgers {
         from: ranges(raw.purge_from, ANYBODY_PURGES, findings),
         token: raw.purge_token.and_then(|text| findings.check(&text, token(text.get_ref()))),
     };
+    warn_of_proxies_that_purge(purge_from, &proxy.trusted_proxies, findings);
     proxy.pass_tags = raw.pass_tags.unwrap_or(false);
     proxy.compression = CompressionSettings {
         codings: codings(raw.compression, findings),
@@ -228,6 +230,20 @@ fn ranges(raw: Option<List<Text>>, everybody: Warned, findings: &mut Findings<'_
         trusted.push(range);
     }
     trusted
+}
+
+/// Says of who may purge by address where a trusted proxy may be: there it is the proxy's word that decides.
+fn warn_of_proxies_that_purge(purge_from: Option<List<Text>>, trusted: &[IpNet], findings: &mut Findings<'_>) {
+    for text in purge_from.into_iter().flat_map(|list| list.0) {
+        let Ok(from) = range(text.get_ref()) else { continue };
+        if trusted.iter().any(|proxies| proxies.contains(&from) || from.contains(proxies)) {
+            let message = format!(
+                "`{from}` and `trusted_proxies` have addresses in common: whoever asks there without an X-Forwarded-For may not \
+                 purge, and through a proxy that passes on the client's own X-Forwarded-For any client may"
+            );
+            findings.warning(text.span(), message, "name the addresses of those who publish, or write purge_token");
+        }
+    }
 }
 
 /// Reads an address, or a range whose first address is written in full.

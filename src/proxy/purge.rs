@@ -55,7 +55,7 @@ fn admitted(
     purge: Purge,
     strength: Result<Strength, Refusal>,
 ) -> Result<(Purging, Strength), Refusal> {
-    if !core.shared.settings.purgers.admit(request.client.address, &request.fields) {
+    if !core.shared.settings.purgers.admit(request.client, &request.fields) {
         return Err(Refusal::PurgeNotAllowed);
     }
     let named = rules.routes.purging(purge, core.store.prefix());

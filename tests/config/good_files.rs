@@ -305,3 +305,17 @@ fn a_late_commit_is_waited_for_as_long_as_the_file_says() {
     let in_redis = good("store = \"redis://h\"\n[origin]\nurl = \"http://a\"\ncommit_within = \"5s\"\n");
     assert_eq!(in_redis.store.commit_within, Duration::from_secs(5));
 }
+
+#[test]
+fn who_may_purge_where_a_trusted_proxy_may_be_is_told_that_its_word_decides() {
+    for (purge_from, told) in
+        [("10.1.0.0/16", true), ("10.0.0.1", true), ("0.0.0.0/1", true), ("192.168.7.0/24", false), ("::1", false)]
+    {
+        let file = format!(
+            "origin = \"http://a\"\n[clients]\ntrusted_proxies = [\"10.0.0.0/8\"]\npurge_from = [\"{purge_from}\"]\n"
+        );
+        let remarks = good(&file).remarks.render(false);
+        let warned = remarks.contains("`trusted_proxies` have addresses in common") && remarks.contains("purge_token");
+        assert_eq!(warned, told, "{purge_from}: {remarks}");
+    }
+}

@@ -110,7 +110,11 @@ async fn whom_the_file_does_not_name_is_refused_and_the_api_sees_nothing() {
     let origin = Origin::counting().await;
     let trusting = "[clients]\ntrusted_proxies = [\"127.0.0.1\"]\npurge_from = [\"192.0.2.0/24\"]\n\
                     purge_token = \"0123456789abcdef\"\n";
+    // A balancer that may say nothing of its clients, and pages that a browser runs where its user may purge.
+    let overlapping = "[clients]\ntrusted_proxies = [\"127.0.0.0/8\"]\npurge_from = [\"127.0.0.1\"]\npurge_token = \"0123456789abcdef\"\n";
+    let home = "[clients]\npurge_from = [\"127.0.0.1\"]\npurge_token = \"0123456789abcdef\"\n";
     let from = |address| [("x-forwarded-for", address)];
+    let page = [("origin", "http://rebound.example"), ("host", "rebound.example")];
     let bearer = |token| [("authorization", token)];
     for (config, fields, status) in [
         ("", &[][..], 405),
@@ -121,6 +125,17 @@ async fn whom_the_file_does_not_name_is_refused_and_the_api_sees_nothing() {
         (trusting, &[], 405),
         (trusting, &bearer("Bearer 0123456789abcdef"), 200),
         (trusting, &bearer("Bearer 0123456789abcdeF"), 405),
+        (overlapping, &[], 405),
+        (overlapping, &from("unknown"), 405),
+        (overlapping, &[("forwarded", "for=unknown")], 405),
+        (overlapping, &from("127.0.0.1"), 200),
+        (overlapping, &from("192.0.2.1"), 405),
+        (overlapping, &bearer("Bearer 0123456789abcdef"), 200),
+        (home, &[("host", "any.example")], 200),
+        (home, &page, 405),
+        (home, &[("origin", "null")], 405),
+        (home, &[("sec-fetch-site", "same-origin")], 405),
+        (home, &[page[0], bearer("Bearer 0123456789abcdef")[0]], 200),
     ] {
         let node = Node::start(origin.address, config);
         let answer = purge(&node.client(), "/fruit/1", fields).await;
@@ -199,4 +214,27 @@ async fn one_that_redis_did_not_confirm_is_503_and_made_before_anything_is_read(
         (1, 0),
         "that it was made later is no further purge"
     );
+}
+
+#[tokio::test]
+async fn whoever_asks_for_a_purge_and_leaves_has_it_all_the_same() {
+    use std::future::Future as _;
+
+    use aside::rules::Purge;
+    use aside::store::Strength;
+
+    let origin = Origin::counting().await;
+    let node = Node::start(origin.address, ROUTES);
+    let client = node.client();
+    let targets: Vec<String> = (0..600).map(|n| format!("/fruit/{n}")).collect();
+    for target in &targets {
+        client.get(target).await;
+    }
+    let purging = node.shared.rules().routes.purging(Purge::Url("/fruit/1".to_owned()), "").unwrap();
+    let store = node.store.attach();
+    let mut purge = Box::pin(store.purge(&purging, Strength::Hard));
+    let begun = std::future::poll_fn(|context| std::task::Poll::Ready(purge.as_mut().poll(context).is_pending())).await;
+    assert!(begun, "it takes a while to count");
+    drop(purge);
+    until("it is made", || async { client.get("/fruit/1").await.cache() == "MISS" }).await;
 }

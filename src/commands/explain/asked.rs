@@ -139,7 +139,7 @@ impl Asked {
     /// A client on this machine.
     pub(super) fn client(&self, config: &Config) -> Client {
         let listener = config.server.listen.first().map(|address| reachable(*address).ip());
-        Client { address: listener, secure: self.secure(config) }
+        Client { address: listener, secure: self.secure(config), ..Client::default() }
     }
 }
 

@@ -33,7 +33,7 @@ struct Told {
 }
 
 /// The client as its trusted proxy tells it, else as the connection does. Where the list of addresses cannot be read the
-/// peer's own address counts. What the proxy says of the scheme is about this request, and so comes before what is known of
+/// peer's own address is the best there is, and names nobody. What the proxy says of the scheme is about this request, and so comes before what is known of
 /// the connection: by its TLS, by a PROXY header, or by `secure` in the configuration.
 pub(super) fn asking(peer: Client, host: Option<HeaderValue>, fields: &HeaderMap, trusted: &[IpNet]) -> Asking {
     if !peer.address.is_some_and(|address| is_trusted(address, trusted)) {
@@ -44,7 +44,11 @@ pub(super) fn asking(peer: Client, host: Option<HeaderValue>, fields: &HeaderMap
     } else {
         by_forwarded(fields, trusted)
     };
-    let client = Client { address: told.address.or(peer.address), secure: told.secure.unwrap_or(peer.secure) };
+    let client = Client {
+        address: told.address.or(peer.address),
+        is_named: told.address.is_some(),
+        secure: told.secure.unwrap_or(peer.secure),
+    };
     Asking { client, host: told.host.or(host), peer_is_trusted: true }
 }
 
@@ -128,7 +132,7 @@ mod tests {
 
     fn told(peer: &str, lines: &[(&'static str, &'static str)]) -> (String, bool, String) {
         let trusted: Vec<IpNet> = ["10.0.0.0/8", "::1/128"].iter().map(|text| text.parse().unwrap()).collect();
-        let client = Client { address: Some(peer.parse().unwrap()), secure: false };
+        let client = Client { address: Some(peer.parse().unwrap()), is_named: true, secure: false };
         let found = asking(client, Some(HeaderValue::from_static("own.example")), &fields(lines), &trusted);
         let host = found.host.unwrap().to_str().unwrap().to_owned();
         (found.client.address.unwrap().to_string(), found.client.secure, host)
@@ -142,7 +146,7 @@ mod tests {
     fn what_a_trusted_proxy_says_of_the_scheme_comes_before_the_connections() {
         let trusted = ["10.0.0.0/8".parse().unwrap()];
         let seen = |peer: &str, secure, lines: &[(&'static str, &'static str)]| {
-            let client = Client { address: Some(peer.parse().unwrap()), secure };
+            let client = Client { address: Some(peer.parse().unwrap()), is_named: true, secure };
             asking(client, None, &fields(lines), &trusted).client.secure
         };
         for secure in [true, false] {
@@ -160,6 +164,25 @@ mod tests {
                 assert_eq!(seen("192.0.2.1", secure, lines), secure, "{lines:?} of a stranger");
             }
         }
+    }
+
+    #[test]
+    fn a_proxy_that_says_nothing_of_its_client_names_nobody() {
+        let trusted = ["10.0.0.0/8".parse().unwrap()];
+        let named = |peer: &str, is_named, lines: &[(&'static str, &'static str)]| {
+            let client = Client { address: Some(peer.parse().unwrap()), is_named, secure: false };
+            let found = asking(client, None, &fields(lines), &trusted).client;
+            assert!(found.address.is_some());
+            found.own_address().map(|address| address.to_string())
+        };
+        for lines in
+            [&[][..], &[("x-forwarded-for", "unknown")], &[("forwarded", "for=unknown")], &[("x-forwarded-for", "")]]
+        {
+            assert_eq!(named("10.0.0.1", true, lines), None, "{lines:?}");
+            assert_eq!(named("192.0.2.1", true, lines).as_deref(), Some("192.0.2.1"), "{lines:?}");
+            assert_eq!(named("192.0.2.1", false, lines), None, "by a PROXY header that tells no address");
+        }
+        assert_eq!(named("10.0.0.1", false, &[("x-forwarded-for", "10.0.0.7")]).as_deref(), Some("10.0.0.7"));
     }
 
     #[test]

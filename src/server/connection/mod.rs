@@ -68,7 +68,7 @@ pub(super) async fn serve(
 
 /// A unix socket has neither TLS nor a load balancer in front of it.
 async fn serve_unix(context: &mut Context, mut stream: UnixStream, standing: Standing) -> Result<(), Fault> {
-    let client = Client { address: None, secure: context.settings.secure };
+    let client = Client { secure: context.settings.secure, ..Client::default() };
     let (protocol, ahead) = before_http(context, protocol(context, &mut stream)).await?;
     Box::pin(speak(context, protocol, stream, ahead, client, standing)).await
 }
@@ -82,11 +82,12 @@ async fn serve_stream(
 ) -> Result<(), Fault> {
     // A small answer must not wait for the client's acknowledgement of the one before.
     let _ = stream.set_nodelay(true);
-    let mut client = Client { address: Some(peer.ip()), secure: context.settings.secure };
+    let mut client = Client { address: Some(peer.ip()), is_named: true, secure: context.settings.secure };
     let limit = context.settings.header_timeout;
     if context.settings.proxy_protocol {
         let told = before_http(context, in_time(limit, proxy_header::read(&mut stream))).await;
         let told = told.inspect_err(|error| unread(context, error, Refused::ProxyHeader, client))?;
+        client.is_named = told.address.is_some();
         client.address = told.address.or(client.address);
         client.secure |= told.secure;
     }
