@@ -22,6 +22,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use tokio::task::yield_now;
+
 use super::bounded::{Bounded, Weight};
 use super::change::{Change, Intent, Unfinished};
 use super::core::{Invalidated, Otherwise, PutOutcome, Since, Token};
@@ -33,13 +35,17 @@ use super::record::{Marks, Record};
 use super::redis::key_name;
 use super::state::State;
 use super::weight::key_texts;
-use crate::clock::{Clock, Millis, millis};
+use crate::clock::{Clock, Millis, Stopwatch, millis};
 use crate::rules::{Beginning, CacheKey, EntryRef, Tag};
 
 /// About what an entry weighs.
 const BYTES_A_GHOST: u64 = 8 << 10;
 /// So many entries are looked at to count those that a purge hits: a few milliseconds.
 const COUNTED: usize = 20_000;
+/// So many of them at once: then whatever else the core has to do has its turn.
+const AT_ONCE: usize = 256;
+/// How long it may take to find what begins so; Redis has as much.
+const LONGEST: Duration = Duration::from_secs(3);
 /// So many are looked at where somebody wants to see some.
 const LISTED: usize = 100_000;
 
@@ -206,8 +212,9 @@ impl Memory {
         (self.settle(&mut marks, &change, invalidated), refused.unwrap_or(PutOutcome::Stored))
     }
 
-    /// How many entries that can be given out have one of these tags; `None` where there are too many to look at each.
-    pub(super) fn count(&self, tags: &[Tag]) -> Option<u64> {
+    /// How many entries that can be given out have one of these tags; `None` where there are too many to look at each. Others on
+    /// the core have their turn meanwhile.
+    pub(super) async fn count(&self, tags: &[Tag]) -> Option<u64> {
         if self.entries.len() > COUNTED {
             return None;
         }
@@ -215,13 +222,22 @@ impl Memory {
         let of_it = |entry: &StoredResponse| everything || entry.tags.iter().any(|tag| tags.binary_search(tag).is_ok());
         let is_there =
             |entry: &StoredResponse| self.record.stands(&self.record.read(), entry.token, &entry.tags).is_some();
-        Some(self.entries.iter().filter(|(_, entry)| of_it(entry) && is_there(entry)).count() as u64)
+        let mut count = 0;
+        for (looked_at, (_, entry)) in self.entries.iter().enumerate() {
+            take_turns(looked_at).await;
+            count += u64::from(of_it(&entry) && is_there(&entry));
+        }
+        Some(count)
     }
 
-    /// The entries that begin so and can be given out; `None` where these are too many.
-    pub(super) fn beginning(&self, beginning: &Beginning) -> Option<Found> {
-        let mut found = Found::default();
-        for (key, entry) in self.entries.iter() {
+    /// The entries that begin so and can be given out; `None` where these are too many, or it would take too long. Others on the
+    /// core have their turn meanwhile.
+    pub(super) async fn beginning(&self, beginning: &Beginning) -> Option<Found> {
+        let (took, mut found) = (Stopwatch::start(), Found::default());
+        for (looked_at, (key, entry)) in self.entries.iter().enumerate() {
+            if take_turns(looked_at).await && took.elapsed() >= LONGEST {
+                return None;
+            }
             let name = key_name(&key);
             let is_there = || self.record.stands(&self.record.read(), entry.token, &entry.tags).is_some();
             if beginning.covers(&key.route, &name) && is_there() {
@@ -231,12 +247,17 @@ impl Memory {
         Some(found)
     }
 
-    /// Some of the entries that can be given out, of this route where one is named.
-    pub(super) fn listing(&self, route: Option<&str>, limit: usize) -> Listing {
+    /// Some of the entries that can be given out, of this route where one is named. Others on the core have their turn
+    /// meanwhile.
+    pub(super) async fn listing(&self, route: Option<&str>, limit: usize) -> Listing {
         let (limit, now) = (limit.min(MOST), self.clock.now());
         let of_route = |key: &CacheKey| route.is_none_or(|route| *key.route == *route);
         let mut entries = Vec::new();
-        for (key, entry) in self.entries.iter().take(LISTED).filter(|(key, _)| of_route(key)) {
+        for (looked_at, (key, entry)) in self.entries.iter().take(LISTED).enumerate() {
+            take_turns(looked_at).await;
+            if !of_route(&key) {
+                continue;
+            }
             let Some(soft) = self.record.stands(&self.record.read(), entry.token, &entry.tags) else { continue };
             if entries.len() == limit {
                 return Listing { entries, more: true };
@@ -275,6 +296,15 @@ impl Memory {
     }
 }
 
+/// Lets others on the core have their turn where so many entries have been looked at; whether it did.
+async fn take_turns(looked_at: usize) -> bool {
+    let is_over = looked_at % AT_ONCE == AT_ONCE - 1;
+    if is_over {
+        yield_now().await;
+    }
+    is_over
+}
+
 /// Why an entry is not put that an invalidation has overtaken.
 fn raced(marks: &Marks, entry: &StoredResponse) -> PutOutcome {
     if marks.hold(&entry.tags) { PutOutcome::Held } else { PutOutcome::RacedWrite }
@@ -305,6 +335,7 @@ mod tests {
 
     use super::*;
     use crate::policy::{Lifetime, LifetimeSource, StoredFlags};
+    use crate::rules::{Purge, Ruleset};
 
     fn store(bytes: u64) -> Memory {
         Memory::new(bytes, Duration::from_secs(60), Clock::System)
@@ -351,6 +382,33 @@ mod tests {
         assert_eq!(fill(&store(64 << 20), "huge", 4 << 20), PutOutcome::TooLarge);
         assert_eq!(fill(&store(1 << 20), "large", 1 << 20), PutOutcome::TooLarge);
         assert_eq!(fill(&store(0), "small", 1), PutOutcome::TooLarge);
+    }
+
+    #[tokio::test]
+    async fn others_have_their_turn_while_all_entries_are_looked_at() {
+        let memory = Arc::new(store(64 << 20));
+        for n in 0..AT_ONCE * 8 {
+            assert_eq!(fill(&memory, &n.to_string(), 1), PutOutcome::Stored);
+        }
+        let turns = Arc::new(AtomicU64::new(0));
+        let counted = Arc::clone(&turns);
+        tokio::spawn(async move {
+            loop {
+                counted.fetch_add(1, Ordering::Relaxed);
+                yield_now().await;
+            }
+        });
+        let since = |before: u64| turns.load(Ordering::Relaxed) - before;
+        assert_eq!(memory.count(&[Tag::route("fruit")]).await, Some(AT_ONCE as u64 * 8));
+        assert!(since(0) >= 8, "{}", since(0));
+        let before = since(0);
+        assert_eq!(memory.listing(None, MOST).await.entries.len(), MOST);
+        assert!(since(before) >= 3, "{}", since(before));
+        let before = since(0);
+        let whole = Ruleset::default().routes.purging(Purge::Prefix("/nothing".to_owned()), "").unwrap();
+        let found = memory.beginning(&whole.beginning.unwrap()).await.unwrap();
+        assert_eq!(found.count(), 0);
+        assert!(since(before) >= 8, "{}", since(before));
     }
 
     #[test]

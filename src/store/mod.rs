@@ -331,9 +331,15 @@ impl Store {
         {
             return Ok(Purged { purge: purging.purge.clone(), strength, matched: Some(matched), more: false, token });
         }
+        if let Self::Memory(memory) = self
+            && let Some(done) = Self::count_and_purge(Arc::clone(memory), purging.tags.clone(), strength).await
+        {
+            let (matched, token) = (done.0, Some(done.1));
+            return Ok(Purged { purge: purging.purge.clone(), strength, matched, more: false, token });
+        }
         let counting = async {
             match self {
-                Self::Memory(memory) => (memory.count(&purging.tags), false),
+                Self::Memory(_) => (None, false),
                 Self::Redis(redis) => (Box::pin(redis.count_named(&purging.names, &purging.tags)).await, true),
             }
         };
@@ -341,6 +347,16 @@ impl Store {
         // In this order, and neither waits for the other: what is counted is asked first, and the purge is made all the same.
         let ((matched, more), token) = tokio::join!(biased; counting, invalidating);
         Ok(Purged { purge: purging.purge.clone(), strength, matched, more, token: token? })
+    }
+
+    /// Purges all that has one of these tags, and counts it before, which takes a while. Dropping the future loses nothing: the
+    /// work goes on.
+    async fn count_and_purge(memory: Arc<Memory>, tags: Vec<Tag>, strength: Strength) -> Option<(Option<u64>, Token)> {
+        let work = async move {
+            let matched = memory.count(&tags).await;
+            (matched, memory.invalidate(Change { strength, ..Change::of(&tags) }).token)
+        };
+        tokio::spawn(work).await.ok()
     }
 
     /// Purges what begins so and no more, each entry by itself, for there is no tag that all of them have. Comes back with how
@@ -356,7 +372,7 @@ impl Store {
         let work = async move {
             let refused = store.invalidate_by_name(Change::of(&beginning.fills())).await?;
             let found = match &store {
-                Self::Memory(memory) => memory.beginning(&beginning),
+                Self::Memory(memory) => memory.beginning(&beginning).await,
                 Self::Redis(redis) => redis.beginning(&beginning).await?,
             };
             let Some(found) = found else { return Ok(None) };
@@ -382,7 +398,7 @@ impl Store {
     /// a thousand at the most. Redis is scanned in bounded steps, which needs a right of its own (`SCAN`).
     pub async fn entries(&self, route: Option<&str>, limit: usize) -> Result<Listing, Fault> {
         match self {
-            Self::Memory(memory) => Ok(memory.listing(route, limit)),
+            Self::Memory(memory) => Ok(memory.listing(route, limit).await),
             Self::Redis(redis) => Box::pin(redis.listing(route, limit)).await,
         }
     }
