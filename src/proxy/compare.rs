@@ -303,7 +303,7 @@ async fn others_end(core: &Core, entry: &StoredResponse, within: Duration) -> bo
             }
             _ => return false,
         }
-        pause *= 2;
+        pause = (pause * 2).min(end.saturating_duration_since(Instant::now()));
     }
 }
 
