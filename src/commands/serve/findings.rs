@@ -5,12 +5,14 @@ use crate::config::{ConfigError, Finding, Report, Severity};
 use crate::telemetry::LogFormat;
 
 /// A configuration cannot be used, which `means` says what of: `proxy.toml cannot be used; the configuration stays as it was`.
+/// What is only worth knowing of it is not why.
 pub(in crate::commands) fn refused(format: LogFormat, means: &str, error: &ConfigError) {
+    let errors = error.report().at_least(Severity::Error);
     match format {
-        LogFormat::Json => records(error.report(), &format!("{means}: ")),
+        LogFormat::Json => records(&errors, &format!("{means}: ")),
         LogFormat::Text => {
             tracing::error!("{means}");
-            error.to_string().lines().for_each(|line| tracing::error!("{line}"));
+            errors.render(false).lines().for_each(|line| tracing::error!("{line}"));
         }
     }
 }
