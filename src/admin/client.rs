@@ -107,6 +107,11 @@ impl Client {
         self.ask(Method::GET, target, Body::Empty).await
     }
 
+    /// Whether nobody takes a connection at any of the places.
+    pub async fn is_nobody(&self) -> bool {
+        matches!(self.found.get_or_try_init(|| self.find()).await, Err(ClientError::Nobody(_)))
+    }
+
     /// Sends JSON to a path.
     pub async fn post(&self, target: &str, json: Vec<u8>) -> Result<(StatusCode, Bytes), ClientError> {
         self.ask(Method::POST, target, Body::full(json)).await

@@ -1,17 +1,18 @@
 //! How the commands ask a running process: where its admin listener is, what it answers, and what is said where nobody does.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 
 use clap::Args;
 use http::StatusCode;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::runtime::{Builder, Runtime};
 
-use super::terminal::{BAD_CONFIG, ConfigArguments, UNAVAILABLE, USAGE, refuse, say_aside, say_json, say_lines_aside};
-use crate::admin::{AdminListen, Client, ClientError, Place, Status, Told};
+use super::failure::Failure;
+use super::terminal::{ConfigArguments, UNAVAILABLE, USAGE, say_aside};
+use crate::admin::{AdminListen, AdminSettings, Client, ClientError, Place, Status, Told};
 use crate::config::{ConfigError, Whereabouts, runtime_folders};
 use crate::rules::reachable;
 
@@ -59,103 +60,95 @@ pub(super) struct Answer {
     pub(super) value: Value,
 }
 
-/// Why there is no answer: what to say, and the exit code.
-#[derive(Debug)]
-pub(super) struct Unanswered {
-    pub(super) why: String,
-    pub(super) code: u8,
-}
-
-/// Why there is no process to ask.
-enum Unfound {
-    /// The file cannot be read.
-    File(ConfigError),
-    /// Something else.
-    Told(Unanswered),
-}
-
 const HELP: &str = "start it with `aside serve`, or name its admin listener with --admin";
 
 impl AdminArguments {
-    /// The process; where it cannot be known, that has been said.
-    pub(super) fn process(&self) -> Result<Process, ExitCode> {
-        self.find(self.admin.as_deref(), "--admin")
+    /// The process; an error where it cannot be known.
+    pub(super) fn process(&self) -> Result<Process, Failure> {
+        find((self.admin.as_deref(), "--admin"), self.source())
     }
 
     /// The one whose admin listener is there, asked with the same token.
-    pub(super) fn process_at(&self, place: &str) -> Result<Process, ExitCode> {
-        self.find(Some(place), "--also")
+    pub(super) fn process_at(&self, place: &str) -> Result<Process, Failure> {
+        find((Some(place), "--also"), self.source())
     }
 
-    fn find(&self, place: Option<&str>, option: &str) -> Result<Process, ExitCode> {
-        let source = if self.no_config { Source::Nothing } else { Source::File(self.config.config.as_deref()) };
-        let found = find((place, option), source).map_err(|unfound| match unfound {
-            Unfound::File(error) if !self.json => refuse(&error),
-            unfound => self.say(&unfound.into()),
-        })?;
-        if let Some(error) = found.trouble {
-            say_aside(&format!(
-                "warning: {}; the process that was started with this file is asked all the same, and `aside check` tells more",
-                error.report().first_line().unwrap_or_default()
-            ));
-        }
-        Ok(found.process)
-    }
-
-    /// Says why there is no answer, in the form that is asked for.
-    pub(super) fn say(&self, unanswered: &Unanswered) -> ExitCode {
-        if self.json { unanswered.say_json() } else { unanswered.say() }
+    fn source(&self) -> Source<'_> {
+        if self.no_config { Source::Nothing } else { Source::File(self.config.config.as_deref()) }
     }
 }
 
 /// The process at the place that is named, or that the source says.
-pub(super) fn process_at(admin: Option<&str>, source: Source<'_>) -> Result<Process, Unanswered> {
-    find((admin, "--admin"), source).map(|found| found.process).map_err(Unanswered::from)
+pub(super) fn process_at(admin: Option<&str>, source: Source<'_>) -> Result<Process, Failure> {
+    find((admin, "--admin"), source)
 }
 
-/// A process, and what is wrong with the file that it was found by.
-struct Found {
-    process: Process,
-    trouble: Option<ConfigError>,
-}
-
-fn find((place, option): (Option<&str>, &str), source: Source<'_>) -> Result<Found, Unfound> {
-    let told = |why: String, code| Unfound::Told(Unanswered { why, code });
-    let named = place.map(Place::parse).transpose().map_err(|why| told(format!("{option}: {why}"), USAGE))?;
-    let is_named = named.is_some();
+fn find((place, option): (Option<&str>, &str), source: Source<'_>) -> Result<Process, Failure> {
+    let named = place.map(Place::parse).transpose();
+    let named = named.map_err(|why| Failure::of_usage(format!("{option}: {why}")))?;
     let found = match source {
         Source::Nothing => Whereabouts::without_file(),
         Source::File(file) => match Whereabouts::find(file) {
             Ok(found) => found,
             // A process whose place is known can be asked all the same.
-            Err(_) if is_named => Whereabouts::without_file(),
-            Err(error) => return Err(Unfound::File(error)),
+            Err(_) if named.is_some() => Whereabouts::without_file(),
+            Err(error) => return Err(error.into()),
         },
     };
-    let mut help = HELP.to_owned();
-    let places = match (named, &found.admin.listen) {
-        (Some(place), _) => vec![place],
-        (None, AdminListen::Unix(path)) => vec![Place::Unix(path.clone())],
-        (None, AdminListen::Tcp(address)) => vec![Place::Tcp(reachable(*address).to_string())],
-        (None, AdminListen::Default) => {
-            let port = found.listen.first().map_or(0, std::net::SocketAddr::port);
-            let folders = runtime_folders();
-            help.push_str(&there_are(&folders.others(port)));
-            folders.candidates(port).into_iter().map(Place::Unix).collect()
-        }
-        (None, AdminListen::Off) => {
-            let why =
-                "the configuration wants no admin listener (`listen` in [admin] is \"off\"), so nobody can be asked";
-            return Err(told(why.to_owned(), UNAVAILABLE));
-        }
-    };
-    let runtime = Builder::new_current_thread().enable_all().build().map_err(|error| told(error.to_string(), 1))?;
-    let process = Process { client: Client::new(places, found.admin.token), runtime, help };
-    match found.trouble {
-        // Half of a file may lead to another one's process.
-        Some(error) if !is_named && !process.has_read(found.file.as_deref()) => Err(Unfound::File(error)),
-        trouble => Ok(Found { process, trouble }),
+    match named {
+        Some(place) => Process::at(vec![place], &found.admin, HELP.to_owned()),
+        None => by_file(found),
     }
+}
+
+/// The process that is where its file says; where nobody is, or the file does not say, the one that has been started with it.
+fn by_file(found: Whereabouts) -> Result<Process, Failure> {
+    let (folders, port) = (runtime_folders(), found.listen.first().map_or(0, SocketAddr::port));
+    let places = match &found.admin.listen {
+        AdminListen::Unix(path) => vec![Place::Unix(path.clone())],
+        AdminListen::Tcp(address) => vec![Place::Tcp(reachable(*address).to_string())],
+        AdminListen::Default => folders.candidates(port).into_iter().map(Place::Unix).collect(),
+        AdminListen::Off => Vec::new(),
+    };
+    let others = folders.others(port);
+    let help = match &found.admin.listen {
+        AdminListen::Default => format!("{HELP}{}", there_are(&others)),
+        _ => format!("{HELP}; one that was started before [admin] was changed listens where the file said then"),
+    };
+    let process = Process::at(places.clone(), &found.admin, help)?;
+    let (is_sure, file) = (found.trouble.is_none(), found.file.as_deref());
+    if is_sure && !places.is_empty() && !process.is_nobody() {
+        return Ok(process);
+    }
+    // Half of a file may lead to another one's process.
+    if !is_sure && process.has_read(file) {
+        say_trouble(found.trouble.as_ref(), "is asked all the same");
+        return Ok(process);
+    }
+    for place in folders.candidates(port).into_iter().chain(others).map(Place::Unix) {
+        let other = Process::at(vec![place.clone()], &found.admin, HELP.to_owned())?;
+        if !places.contains(&place) && other.has_read(file) {
+            say_trouble(found.trouble.as_ref(), &format!("listens at {place}, and is asked there"));
+            return Ok(other);
+        }
+    }
+    match found.trouble {
+        Some(error) => Err(error.into()),
+        None if places.is_empty() => Err(Failure::new(
+            UNAVAILABLE,
+            "the configuration wants no admin listener (`listen` in [admin] is \"off\"), so nobody can be asked",
+        )),
+        None => Ok(process),
+    }
+}
+
+/// That another process is asked than the file as it is leads to.
+fn say_trouble(trouble: Option<&ConfigError>, done: &str) {
+    let (why, more) = match trouble {
+        Some(error) => (error.report().first_line().unwrap_or_default(), ", and `aside check` tells more"),
+        None => ("nobody answers where this file says".to_owned(), "; a restart moves it"),
+    };
+    say_aside(&format!("warning: {why}; the process that was started with this file {done}{more}"));
 }
 
 /// The sockets of other processes, as `--admin` takes them.
@@ -177,6 +170,17 @@ enum Asks {
 }
 
 impl Process {
+    fn at(places: Vec<Place>, admin: &AdminSettings, help: String) -> Result<Self, Failure> {
+        let runtime = Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| Failure::new(1, error.to_string()))?;
+        Ok(Self { client: Client::new(places, admin.token.clone()), runtime, help })
+    }
+
+    /// Whether nobody takes a connection there.
+    fn is_nobody(&self) -> bool {
+        self.runtime.block_on(self.client.is_nobody())
+    }
+
     /// Whether it says that this is the file which it was started with.
     fn has_read(&self, file: Option<&Path>) -> bool {
         let status = self.get("/status").and_then(|answer| answer.parsed::<Status>()).ok();
@@ -185,12 +189,12 @@ impl Process {
     }
 
     /// Asks for a path with its query.
-    pub(super) fn get(&self, target: &str) -> Result<Answer, Unanswered> {
+    pub(super) fn get(&self, target: &str) -> Result<Answer, Failure> {
         self.read(self.runtime.block_on(self.client.get(target)), Asks::Tells)
     }
 
     /// The same where something else goes on.
-    pub(super) async fn ask(&self, target: &str) -> Result<Answer, Unanswered> {
+    pub(super) async fn ask(&self, target: &str) -> Result<Answer, Failure> {
         self.read(self.client.get(target).await, Asks::Tells)
     }
 
@@ -200,26 +204,20 @@ impl Process {
     }
 
     /// Sends JSON to a path.
-    pub(super) fn post(&self, target: &str, json: &Value) -> Result<Answer, Unanswered> {
+    pub(super) fn post(&self, target: &str, json: &Value) -> Result<Answer, Failure> {
         self.read(self.runtime.block_on(self.client.post(target, json.to_string().into_bytes())), Asks::Does)
     }
 
-    fn read(
-        &self,
-        answered: Result<(StatusCode, bytes::Bytes), ClientError>,
-        asks: Asks,
-    ) -> Result<Answer, Unanswered> {
-        let unavailable = |why: String| Unanswered { why: format!("{why}; {}", self.help), code: UNAVAILABLE };
+    fn read(&self, answered: Result<(StatusCode, bytes::Bytes), ClientError>, asks: Asks) -> Result<Answer, Failure> {
+        let unavailable = |why: String| Failure::new(UNAVAILABLE, format!("{why}; {}", self.help));
         let (status, body) = answered.map_err(|error| match (&error, asks) {
             (ClientError::Unanswered(_), Asks::Tells) => {
-                Unanswered { why: format!("{error}; it may hang: its log says more"), code: UNAVAILABLE }
+                Failure::new(UNAVAILABLE, format!("{error}; it may hang: its log says more"))
             }
-            (ClientError::Unanswered(_), Asks::Does) => Unanswered {
-                why: format!(
-                    "{error}; what was asked for may have been done, or be pending: `aside status` and its log tell"
-                ),
-                code: 1,
-            },
+            (ClientError::Unanswered(_), Asks::Does) => {
+                let told = "what was asked for may have been done, or be pending: `aside status` and its log tell";
+                Failure::new(1, format!("{error}; {told}"))
+            }
             _ => unavailable(error.to_string()),
         })?;
         let value = serde_json::from_slice(&body).map_err(|_| {
@@ -231,54 +229,24 @@ impl Process {
 
 impl Answer {
     /// What it holds, where it is no error.
-    pub(super) fn parsed<T: DeserializeOwned>(&self) -> Result<T, Unanswered> {
+    pub(super) fn parsed<T: DeserializeOwned>(&self) -> Result<T, Failure> {
         if !self.status.is_success() {
             return Err(self.refused());
         }
-        T::deserialize(&self.value).map_err(|error| Unanswered {
-            why: format!(
-                "the process answers otherwise than this version of aside reads it ({error}); use one version of both"
-            ),
-            code: 1,
+        T::deserialize(&self.value).map_err(|error| {
+            let told = "the process answers otherwise than this version of aside reads it";
+            Failure::new(1, format!("{told} ({error}); use one version of both"))
         })
     }
 
     /// What it says is wrong: 2 where that is what it was asked.
-    pub(super) fn refused(&self) -> Unanswered {
+    pub(super) fn refused(&self) -> Failure {
         if self.status == StatusCode::UNAUTHORIZED {
             let why = "this needs the token of [admin], and another one was given or none: put it into ASIDE_ADMIN_TOKEN, or \
                        name the file that has it with --config";
-            return Unanswered { why: why.to_owned(), code: 1 };
+            return Failure::new(1, why);
         }
         let told = Told::deserialize(&self.value).map_or_else(|_| self.value.to_string(), |told| told.error);
-        Unanswered { why: told, code: if self.status == StatusCode::BAD_REQUEST { USAGE } else { 1 } }
-    }
-}
-
-impl Unanswered {
-    /// Says it, for people.
-    pub(super) fn say(&self) -> ExitCode {
-        say_lines_aside(&format!("error: {}", self.sentence()));
-        ExitCode::from(self.code)
-    }
-
-    /// The same for programs, where they look for the result.
-    fn say_json(&self) -> ExitCode {
-        say_json(&json!({ "error": self.sentence() }));
-        ExitCode::from(self.code)
-    }
-
-    /// What is wrong with a file is told as `aside check` tells it, and says by itself that it is an error.
-    fn sentence(&self) -> &str {
-        self.why.strip_prefix("error: ").unwrap_or(&self.why)
-    }
-}
-
-impl From<Unfound> for Unanswered {
-    fn from(unfound: Unfound) -> Self {
-        match unfound {
-            Unfound::File(error) => Self { why: error.to_string(), code: BAD_CONFIG },
-            Unfound::Told(unanswered) => unanswered,
-        }
+        Failure::of_process(if self.status == StatusCode::BAD_REQUEST { USAGE } else { 1 }, told)
     }
 }

@@ -7,7 +7,7 @@
 //!  "store": "memory://", "routes": 3, "findings": []}
 //! ```
 //!
-//! `ok` is false where the configuration cannot be used, and only `findings` stands beside it then. A finding is
+//! `ok` is false where the configuration cannot be used, and `error` and `findings` stand beside it then. A finding is
 //! `{"severity": "error"|"warning"|"note", "file", "line", "column", "message", "help"}`; line and column count from 1
 //! and are null where no text is to blame. Passwords are not shown.
 
@@ -15,24 +15,19 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
-use super::terminal::{BAD_CONFIG, ConfigArguments, configuration, count_routes, refuse, say, say_findings, say_json};
-use crate::config::{Config, ConfigError, Overrides, size};
+use super::failure::Failure;
+use super::terminal::{ConfigArguments, configuration, count_routes, say, say_findings, say_json};
+use crate::config::{Config, Overrides, size};
 use crate::store::StoreUrl;
 
 /// Reads the configuration and says what it found: 0 when it can be used, 78 when not, 1 where that cannot be told.
-pub(super) fn run(arguments: &ConfigArguments, json: bool) -> ExitCode {
-    match configuration(arguments, &Overrides::default()) {
-        Ok(config) if json => say_json(&good_json(&config)),
-        Ok(config) => {
-            say_findings(&config.remarks);
-            say(&good(&config))
-        }
-        Err(error) if json => {
-            say_json(&bad_json(&error));
-            ExitCode::from(BAD_CONFIG)
-        }
-        Err(error) => refuse(&error),
+pub(super) fn run(arguments: &ConfigArguments, json: bool) -> Result<ExitCode, Failure> {
+    let config = configuration(arguments, &Overrides::default())?;
+    if json {
+        return Ok(say_json(&good_json(&config)));
     }
+    say_findings(&config.remarks);
+    Ok(say(&good(&config)))
 }
 
 fn good(config: &Config) -> String {
@@ -67,8 +62,4 @@ fn good_json(config: &Config) -> Value {
         "routes": config.proxy.rules.routes.iter().count(),
         "findings": config.remarks.to_json(),
     })
-}
-
-fn bad_json(error: &ConfigError) -> Value {
-    json!({ "ok": false, "findings": error.report().to_json() })
 }

@@ -18,7 +18,7 @@ pub struct CompletionsArguments {
     shell: Shell,
     /// Print JSON, for programs.
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
 }
 
 /// Prints the script for this command line. 1 where it cannot be written.

@@ -8,6 +8,7 @@ mod asking;
 mod check;
 mod completions;
 mod explain;
+mod failure;
 mod purge;
 mod reload;
 mod routes;
@@ -153,19 +154,20 @@ fn print_usage(told: &clap::Error) -> io::Result<()> {
 
 /// Runs a command. What comes back is the process's exit code.
 pub fn run(cli: Cli) -> ExitCode {
-    match cli.command {
-        Command::Serve(arguments) => serve(arguments),
-        Command::Check(arguments) => check::run(&arguments.config(), arguments.json),
-        Command::Explain(arguments) => explain::run(&arguments),
-        Command::Routes(arguments) => routes::run(&arguments.config(), arguments.json),
-        Command::Warm(arguments) => warm::run(&arguments),
-        Command::Completions(arguments) => completions::run(&arguments, Cli::command()),
-        Command::Status(arguments) => status::run(&arguments),
-        Command::Top(arguments) => top::run(&arguments),
-        Command::Purge(arguments) => purge::run(&arguments),
-        Command::Verify(arguments) => verify::run(&arguments),
-        Command::Reload(arguments) => reload::run(&arguments),
-    }
+    let (as_json, ended) = match cli.command {
+        Command::Serve(arguments) => (false, Ok(serve(arguments))),
+        Command::Check(arguments) => (arguments.json, check::run(&arguments.config(), arguments.json)),
+        Command::Explain(arguments) => (arguments.json, explain::run(&arguments)),
+        Command::Routes(arguments) => (arguments.json, routes::run(&arguments.config(), arguments.json)),
+        Command::Warm(arguments) => (arguments.json, warm::run(&arguments)),
+        Command::Completions(arguments) => (arguments.json, Ok(completions::run(&arguments, Cli::command()))),
+        Command::Status(arguments) => (arguments.process.json, status::run(&arguments)),
+        Command::Top(arguments) => (arguments.json, top::run(&arguments)),
+        Command::Purge(arguments) => (arguments.process.json, purge::run(&arguments)),
+        Command::Verify(arguments) => (arguments.asked.json, verify::run(&arguments)),
+        Command::Reload(arguments) => (arguments.json, reload::run(&arguments)),
+    };
+    ended.unwrap_or_else(|failure| failure.tell(as_json))
 }
 
 fn serve(arguments: ServeArguments) -> ExitCode {
@@ -183,6 +185,7 @@ fn serve(arguments: ServeArguments) -> ExitCode {
     } else {
         configuration(&arguments.config, &overrides)
     };
+    // In the form of the log, whichever that is.
     match config {
         Ok(config) => serve::run(config, overrides),
         Err(error) => serve::cannot(&error, overrides.log),

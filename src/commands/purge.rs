@@ -10,6 +10,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::asking::AdminArguments;
+use super::failure::Failure;
 use super::terminal::{say, say_aside, say_json};
 use crate::telemetry::counted_entries;
 
@@ -22,7 +23,7 @@ pub struct PurgeArguments {
     #[arg(long)]
     soft: bool,
     #[command(flatten)]
-    process: AdminArguments,
+    pub(super) process: AdminArguments,
 }
 
 /// What is dropped: one of these.
@@ -78,28 +79,19 @@ impl What {
 
 /// Has it dropped. It has been, for every node, when this ends with 0; 1 where it is refused, or pending because Redis did not
 /// confirm it, or where the process was asked and gave no answer; 69 where nobody is there to ask.
-pub(super) fn run(arguments: &PurgeArguments) -> ExitCode {
-    let process = match arguments.process.process() {
-        Ok(process) => process,
-        Err(code) => return code,
-    };
+pub(super) fn run(arguments: &PurgeArguments) -> Result<ExitCode, Failure> {
+    let process = arguments.process.process()?;
     let mut asked = arguments.what.json();
     if let Some(members) = asked.as_object_mut() {
         members.insert("soft".to_owned(), arguments.soft.into());
     }
-    let answer = match process.post("/purge", &asked) {
-        Ok(answer) => answer,
-        Err(unanswered) => return arguments.process.say(&unanswered),
-    };
-    match answer.parsed::<Value>() {
-        Ok(value) if arguments.process.json => say_json(&value),
-        Ok(value) => {
-            let said = say(&text(&value));
-            arguments.what.note(&value).into_iter().for_each(say_aside);
-            said
-        }
-        Err(unanswered) => arguments.process.say(&unanswered),
+    let value = process.post("/purge", &asked)?.parsed::<Value>()?;
+    if arguments.process.json {
+        return Ok(say_json(&value));
     }
+    let said = say(&text(&value));
+    arguments.what.note(&value).into_iter().for_each(say_aside);
+    Ok(said)
 }
 
 fn text(purged: &Value) -> String {

@@ -7,27 +7,18 @@ use std::process::ExitCode;
 use serde_json::json;
 
 use super::asking::AdminArguments;
+use super::failure::Failure;
 use super::terminal::{layout, say, say_json};
 use crate::admin::Reloaded;
 
 /// Has it reloaded. What it refuses it says as `aside check` does, with the place in the file.
 ///
 /// 0, 1 where the process refuses what it read and goes on as before, 69 where nobody answers.
-pub(super) fn run(arguments: &AdminArguments) -> ExitCode {
-    let process = match arguments.process() {
-        Ok(process) => process,
-        Err(code) => return code,
-    };
-    let answer = match process.post("/reload", &json!({})) {
-        Ok(answer) => answer,
-        Err(unanswered) => return arguments.say(&unanswered),
-    };
-    match answer.parsed::<Reloaded>() {
-        // As it came, whatever the version that answers has besides.
-        Ok(_) if arguments.json => say_json(&answer.value),
-        Ok(reloaded) => say(&text(&reloaded)),
-        Err(unanswered) => arguments.say(&unanswered),
-    }
+pub(super) fn run(arguments: &AdminArguments) -> Result<ExitCode, Failure> {
+    let answer = arguments.process()?.post("/reload", &json!({}))?;
+    let reloaded = answer.parsed::<Reloaded>()?;
+    // As it came, whatever the version that answers has besides.
+    Ok(if arguments.json { say_json(&answer.value) } else { say(&text(&reloaded)) })
 }
 
 fn text(reloaded: &Reloaded) -> String {
@@ -39,4 +30,18 @@ fn text(reloaded: &Reloaded) -> String {
     }
     lines.extend(needs_restart.iter().map(|what| ("restart for", what.clone())));
     layout(&lines)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::admin::ConfigState;
+
+    #[test]
+    fn what_needs_a_restart_stands_below_what_has_changed() {
+        let config = ConfigState { file: None, fingerprint: String::new(), loaded_at: String::new() };
+        let [changed, needs_restart] = [vec![], vec!["listen".to_owned()]];
+        let told = text(&Reloaded { changed, needs_restart, config });
+        assert_eq!(told, "reloaded     no file\nchanged      nothing\nrestart for  listen");
+    }
 }

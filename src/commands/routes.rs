@@ -9,19 +9,17 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
-use super::terminal::{ConfigArguments, configuration, refuse, say, say_json};
+use super::failure::Failure;
+use super::terminal::{ConfigArguments, configuration, say, say_json};
 use crate::config::{Config, Overrides, duration};
 use crate::rules::{InvalidatedBy, Route, RouteQuery};
 
 const HEADINGS: [&str; 6] = ["LINE", "NAME", "PATH", "KEY", "TTL", "DROPPED BY"];
 
 /// Lists the routes in the order they are tried: 0, or 78 for a bad configuration.
-pub(super) fn run(arguments: &ConfigArguments, json: bool) -> ExitCode {
-    let config = match configuration(arguments, &Overrides::default()) {
-        Ok(config) => config,
-        Err(error) => return refuse(&error),
-    };
-    if json { say_json(&as_json(&config)) } else { say(&table(&config)) }
+pub(super) fn run(arguments: &ConfigArguments, json: bool) -> Result<ExitCode, Failure> {
+    let config = configuration(arguments, &Overrides::default())?;
+    Ok(if json { say_json(&as_json(&config)) } else { say(&table(&config)) })
 }
 
 fn lines(config: &Config) -> impl Iterator<Item = (usize, &Route)> {

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::asking::{AdminArguments, Unanswered};
+use super::asking::AdminArguments;
+use super::failure::Failure;
 use super::terminal::{layout, say, say_json, whole_seconds};
 use crate::admin::{AddressStatus, LeaseStatus, PeerStatus, RouteStatus, Status, StoreStatus, VerifyStatus};
 use crate::config::{duration, size};
@@ -17,37 +18,28 @@ use crate::config::{duration, size};
 #[derive(Debug, Args)]
 pub struct StatusArguments {
     #[command(flatten)]
-    process: AdminArguments,
+    pub(super) process: AdminArguments,
     /// Say only whether it serves clients: exit code 0, or 1 where it does not.
     #[arg(long)]
     ready: bool,
 }
 
 /// Prints it: 0, 1 where it is refused, 69 where nobody answers.
-pub(super) fn run(arguments: &StatusArguments) -> ExitCode {
-    let process = match arguments.process.process() {
-        Ok(process) => process,
-        Err(_) if arguments.ready => return ExitCode::FAILURE,
-        Err(code) => return code,
-    };
+pub(super) fn run(arguments: &StatusArguments) -> Result<ExitCode, Failure> {
     if arguments.ready {
-        let told = match process.get("/readyz") {
-            Ok(answer) if answer.status.is_success() && arguments.process.json => return say_json(&answer.value),
-            Ok(answer) if answer.status.is_success() => return say("ready"),
-            Ok(answer) => answer.refused(),
-            Err(unanswered) => unanswered,
-        };
-        return arguments.process.say(&Unanswered { code: 1, ..told });
+        return ready(&arguments.process).map_err(|failure| failure.with_code(1));
     }
-    let answer = match process.get("/status") {
-        Ok(answer) => answer,
-        Err(unanswered) => return arguments.process.say(&unanswered),
-    };
-    match answer.parsed::<Status>() {
-        Ok(_) if arguments.process.json => say_json(&answer.value),
-        Ok(status) => say(&text(&status)),
-        Err(unanswered) => arguments.process.say(&unanswered),
+    let answer = arguments.process.process()?.get("/status")?;
+    let status = answer.parsed::<Status>()?;
+    Ok(if arguments.process.json { say_json(&answer.value) } else { say(&text(&status)) })
+}
+
+fn ready(asked: &AdminArguments) -> Result<ExitCode, Failure> {
+    let answer = asked.process()?.get("/readyz")?;
+    if !answer.status.is_success() {
+        return Err(answer.refused());
     }
+    Ok(if asked.json { say_json(&answer.value) } else { say("ready") })
 }
 
 fn text(status: &Status) -> String {

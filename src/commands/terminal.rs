@@ -50,12 +50,6 @@ pub(super) fn count_routes(config: &Config) -> String {
     }
 }
 
-/// Prints why a configuration cannot be used.
-pub(super) fn refuse(error: &ConfigError) -> ExitCode {
-    say_findings(error.report());
-    ExitCode::from(BAD_CONFIG)
-}
-
 /// Whether what goes to standard error is for a person's terminal.
 fn coloured() -> bool {
     io::stderr().is_terminal() && !wants_no_colours()
@@ -77,12 +71,12 @@ fn print(text: &str) -> ExitCode {
     said(writeln!(out, "{text}").and_then(|()| out.flush()))
 }
 
-/// What writing to standard output came to.
+/// What writing to standard output came to: 1 where it cannot be written.
 pub(super) fn said(written: io::Result<()>) -> ExitCode {
     match written {
         Ok(()) => ExitCode::SUCCESS,
-        // Whoever reads has gone, as `head` does, and wants to hear no more.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::FAILURE,
+        // Whoever reads has gone, as `head` does, and wants to hear no more: whether before or after the last line is chance.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
             say_aside(&format!("error: standard output cannot be written: {error}"));
             ExitCode::FAILURE

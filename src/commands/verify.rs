@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::asking::{AdminArguments, Process};
+use super::failure::Failure;
 use super::terminal::{say, say_json};
 use crate::verify::Report;
 
@@ -27,19 +28,17 @@ pub struct VerifyArguments {
 }
 
 /// Prints it: 0, also where something was old; 1 where it is refused, 69 where nobody answers.
-pub(super) fn run(arguments: &VerifyArguments) -> ExitCode {
-    let joined = reports(arguments).map(|reports| reports.into_iter().reduce(Report::and).unwrap_or_default());
-    match joined {
-        Ok(report) if arguments.asked.json => say_json(&serde_json::to_value(report).unwrap_or_default()),
-        Ok(report) => say(report.text().trim_end()),
-        Err(code) => code,
+pub(super) fn run(arguments: &VerifyArguments) -> Result<ExitCode, Failure> {
+    let report = reports(arguments)?.into_iter().reduce(Report::and).unwrap_or_default();
+    if arguments.asked.json {
+        return Ok(say_json(&serde_json::to_value(report).unwrap_or_default()));
     }
+    Ok(say(report.text().trim_end()))
 }
 
-/// What each of them tells; where one does not, that has been said.
-fn reports(arguments: &VerifyArguments) -> Result<Vec<Report>, ExitCode> {
+/// What each of them tells.
+fn reports(arguments: &VerifyArguments) -> Result<Vec<Report>, Failure> {
     let others = arguments.also.iter().map(|place| arguments.asked.process_at(place));
     let processes: Vec<Process> = std::iter::once(arguments.asked.process()).chain(others).collect::<Result<_, _>>()?;
-    let told = |process: &Process| process.get("/verify").and_then(|answer| answer.parsed::<Report>());
-    processes.iter().map(|process| told(process).map_err(|unanswered| arguments.asked.say(&unanswered))).collect()
+    processes.iter().map(|process| process.get("/verify")?.parsed::<Report>()).collect()
 }

@@ -18,7 +18,7 @@ use crate::fields::{BearerToken, SHORTEST_TOKEN};
     expecting = "a table\nwrite [admin] and its keys below it, as in listen = \"127.0.0.1:9900\""
 )]
 pub(super) struct RawAdmin {
-    listen: Option<Text>,
+    pub(super) listen: Option<Text>,
     token: Option<Text>,
 }
 

@@ -11,7 +11,7 @@ use super::diagnostic::{ConfigError, Report, Source};
 use super::findings::Findings;
 use super::outside::{Outside, of_process};
 use super::{RawFile, admin, clients, listen, parse, read, refused, search};
-use crate::admin::AdminSettings;
+use crate::admin::{AdminListen, AdminSettings};
 use crate::fields::HostName;
 
 /// Where a running process is asked.
@@ -27,8 +27,8 @@ pub struct Whereabouts {
     pub host: Option<HostName>,
     /// The admin listener; its token may come from `ASIDE_ADMIN_TOKEN`, which wins over the file's.
     pub admin: AdminSettings,
-    /// That the file is no TOML, and where. What else is told here stood around that, and may lack something: who runs with this
-    /// file has to be asked whether it does.
+    /// That the file is no TOML, or does not say where to listen, and where. What else is told here stood around that, and may
+    /// lack something: who runs with this file has to be asked whether it does.
     pub trouble: Option<ConfigError>,
 }
 
@@ -63,15 +63,34 @@ impl Whereabouts {
         let folder = name.parent().unwrap_or(Path::new(""));
         let outside = Outside::new(&of_process, folder);
         let mut findings = Findings::new(text);
+        let refused = |findings: Findings<'_>| {
+            let source = Arc::new(Source { name: name.display().to_string(), text: text.to_owned() });
+            ConfigError(Report::new(source, outside.without_secrets(findings.into_vec())))
+        };
         if let Some(raw) = parse::parse::<RawFile>(text, &outside, &mut findings) {
-            return Ok(Self::of(raw, folder, &mut findings));
+            let says = (raw.listen.is_some(), raw.admin.listen.is_some());
+            let found = Self::of(raw, folder, &mut findings);
+            let is_told = found.is_told(says, text);
+            return Ok(Self { trouble: (!is_told).then(|| refused(findings)), ..found });
         }
-        let source = Arc::new(Source { name: name.display().to_string(), text: text.to_owned() });
-        let error = ConfigError(Report::new(source, outside.without_secrets(findings.into_vec())));
         match parse::parse_around_slips::<RawFile>(text, &outside) {
-            Some(raw) => Ok(Self { trouble: Some(error), ..Self::of(raw, folder, &mut Findings::new(text)) }),
-            None => Err(error),
+            Some(raw) => {
+                let found = Self::of(raw, folder, &mut Findings::new(text));
+                Ok(Self { trouble: Some(refused(findings)), ..found })
+            }
+            None => Err(refused(findings)),
         }
+    }
+
+    /// Whether what the text says of where to listen could be read: `says` is of `listen`, and of that of `[admin]`, whether they
+    /// are left of it.
+    fn is_told(&self, (clients, admin): (bool, bool), text: &str) -> bool {
+        let written = toml::from_str::<toml::Table>(text).unwrap_or_default();
+        let of_admin =
+            written.get("admin").is_some_and(|table| table.as_table().is_none_or(|table| table.contains_key("listen")));
+        let admin_is_read = !of_admin || (admin && self.admin.listen != AdminListen::Default);
+        let clients_are_read = written.get("listen").is_none() || (clients && !self.listen.is_empty());
+        admin_is_read && clients_are_read
     }
 
     fn of(raw: RawFile, folder: &Path, findings: &mut Findings<'_>) -> Self {
@@ -85,7 +104,6 @@ impl Whereabouts {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::admin::AdminListen;
 
     fn found(text: &str) -> Result<Whereabouts, ConfigError> {
         Whereabouts::of_text(Path::new("/etc/aside/proxy.toml"), text)
@@ -120,6 +138,24 @@ mod tests {
         }
         let found = found("").unwrap();
         assert!(found.trouble.is_none() && found.listen[0].port() == 8080 && found.host.is_none());
+    }
+
+    #[test]
+    fn a_file_that_does_not_say_where_to_listen_is_told() {
+        for (file, told) in [
+            ("listen = \"nope\"\n", "`nope` is not an address"),
+            ("listen = 5\n", "proxy.toml:1:10"),
+            ("listen = [\"127.0.0.1:1\", \"nope\"]\n[admin]\nlisten = \"nope\"\n", "`nope` is not an address"),
+            ("[admin]\nlisten = 5\n", "proxy.toml:2:10"),
+            ("admin = 5\n", "proxy.toml:1:9"),
+            ("listen = \"${NOBODY_SETS_THIS}\"\n", "NOBODY_SETS_THIS"),
+        ] {
+            let trouble = found(file).unwrap().trouble.unwrap_or_else(|| panic!("{file}")).to_string();
+            assert!(trouble.contains(told), "{file}: {trouble}");
+        }
+        // What could be read may be right.
+        let both = found("listen = \"nope\"\n[admin]\nlisten = \"unix:a.sock\"\n").unwrap();
+        assert_eq!((both.trouble.is_some(), both.admin.listen), (true, AdminListen::Unix("/etc/aside/a.sock".into())));
     }
 
     #[test]

@@ -169,10 +169,11 @@ impl Drop for Log {
 /// The filter of a text as in `aside=debug`, and what is to be told of a text that is none: then the default holds.
 fn filter(wanted: Option<&str>) -> (EnvFilter, Option<String>) {
     let wanted = wanted.map_or("", str::trim);
-    if wanted.is_empty() {
+    let parts = wanted.split(',').map(str::trim).filter(|part| !part.is_empty());
+    // A filter of nothing would let nothing through.
+    if parts.clone().next().is_none() {
         return (EnvFilter::new(DEFAULT), None);
     }
-    let parts = wanted.split(',').map(str::trim).filter(|part| !part.is_empty());
     match parts.clone().find(|part| !is_directive(part)) {
         None => match EnvFilter::try_new(wanted) {
             Ok(filter) => (filter, None),
@@ -226,7 +227,7 @@ mod tests {
         for text in ["debug", "off", "aside=debug", "aside::proxy=trace,fred=warn", "WARN", " aside=debug, ", "h2"] {
             assert_eq!(filter(Some(text)).1, None, "{text}");
         }
-        for nothing in [None, Some(""), Some("  ")] {
+        for nothing in [None, Some(""), Some("  "), Some(","), Some(" , ,")] {
             let (filter, told) = filter(nothing);
             assert_eq!((filter.to_string().as_str(), told), (DEFAULT, None));
         }

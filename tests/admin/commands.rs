@@ -142,6 +142,36 @@ async fn a_file_that_is_no_toml_any_more_keeps_nobody_from_asking_the_process_th
     }
 }
 
+#[tokio::test]
+async fn a_process_is_found_where_it_was_told_to_listen_when_it_was_started() {
+    let origin = Origin::counting().await;
+    let process = Process::start(origin.address, "memory://", ROUTES).await;
+    let file = process.folder().join("proxy.toml");
+    let good = std::fs::read_to_string(&file).unwrap();
+    let other = format!("[admin]\nlisten = \"127.0.0.1:{}\"\n", free_port());
+    let moved = good.replacen("127.0.0.1:0", &format!("127.0.0.1:{}", free_port()), 1);
+    for (text, told, reloads) in [
+        (format!("{good}[admin]\nlisten = \"unix:moved.sock\"\n"), "a restart moves it", 0),
+        (format!("{good}{other}"), "a restart moves it", 0),
+        (format!("{good}[admin]\nlisten = \"off\"\n"), "a restart moves it", 0),
+        (moved, "a restart moves it", 0),
+        (good.replacen("127.0.0.1:0", "nope", 1), "`nope` is not an address", 1),
+    ] {
+        std::fs::write(&file, &text).unwrap();
+        for (command, expected) in [(&["status"][..], 0), (&["purge", "--all"], 0), (&["reload"], reloads)] {
+            let output = aside(&file, command);
+            assert_eq!(code(&output), expected, "{command:?}: {text}\n{}", printed(&output));
+            let said = String::from_utf8_lossy(&output.stderr).into_owned();
+            assert!(said.starts_with("warning: ") && said.contains(told), "{said}");
+        }
+        // It is another one's.
+        let copy = process.folder().join("copy.toml");
+        std::fs::write(&copy, &text).unwrap();
+        let output = aside(&copy, &["purge", "--all"]);
+        assert!(matches!(code(&output), 69 | 78), "{}", printed(&output));
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_sent_to_the_port_for_clients() {
     let origin = Origin::counting().await;

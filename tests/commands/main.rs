@@ -147,6 +147,86 @@ fn a_bad_file_is_78_for_every_command() {
     assert_eq!((&json["ok"], &json["findings"][0]["line"]), (&Value::Bool(false), &Value::from(4)));
 }
 
+/// What a program reads where a command fails.
+fn failed(output: &Output) -> Value {
+    let told: Value = serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|error| panic!("{error}: {}{}", printed(output), complained(output)));
+    assert_eq!(told["ok"], Value::Bool(false), "{told}");
+    assert!(told["error"].as_str().is_some_and(|told| !told.is_empty()) && output.stderr.is_empty(), "{told}");
+    told
+}
+
+#[test]
+fn a_program_is_told_in_json_why_there_is_no_result() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in [("type.toml", "origin = 5\n"), ("slip.toml", "origin = [[\n"), ("good.toml", ORACLE)] {
+        std::fs::write(folder.path().join(name), text).unwrap();
+    }
+    let with_the_file = ["check", "routes", "explain GET /x"];
+    let commands = ["warm /x", "status", "purge /x", "reload", "verify", "top"].into_iter().chain(with_the_file);
+    let run = |command: &str, more: &[&str]| {
+        let words: Vec<&str> = command.split(' ').chain(["--json"]).chain(more.iter().copied()).collect();
+        let output = aside_in(folder.path(), &words);
+        (failed(&output), code(&output))
+    };
+    for command in commands {
+        for file in ["slip.toml", "none.toml", "."] {
+            let (told, code) = run(command, &["--config", file]);
+            assert_eq!((code, told["findings"].as_array().map(Vec::len)), (78, Some(1)), "{command} {file}: {told}");
+        }
+    }
+    for command in with_the_file {
+        let (told, code) = run(command, &["--config", "type.toml"]);
+        assert_eq!((code, &told["findings"][0]["line"]), (78, &1.into()), "{command}: {told}");
+        let (told, code) = run(command, &[]);
+        assert_eq!(code, 78, "{told}");
+        assert!(told["error"].as_str().unwrap().contains("no configuration was found"), "{told}");
+    }
+    for command in [
+        "explain GET nope",
+        "explain get /x",
+        "explain GET /x --header nope",
+        "explain PUT /x --data {",
+        "warm --from none",
+        "warm --from .",
+        "warm /x --header nope",
+        "warm /x --proxy nope",
+        "purge /x --admin nope",
+        "verify --also nope",
+    ] {
+        let (told, code) = run(command, &["--config", "good.toml"]);
+        assert_eq!((code, &told["findings"]), (2, &Value::Null), "{command}: {told}");
+    }
+    let (told, code) = run("explain GET /x --live --admin unix:/nowhere.sock", &["--config", "good.toml"]);
+    assert_eq!(code, 69, "{told}");
+}
+
+#[test]
+fn a_command_speaks_of_the_file_and_not_of_options_that_it_has_not() {
+    let folder = tempfile::tempdir().unwrap();
+    for text in ["listen = \"nope\"\norigin = \"http://a\"\n", "listen = 5\norigin = \"http://a\"\n"] {
+        std::fs::write(folder.path().join("proxy.toml"), text).unwrap();
+        let commands = [&["warm", "/x"][..], &["status"], &["top"], &["reload"], &["purge", "--all"]];
+        for command in commands {
+            let output = aside_in(folder.path(), command);
+            let told = complained(&output);
+            assert!(code(&output) == 78 && told.contains("proxy.toml:1:10"), "{command:?}: {told}");
+            assert!(!told.contains("--origin"), "{command:?}: {told}");
+        }
+    }
+}
+
+#[test]
+fn whoever_reads_no_further_ends_a_command_well() {
+    let binary = env!("CARGO_BIN_EXE_aside");
+    for command in ["routes", "explain GET /x"] {
+        // Standard output is a pipe whose reader has gone before there is anything to read.
+        let told = format!("exec 3>&1; {{ sleep 0.1; {binary} {command} --config {SHIPPED}; echo $? >&3; }} | true");
+        let output = Command::new("sh").args(["-c", &told]).output().unwrap();
+        assert_eq!((printed(&output).as_str(), complained(&output).as_str()), ("0\n", ""), "{command}");
+    }
+}
+
 #[test]
 fn no_configuration_at_all_is_78_too() {
     for arguments in [&["check"][..], &["serve"], &["check", "--config", "none.toml"], &["check", "--config", "."]] {

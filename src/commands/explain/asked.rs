@@ -57,7 +57,7 @@ pub struct ExplainArguments {
     response: Option<String>,
     /// Print JSON, for programs.
     #[arg(long)]
-    pub(super) json: bool,
+    pub(in crate::commands) json: bool,
 }
 
 /// The request that is asked about.

@@ -80,8 +80,9 @@ use std::process::ExitCode;
 use http::Method;
 use serde_json::{Value, json};
 
-use super::asking::{Source, Unanswered, process_at};
-use super::terminal::{UNAVAILABLE, USAGE, configuration, refuse, say, say_aside, say_json};
+use super::asking::{Source, process_at};
+use super::failure::Failure;
+use super::terminal::{UNAVAILABLE, configuration, say, say_aside, say_json};
 use crate::admin::{ExplainQuestion, Refusal};
 use crate::clock::Clock;
 use crate::config::{Config, Overrides};
@@ -99,48 +100,36 @@ const ANY_ORIGIN: &str = "http://127.0.0.1:5000";
 
 /// Explains one request: 0, 2 when it cannot be understood, 69 when the store cannot be looked into, 78 for a bad
 /// configuration.
-pub(super) fn run(arguments: &ExplainArguments) -> ExitCode {
-    let asked = match asked(arguments) {
-        Ok(asked) => asked,
-        Err(message) => {
-            say_aside(&format!("error: {message}"));
-            return ExitCode::from(USAGE);
-        }
-    };
+pub(super) fn run(arguments: &ExplainArguments) -> Result<ExitCode, Failure> {
+    let asked = asked(arguments).map_err(Failure::of_usage)?;
     let answer = match asked_live(arguments) {
         // Nobody but that process is to tell, and its file need not be here.
-        Some(answer) if arguments.admin.is_some() => {
-            return answer.map_or_else(|unanswered| unanswered.say(), |answer| tell(answer, None, arguments.json));
-        }
+        Some(answer) if arguments.admin.is_some() => return Ok(tell(answer?, None, arguments.json)),
         answer => answer,
     };
     let config = if arguments.no_config {
         Config::without_file(&Overrides { origin: Some(ANY_ORIGIN.to_owned()), ..Overrides::default() })
     } else {
         configuration(&arguments.config, &Overrides::default())
-    };
-    let config = match config {
-        Ok(config) => config,
-        Err(error) => return refuse(&error),
-    };
+    }?;
     let unanswered = match answer {
-        Some(Ok(answer)) => return tell(answer, Some(&config), arguments.json),
-        Some(Err(unanswered)) => Some(unanswered.why),
+        Some(Ok(answer)) => return Ok(tell(answer, Some(&config), arguments.json)),
+        Some(Err(unanswered)) => Some(unanswered.sentence()),
         None => None,
     };
     let Told { text, value, unseen } = explain(&asked, &config, unanswered.as_deref());
     let said = if arguments.json { say_json(&value) } else { say(&text) };
-    match unseen {
+    Ok(match unseen {
         None => said,
         Some(why) => {
             say_aside(&format!("error: {why}"));
             ExitCode::from(UNAVAILABLE)
         }
-    }
+    })
 }
 
 /// What the running process says, where it is to be asked.
-fn asked_live(arguments: &ExplainArguments) -> Option<Result<Value, Unanswered>> {
+fn asked_live(arguments: &ExplainArguments) -> Option<Result<Value, Failure>> {
     arguments.live.then(|| {
         let source =
             if arguments.no_config { Source::Nothing } else { Source::File(arguments.config.config.as_deref()) };

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
-use super::terminal::{BAD_CONFIG, count_routes, refuse, say_aside, say_findings};
+use super::terminal::{BAD_CONFIG, count_routes, say_aside, say_findings};
 use crate::admin::{Process, Readiness};
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError, Overrides, Severity};
@@ -69,7 +69,10 @@ pub(super) fn run(config: Config, overrides: Overrides) -> ExitCode {
 pub(super) fn cannot(error: &ConfigError, format: Option<LogFormat>) -> ExitCode {
     let settings = LogSettings { format: LogFormat::Json, ..LogSettings::default() };
     let log = format.filter(|format| *format == LogFormat::Json).map(|_| telemetry::start(settings, None));
-    let Some(Ok(_log)) = log else { return refuse(error) };
+    let Some(Ok(_log)) = log else {
+        say_findings(error.report());
+        return ExitCode::from(BAD_CONFIG);
+    };
     findings::refused(LogFormat::Json, "the configuration cannot be used", error);
     ExitCode::from(BAD_CONFIG)
 }

@@ -3,7 +3,8 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::super::asking::{Process, Unanswered};
+use super::super::asking::Process;
+use super::super::failure::Failure;
 use crate::admin::{Figures, RouteStatus, Status};
 use crate::clock::Stopwatch;
 
@@ -24,7 +25,7 @@ pub(super) struct Change<'s> {
 }
 
 impl Sample {
-    pub(super) async fn take(process: &Process) -> Result<Self, Unanswered> {
+    pub(super) async fn take(process: &Process) -> Result<Self, Failure> {
         let status = process.ask("/status").await?.parsed()?;
         let at = Stopwatch::start();
         let lately: Value = process.ask("/recent").await?.parsed()?;

@@ -23,7 +23,8 @@ use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::asking::{AdminArguments, Process, Unanswered};
+use super::asking::{AdminArguments, Process};
+use super::failure::Failure;
 use super::terminal::{Size, said, size_of_terminal};
 use crate::fields::{Notation, visible, visible_lines};
 use change::{Change, Sample};
@@ -34,18 +35,14 @@ use screen::{Screen, quits};
 const ANEW: &str = "\x1b[H\x1b[J";
 
 /// Draws until q or Ctrl-C: 0 then, 1 where it is refused, 69 where nobody answers (any more).
-pub(super) fn run(arguments: &AdminArguments) -> ExitCode {
-    let process = match arguments.process() {
-        Ok(process) => process,
-        Err(code) => return code,
-    };
+pub(super) fn run(arguments: &AdminArguments) -> Result<ExitCode, Failure> {
+    let process = arguments.process()?;
     let is_drawn = io::stdout().is_terminal() && !arguments.json;
-    let watching = process.watch(async {
+    process.watch(async {
         let stop = [signal(SignalKind::interrupt()), signal(SignalKind::terminate())];
         let [Ok(interrupt), Ok(terminate)] = stop else { return Ok(ExitCode::FAILURE) };
         watch(&process, (interrupt, terminate), is_drawn, arguments.json).await
-    });
-    watching.unwrap_or_else(|unanswered| arguments.say(&unanswered))
+    })
 }
 
 async fn watch(
@@ -53,7 +50,7 @@ async fn watch(
     (mut interrupt, mut terminate): (Signal, Signal),
     is_drawn: bool,
     as_json: bool,
-) -> Result<ExitCode, Unanswered> {
+) -> Result<ExitCode, Failure> {
     let mut before = Sample::take(process).await?;
     // Only now: whoever is told that nobody answers is told so on the screen that was there.
     let mut drawn = is_drawn.then(|| (Screen::enter(), quits()));

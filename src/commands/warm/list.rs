@@ -1,8 +1,8 @@
 //! What is to be asked for: given one by one, or a line each in a file.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read as _};
-use std::path::Path;
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
 use std::thread;
 
 use http::Uri;
@@ -25,8 +25,10 @@ pub(super) struct List {
     length: Option<u64>,
 }
 
-/// No proxy takes a longer one.
+/// No proxy takes a longer one: what has one is no list.
 const LONGEST: u64 = 64 << 10;
+/// Of one that cannot be asked for so much is repeated.
+const MOST_SHOWN: usize = 80;
 /// So many are read ahead.
 const AHEAD: usize = 64;
 
@@ -57,10 +59,15 @@ impl List {
             return Ok((None, Box::new(BufReader::new(io::stdin()))));
         }
         let told = |error: io::Error| format!("{} cannot be read: {error}", path.display());
-        let is_file = path.metadata().map_err(told)?.is_file();
-        let length =
-            if is_file { Some(count(BufReader::new(File::open(path).map_err(told)?)).map_err(told)?) } else { None };
-        Ok((length, Box::new(BufReader::new(File::open(path).map_err(told)?))))
+        let about = path.metadata().map_err(told)?;
+        if about.is_dir() {
+            return Err(format!("{} is a directory; --from takes a file with a path or URL a line", path.display()));
+        }
+        if about.is_file() {
+            let length = count(BufReader::new(File::open(path).map_err(told)?)).map_err(told)?;
+            return Ok((Some(length), Box::new(BufReader::new(File::open(path).map_err(told)?))));
+        }
+        Ok((None, Box::new(BufReader::new(Opening { path: path.to_owned(), opened: None }))))
     }
 
     /// How many there are, where that is known.
@@ -75,15 +82,39 @@ impl List {
     }
 }
 
+/// What is opened once it is read: opening a pipe waits for whoever writes into it.
+struct Opening {
+    path: PathBuf,
+    opened: Option<File>,
+}
+
+impl Read for Opening {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        match &mut self.opened {
+            Some(file) => file.read(bytes),
+            None => self.opened.insert(File::open(&self.path)?).read(bytes),
+        }
+    }
+}
+
+/// Until its end, or what cannot be read.
 fn lines_of(mut reader: Box<dyn BufRead + Send>) -> impl Iterator<Item = io::Result<String>> {
-    std::iter::from_fn(move || next_line(&mut reader).transpose())
-        .filter(|line| line.as_ref().map_or(true, |line| !is_skipped(line)))
+    let mut is_over = false;
+    let lines = std::iter::from_fn(move || {
+        let line = if is_over { None } else { next_line(&mut reader).transpose() };
+        is_over = !matches!(line, Some(Ok(_)));
+        line
+    });
+    lines.filter(|line| line.as_ref().map_or(true, |line| !is_skipped(line)))
 }
 
 fn next_line(reader: &mut impl BufRead) -> io::Result<Option<String>> {
     let mut line = Vec::new();
     if reader.take(LONGEST).read_until(b'\n', &mut line)? == 0 {
         return Ok(None);
+    }
+    if line.len() as u64 == LONGEST && !line.ends_with(b"\n") {
+        return Err(io::Error::other(format!("it has a line of {LONGEST} bytes or more, and no URL is so long")));
     }
     Ok(Some(String::from_utf8_lossy(&line).trim().to_owned()))
 }
@@ -103,7 +134,11 @@ fn count(mut reader: impl BufRead) -> io::Result<u64> {
 impl Asks {
     /// Reads a path or a URL.
     fn of(text: &str) -> Result<Self, String> {
-        let bad = || format!("`{text}` is neither a path nor a URL");
+        let bad = || {
+            let shown: String = text.chars().take(MOST_SHOWN).collect();
+            let more = if shown == text { "" } else { "…" };
+            format!("`{shown}{more}` is neither a path nor a URL")
+        };
         let uri: Uri = text.parse().map_err(|_| bad())?;
         let is_path = text.starts_with('/');
         let is_url = matches!(uri.scheme_str(), Some("http" | "https"));
@@ -145,5 +180,44 @@ mod tests {
         }
         assert_eq!(found, ["/first", "/a", "/b", "/c"]);
         assert!(List::open(&[], Some(&folder.path().join("none"))).is_err());
+    }
+
+    #[tokio::test]
+    async fn what_is_no_list_is_told_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let told = List::open(&[], Some(folder.path())).err().unwrap();
+        assert!(told.contains("is a directory"), "{told}");
+        let endless = folder.path().join("endless");
+        std::fs::write(&endless, "a".repeat(70_000)).unwrap();
+        let told = List::open(&[], Some(&endless)).err().unwrap();
+        assert!(told.contains("endless cannot be read: it has a line of"), "{told}");
+        // What has no end is left where it says nothing.
+        let mut list = List::open(&["/a".to_owned()], Some(Path::new("/dev/zero"))).unwrap();
+        assert_eq!(list.next().await.unwrap().unwrap().target, "/a");
+        assert!(list.next().await.unwrap().unwrap_err().contains("it has a line of"));
+        assert!(list.next().await.is_none());
+        // The end of a line may be the last byte that there is room for.
+        let long = format!("/{}\n/b", "a".repeat((64 << 10) - 2));
+        std::fs::write(&endless, long).unwrap();
+        assert_eq!(List::open(&[], Some(&endless)).unwrap().length(), Some(2));
+    }
+
+    #[tokio::test]
+    async fn a_pipe_that_nobody_writes_into_is_waited_for_by_nobody() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe");
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
+        assert!(made.success());
+        let mut list = List::open(&["/a".to_owned()], Some(&pipe)).unwrap();
+        assert_eq!(list.next().await.unwrap().unwrap().target, "/a");
+        std::fs::write(&pipe, "/b\n").unwrap();
+        assert_eq!(list.next().await.unwrap().unwrap().target, "/b");
+        assert!(list.next().await.is_none());
+    }
+
+    #[test]
+    fn of_a_line_that_is_none_only_the_beginning_is_repeated() {
+        let told = Asks::of(&"\0".repeat(60_000)).unwrap_err();
+        assert!(told.contains("…` is neither") && told.chars().count() < 120, "{told}");
     }
 }

@@ -18,7 +18,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use tokio::signal::ctrl_c;
 use tokio::task::JoinSet;
 
-use super::terminal::{ConfigArguments, UNAVAILABLE, USAGE, field, refuse, say, say_aside, say_json};
+use super::failure::Failure;
+use super::terminal::{ConfigArguments, UNAVAILABLE, field, say, say_aside, say_json};
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError, Overrides, Whereabouts};
 use crate::fields::HostName;
@@ -58,7 +59,7 @@ pub struct WarmArguments {
     config: ConfigArguments,
     /// Print JSON, for programs.
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
 }
 
 /// By which scheme the client asks, as a proxy says it.
@@ -84,39 +85,22 @@ struct Asked {
 
 /// Asks for all of it: 0, 1 where something was not answered or nothing is stored, 69 where nobody answers at all, 130 after an
 /// interrupt.
-pub(super) fn run(arguments: &WarmArguments) -> ExitCode {
+pub(super) fn run(arguments: &WarmArguments) -> Result<ExitCode, Failure> {
     if let Some(url) = arguments.proxy.as_deref().filter(|url| !is_of_proxy(url)) {
-        say_aside(&format!(
-            "error: --proxy: `{url}` is no URL of a proxy, as http://127.0.0.1:8080 or https://shop.example is"
-        ));
-        return ExitCode::from(USAGE);
+        let told = "is no URL of a proxy, as http://127.0.0.1:8080 or https://shop.example is";
+        return Err(Failure::of_usage(format!("--proxy: `{url}` {told}")));
     }
-    let (url, settings, name) = match proxy(arguments) {
-        Ok(proxy) => proxy,
-        Err(error) => return refuse(&error),
-    };
-    let asked = Asked::of(arguments, &url, name.as_ref());
-    let (asked, list) =
-        match asked.and_then(|asked| Ok((asked, List::open(&arguments.urls, arguments.from.as_deref())?))) {
-            Ok(asked) => asked,
-            Err(why) => {
-                say_aside(&format!("error: {why}"));
-                return ExitCode::from(USAGE);
-            }
-        };
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            say_aside(&format!("error: {error}"));
-            return ExitCode::FAILURE;
-        }
-    };
+    let (url, settings, name) = proxy(arguments)?;
+    let asked = Asked::of(arguments, &url, name.as_ref()).map_err(Failure::of_usage)?;
+    let list = List::open(&arguments.urls, arguments.from.as_deref()).map_err(Failure::of_usage)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::new(1, error.to_string()))?;
     let tally = runtime.block_on(async {
         let origin = Origin::new(Arc::new(origin::Shared::new(settings, &Clock::System)));
         warm(Arc::new(Proxy { asked, origin }), list, usize::from(arguments.concurrency)).await
     });
     let printed = if arguments.json { say_json(&tally.json(&url)) } else { say(&tally.text(&url)) };
-    if printed == ExitCode::SUCCESS { code(&tally, &url) } else { printed }
+    Ok(if printed == ExitCode::SUCCESS { code(&tally, &url) } else { printed })
 }
 
 fn code(tally: &Tally, url: &str) -> ExitCode {

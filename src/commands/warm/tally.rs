@@ -14,7 +14,7 @@ use crate::clock::Stopwatch;
 pub(super) enum Came {
     /// It was stored.
     Stored,
-    /// It was there.
+    /// It was there, or was being fetched for somebody else.
     Hit,
     /// It was not stored, for this reason.
     NotStored(String),
@@ -55,11 +55,15 @@ impl Came {
         // Ours is the last one.
         let line = fields.get_all(CACHE_STATUS).iter().next_back().and_then(|line| line.to_str().ok());
         let Some(line) = line.and_then(|line| line.rsplit(", ").next()).filter(|line| line.starts_with("aside")) else {
-            return Self::Failed("whoever answers is not aside".to_owned());
+            // What the server refuses never came to be a request of the proxy's.
+            let is_too_long = matches!(status, StatusCode::URI_TOO_LONG | StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
+            let told = if is_too_long { "the proxy takes none so long" } else { "whoever answers is not aside" };
+            return Self::Failed(format!("{told} ({status})"));
         };
         let mut parameters = line.split(';').map(str::trim);
         let value = |name: &str| line.split(';').find_map(|one| one.trim().strip_prefix(name)?.strip_prefix('='));
-        if parameters.clone().any(|one| one == "hit") {
+        let is_shared = || parameters.clone().any(|one| one == "collapsed") && value("detail").is_none();
+        if parameters.clone().any(|one| one == "hit") || (is_shared() && !status.is_server_error()) {
             Self::Hit
         } else if parameters.any(|one| one == "stored") {
             Self::Stored
@@ -164,9 +168,16 @@ mod tests {
             Came::NotStored("no-store".to_owned())
         );
         assert_eq!(came(404, "aside; fwd=bypass"), Came::NotStored("bypass".to_owned()));
+        assert_eq!(came(200, "aside; fwd=uri-miss; fwd-status=200; ttl=3; collapsed"), Came::Hit);
+        assert!(matches!(came(503, "aside; fwd=uri-miss; fwd-status=503; collapsed"), Came::Failed(_)));
         assert!(matches!(came(502, "aside; fwd=uri-miss; detail=origin-connect"), Came::Failed(_)));
         assert!(matches!(came(200, "cdn; hit"), Came::Failed(_)));
-        assert!(matches!(Came::of(StatusCode::OK, &HeaderMap::new()), Came::Failed(_)));
+        let unsaid = |status| match Came::of(status, &HeaderMap::new()) {
+            Came::Failed(why) => why,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(unsaid(StatusCode::OK), "whoever answers is not aside (200 OK)");
+        assert_eq!(unsaid(StatusCode::URI_TOO_LONG), "the proxy takes none so long (414 URI Too Long)");
     }
 
     #[test]
