@@ -12,6 +12,9 @@ use super::value::plain;
 /// How many bytes of a text a tag has at most; a longer one is cut.
 const LONGEST: usize = 100;
 
+/// How many bytes one that was cut has at most.
+const LONGEST_CUT: usize = 120;
+
 /// How many bytes of a long text are shown, but for those of a character that would be cut.
 const SHOWN: usize = 80;
 
@@ -238,6 +241,28 @@ impl Tag {
         self.0.strip_prefix("n:")
     }
 
+    /// As a person names it to have it purged: its text, folded, and the host of a cache group before its name; `None` for one
+    /// that no configuration and no response named.
+    pub fn purgeable(&self) -> Option<&str> {
+        self.0.strip_prefix("n:").or_else(|| self.0.strip_prefix("g:"))
+    }
+
+    /// Those whose text is this, where it is one that was cut: to cut it again would make another one.
+    pub(super) fn of_cut(text: &str) -> Vec<Self> {
+        let is_cut = text.len() > LONGEST && text.len() <= LONGEST_CUT;
+        ["n:", "g:"].iter().filter(|_| is_cut).map(|kind| Self(format!("{kind}{text}").into())).collect()
+    }
+
+    /// Whether it is all of this route, or of something in it.
+    pub(super) fn is_within(&self, route: &str) -> bool {
+        let of = match self.owner() {
+            Owner::Route(of) | Owner::Markers(of) => of,
+            Owner::Itself => self.0.split_once(':').map_or("", |(_, of)| of),
+            Owner::Variant | Owner::Name => return false,
+        };
+        Self::route(route).0.strip_prefix("r:") == Some(of)
+    }
+
     /// What it stands for, without the letter of its kind and without its route.
     pub fn shown(&self) -> &str {
         let (_, text) = self.0.split_once(':').unwrap_or(("", &self.0));
@@ -306,6 +331,12 @@ mod tests {
         assert_ne!(cut, Tag::path("y", &long));
         assert_ne!(cut, Tag::key("x", &long));
         assert_eq!(Tag::from_stored(cut.as_str()), cut);
+        for text in ["z".repeat(101), "я".repeat(60), "ﬃ".repeat(4000)] {
+            for tag in [Tag::named(&text), Tag::cache_group("h", &text)] {
+                let shown = tag.purgeable().unwrap();
+                assert!(Tag::of_cut(shown).contains(&tag), "{tag}");
+            }
+        }
         for text in ["я".repeat(60), "ﬃ".repeat(4000), format!("a{}", "語".repeat(40))] {
             for tag in [Tag::route(&text), Tag::named(&text), Tag::absent(&text), Tag::cache_group(&text, &text)] {
                 assert!((110..=115).contains(&tag.as_str().len()), "{} bytes: {tag}", tag.as_str().len());
@@ -329,6 +360,8 @@ mod tests {
                 assert_eq!(tag.heir(), None, "{tag}");
             }
         }
+        assert!(Tag::key("/a b", "x").is_within("/a b") && Tag::odd("/a b").is_within("/a b"));
+        assert!(!Tag::key("/a", "/b").is_within("/b") && !Tag::named("/a").is_within("/a"));
         for tag in [Tag::unlisted(), Tag::odd_names(), Tag::everything(), Tag::names()] {
             assert!(tag.heir().is_none() && !tag.is_name(), "{tag}");
         }

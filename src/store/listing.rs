@@ -40,7 +40,7 @@ pub struct StoredEntry {
     pub ttl: i64,
     /// Whether it was invalidated softly.
     pub soft: bool,
-    /// What invalidates it.
+    /// What it is purged by, of what the file and the response name.
     pub tags: Vec<String>,
     /// How often it was given out since it was stored or renewed; `None` where nobody counts that.
     pub hits: Option<u64>,
@@ -60,7 +60,7 @@ impl StoredEntry {
             age: age.as_secs_f64(),
             ttl: ttl_left(entry.lifetime.fresh_for, age),
             soft,
-            tags: entry.tags.iter().map(Tag::as_str).map(str::to_owned).collect(),
+            tags: entry.tags.iter().filter_map(Tag::purgeable).map(str::to_owned).collect(),
             hits: None,
         }
     }

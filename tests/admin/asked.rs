@@ -268,6 +268,52 @@ async fn what_is_purged_is_gone_and_what_is_stored_is_listed() {
 }
 
 #[tokio::test]
+async fn an_entry_is_purged_by_each_of_the_tags_that_it_is_listed_with() {
+    let long = "long/".repeat(30);
+    let fields = [("surrogate-key", "\"Quoted\" plain"), ("cache-groups", "\"News: new\""), ("xkey", &*long)];
+    let fields = fields.map(|(name, value)| (name, value.to_owned()));
+    let origin = Origin::start(move |_| {
+        let fields = fields.clone();
+        async move {
+            let fields: Vec<_> = fields.iter().map(|(name, value)| (*name, &**value)).collect();
+            response(200, &[&[("content-type", "application/json")], &*fields].concat(), "{\"shop\": 7}")
+        }
+    })
+    .await;
+    let routes =
+        "[[route]]\npath = \"/fruit/{id}\"\nttl = \"10m\"\ntags = [\"Shop:{response:/shop}\"]\ninvalidated_by = []\n";
+    let process = Process::start(origin.address, "memory://", routes).await;
+    let client = process.client();
+    client.fill(&["/fruit/1"]).await;
+    let listed = over_unix(&process.admin_socket(), &get("/entries")).json();
+    let listed: Vec<&str> =
+        listed["entries"][0]["tags"].as_array().unwrap().iter().map(|tag| tag.as_str().unwrap()).collect();
+    assert!(
+        ["shop:7", "quoted", "plain", "news:new", ":News: new"].iter().all(|tag| listed.contains(tag)),
+        "{listed:?}"
+    );
+    assert!(
+        listed.len() == 6 && listed.iter().all(|tag| !tag.starts_with("k:") && !tag.starts_with("r:")),
+        "{listed:?}"
+    );
+    let as_written = ["Shop:7", "\"Quoted\"", "\"plain\"", "\"News: new\"", &*long];
+    // As `explain` and the log spell them.
+    let spelt = ["n:shop:7", "k:/fruit/{id} /fruit/1", "p:/fruit/{id} /fruit/1", "r:/fruit/{id}"];
+    for tag in listed.iter().copied().chain(as_written).chain(spelt) {
+        client.fill(&["/fruit/1"]).await;
+        let body = serde_json::json!({ "tag": tag });
+        let purged = over_unix(&process.admin_socket(), &post("/purge", &body)).json();
+        assert_eq!(purged["matched"], 1, "{tag}: {purged}");
+        assert_eq!(client.get("/fruit/1").await.cache(), "MISS", "{tag}");
+    }
+    // What only looks like one, and names no route.
+    for tag in ["k:7", "r:shop", "d:7", "p:/fruit/{id}"] {
+        let body = serde_json::json!({ "tag": tag });
+        assert_eq!(over_unix(&process.admin_socket(), &post("/purge", &body)).json()["matched"], 0, "{tag}");
+    }
+}
+
+#[tokio::test]
 async fn entries_are_listed_by_the_names_that_figures_have_with_how_often_each_was_given_out() {
     let origin = Origin::start(|_| async { response(200, &[("cache-control", "max-age=60")], "{}") }).await;
     let process = Process::start(origin.address, "memory://", ROUTES).await;

@@ -36,7 +36,7 @@ impl Routes {
         let mut tags = match &purge {
             Purge::Key(key) => self.of_key(key, prefix, &mut names).map_err(refuse)?,
             Purge::Url(url) => self.of_url(&target_of(url).map_err(refuse)?, &mut names),
-            Purge::Tag(tag) => of_tag(tag).map_err(refuse)?,
+            Purge::Tag(tag) => self.of_tag(tag).map_err(refuse)?,
             Purge::Route(name) => self.of_route(name).map_err(refuse)?,
             // Every key begins so.
             Purge::Prefix(text) if prefix.starts_with(text) => vec![Tag::everything()],
@@ -104,6 +104,27 @@ impl Routes {
             tags.push(path_tag(UNROUTED, &path));
         }
         tags
+    }
+
+    fn of_tag(&self, text: &str) -> Result<Vec<Tag>, String> {
+        if text.matches(':').count() > ENDS {
+            return Err(format!("it has more than {ENDS} colons, of which each may end a host: purge its route."));
+        }
+        let mut tags = vec![Tag::odd_names()];
+        of_named(text, &mut tags);
+        of_named(bare(text), &mut tags);
+        tags.extend(Tag::of_cut(text));
+        // As the log and `explain` spell what a write drops; it may be somebody's own name, too.
+        let spelt = Tag::from_stored(text);
+        let mut names = self.iter().map(|route| &*route.name).chain([UNROUTED]);
+        if spelt == Tag::unlisted() || names.any(|name| spelt.is_within(name)) {
+            tags.push(spelt);
+        }
+        tags.extend(text.strip_prefix("n:").map(Tag::named));
+        if let Some(group) = text.strip_prefix("g:") {
+            of_named(group, &mut tags);
+        }
+        Ok(tags)
     }
 
     fn of_route(&self, name: &str) -> Result<Vec<Tag>, String> {
@@ -183,14 +204,17 @@ fn of_values<'v>(route: &Route, value: impl Fn(&Source) -> Option<Option<Cow<'v,
     }
 }
 
-fn of_tag(text: &str) -> Result<Vec<Tag>, String> {
-    if text.matches(':').count() > ENDS {
-        return Err(format!("it has more than {ENDS} colons, of which each may end a host: purge its route."));
-    }
+/// What a tag with this text is called, as a file or a response has it.
+fn of_named(text: &str, tags: &mut Vec<Tag>) {
+    tags.extend([Tag::named(text), Tag::cache_group("", text)]);
     // A group of cached responses is one host's: `shop.example:news`.
     let groups = text.match_indices(':').filter_map(|(at, _)| Some((text.get(..at)?, text.get(at + 1..)?)));
-    let groups = groups.map(|(host, name)| Tag::cache_group(host, name));
-    Ok([Tag::named(text), Tag::odd_names(), Tag::cache_group("", text)].into_iter().chain(groups).collect())
+    tags.extend(groups.flat_map(|(host, name)| [name, bare(name)].map(|name| Tag::cache_group(host, name))));
+}
+
+/// A name without the quotation marks that it has in an answer's field.
+fn bare(name: &str) -> &str {
+    name.trim().trim_matches('"')
 }
 
 /// Path and query of a URL, or of what is left of one without scheme and host.
