@@ -18,7 +18,7 @@ pub(super) struct Bar {
 pub(super) struct Lots(AtomicU64);
 
 impl Bar {
-    /// `sample` of a million requests, and all that take at least so long; without a sample only those.
+    /// `sample` of a million requests, and all that take at least so long; without a sample only those. Writes come besides.
     pub(super) fn new(slow: Duration, sample: Option<u32>) -> Self {
         Self { slow_micros: u64::try_from(slow.as_micros()).unwrap_or(u64::MAX), sample }
     }
@@ -36,10 +36,11 @@ impl Bar {
     /// Whether a request gets a line that is no trouble, and that was drawn or was not.
     pub(super) fn is_met(self, outcome: &Outcome, drawn: bool) -> bool {
         let slow = outcome.micros >= self.slow_micros;
-        match self.sample {
+        let wanted = match self.sample {
             None => slow,
-            Some(_) => drawn || (slow && self.may_be_slow()) || outcome.notes.is_write || outcome.work != Work::Request,
-        }
+            Some(_) => drawn || (slow && self.may_be_slow()),
+        };
+        wanted || outcome.notes.is_write || outcome.work != Work::Request
     }
 }
 

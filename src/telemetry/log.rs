@@ -37,7 +37,7 @@ pub struct LogSettings {
     pub format: LogFormat,
     /// Whether requests get lines.
     pub requests: bool,
-    /// How long a request takes at least that gets one; with a sample, that gets one in any case.
+    /// How long a request takes at least that gets one; with a sample, that gets one in any case. Writes and troubles do, too.
     pub slow: Duration,
     /// How many of a million requests get a line that are nothing special; `None` for all.
     pub sample: Option<u32>,
