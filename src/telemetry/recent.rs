@@ -141,6 +141,8 @@ pub struct Snapshot {
     pub now: Millis,
     /// The last hour, the oldest step first.
     pub series: Vec<Step>,
+    /// What has come since then, of a step that goes on.
+    pub current: Option<Step>,
     /// The last writes and purges, the newest first.
     pub writes: Vec<RecentWrite>,
     /// The last misses by reason, the most frequent first.
@@ -183,10 +185,14 @@ impl Recent {
         writes.truncate(KEPT);
         misses.sort_by_key(|miss| std::cmp::Reverse(miss.ended));
         misses.truncate(KEPT);
-        let series = self.series.lock().unwrap_or_else(PoisonError::into_inner).steps.iter().cloned().collect();
+        let (now, totals) = (millis(calendar.date(Stopwatch::start().stop().0)), self.metrics.totals());
+        let series = self.series.lock().unwrap_or_else(PoisonError::into_inner);
+        let current = series.before.as_ref().map(|before| Step::between(before, &Before::of(&totals, now)));
+        let series = series.steps.iter().cloned().collect();
         Snapshot {
-            now: millis(calendar.date(Stopwatch::start().stop().0)),
+            now,
             series,
+            current,
             writes: writes.into_iter().map(|(_, write)| write).collect(),
             misses: by_reason(&misses, &calendar),
         }
@@ -366,8 +372,11 @@ mod tests {
             begun.end(StatusCode::OK, hit, None, Notes::default());
         }
         drop(recorder.begin(&Method::GET, "/a", &HeaderMap::new(), None));
+        let current = recent.snapshot().current.unwrap();
+        assert!(current.requests == 4 && current.hit_p50.is_some(), "of the step that goes on: {current:?}");
         recent.step(10_000);
         recent.step(20_000);
+        assert_eq!(recent.snapshot().current.unwrap().hit_p50, None);
         let series = recent.snapshot().series;
         assert_eq!((series[0].requests, series[0].hits, series[1].requests), (4, 3, 0));
         assert!((series[0].seconds - 10.0).abs() < 1e-9 && series[0].hit_p99.is_some_and(|p99| p99 < 1.0));

@@ -107,13 +107,18 @@ function draw(id, times, lines, shown) {
   const nodes = [made("path", { class: "axis", d: `M0 ${bottom}H${width}` })];
   for (const [kind, values] of lines) {
     let path = "";
+    let dots = "";
     let pen = "M";
     values.forEach((value, index) => {
       if (value === null) { pen = "M"; return; }
       path += `${pen}${x(times[index]).toFixed(1)} ${y(value).toFixed(1)}${pen === "M" ? "h0" : ""}`;
       pen = "L";
+      // What stands alone is no line: a dot, and all of it within the picture.
+      const alone = (values[index - 1] ?? null) === null && (values[index + 1] ?? null) === null;
+      if (alone) dots += `M${Math.min(x(times[index]), width - 3).toFixed(1)} ${y(value).toFixed(1)}h0.1`;
     });
     nodes.push(made("path", { class: kind, d: path || "M0 0" }));
+    if (dots) nodes.push(made("path", { class: `${kind} dot`, d: dots }));
   }
   svg.replaceChildren(...nodes);
   const caption = svg.previousElementSibling;
@@ -253,7 +258,7 @@ byId("purge").addEventListener("submit", (event) => {
     try {
       const body = { [what]: what === "all" ? true : name, ...(soft ? { soft: true } : {}) };
       const { matched, more } = await ask("/purge", body);
-      byId("purged").textContent = `Purged ${named}${matched === null || matched === undefined ? "" : `: ${number(matched)} entries${more ? " or more" : ""}`}.`;
+      byId("purged").textContent = `Purged ${named}${matched === null || matched === undefined ? "" : `: ${number(matched)} ${matched === 1 && !more ? "entry" : "entries"}${more ? " or more" : ""}`}.`;
       refresh();
     } catch (error) {
       byId("purged").textContent = error.message;

@@ -54,7 +54,7 @@ pub(super) fn page(change: &Change<'_>, columns: usize) -> String {
             format!("{} of its time saved", whole_seconds(figures.saved_origin_seconds)),
         ],
     ));
-    lines.extend(told("latency", &latency(change)));
+    lines.extend(told("latency", &latency(&change.after.lately)));
     lines.extend(told("store", &[store.url.clone(), format!("{} of memory", amount(store.memory_bytes))]));
     for address in origin.addresses.iter().filter(|address| address.circuit != "closed" || !address.healthy) {
         lines.extend(told("origin", &[format!("{} is out of order or fails its health check", address.url)]));
@@ -65,11 +65,12 @@ pub(super) fn page(change: &Change<'_>, columns: usize) -> String {
     lines.join("\n")
 }
 
-/// Of the last whole step, as far as its histogram tells.
-fn latency(change: &Change<'_>) -> [String; 2] {
-    let step = change.after.lately.pointer("/series").and_then(Value::as_array).and_then(|series| series.last());
+/// Of the last whole step, as far as its histogram tells; of the one that goes on where that has none.
+fn latency(lately: &Value) -> [String; 2] {
+    let last = lately.get("series").and_then(Value::as_array).and_then(|series| series.last());
+    let steps = [last, lately.get("current")];
     let of = |name: &str| {
-        let seconds = step.and_then(|step| step.get(name)).and_then(Value::as_f64);
+        let seconds = steps.into_iter().flatten().find_map(|step| step.get(name)?.as_f64());
         seconds.map_or_else(|| "-".to_owned(), |seconds| format!("~{:.1} ms", seconds * 1000.0))
     };
     let both = |name: &str, median: &str, most: &str| format!("{name} {} median, {} 99 %", of(median), of(most));
@@ -178,6 +179,16 @@ mod tests {
         {
             assert_eq!(amount(bytes), shown);
         }
+    }
+
+    #[test]
+    fn before_a_step_has_ended_what_has_come_of_it_tells_how_fast_it_is() {
+        let step = |hit: Value| json!({ "hit_p50": hit, "hit_p99": 0.002, "origin_p50": null, "origin_p99": null });
+        let of = |last: Vec<Value>| latency(&json!({ "series": last, "current": step(json!(0.001)) }))[0].clone();
+        assert_eq!(of(vec![]), "hits ~1.0 ms median, ~2.0 ms 99 %");
+        assert_eq!(of(vec![step(Value::Null)]), "hits ~1.0 ms median, ~2.0 ms 99 %");
+        assert_eq!(of(vec![step(json!(0.005))]), "hits ~5.0 ms median, ~2.0 ms 99 %");
+        assert_eq!(latency(&json!({}))[0], "hits - median, - 99 %");
     }
 
     #[test]
