@@ -12,6 +12,10 @@ use super::subject::Subject;
 /// Longer answers are not searched, nor for more values.
 const LONGEST_BODY: usize = 1 << 20;
 const MOST_VALUES: usize = 8;
+/// A value is looked at in so many places, and as a word of its own in so many: all of it takes well below a millisecond, for which
+/// others wait. An answer that has it more often counts as one that has it not.
+const MOST_FOUND: usize = 1 << 16;
+const MOST_WORDS: usize = 256;
 /// Shorter values are in many an answer.
 const SHORT: usize = 4;
 /// The name of a member is looked for so far back.
@@ -86,13 +90,17 @@ impl<'w> Thing<'w> {
         if self.value.is_empty() || self.value.starts_with(STAND_IN) || body.len() > LONGEST_BODY {
             return false;
         }
-        memmem::find_iter(body, self.value).any(|at| {
+        let around = |at| {
             let (before, rest) = body.split_at(at);
-            let after = rest.get(self.value.len()..).unwrap_or_default();
-            let is_word =
-                !before.last().copied().is_some_and(is_of_word) && !after.first().copied().is_some_and(is_of_word);
-            is_word && if self.is_common() { self.is_meant(before, subject) } else { !is_name(before, after) }
-        })
+            (before, rest.get(self.value.len()..).unwrap_or_default())
+        };
+        let is_word = |(before, after): &(&[u8], &[u8])| {
+            !before.last().copied().is_some_and(is_of_word) && !after.first().copied().is_some_and(is_of_word)
+        };
+        let words = memmem::find_iter(body, self.value).take(MOST_FOUND).map(around).filter(is_word);
+        let is_it =
+            |(before, after)| if self.is_common() { self.is_meant(before, subject) } else { !is_name(before, after) };
+        words.take(MOST_WORDS).any(is_it)
     }
 
     /// Whether what stands before a value says that it is this thing's: a member's name, or a segment of a path.
@@ -159,6 +167,16 @@ mod tests {
         let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
         let subject = Subject::at(routed, value.iter().map(owned).collect());
         is_about(&subject, body.as_bytes(), (pattern, &values.iter().map(owned).collect::<Vec<_>>()), Some(&[]))
+    }
+
+    #[test]
+    fn an_answer_that_has_a_value_very_often_is_not_searched_to_its_end() {
+        let list = |times: usize, filler: &str| format!(r#"[{}{{"article_id":1}}]"#, filler.repeat(times));
+        for (filler, fits) in [("1,", MOST_WORDS - 1), ("11,", MOST_FOUND / 2 - 1)] {
+            let favour = |times| about("/list", &list(times, filler), "PUT /articles/{id}", &[("id", "1")]);
+            assert!(favour(fits), "{filler}");
+            assert!(!favour(fits + 1), "{filler}");
+        }
     }
 
     #[test]
