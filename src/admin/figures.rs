@@ -79,7 +79,8 @@ fn gauges(parts: &proxy::Parts) -> Gauges {
     let counts = |counts: Vec<Count>| counts.into_iter().map(|count| (count.name, count.count)).collect();
     Gauges {
         store_up: Some(state.up),
-        lease_valid: state.lease.map(|lease| lease.valid),
+        // Without a shared store nobody else could have changed anything.
+        lease_valid: Some(state.lease.is_none_or(|lease| lease.valid)),
         pending_invalidations: Some(state.pending),
         entries: state.entries.or(state.copies),
         stored_bytes: Some(state.bytes),

@@ -75,6 +75,10 @@ async fn the_figures_are_told_in_both_formats_and_for_people() {
     assert!(plain.head.contains("content-type: text/plain; version=0.0.4"), "{}", plain.head);
     assert!(plain.body.contains("# TYPE aside_requests_total counter"), "{}", plain.body);
     assert!(plain.body.contains("aside_breaker_open{"), "{}", plain.body);
+    // Those of a shared store are described, and what needs no lease may be given out.
+    for line in ["# TYPE aside_store_operation_seconds histogram", "aside_store_up 1", "aside_lease_valid 1"] {
+        assert!(plain.body.lines().any(|told| told == line), "{line}: {}", plain.body);
+    }
     let open =
         asked(&request("GET", "/metrics", &["host: a", "accept: application/openmetrics-text; version=1.0.0"], ""));
     assert!(open.head.contains("content-type: application/openmetrics-text"), "{}", open.head);

@@ -70,7 +70,7 @@ impl Operations {
 pub struct Gauges {
     /// Whether the store can be used.
     pub store_up: Option<bool>,
-    /// Whether what is stored may be given out: the lease on the shared store runs.
+    /// Whether what is stored may be given out: the lease on the shared store runs, or there is none to be had.
     pub lease_valid: Option<bool>,
     /// Invalidations that the store has yet to confirm.
     pub pending_invalidations: Option<u64>,
