@@ -5,18 +5,19 @@ use std::borrow::Cow;
 
 use super::dates::{Dates, time_of_day};
 use super::field::Value;
+use super::fitted::{HAPPENED, Shown, TARGET, shorten, split_off, width};
 use super::outcome::{CacheResult, Done, Outcome, Work};
 use super::style::{Style, push_text};
 use crate::fields::{Notation, visible};
 
 /// What of a line has the same width on every one: all but what was asked, what happened, and the route.
 const FIXED: usize = 33;
-/// The least that is left of what was asked, where a line is too long.
-const LEAST_TARGET: usize = 20;
-/// What short ones are filled up to, so that the columns stand below each other.
-const TARGET: usize = 28;
-const HAPPENED: usize = 18;
 const DURATION: usize = 8;
+/// The time of day and what is between it and what was asked.
+const TIME: usize = 10;
+const DIM: &str = "2";
+/// Where there is less room than that, a field is left out.
+const LEAST_FIELD: usize = 16;
 
 /// Appends the line, without its end. It is written for every request, so nothing is formatted that need not be.
 pub(super) fn write_columns(out: &mut String, outcome: &Outcome, style: Style, dates: &mut Dates) {
@@ -37,7 +38,7 @@ pub(super) fn write_columns(out: &mut String, outcome: &Outcome, style: Style, d
     } else {
         push_date(out, date, micros, outcome.level());
     }
-    let shown = style.columns.map(|columns| Shown::of(outcome, columns)).unwrap_or_default();
+    let shown = style.columns.map(|columns| fitted(outcome, columns)).unwrap_or_default();
     let (target, happened) = if style.columns.is_some() { shown.widths } else { (TARGET, HAPPENED) };
     push_column(out, target, |out| match style.columns {
         Some(_) => out.push_str(&shown.target),
@@ -59,6 +60,24 @@ pub(super) fn write_columns(out: &mut String, outcome: &Outcome, style: Style, d
         Some(_) => paint(out, DIM, &shown.by),
         None => push_column(out, 0, |out| out.push_str(by(outcome))),
     }
+    match style.columns {
+        None => push_fields(out, outcome, style),
+        Some(columns) => {
+            let mut fields = String::new();
+            push_fields(&mut fields, outcome, style);
+            let room = style.terminal.saturating_sub(FIXED + shown.width());
+            if room >= LEAST_FIELD {
+                shorten(&mut fields, room, usize::MAX);
+                out.push_str(&fields);
+            }
+            push_below(out, &shown.below, columns);
+        }
+    }
+    let end = out.trim_end_matches(' ').len().max(begin);
+    out.truncate(end);
+}
+
+fn push_fields(out: &mut String, outcome: &Outcome, style: Style) {
     for (name, value) in style.fields.values(outcome) {
         for piece in ["  ", name, "="] {
             out.push_str(piece);
@@ -69,11 +88,19 @@ pub(super) fn write_columns(out: &mut String, outcome: &Outcome, style: Style, d
             Value::Made(text) => push_text(out, text, Notation::Plain),
         }
     }
-    let end = out.trim_end_matches(' ').len().max(begin);
-    out.truncate(end);
 }
 
-const DIM: &str = "2";
+/// Lines below the first one, under what was asked.
+fn push_below(out: &mut String, text: &str, columns: usize) {
+    let mut rest = text.to_owned();
+    while !rest.is_empty() {
+        let below = split_off(&mut rest, columns.saturating_sub(TIME).max(1));
+        out.push('\n');
+        out.extend(std::iter::repeat_n(' ', TIME));
+        out.push_str(&rest);
+        rest = below;
+    }
+}
 
 /// As in `2026-11-26T20:57:46.000042Z  INFO `.
 fn push_date(out: &mut String, date: &str, micros: u32, level: &str) {
@@ -117,69 +144,20 @@ fn push_duration(out: &mut String, micros: u64) {
     }
 }
 
-/// What of a line may be of any length on a terminal, and up to which width the first two are filled up. Nothing in it moves a
-/// cursor.
-#[derive(Default)]
-struct Shown {
-    target: String,
-    happened: String,
-    by: String,
-    widths: (usize, usize),
-}
-
-impl Shown {
-    fn of(outcome: &Outcome, columns: usize) -> Self {
-        let written = |write: &dyn Fn(&mut String)| {
-            let mut text = String::new();
-            push_column(&mut text, 0, write);
-            text
-        };
-        let shown = Self {
-            target: written(&|out| push_target(out, outcome)),
-            happened: written(&|out| push_happened(out, outcome)),
-            by: written(&|out| out.push_str(by(outcome))),
-            widths: (TARGET, HAPPENED),
-        };
-        shown.within(columns.saturating_sub(FIXED), outcome.notes.why.is_some())
-    }
-
-    /// As much of it as so many columns hold. What the columns are filled up with goes first, then the midst of what was
-    /// asked, and what went wrong never.
-    fn within(mut self, room: usize, is_wrong: bool) -> Self {
-        let by = width(&self.by) + 2;
-        if width(&self.target).max(TARGET) + width(&self.happened).max(HAPPENED) + by <= room {
-            return self;
-        }
-        self.widths = (0, 0);
-        let left = room.saturating_sub(width(&self.happened) + by);
-        let from = width(&self.target) / 3;
-        shorten(&mut self.target, left.max(LEAST_TARGET), from);
-        if !is_wrong {
-            let left = room.saturating_sub(width(&self.target) + by);
-            shorten(&mut self.happened, left.max(HAPPENED), usize::MAX);
-            let left = room.saturating_sub(width(&self.target) + width(&self.happened) + 2);
-            shorten(&mut self.by, left.max(1), usize::MAX);
-        }
-        self
-    }
-}
-
-fn width(text: &str) -> usize {
-    text.chars().count()
-}
-
-/// Takes out as much as is too much, from this character on, or from the end where that is further.
-fn shorten(text: &mut String, room: usize, from: usize) {
-    let all = width(text);
-    if all <= room {
-        return;
-    }
-    let head = from.min(room.saturating_sub(1));
-    let tail = room.saturating_sub(1) - head;
-    let mut short: String = text.chars().take(head).collect();
-    short.push('\u{2026}');
-    short.extend(text.chars().skip(all - tail));
-    *text = short;
+fn fitted(outcome: &Outcome, columns: usize) -> Shown {
+    let written = |write: &dyn Fn(&mut String)| {
+        let mut text = String::new();
+        push_column(&mut text, 0, write);
+        text
+    };
+    let shown = Shown {
+        target: written(&|out| push_target(out, outcome)),
+        happened: written(&|out| push_happened(out, outcome)),
+        by: written(&|out| out.push_str(by(outcome))),
+        widths: (TARGET, HAPPENED),
+        below: String::new(),
+    };
+    shown.within(columns.saturating_sub(FIXED), outcome.notes.why.is_some())
 }
 
 fn push_target(out: &mut String, outcome: &Outcome) {
@@ -337,7 +315,7 @@ mod tests {
 
     fn line(outcome: &Outcome, notation: Notation, columns: Option<usize>) -> String {
         let mut out = "before ".to_owned();
-        let style = Style { notation, columns, fields: LogFields::IDS };
+        let style = Style { notation, columns, terminal: columns.unwrap_or_default(), fields: LogFields::IDS };
         write_columns(&mut out, outcome, style, &mut Dates::new());
         out.strip_prefix("before ").unwrap().to_owned()
     }
@@ -401,7 +379,36 @@ mod tests {
         assert!(all.contains(&"x".repeat(300)), "a file has all of it");
         let why = Notes { why: Some("w".repeat(200).into()), ..Notes::default() };
         let trouble = Outcome { status: Some(StatusCode::BAD_GATEWAY), notes: why, ..miss() };
-        assert!(line(&trouble, Notation::Plain, Some(80)).contains(&"w".repeat(200)), "what went wrong is not cut");
+        let told = line(&trouble, Notation::Plain, Some(80));
+        assert_eq!(told.matches('w').count(), 200, "what went wrong is not cut: {told}");
+        assert!(told.lines().all(|line| width(line) <= 80), "{told}");
+        let why = "the API was asked, and closed the connection before the first byte of its answer had come";
+        let why = Notes { why: Some(why.into()), route: Some("/a/route/with/a/long/name".into()), ..Notes::default() };
+        let trouble = Outcome { notes: why, ..trouble };
+        let told = line(&trouble, Notation::Plain, Some(80));
+        let words = told.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(
+            words.contains("first byte of its answer had come") && told.lines().all(|line| width(line) <= 80),
+            "{told}"
+        );
+    }
+
+    #[test]
+    fn ids_stand_where_there_is_room_for_them() {
+        let fields =
+            [("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"), ("x-request-id", "r-1")];
+        let ids = crate::fields::literal::fields(&fields);
+        let asked = Outcome { ids: super::super::ids::Ids::of(&ids).map(Box::new), ..miss() };
+        let all = line(&asked, Notation::Plain, None);
+        assert!(all.contains("4bf92f3577b34da6a3ce929d0e0e4736") && all.contains("r-1"), "{all}");
+        for columns in [80, 100, 120] {
+            let told = line(&asked, Notation::Plain, Some(columns));
+            assert!(width(&told) <= columns && told.contains("/user/{id}"), "{columns}: {told}");
+        }
+        let style = Style { notation: Notation::Plain, columns: Some(120), terminal: 200, fields: LogFields::IDS };
+        let mut wide = String::new();
+        write_columns(&mut wide, &asked, style, &mut Dates::new());
+        assert!(wide.contains("4bf92f3577b34da6a3ce929d0e0e4736"), "{wide}");
     }
 
     #[test]

@@ -71,7 +71,7 @@ mod tests {
     }
 
     fn json(outcome: &Outcome, fields: LogFields) -> serde_json::Value {
-        let style = Style { notation: Notation::Json, columns: None, fields };
+        let style = Style { notation: Notation::Json, columns: None, terminal: 0, fields };
         let mut line = String::new();
         write_line(&mut line, outcome, style, &mut Dates::new());
         assert!(line.ends_with("}\n") && line.matches('\n').count() == 1, "{line}");

@@ -81,12 +81,12 @@ pub fn start(settings: LogSettings, wanted: Option<&str>) -> io::Result<Log> {
     Ok(Log { queue, settings: Mutex::new(settings), lines: started.is_ok().then_some(handle) })
 }
 
-/// How many columns a line has on the terminal at the most.
-fn columns() -> usize {
+/// How wide the terminal is; a narrow one counts as one of [`LEAST_COLUMNS`].
+fn terminal() -> usize {
     let size = rustix::termios::tcgetwinsize(std::io::stderr());
     // A terminal that does not say has none.
     let columns = size.map_or(0, |size| usize::from(size.ws_col));
-    if columns == 0 { MOST_COLUMNS } else { columns.clamp(LEAST_COLUMNS, MOST_COLUMNS) }
+    if columns == 0 { MOST_COLUMNS } else { columns.max(LEAST_COLUMNS) }
 }
 
 impl LogSettings {
@@ -102,8 +102,10 @@ impl LogSettings {
             LogFormat::Text => Notation::Plain,
         };
         let usual = if notation == Notation::Json { LogFields::EVERY } else { LogFields::IDS };
-        let columns = (std::io::stderr().is_terminal() && notation != Notation::Json).then(columns);
-        Style { notation, columns, fields: self.fields.unwrap_or(usual) }
+        let terminal = terminal();
+        let is_cut = std::io::stderr().is_terminal() && notation != Notation::Json;
+        let columns = is_cut.then_some(terminal.min(MOST_COLUMNS));
+        Style { notation, columns, terminal, fields: self.fields.unwrap_or(usual) }
     }
 
     /// What writes lines of that form into the queue.

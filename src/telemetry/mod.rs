@@ -6,6 +6,7 @@ mod columns;
 mod dates;
 mod episode;
 mod field;
+mod fitted;
 mod ids;
 mod journal;
 mod line;

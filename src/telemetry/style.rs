@@ -11,6 +11,8 @@ pub(super) struct Style {
     pub(super) notation: Notation,
     /// How many columns there are where a person sits before them; `None` where lines may have any length.
     pub(super) columns: Option<usize>,
+    /// How far fields behind the columns may reach there.
+    pub(super) terminal: usize,
     /// Which fields a JSON line has, or a line for people besides its columns.
     pub(super) fields: LogFields,
 }
@@ -18,7 +20,8 @@ pub(super) struct Style {
 impl Style {
     /// For a file, or another program.
     #[cfg(test)]
-    pub(super) const PLAIN: Self = Self { notation: Notation::Plain, columns: None, fields: LogFields::IDS };
+    pub(super) const PLAIN: Self =
+        Self { notation: Notation::Plain, columns: None, terminal: 0, fields: LogFields::IDS };
 }
 
 /// Appends any text in quotation marks.
