@@ -52,7 +52,7 @@ impl Gate {
                 "What only asks takes no body; put what it is about into the query.",
             ));
         }
-        if head.method == Method::POST && !one_of(head, &CONTENT_TYPE).is_some_and(is_plain_json) {
+        if head.method == Method::POST && !one_of(head, &CONTENT_TYPE).is_some_and(is_json) {
             let told = "This takes JSON; send it with `content-type: application/json`.";
             return Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, told).naming("content-type"));
         }
@@ -79,6 +79,12 @@ impl Gate {
         let leads_here = |host: &str| is_host(host) && leads_to(host, address);
         Ok(host.to_str().is_ok_and(leads_here) && authority.is_none_or(leads_here))
     }
+}
+
+/// Whether it is JSON by its plain name: `application/problem+json` is another format.
+fn is_json(value: &HeaderValue) -> bool {
+    let essence = value.to_str().ok().and_then(|value| value.split(';').next()).map(str::trim);
+    is_plain_json(value) && essence.is_some_and(|essence| essence.eq_ignore_ascii_case("application/json"))
 }
 
 /// A field that is there once.
@@ -212,6 +218,10 @@ mod tests {
         for (kind, status) in [
             ("application/json", 200),
             ("application/json; charset=utf-8", 200),
+            ("Application/JSON ;charset=\"UTF-8\"", 200),
+            ("application/problem+json", 415),
+            ("text/json", 415),
+            ("application/json; charset=utf-16", 415),
             ("text/plain", 415),
             ("application/x-www-form-urlencoded", 415),
             ("text/plain, application/json", 415),

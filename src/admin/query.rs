@@ -40,25 +40,20 @@ impl ExplainQuestion {
 
 /// What `/explain` is asked: `method`, `url`, and as it may be `host`, `https` and several `header`.
 pub(super) fn explain(query: &str) -> Result<ExplainQuestion, Refusal> {
-    let mut question = ExplainQuestion::default();
-    for (name, value) in parse(query.as_bytes()) {
-        let value = value.into_owned();
+    let mut question = ExplainQuestion { method: "GET".to_owned(), ..ExplainQuestion::default() };
+    for (name, value) in parameters(query, &["method", "url", "host", "https", "header"], "header")? {
         match &*name {
-            "method" => once(&mut question.method, value, "method")?,
-            "url" => once(&mut question.url, value, "url")?,
-            "host" if question.host.is_none() => question.host = Some(value),
+            "method" => question.method = said(value, "method", "GET, PUT or another")?,
+            "url" => question.url = value,
+            "host" => question.host = Some(said(value, "host", "one, as in shop.example")?),
             "https" => question.https = flag(&value, "https")?,
-            "header" => question.fields.push(value),
-            other => return Err(unknown(other, "method, url, host, https and header")),
+            _ => question.fields.push(value),
         }
     }
     if question.url.is_empty() {
         let told =
             "The URL to explain is missing; give a path or a whole URL, as in /explain?method=GET&url=/orders/99.";
         return Err(Refusal::of_field("url", told));
-    }
-    if question.method.is_empty() {
-        "GET".clone_into(&mut question.method);
     }
     Ok(question)
 }
@@ -69,15 +64,13 @@ const USUAL: usize = 100;
 /// What `/entries` is asked: of which `route`, and how many at most.
 pub(super) fn entries(query: &str) -> Result<(Option<String>, usize), Refusal> {
     let (mut route, mut limit) = (None, USUAL);
-    for (name, value) in parse(query.as_bytes()) {
-        match &*name {
-            "route" if route.is_none() => route = Some(value.into_owned()),
-            "limit" => {
-                let told = "`limit` is a whole number from 1 to 1000.";
-                let read = value.parse().ok().filter(|limit| (1..=1000).contains(limit));
-                limit = read.ok_or_else(|| Refusal::of_field("limit", told))?;
-            }
-            other => return Err(unknown(other, "route and limit")),
+    for (name, value) in parameters(query, &["route", "limit"], "")? {
+        if name == "route" {
+            route = Some(value);
+        } else {
+            let told = "`limit` is a whole number from 1 to 1000.";
+            let read = value.parse().ok().filter(|limit| (1..=1000).contains(limit));
+            limit = read.ok_or_else(|| Refusal::of_field("limit", told))?;
         }
     }
     Ok((route, limit))
@@ -102,12 +95,28 @@ pub(super) fn nothing(body: &[u8]) -> Result<(), Refusal> {
     members.keys().next().map_or(Ok(()), unknown)
 }
 
-fn once(place: &mut String, value: String, name: &str) -> Result<(), Refusal> {
-    if !place.is_empty() {
-        return Err(Refusal::of_field(name, format!("`{name}` is given twice.")));
+/// The parameters, of which there are these, each once but for one that may be given several times.
+fn parameters(query: &str, known: &[&str], several: &str) -> Result<Vec<(String, String)>, Refusal> {
+    let mut found: Vec<(String, String)> = Vec::new();
+    for (name, value) in parse(query.as_bytes()) {
+        if !known.contains(&&*name) {
+            let told = format!("There is no such parameter here; there are {}.", known.join(", "));
+            return Err(Refusal::of_field(&name, told));
+        }
+        if name != several && found.iter().any(|(known, _)| *known == name) {
+            return Err(Refusal::of_field(&name, format!("`{name}` is given twice.")));
+        }
+        found.push((name.into_owned(), value.into_owned()));
     }
-    *place = value;
-    Ok(())
+    Ok(found)
+}
+
+/// The value of a parameter that says something.
+fn said(value: String, name: &str, write: &str) -> Result<String, Refusal> {
+    if value.is_empty() {
+        return Err(Refusal::of_field(name, format!("`{name}` is empty; write {write}, or leave it out.")));
+    }
+    Ok(value)
 }
 
 /// An empty one is set, as in `?https`.
@@ -117,10 +126,6 @@ fn flag(value: &str, name: &str) -> Result<bool, Refusal> {
         "0" | "false" => Ok(false),
         _ => Err(Refusal::of_field(name, format!("`{name}` is true or false."))),
     }
-}
-
-fn unknown(name: &str, known: &str) -> Refusal {
-    Refusal::of_field(name, format!("There is no such parameter here; there are {known}."))
 }
 
 #[cfg(test)]
@@ -140,8 +145,14 @@ mod tests {
     fn entries_are_asked_for_by_route_and_number() {
         assert_eq!(entries("").unwrap(), (None, 100));
         assert_eq!(entries("route=%2Fa&limit=7").unwrap(), (Some("/a".to_owned()), 7));
-        for (query, field) in [("limit=0", "limit"), ("limit=1001", "limit"), ("limit=x", "limit"), ("rout=a", "rout")]
-        {
+        for (query, field) in [
+            ("limit=0", "limit"),
+            ("limit=1001", "limit"),
+            ("limit=x", "limit"),
+            ("rout=a", "rout"),
+            ("limit=1&limit=2", "limit"),
+            ("route=a&route=b", "route"),
+        ] {
             assert_eq!(entries(query).unwrap_err().told.field.as_deref(), Some(field), "{query}");
         }
     }
@@ -166,6 +177,11 @@ mod tests {
             ("url=/a&url=/b", "url"),
             ("url=/a&path=/b", "path"),
             ("url=/a&https=maybe", "https"),
+            ("url=/a&https&https=0", "https"),
+            ("url=/a&method=", "method"),
+            ("url=/a&host=&host=b", "host"),
+            ("url=/a&host=", "host"),
+            ("url=", "url"),
         ] {
             assert_eq!(explain(query).unwrap_err().told.field.as_deref(), Some(field), "{query}");
         }

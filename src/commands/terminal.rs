@@ -34,7 +34,7 @@ pub(super) fn configuration(arguments: &ConfigArguments, overrides: &Overrides) 
 
 /// Reads a field as a person gives it. The error does not repeat it: it may hold a credential.
 pub(super) fn field(line: &str) -> Result<(HeaderName, HeaderValue), String> {
-    let help = "a --header is no field; write it as in --header 'Accept: text/csv'";
+    let help = "a header is no field: write its name, a colon and its value, as in Accept: text/csv";
     let (name, value) = line.split_once(':').ok_or(help)?;
     let name: HeaderName = name.trim().parse().map_err(|_| help)?;
     let value = HeaderValue::from_str(value.trim()).map_err(|_| help)?;

@@ -280,5 +280,30 @@ fn what_names_nothing_is_refused_with_a_sentence() {
         assert_eq!(why.field, field);
         assert!(why.to_string().contains(part), "{why}");
     }
+    // No GET can ask for any of these.
+    let no_urls = [
+        "ftp://x/y",
+        "http://",
+        "http:///a",
+        "http://[::1",
+        "http://api.test:99999/a",
+        "http://a b/c",
+        "?x",
+        "#x",
+        "://a",
+    ];
+    for text in no_urls {
+        for purge in [Purge::Url(text.to_owned()), Purge::Prefix(text.to_owned())] {
+            if matches!(&purge, Purge::Url(_)) || text.starts_with("ftp") || text.starts_with("http") {
+                let why = shop.routes.purging(purge, "").map(|purging| purging.tags).unwrap_err();
+                assert!(why.to_string().contains("this is no URL"), "{text}: {why}");
+            }
+        }
+    }
+    for text in
+        ["http://u:p@shop.example:80/a", "HTTPS://[::1]:8443/a?b#c", "http://shop.example", "http://a?b", "/a#b"]
+    {
+        assert!(shop.routes.purging(Purge::Url(text.to_owned()), "").is_ok(), "{text}");
+    }
     assert_eq!(shop.routes.purging(Purge::All, "").unwrap().tags, [Tag::everything()]);
 }

@@ -6,6 +6,7 @@ use http::HeaderMap;
 use http::uri::PathAndQuery;
 
 use super::{Routes, UNROUTED_NAME};
+use crate::fields::is_host;
 use crate::rules::UNROUTED;
 use crate::rules::canonical::write_paths;
 use crate::rules::entry::{EntryRef, place};
@@ -219,15 +220,18 @@ fn bare(name: &str) -> &str {
 
 /// Path and query of a URL, or of what is left of one without scheme and host.
 fn target_of(url: &str) -> Result<PathAndQuery, String> {
-    let rest = match url.split_once("://") {
+    let target = match url.split_once("://") {
         Some((scheme, rest)) if scheme.chars().all(|c| c.is_ascii_alphanumeric()) => {
-            rest.find(['/', '?', '#']).map_or("/", |at| rest.get(at..).unwrap_or("/"))
+            let (authority, rest) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+            let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+            let is_http = ["http", "https"].iter().any(|known| scheme.eq_ignore_ascii_case(known));
+            let rest = rest.split('#').next().unwrap_or_default();
+            let rest = if rest.starts_with('/') { Cow::Borrowed(rest) } else { format!("/{rest}").into() };
+            if is_http && is_host(host) { rest.parse().ok() } else { None }
         }
-        _ => url,
+        _ if url.starts_with('/') => url.split('#').next().and_then(|path| path.parse().ok()),
+        _ => None,
     };
-    let rest = rest.split('#').next().unwrap_or_default();
-    let rest = if rest.starts_with('?') || rest.is_empty() { Cow::Owned(format!("/{rest}")) } else { rest.into() };
-    let target = if rest.starts_with('/') { rest.parse().ok() } else { None };
     target.ok_or_else(|| {
         "this is no URL: write a path, as in /fruit/1?page=2, or all of it, as in https://shop.example/fruit/1."
             .to_owned()
