@@ -217,17 +217,6 @@ fn a_command_speaks_of_the_file_and_not_of_options_that_it_has_not() {
 }
 
 #[test]
-fn whoever_reads_no_further_ends_a_command_well() {
-    let binary = env!("CARGO_BIN_EXE_aside");
-    for command in ["routes", "explain GET /x"] {
-        // Standard output is a pipe whose reader has gone before there is anything to read.
-        let told = format!("exec 3>&1; {{ sleep 0.1; {binary} {command} --config {SHIPPED}; echo $? >&3; }} | true");
-        let output = Command::new("sh").args(["-c", &told]).output().unwrap();
-        assert_eq!((printed(&output).as_str(), complained(&output).as_str()), ("0\n", ""), "{command}");
-    }
-}
-
-#[test]
 fn no_configuration_at_all_is_78_too() {
     for arguments in [&["check"][..], &["serve"], &["check", "--config", "none.toml"], &["check", "--config", "."]] {
         let output = aside(arguments);

@@ -87,7 +87,7 @@ async fn a_filter_that_is_none_is_told_and_an_empty_one_is_unset() {
 }
 
 #[test]
-fn a_result_that_cannot_be_written_is_1() {
+fn a_result_that_cannot_be_written_is_1_and_one_that_nobody_reads_is_none() {
     let config = concat!(env!("CARGO_MANIFEST_DIR"), "/proxy.toml");
     for line in ["check -c", "check --json -c", "routes -c", "explain GET /a -c", "--help", "-V"] {
         let words = line.split(' ').chain(line.ends_with("-c").then_some(config));
@@ -103,7 +103,8 @@ fn a_result_that_cannot_be_written_is_1() {
         let (reader, gone) = std::io::pipe().unwrap();
         drop(reader);
         let (code, complaint) = run(gone.into());
-        assert_eq!(code, Some(1), "{line}: {complaint}");
+        // As where `head` reads a line and goes: whether that is before the last one is chance, and no exit code may be.
+        assert_eq!(code, Some(0), "{line}: {complaint}");
         assert!(!complaint.contains("error"), "{complaint}");
     }
 }
