@@ -127,7 +127,7 @@ function draw(id, times, lines, shown) {
 }
 
 function showFigures(recent, status) {
-  const { figures, series } = recent;
+  const { figures, series, current } = recent;
   const now = performance.now();
   // After a restart the figures begin anew.
   if (before && figures.requests >= before.requests) {
@@ -135,10 +135,12 @@ function showFigures(recent, status) {
     byId("rate").textContent = rate((figures.requests - before.requests) / taken);
   }
   before = { now, requests: figures.requests };
-  const step = series[series.length - 1] || {};
+  // Of the last whole step; of the one that goes on where that has none.
+  const last = series[series.length - 1];
+  const step = (name) => last?.[name] ?? current?.[name] ?? null;
   byId("ratio").textContent = percent(figures.hits, figures.hits + figures.misses);
-  byId("hit").textContent = about(step.hit_p99);
-  byId("origin").textContent = about(step.origin_p99);
+  byId("hit").textContent = about(step("hit_p99"));
+  byId("origin").textContent = about(step("origin_p99"));
   byId("saved").textContent = seconds(figures.saved_origin_seconds);
   byId("old").textContent = status.verify.mode === "off" ? "off" : `${number(status.verify.old)} of ${number(status.verify.compared)}`;
   byId("old").className = status.verify.old > 0 ? "bad" : "";
