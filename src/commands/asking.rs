@@ -125,7 +125,8 @@ fn by_file(found: Whereabouts) -> Result<Process, Failure> {
         say_trouble(found.trouble.as_ref(), "is asked all the same");
         return Ok(process);
     }
-    for place in folders.candidates(port).into_iter().chain(others).map(Place::Unix) {
+    let usual = folders.candidates(port).into_iter().chain(others).map(Place::Unix);
+    for place in usual.filter(|_| file.is_some()) {
         let other = Process::at(vec![place.clone()], &found.admin, HELP.to_owned())?;
         if !places.contains(&place) && other.has_read(file) {
             say_trouble(found.trouble.as_ref(), &format!("listens at {place}, and is asked there"));
