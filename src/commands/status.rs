@@ -13,6 +13,7 @@ use super::failure::Failure;
 use super::terminal::{layout, say, say_json, whole_seconds};
 use crate::admin::{AddressStatus, LeaseStatus, PeerStatus, RouteStatus, Status, StoreStatus, VerifyStatus};
 use crate::config::{duration, size};
+use crate::telemetry::counted_entries;
 
 /// `aside status`.
 #[derive(Debug, Args)]
@@ -70,7 +71,8 @@ fn store_text(store: &StoreStatus, pending: u64) -> String {
         text = format!("{text} ({why})");
     }
     if let Some(entries) = store.entries.or(store.copies) {
-        text = format!("{text}, {entries} entries in this process, dropped ones among them");
+        let entries = counted_entries(entries, false);
+        text = format!("{text}, {entries} in this process, dropped ones among them");
     }
     let rounded = memory_bytes >> 10 << 10;
     text = format!("{text}, {} of {} of memory", size::show(rounded), size::show(*memory_limit_bytes));
