@@ -7,7 +7,7 @@ use tokio::task::JoinHandle;
 
 use super::support::client::Answer;
 use super::support::node::Node;
-use super::support::origin::{Asked, Gate, Origin, response};
+use super::support::origin::{Asked, Gate, Keeper, Origin, response};
 use super::support::until;
 
 const STORING: &str = "[unrouted]\npost = \"store\"\n";
@@ -24,6 +24,22 @@ async fn naming() -> Origin {
         }
     })
     .await
+}
+
+/// An origin that says each method, and to POST once the keeper lets it.
+async fn slow_to_post() -> (Origin, Keeper) {
+    let (gate, keeper) = Gate::new();
+    let origin = Origin::start(move |asked: Asked| {
+        let gate = gate.clone();
+        async move {
+            if asked.method == "POST" {
+                gate.pass().await;
+            }
+            response(200, &[FRESH, ("content-location", "/x")], asked.method.as_str())
+        }
+    })
+    .await;
+    (origin, keeper)
 }
 
 /// A POST that the test goes on beside.
@@ -62,17 +78,7 @@ async fn an_answer_to_post_is_stored_only_by_choice_and_only_for_the_uri_it_was_
 
 #[tokio::test]
 async fn an_answer_to_post_that_raced_another_write_is_not_kept() {
-    let (gate, mut keeper) = Gate::new();
-    let origin = Origin::start(move |asked: Asked| {
-        let gate = gate.clone();
-        async move {
-            if asked.method == "POST" {
-                gate.pass().await;
-            }
-            response(200, &[FRESH, ("content-location", "/x")], asked.method.as_str())
-        }
-    })
-    .await;
+    let (origin, mut keeper) = slow_to_post().await;
     let node = Node::start(origin.address, STORING);
     let client = node.client();
     let slow = posting(&node);
@@ -88,17 +94,7 @@ async fn an_answer_to_post_that_raced_another_write_is_not_kept() {
 /// Such a purge finds no entry, so it is none of the answer's own tags that it raises.
 #[tokio::test]
 async fn an_answer_to_post_that_was_on_its_way_when_a_prefix_of_it_was_purged_is_not_kept() {
-    let (gate, mut keeper) = Gate::new();
-    let origin = Origin::start(move |asked: Asked| {
-        let gate = gate.clone();
-        async move {
-            if asked.method == "POST" {
-                gate.pass().await;
-            }
-            response(200, &[FRESH, ("content-location", "/x")], asked.method.as_str())
-        }
-    })
-    .await;
+    let (origin, mut keeper) = slow_to_post().await;
     let rules = Config::from_text("rules.toml", &format!("origin = \"http://a\"\n{STORING}"), |_| None).unwrap();
     let purging = rules.proxy.rules.routes.purging(Purge::Prefix("/x".to_owned()), "").unwrap();
     for (node, _redis) in &Node::on_each_store(origin.address, STORING).await {
